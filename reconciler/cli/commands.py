@@ -1,0 +1,51 @@
+"""The commands. Each reads its options, calls one room below, and prints what it said."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconciler.config import CONFIG, Config, load
+
+app = typer.Typer(
+    help='Every updated file in a DocSpace portal carries the comment "Need Review", once.',
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option("--config", envvar=CONFIG, help="config.toml (default: ./config.toml if there)"),
+]
+
+
+def read_config(path: Path | None) -> Config:
+    """Read the configuration: the file that was named, else ./config.toml if there is one."""
+    here = Path("config.toml")
+    return load(path or (here if here.exists() else None), os.environ)
+
+
+@app.command()
+def serve(config: ConfigPath = None) -> None:
+    """Receive webhooks and set the comments, until stopped with SIGTERM or Ctrl-C."""
+    from reconciler.service import Service, configure_log  # noqa: PLC0415 - help must be quick
+
+    settings = read_config(config)
+    configure_log(settings.log.level, settings.log.format)
+    service = Service(settings)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set())
+    service.start()
+    print(f"listening on {service.address}", flush=True)
+    stop.wait()
+    if not service.stop():
+        os._exit(0)  # an answer of the portal did not come; its intent is on disk
+
+
+@app.callback()
+def root() -> None:
+    """Hold the commands together."""

@@ -1,0 +1,65 @@
+"""Errors in words: what happened, what to do next, and the exit code."""
+
+from reconciler.errors import (
+    AddressInUse,
+    Busy,
+    ConfigError,
+    LedgerError,
+    PortalError,
+    ReconcilerError,
+    Unauthorised,
+)
+
+OK, SOME_FAILED, USAGE, PORTAL, BUSY, LEDGER, BUG = 0, 1, 2, 3, 4, 5, 70
+
+
+def words(error: ReconcilerError) -> tuple[int, str]:
+    """Return the exit code and the text for an error that was foreseen."""
+    match error:
+        case ConfigError():
+            return USAGE, "\n".join(["The configuration cannot be used:", *_listed(error.problems)])
+        case AddressInUse():
+            return USAGE, (
+                f"Cannot listen on {error.address}: {error.detail}.\n"
+                "Is another reconciler running? Else set webhook.host and webhook.port (or PORT)."
+            )
+        case Unauthorised():
+            return PORTAL, (
+                f"The portal refuses the API key: {error}.\n"
+                "Make a new key under Developer Tools, API keys, with the scopes files:read, "
+                "files:write, rooms:read and accounts.self:read; then set DOCSPACE_API_KEY."
+            )
+        case PortalError():
+            return PORTAL, (
+                f"The portal cannot be used: {error}.\n"
+                "Check portal.url, the network and the portal's certificate; nothing is lost."
+            )
+        case Busy():
+            return BUSY, (
+                f"Another run is active: {error.holder or 'unknown process'} holds the role "
+                f"{error.role}.\nWait for it, or stop it; nothing was changed."
+            )
+        case LedgerError():
+            return LEDGER, (
+                f"The ledger cannot be used: {error}.\n"
+                "Check state.url, the rights of its folder, and the free disk space."
+            )
+        case _:
+            return BUG, str(error)
+
+
+def bug(error: Exception) -> str:
+    """Return what to report about a failure that nobody foresaw."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = "" if frame is None else f"{frame.tb_frame.f_code.co_qualname}:{frame.tb_lineno}"
+    return (
+        f"This is a bug in reconciler: {type(error).__name__} at {where}.\n"
+        "Please report it with this line, what you ran and the output of "
+        "reconciler --version. Nothing is lost: run the command again."
+    )
+
+
+def _listed(problems: tuple[str, ...]) -> list[str]:
+    return [f"  - {problem}" for problem in problems]

@@ -1,0 +1,111 @@
+"""Which request answers which question. One method a question; values in, values out."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+from reconciler.client.parse import Key, parse_file, parse_key, parse_room
+from reconciler.client.transport import Answer, Transport
+from reconciler.errors import Forbidden, Permanent, PortalError, Transient, Unauthorised
+from reconciler.model import File
+
+_T = TypeVar("_T")
+READ = ("files:read", "files:write")
+WRITE = ("files:write",)
+
+
+class DocSpace:
+    """The portal as this project needs it. Every method raises PortalError by class."""
+
+    def __init__(self, transport: Transport) -> None:
+        """Use ``transport`` for every request."""
+        self._http = transport
+
+    @property
+    def requests(self) -> dict[str, int]:
+        """How many requests went out so far: ``{"get": n, "put": n}``."""
+        return {"get": self._http.requests["get"], "put": self._http.requests["put"]}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def file(self, file_id: int) -> File | None:
+        """Return the file as it is now, or None when it is gone or may not be read.
+
+        A dead key is treated as an anonymous visitor here and answered 403 (docspace.md 2),
+        so a 403 is confirmed first.
+        """
+        route = "files/file/{id}"
+        try:
+            answer = self._http.get(route, f"files/file/{file_id}")
+        except Forbidden as error:
+            self._confirm(error, READ)
+            return None
+        except (Permanent, Transient) as error:
+            if error.status != 404:
+                raise
+            if isinstance(error, Transient):
+                self._confirm(error, READ)
+            return None
+        return _parsed(f"GET {route}", lambda: parse_file(answer.response, answer.date))
+
+    def set_comment(self, file_id: int, version: int, comment: str) -> str:
+        """Set the comment of one version and return the text that the portal stored.
+
+        Raises Forbidden for a file that is gone, locked, trashed or not ours to comment:
+        the portal answers 403 to all of them (docspace.md 5).
+        """
+        route = "files/file/{id}/comment"
+        body = {"version": version, "comment": comment}
+        try:
+            answer = self._http.put(route, f"files/file/{file_id}/comment", body)
+        except Forbidden as error:
+            self._confirm(error, WRITE)
+            raise
+        if not isinstance(answer.response, str):
+            raise Transient(f"PUT {route}", 200, "the answer is not the comment")
+        return answer.response
+
+    def key(self) -> Key:
+        """Return what the portal says of our key: whose it is and what it may do."""
+        answer = self._http.get("keys/@self", "keys/@self")
+        return _parsed("GET keys/@self", lambda: parse_key(answer.response))
+
+    def now(self) -> datetime | None:
+        """Return the portal's own clock, None when it sends no Date."""
+        return self._http.get("keys/@self", "keys/@self").date
+
+    def room_of(self, folder_id: int) -> int | None:
+        """Return the room that the folder lies in, None outside of the rooms.
+
+        No sortBy is sent: the portal would keep it as the user's own (docspace.md 1.1).
+        """
+        route = "files/{folderId}"
+        params = {"count": 1, "filterType": "FilesOnly", "withSubFolders": "false"}
+        answer: Answer = self._http.get(route, f"files/{folder_id}", params)
+        return _parsed(f"GET {route}", lambda: parse_room(answer.response))
+
+    def _confirm(self, error: PortalError, scopes: tuple[str, ...]) -> None:
+        """Return when the key works and has one of the scopes, so that ``error`` is the file's.
+
+        Raises Unauthorised for a dead key or a missing scope, Transient when the portal
+        refuses even this: an address filter, a restore under way, a suspended portal.
+        """
+        try:
+            key = self.key()
+        except Unauthorised:
+            raise
+        except (Forbidden, Permanent) as refusal:
+            raise Transient(error.route, error.status, "the portal refuses everything") from refusal
+        missing = key.lacks(*scopes)
+        if missing or not key.active:
+            detail = f"the API key lacks the scope {missing}" if missing else "the key is disabled"
+            raise Unauthorised(error.route, error.status, detail) from error
+
+
+def _parsed(route: str, parse: Callable[[], _T]) -> _T:
+    try:
+        return parse()
+    except ValueError as error:
+        raise Permanent(route, 200, f"unexpected answer: {error}") from error

@@ -1,0 +1,98 @@
+"""What can go wrong, by what is to be done about it. Fields, not text; `cli` finds the words."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+
+class ReconcilerError(Exception):
+    """Any failure that this project foresees; anything else is a bug."""
+
+
+@dataclass
+class ConfigError(ReconcilerError):
+    """The configuration cannot be used. ``problems`` lists every one of them, ready to read."""
+
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return one problem a line."""
+        return "\n".join(self.problems)
+
+
+@dataclass
+class LedgerError(ReconcilerError):
+    """The ledger cannot be read or written: full disk, missing rights, damage, newer schema."""
+
+    detail: str
+
+    def __str__(self) -> str:
+        """Return the detail."""
+        return self.detail
+
+
+@dataclass
+class Busy(ReconcilerError):
+    """Another process holds the role; ``holder`` tells which, as it wrote itself down."""
+
+    role: str
+    holder: str
+
+    def __str__(self) -> str:
+        """Return who holds what."""
+        return f"the role {self.role} is held by {self.holder or 'another process'}"
+
+
+@dataclass
+class AddressInUse(ReconcilerError):
+    """The address to listen on cannot be bound."""
+
+    address: str
+    detail: str
+
+    def __str__(self) -> str:
+        """Return the address and the system's reason."""
+        return f"cannot listen on {self.address}: {self.detail}"
+
+
+@dataclass
+class PortalError(ReconcilerError):
+    """The portal did not do what it was asked. ``status`` is None where no answer came.
+
+    ``route`` is the template, such as ``GET files/file/{id}``: no ids, nothing secret.
+    """
+
+    route: str
+    status: int | None = None
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Return route, status and detail in one line."""
+        status = "" if self.status is None else f" answered {self.status}"
+        return f"{self.route}{status}{': ' if self.detail else ''}{self.detail}"
+
+
+@dataclass
+class Transient(PortalError):
+    """It may work later, and says nothing about the file: no connection, 5xx, 402, no JSON."""
+
+
+@dataclass
+class Permanent(PortalError):
+    """The same request will fail again: 400, 404, 3xx, or an answer that lacks a field."""
+
+
+@dataclass
+class Forbidden(PortalError):
+    """403 with a key that works: it is about this file or route (docspace.md 2, 5)."""
+
+
+@dataclass
+class Throttled(PortalError):
+    """429. ``retry_after`` is what the portal asked for; its short limits ask for nothing."""
+
+    retry_after: timedelta | None = field(default=None)
+
+
+@dataclass
+class Unauthorised(PortalError):
+    """The key is dead, or lacks a scope that ``detail`` names: stop acting until it works."""

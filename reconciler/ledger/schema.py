@@ -1,0 +1,164 @@
+"""The tables, and how an older ledger becomes one of today.
+
+Times are whole microseconds since 1970 in UTC: they sort, compare and round-trip exactly.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+    inspect,
+)
+
+from reconciler.errors import LedgerError
+from reconciler.model import EPOCH
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time as microseconds since 1970."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Return the number to store."""
+        del dialect
+        return None if value is None else (value.astimezone(UTC) - EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Return the time."""
+        del dialect
+        return None if value is None else EPOCH + value * _MICROSECOND
+
+
+metadata = MetaData()
+
+# What holds for the whole ledger: schema, portal, owner, since, first_sweep, pause.
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", String, nullable=False),  # the title last seen, to show
+    # Due: when to look, and who is looking. A claim moves due_at to the end of its lease.
+    Column("due_at", Moment),
+    Column("priority", Integer, nullable=False, default=0),
+    Column("claim", String),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("since", Moment),
+    Column("unknown", String),
+    # Accepted events and listings that have not ended yet; those the claim covers.
+    Column("pending", Integer, nullable=False, default=0),
+    Column("pending_since", Moment),
+    Column("claimed", Integer, nullable=False, default=0),
+    # Settled: the revision that is done with, the title then, and whose word stands.
+    Column("created", Moment),
+    Column("title", String, nullable=False, default=""),
+    Column("settled_version", BigInteger),
+    Column("settled_updated", Moment),
+    Column("settled_size", BigInteger),
+    Column("ours", Boolean, nullable=False, default=False),
+    # A write under way.
+    Column("intent_version", BigInteger),
+    Column("intent_updated", Moment),
+    Column("intent_size", BigInteger),
+    Column("intent_before", String),
+    # Writes to one revision within an hour: more than a few are a loop.
+    Column("written_at", Moment),
+    Column("written_version", BigInteger),
+    Column("written_updated", Moment),
+    Column("written_since", Moment),
+    Column("written_times", Integer, nullable=False, default=0),
+    Column("touched_at", Moment),
+    # History, to explain.
+    Column("events", Integer, nullable=False, default=0),
+    Column("looks", Integer, nullable=False, default=0),
+    Column("marks", Integer, nullable=False, default=0),
+    Column("event_at", Moment),
+    Column("looked_at", Moment),
+    Column("marked_at", Moment),
+    Column("outcome", String),
+    Column("reason", String, nullable=False, default=""),
+    Column("error", String, nullable=False, default=""),
+)
+Index("files_due", files.c.priority, files.c.due_at, sqlite_where=files.c.due_at.is_not(None))
+
+# Ended events and listings by outcome and reason; they add up with what is pending.
+counts = Table(
+    "counts",
+    metadata,
+    Column("outcome", String, primary_key=True),
+    Column("reason", String, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+
+# PUTs by the hour in which they were about to be sent.
+writes = Table(
+    "writes",
+    metadata,
+    Column("hour", Moment, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+
+# Texts that were kept as unknown: a portal's text in another language shows here.
+texts = Table(
+    "texts",
+    metadata,
+    Column("text", String, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+
+
+def _to_1(connection: Connection) -> None:
+    """Create the first tables."""
+    metadata.create_all(connection, tables=[files, counts, writes])
+
+
+def _to_2(connection: Connection) -> None:
+    """Count the texts that are kept."""
+    metadata.create_all(connection, tables=[texts])
+
+
+# A ledger of version n becomes one of n + 1 by MIGRATIONS[n].
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_to_1, _to_2)
+VERSION = len(MIGRATIONS)
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the ledger to today's version. Raises LedgerError for a newer one."""
+    metadata.create_all(connection, tables=[facts])
+    found = connection.execute(facts.select().where(facts.c.name == "schema")).first()
+    if found is None and inspect(connection).has_table("files"):
+        raise LedgerError("this database holds tables of another program")
+    version = 0 if found is None else int(found.value)
+    if version > VERSION:
+        raise LedgerError(
+            f"the ledger has schema {version}, this reconciler knows {VERSION}: install the newer"
+        )
+    for step in MIGRATIONS[version:]:
+        step(connection)
+    row = {"name": "schema", "value": str(VERSION)}
+    if found is None:
+        connection.execute(facts.insert().values(row))
+    elif version < VERSION:
+        connection.execute(facts.update().where(facts.c.name == "schema").values(row))

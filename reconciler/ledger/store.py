@@ -1,0 +1,217 @@
+"""Transactions on the database: one writer, shared commits, and roles held one at a time.
+
+SQLite before 3.51.3 can damage a write-ahead log when two connections write and checkpoint
+at once, so every writing transaction of every process runs under one file lock, and so does
+the closing, which checkpoints too.
+"""
+
+import fcntl
+import os
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy.pool import QueuePool
+
+from reconciler.errors import Busy, LedgerError
+
+T = TypeVar("T")
+_PATIENCE = 5.0  # seconds to wait for another process's transaction
+_OWNER_ONLY = 0o600
+
+
+class Role(Enum):
+    """What only one process may do at a time on one ledger."""
+
+    WORKER = "worker"
+    SWEEP = "sweep"
+    BACKFILL = "backfill"
+
+
+@dataclass
+class _Job(Generic[T]):
+    run: Callable[[Connection], T]
+    done: bool = False
+    result: T | None = None
+    error: BaseException | None = None
+
+
+@dataclass
+class _Queue:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    jobs: list[_Job[Any]] = field(default_factory=list)
+
+
+class Store:
+    """One database. Safe to share between threads; close it when done."""
+
+    def __init__(self, url: str) -> None:
+        """Open the database, creating it for its owner alone. Raises LedgerError."""
+        self._path = _sqlite_path(url)
+        self._queue, self._turn = _Queue(), threading.Lock()
+        with translated():
+            self._lock = _FileLock(Path(f"{self._path}.lock"))
+            self._path.touch(mode=_OWNER_ONLY, exist_ok=True)
+            self._writer = _engine(url, "BEGIN IMMEDIATE", connections=1)
+            self._reader = _engine(url, "BEGIN", connections=4)
+
+    def write(self, job: Callable[[Connection], T]) -> T:
+        """Run ``job`` in a transaction and return its result once that is on disk.
+
+        Jobs that wait together share one commit: the thread whose turn it is runs them all,
+        the others find theirs done. ``job`` may run twice, so it must only touch the database.
+        Raises LedgerError when nothing could be written.
+        """
+        mine: _Job[T] = _Job(job)
+        with self._queue.lock:
+            self._queue.jobs.append(mine)
+        with self._turn:
+            if not mine.done:
+                with self._queue.lock:
+                    batch, self._queue.jobs = self._queue.jobs, []
+                self._commit(batch)
+        if mine.error is not None:
+            raise mine.error
+        return cast(T, mine.result)
+
+    def read(self, job: Callable[[Connection], T]) -> T:
+        """Run ``job`` on a consistent view of the database. Raises LedgerError."""
+        with translated(), self._reader.begin() as connection:
+            return job(connection)
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._turn, self._lock.held():
+            self._reader.dispose()
+            self._writer.dispose()
+        self._lock.close()
+
+    @contextmanager
+    def role(self, role: Role) -> Iterator[None]:
+        """Hold ``role`` within the block. Raises Busy with who holds it.
+
+        The lock is the operating system's: it goes with a killed process.
+        """
+        path = Path(f"{self._path}.{role.value}.lock")
+        lock = _FileLock(path)
+        try:
+            if not lock.attempt():
+                raise Busy(role.value, path.read_text(encoding="utf-8").strip())
+            path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", "utf-8")
+            yield
+        finally:
+            lock.close()
+
+    def holder(self, role: Role) -> str | None:
+        """Return who holds ``role`` now, None when nobody does."""
+        try:
+            with self.role(role):
+                return None
+        except Busy as busy:
+            return busy.holder
+
+    def _commit(self, batch: list[_Job[Any]]) -> None:
+        try:
+            with translated(), self._lock.held(), self._writer.begin() as connection:
+                for job in batch:
+                    job.result = job.run(connection)
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that asked
+            self._blame(batch, error)
+        for job in batch:
+            job.done = True
+
+    def _blame(self, batch: list[_Job[Any]], error: BaseException) -> None:
+        """One bad job must not fail its neighbours: run each on its own."""
+        if len(batch) == 1:
+            batch[0].error = error
+            return
+        for job in batch:
+            self._commit([job])
+
+
+class _FileLock:
+    """An exclusive lock between processes; within one, `Store` lets one thread in at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
+        self._path = path
+
+    def attempt(self) -> bool:
+        """Take the lock if it is free."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Wait for the lock, but not for a process that is stopped in the middle."""
+        until = time.monotonic() + _PATIENCE
+        pause = 0.0005
+        while not self.attempt():
+            if time.monotonic() > until:
+                raise LedgerError(f"another process keeps {self._path.name} locked")
+            time.sleep(pause)
+            pause = min(pause * 2, 0.02)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let the lock go."""
+        os.close(self._file)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the database's errors into LedgerError, with the driver's words."""
+    try:
+        yield
+    except exc.DBAPIError as error:
+        raise LedgerError(str(error.orig)) from error
+    except (exc.SQLAlchemyError, OSError, sqlite3.Error) as error:
+        raise LedgerError(str(error)) from error
+
+
+def _sqlite_path(url: str) -> Path:
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError as error:
+        raise LedgerError(f"state.url is not a database address: {error}") from error
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise LedgerError("state.url must be sqlite:///PATH")
+    return Path(parsed.database)
+
+
+def _engine(url: str, begin: str, connections: int) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=connections,
+        max_overflow=0 if begin == "BEGIN IMMEDIATE" else 16,
+        connect_args={"check_same_thread": False, "timeout": _PATIENCE},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # the driver must not begin on its own
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "mmap_size=0"):
+            connection.execute(f"PRAGMA {pragma}")
+        if begin == "BEGIN":
+            connection.execute("PRAGMA query_only=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,89 @@
+"""waitress, with a stop that answers what was read before it lets go."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from waitress.server import create_server
+from waitress.wasyncore import close_all, loop
+
+from reconciler.errors import AddressInUse
+
+_TURN = 0.5  # seconds that one turn of the loop waits for a socket
+_logger = logging.getLogger("waitress.queue")
+
+
+class Server:
+    """A WSGI application on one address, on a thread of its own."""
+
+    def __init__(
+        self,
+        application: Callable[..., Any],
+        host: str,
+        port: int,
+        *,
+        threads: int,
+        max_bytes: int,
+        trusted_proxy: str | None = None,
+    ) -> None:
+        """Bind the address. Raises AddressInUse.
+
+        A queue of waiting requests is normal here: waitress's warning of it is silenced.
+        """
+        _logger.setLevel(logging.ERROR)
+        self._map: dict[int, Any] = {}
+        proxy = {"trusted_proxy": trusted_proxy, "trusted_proxy_headers": {"x-forwarded-proto"}}
+        try:
+            self._server = create_server(
+                application,
+                map=self._map,
+                host=host,
+                port=port,
+                threads=threads,
+                max_request_body_size=max_bytes,
+                channel_timeout=30,
+                connection_limit=200,
+                asyncore_use_poll=True,
+                ident=None,
+                **(proxy if trusted_proxy else {}),
+            )
+        except (OSError, ValueError) as error:
+            raise AddressInUse(f"{host}:{port}", str(error)) from error
+        self._listeners = [one for one in self._map.values() if hasattr(one, "effective_port")]
+        self.host, self.port = host, int(self._listeners[0].effective_port)
+        self._thread = threading.Thread(target=self._run, name="http")
+        self._stopping, self._grace = threading.Event(), 0.0
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._thread.start()
+
+    def stop(self, grace: float) -> None:
+        """Accept nothing more, answer what was read within ``grace`` seconds, and let go."""
+        self._grace = grace
+        self._stopping.set()
+        for listener in self._listeners:
+            listener.pull_trigger()
+        if self._thread.ident is not None:
+            self._thread.join()
+        close_all(self._map)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            loop(timeout=_TURN, use_poll=True, map=self._map, count=1)
+        dispatcher = self._listeners[0].task_dispatcher
+        for listener in self._listeners:
+            listener.del_channel(self._map)
+            listener.socket.close()
+        until = time.monotonic() + self._grace
+        while _unanswered(self._map) and time.monotonic() < until:
+            loop(timeout=0.02, use_poll=True, map=self._map, count=1)
+        dispatcher.shutdown(timeout=max(until - time.monotonic(), 0.1))
+
+
+def _unanswered(sockets: dict[int, Any]) -> bool:
+    """Whether a connection has a request in work, one half read, or an answer to send."""
+    channels = [one for one in sockets.values() if hasattr(one, "requests")]
+    return any(one.requests or one.request or one.total_outbufs_len for one in channels)

@@ -1,0 +1,34 @@
+"""Sign and verify webhook bodies: HMAC-SHA256 over the raw bytes (docspace.md 6)."""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+HEADER = "x-docspace-signature-256"
+_PREFIX = "sha256="
+
+
+def sign(body: bytes, secret: str) -> str:
+    """Return the header value as the portal writes it: ``sha256=`` and upper-case hex.
+
+    The portal signs the bytes it sends; its JSON escapes non-ASCII, so a body that was
+    parsed and written again has another signature.
+    """
+    return _PREFIX + _digest(body, secret).upper()
+
+
+def matching_secret(body: bytes, header: str | None, secrets: Sequence[str]) -> int | None:
+    """Return the index of the first secret that signed ``body``, or None.
+
+    ``secrets`` are newest first. Hex of either case is accepted. Every secret is compared,
+    each in constant time, so that the answer's delay says nothing about which one is near.
+    """
+    if header is None or not header.startswith(_PREFIX):
+        return None
+    given = header.removeprefix(_PREFIX).lower().encode("utf-8", "replace")
+    matches = [hmac.compare_digest(_digest(body, secret).encode(), given) for secret in secrets]
+    return matches.index(True) if True in matches else None
+
+
+def _digest(body: bytes, secret: str) -> str:
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()

@@ -1,0 +1,227 @@
+"""One attempt at one claimed file: look, decide, and if it must be marked, intent and PUT.
+
+It ends done, due again, or failed with the next try; never without an ending in the ledger,
+unless the claim was lost to another process.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from reconciler.client import DocSpace
+from reconciler.errors import Forbidden, Permanent, PortalError, Throttled, Unauthorised
+from reconciler.ledger import Ledger
+from reconciler.model import (
+    EPOCH,
+    Action,
+    Claim,
+    Decision,
+    Ending,
+    Entry,
+    File,
+    Outcome,
+    Permit,
+    Rule,
+    Section,
+)
+from reconciler.review import Policy, decide
+from reconciler.worker.trouble import Trouble
+
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_ROOM_KNOWN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What was done about one file, to be told: as it was seen, the rule, the ending.
+
+    ``rule`` is None where nothing was decided because the portal did not answer.
+    """
+
+    file: int
+    seen: File | None
+    rule: Rule | None
+    ending: Ending
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How the worker works.
+
+    ``lease`` and ``answer`` are bounds: on a whole attempt, and on the portal's longest answer.
+    ``probe`` is the pause between tries while the portal is away.
+    """
+
+    policy: Policy
+    lookback: timedelta = timedelta(hours=24)
+    writes_per_day: int = 9000
+    threads: int = 8
+    lease: timedelta = timedelta(seconds=180)
+    answer: timedelta = timedelta(seconds=60)
+    probe: timedelta = timedelta(seconds=15)
+
+
+class Attempts:
+    """Makes attempts. ``clock`` tells the time, ``jitter`` gives a number from 0 to 1."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        docspace: DocSpace,
+        terms: Terms,
+        clock: Callable[[], datetime],
+        jitter: Callable[[], float],
+    ) -> None:
+        """Share one view of the portal's health between all attempts."""
+        self._ledger, self._docspace, self.terms = ledger, docspace, terms
+        self._clock, self._jitter = clock, jitter
+        self._rooms: dict[int | str, tuple[int | None, datetime]] = {}
+        self.trouble = Trouble(terms.probe)
+
+    def make(self, claim: Claim) -> Attempt | None:
+        """Make one attempt and write down its ending; None when the claim was lost."""
+        try:
+            file, decision = self._look(claim.entry)
+            attempt = self._act(claim, file, decision)
+        except PortalError as error:
+            attempt = self._failed(claim, error)
+        kept = attempt is not None and self._ledger.finish(claim, attempt.ending, self._clock())
+        return attempt if kept else None
+
+    def abandon(self, claim: Claim, error: Exception) -> None:
+        """Write down that a bug of ours ended the attempt; the file is tried again later."""
+        said = f"{type(error).__name__}: please report this"
+        again = self._clock() + _HOUR
+        ending = Ending(Outcome.FAILED, "bug", again, error=said, attempts=claim.entry.attempts)
+        self._ledger.finish(claim, ending, self._clock())
+
+    def _look(self, entry: Entry) -> tuple[File | None, Decision]:
+        file = self._docspace.file(entry.id)
+        now = self._clock()
+        if file is not None:
+            entry = self._with_origin(entry, file, now)
+            file = self._with_room(file, now)
+        self.trouble.answered()
+        return file, decide(file, entry, self.terms.policy, now)
+
+    def _act(self, claim: Claim, file: File | None, decision: Decision) -> Attempt | None:
+        if file is None or decision.action is not Action.MARK:
+            ending = _ending(file, decision, claim.entry, self._clock())
+            return Attempt(claim.entry.id, file, decision.rule, ending)
+        now = self._clock()
+        permit = self._ledger.permit(
+            claim,
+            file,
+            now,
+            until=now + self.terms.answer,
+            per_day=self.terms.writes_per_day,
+            forget=decision.forget,
+        )
+        match permit:
+            case Permit.GRANTED:
+                return self._write(claim, file, decision)
+            case Permit.LOST:
+                return None
+            case Permit.SPENT:
+                ending = self._spent(file, claim.entry, now)
+            case Permit.LOOPING:
+                ending = _looping(file, now)
+            case _:
+                assert_never(permit)
+        return Attempt(claim.entry.id, file, decision.rule, ending)
+
+    def _write(self, claim: Claim, file: File, decision: Decision) -> Attempt:
+        target = self.terms.policy.target
+        try:
+            stored = self._docspace.set_comment(claim.entry.id, file.revision.version, target)
+        except Forbidden as error:
+            return self._refused(claim, error)
+        except (Permanent, Throttled, Unauthorised) as error:
+            return self._failed(claim, error, closes=True)
+        self.trouble.answered()
+        rule, now = decision.rule, self._clock()
+        if stored != target:
+            said = f"the portal stored {stored[:80]!r} instead of the comment"
+            ending = Ending(Outcome.FAILED, "altered", now + _DAY, file, error=said)
+        else:
+            ending = Ending(Outcome.MARKED, rule.value, seen=file, settled=True, ours=True)
+        return Attempt(claim.entry.id, file, rule, ending)
+
+    def _refused(self, claim: Claim, error: Forbidden) -> Attempt:
+        """A PUT was answered 403, which has many causes: a second look tells them apart."""
+        entry = replace(claim.entry, intent=None, written_at=None)
+        file, decision = self._look(entry)
+        now = self._clock()
+        if decision.action is Action.MARK:
+            decision = Decision(Rule.FORBIDDEN, _DAY, decision.forget)
+        ending = replace(_ending(file, decision, entry, now), closes=True, error=str(error))
+        return Attempt(claim.entry.id, file, decision.rule, ending)
+
+    def _failed(self, claim: Claim, error: PortalError, closes: bool = False) -> Attempt:
+        entry, now = claim.entry, self._clock()
+        verdict = self.trouble.judge(error, entry.attempts, self._jitter())
+        if verdict.everything is not None:
+            self._ledger.pause(now + verdict.everything, str(error))
+        ending = Ending(
+            Outcome.WAITING if verdict.file is None else Outcome.FAILED,
+            type(error).__name__.lower(),
+            again=now if verdict.file is None else now + verdict.file,
+            closes=closes,
+            error=str(error),
+            attempts=entry.attempts + (verdict.file is not None),
+        )
+        return Attempt(entry.id, None, None, ending)
+
+    def _spent(self, file: File, entry: Entry, now: datetime) -> Ending:
+        """The day's writes are used up: nothing is tried before the hour in which some return."""
+        until = now.replace(minute=0, second=0, microsecond=0) + _HOUR * (1 + self._jitter() / 60)
+        self._ledger.pause(until, f"the {self.terms.writes_per_day} writes of a day are used up")
+        return Ending(Outcome.WAITING, "spent", now, file, attempts=entry.attempts)
+
+    def _with_origin(self, entry: Entry, file: File, now: datetime) -> Entry:
+        """Before the first sweep, the first look fixes where our responsibility begins."""
+        if entry.first_sweep != EPOCH:
+            return entry
+        self._ledger.begin(file.read_at or now, self.terms.lookback)
+        return self._ledger.entry(entry.id)
+
+    def _with_room(self, file: File, now: datetime) -> File:
+        """A file does not tell its room (docspace.md 1.1): ask its folder, now and then."""
+        folder = file.folder
+        if not self.terms.policy.scope.by_room or file.section is not Section.ROOMS:
+            return file
+        if isinstance(folder, str):
+            return file
+        room, known = self._rooms.get(folder, (None, EPOCH))
+        if now - known > _ROOM_KNOWN:
+            room = self._docspace.room_of(folder)
+            self._rooms[folder] = (room, now)
+        return replace(file, room=room)
+
+
+def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) -> Ending:
+    """Return how an attempt ends that writes nothing."""
+    rule = decision.rule
+    ending = Ending(
+        outcome=rule.outcome or Outcome.WAITING,
+        reason=rule.value,
+        again=None if decision.again is None else now + decision.again,
+        seen=file,
+        forget=decision.forget,
+        attempts=entry.attempts + 1 if rule is Rule.LOCKED else 0,
+    )
+    match decision.action:
+        case Action.SETTLE_OURS:
+            return replace(ending, settled=True, ours=True)
+        case Action.SETTLE_THEIRS:
+            return replace(ending, settled=True)
+        case Action.LEAVE | Action.WAIT | Action.LOOK | Action.MARK:
+            return ending
+        case _:
+            assert_never(decision.action)
+
+
+def _looping(file: File, now: datetime) -> Ending:
+    error = "this revision was written to five times within an hour and lost the comment again"
+    return Ending(Outcome.FAILED, "loop", now + _HOUR, file, error=error)

@@ -1,0 +1,119 @@
+"""Hands due files to threads, as many as are free; one at a time while the portal is away."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from reconciler.errors import LedgerError
+from reconciler.ledger import Ledger
+from reconciler.model import Claim
+from reconciler.worker.attempt import Attempt, Attempts
+
+_POLL = 1.0  # seconds between looks at the ledger: an event is due a second after it came
+_SHORTEST = 0.01
+
+
+class Worker:
+    """Works off what is due, with ``threads`` threads, until it is stopped.
+
+    ``tell`` hears of each attempt, ``complain`` of a ledger that cannot be used, both on the
+    thread where it happened.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        attempts: Attempts,
+        clock: Callable[[], datetime],
+        tell: Callable[[Attempt], None],
+        complain: Callable[[Exception], None],
+    ) -> None:
+        """Start nothing yet."""
+        self._ledger, self._attempts, self._terms = ledger, attempts, attempts.terms
+        self._clock, self._tell, self._complain = clock, tell, complain
+        self._changed = threading.Condition()
+        self._busy, self._stopping = 0, False
+
+    def run(self) -> None:
+        """Work until `stop`; then finish what is under way and give back the rest."""
+        with ThreadPoolExecutor(self._terms.threads, thread_name_prefix="worker") as pool:
+            while not self._stopping:
+                for claim in self._claims():
+                    pool.submit(self._one, claim)
+
+    def stop(self) -> None:
+        """Let `run` end; call it from any thread."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def step(self) -> Attempt | None:
+        """Work off one due file; None when there is none, or when its claim was lost."""
+        claims = self._ledger.claim(self._clock(), 1, self._terms.lease)
+        attempt = self._attempts.make(claims[0]) if claims else None
+        if attempt is not None:
+            self._tell(attempt)
+        return attempt
+
+    def _claims(self) -> list[Claim]:
+        """Claim what is due, or wait for it, for a free thread, or for the end."""
+        try:
+            wait = self._until_due()
+            if wait > 0:
+                self._rest(wait)
+                return []
+            claims = self._ledger.claim(self._clock(), self._free(), self._terms.lease)
+        except LedgerError as error:
+            self._complain(error)
+            self._rest(_POLL)
+            return []
+        with self._changed:
+            self._busy += len(claims)
+        return claims
+
+    def _until_due(self) -> float:
+        """Return the seconds to wait before anything can be claimed."""
+        if self._free() == 0:
+            return _POLL
+        now = self._clock()
+        due, (paused, _) = self._ledger.next_due(), self._ledger.paused()
+        if due is None:
+            return _POLL
+        wait = (max(due, paused) - now).total_seconds()
+        return min(max(wait, _SHORTEST), _POLL) if wait > 0 else 0
+
+    def _free(self) -> int:
+        with self._changed:
+            most = 1 if self._attempts.trouble.open else self._terms.threads
+            return max(most - self._busy, 0)
+
+    def _rest(self, seconds: float) -> None:
+        with self._changed:
+            if not self._stopping:
+                self._changed.wait(seconds)
+
+    def _one(self, claim: Claim) -> None:
+        try:
+            self._make(claim)
+        except LedgerError as error:
+            self._complain(error)  # the lease returns the row
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
+
+    def _make(self, claim: Claim) -> None:
+        if self._stopping:
+            self._ledger.renew(claim, self._clock())
+            return
+        try:
+            attempt = self._attempts.make(claim)
+        except LedgerError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one file's bug must not stop the others
+            self._complain(error)
+            self._attempts.abandon(claim, error)
+            return
+        if attempt is not None:
+            self._tell(attempt)
