@@ -41,6 +41,7 @@ class Reply:
     reason: str = ""
     event: Event | None = None
     secret: int | None = None
+    error: Exception | None = None
 
 
 class Receiver:
@@ -90,8 +91,10 @@ class Receiver:
     def _accept(self, event: Event, secret: int | None) -> Reply:
         try:
             fresh = self._record(event, self._clock())
-        except LedgerError:
-            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, "refused", "ledger", event, secret)
+        except LedgerError as error:
+            return _unavailable("ledger", error, event, secret)
+        except Exception as error:  # noqa: BLE001 - the portal must try again, whatever it was
+            return _unavailable("bug", error, event, secret)
         if fresh:
             return Reply(HTTPStatus.OK, "accepted", "", event, secret)
         return Reply(HTTPStatus.OK, "ignored", "echo", event, secret)
@@ -161,6 +164,10 @@ def _read(environ: Environ, most: int) -> bytes | None:
         return None
     body: bytes = environ["wsgi.input"].read(int(length))
     return body
+
+
+def _unavailable(reason: str, error: Exception, event: Event, secret: int | None) -> Reply:
+    return Reply(HTTPStatus.SERVICE_UNAVAILABLE, "refused", reason, event, secret, error)
 
 
 def _body(reply: Reply) -> bytes:

@@ -5,7 +5,7 @@ import sys
 from typing import NoReturn
 
 from reconciler.cli.commands import app
-from reconciler.cli.words import BUG, bug, words
+from reconciler.cli.words import BUG, bug, in_words
 from reconciler.errors import ReconcilerError
 
 __all__ = ["main"]
@@ -16,7 +16,7 @@ def main() -> NoReturn:
     try:
         app()
     except ReconcilerError as error:
-        code, text = words(error)
+        code, text = in_words(error)
         print(text, file=sys.stderr)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,11 +3,13 @@
 import os
 import signal
 import threading
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from reconciler.cli import trial
 from reconciler.config import CONFIG, Config, load
 
 app = typer.Typer(
@@ -46,6 +48,18 @@ def serve(config: ConfigPath = None) -> None:
         os._exit(0)  # an answer of the portal did not come; its intent is on disk
 
 
-@app.callback()
-def root() -> None:
+app.command()(trial.demo)
+app.command()(trial.sandbox)
+app.command()(trial.send)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
     """Hold the commands together."""
+    if version:
+        typer.echo(f"reconciler {metadata.version('reconciler')}")
+        raise typer.Exit

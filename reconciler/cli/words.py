@@ -13,7 +13,7 @@ from reconciler.errors import (
 OK, SOME_FAILED, USAGE, PORTAL, BUSY, LEDGER, BUG = 0, 1, 2, 3, 4, 5, 70
 
 
-def words(error: ReconcilerError) -> tuple[int, str]:
+def in_words(error: ReconcilerError) -> tuple[int, str]:
     """Return the exit code and the text for an error that was foreseen."""
     match error:
         case ConfigError():

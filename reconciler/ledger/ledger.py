@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Connection,
     Row,
     and_,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    type_coerce,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert
@@ -329,7 +331,7 @@ def _record(c: Connection, event: Event, now: datetime) -> bool:
 
 def _due_by_event(due: datetime, now: datetime) -> Any:
     """A live claim keeps its lease; a burst puts the look off, but not for ever."""
-    latest = files.c.pending_since + _BURST // timedelta(microseconds=1)
+    latest = type_coerce(files.c.pending_since, BigInteger) + _BURST // timedelta(microseconds=1)
     return case(
         (and_(files.c.claim.is_not(None), files.c.due_at > now), files.c.due_at),
         (and_(files.c.pending_since.is_not(None), latest < _moment(due)), latest),

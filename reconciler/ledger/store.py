@@ -179,7 +179,7 @@ def translated() -> Iterator[None]:
         yield
     except exc.DBAPIError as error:
         raise LedgerError(str(error.orig)) from error
-    except (exc.SQLAlchemyError, OSError, sqlite3.Error) as error:
+    except (exc.TimeoutError, OSError, sqlite3.Error) as error:
         raise LedgerError(str(error)) from error
 
 

@@ -48,8 +48,9 @@ def tell_reply(reply: Reply) -> None:
     """Log what became of a delivery."""
     fields: dict[str, Any] = {"code": reply.code.value, "reason": reply.reason}
     if reply.event is not None:
-        fields |= {"file": reply.event.file, "event": reply.event.id}
-    fields["delivery"] = fields.pop("event", None)
+        fields |= {"file": reply.event.file, "delivery": reply.event.id}
+    if reply.error is not None:
+        fields |= {"kind": type(reply.error).__name__, "error": str(reply.error)}
     {"accepted": log.info, "ignored": log.debug}.get(reply.status, log.warning)(
         f"delivery_{reply.status}", **fields
     )

@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 from reconciler.client import DocSpace, Transport
-from reconciler.config import Config
-from reconciler.errors import ConfigError, PortalError
+from reconciler.config import Config, require
+from reconciler.errors import PortalError
 from reconciler.ledger import Ledger, Role
 from reconciler.receiver import Gate, Receiver, Reply
 from reconciler.service.log import log, tell_attempt, tell_error, tell_reply
@@ -43,6 +43,7 @@ class Service:
         Raises ConfigError, LedgerError, Busy or AddressInUse, with nothing left open.
         """
         self._stop, self._stack = threading.Event(), ExitStack()
+        require(config, webhook=True)
         with ExitStack() as opened:
             gate = gate_of(config)
             self.ledger = Ledger(config.state.url, config.portal_url())
@@ -109,20 +110,11 @@ class Service:
 
 
 def gate_of(config: Config) -> Gate:
-    """Return what the receiver lets in. Raises ConfigError when nothing would be verified."""
-    secrets = config.secrets()
-    if not secrets and not config.webhook.allow_unsigned:
-        raise ConfigError(
-            (
-                "there is no webhook secret, so anyone could send events: set "
-                "DOCSPACE_WEBHOOK_SECRET or webhook.secret_file to the secret that the portal's "
-                "webhook has (or webhook.allow_unsigned = true for a test)",
-            )
-        )
+    """Return what the receiver lets in."""
     webhook = config.webhook
     return Gate(
         webhook.path,
-        secrets,
+        config.secrets(),
         frozenset(webhook.triggers),
         webhook.max_body_bytes,
         webhook.require_https,

@@ -143,7 +143,7 @@ class Attempts:
         rule, now = decision.rule, self._clock()
         if stored != target:
             said = f"the portal stored {stored[:80]!r} instead of the comment"
-            ending = Ending(Outcome.FAILED, "altered", now + _DAY, file, error=said)
+            ending = Ending(Outcome.FAILED, "altered", now + _DAY, file, settled=True, error=said)
         else:
             ending = Ending(Outcome.MARKED, rule.value, seen=file, settled=True, ours=True)
         return Attempt(claim.entry.id, file, rule, ending)

@@ -1,17 +1,11 @@
-"""config.toml and the environment, parsed once into a frozen value; every problem is listed.
+"""The configuration as frozen sections, each value checked where it is declared."""
 
-Secrets come from the environment or from a file of their own, never from config.toml, and
-never show in a repr. Paths are relative to the config file.
-"""
-
-import difflib
 import re
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, Self
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -20,14 +14,12 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
 )
 
 from reconciler.errors import ConfigError
@@ -35,23 +27,10 @@ from reconciler.model import Unknown
 from reconciler.review import UNLOCK_TEXTS, Policy, Scope
 
 PREFIX = "RECONCILER_"
-NAMED = {
-    "DOCSPACE_API_HOST": ("portal", "url"),
-    "DOCSPACE_API_KEY": ("portal", "api_key"),
-    "DOCSPACE_WEBHOOK_SECRET": ("webhook", "secret"),
-    "PORT": ("webhook", "port"),
-}
-FILES = (
-    ("portal", "api_key_file"),
-    ("portal", "ca_bundle"),
-    ("webhook", "secret_file"),
-    ("admin", "password_file"),
-)
-CONFIG = "RECONCILER_CONFIG"
-_SQLITE = "sqlite:///"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOST_COMMENT = 255  # the portal cuts the rest (docspace.md 9)
 _BASIC_PLANE = 0xFFFF  # its MySQL column loses what lies beyond (docspace.md 9)
+_LONGEST = timedelta(days=3650)  # a slip of the hand beyond; dates must not overflow
 
 
 def duration(text: object) -> object:
@@ -59,7 +38,10 @@ def duration(text: object) -> object:
     match = re.fullmatch(r"(\d{1,6})([smhd])", text) if isinstance(text, str) else None
     if match is None:
         raise ValueError('a number and a unit, such as "30s", "5m", "24h" or "7d"')
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    found = timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    if found > _LONGEST:
+        raise ValueError(f"must be at most {_LONGEST.days}d")
+    return found
 
 
 def _comment(text: str) -> str:
@@ -75,12 +57,23 @@ def _comment(text: str) -> str:
 
 
 def _url(text: str) -> str:
+    text = text.strip()
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be the portal's address, such as https://portal.example.com")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must be the address alone, without user, password, ? or #")
-    return text.rstrip("/").removesuffix("/api/2.0")
+    if re.search(r"\s", text) or not _has_valid_port(parts):
+        raise ValueError("has a port that is none, or white space")
+    address = parts._replace(netloc=parts.netloc.lower()).geturl()
+    return address.rstrip("/").removesuffix("/api/2.0").rstrip("/")
+
+
+def _has_valid_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _path(text: str) -> str:
@@ -91,9 +84,19 @@ def _path(text: str) -> str:
 
 def _key(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value().strip()
-    if not text.isascii() or not text.isprintable() or " " in text:
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("must be one word of plain characters, as the portal showed it")
     return SecretStr(text)
+
+
+def _secret(secret: SecretStr) -> SecretStr:
+    """A blank secret would verify nothing, and with bytes that are no text nothing is signed."""
+    text = secret.get_secret_value()
+    if not text.strip():
+        raise ValueError("must not be empty")
+    if text.encode("utf-8", "replace").decode() != text:
+        raise ValueError("must be UTF-8 text")
+    return secret
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
@@ -121,7 +124,7 @@ class Webhook(_Section):
     host: str = "127.0.0.1"
     port: Port = 3000
     path: Annotated[str, AfterValidator(_path)] = "/docspace/review-comment"
-    secret: SecretStr | None = None
+    secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None
     secret_file: Path | None = None
     triggers: tuple[str, ...] = ("file.updated",)
     allow_unsigned: bool = False
@@ -145,6 +148,14 @@ class Review(_Section):
     extensions: frozenset[str] = frozenset()
     ignore_users: frozenset[str] = frozenset()
     personal_documents: bool = True
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.policy().is_portals(self.comment):
+            raise ValueError(
+                "comment is named in portal_texts or restore_over as written by itself"
+            )
+        return self
 
     def policy(self) -> Policy:
         """Return the plain value that `review` decides by."""
@@ -277,133 +288,12 @@ class Config(BaseSettings):
         return found
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Config:
-    """Read the file (None: there is none) under the environment, which wins.
-
-    Raises ConfigError with every problem found: unreadable TOML, unknown keys with the
-    nearest valid name, wrong values, secrets where they do not belong.
-    """
-    given = {} if path is None else _read_toml(path)
-    problems = list(_misplaced(given)) + list(_unknown_variables(environ))
-    try:
-        values = _merged(given, _named(environ), _prefixed(environ))
-        config = Config(**_anchored(values, Path() if path is None else path.parent))
-    except ValidationError as error:
-        problems += map(_problem, error.errors(include_url=False, include_input=False))
-    except SettingsError as error:
-        problems.append(f"environment: {error}")
-    if problems:
-        raise ConfigError(tuple(dict.fromkeys(problems)))
-    return config
-
-
-def keys() -> dict[str, object]:
-    """Return every key (``section.name``) with its default, as the reference lists them."""
-    return {
-        f"{section}.{name}": field.get_default(call_default_factory=True)
-        for section, outer in Config.model_fields.items()
-        for name, field in type(outer.default).model_fields.items()
-    }
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError((f"{path} cannot be read: {error.strerror}",)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError((f"{path} is not valid TOML: {error}",)) from error
-
-
 def _read(path: Path, key: str) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        return path.read_text(encoding="utf-8-sig").strip()
+    except (OSError, ValueError) as error:
         raise ConfigError((f"{key} {path} cannot be read: {error}",)) from error
 
 
 def _words(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (text.strip() for text in texts))))
-
-
-def _misplaced(given: Mapping[str, Any]) -> Iterator[str]:
-    for section, name, variable in (
-        ("portal", "api_key", "DOCSPACE_API_KEY"),
-        ("webhook", "secret", "DOCSPACE_WEBHOOK_SECRET"),
-    ):
-        if isinstance(given.get(section), Mapping) and name in given[section]:
-            yield (
-                f"{section}.{name} is a secret and does not belong into config.toml: "
-                f"set {variable}, or name a file with {section}.{name}_file"
-            )
-
-
-def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    """Misspelt variables without a section would be passed over in silence."""
-    for name in environ:
-        section = name.removeprefix(PREFIX).partition("__")[0].lower()
-        if name.startswith(PREFIX) and name != CONFIG and section not in Config.model_fields:
-            yield f"unknown environment variable {name}{_nearest(name, _variables())}"
-
-
-def _variables() -> list[str]:
-    return [PREFIX + key.replace(".", "__").upper() for key in keys()]
-
-
-def _named(environ: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for variable, (section, name) in NAMED.items():
-        if environ.get(variable):
-            values.setdefault(section, {})[name] = environ[variable]
-    return values
-
-
-def _prefixed(environ: Mapping[str, str]) -> dict[str, Any]:
-    source = EnvSettingsSource(Config)
-    source.env_vars = {
-        name.lower(): value for name, value in environ.items() if name.startswith(PREFIX)
-    }
-    return source()
-
-
-def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for layer in layers:
-        for section, content in layer.items():
-            known = values.get(section)
-            if isinstance(known, dict) and isinstance(content, Mapping):
-                values[section] = {**known, **content}
-            else:
-                values[section] = dict(content) if isinstance(content, Mapping) else content
-    return values
-
-
-def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:
-    """Make the paths absolute: cron and systemd start in other directories than people."""
-    for section, name in FILES:
-        content = values.get(section)
-        if isinstance(content, dict) and isinstance(content.get(name), str):
-            content[name] = base.absolute() / content[name]
-    state = values.setdefault("state", {})
-    if isinstance(state, dict):
-        url = state.get("url", State().url)
-        state["url"] = _anchored_url(url, base) if isinstance(url, str) else url
-    return values
-
-
-def _anchored_url(url: str, base: Path) -> str:
-    path = url.removeprefix(_SQLITE)
-    return f"{_SQLITE}{base.absolute() / path}" if url.startswith(_SQLITE) else url
-
-
-def _problem(error: Mapping[str, Any]) -> str:
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"unknown key {key}{_nearest(key, [*keys(), *Config.model_fields])}"
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{key}: {message}"
-
-
-def _nearest(name: str, valid: Iterable[str]) -> str:
-    match = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.6)
-    return f"; did you mean {match[0]}?" if match else ""

@@ -1,0 +1,116 @@
+"""A sandbox portal to try an integration on: its people work, and things go wrong on request."""
+
+import itertools
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import typer
+
+from reconciler.cli.words import USAGE
+from reconciler.sandbox import Fault, Network, Portal, Server
+from reconciler.sandbox.faults import FaultKind
+from reconciler.sandbox.seed import Seeded, populate
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What goes wrong: shares and seconds of deliveries, latency and faults of the API."""
+
+    drop: float
+    duplicate: float
+    delay: float
+    reorder: bool
+    latency: float
+    faults: tuple[str, ...]
+
+
+class Playground:
+    """A small portal with people who edit its files."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        """Build the portal; a fault that does not exist ends the command."""
+        self._portal = Portal(poll_seconds=0.5)
+        self._seeded = populate(self._portal)
+        self._portal.latency = trouble.latency
+        self._portal.network = Network(
+            drop=trouble.drop,
+            duplicate=trouble.duplicate,
+            reorder=trouble.reorder,
+            delay=trouble.delay,
+        )
+        for text in trouble.faults:
+            self._portal.faults.add(_fault(text))
+
+    def run(
+        self, port: int, webhook: str, secret: str, every: float, stop: threading.Event
+    ) -> None:
+        """Serve until ``stop``; an edit every so many seconds."""
+        try:
+            server = Server(self._portal, port=port)
+        except OSError as error:
+            typer.echo(f"Cannot listen on 127.0.0.1:{port}: {error}. Try --port 0.", err=True)
+            raise typer.Exit(USAGE) from error
+        with server:
+            if webhook:
+                self._portal.add_webhook(by=self._seeded.admin, url=webhook, secret=secret)
+            _introduce(server.url, self._seeded, webhook, secret)
+            acts = itertools.cycle(_ACTS)
+            while not stop.wait(every or 3600):
+                if every:
+                    typer.echo(next(acts)(self._portal, self._seeded))
+
+
+def _introduce(url: str, seeded: Seeded, webhook: str, secret: str) -> None:
+    typer.echo(
+        f"A DocSpace portal at {url}, deliveries to {webhook or 'nobody'}. For the daemon:\n"
+        f"  export DOCSPACE_API_HOST={url}\n"
+        f"  export DOCSPACE_API_KEY={seeded.key}\n"
+        f"  export DOCSPACE_WEBHOOK_SECRET='{secret}'\n"
+        f"  reconciler serve"
+    )
+
+
+def _save(portal: Portal, seeded: Seeded) -> str:
+    file = random.choice(seeded.files)  # noqa: S311 - play
+    portal.save(file, by=seeded.ann)
+    return f"{seeded.ann.name} saves {portal.file(file).title} ({file})"
+
+
+def _forcesave(portal: Portal, seeded: Seeded) -> str:
+    file = random.choice(seeded.files)  # noqa: S311 - play
+    portal.forcesave(file, by=seeded.bob)
+    return f"{seeded.bob.name} saves {portal.file(file).title} ({file}) in between"
+
+
+def _approve(portal: Portal, seeded: Seeded) -> str:
+    for file in seeded.files:
+        if portal.file(file).comment == "Need Review":
+            portal.comment(file, "Approved", by=seeded.ann)
+            return f"{seeded.ann.name} approves {portal.file(file).title} ({file})"
+    return "nothing needs review"
+
+
+def _lock_and_unlock(portal: Portal, seeded: Seeded) -> str:
+    file = random.choice(seeded.files)  # noqa: S311 - play
+    portal.lock(file, by=seeded.ann)
+    portal.unlock(file, by=seeded.ann)
+    return f"{seeded.ann.name} locks and unlocks {portal.file(file).title} ({file})"
+
+
+_ACTS: tuple[Callable[[Portal, Seeded], str], ...] = (
+    _save,
+    _forcesave,
+    _save,
+    _approve,
+    _lock_and_unlock,
+)
+
+
+def _fault(text: str) -> Fault:
+    kind, _, times = text.partition(":")
+    if kind not in set(FaultKind) or not (times.isdecimal() or not times):
+        typer.echo(f"--fail {text}: use KIND or KIND:TIMES with {', '.join(FaultKind)}", err=True)
+        raise typer.Exit(USAGE)
+    return Fault(route="*", kind=kind, times=int(times) if times else None)

@@ -1,0 +1,51 @@
+"""How the demonstration looks: who did what, what was found, what was decided, and a verdict."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reconciler.demo import Decided, Did, Verdict
+
+_STYLE = {"marked": "bold yellow", "kept": "green", "waiting": "magenta", "failed": "bold red"}
+
+
+class Demonstration:
+    """Prints the demonstration line by line, with colours on a terminal."""
+
+    def __init__(self) -> None:
+        """Say what is about to happen."""
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._console.print(
+            "A DocSpace portal in memory, the real daemon, real HTTP between them.\n"
+            'Promise: an updated file carries "Need Review", once; a person\'s word stands.\n'
+        )
+
+    def tell(self, line: Did | Decided) -> None:
+        """Print one line."""
+        if isinstance(line, Did):
+            step = line.step
+            self._console.print(Text(f"{step.who:>4} {step.what}: {step.file}", style="bold"))
+            return
+        text = Text(f"       found {line.found!r:18} ")
+        text.append(f"{line.outcome:8}", style=_STYLE.get(line.outcome, ""))
+        text.append(f" {line.why} ")
+        text.append(f"(API calls so far: {line.calls})", style="dim")
+        self._console.print(text)
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Print what stands on each file now, what it cost, and whether it is as promised."""
+        table = Table(title="\nIn the end", title_justify="left")
+        for heading in ("file", "comment"):
+            table.add_column(heading)
+        for name, comment in verdict.comments.items():
+            table.add_row(name, comment)
+        self._console.print(table)
+        self._console.print(
+            f"{verdict.edits} acts of people took {verdict.gets} GET and {verdict.puts} PUT.\n"
+            f"The tutorial's script, given ONE edit for {verdict.tutorial_seconds:.1f} s, made "
+            f"{verdict.tutorial} PUT and had not stopped: each write is an update to it.\n"
+        )
+        for line in verdict.wrong:
+            self._console.print(Text(f"WRONG: {line}", style="bold red"))
+        if not verdict.wrong:
+            self._console.print(Text("Every file is as promised.", style="bold green"))

@@ -1,0 +1,87 @@
+"""Commands that need no portal and no configuration: demo, sandbox, send."""
+
+import signal
+import threading
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from reconciler.cli.send import Sample, body_of, post
+from reconciler.cli.words import OK, PORTAL, SOME_FAILED, USAGE
+from reconciler.model import LAST_FILE_ID
+
+PLAY = "Sandbox-1!"
+DEFAULT_URL = "http://127.0.0.1:3000/docspace/review-comment"
+
+
+def demo() -> None:
+    """Show it all in one terminal: a portal in memory, people who work, the daemon, a verdict.
+
+    Needs no account and no configuration, and ends within 20 seconds.
+    """
+    from reconciler.cli.show import Demonstration  # noqa: PLC0415 - help must be quick
+    from reconciler.demo import run  # noqa: PLC0415
+    from reconciler.service import configure_log  # noqa: PLC0415
+
+    configure_log("error", "text")
+    show = Demonstration()
+    verdict = run(show.tell)
+    show.verdict(verdict)
+    raise typer.Exit(SOME_FAILED if verdict.wrong else OK)
+
+
+def sandbox(  # noqa: PLR0913, PLR0917 - one option a knob
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8080,
+    webhook: Annotated[str, typer.Option(help="Where deliveries go; none if empty.")] = DEFAULT_URL,
+    secret: Annotated[str, typer.Option(help="What deliveries are signed with.")] = PLAY,
+    edit_every: Annotated[
+        float, typer.Option(help="Seconds between edits by the people of the portal; 0: none.")
+    ] = 5.0,
+    drop: Annotated[float, typer.Option(min=0, max=1, help="Share of deliveries lost.")] = 0.0,
+    duplicate: Annotated[float, typer.Option(min=0, max=1, help="Share sent twice.")] = 0.0,
+    delay: Annotated[float, typer.Option(min=0, help="Longest delay of a delivery, s.")] = 0.0,
+    reorder: Annotated[bool, typer.Option(help="Deliver in another order.")] = False,
+    latency: Annotated[float, typer.Option(min=0, help="Delay of API answers, s.")] = 0.0,
+    fail: Annotated[
+        list[str] | None,
+        typer.Option(help="A fault of the API: KIND, or KIND:TIMES, such as throttle:3."),
+    ] = None,
+) -> None:
+    """Run a DocSpace portal in memory, to try an integration on, until Ctrl-C.
+
+    Its people edit, rename, lock and review files; deliveries and API calls can be made to
+    fail. It prints an API key and the addresses to use.
+    """
+    from reconciler.cli.playground import Playground, Trouble  # noqa: PLC0415
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    trouble = Trouble(drop, duplicate, delay, reorder, latency, tuple(fail or ()))
+    Playground(trouble).run(port, webhook, secret, edit_every, stop)
+
+
+def send(
+    file: Annotated[int, typer.Argument(min=1, max=LAST_FILE_ID, help="The file's id.")],
+    url: Annotated[str, typer.Option(help="The receiver's address.")] = DEFAULT_URL,
+    secret: Annotated[
+        str, typer.Option(envvar="DOCSPACE_WEBHOOK_SECRET", help="Signs it; unsigned if empty.")
+    ] = "",
+    trigger: Annotated[str, typer.Option(help="The event's trigger.")] = "file.updated",
+    title: Annotated[str, typer.Option(help="The file's title.")] = "Contract.docx",
+) -> None:
+    """Sign a sample event as the portal would, post it, and print the answer."""
+    if not url.startswith(("http://", "https://")):
+        typer.echo("The address must start with http:// or https://.", err=True)
+        raise typer.Exit(USAGE)
+    sample = Sample(file, title, trigger)
+    try:
+        status, answer = post(url, body_of(sample, datetime.now(UTC)), secret)
+    except (OSError, ValueError) as error:
+        typer.echo(f"Nobody answers at {url}: {error}. Is `reconciler serve` running?", err=True)
+        raise typer.Exit(PORTAL) from error
+    typer.echo(f"{status} {answer}")
+    if status == 401:
+        typer.echo("The secret is not the receiver's: set DOCSPACE_WEBHOOK_SECRET.", err=True)
+    raise typer.Exit(OK if 200 <= status < 300 else SOME_FAILED)

@@ -1,0 +1,11 @@
+"""config.toml and the environment, parsed once into a frozen value; every problem is listed.
+
+Secrets come from the environment or from a file of their own, never from config.toml, and
+never show in a repr. Paths are relative to the config file. `values` declares the sections
+and checks them, `load` reads and merges.
+"""
+
+from reconciler.config.load import CONFIG, NAMED, keys, load, require
+from reconciler.config.values import Config, duration
+
+__all__ = ["CONFIG", "NAMED", "Config", "duration", "keys", "load", "require"]

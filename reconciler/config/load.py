@@ -1,0 +1,176 @@
+"""From config.toml and the environment to a `Config`, with every problem listed at once."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import EnvSettingsSource, SettingsError
+
+from reconciler.config.values import PREFIX, Config, State
+from reconciler.errors import ConfigError
+
+NAMED = {
+    "DOCSPACE_API_HOST": ("portal", "url"),
+    "DOCSPACE_API_KEY": ("portal", "api_key"),
+    "DOCSPACE_WEBHOOK_SECRET": ("webhook", "secret"),
+    "PORT": ("webhook", "port"),
+}
+FILES = (
+    ("portal", "api_key_file"),
+    ("portal", "ca_bundle"),
+    ("webhook", "secret_file"),
+    ("admin", "password_file"),
+)
+CONFIG = "RECONCILER_CONFIG"
+_SQLITE = "sqlite:///"
+
+
+def require(config: Config, *, webhook: bool) -> None:
+    """Check what is needed to act, and with ``webhook`` to receive. Raises ConfigError for all."""
+    problems: list[str] = []
+    for needed in (config.portal_url, config.api_key, config.secrets):
+        try:
+            needed()
+        except ConfigError as error:
+            problems += error.problems
+    unsigned = config.webhook.secret is None and config.webhook.secret_file is None
+    if webhook and unsigned and not config.webhook.allow_unsigned:
+        problems.append(
+            "the webhook secret is missing, so anyone could send events: set "
+            "DOCSPACE_WEBHOOK_SECRET or webhook.secret_file to what the portal's webhook has"
+        )
+    if problems:
+        raise ConfigError(tuple(problems))
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read the file (None: there is none) under the environment, which wins.
+
+    Raises ConfigError with every problem found: unreadable TOML, unknown keys with the
+    nearest valid name, wrong values, secrets where they do not belong.
+    """
+    given = {} if path is None else _read_toml(path)
+    problems = list(_misplaced(given)) + list(_unknown_variables(environ))
+    layers = [given, _named(environ)]
+    for name in sorted(environ):  # a whole section before its keys
+        try:
+            layers.append(_prefixed(name, environ[name]))
+        except SettingsError:
+            problems.append(f"environment variable {name}: must be JSON, such as [1, 2]")
+    values = _merged(*layers)
+    problems += [_unknown(name) for name in values if name not in Config.model_fields]
+    values = {name: values[name] for name in values if name in Config.model_fields}
+    try:
+        config = Config(**_anchored(values, Path() if path is None else path.parent))
+    except ValidationError as error:
+        problems += map(_problem, error.errors(include_url=False, include_input=False))
+    if problems:
+        raise ConfigError(tuple(dict.fromkeys(problems)))
+    return config
+
+
+def keys() -> dict[str, object]:
+    """Return every key (``section.name``) with its default, as the reference lists them."""
+    return {
+        f"{section}.{name}": field.get_default(call_default_factory=True)
+        for section, outer in Config.model_fields.items()
+        for name, field in type(outer.default).model_fields.items()
+    }
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError((f"{path} cannot be read: {error.strerror}",)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError((f"{path} is not valid TOML: {error}",)) from error
+
+
+def _misplaced(given: Mapping[str, Any]) -> Iterator[str]:
+    for section, name, variable in (
+        ("portal", "api_key", "DOCSPACE_API_KEY"),
+        ("webhook", "secret", "DOCSPACE_WEBHOOK_SECRET"),
+    ):
+        if isinstance(given.get(section), Mapping) and name in given[section]:
+            yield (
+                f"{section}.{name} is a secret and does not belong into config.toml: "
+                f"set {variable}, or name a file with {section}.{name}_file"
+            )
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """Misspelt variables without a section would be passed over in silence."""
+    for name in environ:
+        section = name.removeprefix(PREFIX).partition("__")[0].lower()
+        if name.startswith(PREFIX) and name != CONFIG and section not in Config.model_fields:
+            yield f"unknown environment variable {name}{_nearest(name, _variables())}"
+
+
+def _variables() -> list[str]:
+    return [PREFIX + key.replace(".", "__").upper() for key in keys()]
+
+
+def _named(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for variable, (section, name) in NAMED.items():
+        if environ.get(variable):
+            values.setdefault(section, {})[name] = environ[variable]
+    return values
+
+
+def _prefixed(name: str, value: str) -> dict[str, Any]:
+    """Return what one variable sets. Raises SettingsError when its JSON is none."""
+    source = EnvSettingsSource(Config)
+    source.env_vars = {name.lower(): value} if name.startswith(PREFIX) else {}
+    return source()
+
+
+def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for section, content in layer.items():
+            known = values.get(section)
+            if isinstance(known, dict) and isinstance(content, Mapping):
+                values[section] = {**known, **content}
+            else:
+                values[section] = dict(content) if isinstance(content, Mapping) else content
+    return values
+
+
+def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:
+    """Make the paths absolute: cron and systemd start in other directories than people."""
+    for section, name in FILES:
+        content = values.get(section)
+        if isinstance(content, dict) and isinstance(content.get(name), str):
+            content[name] = base.absolute() / content[name]
+    state = values.setdefault("state", {})
+    if isinstance(state, dict):
+        url = state.get("url", State().url)
+        state["url"] = _anchored_url(url, base) if isinstance(url, str) else url
+    return values
+
+
+def _anchored_url(url: str, base: Path) -> str:
+    path = url.removeprefix(_SQLITE)
+    return f"{_SQLITE}{base.absolute() / path}" if url.startswith(_SQLITE) else url
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return _unknown(key)
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}"
+
+
+def _unknown(key: str) -> str:
+    return f"unknown key {key}{_nearest(key, [*keys(), *Config.model_fields])}"
+
+
+def _nearest(name: str, valid: Iterable[str]) -> str:
+    match = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.6)
+    return f"; did you mean {match[0]}?" if match else ""

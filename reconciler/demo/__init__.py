@@ -1,0 +1,10 @@
+"""The demonstration: a portal in memory, the real daemon, a few people, and a verdict.
+
+`story` is what the people do and what each file must carry in the end, `run` plays it on the
+sandbox and the service, `tutorial` is the obvious script, to compare with.
+"""
+
+from reconciler.demo.run import Decided, Did, Verdict, run
+from reconciler.demo.story import STORY
+
+__all__ = ["STORY", "Decided", "Did", "Verdict", "run"]

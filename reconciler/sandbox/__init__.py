@@ -1,0 +1,41 @@
+"""A DocSpace portal in memory, served over HTTP on the loopback interface.
+
+The path: ``server -> gate (faults, limits, keys) -> routes -> portal -> store``, and
+``portal -> webhooks -> courier`` for deliveries. It follows DocSpace 3.7.2 as docspace.md
+describes it, traps included; the demo and the tests use it instead of a live portal.
+"""
+
+from reconciler.sandbox.clock import ManualClock
+from reconciler.sandbox.faults import Fault, FaultKind
+from reconciler.sandbox.portal import Portal
+from reconciler.sandbox.server import Server
+from reconciler.sandbox.values import (
+    CommentWrite,
+    Delivery,
+    EntryId,
+    Event,
+    FileInfo,
+    Kind,
+    Limits,
+    Network,
+    Request,
+    User,
+)
+
+__all__ = [
+    "CommentWrite",
+    "Delivery",
+    "EntryId",
+    "Event",
+    "Fault",
+    "FaultKind",
+    "FileInfo",
+    "Kind",
+    "Limits",
+    "ManualClock",
+    "Network",
+    "Portal",
+    "Request",
+    "Server",
+    "User",
+]

@@ -1,0 +1,146 @@
+"""The folder and room routes (docspace.md 1)."""
+
+from reconciler.sandbox import listing
+from reconciler.sandbox.answers import Answer, not_found
+from reconciler.sandbox.calls import Call
+from reconciler.sandbox.listing import Page, Wanted
+from reconciler.sandbox.query import AREAS, FILTERS, STORAGE
+from reconciler.sandbox.rooms import ARCHIVE_ROOT, ROOMS_ROOT, TEMPLATES_ROOT
+from reconciler.sandbox.store import FolderRow
+from reconciler.sandbox.texts import Text
+
+_ARCHIVE, _ANY, _TEMPLATES = 1, 2, 4
+_INTERNAL, _THIRD_PARTY = 1, 2
+Json = dict[str, object]
+
+
+def get_content(call: Call) -> Answer:
+    """``GET files/{id}``: the content of a folder; subfolders by default (docspace.md 1.1)."""
+    wanted = _wanted(call, recursive=call.query.flag("withSubFolders", default=True))
+    return _content(call, call.readable_folder(call.id), wanted)
+
+
+def get_my(call: Call) -> Answer:
+    """``GET files/@my``: always with subfolders. Guests have none."""
+    wanted = _wanted(call, recursive=True)
+    if call.user is None or not call.portal.has_personal(call.user):
+        raise call.denied()
+    return _content(call, call.readable_folder(call.portal.personal(call.user)), wanted)
+
+
+def get_trash(call: Call) -> Answer:
+    """``GET files/@trash``: the user's own, never recursive."""
+    wanted = _wanted(call, recursive=False)
+    return _content(call, call.readable_folder(call.portal.trash_of(call.person)), wanted)
+
+
+def get_root(call: Call) -> Answer:
+    """``GET files/@root``: one listing per section."""
+    wanted = _wanted(call, recursive=False)
+    ids = [ROOMS_ROOT, ARCHIVE_ROOT]
+    if not call.query.flag("withoutTrash", default=False):
+        ids.insert(0, call.portal.trash_of(call.person))
+    if call.portal.has_personal(call.person):
+        ids.insert(0, call.portal.personal(call.person))
+    folders = [call.readable_folder(folder_id) for folder_id in ids]
+    return call.answer([_shown(call, folder, wanted) for folder in folders])
+
+
+def get_folder(call: Call) -> Answer:
+    """``GET files/folder/{id}``: one FolderDto."""
+    return call.answer(call.dto.folder(call.readable_folder(call.id)))
+
+
+def get_room(call: Call) -> Answer:
+    """``GET files/rooms/{id}``: one room as a FolderDto."""
+    folder = call.readable_folder(call.id)
+    if folder.room_type is None:
+        raise not_found(call.say(Text.FOLDER_NOT_FOUND))
+    return call.answer(call.dto.folder(folder))
+
+
+def get_rooms(call: Call) -> Answer:
+    """``GET files/rooms``: not recursive, pinned rooms first (docspace.md 1.3)."""
+    wanted = _wanted(call, recursive=False)
+    roots = _area_roots(call.query.choice("searchArea", AREAS, 0))
+    rooms = [
+        room
+        for root_id in roots
+        for room in listing.visible_rooms(
+            call.portal, call.person, call.portal.store.folders[root_id]
+        )
+        if _matches(call, room)
+    ]
+    page = listing.room_list(call.person, rooms, wanted)
+    current = call.portal.store.folders[roots[0]]
+    return call.answer(_body(call, current, page, wanted.start))
+
+
+def _area_roots(area: int) -> list[int]:
+    if area == _ARCHIVE:
+        return [ARCHIVE_ROOT]
+    if area == _TEMPLATES:
+        return [TEMPLATES_ROOT]
+    return [ROOMS_ROOT, ARCHIVE_ROOT] if area == _ANY else [ROOMS_ROOT]
+
+
+def _matches(call: Call, room: FolderRow) -> bool:
+    storage = call.query.choice("storageFilter", STORAGE, 0)
+    third = room.provider_key is not None
+    if (storage == _INTERNAL and third) or (storage == _THIRD_PARTY and not third):
+        return False
+    types = call.query.all("type")
+    if types and str(room.room_type) not in types:
+        return False
+    return call.query.text("filterValue").lower() in room.title.lower()
+
+
+def _wanted(call: Call, *, recursive: bool) -> Wanted:
+    """Read the parameters; a sort that is valid becomes the user's default (docspace.md 1.1)."""
+    start, count = call.query.page()
+    files_filter = folders_filter = call.query.choice("filterType", FILTERS, 0)
+    option = call.query.text("applyFilterOption").lower()
+    if option == "files":
+        # It clears the filter of folders instead of leaving them out.
+        folders_filter = 0
+    elif option == "folders":
+        files_filter = 0
+    sort_by, descending = call.query.sort()
+    if sort_by is None:
+        sort_by, descending = call.portal.default_sort.get(call.person.id, ("DateAndTime", True))
+    elif call.user is not None:
+        call.portal.default_sort[call.user.id] = (sort_by, descending)
+    return Wanted(
+        filter_type=files_filter,
+        folders_filter=folders_filter,
+        recursive=recursive,
+        sort_by=sort_by,
+        descending=descending,
+        start=start,
+        count=count,
+        area=call.query.choice("searchArea", AREAS, 0),
+        text=call.query.text("filterValue"),
+    )
+
+
+def _content(call: Call, folder: FolderRow, wanted: Wanted) -> Answer:
+    return call.answer(_shown(call, folder, wanted))
+
+
+def _shown(call: Call, folder: FolderRow, wanted: Wanted) -> Json:
+    page = listing.content(call.portal, call.person, folder, wanted)
+    return _body(call, folder, page, wanted.start)
+
+
+def _body(call: Call, current: FolderRow, page: Page, start: int) -> Json:
+    dto = call.dto
+    return {
+        "files": [dto.file(row) for row in page.files],
+        "folders": [dto.folder(folder) for folder in page.folders],
+        "current": dto.folder(current),
+        "pathParts": dto.path_parts(current),
+        "startIndex": start,
+        "count": len(page.files) + len(page.folders),
+        "total": page.total,
+        "new": 0,
+    }

@@ -1,0 +1,318 @@
+"""What people do with files: every row of the table of docspace.md 4.2.
+
+Each action says, by what it calls, what it touches: ``_version`` adds a version, ``_overwrite``
+replaces the current one, both raise the dates of all folders above; a comment is only ever
+set, never carried over; ``publish`` is the webhook, and some actions have none.
+"""
+
+from reconciler.sandbox import rights, texts
+from reconciler.sandbox.audit import Action
+from reconciler.sandbox.rows import Rows
+from reconciler.sandbox.store import Session
+from reconciler.sandbox.texts import Text
+from reconciler.sandbox.values import CommentWrite, EntryId, User
+
+GROWTH = 37
+"""The bytes a save adds when no size is given."""
+
+
+class Files(Rows):
+    """The actions of people, and of the portal on their behalf."""
+
+    def create(
+        self,
+        folder_id: EntryId,
+        title: str,
+        *,
+        by: User,
+        size: int = 7000,
+        publish: bool = True,
+    ) -> EntryId:
+        """Create a file; ``publish`` False skips event and log, to fill big portals fast."""
+        with self.mutex:
+            row = self._new(folder_id, title, by, size, texts.say(Text.CREATED, by.culture))
+            if publish:
+                self._record(row, Action.CREATED, by)
+                self.publish("file.created", row, by)
+            return row.id
+
+    def upload(
+        self,
+        folder_id: EntryId,
+        title: str,
+        *,
+        by: User,
+        size: int = 7000,
+        simple: bool = False,
+    ) -> EntryId:
+        """Upload a file, over one of the same title if there is one: then no file.updated.
+
+        ``simple`` is the plain form upload, which publishes file.created as well.
+        """
+        with self.mutex:
+            comment = texts.say(Text.UPLOADED, by.culture)
+            row = self._titled(folder_id, title)
+            if row:
+                self._version(row, by, comment, size)
+                self._record(row, Action.OVERWRITTEN, by)
+            else:
+                row = self._new(folder_id, title, by, size, comment)
+                self._record(row, Action.UPLOADED, by)
+            self.publish("file.uploaded", row, by)
+            if simple:
+                self.publish("file.created", row, by)
+            return row.id
+
+    def replace_content(self, fid: EntryId, *, by: User, size: int | None = None) -> None:
+        """Upload through an edit session with keepVersion: the same version, new content."""
+        with self.mutex:
+            row = self.store.files[fid]
+            self._overwrite(row, by, texts.say(Text.UPLOADED, by.culture), size)
+            self.publish("file.uploaded", row, by)
+
+    def save(self, fid: EntryId, *, by: User, size: int | None = None) -> None:
+        """Save from the editor at the end of a session, over a forcesave of it if any."""
+        with self.mutex:
+            row = self.store.files[fid]
+            comment = texts.say(Text.EDITED, by.culture)
+            if row.session is None or self._keeps(row.session):
+                self._version(row, by, comment, size)
+            else:
+                self._overwrite(row, by, comment, size)
+            row.session = None
+            self._record(row, Action.UPDATED, by)
+            self.publish("file.updated", row, by)
+
+    def forcesave(
+        self, fid: EntryId, *, by: User, timer: bool = False, size: int | None = None
+    ) -> None:
+        """Save while editing goes on: a version for the first, then the same one again."""
+        with self.mutex:
+            row = self.store.files[fid]
+            comment = texts.say(Text.AUTOSAVED if timer else Text.SAVED, by.culture)
+            if row.session is None or self._keeps(row.session):
+                self._version(row, by, comment, size)
+            else:
+                self._overwrite(row, by, comment, size)
+            row.session = Session.TIMER if timer else Session.USER
+            self._record(row, Action.UPDATED, by)
+            self.publish("file.updated", row, by)
+
+    def save_failed(self, fid: EntryId, *, by: User) -> None:
+        """Lose the content of a save: a version with an error text, and no event."""
+        with self.mutex:
+            row = self.store.files[fid]
+            text = texts.say(Text.SAVE_LOST, by.culture)
+            self._version(row, by, text, row.current.size)
+
+    def rename(self, fid: EntryId, title: str, *, by: User) -> None:
+        """Give the current version another title: its date moves, no folder's does."""
+        with self.mutex:
+            row = self.store.files[fid]
+            old = row.current.title
+            row.current.title = title
+            row.current.modified = self.now()
+            row.current.modified_by = by.id
+            self.store.touch(row.folder_id)
+            self._record(row, Action.RENAMED, by, old_title=old)
+            self.publish("file.updated", row, by)
+
+    def comment(self, fid: EntryId, text: str, *, by: User, version: int | None = None) -> str:
+        """Set a version's comment, also when it is the same; return it cut to 255 units.
+
+        No date moves. KeyError when there is no such version.
+        """
+        with self.mutex:
+            row = self.store.files[fid]
+            number = row.current.version if version is None else version
+            found = next((one for one in row.versions if one.version == number), None)
+            if found is None:
+                raise KeyError(number)
+            cut = _cut(text)
+            kept = "".join(char for char in cut if ord(char) <= 0xFFFF)
+            write = CommentWrite(number, found.comment, kept, by, self.clock())
+            self._comments.setdefault(fid, []).append(write)
+            found.comment = kept
+            self.publish("file.updated", row, by)
+            return cut
+
+    def lock(self, fid: EntryId, *, by: User) -> None:
+        """Lock a file: no date and no comment changes."""
+        with self.mutex:
+            row = self.store.files[fid]
+            row.locked_by = by.id
+            self._record(row, Action.LOCKED, by)
+            self.publish("file.updated", row, by)
+
+    def unlock(self, fid: EntryId, *, by: User) -> None:
+        """Unlock a file, which writes its own comment over any other: two events."""
+        with self.mutex:
+            row = self.store.files[fid]
+            row.locked_by = None
+            self._record(row, Action.UNLOCKED, by)
+            self.comment(fid, texts.say(Text.UNLOCKED, by.culture), by=by)
+            self.publish("file.updated", row, by)
+
+    def trash(self, fid: EntryId, *, by: User) -> None:
+        """Put a file into the trash of the acting user: its date moves."""
+        with self.mutex:
+            row = self.store.files[fid]
+            self._record(row, Action.TRASHED, by)
+            readers = self.readers(row)
+            row.trashed_from = row.folder_id
+            row.current.modified = self.now()
+            row.current.modified_by = by.id
+            self.store.move_file(row, self.trash_of(by))
+            self.publish("file.trashed", row, by, readers=readers)
+
+    def restore(self, fid: EntryId, *, by: User) -> None:
+        """Take a file out of the trash to where it was: no date moves."""
+        with self.mutex:
+            row = self.store.files[fid]
+            if row.trashed_from is None:
+                raise ValueError(f"file {fid} is not in the trash")
+            self.store.move_file(row, row.trashed_from)
+            row.trashed_from = None
+            self.publish("file.restored", row, by)
+
+    def delete(self, fid: EntryId, *, by: User) -> None:
+        """Remove a file for good."""
+        with self.mutex:
+            row = self.store.files[fid]
+            self._record(row, Action.DELETED, by)
+            self.publish("file.deleted", row, by)
+            self.store.drop_file(row)
+
+    def move(
+        self, fid: EntryId, folder_id: EntryId, *, by: User, overwrite: EntryId | None = None
+    ) -> None:
+        """Move a file, or its content over another file, which gets a new version."""
+        with self.mutex:
+            row = self.store.files[fid]
+            if overwrite is not None:
+                target = self.store.files[overwrite]
+                text = texts.say(Text.OVERWRITTEN, by.culture)
+                self._version(target, by, text, row.current.size)
+                self.store.drop_file(row)
+                row = target
+            else:
+                self.store.move_file(row, folder_id)
+            self._record(row, Action.MOVED, by)
+            self.publish("file.moved", row, by)
+
+    def copy(
+        self, fid: EntryId, folder_id: EntryId, *, by: User, overwrite: EntryId | None = None
+    ) -> EntryId:
+        """Copy a file to a new one, or over another file; return the target's id."""
+        with self.mutex:
+            source = self.store.files[fid].current
+            if overwrite is None:
+                text = texts.say(Text.COPIED, by.culture)
+                target = self._new(folder_id, source.title, by, source.size, text)
+            else:
+                target = self.store.files[overwrite]
+                text = texts.say(Text.OVERWRITTEN, by.culture)
+                self._version(target, by, text, source.size)
+            self._record(target, Action.COPIED, by)
+            self.publish("file.copied", target, by)
+            return target.id
+
+    def convert(self, fid: EntryId, *, by: User) -> None:
+        """Convert a file in place: a version, and no event."""
+        with self.mutex:
+            row = self.store.files[fid]
+            self._version(row, by, texts.say(Text.CONVERTED, by.culture, row.current.title), None)
+            self._record(row, Action.CONVERTED, by)
+
+    def restore_version(self, fid: EntryId, version: int, *, by: User) -> None:
+        """Make an older version the newest again, dated now."""
+        with self.mutex:
+            row = self.store.files[fid]
+            old = next(one for one in row.versions if one.version == version)
+            self._version(row, by, self._restored(old.modified, by), old.size)
+            self._record(row, Action.RESTORED_VERSION, by)
+            self.publish("file.updated", row, by)
+
+    def complete_version(self, fid: EntryId, *, by: User) -> None:
+        """Close the current version: another one of the same content, and no event."""
+        with self.mutex:
+            row = self.store.files[fid]
+            current = row.current
+            self._version(row, by, self._restored(current.modified, by), current.size)
+
+    def continue_version(self, fid: EntryId, version: int) -> None:
+        """Join a version to the one before: later groups move down, nothing else."""
+        with self.mutex:
+            for row in self.store.files[fid].versions:
+                if row.version >= version:
+                    row.group -= 1
+
+    def delete_version(self, fid: EntryId, version: int, *, by: User) -> None:
+        """Remove an older version. ValueError for the current one."""
+        with self.mutex:
+            row = self.store.files[fid]
+            if version == row.current.version:
+                raise ValueError("the current version cannot be deleted")
+            row.versions = [one for one in row.versions if one.version != version]
+            self._record(row, Action.VERSION_REMOVED, by)
+            self.publish("file.updated", row, by)
+
+    def reorder(self, fid: EntryId, *, by: User, order: int | None = None) -> None:
+        """Change a file's place in an indexed room: no date moves."""
+        with self.mutex:
+            row = self.store.files[fid]
+            row.order = self._next_order() if order is None else order
+            self.store.touch(row.folder_id)
+            self._record(row, Action.REORDERED, by)
+            self.publish("file.updated", row, by)
+
+    def change_owner(self, fid: EntryId, new_owner: User, *, by: User) -> None:
+        """Give a file to another user: a version of its own."""
+        with self.mutex:
+            row = self.store.files[fid]
+            row.created_by = new_owner.id
+            self._version(row, by, texts.say(Text.CHANGED_OWNER, by.culture), row.current.size)
+            self.publish("file.updated", row, by)
+
+    def custom_filter(self, fid: EntryId, *, by: User) -> None:
+        """Switch the custom filter on or off: nothing changes and nothing is published."""
+        with self.mutex:
+            row = self.store.files[fid]
+            row.filtered = not row.filtered
+            self._record(row, Action.FILTER_ON if row.filtered else Action.FILTER_OFF, by)
+
+    def submit_form(self, fid: EntryId, *, by: User) -> EntryId:
+        """Fill a form in: a new file beside it, and form.submit instead of file.updated."""
+        with self.mutex:
+            form = self.store.files[fid]
+            title = f"{by.name} - {form.current.title}"
+            text = texts.say(Text.SUBMITTED, by.culture)
+            row = self._new(form.folder_id, title, by, form.current.size + GROWTH, text)
+            self._record(row, Action.SUBMITTED, by)
+            payload: dict[str, object] = {
+                "originalForm": self.payload(form, by),
+                "submittedForm": self.payload(row, by),
+            }
+            self.publish("form.submit", row, by, payload=payload)
+            return row.id
+
+    def share(self, fid: EntryId, user: User, *, access: int = rights.EDITING) -> None:
+        """Share one file with a user."""
+        with self.mutex:
+            row = self.store.files[fid]
+            row.shares = {**(row.shares or {}), user.id: access}
+
+    def start_converting(self, fid: EntryId) -> None:
+        """Mark a file as being converted: listings leave it out (docspace.md 1.1)."""
+        with self.mutex:
+            self.store.converting.add(fid)
+
+    def stop_converting(self, fid: EntryId) -> None:
+        """End what ``start_converting`` began."""
+        with self.mutex:
+            self.store.converting.discard(fid)
+
+
+def _cut(text: str) -> str:
+    """Cut to 255 UTF-16 units, the way .NET counts characters."""
+    return text.encode("utf-16-le", "surrogatepass")[:510].decode("utf-16-le", "ignore")

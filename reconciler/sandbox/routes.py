@@ -1,0 +1,91 @@
+"""The table of routes: what each needs, and who answers it (docspace.md 2, 5)."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reconciler.sandbox import api_files, api_folders, api_hooks, api_logs, api_self
+from reconciler.sandbox.answers import Answer
+from reconciler.sandbox.calls import Call
+from reconciler.sandbox.values import EntryId
+
+Handler = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route. ``scope`` None means that any key will do; ``anonymous`` that none is needed.
+
+    ``waits`` marks handlers that ask other hosts: they take the portal's lock themselves.
+    """
+
+    method: str
+    path: str
+    scope: str | None
+    handler: Handler
+    anonymous: bool = False
+    waits: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return the route as the journal and faults name it."""
+        return f"{self.method} {self.path}"
+
+
+_READ, _WRITE = "files:read", "files:write"
+_ALL, _ALL_WRITE = "*:read", "*:write"
+
+ROUTES = (
+    Route("GET", "files/file/{id}", _READ, api_files.get_file, anonymous=True),
+    Route("PUT", "files/file/{id}", _WRITE, api_files.put_file, anonymous=True),
+    Route("GET", "files/file/{id}/history", _READ, api_files.get_history, anonymous=True),
+    Route("PUT", "files/file/{id}/history", _WRITE, api_files.put_history),
+    Route("PUT", "files/file/{id}/comment", _WRITE, api_files.put_comment),
+    Route("PUT", "files/file/{id}/lock", _WRITE, api_files.put_lock),
+    Route("GET", "files/file/{id}/log", _READ, api_logs.get_file_log),
+    Route("GET", "files/folder/{id}", _READ, api_folders.get_folder, anonymous=True),
+    Route("GET", "files/folder/{id}/log", _READ, api_logs.get_folder_log),
+    Route("GET", "files/rooms", "rooms:read", api_folders.get_rooms),
+    Route("GET", "files/rooms/{id}", "rooms:read", api_folders.get_room, anonymous=True),
+    Route("GET", "files/@my", _READ, api_folders.get_my),
+    Route("GET", "files/@trash", _READ, api_folders.get_trash),
+    Route("GET", "files/@root", _READ, api_folders.get_root),
+    Route("GET", "files/{id}", _READ, api_folders.get_content, anonymous=True),
+    Route("GET", "people/@self", "accounts.self:read", api_self.get_self),
+    Route("GET", "keys/@self", None, api_self.get_key),
+    Route("GET", "keys/permissions", None, api_self.get_permissions),
+    Route("GET", "settings", _ALL, api_self.get_settings, anonymous=True),
+    Route("GET", "settings/version/build", _ALL, api_self.get_build, anonymous=True),
+    Route("GET", "capabilities", _ALL, api_self.get_capabilities, anonymous=True),
+    Route("GET", "settings/webhook", _ALL, api_hooks.list_hooks),
+    Route("POST", "settings/webhook", _ALL_WRITE, api_hooks.create_hook, waits=True),
+    Route("PUT", "settings/webhook", _ALL_WRITE, api_hooks.update_hook, waits=True),
+    Route("PUT", "settings/webhook/enable", _ALL_WRITE, api_hooks.enable_hook, waits=True),
+    Route("GET", "settings/webhook/triggers", _ALL, api_hooks.list_triggers),
+    Route("PUT", "settings/webhook/retry", _ALL_WRITE, api_hooks.retry_many),
+    Route("PUT", "settings/webhook/{id}/retry", _ALL_WRITE, api_hooks.retry_one),
+    Route("DELETE", "settings/webhook/{id}", _ALL_WRITE, api_hooks.delete_hook),
+    Route("GET", "settings/webhooks/log", _ALL, api_hooks.get_log),
+)
+
+PREFIX = "/api/2.0/"
+
+_PATTERNS = tuple(
+    (route, re.compile(re.escape(route.path).replace(r"\{id\}", "([^/]+)"))) for route in ROUTES
+)
+
+
+def find(method: str, path: str) -> tuple[Route, EntryId] | None:
+    """Return the route of a path below the prefix, and its id if it has one."""
+    for route, pattern in _PATTERNS:
+        match = pattern.fullmatch(path) if route.method == method else None
+        if match:
+            return route, _entry_id(match.group(1)) if match.groups() else ""
+    return None
+
+
+def _entry_id(text: str) -> EntryId:
+    """Read an int32; anything else belongs to the controller of string ids."""
+    if re.fullmatch(r"-?[0-9]{1,10}", text) and -(2**31) <= int(text) < 2**31:
+        return int(text)
+    return text

@@ -1,0 +1,189 @@
+"""The portal over real HTTP/1.1 on the loopback interface, and its deliveries.
+
+``Server`` owns all threads: one per connection, and the couriers. Leaving it ends them all.
+"""
+
+import socket
+import struct
+import sys
+import threading
+from datetime import UTC
+from email.utils import format_datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from reconciler.sandbox.answers import Answer
+from reconciler.sandbox.courier import Couriers
+from reconciler.sandbox.gate import Gate, Incoming, Reply
+from reconciler.sandbox.portal import Portal
+
+_LINGER_NONE = struct.pack("ii", 1, 0)
+
+
+class Server:
+    """Serves a portal while it is entered."""
+
+    def __init__(self, portal: Portal, port: int = 0, host: str = "127.0.0.1") -> None:
+        """Prepare to serve; port 0 takes a free one."""
+        self._portal = portal
+        self._address = (host, port)
+        self._stopping = threading.Event()
+        self._http: _Http | None = None
+        self._thread: threading.Thread | None = None
+        self._couriers: Couriers | None = None
+
+    def __enter__(self) -> Self:
+        """Bind, and start serving and delivering."""
+        self._stopping = threading.Event()
+        self._http = _Http(self._address, self._portal, self._stopping)
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, args=(0.02,), name="sandbox-http", daemon=True
+        )
+        self._thread.start()
+        self._couriers = Couriers(self._portal)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop serving and delivering; requests that hang are cut off."""
+        self._stopping.set()
+        if self._http and self._thread:
+            self._http.shutdown()
+            self._thread.join()
+            self._http.cut_all()
+            self._http.server_close()
+        if self._couriers:
+            self._couriers.stop()
+
+    @property
+    def url(self) -> str:
+        """Return the portal's address. RuntimeError when it is not being served."""
+        if self._http is None:
+            raise RuntimeError("the server was not entered")
+        return f"http://{self._address[0]}:{self._http.server_address[1]}"
+
+    def drain(self, timeout: float = 10.0) -> bool:
+        """Wait until no delivery is queued or under way; False if that took too long."""
+        return self._portal.outbox.drain(timeout)
+
+
+class _Http(ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], portal: Portal, stopping: threading.Event) -> None:
+        self.portal = portal
+        self.stopping = stopping
+        self.gate = Gate(portal, stopping)
+        self._mutex = threading.Lock()
+        self._open: dict[socket.socket, threading.Thread] = {}
+        self._reset: set[socket.socket] = set()
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread of its own."""
+        thread = threading.Thread(
+            target=self.process_request_thread, args=(request, client_address), daemon=True
+        )
+        with self._mutex:
+            self._open[request] = thread
+        thread.start()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve one connection, known to be open until it ends."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._mutex:
+                self._open.pop(request, None)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection; one to be reset without the usual farewell."""
+        with self._mutex:
+            reset = request in self._reset
+            self._reset.discard(request)
+        if reset:
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
+
+    def reset(self, connection: socket.socket) -> None:
+        """Let this connection end with a reset."""
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
+        with self._mutex:
+            self._reset.add(connection)
+
+    def cut_all(self) -> None:
+        """End every open connection and wait for its thread."""
+        with self._mutex:
+            still_open = dict(self._open)
+        for connection, thread in still_open.items():
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+            finally:
+                thread.join(2.0)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Stay silent about clients that go away; anything else is a bug and is shown."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Http
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 65536
+
+    def do_GET(self) -> None:
+        """Answer a GET."""
+        self._serve()
+
+    do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = do_GET
+
+    def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002
+        """Return the ``Date`` header by the portal's clock."""
+        return format_datetime(self.server.portal.clock().astimezone(UTC), usegmt=True)
+
+    def version_string(self) -> str:
+        """Return the ``Server`` header."""
+        return "openresty"
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log nothing: the portal has a journal."""
+
+    def _serve(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length) if length else b""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        reply = self.server.gate.handle(Incoming(self.command, self.path, headers, body))
+        if reply.answer is not None:
+            self._send(reply.answer, reply)
+            return
+        self.close_connection = True
+        if reply.stall:
+            self.server.stopping.wait(reply.stall)
+        else:
+            self.server.reset(self.connection)
+
+    def _send(self, answer: Answer, reply: Reply) -> None:
+        reason = HTTPStatus(answer.status).phrase
+        self.send_response(answer.status, reason)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        body = answer.body[: len(answer.body) // 2] if reply.cut else answer.body
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        if reply.cut:
+            self.close_connection = True

@@ -1,0 +1,205 @@
+"""The rows of the portal's database: folders, files and versions.
+
+The only mutable state of files and folders. Everything here assumes that the caller holds
+the portal's lock.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, IntEnum, auto
+
+from reconciler.sandbox.values import EntryId
+
+SYSTEM = "00000000-0000-0000-0000-000000000001"
+"""The id that owns the shared section roots."""
+
+
+class Section(IntEnum):
+    """``rootFolderType`` numbers (docspace.md 9)."""
+
+    TRASH = 3
+    USER = 5
+    SHARE = 6
+    ROOMS = 14
+    ARCHIVE = 20
+    TEMPLATES = 30
+    AGENTS = 34
+
+
+ROOM_FOLDER_TYPES = {1: 15, 2: 16, 5: 19, 6: 22, 8: 29, 9: 31}
+"""``RoomType`` to the number of the folder type that rooms of it have."""
+
+AI_ROOM = 9
+FORM_ROOM = 1
+
+
+class Session(Enum):
+    """A forcesave that the next save of the same editing session overwrites."""
+
+    TIMER = auto()
+    USER = auto()
+
+
+@dataclass(slots=True)
+class VersionRow:
+    """One version of a file: each has its own title, date and comment."""
+
+    version: int
+    group: int
+    title: str
+    modified: datetime
+    modified_by: str
+    size: int
+    comment: str | None
+
+
+@dataclass(slots=True)
+class FileRow:
+    """A file; ``versions`` are ascending and never empty."""
+
+    id: EntryId
+    folder_id: EntryId
+    created: datetime
+    created_by: str
+    order: int
+    versions: list[VersionRow]
+    locked_by: str | None = None
+    session: Session | None = None
+    trashed_from: EntryId | None = None
+    filtered: bool = False
+    shares: dict[str, int] | None = None
+
+    @property
+    def current(self) -> VersionRow:
+        """The newest version."""
+        return self.versions[-1]
+
+    @property
+    def updated(self) -> datetime:
+        """The later of creation and change, as the API shows it (docspace.md 3)."""
+        return max(self.created, self.current.modified)
+
+
+@dataclass(slots=True)
+class FolderRow:
+    """A section root, a room or a plain folder."""
+
+    id: EntryId
+    parent_id: EntryId | None
+    title: str
+    created: datetime
+    created_by: str
+    modified: datetime
+    modified_by: str
+    section: Section | None = None
+    room_type: int | None = None
+    indexing: bool = False
+    provider_key: str | None = None
+    provider_id: int | None = None
+    folders: dict[EntryId, None] = field(default_factory=dict)
+    files: dict[EntryId, None] = field(default_factory=dict)
+    members: dict[str, int] = field(default_factory=dict)
+    pinned: set[str] = field(default_factory=set)
+    changes: int = 0
+
+    @property
+    def updated(self) -> datetime:
+        """The later of creation and change, as the API shows it."""
+        return max(self.created, self.modified)
+
+
+@dataclass(slots=True)
+class Store:
+    """All folders and files, and the next free ids."""
+
+    folders: dict[EntryId, FolderRow] = field(default_factory=dict)
+    files: dict[EntryId, FileRow] = field(default_factory=dict)
+    converting: set[EntryId] = field(default_factory=set)
+    next_file: int = 1000
+    next_folder: int = 10
+    changes: int = 0
+
+    def ancestors(self, folder_id: EntryId) -> list[FolderRow]:
+        """Return the folder and all above it, the section root last."""
+        found = []
+        step: EntryId | None = folder_id
+        while step is not None:
+            folder = self.folders[step]
+            found.append(folder)
+            step = folder.parent_id
+        return found
+
+    def root(self, folder_id: EntryId) -> FolderRow:
+        """Return the section root the folder lies in."""
+        return self.ancestors(folder_id)[-1]
+
+    def room(self, folder_id: EntryId) -> FolderRow | None:
+        """Return the room the folder is or lies in, or None."""
+        return next((f for f in self.ancestors(folder_id) if f.room_type is not None), None)
+
+    def put_folder(self, folder: FolderRow) -> None:
+        """Add a folder and hang it under its parent."""
+        self.folders[folder.id] = folder
+        if folder.parent_id is not None:
+            self.folders[folder.parent_id].folders[folder.id] = None
+        self.touch(folder.id)
+
+    def put_file(self, row: FileRow) -> None:
+        """Add a file to its folder."""
+        self.files[row.id] = row
+        self.folders[row.folder_id].files[row.id] = None
+        self.touch(row.folder_id)
+
+    def move_file(self, row: FileRow, folder_id: EntryId) -> None:
+        """Put a file into another folder."""
+        del self.folders[row.folder_id].files[row.id]
+        self.touch(row.folder_id)
+        row.folder_id = folder_id
+        self.folders[folder_id].files[row.id] = None
+        self.touch(folder_id)
+
+    def move_folder(self, folder: FolderRow, parent_id: EntryId) -> None:
+        """Hang a folder under another parent."""
+        if folder.parent_id is not None:
+            del self.folders[folder.parent_id].folders[folder.id]
+            self.touch(folder.parent_id)
+        folder.parent_id = parent_id
+        self.folders[parent_id].folders[folder.id] = None
+        self.touch(folder.id)
+
+    def drop_file(self, row: FileRow) -> None:
+        """Remove a file for good."""
+        del self.folders[row.folder_id].files[row.id]
+        del self.files[row.id]
+        self.converting.discard(row.id)
+        self.touch(row.folder_id)
+
+    def touch(self, folder_id: EntryId) -> None:
+        """Note that a listing of the folder or of any above it may have changed."""
+        self.changes += 1
+        for folder in self.ancestors(folder_id):
+            folder.changes = self.changes
+
+    def bump(self, row: FileRow) -> None:
+        """Raise the date of all ancestors to that of a saved file (docspace.md 1.4)."""
+        if isinstance(row.folder_id, str):
+            return
+        for folder in self.ancestors(row.folder_id):
+            folder.modified = row.current.modified
+            folder.modified_by = row.current.modified_by
+
+    def subfolders(self, folder: FolderRow) -> list[FolderRow]:
+        """Return every folder below, depth first."""
+        found = []
+        for child_id in folder.folders:
+            child = self.folders[child_id]
+            found.append(child)
+            found.extend(self.subfolders(child))
+        return found
+
+    def subtree_files(self, folder: FolderRow) -> list[EntryId]:
+        """Return the ids of all files in the folder and below."""
+        ids = list(folder.files)
+        for child in self.subfolders(folder):
+            ids.extend(child.files)
+        return ids

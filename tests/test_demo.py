@@ -1,0 +1,48 @@
+"""The demonstration is itself a claim of README: it must pass, and show what it says it shows."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler.demo.run import _tutorial
+
+
+@pytest.fixture(scope="module")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """`reconciler demo` as a user runs it, in an empty folder with an empty environment."""
+    folder: Path = tmp_path_factory.mktemp("demo")
+    return subprocess.run(
+        [sys.executable, "-m", "reconciler", "demo"],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+
+
+def test_the_demonstration_ends_with_every_file_as_promised(
+    demonstration: subprocess.CompletedProcess[str],
+) -> None:
+    """Exit 0, the verdict in words, and nothing on stderr."""
+    assert demonstration.returncode == 0, demonstration.stdout + demonstration.stderr
+    assert "Every file is as promised." in demonstration.stdout
+    assert demonstration.stderr == ""
+
+
+def test_the_demonstration_shows_decisions_with_their_reasons(
+    demonstration: subprocess.CompletedProcess[str],
+) -> None:
+    """What was found, what was decided and why."""
+    for words in ("found 'Edited'", "unlocking wiped our comment", "renamed, not saved"):
+        assert words in demonstration.stdout
+
+
+def test_the_tutorials_script_never_ends_with_one_edit() -> None:
+    """One edit, two seconds, dozens of writes: each is an update to the script."""
+    writes, _ = _tutorial()
+    assert writes > 30

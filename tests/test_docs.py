@@ -1,0 +1,70 @@
+"""README names every command, key, exit code and variable, and its commands are the real ones."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from reconciler.cli import words
+from reconciler.cli.commands import app
+from reconciler.config import NAMED, keys
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def commands() -> list[str]:
+    """Return the names of all commands."""
+    return list(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_readme_names_the_command(command: str) -> None:
+    """Every command stands in the table of commands."""
+    assert f"| `reconciler {command}" in README
+
+
+@pytest.mark.parametrize("key", keys())
+def test_readme_and_the_sample_file_name_the_key(key: str) -> None:
+    """Every configuration key stands in README's table, and in config.toml unless secret."""
+    assert f"| `{key}` |" in README
+    secret = key in {"portal.api_key", "webhook.secret"}
+    name = key.partition(".")[2]
+    found = re.search(rf"^(# )?{name} = ", (ROOT / "config.toml").read_text("utf-8"), re.MULTILINE)
+    assert secret or found
+
+
+@pytest.mark.parametrize("variable", NAMED)
+def test_readme_names_the_variable(variable: str) -> None:
+    """Every environment variable of its own name is mentioned."""
+    assert f"`{variable}`" in README
+
+
+def test_readme_names_every_exit_code() -> None:
+    """Every code that a command can end with stands in the table."""
+    codes = {words.OK, words.SOME_FAILED, words.USAGE, words.PORTAL, words.BUSY}
+    for code in codes | {words.LEDGER, words.BUG}:
+        assert f"\n| {code} | " in README
+
+
+def test_readme_lists_no_command_or_key_that_is_not_there() -> None:
+    """The tables promise nothing that does not exist."""
+    told = set(re.findall(r"^\| `reconciler ([a-z-]+)", README, re.MULTILINE)) - {"--version"}
+    assert told == set(commands())
+    assert set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", README, re.MULTILINE)) == set(keys())
+
+
+def test_every_dependency_has_a_reason_in_readme() -> None:
+    """Each runtime library is named under Decisions."""
+    decisions = README.partition("## Decisions")[2].lower()
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    block = re.search(r"^dependencies = \[(.*?)\]", project, re.DOTALL | re.MULTILINE)
+    assert block is not None
+    for name in re.findall(r'"([a-z-]+)', block[1]):
+        assert name in decisions, name
+
+
+def test_the_drawing_is_mermaid() -> None:
+    """The path is drawn in a form that the forge renders."""
+    assert "```mermaid" in README

@@ -1,0 +1,164 @@
+"""The daemon as a process: what it prints, how it starts, refuses and stops."""
+
+import json
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.sandbox import Portal, Server
+from tests.daemon import SECRET, daemon, environment, free_port
+from tests.test_crash import Scene, scene, wait_until_idle
+
+__all__ = ["scene"]
+
+
+def serve(environ: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run `serve` that is expected to refuse."""
+    command = [sys.executable, "-m", "reconciler", "serve"]
+    return subprocess.run(
+        command, env=environ, cwd=folder, capture_output=True, text=True, timeout=20, check=False
+    )
+
+
+def hang(scene: Scene, seconds: float) -> threading.Event:
+    """Let every question about a file wait; return an event that is set by the first."""
+    hung = threading.Event()
+
+    def slow(method: str, route: str, file: object) -> None:
+        if file is not None:
+            hung.set()
+            threading.Event().wait(seconds)
+
+    scene.portal.on_request = slow
+    return hung
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of a daemon whose portal answers."""
+    portal = Portal()
+    bot = portal.add_user("Review Bot")
+    with Server(portal) as server:
+        yield environment(server.url, portal.add_key(bot), tmp_path, free_port())
+
+
+def test_a_delivery_leads_to_the_comment_and_sigterm_to_exit_0(scene: Scene) -> None:
+    """The whole path in a real process."""
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        wait_until_idle(scene, running)
+        assert running.terminate() == 0
+    assert (scene.portal.count("PUT"), scene.marked()) == (1, True)
+
+
+def test_it_prints_the_address_it_listens_on(environ: dict[str, str], tmp_path: Path) -> None:
+    """Port 0 takes a free one, and the line names it."""
+    environ["PORT"] = "0"
+    with daemon(environ, tmp_path) as running, urllib.request.urlopen(running.address) as answer:
+        assert json.load(answer) == {"status": "ok"}
+
+
+def test_without_secret_key_and_address_it_refuses_and_lists_all_three(tmp_path: Path) -> None:
+    """Every problem at once, exit 2."""
+    refused = serve({"HOME": str(tmp_path)}, tmp_path)
+    assert refused.returncode == 2
+    for variable in ("DOCSPACE_API_HOST", "DOCSPACE_API_KEY", "DOCSPACE_WEBHOOK_SECRET"):
+        assert variable in refused.stderr
+
+
+def test_without_a_secret_it_serves_only_when_told_to(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """`allow_unsigned` is a decision, not a default."""
+    del environ["DOCSPACE_WEBHOOK_SECRET"]
+    assert serve(environ, tmp_path).returncode == 2
+    with daemon(environ | {"RECONCILER_WEBHOOK__ALLOW_UNSIGNED": "true"}, tmp_path) as running:
+        assert running.terminate() == 0
+
+
+def test_a_port_in_use_is_named(environ: dict[str, str], tmp_path: Path) -> None:
+    """Exit 2, with what to set; the ledger is given back."""
+    with daemon(environ, tmp_path):
+        other = tmp_path / "other.db"
+        refused = serve(environ | {"RECONCILER_STATE__URL": f"sqlite:///{other}"}, tmp_path)
+    assert refused.returncode == 2
+    assert environ["PORT"] in refused.stderr
+    assert "webhook.port" in refused.stderr
+
+
+def test_a_second_daemon_on_the_same_ledger_is_refused(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Exit 4, and who holds it."""
+    with daemon(environ, tmp_path) as running:
+        refused = serve(environ | {"PORT": "0"}, tmp_path)
+        assert refused.returncode == 4
+        assert f"process {running.process.pid}" in refused.stderr
+
+
+def test_a_corrupt_ledger_is_exit_5(environ: dict[str, str], tmp_path: Path) -> None:
+    """The file is left as it is, and the message says which setting to check."""
+    (tmp_path / "ledger.db").write_bytes(b"this is no database" * 100)
+    refused = serve(environ, tmp_path)
+    assert refused.returncode == 5
+    assert "state.url" in refused.stderr
+    assert (tmp_path / "ledger.db").read_bytes().startswith(b"this is no database")
+
+
+def test_a_ledger_in_a_folder_that_is_not_there_is_exit_5(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Nothing is created in unexpected places."""
+    missing = tmp_path / "missing" / "ledger.db"
+    refused = serve(environ | {"RECONCILER_STATE__URL": f"sqlite:///{missing}"}, tmp_path)
+    assert refused.returncode == 5
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_dead_key_keeps_accepting(scene: Scene) -> None:
+    """The daemon starts, accepts, says what is wrong, and marks when the key works again."""
+    scene.portal.disable_key(scene.environ["DOCSPACE_API_KEY"])
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        assert scene.server.drain()
+        assert scene.portal.deliveries[-1].status == 200
+        log = (scene.folder / "serve.log").read_text("utf-8")
+        assert "401" in log
+        assert running.terminate() == 0
+
+
+def test_a_second_signal_ends_it_at_once(scene: Scene) -> None:
+    """While the first waits for a portal that hangs."""
+    hung = hang(scene, 3)
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        assert hung.wait(10)
+        running.process.terminate()
+        threading.Event().wait(0.3)
+        assert running.terminate(2) == 1
+
+
+def test_sigterm_gives_a_hanging_portal_a_bounded_time(scene: Scene) -> None:
+    """An answer that comes late is waited for; the exit is 0 and nothing stays claimed."""
+    hung = hang(scene, 1)
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        assert hung.wait(10)
+        assert running.terminate() == 0
+    assert scene.marked()
+
+
+def test_nothing_secret_is_in_the_log(scene: Scene) -> None:
+    """Neither the key nor the secret, whatever goes wrong."""
+    with daemon(scene.environ | {"RECONCILER_LOG__LEVEL": "debug"}, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        wait_until_idle(scene, running)
+        assert running.terminate() == 0
+    log = (scene.folder / "serve.log").read_text("utf-8")
+    assert scene.environ["DOCSPACE_API_KEY"] not in log
+    assert SECRET not in log

@@ -1,0 +1,377 @@
+"""The worker on a real portal: what stands on the file in the end, and what it cost."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from reconciler.model import Outcome, Rule
+from reconciler.review import Policy, Scope
+from reconciler.sandbox import Fault, Network
+from tests.world import TARGET, World, world
+
+
+def test_an_edit_costs_one_get_and_one_put(here: World) -> None:
+    """One edit is marked with one GET and one PUT, and the echo of the PUT costs nothing."""
+    cost = here.calls(lambda: here.portal.save(here.file, by=here.ann))
+    assert (here.comment(), cost) == (TARGET, (1, 1))
+    assert here.ledger.totals().echoes == 1
+
+
+def test_nothing_happens_before_the_event_is_a_second_old(here: World) -> None:
+    """A look must not share its second with the save, so the event is due a second later."""
+    here.portal.save(here.file, by=here.ann)
+    assert here.settle(0.9) == []
+    assert [a.ending.outcome for a in here.settle(0.1)] == [Outcome.MARKED]
+
+
+def test_fifty_events_within_a_second_cost_one_get_and_one_put(here: World) -> None:
+    """A burst for one file is one look and one write."""
+
+    def burst() -> None:
+        for _ in range(50):
+            here.portal.forcesave(here.file, by=here.ann)
+            here.server.drain()
+            here.clock.advance(0.02)
+
+    assert here.calls(burst) == (1, 1)
+    assert here.comment() == TARGET
+    assert here.ledger.totals().ended == {("marked", "updated"): 50}
+
+
+def test_approved_is_never_written_over_by_its_own_event(here: World) -> None:
+    """The event of a reviewer's comment costs a look and nothing else."""
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    assert here.calls(lambda: here.portal.comment(here.file, "Approved", by=here.bob)) == (1, 0)
+    assert here.comment() == "Approved"
+
+
+def test_approved_survives_a_rename(here: World) -> None:
+    """A rename raises the date but is no update."""
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    here.portal.comment(here.file, "Approved", by=here.bob)
+    here.settle()
+    here.portal.rename(here.file, "Signed.docx", by=here.ann)
+    assert [a.rule for a in here.settle()] == [Rule.RENAMED]
+    assert here.comment() == "Approved"
+
+
+def test_approved_survives_a_rename_that_is_seen_together_with_it(here: World) -> None:
+    """Comment and rename may be seen in one look."""
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    here.portal.comment(here.file, "Approved", by=here.bob)
+    here.portal.rename(here.file, "Signed.docx", by=here.ann)
+    here.settle()
+    assert here.comment() == "Approved"
+
+
+def test_approved_survives_locking_by_someone_else(here: World) -> None:
+    """A lock changes nothing about whose word stands."""
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    here.portal.comment(here.file, "Approved", by=here.bob)
+    here.portal.lock(here.file, by=here.ann)
+    here.settle()
+    assert here.comment() == "Approved"
+
+
+def test_approved_survives_a_restart(here: World) -> None:
+    """What was settled is on disk."""
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    here.portal.comment(here.file, "Approved", by=here.bob)
+    here.settle()
+    here.restart()
+    here.portal.rename(here.file, "Signed.docx", by=here.ann)
+    here.settle()
+    assert here.comment() == "Approved"
+
+
+def test_a_new_version_is_marked_again(here: World) -> None:
+    """After a review the next update needs the next one."""
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    here.portal.comment(here.file, "Approved", by=here.bob)
+    here.settle()
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    assert here.comment() == TARGET
+
+
+def test_other_content_in_the_same_version_is_marked_again(here: World) -> None:
+    """A forcesave replaces the content of its version and wipes the comment."""
+    here.portal.forcesave(here.file, by=here.ann)
+    here.settle()
+    here.portal.comment(here.file, "Approved", by=here.bob)
+    here.settle()
+    here.portal.forcesave(here.file, by=here.ann, size=5)
+    here.settle()
+    assert here.comment() == TARGET
+
+
+def test_unlocking_that_wiped_our_comment_is_repaired(here: World) -> None:
+    """The portal itself wipes the comment when a file is unlocked."""
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    here.portal.lock(here.file, by=here.ann)
+    here.portal.unlock(here.file, by=here.ann)
+    assert here.comment() == "The file is unlocked"
+    assert [a.rule for a in here.settle()] == [Rule.UNLOCKED]
+    assert here.comment() == TARGET
+
+
+def test_a_locked_file_waits_and_is_marked_when_it_is_unlocked(here: World) -> None:
+    """Locked by someone else: no PUT is tried, the unlocking makes it due."""
+    here.portal.lock(here.file, by=here.ann)
+    here.portal.save(here.file, by=here.ann)
+    first = here.settle()
+    assert [(a.rule, a.ending.outcome) for a in first] == [(Rule.LOCKED, Outcome.WAITING)]
+    assert here.portal.count("PUT") == 0
+    here.portal.unlock(here.file, by=here.ann)
+    here.settle()
+    assert here.comment() == TARGET
+
+
+def test_a_lock_is_looked_at_again_without_any_event(here: World) -> None:
+    """The event of an unlocking may be lost: after five minutes the worker looks by itself."""
+    here.portal.lock(here.file, by=here.ann)
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    here.portal.network = Network(drop=1.0)
+    here.portal.unlock(here.file, by=here.ann)
+    assert here.settle(200) == []
+    assert [a.ending.outcome for a in here.settle(100)] == [Outcome.MARKED]
+
+
+def test_a_file_that_may_not_be_commented_is_refused_for_a_day(here: World) -> None:
+    """An account that is a mere reader of the room costs one GET a day, no PUT."""
+    here.portal.invite(here.room, here.bot, access=2)
+    assert here.calls(lambda: here.portal.save(here.file, by=here.ann)) == (1, 0)
+    assert here.attempts[-1].rule is Rule.FORBIDDEN
+    here.portal.invite(here.room, here.bot, access=9)
+    assert [a.ending.outcome for a in here.settle(86400)] == [Outcome.MARKED]
+
+
+def test_a_trashed_file_is_skipped_and_marked_when_it_comes_back(here: World) -> None:
+    """The update is still unsettled when the file is restored and saved."""
+    here.portal.save(here.file, by=here.ann)
+    here.portal.trash(here.file, by=here.ann)
+    here.settle()
+    assert here.attempts[-1].rule in {Rule.SECTION, Rule.GONE}
+    here.portal.restore(here.file, by=here.ann)
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    assert here.comment() == TARGET
+
+
+def test_a_deleted_file_is_skipped(here: World) -> None:
+    """Gone is gone, and no failure."""
+    here.portal.save(here.file, by=here.ann)
+    here.portal.delete(here.file, by=here.ann)
+    assert [a.rule for a in here.settle()] == [Rule.GONE]
+
+
+def test_a_reused_id_is_another_file(here: World) -> None:
+    """What was known of the old file does not hold for the new one."""
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    here.portal.delete(here.file, by=here.ann)
+    here.portal.next_id = here.file
+    assert here.portal.create(here.room, "Other.docx", by=here.ann) == here.file
+    here.clock.advance(10)
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    assert here.comment() == TARGET
+
+
+def test_a_portal_that_was_set_back_is_marked_anew(here: World) -> None:
+    """A version lower than the settled one means that the portal was restored."""
+    saved = here.portal.backup()
+    for _ in range(3):
+        here.portal.save(here.file, by=here.ann)
+        here.settle()
+    here.portal.restore_backup(saved)
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    assert (here.portal.file(here.file).version, here.comment()) == (2, TARGET)
+
+
+def test_a_save_between_look_and_write_is_marked_too(here: World) -> None:
+    """The PUT goes to the version that was looked at; the newer one is due by its event."""
+
+    def save_before_the_put(method: str, route: str, file: object) -> None:
+        if method == "PUT":
+            here.portal.on_request = None
+            here.portal.save(here.file, by=here.ann)
+
+    here.portal.save(here.file, by=here.ann)
+    here.portal.on_request = save_before_the_put
+    here.settle()
+    here.settle()
+    assert (here.portal.file(here.file).version, here.comment()) == (3, TARGET)
+
+
+def test_an_answer_that_was_lost_after_the_write_is_not_written_again(here: World) -> None:
+    """The intent tells, at the next look, that the write took effect."""
+    here.portal.save(here.file, by=here.ann)
+    here.portal.faults.add(Fault(route="PUT", kind="reset_after"))
+    assert [a.ending.outcome for a in here.settle()] == [Outcome.FAILED]
+    assert [a.rule for a in here.settle(60)] == [Rule.ALREADY]
+    assert here.portal.count("PUT") == 1
+
+
+def test_a_persons_comment_after_a_lost_answer_is_kept(here: World) -> None:
+    """A comment that is neither ours nor the one before it was typed over our write."""
+    here.portal.save(here.file, by=here.ann)
+    here.portal.faults.add(Fault(route="PUT", kind="reset_after"))
+    here.settle()
+    here.portal.comment(here.file, "Approved", by=here.bob)
+    assert [a.rule for a in here.settle(60)] == [Rule.ANSWERED]
+    assert here.comment() == "Approved"
+
+
+def test_a_write_that_never_arrived_is_tried_again(here: World) -> None:
+    """A reset before the effect leaves the comment as it was."""
+    here.portal.save(here.file, by=here.ann)
+    here.portal.faults.add(Fault(route="PUT", kind="reset_before"))
+    here.settle()
+    here.settle(60)
+    assert here.comment() == TARGET
+
+
+def test_a_refused_write_is_told_apart_by_a_second_look(here: World) -> None:
+    """A file that was locked between look and write waits; it is not a failure."""
+
+    def lock_before_the_put(method: str, route: str, file: object) -> None:
+        if method == "PUT":
+            here.portal.on_request = None
+            here.portal.lock(here.file, by=here.ann)
+
+    here.portal.save(here.file, by=here.ann)
+    here.portal.on_request = lock_before_the_put
+    here.settle()
+    assert here.attempts[-1].rule is Rule.LOCKED
+    assert here.ledger.entry(here.file).intent is None
+
+
+def test_a_throttled_portal_pauses_everything_and_costs_no_attempts(here: World) -> None:
+    """429 with Retry-After: nothing is tried before, and the pause survives a restart."""
+    here.portal.save(here.file, by=here.ann)
+    here.portal.faults.add(Fault(route="PUT", kind="throttle_day", retry_after=7200))
+    here.settle()
+    here.restart()
+    assert here.settle(7000) == []
+    assert here.ledger.entry(here.file).attempts == 0
+    assert [a.ending.outcome for a in here.settle(300)] == [Outcome.MARKED]
+
+
+def test_a_dead_key_stops_all_writes_and_recovers_by_itself(here: World) -> None:
+    """Events are kept while the key is dead; a probe now and then finds it alive again."""
+    here.portal.disable_key(here.key)
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    assert here.attempts[-1].ending.reason == "unauthorised"
+    assert here.settle(1) == []
+    here.portal.enable_key(here.key)
+    assert [a.ending.outcome for a in here.settle(20)] == [Outcome.MARKED]
+
+
+def test_an_outage_opens_the_breaker_and_no_file_loses_its_turn(here: World) -> None:
+    """After five failures in a row one probe a pause is all that goes out."""
+    files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(20)]
+    here.clock.advance(10)
+    here.portal.down = True
+    for file in files:
+        here.portal.save(file, by=here.ann)
+    here.settle()
+    assert max(here.ledger.entry(file).attempts for file in files) <= 1
+    assert len(here.settle(16)) == 1
+    here.portal.down = False
+    here.settle(16)
+    here.settle(60)
+    assert {here.comment(file) for file in files} == {TARGET}
+
+
+def test_a_portal_that_stores_another_text_is_not_written_to_again(tmp_path: Path) -> None:
+    """The answer of the PUT is checked; a second write would come out the same."""
+    with world(tmp_path / "ledger.db", Policy(target="x" * 300)) as here:
+        here.portal.save(here.file, by=here.ann)
+        here.settle()
+        assert here.attempts[-1].ending.reason == "altered"
+        here.portal.rename(here.file, "Other.docx", by=here.ann)
+        here.settle(90)
+        assert here.portal.count("PUT") == 1
+
+
+def test_observing_writes_nothing(tmp_path: Path) -> None:
+    """`review.observe` decides and leaves the portal alone."""
+    with world(tmp_path / "ledger.db", Policy(observe=True)) as here:
+        here.portal.save(here.file, by=here.ann)
+        assert [a.rule for a in here.settle()] == [Rule.OBSERVED]
+        assert here.portal.count("PUT") == 0
+
+
+def test_rooms_out_of_scope_are_skipped(tmp_path: Path) -> None:
+    """A file's room is learned from its folder, however deep it lies."""
+    with world(tmp_path / "ledger.db") as here:
+        folder = here.portal.add_folder(here.room, "Drafts", by=here.ann)
+        file = int(here.portal.create(folder, "Deep.docx", by=here.ann))
+        here.policy = replace(here.policy, scope=Scope(rooms=frozenset({here.room})))
+        here.restart()
+        here.clock.advance(10)
+        here.portal.save(file, by=here.ann)
+        here.settle()
+        assert here.comment(file) == TARGET
+        here.policy = replace(here.policy, scope=Scope(exclude_rooms=frozenset({here.room})))
+        here.restart()
+        here.portal.save(file, by=here.ann)
+        assert [a.rule for a in here.settle()] == [Rule.SCOPE]
+
+
+def test_an_old_update_is_not_ours(here: World) -> None:
+    """Who locks a file that was saved before our time starts makes it due, not to be marked."""
+    file = int(here.portal.create(here.room, "Old.docx", by=here.ann))
+    here.clock.advance(10)
+    here.portal.hold_deliveries()
+    here.portal.save(file, by=here.ann)
+    here.clock.advance(timedelta(days=3).total_seconds())
+    here.ledger.begin(here.clock(), timedelta(hours=24))
+    here.portal.release_deliveries()
+    assert [a.rule for a in here.settle()] == [Rule.OLD]
+
+
+def test_the_days_writes_are_never_exceeded(here: World) -> None:
+    """The write that would be one too many waits for the hour in which some return."""
+    world_terms = replace(here.worker._attempts.terms, writes_per_day=3)
+    here.worker._attempts.terms = world_terms
+    files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(5)]
+    here.clock.advance(10)
+    for file in files:
+        here.portal.save(file, by=here.ann)
+    here.settle()
+    assert here.portal.count("PUT") == 3
+    for _ in range(26):
+        here.settle(3600)
+    assert here.portal.count("PUT") == 5
+
+
+def test_a_revision_that_loses_its_comment_again_and_again_is_left_alone(here: World) -> None:
+    """Five writes to one revision within an hour are a loop, whoever makes it."""
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    for _ in range(7):
+        here.portal.lock(here.file, by=here.ann)
+        here.portal.unlock(here.file, by=here.ann)
+        here.settle()
+    assert here.portal.count("PUT") == 5
+    assert here.attempts[-1].ending.reason == "loop"
+
+
+def test_a_file_that_is_really_saved_every_minute_is_no_loop(here: World) -> None:
+    """Each save is another revision."""
+    for _ in range(10):
+        here.portal.save(here.file, by=here.ann)
+        here.settle(60)
+    assert here.portal.count("PUT") == 10

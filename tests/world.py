@@ -1,0 +1,145 @@
+"""A whole small world for tests: sandbox portal, receiver on a real address, ledger, worker.
+
+Time stands still unless a test moves it; nothing sleeps. The worker is stepped by hand.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from reconciler.client import DocSpace, Transport
+from reconciler.ledger import Ledger
+from reconciler.model import Event
+from reconciler.receiver import Gate, Receiver
+from reconciler.review import Policy
+from reconciler.sandbox import Portal, Server, User
+from reconciler.service.server import Server as WebServer
+from reconciler.worker import Attempt, Attempts, Terms, Worker
+
+SECRET = "World-Secret-1!"
+TARGET = "Need Review"
+START = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class World:
+    """The portal with Ann, Bob and the bot, one room with one file, and the machinery."""
+
+    portal: Portal
+    server: Server
+    clock: Clock
+    path: Path
+    ann: User
+    bob: User
+    bot: User
+    key: str
+    room: int
+    file: int
+    policy: Policy
+    stack: ExitStack
+    attempts: list[Attempt] = field(default_factory=list)
+
+    def open(self) -> None:
+        """Open the ledger and the client as a starting process does, and release claims."""
+        self.ledger = Ledger(f"sqlite:///{self.path}", self.server.url)
+        self.ledger.release(self.clock())
+        self.docspace = DocSpace(Transport(self.server.url, self.key, timeout=5))
+        self.ledger.learn_owner(self.bot.id)
+        terms = Terms(policy=self.policy)
+        making = Attempts(self.ledger, self.docspace, terms, self.clock, lambda: 0.0)
+        self.worker = Worker(self.ledger, making, self.clock, self.attempts.append, _raise)
+
+    def close(self) -> None:
+        """Close what `open` opened."""
+        self.docspace.close()
+        self.ledger.close()
+
+    def restart(self) -> None:
+        """Close everything and open it again on the same database."""
+        self.close()
+        self.open()
+
+    def record(self, event: Event, now: datetime) -> bool:
+        """Let the receiver record in the ledger that is open now."""
+        return self.ledger.record(event, now)
+
+    def settle(self, seconds: float = 2.0) -> list[Attempt]:
+        """Let deliveries arrive, time pass, and the worker work off what is due."""
+        before = len(self.attempts)
+        assert self.server.drain()
+        self.clock.advance(seconds)
+        while self.worker.step() is not None:
+            assert self.server.drain()
+            assert len(self.attempts) < before + 50, "the worker does not come to rest"
+        return self.attempts[before:]
+
+    def comment(self, file: int | None = None) -> str:
+        """Return the comment that stands on the file now."""
+        return self.portal.file(file or self.file).comment or ""
+
+    def calls(self, act: Callable[[], object]) -> tuple[int, int]:
+        """Return the GETs and PUTs that ``act`` and its settling took."""
+        gets, puts = self.portal.count("GET"), self.portal.count("PUT")
+        act()
+        self.settle()
+        return self.portal.count("GET") - gets, self.portal.count("PUT") - puts
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+@contextmanager
+def world(path: Path, policy: Policy | None = None) -> Iterator[World]:
+    """Build the world within the block; the database lies at ``path``."""
+    clock = Clock()
+    portal = Portal(clock=clock)
+    ann = portal.add_user("Ann Lee", kind="room_admin")
+    bob = portal.add_user("Bob Roe", kind="user")
+    bot = portal.add_user("Review Bot", kind="user")
+    room = int(portal.add_room("Legal", owner=ann))
+    portal.invite(room, bob, access=11)
+    portal.invite(room, bot, access=9)
+    file = int(portal.create(room, "Contract.docx", by=ann))
+    clock.advance(3600)
+    with ExitStack() as stack:
+        server = stack.enter_context(Server(portal))
+        here = World(
+            portal=portal,
+            server=server,
+            clock=clock,
+            path=path,
+            ann=ann,
+            bob=bob,
+            bot=bot,
+            key=portal.add_key(bot),
+            room=room,
+            file=file,
+            policy=policy or Policy(),
+            stack=stack,
+        )
+        here.open()
+        stack.callback(here.close)
+        gate = Gate("/hook", [SECRET], frozenset({"file.updated"}), 2**20)
+        receiver = Receiver(gate, here.record, clock, lambda _: None)
+        web = WebServer(receiver, "127.0.0.1", 0, threads=4, max_bytes=2**20)
+        web.start()
+        stack.callback(lambda: web.stop(1.0))
+        portal.add_webhook(by=ann, url=f"http://127.0.0.1:{web.port}/hook", secret=SECRET)
+        yield here
