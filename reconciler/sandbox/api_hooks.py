@@ -44,7 +44,11 @@ def create_hook(call: Call) -> Answer:
             enabled=bool(body.get("enabled", True)),
             target_id=str(body.get("targetid") or ""),
         )
-        made = replace(call.portal.webhooks[number], triggers=_mask(body.get("triggers", 0)))
+        made = replace(
+            call.portal.webhooks[number],
+            triggers=_mask(body.get("triggers", 0)),
+            ssl=bool(body.get("ssl", True)),
+        )
         call.portal.webhooks[number] = made
         return call.answer(_config(call, made))
 
@@ -66,6 +70,7 @@ def update_hook(call: Call) -> Answer:
             secret=secret,
             enabled=bool(body.get("enabled", found.enabled)),
             triggers=_mask(body.get("triggers", found.triggers)),
+            ssl=bool(body.get("ssl", found.ssl)),
             target_id=str(body.get("targetid", found.target_id) or ""),
             modified_by=call.person.id,
             modified_on=call.portal.now(),
@@ -102,8 +107,11 @@ def delete_hook(call: Call) -> Answer:
 
 
 def list_triggers(call: Call) -> Answer:
-    """``GET settings/webhook/triggers``: all names with their bits."""
-    return call.answer({"*": 0} | TRIGGERS)
+    """``GET settings/webhook/triggers``: all names with their bits (shape as the SDK reads it)."""
+    shown = [
+        {"name": name, "id": bit, "available": True} for name, bit in ({"*": 0} | TRIGGERS).items()
+    ]
+    return call.answer(shown, count=len(shown))
 
 
 def get_log(call: Call) -> Answer:
@@ -166,7 +174,7 @@ def _find(call: Call, number: object) -> Config:
 
 def _check_secret(secret: str) -> None:
     """Refuse a secret that the portal's password policy would."""
-    if not 8 <= len(secret) <= 120 or not re.fullmatch(r"[!-~]+", secret):
+    if not 8 <= len(secret) <= 50 or not re.fullmatch(r"[!-~]+", secret):
         raise bad_argument("Password does not meet the requirements")
 
 
@@ -213,7 +221,7 @@ def _config(call: Call, config: Config) -> Json:
         "name": config.name,
         "uri": config.url,
         "enabled": config.enabled,
-        "ssl": True,
+        "ssl": config.ssl,
         "triggers": config.triggers,
         "targetId": config.target_id,
         "createdBy": dto.employee(config.created_by),

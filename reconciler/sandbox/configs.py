@@ -67,6 +67,7 @@ class Config:
     last_failure_on: datetime | None = None
     last_failure: str | None = None
     last_success_on: datetime | None = None
+    ssl: bool = True
 
     def wants(self, trigger: str, target: EntryId) -> bool:
         """Whether an event of this kind about this entry is to be delivered."""

@@ -1,0 +1,343 @@
+"""Webhook deliveries, settings and the log (docspace.md 6)."""
+
+import json
+from typing import Any
+
+import pytest
+
+from reconciler.sandbox import Network
+from reconciler.signature import HEADER, matching_secret
+from tests.test_sandbox_kit import Receiver, World, receiver, served
+
+SECRET = "Sample-Secret-1!"
+
+
+def hooked(world: World, hook: Receiver, **options: Any) -> int:
+    """Add a webhook of the bot and make retries quick."""
+    world.portal.retry_seconds = (0, 0, 0, 0, 0)
+    return world.portal.add_webhook(by=world.bot, url=hook.url, secret=SECRET, **options)
+
+
+def test_signed_delivery() -> None:
+    """An event is posted, signed over its raw bytes in upper-case hex."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        world.portal.save(world.create("Vertrag für Ü.docx"), by=world.ann)
+        assert world.server.drain()
+        header = hook.headers[0][HEADER]
+        digest = header.removeprefix("sha256=")
+        assert matching_secret(hook.bodies[0], header, [SECRET]) == 0
+        assert digest == digest.upper()
+        assert b"f\\u00FCr \\u00DC" in hook.bodies[0]
+        assert "version" not in hook.events[0]["payload"]
+
+
+def test_only_wanted_triggers() -> None:
+    """A webhook hears of its triggers only; with none named of all."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        fid = world.create()
+        world.portal.save(fid, by=world.ann)
+        hooked(world, hook, triggers=())
+        world.portal.upload(world.room, "Contract.docx", by=world.ann)
+        assert world.server.drain()
+        heard = [(one["webhook"]["id"], one["event"]["trigger"]) for one in hook.events]
+        assert sorted(heard) == [(1, "file.updated"), (2, "file.uploaded")]
+
+
+def test_only_files_the_creator_can_read() -> None:
+    """No event of a file that the webhook's creator cannot read."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        hidden = world.portal.add_room("Hidden", owner=world.admin)
+        world.portal.save(world.portal.create(hidden, "a.docx", by=world.admin), by=world.admin)
+        assert world.server.drain()
+        assert hook.bodies == []
+
+
+def test_target_and_switch() -> None:
+    """A targetId limits a webhook to one file; a disabled one hears nothing."""
+    with served() as world, receiver() as hook:
+        first, second = world.create("a.docx"), world.create("b.docx")
+        hooked(world, hook, target_id=str(second))
+        hooked(world, hook, enabled=False)
+        for fid in (first, second):
+            world.portal.save(fid, by=world.ann)
+        assert world.server.drain()
+        assert [one["payload"]["id"] for one in hook.events] == [second]
+
+
+def test_retries_keep_the_event_id() -> None:
+    """Failures are retried five times: same event id, another body, signed anew."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        hook.decide = lambda _: 503
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        ids = {one["event"]["id"] for one in hook.events}
+        counts = [one["webhook"].get("retryCount") for one in hook.events]
+        signed = {headers[HEADER] for headers in hook.headers}
+        assert (len(ids), counts) == (1, [None, 1, 2, 3, 4, 5])
+        assert len(signed) == 6
+        assert [one.status for one in world.portal.deliveries] == [503] * 6
+
+
+def test_retry_that_succeeds() -> None:
+    """The first 2xx ends the retries."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        hook.decide = lambda body: 200 if body["webhook"].get("retryCount") == 2 else 500
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert [one.status for one in world.portal.deliveries] == [500, 500, 200]
+
+
+def test_redirects_are_failures() -> None:
+    """A redirect is not followed."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        hook.decide = lambda body: 302 if "retryCount" not in body["webhook"] else 204
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert [one.status for one in world.portal.deliveries] == [302, 204]
+
+
+def test_410_deletes_the_webhook() -> None:
+    """Gone means gone: the webhook and its log disappear."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        hook.decide = lambda _: 410
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        full = world.as_user(world.bot)
+        assert world.portal.webhooks == {}
+        assert full.get("settings/webhooks/log").json["total"] == 0
+
+
+@pytest.mark.parametrize(("days", "enabled"), [(2.9, True), (3.1, False)])
+def test_disabled_after_three_days_without_success(days: float, enabled: bool) -> None:
+    """A failure disables a webhook whose last success or creation is over three days old."""
+    with served() as world, receiver() as hook:
+        number = hooked(world, hook)
+        hook.decide = lambda _: 500
+        world.clock.advance(days=days)
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert world.portal.webhooks[number].enabled is enabled
+
+
+def test_edits_during_a_delivery_are_reverted() -> None:
+    """The webhook read before a delivery is written back after it, over what was changed."""
+    with served() as world, receiver() as hook:
+        number = hooked(world, hook)
+
+        def disable(body: dict[str, Any]) -> int:
+            full.put("settings/webhook/enable", {"id": number, "enabled": False})
+            return 200
+
+        full = world.as_user(world.bot)
+        hook.decide = disable
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert world.portal.webhooks[number].enabled is True
+
+
+def test_payload_is_read_when_published() -> None:
+    """The payload shows the file as it was when the event was published."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        world.portal.hold_deliveries()
+        fid = world.create("old.docx")
+        world.portal.save(fid, by=world.ann)
+        world.portal.rename(fid, "new.docx", by=world.ann)
+        world.portal.release_deliveries()
+        assert world.server.drain()
+        assert sorted(one["payload"]["title"] for one in hook.events) == ["new.docx", "old.docx"]
+
+
+def test_held_deliveries_wait() -> None:
+    """Held deliveries stay in the queue until they are released."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        world.portal.hold_deliveries()
+        world.portal.save(world.create(), by=world.ann)
+        assert not world.server.drain(timeout=0.01)
+        world.portal.release_deliveries()
+        assert world.server.drain()
+        assert len(hook.bodies) == 1
+
+
+def test_dropped_deliveries_are_never_sent() -> None:
+    """A network that drops everything delivers nothing; the log has status 0."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        world.portal.network = Network(drop=1.0)
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert hook.bodies == []
+        assert [one.status for one in world.portal.deliveries] == [0]
+
+
+def test_duplicated_deliveries_arrive_twice() -> None:
+    """A duplicated delivery has the same event id."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        world.portal.network = Network(duplicate=1.0)
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert [one["event"]["id"] for one in hook.events] == [1, 1]
+
+
+def test_unreachable_receiver() -> None:
+    """A refused connection is status 0, with the reason in the log."""
+    with served() as world, receiver() as hook:
+        gone = hook.url
+    with served() as world:
+        world.portal.retry_seconds = ()
+        world.portal.add_webhook(by=world.bot, url=gone, secret=SECRET)
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        log = world.as_user(world.bot).get("settings/webhooks/log").response[0]
+        assert (log["status"], "delivery" in log) == (0, False)
+        assert log["responsePayload"].startswith("Connection refused")
+
+
+def filled_log(world: World, hook: Receiver) -> None:
+    """Make one failure (log 1) and one success (log 2)."""
+    hooked(world, hook)
+    world.portal.retry_seconds = ()
+    hook.decide = lambda body: 503 if body["event"]["id"] == 1 else 200
+    fid = world.create()
+    for _ in range(2):
+        world.portal.save(fid, by=world.ann)
+        assert world.server.drain()
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("", [2, 1]),
+        ("groupStatus=29", [1]),
+        ("groupStatus=2", [2]),
+        ("groupStatus=16", [1]),
+        ("eventId=1", [1]),
+        ("trigger=512", [2, 1]),
+        ("trigger=FileUpdated", [2, 1]),
+        ("trigger=256", []),
+        ("deliveryFrom=2025-01-01T00:00:00Z", [2]),
+        ("deliveryTo=2030-01-01T00:00:00Z", [2]),
+        ("count=1", [2]),
+        ("configId=9", []),
+    ],
+)
+def test_log_filters(query: str, ids: list[int]) -> None:
+    """The log is newest first; date filters never find failures."""
+    with served() as world, receiver() as hook:
+        filled_log(world, hook)
+        reply = world.as_user(world.bot).get(f"settings/webhooks/log?{query}").json
+        assert [one["id"] for one in reply["response"]] == ids
+        assert reply["count"] == 1
+
+
+def test_log_belongs_to_the_creator() -> None:
+    """Users see the log of their own webhooks, admins of all."""
+    with served() as world, receiver() as hook:
+        filled_log(world, hook)
+        assert world.as_user(world.ann).get("settings/webhooks/log").json["total"] == 0
+        assert world.as_user(world.admin).get("settings/webhooks/log").json["total"] == 2
+
+
+def test_manual_retry_has_a_new_id() -> None:
+    """A manual retry is a new log entry with the same event date and payload."""
+    with served() as world, receiver() as hook:
+        filled_log(world, hook)
+        world.clock.advance(3600)
+        world.as_user(world.bot).put("settings/webhook/1/retry")
+        assert world.server.drain()
+        first, _, again = hook.events
+        assert again["event"] == {**first["event"], "id": 3}
+        assert again["payload"] == first["payload"]
+
+
+def test_create_by_api() -> None:
+    """Creating asks the URL with HEAD and wants a fair secret; the secret is never shown."""
+    with served() as world, receiver() as hook:
+        full = world.as_user(world.bot)
+        body = {"name": "n", "uri": hook.url, "secretKey": SECRET, "triggers": 512}
+        made = full.send("POST", "settings/webhook", body)
+        hook.head = 404
+        assert (made.status, made.response["triggers"]) == (200, 512)
+        assert SECRET.encode() not in full.get("settings/webhook").body
+        assert full.send("POST", "settings/webhook", body).status == 400
+        hook.head = 200
+        assert full.send("POST", "settings/webhook", {**body, "secretKey": "short"}).status == 400
+
+
+def test_change_and_delete_by_api() -> None:
+    """PUT replaces, PUT enable switches, DELETE removes."""
+    with served() as world, receiver() as hook:
+        full = world.as_user(world.bot)
+        number = hooked(world, hook)
+        full.put("settings/webhook", {"id": number, "secretKey": "Another-Secret-2!"})
+        full.put("settings/webhook/enable", {"id": number, "enabled": False})
+        changed = world.portal.webhooks[number]
+        full.send("DELETE", f"settings/webhook/{number}")
+        assert (changed.secret, changed.enabled) == ("Another-Secret-2!", False)
+        assert full.get("settings/webhook").response == []
+
+
+def test_triggers_by_api() -> None:
+    """The trigger names come with their bits."""
+    with served() as world:
+        found = world.as_user(world.bot).get("settings/webhook/triggers").response
+        bits = {one["name"]: one["id"] for one in found}
+        assert (bits["file.updated"], bits["*"]) == (512, 0)
+
+
+def test_trashing_is_announced_to_those_who_could_read() -> None:
+    """file.trashed reaches the webhook of a member, with the trash as the root."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook, triggers=("file.trashed",))
+        world.portal.trash(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert hook.events[0]["payload"]["rootFolderType"] == 3
+
+
+def test_third_party_payload() -> None:
+    """A third-party file's payload has string ids and its provider."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        drive = world.portal.add_room("Drive", owner=world.bot, third_party=True)
+        world.portal.save(world.portal.create(drive, "Plan.docx", by=world.bot), by=world.bot)
+        assert world.server.drain()
+        payload = hook.events[0]["payload"]
+        assert (payload["id"][:6], payload["rootId"]) == ("drive-", drive)
+        assert payload["providerKey"] == "GoogleDrive"
+
+
+def test_form_payload() -> None:
+    """form.submit carries the form and the filled copy."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook, triggers=("form.submit",))
+        form = world.create("form.pdf")
+        made = world.portal.submit_form(form, by=world.ann)
+        assert world.server.drain()
+        payload = json.loads(hook.bodies[0])["payload"]
+        found = (payload["originalForm"]["id"], payload["submittedForm"]["id"])
+        assert found == (form, made)
+
+
+def test_reordered_network() -> None:
+    """A network that reorders delivers everything, in another order."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        world.portal.network = Network(reorder=True, seed=3)
+        world.portal.hold_deliveries()
+        fid = world.create()
+        for _ in range(30):
+            world.portal.save(fid, by=world.ann)
+        world.portal.release_deliveries()
+        assert world.server.drain()
+        ids = [one["event"]["id"] for one in hook.events]
+        assert sorted(ids) == list(range(1, 31))
+        assert ids != sorted(ids)

@@ -1,0 +1,36 @@
+"""The ready-made portal, and one of size."""
+
+from reconciler.sandbox import ManualClock, Portal, Server
+from reconciler.sandbox.seed import populate
+from tests.test_sandbox_kit import NEWEST, Api, served
+
+
+def test_bot_can_do_its_work() -> None:
+    """The seeded bot sees both rooms and may comment on every file in them."""
+    portal = Portal(ManualClock())
+    seeded = populate(portal)
+    with Server(portal) as server:
+        api = Api(server.url, seeded.key)
+        assert api.get("files/rooms").response["total"] == len(seeded.rooms)
+        for fid in seeded.files:
+            assert api.comment(fid, 1, "Need Review").status == 200
+
+
+def test_big_portal() -> None:
+    """Twenty thousand files made without events are listed as any other."""
+    with served() as world:
+        rooms = [world.portal.add_room(f"Room {n}", owner=world.bot) for n in range(100)]
+        for room in rooms:
+            for number in range(200):
+                world.portal.create(room, f"{number}.docx", by=world.bot, publish=False)
+        page = world.api.get(f"files/{rooms[-1]}?{NEWEST}").response
+        assert (page["count"], page["total"]) == (100, 200)
+        assert world.portal.events == ()
+
+
+def test_server_can_be_entered_again() -> None:
+    """A portal outlives its server: it can be served again, with its state."""
+    with served() as world:
+        fid = world.create()
+    with Server(world.portal) as server:
+        assert Api(server.url, world.api.key).get(f"files/file/{fid}").status == 200

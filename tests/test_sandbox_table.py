@@ -1,0 +1,423 @@
+"""Every row of the table of docspace.md 4.2: version, group, date, comment, event."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from reconciler.sandbox import ManualClock, Portal, User, dates
+from reconciler.sandbox.values import EntryId
+from tests.test_sandbox_kit import utc
+
+
+@dataclass
+class Small:
+    """A portal without a server: one file "a.docx" of Ann in a room, made an hour ago."""
+
+    clock: ManualClock
+    portal: Portal
+    ann: User
+    bob: User
+    room: EntryId
+    fid: EntryId
+    start: datetime
+
+    def triggers(self) -> list[str]:
+        """The events since the file was made."""
+        return [event.trigger for event in self.portal.events[1:]]
+
+
+def small(culture: str = "en", **options: Any) -> Small:
+    """Make one."""
+    clock = ManualClock(utc("2025-11-24T08:00:00"))
+    portal = Portal(clock, **options)
+    ann = portal.add_user("Ann Lee", kind="room_admin", culture=culture)
+    bob = portal.add_user("Bob Stone", kind="user")
+    room = portal.add_room("Legal", owner=ann)
+    fid = portal.create(room, "a.docx", by=ann, size=1000)
+    clock.advance(3600)
+    return Small(clock, portal, ann, bob, room, fid, utc("2025-11-24T08:00:00"))
+
+
+def test_create() -> None:
+    """A new file is version 1, says Created, and publishes file.created."""
+    world = small()
+    made = world.portal.file(world.fid)
+    assert (made.version, made.version_group, made.comment) == (1, 1, "Created")
+    assert made.updated == made.created == world.start
+    assert [event.trigger for event in world.portal.events] == ["file.created"]
+
+
+Action = Callable[[Small], object]
+
+ROWS: list[tuple[str, Action, int, bool, str | None, list[str]]] = [
+    ("save", lambda w: w.portal.save(w.fid, by=w.ann), 1, True, "Edited", ["file.updated"]),
+    (
+        "forcesave by the user",
+        lambda w: w.portal.forcesave(w.fid, by=w.ann),
+        1,
+        True,
+        "Saved",
+        ["file.updated"],
+    ),
+    (
+        "forcesave by the timer",
+        lambda w: w.portal.forcesave(w.fid, by=w.ann, timer=True),
+        1,
+        True,
+        "Autosaved",
+        ["file.updated"],
+    ),
+    (
+        "save with a lost URL",
+        lambda w: w.portal.save_failed(w.fid, by=w.ann),
+        1,
+        True,
+        "Failed to get the file to be saved",
+        [],
+    ),
+    (
+        "upload over it",
+        lambda w: w.portal.upload(w.room, "a.docx", by=w.ann),
+        1,
+        True,
+        "Uploaded",
+        ["file.uploaded"],
+    ),
+    (
+        "simple upload over it",
+        lambda w: w.portal.upload(w.room, "a.docx", by=w.ann, simple=True),
+        1,
+        True,
+        "Uploaded",
+        ["file.uploaded", "file.created"],
+    ),
+    (
+        "upload that keeps the version",
+        lambda w: w.portal.replace_content(w.fid, by=w.ann),
+        0,
+        True,
+        "Uploaded",
+        ["file.uploaded"],
+    ),
+    (
+        "conversion in place",
+        lambda w: w.portal.convert(w.fid, by=w.ann),
+        1,
+        True,
+        "Converted from a.docx",
+        [],
+    ),
+    (
+        "restored version",
+        lambda w: w.portal.restore_version(w.fid, 1, by=w.ann),
+        1,
+        True,
+        "Restored from the revision of 11/24/2025 11:00:00 AM",
+        ["file.updated"],
+    ),
+    (
+        "completed version",
+        lambda w: w.portal.complete_version(w.fid, by=w.ann),
+        1,
+        True,
+        "Restored from the revision of 11/24/2025 11:00:00 AM",
+        [],
+    ),
+    (
+        "rename",
+        lambda w: w.portal.rename(w.fid, "b.docx", by=w.ann),
+        0,
+        True,
+        "Created",
+        ["file.updated"],
+    ),
+    (
+        "comment",
+        lambda w: w.portal.comment(w.fid, "Approved", by=w.ann),
+        0,
+        False,
+        "Approved",
+        ["file.updated"],
+    ),
+    ("lock", lambda w: w.portal.lock(w.fid, by=w.ann), 0, False, "Created", ["file.updated"]),
+    (
+        "unlock",
+        lambda w: w.portal.unlock(w.fid, by=w.ann),
+        0,
+        False,
+        "The file is unlocked",
+        ["file.updated", "file.updated"],
+    ),
+    ("custom filter", lambda w: w.portal.custom_filter(w.fid, by=w.ann), 0, False, "Created", []),
+    (
+        "order",
+        lambda w: w.portal.reorder(w.fid, by=w.ann),
+        0,
+        False,
+        "Created",
+        ["file.updated"],
+    ),
+    (
+        "owner",
+        lambda w: w.portal.change_owner(w.fid, w.bob, by=w.ann),
+        1,
+        True,
+        "Changed owner",
+        ["file.updated"],
+    ),
+    (
+        "move",
+        lambda w: w.portal.move(w.fid, w.portal.add_folder(w.room, "Sub", by=w.ann), by=w.ann),
+        0,
+        False,
+        "Created",
+        ["file.moved"],
+    ),
+    ("trash", lambda w: w.portal.trash(w.fid, by=w.ann), 0, True, "Created", ["file.trashed"]),
+    (
+        "form",
+        lambda w: w.portal.submit_form(w.fid, by=w.ann),
+        0,
+        False,
+        "Created",
+        ["form.submit"],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("act", "step", "moves", "comment", "triggers"),
+    [row[1:] for row in ROWS],
+    ids=[row[0] for row in ROWS],
+)
+def test_row(act: Action, step: int, moves: bool, comment: str, triggers: list[str]) -> None:
+    """The action changes version, group, date and comment, and publishes, as the table says."""
+    world = small()
+    act(world)
+    after = world.portal.file(world.fid)
+    assert (after.version, after.version_group) == (1 + step, 1 + step)
+    assert (after.updated != world.start) is moves
+    assert after.comment == comment
+    assert world.triggers() == triggers
+
+
+def test_old_versions_keep_their_comments() -> None:
+    """A new version starts with the portal's text; the old one keeps a person's."""
+    world = small()
+    world.portal.comment(world.fid, "Approved", by=world.ann)
+    world.portal.save(world.fid, by=world.ann)
+    assert [one.comment for one in world.portal.versions(world.fid)] == ["Approved", "Edited"]
+
+
+def test_second_forcesave_overwrites_version_and_comment() -> None:
+    """Later saves of a session write over version and comment; the next session adds one."""
+    world = small()
+    world.portal.forcesave(world.fid, by=world.ann, timer=True)
+    world.portal.comment(world.fid, "Need Review", by=world.bob)
+    world.portal.forcesave(world.fid, by=world.ann, timer=True)
+    overwritten = world.portal.file(world.fid)
+    world.portal.save(world.fid, by=world.ann)
+    final = world.portal.file(world.fid)
+    world.portal.save(world.fid, by=world.ann)
+    assert (overwritten.version, overwritten.comment) == (2, "Autosaved")
+    assert (final.version, final.comment) == (2, "Edited")
+    assert world.portal.file(world.fid).version == 3
+
+
+def test_store_forcesave_keeps_user_forcesaves() -> None:
+    """With StoreForcesave a save after a user's forcesave is a version of its own."""
+    world = small()
+    world.portal.store_forcesave = True
+    world.portal.forcesave(world.fid, by=world.ann)
+    world.portal.save(world.fid, by=world.ann)
+    assert world.portal.file(world.fid).version == 3
+
+
+def test_overwriting_copy() -> None:
+    """A copy over a file gives that file a version, Overwritten, and file.copied."""
+    world = small()
+    other = world.portal.create(world.room, "b.docx", by=world.ann, size=500)
+    world.portal.copy(other, world.room, by=world.ann, overwrite=world.fid)
+    target = world.portal.file(world.fid)
+    assert (target.version, target.comment, target.size) == (2, "Overwritten", 500)
+    assert world.portal.events[-1].trigger == "file.copied"
+
+
+def test_overwriting_move() -> None:
+    """A move over a file gives that file a version and removes the source."""
+    world = small()
+    other = world.portal.create(world.room, "b.docx", by=world.ann)
+    world.portal.move(other, world.room, by=world.ann, overwrite=world.fid)
+    assert world.portal.file(world.fid).comment == "Overwritten"
+    assert other not in world.portal.file_ids()
+
+
+def test_copy_is_a_new_file() -> None:
+    """A copy is version 1 of a new file, says Copied."""
+    world = small()
+    made = world.portal.file(world.portal.copy(world.fid, world.room, by=world.ann))
+    assert (made.version, made.comment) == (1, "Copied")
+    assert made.id != world.fid
+
+
+def test_restore_from_trash_moves_no_date() -> None:
+    """Trashing sets the date, restoring leaves it, and the folder is the old one."""
+    world = small()
+    world.portal.trash(world.fid, by=world.ann)
+    trashed = world.portal.file(world.fid)
+    world.clock.advance(60)
+    world.portal.restore(world.fid, by=world.ann)
+    restored = world.portal.file(world.fid)
+    assert (trashed.trashed, restored.trashed) == (True, False)
+    assert restored.updated == trashed.updated
+    assert restored.folder_id == world.room
+
+
+def test_deleted_version() -> None:
+    """Deleting an old version leaves the current one and publishes file.updated."""
+    world = small()
+    world.portal.save(world.fid, by=world.ann)
+    world.portal.delete_version(world.fid, 1, by=world.ann)
+    assert [one.version for one in world.portal.versions(world.fid)] == [2]
+    assert world.triggers()[-1] == "file.updated"
+
+
+def test_continued_version() -> None:
+    """Continuing a version lowers the later groups and nothing else, silently."""
+    world = small()
+    world.portal.save(world.fid, by=world.ann)
+    world.portal.continue_version(world.fid, 2)
+    assert [one.version_group for one in world.portal.versions(world.fid)] == [1, 1]
+    assert world.triggers() == ["file.updated"]
+
+
+BUMPS: list[tuple[Action, bool]] = [
+    (lambda w: w.portal.save(w.fid, by=w.ann), True),
+    (lambda w: w.portal.forcesave(w.fid, by=w.ann), True),
+    (lambda w: w.portal.upload(w.room, "new.docx", by=w.ann), True),
+    (lambda w: w.portal.convert(w.fid, by=w.ann), True),
+    (lambda w: w.portal.restore_version(w.fid, 1, by=w.ann), True),
+    (lambda w: w.portal.copy(w.fid, w.room, by=w.ann), True),
+    (lambda w: w.portal.rename(w.fid, "b.docx", by=w.ann), False),
+    (lambda w: w.portal.comment(w.fid, "x", by=w.ann), False),
+    (lambda w: w.portal.lock(w.fid, by=w.ann), False),
+    (lambda w: w.portal.unlock(w.fid, by=w.ann), False),
+    (lambda w: w.portal.reorder(w.fid, by=w.ann), False),
+    (lambda w: w.portal.trash(w.fid, by=w.ann), False),
+    (lambda w: w.portal.add_folder(w.room, "Sub", by=w.ann), False),
+]
+
+
+@pytest.mark.parametrize(("act", "bumps"), BUMPS)
+def test_folder_dates(act: Action, bumps: bool) -> None:
+    """Only content saves raise the dates of the room and of the rooms root."""
+    world = small()
+    before = [world.portal.folder_updated(one) for one in (world.room, 2)]
+    act(world)
+    after = [world.portal.folder_updated(one) for one in (world.room, 2)]
+    assert (after != before) is bumps
+
+
+def test_restoring_from_trash_raises_no_folder_date() -> None:
+    """Coming back from the trash leaves the room's date."""
+    world = small()
+    world.portal.trash(world.fid, by=world.ann)
+    world.portal.restore(world.fid, by=world.ann)
+    assert world.portal.folder_updated(world.room) == world.start
+
+
+@pytest.mark.parametrize(
+    ("culture", "edited", "unlocked"),
+    [
+        ("de", "Bearbeitet", "Die Datei ist entsperrt"),
+        ("fr", "Modifié(e)", "Le fichier est déverrouillé"),
+        ("es", "Editado", "El archivo está desbloqueado"),
+        ("ru", "Отредактирована", "Файл разблокирован"),
+    ],
+)
+def test_texts_are_in_the_actors_language(culture: str, edited: str, unlocked: str) -> None:
+    """What the portal writes depends on who acts."""
+    world = small(culture)
+    world.portal.save(world.fid, by=world.ann)
+    first = world.portal.file(world.fid).comment
+    world.portal.unlock(world.fid, by=world.ann)
+    assert (first, world.portal.file(world.fid).comment) == (edited, unlocked)
+
+
+@pytest.mark.parametrize(("rounded", "second"), [(True, 1), (False, 0)])
+def test_dates_are_whole_seconds(rounded: bool, second: int) -> None:
+    """Stored dates are rounded half up, or cut."""
+    world = small(round_dates=rounded)
+    world.clock.set(utc("2025-11-24T10:00:00.500000"))
+    world.portal.save(world.fid, by=world.ann)
+    assert world.portal.file(world.fid).updated == utc(f"2025-11-24T10:00:0{second}")
+
+
+def test_comment_is_cut_and_loses_what_mysql_cannot_hold() -> None:
+    """A comment keeps 255 UTF-16 units and no character beyond the BMP."""
+    world = small()
+    world.portal.comment(world.fid, "ok 👍" + "x" * 300, by=world.ann)
+    kept = world.portal.file(world.fid).comment
+    assert kept == "ok " + "x" * 250
+
+
+def test_comment_writes_tell_what_was_replaced() -> None:
+    """The journal of comments has every write with the text it replaced."""
+    world = small()
+    world.portal.comment(world.fid, "Need Review", by=world.bob)
+    world.portal.comment(world.fid, "Approved", by=world.ann)
+    writes = world.portal.comment_writes(world.fid)
+    assert [(one.before, one.after) for one in writes] == [
+        ("Created", "Need Review"),
+        ("Need Review", "Approved"),
+    ]
+    assert [one.by for one in writes] == [world.bob, world.ann]
+
+
+def test_ids_are_reused_only_when_told() -> None:
+    """A deleted file's id comes back when next_id is set to it."""
+    world = small()
+    world.portal.delete(world.fid, by=world.ann)
+    world.portal.next_id = int(world.fid)
+    again = world.portal.create(world.room, "z.docx", by=world.ann)
+    assert again == world.fid
+    assert world.portal.file(again).created != world.start
+
+
+def test_backup_sets_versions_back() -> None:
+    """A restored backup has the old versions and comments."""
+    world = small()
+    saved = world.portal.backup()
+    world.portal.save(world.fid, by=world.ann)
+    world.portal.restore_backup(saved)
+    assert world.portal.file(world.fid).version == 1
+
+
+def test_third_party_file_has_a_string_id_and_no_versions() -> None:
+    """Files of third-party storage have string ids, one version and no folder dates."""
+    world = small()
+    drive = world.portal.add_room("Drive", owner=world.ann, third_party=True)
+    fid = world.portal.create(drive, "Plan.docx", by=world.ann)
+    world.portal.save(fid, by=world.ann)
+    assert isinstance(fid, str)
+    assert world.portal.file(fid).version == 1
+    assert world.portal.folder_updated(2) == world.start
+
+
+def test_ambiguous_autumn_hour_is_read_as_standard_time() -> None:
+    """A date in the hour that comes twice is shown an hour late (docspace.md 3)."""
+    first = utc("2025-10-26T00:30:00")
+    shown = dates.api(first, ZoneInfo("Europe/Berlin"))
+    assert shown == "2025-10-26T02:30:00.0000000+01:00"
+
+
+def test_offset_zero_is_written_as_z() -> None:
+    """Dates have seven digits, and Z only without an offset."""
+    moment = utc("2025-11-24T09:15:42.120000")
+    west = timezone(timedelta(hours=-3, minutes=-30))
+    assert dates.api(moment, UTC) == "2025-11-24T09:15:42.1200000Z"
+    assert dates.api(moment, west) == "2025-11-24T05:45:42.1200000-03:30"
