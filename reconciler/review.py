@@ -24,6 +24,7 @@ from reconciler.model import (
     Entry,
     Event,
     File,
+    Revision,
     Rule,
     Section,
     Unknown,
@@ -77,8 +78,8 @@ class Scope:
             return False
         if file.room in self.exclude_rooms or file.updated_by in self.ignore_users:
             return False
-        extension = file.title.rpartition(".")[2].lower()
-        return not self.extensions or extension in self.extensions
+        stem, _, extension = file.title.rpartition(".")
+        return not self.extensions or (bool(stem) and extension.lower() in self.extensions)
 
 
 @dataclass(frozen=True)
@@ -173,17 +174,22 @@ def _comment_row(file: File, entry: Entry, policy: Policy) -> Rule | None:
     if file.comment == policy.target:
         return Rule.ALREADY
     portals = policy.is_portals(file.comment)
-    intent = entry.intent if entry.intent and entry.intent.revision == seen else None
-    if intent and file.comment != intent.before and not portals:
+    intent = entry.intent
+    under_way = intent is not None and _same_content(intent.revision, seen)
+    if intent and under_way and file.comment != intent.before and not portals:
         return Rule.ANSWERED
     if settled == seen:
         wiped = entry.ours and policy.is_unlocking(file.comment)
         return Rule.UNLOCKED if wiped else Rule.SAME
-    if settled is None or portals or seen.updated <= settled.updated:
-        return None
-    if (settled.version, settled.size) != (seen.version, seen.size):
+    if settled is None or portals or not _same_content(settled, seen):
         return None
     return Rule.RENAMED if file.title != entry.title else Rule.TOUCHED
+
+
+def _same_content(before: Revision, seen: Revision) -> bool:
+    """Whether only a rename or a touch lies between: they raise the date alone."""
+    same = (before.version, before.size) == (seen.version, seen.size)
+    return same and before.updated <= seen.updated
 
 
 def _unsettled_row(file: File, entry: Entry, policy: Policy) -> Rule:

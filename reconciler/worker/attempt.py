@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from reconciler.client import DocSpace
-from reconciler.errors import Forbidden, Permanent, PortalError, Throttled, Unauthorised
+from reconciler.errors import Forbidden, PortalError
 from reconciler.ledger import Ledger
 from reconciler.model import (
     EPOCH,
@@ -20,6 +20,7 @@ from reconciler.model import (
     Ending,
     Entry,
     File,
+    Intent,
     Outcome,
     Permit,
     Rule,
@@ -136,9 +137,7 @@ class Attempts:
         try:
             stored = self._docspace.set_comment(claim.entry.id, file.revision.version, target)
         except Forbidden as error:
-            return self._refused(claim, error)
-        except (Permanent, Throttled, Unauthorised) as error:
-            return self._failed(claim, error, closes=True)
+            return self._refused(claim, file, error)
         self.trouble.answered()
         rule, now = decision.rule, self._clock()
         if stored != target:
@@ -148,17 +147,22 @@ class Attempts:
             ending = Ending(Outcome.MARKED, rule.value, seen=file, settled=True, ours=True)
         return Attempt(claim.entry.id, file, rule, ending)
 
-    def _refused(self, claim: Claim, error: Forbidden) -> Attempt:
-        """A PUT was answered 403, which has many causes: a second look tells them apart."""
-        entry = replace(claim.entry, intent=None, written_at=None)
+    def _refused(self, claim: Claim, seen: File, error: Forbidden) -> Attempt:
+        """A PUT was answered 403, which has many causes: a second look tells them apart.
+
+        Nothing was written, yet the intent still tells what stood there before it: a comment
+        that is another now is a person's.
+        """
+        intent = Intent(seen.revision, seen.comment)
+        entry = replace(claim.entry, intent=intent, written_at=None)
         file, decision = self._look(entry)
         now = self._clock()
         if decision.action is Action.MARK:
             decision = Decision(Rule.FORBIDDEN, _DAY, decision.forget)
-        ending = replace(_ending(file, decision, entry, now), closes=True, error=str(error))
+        ending = replace(_ending(file, decision, entry, now), error=str(error))
         return Attempt(claim.entry.id, file, decision.rule, ending)
 
-    def _failed(self, claim: Claim, error: PortalError, closes: bool = False) -> Attempt:
+    def _failed(self, claim: Claim, error: PortalError) -> Attempt:
         entry, now = claim.entry, self._clock()
         verdict = self.trouble.judge(error, entry.attempts, self._jitter())
         if verdict.everything is not None:
@@ -167,7 +171,6 @@ class Attempts:
             Outcome.WAITING if verdict.file is None else Outcome.FAILED,
             type(error).__name__.lower(),
             again=now if verdict.file is None else now + verdict.file,
-            closes=closes,
             error=str(error),
             attempts=entry.attempts + (verdict.file is not None),
         )
@@ -209,6 +212,7 @@ def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) 
         again=None if decision.again is None else now + decision.again,
         seen=file,
         forget=decision.forget,
+        closes=rule is Rule.LOCKED,  # whatever is typed now, unlocking wipes it
         attempts=entry.attempts + 1 if rule is Rule.LOCKED else 0,
     )
     match decision.action:
