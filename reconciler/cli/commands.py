@@ -4,13 +4,12 @@ import os
 import signal
 import threading
 from importlib import metadata
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from reconciler.cli import trial
-from reconciler.config import CONFIG, Config, load
+from reconciler.cli import runs, trial
+from reconciler.cli.options import ConfigPath, read_config
 
 app = typer.Typer(
     help='Every updated file in a DocSpace portal carries the comment "Need Review", once.',
@@ -18,16 +17,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-ConfigPath = Annotated[
-    Path | None,
-    typer.Option("--config", envvar=CONFIG, help="config.toml (default: ./config.toml if there)"),
-]
-
-
-def read_config(path: Path | None) -> Config:
-    """Read the configuration: the file that was named, else ./config.toml if there is one."""
-    here = Path("config.toml")
-    return load(path or (here if here.exists() else None), os.environ)
 
 
 @app.command()
@@ -48,6 +37,9 @@ def serve(config: ConfigPath = None) -> None:
         os._exit(0)  # an answer of the portal did not come; its intent is on disk
 
 
+app.command()(runs.reconcile)
+app.command()(runs.backfill)
+app.command()(runs.explain)
 app.command()(trial.demo)
 app.command()(trial.sandbox)
 app.command()(trial.send)

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from reconciler.client.listing import PAGE, FilePage, RoomPage, parse_files, parse_rooms
 from reconciler.client.parse import Key, parse_file, parse_key, parse_room
 from reconciler.client.transport import Answer, Transport
 from reconciler.errors import Forbidden, Permanent, PortalError, Transient, Unauthorised
@@ -12,6 +13,9 @@ from reconciler.model import File
 _T = TypeVar("_T")
 READ = ("files:read", "files:write")
 WRITE = ("files:write",)
+ROOMS = ("rooms:read", "rooms:write")
+_NEWEST = {"sortBy": "DateAndTime", "sortOrder": "descending"}
+_DEEP = {"filterType": "FilesOnly", "withSubFolders": "true"}
 
 
 class DocSpace:
@@ -85,6 +89,44 @@ class DocSpace:
         params = {"count": 1, "filterType": "FilesOnly", "withSubFolders": "false"}
         answer: Answer = self._http.get(route, f"files/{folder_id}", params)
         return _parsed(f"GET {route}", lambda: parse_room(answer.response))
+
+    def rooms(self, start: int = 0, count: int = PAGE) -> RoomPage:
+        """Return a page of rooms, pinned ones first, then newest first (docspace.md 1.3).
+
+        `Page.updated` is the last save in any internal room (docspace.md 1.4).
+        """
+        params = _NEWEST | {"storageFilter": "Internal", "startIndex": start, "count": count}
+        answer = self._listing("files/rooms", "files/rooms", params, ROOMS)
+        return _parsed("GET files/rooms", lambda: parse_rooms(answer.response, start, answer.date))
+
+    def room_files(self, room: int, start: int = 0) -> FilePage:
+        """Return a page of all files in a room, newest first.
+
+        Only with a filterType does the portal look into folders (docspace.md 1.1).
+        """
+        params = _NEWEST | _DEEP | {"startIndex": start, "count": PAGE}
+        answer = self._listing("files/{folderId}", f"files/{room}", params, READ)
+        return _parsed(
+            "GET files/{folderId}", lambda: parse_files(answer.response, start, answer.date, room)
+        )
+
+    def my_files(self, start: int = 0, count: int = PAGE) -> FilePage:
+        """Return a page of all files in "My documents" of the key's owner, newest first."""
+        params = _NEWEST | {"filterType": "FilesOnly", "startIndex": start, "count": count}
+        answer = self._listing("files/@my", "files/@my", params, READ)
+        return _parsed(
+            "GET files/@my", lambda: parse_files(answer.response, start, answer.date, None)
+        )
+
+    def _listing(
+        self, route: str, path: str, params: dict[str, Any], scopes: tuple[str, ...]
+    ) -> Answer:
+        """Exchange; a 403 is confirmed, since a dead key is a stranger here (docspace.md 2)."""
+        try:
+            return self._http.get(route, path, params)
+        except Forbidden as error:
+            self._confirm(error, scopes)
+            raise
 
     def _confirm(self, error: PortalError, scopes: tuple[str, ...]) -> None:
         """Return when the key works and has one of the scopes, so that ``error`` is the file's.

@@ -57,24 +57,24 @@ def parse_date(text: object, name: str) -> datetime:
 
 def parse_file(data: object, read_at: datetime | None, room: int | None = None) -> File:
     """Return a FileDto as a File (docspace.md 9: nulls are omitted, enums are numbers)."""
-    fields = _mapping(data, "file")
+    fields = fields_of(data, "file")
     security = fields.get("security")
     rights = security if isinstance(security, Mapping) else {}
     return File(
-        id=_id(fields, "id"),
-        title=_text(fields, "title"),
+        id=id_of(fields, "id"),
+        title=text_of(fields, "title"),
         created=parse_date(fields.get("created"), "created"),
         revision=Revision(
-            version=_number(fields, "version"),
+            version=number_of(fields, "version"),
             updated=parse_date(fields.get("updated"), "updated"),
-            size=_number(fields, "pureContentLength", 0),
+            size=number_of(fields, "pureContentLength", 0),
         ),
-        comment=_text(fields, "comment", ""),
-        section=_SECTIONS.get(_number(fields, "rootFolderType"), Section.OTHER),
-        folder=_id(fields, "folderId"),
+        comment=text_of(fields, "comment", ""),
+        section=_SECTIONS.get(number_of(fields, "rootFolderType"), Section.OTHER),
+        folder=id_of(fields, "folderId"),
         updated_by=_person(fields.get("updatedBy")),
         room=room,
-        provider=_text(fields, "providerKey", "") or None,
+        provider=text_of(fields, "providerKey", "") or None,
         # A lock of our own has no lockedBy (docspace.md 5).
         locked=bool(fields.get("locked")) and "lockedBy" in fields,
         editable=rights.get("EditHistory", True) is not False,
@@ -84,12 +84,12 @@ def parse_file(data: object, read_at: datetime | None, room: int | None = None) 
 
 def parse_key(data: object) -> Key:
     """Return the answer of keys/@self (docspace.md 7)."""
-    fields = _mapping(data, "key")
-    owner = _mapping(fields.get("createBy"), "createBy")
+    fields = fields_of(data, "key")
+    owner = fields_of(fields.get("createBy"), "createBy")
     granted = fields.get("permissions")
     return Key(
-        owner=_text(owner, "id").lower(),
-        owner_name=_text(owner, "displayName", ""),
+        owner=text_of(owner, "id").lower(),
+        owner_name=text_of(owner, "displayName", ""),
         permissions=frozenset(map(str, granted)) if isinstance(granted, list) else frozenset(),
         active=fields.get("isActive") is not False,
     )
@@ -97,15 +97,15 @@ def parse_key(data: object) -> Key:
 
 def parse_room(data: object) -> int | None:
     """Return the room that a folder lies in, from its listing's path; None outside of rooms."""
-    parts = _mapping(data, "folder").get("pathParts")
+    parts = fields_of(data, "folder").get("pathParts")
     if not isinstance(parts, list):
         raise ValueError("pathParts is missing")
-    folders = [_mapping(part, "pathParts") for part in parts]
+    folders = [fields_of(part, "pathParts") for part in parts]
     rooms = [part["id"] for part in folders if "roomType" in part and is_number(part.get("id"))]
     if rooms:
         return int(rooms[0])
     inside = len(folders) > 1 and folders[0].get("folderType") == _ROOMS_ROOT
-    return _number(folders[1], "id") if inside else None
+    return number_of(folders[1], "id") if inside else None
 
 
 def _person(data: object) -> str:
@@ -113,25 +113,29 @@ def _person(data: object) -> str:
     return storable(person).lower() if isinstance(person, str) else ""
 
 
-def _mapping(data: object, name: str) -> Mapping[str, Any]:
+def fields_of(data: object, name: str) -> Mapping[str, Any]:
+    """Return an object's fields. Raises ValueError that names what should be one."""
     if not isinstance(data, Mapping):
         raise ValueError(f"{name} is missing or no object")
     return data
 
 
-def _id(fields: Mapping[str, Any], name: str) -> int | str:
+def id_of(fields: Mapping[str, Any], name: str) -> int | str:
+    """Return an id: a number, or the text of third-party storage (docspace.md 8)."""
     value = fields.get(name)
-    return storable(value) if isinstance(value, str) else _number(fields, name)
+    return storable(value) if isinstance(value, str) else number_of(fields, name)
 
 
-def _number(fields: Mapping[str, Any], name: str, default: int | None = None) -> int:
+def number_of(fields: Mapping[str, Any], name: str, default: int | None = None) -> int:
+    """Return a whole number, ``default`` where the field is absent."""
     value = fields.get(name, default)
     if not is_number(value):
         raise ValueError(f"{name} is missing or no whole number")
     return int(value)
 
 
-def _text(fields: Mapping[str, Any], name: str, default: str | None = None) -> str:
+def text_of(fields: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    """Return a text, ``default`` where the field is absent."""
     value = fields.get(name, default)
     if not isinstance(value, str):
         raise ValueError(f"{name} is missing or no text")

@@ -106,6 +106,7 @@ class Transport:
             method,
             self._url + path,
             timeout=self._timeout,
+            verify=self._session.verify,  # else REQUESTS_CA_BUNDLE would win over ours
             allow_redirects=False,
             stream=True,
             **content,
@@ -222,9 +223,9 @@ def _message(body: bytes) -> str:
 def _date(headers: Mapping[str, str]) -> datetime | None:
     try:
         moment = parsedate_to_datetime(headers["Date"])
-    except (KeyError, ValueError):
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (KeyError, ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:

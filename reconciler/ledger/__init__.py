@@ -1,9 +1,12 @@
 """What we know and owe, on disk: one row per file, seen, due and settled.
 
-`schema` has the tables and their history, `store` the transactions, `ledger` the questions.
+`schema` has the tables and their history, `store` the transactions, `rows` what a row says,
+`facts` and `counting` the small things, `notes` what a listing leaves behind, `watermarks` how
+far the listings have come, and `ledger` the questions.
 """
 
 from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.notes import BACKFILL, SWEEP, Duty, Noted
 from reconciler.ledger.store import Role
 
-__all__ = ["Ledger", "Role"]
+__all__ = ["BACKFILL", "SWEEP", "Duty", "Ledger", "Noted", "Role"]

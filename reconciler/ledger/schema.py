@@ -129,6 +129,25 @@ texts = Table(
 )
 
 
+# Per room (or "My documents"): up to which portal time everything in it was listed, and
+# whether its last reading failed.
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("watermark", Moment),
+    Column("behind", Boolean, nullable=False, default=False),
+)
+
+# Rooms that a backfill is done with; its rows go when it is complete.
+backfills = Table(
+    "backfills",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("room", BigInteger, primary_key=True, autoincrement=False),
+)
+
+
 def _to_1(connection: Connection) -> None:
     """Create the first tables."""
     metadata.create_all(connection, tables=[files, counts, writes])
@@ -139,8 +158,13 @@ def _to_2(connection: Connection) -> None:
     metadata.create_all(connection, tables=[texts])
 
 
+def _to_3(connection: Connection) -> None:
+    """Remember how far the sweep and a backfill have come."""
+    metadata.create_all(connection, tables=[rooms, backfills])
+
+
 # A ledger of version n becomes one of n + 1 by MIGRATIONS[n].
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_to_1, _to_2)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_to_1, _to_2, _to_3)
 VERSION = len(MIGRATIONS)
 
 
@@ -148,7 +172,7 @@ def migrate(connection: Connection) -> None:
     """Bring the ledger to today's version. Raises LedgerError for a newer one."""
     metadata.create_all(connection, tables=[facts])
     found = connection.execute(facts.select().where(facts.c.name == "schema")).first()
-    if found is None and inspect(connection).has_table("files"):
+    if found is None and inspect(connection).get_table_names() != [facts.name]:
         raise LedgerError("this database holds tables of another program")
     version = 0 if found is None else int(found.value)
     if version > VERSION:

@@ -1,9 +1,22 @@
 """Builds everything from the configuration, runs it, and stops it in order.
 
-`server` serves WSGI over waitress, `log` writes the log, `service` wires the rooms together.
+`build` makes the parts, `service` is the daemon and `server` its waitress, `runs` are the
+commands that end, `explain` answers for one file, `log` writes the log.
 """
 
+from reconciler.service.explain import Explanation, explain
 from reconciler.service.log import configure_log
+from reconciler.service.runs import BackfillRun, Summary, Would, backfill, reconcile
 from reconciler.service.service import Service
 
-__all__ = ["Service", "configure_log"]
+__all__ = [
+    "BackfillRun",
+    "Explanation",
+    "Service",
+    "Summary",
+    "Would",
+    "backfill",
+    "configure_log",
+    "explain",
+    "reconcile",
+]

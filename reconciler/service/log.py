@@ -8,6 +8,7 @@ import structlog
 
 from reconciler.model import Outcome
 from reconciler.receiver import Reply
+from reconciler.sweep import Report
 from reconciler.worker import Attempt
 
 Format = Literal["auto", "text", "json"]
@@ -54,6 +55,18 @@ def tell_reply(reply: Reply) -> None:
     {"accepted": log.info, "ignored": log.debug}.get(reply.status, log.warning)(
         f"delivery_{reply.status}", **fields
     )
+
+
+def tell_sweep(report: Report) -> None:
+    """Log what a sweep found: at a glance when it found nothing."""
+    fields: dict[str, Any] = {"scanned": report.scanned, "to_look_at": report.handed}
+    if report.folders:
+        fields["folders"] = report.folders
+    if report.skipped:
+        fields["skipped"] = dict(report.skipped)
+    if report.behind:
+        fields["behind"] = report.behind
+    (log.warning if report.behind else log.info)("sweep", deep=report.deep, **fields)
 
 
 def tell_error(error: Exception) -> None:

@@ -1,35 +1,34 @@
-"""Wires the rooms together: one ledger, one client, the worker, the receiver, in order.
+"""The daemon: receiver, worker and scheduled sweeps on one ledger, started and stopped in order.
 
 Starting goes from the ledger outward to the address; stopping goes back: accept nothing more,
 answer what was read, finish what is under way, give back what was not begun.
 """
 
-import random
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-from reconciler.client import DocSpace, Transport
-from reconciler.config import Config, require
-from reconciler.errors import PortalError
-from reconciler.ledger import Ledger, Role
-from reconciler.receiver import Gate, Receiver, Reply
-from reconciler.service.log import log, tell_attempt, tell_error, tell_reply
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from reconciler.config import Config
+from reconciler.errors import Busy, LedgerError, PortalError, ReconcilerError
+from reconciler.ledger import Role
+from reconciler.receiver import Receiver, Reply
+from reconciler.service.build import gate_of, parts_of, sweep_of, utcnow
+from reconciler.service.log import log, tell_attempt, tell_error, tell_reply, tell_sweep
 from reconciler.service.server import Server
-from reconciler.worker import Attempt, Attempts, Terms, Worker
+from reconciler.sweep import Report
+from reconciler.worker import Attempt
 
 GRACE = 20.0  # seconds for what is under way when we are told to stop
-_OWNER_AGAIN = 15.0  # seconds between tries to learn whose key it is
-
-
-def utcnow() -> datetime:
-    """Return the time. Everything below is given it, nothing else asks."""
-    return datetime.now(UTC)
+_AGAIN = 15.0  # seconds between tries to learn whose key it is
+_ROLE_AGAIN = 1.0  # seconds between tries to take the worker's role from a backfill
+_JITTER = 0.1  # of the interval, so that many installations do not sweep in one second
 
 
 class Service:
-    """The daemon: receiver and worker on one ledger. Use it once."""
+    """The daemon. Use it once."""
 
     def __init__(
         self,
@@ -37,24 +36,17 @@ class Service:
         *,
         on_attempt: Callable[[Attempt], None] = tell_attempt,
         on_reply: Callable[[Reply], None] = tell_reply,
+        on_sweep: Callable[[Report], None] = tell_sweep,
     ) -> None:
-        """Open the ledger, take the worker's role, bind the address; start nothing.
+        """Open the ledger, take the sweep's role, bind the address; start nothing.
 
         Raises ConfigError, LedgerError, Busy or AddressInUse, with nothing left open.
         """
-        self._stop, self._stack = threading.Event(), ExitStack()
-        require(config, webhook=True)
+        self._config, self._on_sweep, self._stack = config, on_sweep, ExitStack()
         with ExitStack() as opened:
-            gate = gate_of(config)
-            self.ledger = Ledger(config.state.url, config.portal_url())
-            opened.callback(self.ledger.close)
-            opened.enter_context(self.ledger.role(Role.WORKER))
-            self.ledger.release(utcnow())
-            self.docspace = DocSpace(transport_of(config, self._stop))
-            opened.callback(self.docspace.close)
-            attempts = Attempts(self.ledger, self.docspace, terms_of(config), utcnow, random.random)
-            self._worker = Worker(self.ledger, attempts, utcnow, on_attempt, tell_error)
-            receiver = Receiver(gate, self.ledger.record, utcnow, on_reply)
+            parts = parts_of(config, opened, webhook=True)
+            opened.enter_context(parts.ledger.role(Role.SWEEP))
+            receiver = Receiver(gate_of(config), parts.ledger.record, utcnow, on_reply)
             self._server = Server(
                 receiver,
                 config.webhook.host,
@@ -64,17 +56,23 @@ class Service:
                 trusted_proxy=config.webhook.trusted_proxy,
             )
             self._stack = opened.pop_all()
+        self.ledger, self._parts, self._stop = parts.ledger, parts, parts.stop
+        self._sweep = sweep_of(config, parts)
+        self._worker = parts.worker(on_attempt, tell_error)
+        self._scheduler = BackgroundScheduler(timezone="UTC")
         self._threads = [
-            threading.Thread(target=self._worker.run, name="worker", daemon=True),
+            threading.Thread(target=self._work, name="worker", daemon=True),
             threading.Thread(target=self._learn_owner, name="owner", daemon=True),
         ]
         host = f"[{self._server.host}]" if ":" in self._server.host else self._server.host
         self.address = f"http://{host}:{self._server.port}{config.webhook.path}"
 
     def start(self) -> None:
-        """Begin to work and to accept."""
+        """Begin to work, to sweep and to accept."""
         for thread in self._threads:
             thread.start()
+        self._schedule(utcnow())
+        self._scheduler.start()
         self._server.start()
 
     def stop(self, grace: float = GRACE) -> bool:
@@ -87,62 +85,77 @@ class Service:
         self._server.stop(half)
         self._worker.stop()
         self._stop.set()
-        for thread in self._threads:
+        sweeping = threading.Thread(target=self._scheduler.shutdown, name="stop", daemon=True)
+        sweeping.start()
+        for thread in (*self._threads, sweeping):
             thread.join(half)
-        finished = not any(thread.is_alive() for thread in self._threads)
+        finished = not any(thread.is_alive() for thread in (*self._threads, sweeping))
         if not finished:
             self.ledger.release(utcnow())
         self._stack.close()
         return finished
 
+    def _schedule(self, first: datetime) -> None:
+        """Sweep now and then; late runs are made up for by one, and none is left out as late."""
+        every = self._config.sweep.every.total_seconds()
+        self._scheduler.add_job(
+            self._sweep_once,
+            "interval",
+            id="sweep",
+            seconds=every,
+            jitter=every * _JITTER,
+            next_run_time=first,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+        )
+
+    def _sweep_once(self) -> None:
+        try:
+            paused, why = self.ledger.paused()
+            if paused > utcnow():
+                log.warning("sweep_put_off", until=paused.isoformat(), reason=why)
+            else:
+                self._on_sweep(self._sweep.run())
+                self._parts.attempts.trouble.answered()
+        except PortalError as error:
+            self._parts.attempts.met(error)
+            tell_error(error)
+        except ReconcilerError as error:
+            tell_error(error)
+        finally:
+            self._tell_next()
+
+    def _tell_next(self) -> None:
+        job = self._scheduler.get_job("sweep")
+        if job is not None and job.next_run_time is not None:
+            try:
+                self.ledger.tell("next_sweep", job.next_run_time.isoformat())
+            except LedgerError as error:
+                tell_error(error)
+
+    def _work(self) -> None:
+        """Work while the role is ours; a backfill that was here first keeps it until it ends."""
+        while not self._stop.is_set():
+            try:
+                with self.ledger.role(Role.WORKER):
+                    self.ledger.release(utcnow())
+                    self._worker.run()
+            except Busy:
+                self._stop.wait(_ROLE_AGAIN)
+            except LedgerError as error:
+                tell_error(error)
+                self._stop.wait(_ROLE_AGAIN)
+
     def _learn_owner(self) -> None:
         """Learn whose comments are ours, so that their echoes cost nothing."""
         while not self._stop.is_set():
             try:
-                key = self.docspace.key()
-            except PortalError as error:
-                tell_error(error)
-                self._stop.wait(_OWNER_AGAIN)
-            else:
+                key = self._parts.docspace.key()
                 self.ledger.learn_owner(key.owner)
+            except ReconcilerError as error:
+                tell_error(error)
+                self._stop.wait(_AGAIN)
+            else:
                 log.info("acting_as", user=key.owner, name=key.owner_name)
                 return
-
-
-def gate_of(config: Config) -> Gate:
-    """Return what the receiver lets in."""
-    webhook = config.webhook
-    return Gate(
-        webhook.path,
-        config.secrets(),
-        frozenset(webhook.triggers),
-        webhook.max_body_bytes,
-        webhook.require_https,
-    )
-
-
-def transport_of(config: Config, stop: threading.Event) -> Transport:
-    """Return the connection to the portal. Raises ConfigError without address or key."""
-    return Transport(
-        config.portal_url(),
-        config.api_key(),
-        timeout=config.portal.timeout_seconds,
-        ca_bundle=None if config.portal.ca_bundle is None else str(config.portal.ca_bundle),
-        per_minute=config.limits.requests_per_minute,
-        reads=config.limits.concurrent_reads,
-        writes=config.limits.concurrent_writes,
-        stop=stop,
-    )
-
-
-def terms_of(config: Config) -> Terms:
-    """Return how the worker works; its lease outlasts the portal's longest answers."""
-    answer = timedelta(seconds=2 * config.portal.timeout_seconds + 5)
-    return Terms(
-        policy=config.review.policy(),
-        lookback=config.sweep.first_lookback,
-        writes_per_day=config.limits.writes_per_day,
-        threads=config.limits.concurrent_reads,
-        lease=3 * answer,
-        answer=answer,
-    )

@@ -57,6 +57,7 @@ class Terms:
     policy: Policy
     lookback: timedelta = timedelta(hours=24)
     writes_per_day: int = 9000
+    backfill_per_day: int = 6300
     threads: int = 8
     lease: timedelta = timedelta(seconds=180)
     answer: timedelta = timedelta(seconds=60)
@@ -90,6 +91,12 @@ class Attempts:
         kept = attempt is not None and self._ledger.finish(claim, attempt.ending, self._clock())
         return attempt if kept else None
 
+    def met(self, error: PortalError) -> None:
+        """Somebody else met a failure of the portal: pause as after one of our own."""
+        verdict = self.trouble.judge(error, 0, self._jitter())
+        if verdict.everything is not None:
+            self._ledger.pause(self._clock() + verdict.everything, str(error))
+
     def abandon(self, claim: Claim, error: Exception) -> None:
         """Write down that a bug of ours ended the attempt; the file is tried again later."""
         said = f"{type(error).__name__}: please report this"
@@ -102,7 +109,7 @@ class Attempts:
         now = self._clock()
         if file is not None:
             entry = self._with_origin(entry, file, now)
-            file = self._with_room(file, now)
+            file = self.with_room(file, now)
         self.trouble.answered()
         return file, decide(file, entry, self.terms.policy, now)
 
@@ -117,6 +124,7 @@ class Attempts:
             now,
             until=now + self.terms.answer,
             per_day=self.terms.writes_per_day,
+            backfill_per_day=self.terms.backfill_per_day,
             forget=decision.forget,
         )
         match permit:
@@ -125,7 +133,7 @@ class Attempts:
             case Permit.LOST:
                 return None
             case Permit.SPENT:
-                ending = self._spent(file, claim.entry, now)
+                ending = Ending(Outcome.WAITING, "spent", now, file)
             case Permit.LOOPING:
                 ending = _looping(file, now)
             case _:
@@ -176,12 +184,6 @@ class Attempts:
         )
         return Attempt(entry.id, None, None, ending)
 
-    def _spent(self, file: File, entry: Entry, now: datetime) -> Ending:
-        """The day's writes are used up: nothing is tried before the hour in which some return."""
-        until = now.replace(minute=0, second=0, microsecond=0) + _HOUR * (1 + self._jitter() / 60)
-        self._ledger.pause(until, f"the {self.terms.writes_per_day} writes of a day are used up")
-        return Ending(Outcome.WAITING, "spent", now, file, attempts=entry.attempts)
-
     def _with_origin(self, entry: Entry, file: File, now: datetime) -> Entry:
         """Before the first sweep, the first look fixes where our responsibility begins."""
         if entry.first_sweep != EPOCH:
@@ -189,7 +191,7 @@ class Attempts:
         self._ledger.begin(file.read_at or now, self.terms.lookback)
         return self._ledger.entry(entry.id)
 
-    def _with_room(self, file: File, now: datetime) -> File:
+    def with_room(self, file: File, now: datetime) -> File:
         """A file does not tell its room (docspace.md 1.1): ask its folder, now and then."""
         folder = file.folder
         if not self.terms.policy.scope.by_room or file.section is not Section.ROOMS:

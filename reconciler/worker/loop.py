@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler.errors import LedgerError
 from reconciler.ledger import Ledger
@@ -12,6 +12,7 @@ from reconciler.worker.attempt import Attempt, Attempts
 
 _POLL = 1.0  # seconds between looks at the ledger: an event is due a second after it came
 _SHORTEST = 0.01
+_MOMENT = timedelta(seconds=2.5)
 
 
 class Worker:
@@ -37,10 +38,26 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`; then finish what is under way and give back the rest."""
+        self._run(lambda: False)
+
+    def run_until_idle(self) -> None:
+        """Work until nothing is due now or in a moment, until `stop`, or into a pause."""
+        self._run(self._is_idle)
+
+    def _run(self, is_done: Callable[[], bool]) -> None:
         with ThreadPoolExecutor(self._terms.threads, thread_name_prefix="worker") as pool:
-            while not self._stopping:
+            while not self._stopping and not is_done():
                 for claim in self._claims():
                     pool.submit(self._one, claim)
+
+    def _is_idle(self) -> bool:
+        """A file that was saved in this very second is due in a moment: wait for it."""
+        with self._changed:
+            if self._busy:
+                return False
+        soon = self._clock() + _MOMENT
+        due, (paused, _) = self._ledger.next_due(self._clock()), self._ledger.paused()
+        return due is None or max(due, paused) > soon
 
     def stop(self) -> None:
         """Let `run` end; call it from any thread."""
@@ -68,6 +85,8 @@ class Worker:
             self._complain(error)
             self._rest(_POLL)
             return []
+        if not claims:
+            self._rest(_POLL)  # somebody else was quicker
         with self._changed:
             self._busy += len(claims)
         return claims
@@ -77,7 +96,7 @@ class Worker:
         if self._free() == 0:
             return _POLL
         now = self._clock()
-        due, (paused, _) = self._ledger.next_due(), self._ledger.paused()
+        due, (paused, _) = self._ledger.next_due(now), self._ledger.paused()
         if due is None:
             return _POLL
         wait = (max(due, paused) - now).total_seconds()

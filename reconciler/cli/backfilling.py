@@ -1,0 +1,90 @@
+"""The backfill on the command line: estimate, question, progress, and how it ended."""
+
+import sys
+from collections.abc import Iterable, Iterator
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from reconciler.cli.report import as_json, in_a_line
+from reconciler.config import Config
+from reconciler.service import BackfillRun, Summary
+from reconciler.service import backfill as opened
+from reconciler.sweep import Job
+from reconciler.sweep.backfill import Estimate, Step
+
+_SHOWN_TEXTS = 10
+
+
+class Backfilling:
+    """Runs one backfill. Words and progress go to stderr, the summary to stdout."""
+
+    def __init__(self, config: Config, job: Job, *, json: bool, ask: bool) -> None:
+        """Ask only on a terminal, and only if ``ask``."""
+        self._config, self._job, self._json, self._ask = config, job, json, ask
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def run(self, dry_run: bool) -> Summary:
+        """Estimate, ask, and backfill; return what was done."""
+        with opened(self._config, self._job) as run:
+            before = run.done_before()
+            if before:
+                self._console.print(f"Going on: {before} folders were done by an earlier run.")
+            if dry_run or self._ask:
+                estimate = run.estimate(self._told)
+                run.report = estimate.report
+                self._show(estimate)
+            if not dry_run and self._agreed():
+                for _ in self._shown(run.steps()):
+                    pass
+            summary = run.summary(dry_run)
+        typer.echo(as_json(summary) if self._json else in_a_line(summary))
+        self._advise(run)
+        return summary
+
+    def _agreed(self) -> bool:
+        if not self._ask or not sys.stdin.isatty():
+            return True
+        return typer.confirm("Begin?", err=True)
+
+    def _told(self, step: Step) -> None:
+        if not self._console.is_terminal:
+            return
+        self._console.print(f"reading {step.number}/{step.of} {step.folder.title}", end="\r")
+
+    def _shown(self, steps: Iterable[Step]) -> Iterator[Step]:
+        if not self._console.is_terminal:
+            for step in steps:
+                title = f"{step.folder.title} ({step.folder.id})"
+                self._console.print(f"{step.number}/{step.of} {title} done")
+                yield step
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns, TimeRemainingColumn(), console=self._console) as progress:
+            bar = progress.add_task("folders", total=None)
+            for step in steps:
+                progress.update(
+                    bar, total=step.of, completed=step.number, description=step.folder.title[:30]
+                )
+                yield step
+
+    def _show(self, estimate: Estimate) -> None:
+        report, limits = estimate.report, self._config.limits
+        writes = 0 if self._job.observe else report.handed
+        share = max(int(limits.writes_per_day * limits.backfill_share), 1)
+        days = writes / share
+        self._console.print(
+            f"{report.scanned} files in {report.folders} folders since "
+            f"{self._job.since:%Y-%m-%d}; about {writes} to be marked: {writes} GET and {writes} "
+            f"PUT, {days:.1f} days at {share} writes a day."
+        )
+        for text, number in estimate.texts.most_common(_SHOWN_TEXTS):
+            self._console.print(f"  {number:>8}  {text!r}", markup=False)
+
+    def _advise(self, run: BackfillRun) -> None:
+        if run.put_off is not None:
+            self._console.print(
+                f"The day's writes for backfills are used up. Run the same command again after "
+                f"{run.put_off:%Y-%m-%d %H:%M} UTC; it goes on where it was."
+            )

@@ -1,0 +1,122 @@
+"""Summaries and explanations as text or JSON."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import typer
+
+from reconciler.model import Outcome
+from reconciler.service import Explanation, Summary, Would
+
+_PAST = {"event": "event", "look": "looked", "mark": "marked"}
+
+
+def as_json(summary: Summary) -> str:
+    """Return the summary as one JSON object."""
+    report = summary.report
+    return json.dumps(
+        {
+            "scanned": report.scanned,
+            **{str(outcome): summary.number(outcome) for outcome in Outcome},
+            "requests": summary.requests,
+            "seconds": round(summary.seconds, 3),
+            "dry_run": summary.dry_run,
+            "since": _date(report.since),
+            "until": _date(report.until),
+            "folders": report.folders,
+            "behind": report.behind,
+            "skipped_folders": dict(report.skipped),
+            "left": summary.left,
+            "go_on": _date(summary.put_off),
+        }
+    )
+
+
+def in_a_line(summary: Summary) -> str:
+    """Return the summary in one line."""
+    ended = [f"{summary.number(o)} {o}" for o in Outcome if summary.number(o)]
+    would = "would be: " if summary.dry_run else ""
+    parts = [f"{summary.report.scanned} scanned", would + (", ".join(ended) or "nothing to do")]
+    if summary.report.behind:
+        parts.append(f"{len(summary.report.behind)} folders to be read again")
+    if summary.left:
+        parts.append(f"{summary.left} left")
+    if summary.put_off is not None and summary.left:
+        parts.append(f"go on after {summary.put_off:%Y-%m-%d %H:%M} UTC")
+    requests = summary.requests
+    parts.append(f"{requests['get']} GET, {requests['put']} PUT, {summary.seconds:.1f} s")
+    return "; ".join(parts)
+
+
+def print_would(would: Would) -> None:
+    """Print what a dry run would do with one file."""
+    typer.echo(f"{would.file}  {would.title}  {would.comment!r} -> {would.outcome}: {would.why}")
+
+
+def explained(told: Explanation) -> str:
+    """Return an explanation as text, the cause first."""
+    lines = [f"File {told.file_id}"]
+    if told.decision is not None:
+        rule = told.decision.rule
+        outcome = "to be marked" if rule.outcome is Outcome.MARKED else rule.outcome
+        lines.append(f"  decision   {outcome}: {rule.words} (rule {rule.value})")
+        if told.decision.forget:
+            lines.append("             what was known is of another file of this id: forgotten")
+    lines += _portal(told) + _ledger(told.known)
+    return "\n".join(lines)
+
+
+def _portal(told: Explanation) -> list[str]:
+    if told.error is not None:
+        return [f"  portal     {told.error}"]
+    file = told.file
+    if file is None:
+        return ["  portal     gone, or not readable by the key's account"]
+    state = "locked by someone else" if file.locked else "not locked"
+    rights = "may be commented" if file.editable else "may not be commented by the key's account"
+    where = file.section.value + ("" if file.room is None else f", room {file.room}")
+    return [
+        f"  portal     {file.title!r} in {where}; {state}, {rights}",
+        f"             version {file.revision.version}, updated {_date(file.revision.updated)}, "
+        f"{file.revision.size} bytes",
+        f"             comment {file.comment!r}",
+    ]
+
+
+def _ledger(known: Any) -> list[str]:
+    if known is None:
+        return ["  ledger     has never heard of it"]
+    lines = [
+        "  ledger     " + ", ".join(map(_times(known), ("event", "look", "mark"))),
+        f"             last: {known['outcome']}: {known['reason']} {known['error']}".rstrip(),
+    ]
+    if known["settled_version"] is not None:
+        whose = "ours: it carried the comment" if known["ours"] else "a person's word stands"
+        lines.append(
+            f"             settled version {known['settled_version']} of "
+            f"{_date(known['settled_updated'])}, {whose}"
+        )
+    if known["intent_version"] is not None:
+        lines.append(
+            f"             a write to version {known['intent_version']} is under way, "
+            f"over {known['intent_before']!r}"
+        )
+    if known["due_at"] is not None:
+        doing = "in work until" if known["claim"] else "due"
+        lines.append(f"             {doing} {_date(known['due_at'])}")
+    return lines
+
+
+def _times(known: Any) -> Callable[[str], str]:
+    def said(what: str) -> str:
+        number, last = known[f"{what}s"], known[f"{_PAST[what]}_at"]
+        when = f" (last {_date(last)})" if last else ""
+        return f"{number} {what}s{when}"
+
+    return said
+
+
+def _date(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")

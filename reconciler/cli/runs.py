@@ -1,0 +1,112 @@
+"""Commands that read the portal once: reconcile, backfill, explain."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.words import OK, PORTAL, SOME_FAILED, USAGE, in_words
+from reconciler.model import LAST_FILE_ID
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Decide everything, write nothing.")]
+
+
+def reconcile(config: ConfigPath = None, dry_run: DryRun = False, json: Json = False) -> None:
+    """Find what no webhook brought, mark it, and exit: for cron and systemd timers.
+
+    One sweep, then the work until nothing is due now. Exits 0 when all is done, 1 when some
+    files failed and will be tried again, 3 when the portal cannot be reached or refuses the
+    key, 4 beside a running `serve` or another `reconcile`.
+    """
+    from reconciler.cli.report import as_json, in_a_line, print_would  # noqa: PLC0415
+    from reconciler.service import configure_log  # noqa: PLC0415 - help must be quick
+    from reconciler.service import reconcile as run  # noqa: PLC0415
+
+    settings = read_config(config)
+    configure_log(settings.log.level, settings.log.format)
+    summary = run(settings, dry_run=dry_run, would=lambda one: None if json else print_would(one))
+    typer.echo(as_json(summary) if json else in_a_line(summary))
+    raise typer.Exit(_code(summary.failed, summary.left))
+
+
+def backfill(
+    since: Annotated[str, typer.Option(help="A date (2026-01-01) or a duration back (30d).")],
+    until: Annotated[str | None, typer.Option(help="Up to this date; else up to now.")] = None,
+    room: Annotated[list[int] | None, typer.Option(help="Only this room; repeatable.")] = None,
+    over_all: Annotated[
+        bool, typer.Option("--over-all", help="Write over every text, also a person's.")
+    ] = False,
+    observe: Annotated[
+        bool, typer.Option("--observe", help="Note what stands there, write nothing.")
+    ] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Begin without estimate and question.")
+    ] = False,
+    config: ConfigPath = None,
+) -> None:
+    """Mark what was updated since a date: for a first installation or after a long outage.
+
+    Estimates first and asks, on a terminal. Only empty comments and the portal's own texts are
+    written over. Takes a share of the day's writes (limits.backfill_share), stops by itself when
+    that is spent (exit 1), and goes on where it was when it is run again.
+    """
+    from reconciler.cli.backfilling import Backfilling  # noqa: PLC0415 - help must be quick
+    from reconciler.service import configure_log  # noqa: PLC0415
+    from reconciler.sweep import Job  # noqa: PLC0415
+
+    settings = read_config(config)
+    configure_log(settings.log.level, settings.log.format)
+    words = [since, until or "", *map(str, sorted(room or [])), f"{over_all}", f"{observe}"]
+    job = Job(
+        name=" ".join(words),
+        since=moment(since, "--since"),
+        until=moment(until, "--until") if until else None,
+        rooms=frozenset(room or []),
+        over_all=over_all,
+        observe=observe,
+    )
+    summary = Backfilling(settings, job, json=json, ask=not yes).run(dry_run)
+    raise typer.Exit(_code(summary.failed, summary.left if summary.put_off else 0))
+
+
+def explain(
+    file: Annotated[int, typer.Argument(min=1, max=LAST_FILE_ID, help="The file's id.")],
+    config: ConfigPath = None,
+) -> None:
+    """Say why a file has the comment that it has: the portal, the ledger, and the rule."""
+    from reconciler.cli.report import explained  # noqa: PLC0415 - help must be quick
+    from reconciler.service import explain as run  # noqa: PLC0415
+
+    told = run(read_config(config), file)
+    typer.echo(explained(told))
+    if told.error is not None:
+        typer.echo(in_words(told.error)[1], err=True)
+        raise typer.Exit(PORTAL)
+
+
+def moment(text: str, option: str) -> datetime:
+    """Return a date or a duration back as a time; local midnight is not guessed: UTC."""
+    from reconciler.config import duration  # noqa: PLC0415
+
+    try:
+        back = duration(text)
+        if isinstance(back, timedelta):
+            return datetime.now(UTC) - back
+    except (ValueError, OverflowError):
+        pass
+    try:
+        date = datetime.fromisoformat(text)
+    except ValueError as error:
+        typer.echo(
+            f"{option} {text}: give a date (2026-01-01) or a duration back (30d, 12h).", err=True
+        )
+        raise typer.Exit(USAGE) from error
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def _code(failed: int, left: int) -> int:
+    return SOME_FAILED if failed or left else OK

@@ -1,0 +1,129 @@
+"""How a row becomes due, is claimed, and may be written for."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    and_,
+    case,
+    func,
+    literal,
+    select,
+    type_coerce,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert
+
+from reconciler.ledger.counting import HOUR, count, free_at, written
+from reconciler.ledger.facts import fact, set_fact, time_fact
+from reconciler.ledger.notes import BACKFILL, SWEEP
+from reconciler.ledger.rows import entry_of
+from reconciler.ledger.schema import Moment, files
+from reconciler.model import EPOCH, Event, Revision
+from reconciler.review import due_after, is_echo
+
+ACCEPTED = ("accepted", "event")
+ECHO = ("ignored", "echo")
+BACKFILL_PAUSE = "backfill_until"
+PRECEDENCE = (files.c.priority, files.c.due_at)
+_BURST = timedelta(seconds=5)  # the longest that a burst of events can put a look off
+
+
+def record(c: Connection, event: Event, now: datetime) -> bool:
+    """Make the event's file due; False for an echo, which changes nothing but a count."""
+    owner = fact(c, "owner")
+    if owner == event.author:
+        row = c.execute(select(files).where(files.c.id == event.file)).first()
+        if row is not None and is_echo(event, entry_of(row, (EPOCH, EPOCH)), owner):
+            count(c, *ECHO, 1)
+            return False
+    count(c, *ACCEPTED, 1)
+    due = due_after(event, now)
+    statement = insert(files).values(
+        id=event.file,
+        name=event.title,
+        due_at=due,
+        pending=1,
+        pending_since=now,
+        events=1,
+        event_at=now,
+    )
+    c.execute(
+        statement.on_conflict_do_update(
+            index_elements=[files.c.id],
+            set_={
+                "name": event.title,
+                "due_at": _due_by_event(due, now),
+                "priority": 0,
+                "attempts": 0,
+                "pending": files.c.pending + 1,
+                "pending_since": func.coalesce(files.c.pending_since, literal(now, Moment)),
+                "events": files.c.events + 1,
+                "event_at": now,
+            },
+        )
+    )
+    return True
+
+
+def _due_by_event(due: datetime, now: datetime) -> Any:
+    """A live claim keeps its lease; a burst puts the look off, but not for ever."""
+    latest = type_coerce(files.c.pending_since, BigInteger) + _BURST // timedelta(microseconds=1)
+    return case(
+        (and_(files.c.claim.is_not(None), files.c.due_at > now), files.c.due_at),
+        (and_(files.c.pending_since.is_not(None), latest < literal(due, Moment)), latest),
+        else_=literal(due, Moment),
+    )
+
+
+def taking(now: datetime, limit: int, until: datetime, token: str, lowest: int) -> Any:
+    """Return the one conditional write that claims what is due and gives the rows."""
+    due = (
+        select(files.c.id)
+        .where(files.c.due_at <= now, files.c.priority <= lowest)
+        .order_by(*PRECEDENCE)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        update(files)
+        .where(files.c.id.in_(due.scalar_subquery()))
+        .values(
+            claim=token,
+            due_at=until,
+            claimed=files.c.pending,
+            pending_since=None,
+            looks=files.c.looks + 1,
+            looked_at=now,
+        )
+        .returning(files)
+    )
+
+
+def lowest_precedence(c: Connection, now: datetime) -> int:
+    """Return the lowest precedence that may be claimed: a backfill may be put off."""
+    return SWEEP if now < time_fact(c, BACKFILL_PAUSE) else BACKFILL
+
+
+def is_spent(
+    c: Connection, priority: int, now: datetime, per_day: int, backfill_per_day: int | None
+) -> bool:
+    """Put off what has no room in the day's writes, until the hour in which some return."""
+    limit, pause = per_day, "paused_until"
+    if priority == BACKFILL and backfill_per_day is not None:
+        limit, pause = backfill_per_day, BACKFILL_PAUSE
+    if written(c, now) < limit:
+        return False
+    set_fact(c, pause, free_at(c, now, limit).isoformat())
+    set_fact(c, "paused_why", f"the {limit} writes of a day are used up")
+    return True
+
+
+def times_written(row: Row[Any], revision: Revision, now: datetime) -> int:
+    """Return how often this revision was written to within the hour."""
+    same = (row.written_version, row.written_updated) == (revision.version, revision.updated)
+    recent = row.written_since is not None and now - row.written_since < HOUR
+    return int(row.written_times) if same and recent else 0

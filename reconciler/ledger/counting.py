@@ -1,0 +1,57 @@
+"""Counters: how events and listings ended, kept texts, and PUTs by the hour."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from reconciler.ledger.schema import counts, writes
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+def written(c: Connection, now: datetime) -> int:
+    """Return the PUTs of the last 24 hours, and of up to one hour more."""
+    since = hour_of(now) - DAY
+    total = select(func.coalesce(func.sum(writes.c.number), 0)).where(writes.c.hour >= since)
+    return int(c.execute(total).scalar_one())
+
+
+def count_write(c: Connection, now: datetime) -> None:
+    """Count a PUT that is about to be sent."""
+    add(c, writes, {"hour": hour_of(now)}, 1)
+    c.execute(writes.delete().where(writes.c.hour < hour_of(now) - 2 * DAY))
+
+
+def count(c: Connection, outcome: str, reason: str, number: int) -> None:
+    """Count events or listings that came or ended so."""
+    if number:
+        add(c, counts, {"outcome": str(outcome), "reason": reason}, number)
+
+
+def add(c: Connection, table: Any, key: dict[str, Any], number: int) -> None:
+    """Add to the number that stands under ``key``."""
+    statement = insert(table).values(**key, number=number)
+    more = {"number": table.c.number + number}
+    c.execute(statement.on_conflict_do_update(index_elements=list(key), set_=more))
+
+
+def hour_of(moment: datetime) -> datetime:
+    """Return the beginning of the hour."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def free_at(c: Connection, now: datetime, limit: int) -> datetime:
+    """Return when fewer than ``limit`` PUTs will lie within a day: at a full hour."""
+    since = hour_of(now) - DAY
+    rows = c.execute(select(writes).where(writes.c.hour >= since).order_by(writes.c.hour))
+    buckets = [(row.hour, row.number) for row in rows]
+    total = sum(number for _, number in buckets)
+    for hour, number in buckets:
+        if total < limit:
+            break
+        total -= number
+        since = hour + HOUR
+    return max(since + DAY, hour_of(now) + HOUR) if buckets else now

@@ -1,0 +1,35 @@
+"""Single facts about the whole ledger: a name and a text."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from reconciler.ledger.rows import Origin
+from reconciler.ledger.schema import facts
+from reconciler.model import EPOCH
+
+
+def fact(c: Connection, name: str) -> str | None:
+    """Return a fact, None when it is not known."""
+    return c.execute(select(facts.c.value).where(facts.c.name == name)).scalar()
+
+
+def set_fact(c: Connection, name: str, value: str | None) -> None:
+    """Remember a fact; forget it for None."""
+    if value is None:
+        c.execute(delete(facts).where(facts.c.name == name))
+        return
+    statement = insert(facts).values(name=name, value=value)
+    c.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+
+
+def time_fact(c: Connection, name: str) -> datetime:
+    """Return a time, the epoch when it is not known."""
+    value = fact(c, name)
+    return EPOCH if value is None else datetime.fromisoformat(value)
+
+
+def origin(c: Connection) -> Origin:
+    """Return where our responsibility begins, and when the first sweep was."""
+    return time_fact(c, "since"), time_fact(c, "first_sweep")

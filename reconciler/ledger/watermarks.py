@@ -1,0 +1,98 @@
+"""How far the listings have come: for the portal, for each room, for a backfill.
+
+Every time in here is the portal's own clock; the local one plays no part.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from reconciler.ledger.facts import fact, set_fact
+from reconciler.ledger.schema import backfills, rooms
+from reconciler.ledger.store import Store
+
+
+class Watermarks:
+    """Up to when everything was listed. Each call is one short transaction."""
+
+    def __init__(self, store: Store) -> None:
+        """Share the ledger's store."""
+        self._store = store
+
+    def portal(self) -> datetime | None:
+        """Return up to when every room was listed, None before the first complete sweep."""
+        return self._store.read(lambda c: _moment(fact(c, "watermark")))
+
+    def set_portal(self, date: datetime) -> None:
+        """Every room was listed up to ``date``."""
+        self._store.write(lambda c: set_fact(c, "watermark", date.isoformat()))
+
+    def deep(self) -> datetime | None:
+        """Return when every room was last read without believing its date."""
+        return self._store.read(lambda c: _moment(fact(c, "deep_sweep")))
+
+    def set_deep(self, date: datetime) -> None:
+        """Every room was read at ``date``."""
+        self._store.write(lambda c: set_fact(c, "deep_sweep", date.isoformat()))
+
+    def rooms(self) -> dict[int, datetime]:
+        """Return each room's own watermark."""
+        found = select(rooms.c.id, rooms.c.watermark).where(rooms.c.watermark.is_not(None))
+        return self._store.read(lambda c: {row.id: row.watermark for row in c.execute(found)})
+
+    def behind(self) -> frozenset[int]:
+        """Return the rooms whose last reading failed."""
+        late = select(rooms.c.id).where(rooms.c.behind)
+        return self._store.read(lambda c: frozenset(c.execute(late).scalars()))
+
+    def set_room(self, room: int, date: datetime) -> None:
+        """Everything in the room was listed up to ``date``."""
+        put = insert(rooms).values(id=room, watermark=date, behind=False)
+        also = {"watermark": date, "behind": False}
+        self._store.write(lambda c: c.execute(put.on_conflict_do_update(["id"], set_=also)))
+
+    def set_behind(self, room: int) -> None:
+        """The room's reading failed: its watermark stays, and it is read again next time."""
+        put = insert(rooms).values(id=room, behind=True)
+        also = {"behind": True}
+        self._store.write(lambda c: c.execute(put.on_conflict_do_update(["id"], set_=also)))
+
+    def give_up(self, room: int) -> None:
+        """The room cannot be read now: do not insist. Its watermark stays for another time."""
+        leave = update(rooms).where(rooms.c.id == room).values(behind=False)
+        self._store.write(lambda c: c.execute(leave))
+
+    def done(self, job: str) -> frozenset[int]:
+        """Return the rooms that the backfill is done with."""
+        found = select(backfills.c.room).where(backfills.c.job == job)
+        return self._store.read(lambda c: frozenset(c.execute(found).scalars()))
+
+    def set_done(self, job: str, room: int) -> None:
+        """The backfill is done with a room."""
+        put = insert(backfills).values(job=job, room=room).on_conflict_do_nothing()
+        self._store.write(lambda c: c.execute(put))
+
+    def began(self, job: str, since: datetime) -> datetime:
+        """Return since when the backfill goes: what its first run said, else ``since``."""
+
+        def write(c: Connection) -> datetime:
+            known = _moment(fact(c, f"backfill {job}"))
+            if known is None:
+                set_fact(c, f"backfill {job}", since.isoformat())
+            return known or since
+
+        return self._store.write(write)
+
+    def complete(self, job: str) -> None:
+        """The backfill is complete: another of the same words starts anew."""
+
+        def write(c: Connection) -> None:
+            c.execute(delete(backfills).where(backfills.c.job == job))
+            set_fact(c, f"backfill {job}", None)
+
+        self._store.write(write)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

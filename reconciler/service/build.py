@@ -1,0 +1,105 @@
+"""From the configuration to the plain values that each room takes."""
+
+import random
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from reconciler import sweep
+from reconciler.client import DocSpace, Transport
+from reconciler.config import Config, require
+from reconciler.ledger import Ledger
+from reconciler.receiver import Gate
+from reconciler.sweep import Sweep
+from reconciler.worker import Attempt, Attempts, Terms, Worker
+
+
+def utcnow() -> datetime:
+    """Return the time. Everything below is given it, nothing else asks."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Parts:
+    """What every command that acts is made of. ``stop`` ends every wait."""
+
+    ledger: Ledger
+    docspace: DocSpace
+    attempts: Attempts
+    stop: threading.Event
+
+    def worker(
+        self, tell: Callable[[Attempt], None], complain: Callable[[Exception], None]
+    ) -> Worker:
+        """Return a worker on these parts."""
+        return Worker(self.ledger, self.attempts, utcnow, tell, complain)
+
+
+def parts_of(config: Config, opened: ExitStack, *, webhook: bool = False) -> Parts:
+    """Open ledger and client; ``opened`` closes them. Raises ConfigError or LedgerError."""
+    require(config, webhook=webhook)
+    stop = threading.Event()
+    ledger = Ledger(config.state.url, config.portal_url())
+    opened.callback(ledger.close)
+    docspace = DocSpace(transport_of(config, stop))
+    opened.callback(docspace.close)
+    attempts = Attempts(ledger, docspace, terms_of(config), utcnow, random.random)
+    return Parts(ledger, docspace, attempts, stop)
+
+
+def gate_of(config: Config) -> Gate:
+    """Return what the receiver lets in."""
+    webhook = config.webhook
+    return Gate(
+        webhook.path,
+        config.secrets(),
+        frozenset(webhook.triggers),
+        webhook.max_body_bytes,
+        webhook.require_https,
+    )
+
+
+def transport_of(config: Config, stop: threading.Event) -> Transport:
+    """Return the connection to the portal. Raises ConfigError without address or key."""
+    return Transport(
+        config.portal_url(),
+        config.api_key(),
+        timeout=config.portal.timeout_seconds,
+        ca_bundle=None if config.portal.ca_bundle is None else str(config.portal.ca_bundle),
+        per_minute=config.limits.requests_per_minute,
+        reads=config.limits.concurrent_reads,
+        writes=config.limits.concurrent_writes,
+        stop=stop,
+    )
+
+
+def terms_of(config: Config) -> Terms:
+    """Return how the worker works; its lease outlasts the portal's longest answers."""
+    answer = timedelta(seconds=2 * config.portal.timeout_seconds + 5)
+    limits = config.limits
+    return Terms(
+        policy=config.review.policy(),
+        lookback=config.sweep.first_lookback,
+        writes_per_day=limits.writes_per_day,
+        backfill_per_day=int(limits.writes_per_day * limits.backfill_share),
+        threads=limits.concurrent_reads,
+        lease=3 * answer,
+        answer=answer,
+    )
+
+
+def sweep_of(config: Config, parts: Parts) -> Sweep:
+    """Return the sweep."""
+    return Sweep(parts.ledger, parts.docspace, listing_of(config), utcnow)
+
+
+def listing_of(config: Config) -> sweep.Terms:
+    """Return how the portal is listed."""
+    return sweep.Terms(
+        policy=config.review.policy(),
+        overlap=config.sweep.overlap,
+        lookback=config.sweep.first_lookback,
+        deep_every=config.sweep.deep_every,
+    )

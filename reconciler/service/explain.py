@@ -1,0 +1,42 @@
+"""Why a file has the comment that it has: what the portal says, what the ledger knows, the rule."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reconciler.config import Config
+from reconciler.errors import PortalError
+from reconciler.model import EPOCH, Decision, File
+from reconciler.review import decide
+from reconciler.service.build import parts_of, utcnow
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """``error`` stands in place of the file and the decision when the portal did not answer."""
+
+    file_id: int
+    file: File | None
+    known: Mapping[str, Any] | None
+    decision: Decision | None
+    error: PortalError | None = None
+
+
+def explain(config: Config, file_id: int) -> Explanation:
+    """Look and decide as the worker would, and change nothing. Raises ConfigError, LedgerError."""
+    with ExitStack() as opened:
+        parts = parts_of(config, opened)
+        known = parts.ledger.facts(file_id)
+        entry = parts.ledger.entry(file_id)
+        try:
+            file = parts.docspace.file(file_id)
+            if file is not None:
+                file = parts.attempts.with_room(file, utcnow())
+        except PortalError as error:
+            return Explanation(file_id, None, known, None, error)
+        if file is not None and entry.first_sweep == EPOCH:
+            date = file.read_at or utcnow()
+            entry = replace(entry, since=date - config.sweep.first_lookback, first_sweep=date)
+        decision = decide(file, entry, config.review.policy(), utcnow())
+        return Explanation(file_id, file, known, decision)

@@ -1,0 +1,219 @@
+"""Runs that end: one sweep with its work, and a backfill."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import monotonic
+
+from reconciler.config import Config
+from reconciler.errors import Busy
+from reconciler.ledger import BACKFILL, Noted, Role
+from reconciler.model import Action, Outcome
+from reconciler.review import decide
+from reconciler.service.build import Parts, listing_of, parts_of, sweep_of, utcnow
+from reconciler.service.log import tell_attempt
+from reconciler.sweep import Backfill, Job, Report
+from reconciler.sweep.backfill import Estimate, Step
+from reconciler.worker import Attempt
+
+_MOST_SHOWN = 10_000  # due files that a dry run looks at
+_WAIT = 0.5
+
+
+@dataclass
+class Tally:
+    """How the attempts of a run ended: a file counts once, by its last attempt."""
+
+    last: dict[int, Outcome] = field(default_factory=dict)
+    ended: Counter[Outcome] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def attempt(self, attempt: Attempt) -> None:
+        """Count an attempt; one that only waited before is replaced."""
+        outcome = attempt.ending.outcome
+        if outcome is Outcome.FAILED:
+            tell_attempt(attempt)
+        with self.lock:
+            before = self.last.pop(attempt.file, None)
+            if before is not None:
+                self.ended[before] -= 1
+            self.ended[outcome] += 1
+            if outcome in {Outcome.WAITING, Outcome.FAILED}:
+                self.last[attempt.file] = outcome
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did. ``put_off`` is when to go on, where the day's writes are used up."""
+
+    report: Report
+    ended: Counter[Outcome]
+    requests: dict[str, int]
+    seconds: float
+    dry_run: bool
+    left: int = 0
+    put_off: datetime | None = None
+
+    @property
+    def failed(self) -> int:
+        """How many files failed and will be tried again, and folders not read to the end."""
+        return self.number(Outcome.FAILED) + len(self.report.behind)
+
+    def number(self, outcome: Outcome) -> int:
+        """Return how many files ended so, in the listing or by an attempt."""
+        return self.report.number(outcome) + self.ended[outcome]
+
+
+@dataclass(frozen=True)
+class Would:
+    """What a dry run would do with a file, and why."""
+
+    file: int | str
+    title: str
+    comment: str
+    outcome: str
+    why: str
+
+
+def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) -> Summary:
+    """Sweep once, then work until nothing is due now. Raises ReconcilerError.
+
+    Raises Busy beside a daemon on the same ledger, and leaves everything as it is.
+    """
+    began, tally, ours = monotonic(), Tally(), False
+    with ExitStack() as opened:
+        parts = parts_of(config, opened)
+        opened.enter_context(parts.ledger.role(Role.SWEEP))
+        if dry_run:
+            report = _rehearse(config, parts, tally, would)
+        else:
+            _learn_owner(parts)
+            report = sweep_of(config, parts).run()
+            ours = _work(parts, tally)
+        return Summary(
+            report,
+            tally.ended,
+            parts.docspace.requests,
+            monotonic() - began,
+            dry_run,
+            left=parts.ledger.owed(utcnow()) if ours else 0,
+            put_off=_put_off(parts),
+        )
+
+
+def _put_off(parts: Parts) -> datetime | None:
+    until, _ = parts.ledger.paused()
+    return until if until > utcnow() else None
+
+
+def _learn_owner(parts: Parts) -> None:
+    if parts.ledger.owner() is None:
+        parts.ledger.learn_owner(parts.docspace.key().owner)
+
+
+def _work(parts: Parts, tally: Tally) -> bool:
+    """Work off what is due; False when another process holds the role, and does so."""
+    failures: list[Exception] = []
+    try:
+        with parts.ledger.role(Role.WORKER):
+            parts.ledger.release(utcnow())
+            parts.worker(tally.attempt, failures.append).run_until_idle()
+    except Busy:
+        return False
+    if failures:
+        raise failures[0]
+    return True
+
+
+def _rehearse(config: Config, parts: Parts, tally: Tally, would: Callable[[Would], None]) -> Report:
+    """Decide on everything and write nothing: neither comment nor watermark nor row."""
+    seen: set[int | str] = set()
+
+    def hear(noted: Noted) -> None:
+        if noted.outcome is None:
+            seen.add(noted.file.id)
+            tally.ended[noted.decision.rule.outcome or Outcome.WAITING] += 1
+        rule = noted.decision.rule
+        if rule.action in {Action.MARK, Action.LOOK} or rule.outcome is Outcome.REFUSED:
+            outcome = str(noted.outcome or rule.outcome or "look")
+            file = noted.file
+            would(Would(file.id, file.title, file.comment, outcome, rule.words))
+
+    report = sweep_of(config, parts).run(dry=True, hear=hear)
+    policy = config.review.policy()
+    for entry in parts.ledger.due(utcnow(), _MOST_SHOWN):
+        if entry.id in seen:
+            continue
+        file = parts.docspace.file(entry.id)
+        rule = decide(file, entry, policy, utcnow()).rule
+        tally.ended[rule.outcome or Outcome.WAITING] += 1
+        title, comment = (file.title, file.comment) if file else ("", "")
+        would(Would(entry.id, title, comment, str(rule.outcome), rule.words))
+    return report
+
+
+@dataclass
+class BackfillRun:
+    """A backfill that is open: estimate first, then run."""
+
+    parts: Parts
+    backfill: Backfill
+    job: Job
+    began: float
+    tally: Tally = field(default_factory=Tally)
+    report: Report = field(default_factory=Report)
+    put_off: datetime | None = None
+
+    def estimate(self, tell: Callable[[Step], None]) -> Estimate:
+        """Read and decide, write nothing."""
+        return self.backfill.estimate(self.job, tell)
+
+    def done_before(self) -> int:
+        """Return how many folders an earlier run has done."""
+        return self.backfill.remaining(self.job)
+
+    def steps(self) -> Iterator[Step]:
+        """Go from folder to folder, marking what each needs; stop when the budget is spent."""
+        _learn_owner(self.parts)
+        for step in self.backfill.run(self.job, self._hear):
+            self._mark()
+            yield step
+            if self.put_off is not None:
+                return
+
+    def summary(self, dry_run: bool) -> Summary:
+        """Return what was done."""
+        left = self.parts.ledger.owed(utcnow(), BACKFILL)
+        requests, seconds = self.parts.docspace.requests, monotonic() - self.began
+        return Summary(
+            self.report, self.tally.ended, requests, seconds, dry_run, left, self.put_off
+        )
+
+    def _hear(self, report: Report) -> None:
+        self.report = report
+
+    def _mark(self) -> None:
+        """Work off what was noted, or wait until the daemon that holds the role has done so."""
+        ledger = self.parts.ledger
+        while not self.parts.stop.is_set():
+            _work(self.parts, self.tally)
+            put_off = max(ledger.backfill_put_off(), ledger.paused()[0])
+            if put_off > utcnow() + timedelta(seconds=_WAIT):
+                self.put_off = put_off if ledger.owed(utcnow(), BACKFILL) else None
+                return
+            if not ledger.owed(utcnow(), BACKFILL):
+                return
+            self.parts.stop.wait(_WAIT)
+
+
+@contextmanager
+def backfill(config: Config, job: Job) -> Iterator[BackfillRun]:
+    """Open a backfill within the block. Raises Busy beside another one."""
+    with ExitStack() as opened:
+        parts = parts_of(config, opened)
+        opened.enter_context(parts.ledger.role(Role.BACKFILL))
+        run = Backfill(parts.ledger, parts.docspace, listing_of(config), utcnow)
+        yield BackfillRun(parts, run, job, monotonic())

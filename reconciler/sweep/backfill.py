@@ -1,0 +1,154 @@
+"""The backfill: every folder back to a date, one after the other, with a checkpoint for each.
+
+It notes what it finds with its own beginning and its own caution: by default a comment that is
+neither empty nor the portal's own is a person's, and stays.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.client import DocSpace
+from reconciler.errors import ConfigError, Forbidden, Permanent
+from reconciler.ledger import BACKFILL, Duty, Ledger, Noted
+from reconciler.model import Unknown
+from reconciler.sweep.lister import Folder, Lister, Terms
+from reconciler.sweep.report import Report
+
+_MOST_TEXTS = 1000  # distinct comments that an estimate tells apart
+_OTHER_TEXTS = "(other texts)"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked for. ``name`` is the same for the same words, however often they are said."""
+
+    name: str
+    since: datetime
+    until: datetime | None = None
+    rooms: frozenset[int] = frozenset()
+    over_all: bool = False
+    observe: bool = False
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a backfill would read and write. ``texts`` counts the comments that stand there."""
+
+    report: Report
+    texts: Counter[str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One folder of a backfill is done: how many there are, and which one this is."""
+
+    folder: Folder
+    number: int
+    of: int
+
+
+class Backfill:
+    """Backfills one portal."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        docspace: DocSpace,
+        terms: Terms,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Start nothing."""
+        self._ledger, self._docspace, self._terms, self._clock = ledger, docspace, terms, clock
+
+    def estimate(self, job: Job, tell: Callable[[Step], None]) -> Estimate:
+        """Read everything, decide on it, write nothing. Raises PortalError."""
+        texts: Counter[str] = Counter()
+
+        def hear(noted: Noted) -> None:
+            text = noted.file.comment
+            texts[text if text in texts or len(texts) < _MOST_TEXTS else _OTHER_TEXTS] += 1
+
+        lister = self._lister(job, job.since, dry=True, hear=hear)
+        folders = self._folders(lister, job)
+        for number, folder in enumerate(folders, 1):
+            lister.read(folder, job.since, job.until)
+            tell(Step(folder, number, len(folders)))
+        return Estimate(lister.report, texts)
+
+    def remaining(self, job: Job) -> int:
+        """Return how many folders earlier runs of the same job have done."""
+        return len(self._ledger.watermarks.done(job.name))
+
+    def run(self, job: Job, report: Callable[[Report], None]) -> Iterator[Step]:
+        """Read folder after folder; what `report` is given grows meanwhile.
+
+        A folder's checkpoint is set when the caller comes back for the next one, so that it may
+        first see to it that the folder's files are marked. Raises PortalError.
+        """
+        marks = self._ledger.watermarks
+        since = marks.began(job.name, job.since)
+        lister = self._lister(job, since)
+        report(lister.report)
+        folders = self._folders(lister, job)
+        done = marks.done(job.name)
+        complete = True
+        for number, folder in enumerate(folders, 1):
+            if folder.id in done:
+                continue
+            sound = lister.read(folder, since, job.until)
+            yield Step(folder, number, len(folders))
+            complete &= sound
+            if sound:
+                marks.set_done(job.name, folder.id)
+        if complete:
+            marks.complete(job.name)
+
+    def _lister(
+        self,
+        job: Job,
+        since: datetime,
+        dry: bool = False,
+        hear: Callable[[Noted], None] = lambda _: None,
+    ) -> Lister:
+        unknown = Unknown.MARK if job.over_all else Unknown.KEEP
+        return Lister(
+            self._ledger,
+            self._docspace,
+            self._terms,
+            self._clock,
+            duty=Duty(BACKFILL, since, unknown),
+            dry=dry,
+            observe=job.observe,
+            hear=hear,
+        )
+
+    def _folders(self, lister: Lister, job: Job) -> list[Folder]:
+        """Return the folders to read, always in the same order. Raises ConfigError."""
+        first = self._docspace.rooms(count=1)
+        lister.fix_origin(first.date or first.updated)
+        lister.report.since, lister.report.until = job.since, job.until or first.date
+        rooms = {room.id: room for room in lister.rooms(lambda _: False)}
+        missing = sorted(job.rooms - rooms.keys())
+        if missing:
+            listed = ", ".join(map(str, missing))
+            raise ConfigError((f"--room {listed}: the key's account sees no such room",))
+        chosen = [r for r in rooms.values() if not job.rooms or r.id in job.rooms]
+        folders = [
+            Folder(room.id, room.id, room.title)
+            for room in chosen
+            if isinstance(room.id, int) and lister.wanted(room)
+        ]
+        folders.sort(key=lambda folder: folder.id)
+        return folders + ([] if job.rooms else self._mine())
+
+    def _mine(self) -> list[Folder]:
+        scope = self._terms.policy.scope
+        if not scope.personal or scope.rooms:
+            return []
+        try:
+            folder = self._docspace.my_files(count=1).folder
+        except (Forbidden, Permanent):
+            return []
+        return [Folder(folder, None, "My documents")] if isinstance(folder, int) else []

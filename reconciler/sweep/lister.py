@@ -1,0 +1,163 @@
+"""Lists folders and notes their files: what a sweep and a backfill have in common."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from reconciler.client import DocSpace, FilePage, Room
+from reconciler.errors import Forbidden, Permanent, Transient
+from reconciler.ledger import Duty, Ledger, Noted
+from reconciler.model import Action, Decision, Entry, File, Rule
+from reconciler.review import Policy, decide_listed
+from reconciler.sweep.reading import STEP, read_folder
+from reconciler.sweep.report import Report
+
+_PATIENCE = 3  # folders in a row that fail: then it is the portal
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How the portal is listed."""
+
+    policy: Policy
+    overlap: timedelta = timedelta(minutes=5)
+    lookback: timedelta = timedelta(hours=24)
+    deep_every: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A room, or "My documents" where ``room`` is None. ``id`` is what its watermark is kept by."""
+
+    id: int
+    room: int | None
+    title: str
+
+
+class Lister:
+    """Lists folders for one duty. With ``dry`` the ledger is not written to."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        docspace: DocSpace,
+        terms: Terms,
+        clock: Callable[[], datetime],
+        *,
+        duty: Duty,
+        dry: bool = False,
+        observe: bool = False,
+        hear: Callable[[Noted], None] = lambda _: None,
+    ) -> None:
+        """Tell of each listed file with ``hear``."""
+        self._ledger, self._docspace, self.terms = ledger, docspace, terms
+        self._clock, self._duty, self._dry, self._hear = clock, duty, dry, hear
+        self._observe = observe or terms.policy.observe
+        self._failures = 0
+        self.origin: tuple[datetime, datetime] | None = None
+        self.report = Report()
+
+    def fix_origin(self, date: datetime) -> datetime:
+        """Fix, once, where our responsibility begins; a dry run only supposes it."""
+        if self._dry and not self._ledger.begun():
+            self.origin = (date - self.terms.lookback, date)
+        else:
+            self._ledger.begin(date, self.terms.lookback)
+        return (self.origin or self._ledger.origin())[0]
+
+    def rooms(self, until: Callable[[Room], bool]) -> list[Room]:
+        """Return the rooms, pinned ones first, then newest first, up to where ``until`` says so.
+
+        A room that is pinned stands first whatever its date (docspace.md 1.3).
+        """
+        found: dict[int | str, Room] = {}
+        start = 0
+        while True:
+            page = self._docspace.rooms(start)
+            found |= {room.id: room for room in page.rooms}
+            reached = any(until(room) for room in page.rooms if not room.pinned)
+            if reached or page.behind == 0 or not page.rooms:
+                return list(found.values())
+            start += STEP
+
+    def wanted(self, room: Room) -> bool:
+        """Whether a room is to be read at all; what is passed over is counted."""
+        scope = self.terms.policy.scope
+        if not isinstance(room.id, int):
+            self.report.skipped["third_party"] += 1
+        elif not room.active:
+            self.report.skipped["section"] += 1
+        elif room.id in scope.exclude_rooms or (scope.rooms and room.id not in scope.rooms):
+            self.report.skipped["scope"] += 1
+        else:
+            return True
+        return False
+
+    def read(self, folder: Folder, back_to: datetime | None, until: datetime | None = None) -> bool:
+        """List a folder's files down to ``back_to`` and note them; whether that was complete.
+
+        Raises PortalError when the portal as a whole fails. A folder that cannot be read now
+        is left for another time and does not hold up the others.
+        """
+        self.report.folders += 1
+        try:
+            sound = read_folder(
+                lambda start: self._page(folder, start),
+                back_to,
+                lambda page, files: self._use(page, files, back_to, until),
+            )
+        except (Forbidden, Permanent) as error:
+            self.report.skipped[type(error).__name__.lower()] += 1
+            if not self._dry:
+                self._ledger.watermarks.give_up(folder.id)
+            return False
+        except Transient:
+            self._failures += 1
+            if self._failures >= _PATIENCE:
+                raise
+            sound = False
+        else:
+            self._failures = 0
+        if not sound:
+            self.report.behind.append(folder.id)
+            if not self._dry:
+                self._ledger.watermarks.set_behind(folder.id)
+        return sound
+
+    def _page(self, folder: Folder, start: int) -> FilePage:
+        self._asked = self._clock()
+        if folder.room is None:
+            return self._docspace.my_files(start)
+        return self._docspace.room_files(folder.room, start)
+
+    def _use(
+        self,
+        page: FilePage,
+        files: Sequence[File],
+        back_to: datetime | None,
+        until: datetime | None,
+    ) -> None:
+        asked = self._asked
+        inside = [f for f in files if _is_between(f.revision.updated, back_to, until)]
+        noted = self._ledger.note(
+            inside, lambda f, e: self._judge(f, e, asked), self._duty, self._clock(), self._dry
+        )
+        self.report.broken += len(page.broken)
+        for one in noted:
+            self.report.count(one)
+            self._hear(one)
+
+    def _judge(self, file: File, entry: Entry, asked: datetime) -> Decision:
+        if self.origin is not None:
+            entry = replace(entry, since=self.origin[0], first_sweep=self.origin[1])
+        if self._duty.since is not None:
+            entry = replace(entry, since=min(entry.since, self._duty.since))
+        if self._duty.unknown is not None:
+            entry = replace(entry, unknown=self._duty.unknown)
+        decision = decide_listed(file, entry, self.terms.policy, asked)
+        observed = self._observe and decision.action in {Action.MARK, Action.LOOK}
+        return Decision(Rule.OBSERVED) if observed else decision
+
+
+def _is_between(date: datetime, back_to: datetime | None, until: datetime | None) -> bool:
+    return (back_to is None or date >= back_to) and (until is None or date <= until)

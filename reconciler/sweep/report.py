@@ -1,0 +1,40 @@
+"""What a reading of the portal found, in numbers that add up."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from reconciler.ledger import Noted
+from reconciler.model import Outcome
+
+
+@dataclass
+class Report:
+    """Counts of one sweep or backfill. Scanned files are those that ended and those handed on.
+
+    ``found`` are the files that the webhook should have brought, ``skipped`` the folders that
+    were passed over, by reason, ``behind`` the folders whose reading was not complete.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    scanned: int = 0
+    ended: Counter[tuple[Outcome, str]] = field(default_factory=Counter)
+    handed: int = 0
+    folders: int = 0
+    deep: bool = False
+    skipped: Counter[str] = field(default_factory=Counter)
+    behind: list[int] = field(default_factory=list)
+    broken: int = 0
+
+    def count(self, noted: Noted) -> None:
+        """Count one listed file."""
+        self.scanned += 1
+        if noted.outcome is None:
+            self.handed += 1
+        else:
+            self.ended[noted.outcome, noted.decision.rule.value] += 1
+
+    def number(self, outcome: Outcome) -> int:
+        """Return how many files ended so."""
+        return sum(n for (ended, _), n in self.ended.items() if ended is outcome)

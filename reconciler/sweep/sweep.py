@@ -1,0 +1,128 @@
+"""The sweep: the cheapest way to every file that changed since the last one (docspace.md 1.5).
+
+Every content save raises the date of all folders above it (docspace.md 1.4), so two questions
+tell whether anything changed at all, and the list of rooms tells where. Once a day the dates
+are not believed and every room is read back to its own watermark.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.client import DocSpace, FilePage, RoomPage
+from reconciler.errors import Forbidden, Permanent
+from reconciler.ledger import SWEEP, Duty, Ledger, Noted
+from reconciler.sweep.lister import Folder, Lister, Terms
+from reconciler.sweep.report import Report
+
+__all__ = ["Sweep", "Terms"]
+
+
+@dataclass(frozen=True)
+class _State:
+    """What is known at the beginning: the portal's time, its watermark, and the beginning."""
+
+    date: datetime
+    watermark: datetime
+    since: datetime
+    deep: bool
+
+
+class Sweep:
+    """Sweeps one portal. ``clock`` is only used to tell stale list items from fresh ones."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        docspace: DocSpace,
+        terms: Terms,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Start nothing."""
+        self._ledger, self._docspace, self._terms, self._clock = ledger, docspace, terms, clock
+
+    def run(self, *, dry: bool = False, hear: Callable[[Noted], None] = lambda _: None) -> Report:
+        """Sweep once and report. Raises PortalError or LedgerError; the watermarks then stay."""
+        lister = Lister(
+            self._ledger,
+            self._docspace,
+            self._terms,
+            self._clock,
+            duty=Duty(priority=SWEEP),
+            dry=dry,
+            hear=hear,
+        )
+        rooms, mine = self._docspace.rooms(count=1), self._mine(lister)
+        state = self._state(lister, rooms, mine)
+        marks = self._ledger.watermarks
+        own, behind = marks.rooms(), set(marks.behind())
+        changed_after = state.watermark - self._terms.overlap
+        if mine is not None and isinstance(mine.folder, int):
+            folder = Folder(mine.folder, None, "My documents")
+            if state.deep or mine.updated >= changed_after or folder.id in behind:
+                self._read(lister, folder, own, state, dry)
+            behind.discard(folder.id)
+        if state.deep or rooms.updated >= changed_after:
+            self._sweep_rooms(lister, own, behind, state, dry)
+        for room in sorted(behind):
+            self._read(lister, Folder(room, room, ""), own, state, dry)
+        if not dry:
+            marks.set_portal(state.date)
+            if state.deep:
+                marks.set_deep(state.date)
+        return lister.report
+
+    def _sweep_rooms(
+        self,
+        lister: Lister,
+        own: dict[int, datetime],
+        behind: set[int],
+        state: _State,
+        dry: bool,
+    ) -> None:
+        """Read every room that changed, newest first; take it from those that are behind."""
+        changed_after = state.watermark - self._terms.overlap
+        for room in lister.rooms(lambda room: not state.deep and room.updated < changed_after):
+            if not isinstance(room.id, int) or not lister.wanted(room):
+                continue
+            known = own.get(room.id, state.since)
+            missed = room.updated >= changed_after or room.updated >= known or room.id in behind
+            if state.deep or missed:
+                self._read(lister, Folder(room.id, room.id, room.title), own, state, dry)
+            behind.discard(room.id)
+
+    def _read(
+        self,
+        lister: Lister,
+        folder: Folder,
+        own: dict[int, datetime],
+        state: _State,
+        dry: bool,
+    ) -> None:
+        known = min(own.get(folder.id, state.since), state.date)
+        complete = lister.read(folder, known - self._terms.overlap)
+        if complete and not dry:
+            self._ledger.watermarks.set_room(folder.id, state.date)
+
+    def _mine(self, lister: Lister) -> FilePage | None:
+        """Ask for "My documents", if they are reviewed and the account has any."""
+        scope = self._terms.policy.scope
+        if not scope.personal or scope.rooms:
+            return None
+        try:
+            return self._docspace.my_files(count=1)
+        except (Forbidden, Permanent):
+            lister.report.skipped["personal"] += 1
+            return None
+
+    def _state(self, lister: Lister, rooms: RoomPage, mine: FilePage | None) -> _State:
+        newest = max(rooms.updated, mine.updated) if mine else rooms.updated
+        date = rooms.date or newest
+        since = lister.fix_origin(date)
+        marks = self._ledger.watermarks
+        # A watermark ahead of the portal's clock would hide everything until then.
+        watermark = min(marks.portal() or since, date)
+        _, first = lister.origin or self._ledger.origin()
+        deep = date - (marks.deep() or first) >= self._terms.deep_every
+        lister.report.since, lister.report.until, lister.report.deep = watermark, date, deep
+        return _State(date, watermark, since, deep)
