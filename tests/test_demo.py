@@ -1,6 +1,7 @@
 """The demonstration is itself a claim of README: it must pass, and show what it says it shows."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,8 +39,19 @@ def test_the_demonstration_shows_decisions_with_their_reasons(
     demonstration: subprocess.CompletedProcess[str],
 ) -> None:
     """What was found, what was decided and why."""
-    for words in ("found 'Edited'", "unlocking wiped our comment", "renamed, not saved"):
+    for words in ("found 'Edited'", "unlocking wiped our comment", "locked by someone else"):
         assert words in demonstration.stdout
+
+
+def test_the_demonstration_shows_webhook_and_sweep_side_by_side(
+    demonstration: subprocess.CompletedProcess[str],
+) -> None:
+    """Of 13 updates some are missed by the webhook, and all of those repaired by the sweep."""
+    found = re.search(r"│ 13 +│ (\d+) +│ (\d+) +│ (\d+) +│", demonstration.stdout)
+    assert found is not None
+    received, missed, repaired = map(int, found.groups())
+    assert received + missed == 13
+    assert missed == repaired >= 3
 
 
 def test_the_tutorials_script_never_ends_with_one_edit() -> None:

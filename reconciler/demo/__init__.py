@@ -5,6 +5,5 @@ sandbox and the service, `tutorial` is the obvious script, to compare with.
 """
 
 from reconciler.demo.run import Decided, Did, Verdict, run
-from reconciler.demo.story import STORY
 
-__all__ = ["STORY", "Decided", "Did", "Verdict", "run"]
+__all__ = ["Decided", "Did", "Verdict", "run"]

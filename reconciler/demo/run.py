@@ -4,20 +4,32 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.config import load
-from reconciler.demo.story import EXPECTED, FILES, STORY, Cast, Step
+from reconciler.demo.story import (
+    DECIDED,
+    EXPECTED,
+    LOST,
+    ROUNDS,
+    STORM,
+    TARGET,
+    UPLOADED,
+    Cast,
+    Step,
+)
 from reconciler.demo.tutorial import tutorial_script
-from reconciler.sandbox import Portal, Server
+from reconciler.sandbox import Network, Portal, Server
 from reconciler.service import Service
 from reconciler.worker import Attempt
 
 _SECRET = "Demo-Secret-1!"  # noqa: S105 - both ends of it live in this process
-_STEP = 6.0  # seconds that a step may take at most
+_PATIENCE = 6.0  # seconds that the daemon has to look at what a round was about
+_SWEEP = "3s"
+_DROP = 0.4
 _TUTORIAL = 2.0  # seconds that the tutorial's script is let run
 
 
@@ -40,18 +52,29 @@ class Decided:
 
 
 @dataclass(frozen=True)
+class Storm:
+    """Part two: files updated, announced by a delivery that arrived, missed, repaired."""
+
+    updated: int
+    received: int
+    missed: int
+    repaired: int
+
+
+@dataclass(frozen=True)
 class Verdict:
     """How it ended. ``wrong`` lists every file that is not as promised; empty is success.
 
-    ``edits`` is the number of the people's acts, ``tutorial`` the number of writes that the
+    ``acts`` is the number of the people's acts, ``tutorial`` the number of writes that the
     tutorial's script made for one single edit in ``tutorial_seconds``.
     """
 
     wrong: tuple[str, ...]
     comments: dict[str, str]
-    edits: int
+    acts: int
     gets: int
     puts: int
+    storm: Storm
     tutorial: int
     tutorial_seconds: float
 
@@ -60,63 +83,87 @@ Tell = Callable[[Did | Decided], None]
 
 
 class _Watch:
-    """Hears of every attempt, passes it on, and lets the story wait for the next one."""
+    """Hears of every attempt, passes it on, and lets the story wait for what it waits for."""
 
     def __init__(self, cast: Cast, tell: Tell) -> None:
         self._names = {number: name for name, number in cast.files.items()}
-        self._portal, self._tell = cast.portal, tell
+        self._cast, self._tell = cast, tell
         self._seen: Counter[str] = Counter()
         self._heard = threading.Condition()
 
     def attempt(self, attempt: Attempt) -> None:
         """Take note of one attempt."""
         name, ending = self._names[attempt.file], attempt.ending
-        calls = self._portal.count("GET") + self._portal.count("PUT")
+        portal = self._cast.portal
+        calls = portal.count("GET") + portal.count("PUT")
         found = attempt.seen.comment if attempt.seen else ""
         why = attempt.rule.words if attempt.rule else ending.error
-        self._tell(Decided(name, found, ending.outcome.value, why, calls))
+        if ending.reason != "too_soon":
+            self._tell(Decided(name, found, ending.outcome.value, why, calls))
         with self._heard:
-            if ending.reason != "too_soon":
-                self._seen[name] += 1
+            self._seen[name] += ending.reason != "too_soon"
             self._heard.notify_all()
 
-    def play(self, cast: Cast, step: Step) -> None:
-        """Do the step and wait until the daemon has looked at its file."""
+    def play(self, steps: Sequence[Step]) -> list[str]:
+        """Do the steps, wait until each file was looked at, and return what is not as promised."""
         with self._heard:
-            before = self._seen[step.file]
-        self._tell(Did(step))
-        step.act(cast, cast.files[step.file])
+            before = self._seen.copy()
+        self._act(steps)
+        names = [step.file for step in steps]
         with self._heard:
-            self._heard.wait_for(lambda: self._seen[step.file] > before, _STEP)
+            self._heard.wait_for(lambda: all(self._seen[n] > before[n] for n in names), _PATIENCE)
+        expected = {step.file: step.then for step in steps}
+        return _differences(self._cast, expected, f"after {steps[0].who} {steps[0].what}")
+
+    def storm(self, steps: Sequence[Step]) -> None:
+        """Do the steps and wait until every file is marked, by whatever way it was found."""
+        self._act(steps)
+        files = [self._cast.files[step.file] for step in steps]
+        portal = self._cast.portal
+        with self._heard:
+            self._heard.wait_for(
+                lambda: all(portal.file(file).comment == TARGET for file in files), _PATIENCE
+            )
+
+    def _act(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            self._tell(Did(step))
+            step.act(self._cast, self._cast.files[step.file])
 
 
 def run(tell: Tell) -> Verdict:
     """Play the story; it takes less than 20 seconds."""
     with _portal() as (cast, server, key), tempfile.TemporaryDirectory() as folder:
-        watch = _Watch(cast, tell)
-        environ = {
-            "DOCSPACE_API_HOST": server.url,
-            "DOCSPACE_API_KEY": key,
-            "DOCSPACE_WEBHOOK_SECRET": _SECRET,
-            "RECONCILER_WEBHOOK__PORT": "0",
-            "RECONCILER_STATE__URL": f"sqlite:///{Path(folder) / 'demo.db'}",
-        }
-        service = Service(load(None, environ), on_attempt=watch.attempt, on_reply=lambda _: None)
-        cast.portal.add_webhook(by=cast.ann, url=service.address, secret=_SECRET)
+        watch, portal = _Watch(cast, tell), cast.portal
+        service = _service(server.url, key, Path(folder), watch)
+        portal.add_webhook(by=cast.ann, url=service.address, secret=_SECRET)
         service.start()
-        wrong: list[str] = []
-        for step in STORY:
-            watch.play(cast, step)
-            wrong += _differences(cast, {step.file: step.then}, f"after {step.who} {step.what}")
+        wrong = [line for steps in ROUNDS for line in watch.play(steps)]
+        portal.network = Network(drop=_DROP, seed=4)
+        watch.storm(STORM)
         server.drain(2.0)
+        storm = _storm(service, cast)
         service.stop()
         wrong += _differences(cast, EXPECTED, "in the end")
-        comments = {
-            name: cast.portal.file(number).comment or "" for name, number in cast.files.items()
-        }
-        gets, puts = cast.portal.count("GET"), cast.portal.count("PUT")
+        comments = {name: portal.file(cast.files[name]).comment or "" for name in DECIDED}
+        gets, puts = portal.count("GET"), portal.count("PUT")
     writes, seconds = _tutorial()
-    return Verdict(tuple(wrong), comments, len(STORY), gets, puts, writes, seconds)
+    acts = sum(map(len, ROUNDS)) + len(STORM)
+    return Verdict(tuple(wrong), comments, acts, gets, puts, storm, writes, seconds)
+
+
+def _service(url: str, key: str, folder: Path, watch: _Watch) -> Service:
+    environ = {
+        "DOCSPACE_API_HOST": url,
+        "DOCSPACE_API_KEY": key,
+        "DOCSPACE_WEBHOOK_SECRET": _SECRET,
+        "RECONCILER_WEBHOOK__PORT": "0",
+        "RECONCILER_SWEEP__EVERY": _SWEEP,
+        "RECONCILER_STATE__URL": f"sqlite:///{folder / 'demo.db'}",
+    }
+    quiet: Callable[[object], None] = lambda _: None  # noqa: E731
+    config = load(None, environ)
+    return Service(config, on_attempt=watch.attempt, on_reply=quiet, on_sweep=quiet)
 
 
 @contextmanager
@@ -125,12 +172,21 @@ def _portal() -> Iterator[tuple[Cast, Server, str]]:
     ann = portal.add_user("Ann Lee", kind="room_admin")
     bob = portal.add_user("Bob Roe", kind="user")
     bot = portal.add_user("Review Bot", kind="user")
-    room = portal.add_room("Legal", owner=ann)
+    room = int(portal.add_room("Legal", owner=ann))
     portal.invite(room, bob, access=11)
     portal.invite(room, bot, access=9)
-    files = {name: int(portal.create(room, name, by=ann)) for name in FILES}
+    names = DECIDED + LOST + UPLOADED
+    files = {name: int(portal.create(room, name, by=ann)) for name in names}
     with Server(portal) as server:
-        yield Cast(portal, ann, bob, files), server, portal.add_key(bot)
+        yield Cast(portal, ann, bob, room, files), server, portal.add_key(bot)
+
+
+def _storm(service: Service, cast: Cast) -> Storm:
+    """Tell the files whose delivery arrived from those that the sweep had to find."""
+    known = {step.file: service.ledger.facts(cast.files[step.file]) for step in STORM}
+    missed = [name for name, facts in known.items() if facts is None or not facts["event_at"]]
+    repaired = [name for name in missed if cast.portal.file(cast.files[name]).comment == TARGET]
+    return Storm(len(STORM), len(STORM) - len(missed), len(missed), len(repaired))
 
 
 def _differences(cast: Cast, expected: dict[str, str], when: str) -> list[str]:
