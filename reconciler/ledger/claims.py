@@ -117,8 +117,10 @@ def is_spent(
         limit, pause = backfill_per_day, BACKFILL_PAUSE
     if written(c, now) < limit:
         return False
-    set_fact(c, pause, free_at(c, now, limit).isoformat())
-    set_fact(c, "paused_why", f"the {limit} writes of a day are used up")
+    until = free_at(c, now, limit)
+    if until > time_fact(c, pause):  # a longer pause that the portal asked for stands
+        set_fact(c, pause, until.isoformat())
+        set_fact(c, "paused_why", f"the {limit} writes of a day are used up")
     return True
 
 

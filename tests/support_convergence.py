@@ -1,0 +1,430 @@
+"""A scene for `test_convergence.py`: the world of `world.py` with more rooms and files, people
+whose every action is written down, letters that a test delivers itself, and faults.
+
+`Known` holds about each file what only the test knows: which content stands there, when it was
+saved, who typed what upon it. Nothing is delivered by itself: each event waits as a letter
+until the scene's post sends it, once, twice, late, or never.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from reconciler.errors import PortalError
+from reconciler.model import EPOCH, Entry, Revision
+from reconciler.review import decide
+from reconciler.sandbox import CommentWrite, FileInfo, Network, User
+from reconciler.sweep import Sweep, Terms
+from reconciler.worker import Attempt
+from tests.world import TARGET, World, world
+
+WORD = "Approved"
+UNLOCKED = "The file is unlocked"
+LOOKBACK = timedelta(hours=24)
+DROP, ONCE, TWICE, HOLD = "drop", "once", "twice", "hold"
+NOTHING_ARRIVES = Network(drop=1.0)
+
+
+@dataclass
+class Known:
+    """What only the test knows of a file. Ticks order what happened; 0 is never."""
+
+    id: int
+    content: int = 0  # a new number with every save
+    saved: bool = False  # that content was saved, not created
+    saved_at: datetime = EPOCH
+    shown: dict[Revision, set[int]] = field(default_factory=dict)
+    looked: set[int] = field(default_factory=set)  # contents that were looked at or settled
+    marked: set[int] = field(default_factory=set)  # contents that we wrote the target upon
+    answered: set[int] = field(default_factory=set)  # contents that a person wrote a word upon
+    wiped: str = ""  # what the last unlocking wiped that was no unlock text itself
+    writes: int = 0  # comment writes that were judged
+    saved_tick: int = 0
+    looked_tick: int = 0
+    heard_tick: int = 0  # the last delivery of an event that was no echo of ours
+    unlocked_tick: int = 0
+    trashed_tick: int = 0
+    restored_tick: int = 0
+    moved_tick: int = 0
+
+
+@dataclass(frozen=True)
+class Wrote:
+    """One write of ours: the file as it stood before it, the row then, and the write."""
+
+    known: Known
+    file: FileInfo
+    entry: Entry
+    since: datetime
+    write: CommentWrite
+
+
+def revision(file: FileInfo) -> Revision:
+    """Return what a look can tell of the content."""
+    return Revision(file.version, file.updated, file.size)
+
+
+class Scene:
+    """Everything together. ``post`` says how letters travel; ``judge`` hears of each write."""
+
+    def __init__(self, here: World, judge: Callable[[Wrote], None]) -> None:
+        """Furnish the world: old files, new ones, an indexed room, documents of the bot's own."""
+        self.here, self.portal, self._judge = here, here.portal, judge
+        self.post, self.tick, self._words, self._titles = ONCE, 1, 0, 0
+        self.files: dict[int, Known] = {}
+        self.late: list[int] = []
+        self._posted = 0
+        self.portal.network = NOTHING_ARRIVES
+        room = int(self.portal.add_room("Sales", owner=here.ann, indexing=True))
+        self.portal.invite(room, here.bot, access=9)
+        self.rooms = (here.room, room)
+        self._know(here.file)
+        self._furnish()
+        self.late.clear()
+        self._posted = self.portal.next_log_id - 1
+
+    def _furnish(self) -> None:
+        here = self.here
+        old = self.create(self.rooms[1])
+        self.advance(60)
+        self.save(old)
+        self.advance(60)
+        self.say(old)
+        self.advance(3 * 86400)
+        recent = self.create(self.rooms[0])
+        mine = self.create(self.portal.personal(here.bot))
+        self.portal.share(mine, here.ann)
+        hidden = self.create(self.portal.personal(here.bot))
+        self.advance(60)
+        self.save(recent)
+        self.save(hidden)
+        self.advance(3600)
+
+    # ------------------------------------------------------------ time and letters
+
+    @property
+    def now(self) -> datetime:
+        """The time."""
+        return self.here.clock.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.here.clock.advance(seconds)
+
+    def collect(self) -> None:
+        """Take what was published since, and let it travel as ``post`` says."""
+        letters = range(self._posted + 1, self.portal.next_log_id)
+        self._posted = self.portal.next_log_id - 1
+        for letter in letters:
+            if self.post == HOLD:
+                self.late.append(letter)
+            elif self.post != DROP:
+                self.deliver(letter)
+            if self.post == TWICE:
+                self.deliver(letter)
+
+    def deliver(self, letter: int) -> None:
+        """Deliver one letter over HTTP, now."""
+        if letter not in self.portal.logs:
+            return
+        echoes = self.here.ledger.totals().echoes
+        self.portal.network = Network()
+        again = self.portal.retry_log(letter)
+        assert self.here.server.drain()
+        self.portal.network = NOTHING_ARRIVES
+        self._posted = max(self._posted, again)
+        self.tick += 1
+        log = self.portal.logs[again]
+        assert log.status == 200
+        known = self.files.get(int(log.file_id))
+        if known is not None and self.here.ledger.totals().echoes == echoes:
+            known.heard_tick = self.tick
+
+    # ------------------------------------------------------------ what people do
+
+    def person(self, file: int) -> User:
+        """Ann works; what she locked is hers alone. She locks everything."""
+        return self.here.ann if self.portal.file(file).locked_by else self.here.bob
+
+    def lies(self, file: int) -> bool:
+        """Whether the file lies where people can work on it."""
+        return not self.portal.file(file).trashed
+
+    def create(self, folder: int) -> int:
+        """Create a file of its own title."""
+        self._titles += 1
+        file = int(self.portal.create(folder, f"File {self._titles}.docx", by=self.here.ann))
+        self._know(file)
+        self.collect()
+        return file
+
+    def recreate(self, file: int) -> bool:
+        """Delete a file and create another one of the same id, in another second."""
+        before = self.portal.file(file)
+        if before.created == self.portal.now():
+            return False
+        self.portal.delete(file, by=self.here.ann)
+        following, self.portal.next_id = self.portal.next_id, file
+        self._titles += 1
+        self.portal.create(self.rooms[0], f"File {self._titles}.docx", by=self.here.ann)
+        self.portal.next_id = following
+        self._know(file)
+        self.collect()
+        return True
+
+    def delete(self, file: int) -> None:
+        """Delete a file for good."""
+        self.portal.delete(file, by=self.here.ann)
+        del self.files[file]
+        self.collect()
+
+    def save(self, file: int, size: int | None = None) -> None:
+        """Save at the end of a session."""
+        self.portal.save(file, by=self.person(file), size=size)
+        self._saved(file)
+
+    def forcesave(self, file: int, size: int | None = None, *, timer: bool = False) -> None:
+        """Save while editing goes on: often in the same version."""
+        self.portal.forcesave(file, by=self.person(file), size=size, timer=timer)
+        self._saved(file)
+
+    def upload(self, file: int) -> None:
+        """Upload over an existing file: no file.updated."""
+        info = self.portal.file(file)
+        self.portal.upload(info.folder_id, info.title, by=self.person(file), size=info.size + 11)
+        self._saved(file)
+
+    def replace(self, file: int) -> None:
+        """Replace the content of the same version: no file.updated."""
+        self.portal.replace_content(file, by=self.person(file))
+        self._saved(file)
+
+    def copy_over(self, source: int, file: int) -> None:
+        """Copy another file over this one: no file.updated."""
+        folder = self.portal.file(file).folder_id
+        self.portal.copy(source, folder, by=self.person(file), overwrite=file)
+        self._saved(file)
+
+    def convert(self, file: int) -> None:
+        """Convert in place: no event at all."""
+        self.portal.convert(file, by=self.person(file))
+        self._saved(file)
+
+    def restore_version(self, file: int) -> None:
+        """Make the first version the newest again."""
+        self.portal.restore_version(file, 1, by=self.person(file))
+        self._saved(file)
+
+    def say(self, file: int) -> None:
+        """Type a word that nobody has typed before."""
+        self._words += 1
+        self._type(file, f"{WORD} {self._words}")
+
+    def empty(self, file: int) -> None:
+        """Empty the comment."""
+        self._type(file, "")
+
+    def _type(self, file: int, word: str) -> None:
+        self.portal.comment(file, word, by=self.person(file))
+        self.files[file].answered.add(self.files[file].content)
+        self._touched(file)
+
+    def rename(self, file: int) -> None:
+        """Give the file another title."""
+        self._titles += 1
+        self.portal.rename(file, f"File {self._titles}.docx", by=self.person(file))
+        self._touched(file)
+
+    def lock(self, file: int) -> None:
+        """Lock a file against everybody but Ann."""
+        self.portal.lock(file, by=self.here.ann)
+        self._touched(file)
+
+    def unlock(self, file: int) -> None:
+        """Unlock it: the portal writes over the comment."""
+        known, before = self.files[file], self.portal.file(file).comment or ""
+        known.wiped = known.wiped if before == UNLOCKED else before
+        self.portal.unlock(file, by=self.here.ann)
+        known.unlocked_tick = self._touched(file)
+
+    def move(self, file: int, room: int) -> None:
+        """Move a file to a room: no date changes."""
+        self.portal.move(file, room, by=self.person(file))
+        self.files[file].moved_tick = self._touched(file)
+
+    def trash(self, file: int) -> None:
+        """Put a file into Ann's trash."""
+        self.portal.trash(file, by=self.here.ann)
+        self.files[file].trashed_tick = self._touched(file)
+
+    def restore(self, file: int) -> None:
+        """Take it out again."""
+        self.portal.restore(file, by=self.here.ann)
+        self.files[file].restored_tick = self._touched(file)
+
+    def _know(self, file: int) -> None:
+        writes = len(self.portal.comment_writes(file))
+        self.files[file] = Known(file, saved_at=self.portal.file(file).updated, writes=writes)
+        self._show(file)
+
+    def _saved(self, file: int) -> None:
+        known = self.files[file]
+        known.content += 1
+        known.saved, known.wiped = True, ""
+        known.saved_at = self.portal.file(file).updated
+        known.saved_tick = self._touched(file)
+
+    def _touched(self, file: int) -> int:
+        """Note how the file looks now; let the event of it travel."""
+        self.tick += 1
+        tick = self.tick
+        self._show(file)
+        known = self.files[file]
+        known.writes = len(self.portal.comment_writes(file))
+        self.collect()
+        return tick
+
+    def _show(self, file: int) -> None:
+        known = self.files[file]
+        known.shown.setdefault(revision(self.portal.file(file)), set()).add(known.content)
+
+    # ------------------------------------------------------------ what the machinery does
+
+    def since(self) -> datetime:
+        """Return where our responsibility begins, or would begin now."""
+        since, first = self.here.ledger.origin()
+        return self.now.replace(microsecond=0) - LOOKBACK if first == EPOCH else since
+
+    def step(self) -> Attempt | None:
+        """Let the worker work off one due file, and judge what it wrote."""
+        before = self._before()
+        attempt = self.here.worker.step()
+        self.tick += 1
+        self.after(before)
+        if attempt is not None and attempt.file in self.files and attempt.seen is not None:
+            self._look(attempt.file)
+        return attempt
+
+    def _before(self) -> list[tuple[Known, FileInfo, Entry]]:
+        due = self.here.ledger.due(self.now, 1)
+        known = [(self.files[entry.id], entry) for entry in due if entry.id in self.files]
+        return [(one, self.portal.file(one.id), entry) for one, entry in known]
+
+    def after(self, before: list[tuple[Known, FileInfo, Entry]]) -> None:
+        """Judge the writes of ours that there are now and were not before."""
+        since, befores = self.since(), {known.id: (f, e) for known, f, e in before}
+        for known in list(self.files.values()):
+            for write in self.portal.comment_writes(known.id)[known.writes :]:
+                assert write.by == self.here.bot
+                assert known.id in befores, f"{known.id} was written to and was not due"
+                self._judge(Wrote(known, *befores[known.id], since, write))
+                known.marked.add(known.content)
+                known.writes += 1
+            entry = self.here.ledger.entry(known.id)
+            intended = entry.intent.revision if entry.intent else None
+            if revision(self.portal.file(known.id)) in (entry.settled, intended):
+                self._look(known.id)
+        self.collect()
+
+    def _look(self, file: int) -> None:
+        known = self.files[file]
+        known.looked.add(known.content)
+        known.looked_tick = self.tick
+
+    def killed(self, how: str) -> None:
+        """Claim a file and get as far as ``how`` says, then die: the claim stays open."""
+        before = self._before()
+        ledger, now = self.here.ledger, self.now
+        claims = ledger.claim(now, 1, timedelta(seconds=180))
+        if not claims or how == "claim":
+            return
+        entry = claims[0].entry
+        try:
+            file = self.here.docspace.file(entry.id)
+            if file is None or ledger.origin()[1] == EPOCH:
+                return
+            decision = decide(file, entry, self.here.policy, now)
+            if decision.rule.action.name != "MARK":
+                return
+            until = now + timedelta(seconds=60)
+            ledger.permit(claims[0], file, now, until=until, per_day=9000, forget=decision.forget)
+            if how == "effect":
+                self.here.docspace.set_comment(entry.id, file.revision.version, TARGET)
+        except PortalError:
+            return
+        finally:
+            self.tick += 1
+            self.after(before)
+
+    def sweep(self) -> bool:
+        """Sweep as the service does; return whether it was complete."""
+        here = self.here
+        if here.ledger.paused()[0] > self.now:
+            return False
+        try:
+            report = Sweep(here.ledger, here.docspace, Terms(here.policy), here.clock).run()
+        except PortalError as error:
+            here.worker._attempts.met(error)
+            return False
+        finally:
+            self.tick += 1
+            self.after([])
+        assert report.scanned == report.handed + sum(report.ended.values())
+        here.worker._attempts.trouble.answered()
+        return not report.behind
+
+    def restart(self) -> None:
+        """Close ledger and client, and open them again."""
+        self.here.restart()
+
+    # ------------------------------------------------------------ coming to rest
+
+    def work_off(self) -> int:
+        """Step until nothing is due, however long that takes; return how many attempts it took.
+
+        What waits for a lock that is still there may wait.
+        """
+        for steps in range(300):
+            ledger = self.here.ledger
+            due = ledger.next_due(self.now)
+            if due is None:
+                return steps
+            due = max(due, ledger.paused()[0])
+            if due > self.now:
+                if all(self._waits_for_its_lock(one.id) for one in self._owed()):
+                    return steps
+                self.here.clock.now = due
+            self.step()
+        raise AssertionError("the worker does not come to rest")
+
+    def _owed(self) -> list[Entry]:
+        return self.here.ledger.due(self.now + timedelta(days=365), 100)
+
+    def _waits_for_its_lock(self, file: int) -> bool:
+        row = self.here.ledger.facts(file)
+        assert row is not None
+        locked = file in self.files and self.portal.file(file).locked_by is not None
+        return locked and row["reason"] == "locked" and row["claim"] is None
+
+    def settle(self, *, arrives: bool) -> None:
+        """End all trouble, deliver what is late or lose it, sweep and work until all is quiet."""
+        self.portal.faults.clear()
+        self.portal.down = False
+        self.post = ONCE if arrives else DROP
+        letters, self.late = self.late, []
+        for letter in letters if arrives else []:
+            self.deliver(letter)
+        for _ in range(12):
+            attempts = self.work_off()
+            if self.sweep() and attempts + self.work_off() == 0:
+                return
+        raise AssertionError("the system does not come to rest")
+
+
+@contextmanager
+def scene(path: Path, judge: Callable[[Wrote], None]) -> Iterator[Scene]:
+    """Build a scene within the block; its ledger lies at ``path``."""
+    with world(path) as here:
+        yield Scene(here, judge)

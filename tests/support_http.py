@@ -1,0 +1,92 @@
+"""A portal of bytes on the loopback: what is sent to it is kept, what it answers is scripted."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+Answer = bytes | Callable[[socket.socket], None]
+
+
+def http(status: int = 200, body: bytes = b"", **headers: str) -> bytes:
+    """Return an answer as bytes on the wire; ``_`` in a header's name stands for ``-``."""
+    named = {"Content-Length": str(len(body)), "Connection": "close"}
+    named |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [f"HTTP/1.1 {status} Words", *(f"{name}: {value}" for name, value in named.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def enveloped(response: Any) -> bytes:
+    """Return a 200 with the portal's envelope."""
+    return http(200, json.dumps({"response": response, "statusCode": 200}).encode())
+
+
+@dataclass
+class Request:
+    """One request as it came."""
+
+    line: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Line:
+    """A listening portal: its address and what was sent to it."""
+
+    url: str
+    requests: list[Request] = field(default_factory=list)
+
+
+@contextmanager
+def answering(*answers: Answer) -> Iterator[Line]:
+    """Answer one connection after another, and those after the last like the last."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        line = Line(f"http://127.0.0.1:{server.getsockname()[1]}")
+        served: list[threading.Thread] = []
+
+        def accept() -> None:
+            for number in range(1000):
+                connection, _ = server.accept()
+                answer = answers[min(number, len(answers) - 1)]
+                if not line.url:
+                    connection.close()
+                    return
+                thread = threading.Thread(target=_serve, args=(connection, answer, line))
+                served.append(thread)
+                thread.start()
+
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        address = server.getsockname()
+        try:
+            yield line
+        finally:
+            line.url = ""
+            socket.create_connection(address).close()
+            accepting.join()
+            for thread in served:
+                thread.join()
+
+
+def _serve(connection: socket.socket, answer: Answer, line: Line) -> None:
+    with connection:
+        line.requests.append(_read(connection))
+        if callable(answer):
+            answer(connection)
+        else:
+            connection.sendall(answer)
+
+
+def _read(connection: socket.socket) -> Request:
+    with connection.makefile("rb") as stream:
+        first = stream.readline().decode().strip()
+        headers: dict[str, str] = {}
+        while text := stream.readline().decode().strip():
+            name, _, value = text.partition(": ")
+            headers[name] = value
+        body = stream.read(int(headers.get("Content-Length", "0")))
+    return Request(first, headers, body)

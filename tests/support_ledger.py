@@ -1,0 +1,88 @@
+"""Short words for ledgers in tests: events, files and endings with plain defaults."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from reconciler.ledger import Ledger
+from reconciler.model import (
+    Claim,
+    Ending,
+    Event,
+    File,
+    Outcome,
+    Permit,
+    Revision,
+    Section,
+)
+
+NOW = datetime(2025, 11, 24, 9, 15, 42, tzinfo=UTC)
+SAVED = NOW - timedelta(minutes=10)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+LEASE = 2 * MINUTE
+PORTAL = "https://p.example"
+REVISION = Revision(version=2, updated=SAVED, size=100)
+
+
+def url(folder: Path) -> str:
+    """Return the address of the ledger in a folder."""
+    return f"sqlite:///{folder / 'ledger.db'}"
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Ledger]:
+    """Open the ledger in a folder, and close it."""
+    with closing(Ledger(url(folder), PORTAL)) as ledger:
+        yield ledger
+
+
+def event(file: int = 1, **changes: Any) -> Event:
+    """Return a delivery about a file."""
+    plain = Event(90211, "file.updated", file, f"{file}.docx", "ann", SAVED)
+    return replace(plain, **changes)
+
+
+def a_file(file: int = 1, **changes: Any) -> File:
+    """Return a file as a look shows it."""
+    plain = File(
+        id=file,
+        title=f"{file}.docx",
+        created=SAVED - HOUR,
+        revision=REVISION,
+        comment="Edited",
+        section=Section.ROOMS,
+        folder=10,
+        updated_by="ann",
+    )
+    return replace(plain, **changes)
+
+
+def ending(outcome: Outcome = Outcome.SKIPPED, **changes: Any) -> Ending:
+    """Return how an attempt ended; the reason is the outcome's name."""
+    return replace(Ending(outcome, outcome.value), **changes)
+
+
+def marked(file: int = 1, **changes: Any) -> Ending:
+    """Return the ending of a confirmed write."""
+    return ending(Outcome.MARKED, seen=a_file(file), settled=True, ours=True, **changes)
+
+
+def claimed(ledger: Ledger, now: datetime) -> Claim:
+    """Return the only claim that is to be had."""
+    (claim,) = ledger.claim(now, 10, LEASE)
+    return claim
+
+
+def permit(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> Permit:
+    """Ask for a write to the claimed file, with room for it."""
+    file = changes.pop("file", None) or a_file(claim.entry.id)
+    return ledger.permit(claim, file, now, until=now + LEASE, **{"per_day": 9000} | changes)
+
+
+def is_root() -> bool:
+    """Return whether file modes do not bind us."""
+    return os.geteuid() == 0

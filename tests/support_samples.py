@@ -1,0 +1,17 @@
+"""The sample answers and deliveries of the portal, as files beside the tests."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def sample(name: str) -> Any:
+    """Return a sample's JSON."""
+    return json.loads((SAMPLES / name).read_text(encoding="utf-8"))
+
+
+def response(name: str) -> Any:
+    """Return what a sample answer has inside its envelope."""
+    return sample(name)["response"]

@@ -1,0 +1,432 @@
+"""Every class of failure of docspace.md 2, and what the client makes of it."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+import responses
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.client import DocSpace, Transport
+from reconciler.errors import (
+    Forbidden,
+    Permanent,
+    PortalError,
+    Throttled,
+    Transient,
+    Unauthorised,
+)
+from reconciler.model import File
+from tests.support_samples import response, sample
+
+API = "https://p.example/api/2.0/"
+FILE, COMMENT, SELF = f"{API}files/file/1245", f"{API}files/file/1245/comment", f"{API}keys/@self"
+KEY = "sk-hush"
+Ask = Callable[[DocSpace], Any]
+Portal = responses.RequestsMock
+
+ASKS: dict[str, Ask] = {
+    "file": lambda d: d.file(1245),
+    "set_comment": lambda d: d.set_comment(1245, 4, "Need Review"),
+    "key": lambda d: d.key(),
+    "room_of": lambda d: d.room_of(1245),
+}
+every_ask = pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
+
+
+@pytest.fixture
+def portal() -> Iterator[Portal]:
+    """A portal that answers only what was put into it."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+@pytest.fixture
+def docspace() -> Iterator[DocSpace]:
+    """A client of that portal."""
+    with closing(DocSpace(Transport("https://p.example", KEY))) as client:
+        yield client
+
+
+def everywhere(
+    portal: Portal, status: int, body: str | bytes | Exception = b"", **more: Any
+) -> None:
+    """Let the portal answer every request alike."""
+    for method, url in (
+        ("GET", FILE),
+        ("PUT", COMMENT),
+        ("GET", SELF),
+        ("GET", f"{API}files/1245"),
+    ):
+        portal.add(method, url, body=body, status=status, **more)
+
+
+def answer(portal: Portal, method: str, url: str, name: str) -> None:
+    """Let the portal answer one request with a sample."""
+    http = sample(name)
+    if "status" not in http or "headers" not in http:
+        http = {"status": 200, "headers": {}, "body": http}
+    body = http["body"] if isinstance(http["body"], str) else json.dumps(http["body"])
+    headers = {k: v for k, v in http["headers"].items() if k != "Content-Type"}
+    kind = http["headers"].get("Content-Type", "application/json")
+    portal.add(method, url, body, status=http["status"], headers=headers, content_type=kind)
+
+
+def scoped(portal: Portal, *scopes: str, **changes: Any) -> None:
+    """Let keys/@self tell of a key with these permissions."""
+    key = response("keys_self.json") | {"permissions": list(scopes)} | changes
+    portal.get(SELF, json={"response": key})
+
+
+# 401.
+
+
+@every_ask
+def test_401_means_a_dead_key(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
+    """An empty body, as the portal's handlers send it."""
+    everywhere(portal, 401)
+    with pytest.raises(Unauthorised) as caught:
+        ask(docspace)
+    assert caught.value.status == 401
+
+
+# 403.
+
+
+def test_403_on_a_look_with_a_working_key_is_no_file(portal: Portal, docspace: DocSpace) -> None:
+    """Gone or not for us to read: the portal does not tell which."""
+    answer(portal, "GET", FILE, "error_403_put_comment_missing_file.http.json")
+    answer(portal, "GET", SELF, "keys_self.json")
+    assert docspace.file(1245) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["locked", "put_comment", "put_comment_missing_file", "scope_or_status"]
+)
+def test_403_on_a_write_with_a_working_key_is_forbidden(
+    portal: Portal, docspace: DocSpace, name: str
+) -> None:
+    """It is about the file; the next look tells why."""
+    answer(portal, "PUT", COMMENT, f"error_403_{name}.http.json")
+    answer(portal, "GET", SELF, "keys_self.json")
+    with pytest.raises(Forbidden) as caught:
+        docspace.set_comment(1245, 4, "x")
+    assert caught.value.status == 403
+
+
+def test_the_portals_words_are_shown(portal: Portal, docspace: DocSpace) -> None:
+    """They are localised: to show, never to decide by."""
+    answer(portal, "PUT", COMMENT, "error_403_locked.http.json")
+    answer(portal, "GET", SELF, "keys_self.json")
+    with pytest.raises(Forbidden, match="currently locked by another user"):
+        docspace.set_comment(1245, 4, "x")
+
+
+@pytest.mark.parametrize("ask", [ASKS["file"], ASKS["set_comment"]], ids=["file", "set_comment"])
+def test_403_with_a_dead_key_is_about_the_key(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
+    """A dead key is an anonymous visitor on these routes; keys/@self tells (docspace.md 2)."""
+    answer(portal, "GET", FILE, "error_403_put_comment.http.json")
+    answer(portal, "PUT", COMMENT, "error_403_put_comment.http.json")
+    answer(portal, "GET", SELF, "error_401_bad_token.http.json")
+    with pytest.raises(Unauthorised):
+        ask(docspace)
+
+
+def test_403_with_a_disabled_key_is_about_the_key(portal: Portal, docspace: DocSpace) -> None:
+    """Should the portal still describe it, it says that it is not active."""
+    answer(portal, "GET", FILE, "error_403_put_comment.http.json")
+    scoped(portal, isActive=False)
+    with pytest.raises(Unauthorised, match="disabled"):
+        docspace.file(1245)
+
+
+@pytest.mark.parametrize(
+    ("ask", "granted", "lacking"),
+    [
+        (ASKS["file"], ("rooms:read",), "files:read"),
+        (ASKS["set_comment"], ("files:read",), "files:write"),
+        (ASKS["set_comment"], ("*:read",), "files:write"),
+    ],
+)
+def test_403_with_a_missing_scope_names_the_scope(
+    portal: Portal, docspace: DocSpace, ask: Ask, granted: tuple[str, ...], lacking: str
+) -> None:
+    """A key that may not do its work stops it, with what to add to the key."""
+    answer(portal, "GET", FILE, "error_403_scope_or_status.http.json")
+    answer(portal, "PUT", COMMENT, "error_403_scope_or_status.http.json")
+    scoped(portal, *granted)
+    with pytest.raises(Unauthorised, match=lacking):
+        ask(docspace)
+
+
+@pytest.mark.parametrize("ask", [ASKS["file"], ASKS["set_comment"]], ids=["file", "set_comment"])
+def test_403_everywhere_is_an_outage(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
+    """An address filter or a restore under way says nothing about the file."""
+    everywhere(portal, 403, b"Your IP is not allowed", content_type="text/plain")
+    with pytest.raises(Transient, match="refuses everything"):
+        ask(docspace)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(500, Transient), (402, Transient), (429, Throttled), (404, Transient)]
+)
+def test_403_that_cannot_be_confirmed_is_no_verdict(
+    portal: Portal, docspace: DocSpace, status: int, error: type[PortalError]
+) -> None:
+    """When keys/@self fails, the failure is that one."""
+    answer(portal, "GET", FILE, "error_403_put_comment.http.json")
+    portal.get(SELF, status=status)
+    with pytest.raises(error):
+        docspace.file(1245)
+
+
+# 402, 404.
+
+
+@every_ask
+def test_402_is_an_outage(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
+    """The portal is not paid; nothing is wrong with the file."""
+    everywhere(portal, 402, b'{"title": "Payment Required"}')
+    with pytest.raises(Transient, match="not paid"):
+        ask(docspace)
+
+
+def test_404_with_the_envelope_is_no_file(portal: Portal, docspace: DocSpace) -> None:
+    """The portal looked and found nothing: no second request."""
+    answer(portal, "GET", FILE, "error_404_get_file.http.json")
+    assert docspace.file(1245) is None
+    assert docspace.requests == {"get": 1, "put": 0}
+
+
+PROBLEM = b'{"type": "about:blank", "title": "Not Found", "status": 404}'
+
+
+def test_404_without_the_envelope_is_confirmed(portal: Portal, docspace: DocSpace) -> None:
+    """With a working key it is about the file."""
+    portal.get(FILE, PROBLEM, status=404, content_type="application/problem+json")
+    answer(portal, "GET", SELF, "keys_self.json")
+    assert docspace.file(1245) is None
+
+
+def test_404_everywhere_is_an_outage(portal: Portal, docspace: DocSpace) -> None:
+    """A suspended portal answers so; no file is gone for that."""
+    everywhere(portal, 404, PROBLEM, content_type="application/problem+json")
+    with pytest.raises(Transient):
+        docspace.file(1245)
+
+
+def test_404_of_a_folder_is_permanent(portal: Portal, docspace: DocSpace) -> None:
+    """Asking again brings the same answer."""
+    answer(portal, "GET", f"{API}files/1245", "error_404_get_file.http.json")
+    with pytest.raises(Permanent):
+        docspace.room_of(1245)
+
+
+def test_400_is_permanent(portal: Portal, docspace: DocSpace) -> None:
+    """A request that the portal does not understand will not be understood later."""
+    answer(portal, "GET", f"{API}files/1245", "error_400_count_range.http.json")
+    with pytest.raises(Permanent) as caught:
+        docspace.room_of(1245)
+    assert caught.value.status == 400
+
+
+# 429.
+
+
+@pytest.mark.parametrize(
+    ("name", "pause"),
+    [("daily_writes", timedelta(seconds=40512)), ("sliding_or_concurrency", None)],
+)
+def test_429_tells_what_the_portal_asked_for(
+    portal: Portal, docspace: DocSpace, name: str, pause: timedelta | None
+) -> None:
+    """The daily limit sends seconds, the short ones send nothing."""
+    answer(portal, "PUT", COMMENT, f"error_429_{name}.http.json")
+    with pytest.raises(Throttled) as caught:
+        docspace.set_comment(1245, 4, "x")
+    assert caught.value.retry_after == pause
+
+
+@pytest.mark.parametrize(
+    ("text", "pause"),
+    [
+        ("0", timedelta(0)),
+        (" 7 ", timedelta(seconds=7)),
+        ("86400", timedelta(days=1)),
+        ("999999999", timedelta(days=2)),
+        ("9999999999", None),
+        ("9" * 5000, None),
+        ("-1", None),
+        ("1.5", None),
+        ("1e3", None),
+        ("soon", None),
+        ("", None),
+        ("Mon, 24 Nov 2025 09:20:00 GMT", None),
+        ("²", None),
+    ],
+)
+def test_an_absurd_retry_after_does_no_harm(
+    portal: Portal, docspace: DocSpace, text: str, pause: timedelta | None
+) -> None:
+    """Bounded by two days; what is no number of seconds is not there."""
+    everywhere(portal, 429, headers={"Retry-After": text})
+    with pytest.raises(Throttled) as caught:
+        docspace.file(1245)
+    assert caught.value.retry_after == pause
+
+
+# 5xx and what is no answer of the API.
+
+
+@every_ask
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (500, b'{"error": {"message": "Object reference"}, "statusCode": 500}'),
+        (500, b""),
+        (502, b"<html>Bad Gateway</html>"),
+        (503, b"<html>"),
+        (504, b"\xff"),
+        (599, b"[" * 100_000),
+    ],
+)
+def test_5xx_is_an_outage(
+    portal: Portal, docspace: DocSpace, ask: Ask, status: int, body: bytes
+) -> None:
+    """Whatever the body."""
+    everywhere(portal, status, body)
+    with pytest.raises(Transient) as caught:
+        ask(docspace)
+    assert caught.value.status == status
+
+
+@every_ask
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_3xx_names_the_location(portal: Portal, docspace: DocSpace, ask: Ask, status: int) -> None:
+    """The request is not sent there; the administrator is told what to set."""
+    everywhere(portal, status, headers={"Location": "https://new.example/x"})
+    portal.add("GET", "https://new.example/x", json={"response": {}})
+    with pytest.raises(Transient, match=r"https://new\.example/x.*portal\.url"):
+        ask(docspace)
+    assert len(portal.calls) == 1
+
+
+@every_ask
+def test_304_without_a_location_is_no_answer(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
+    """A cache in between has nothing to say."""
+    everywhere(portal, 304)
+    with pytest.raises(Transient):
+        ask(docspace)
+
+
+@every_ask
+@pytest.mark.parametrize(
+    "error",
+    [
+        requests.ConnectionError("no route"),
+        requests.ConnectTimeout("late"),
+        requests.ReadTimeout("late"),
+        requests.exceptions.SSLError("bad certificate"),
+        requests.exceptions.ChunkedEncodingError("cut"),
+        requests.exceptions.ProxyError("no proxy"),
+        OSError("no such device"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_answer_is_an_outage(
+    portal: Portal, docspace: DocSpace, ask: Ask, error: Exception
+) -> None:
+    """No status; the reason in one line; the cause kept."""
+    everywhere(portal, 200, error)
+    with pytest.raises(Transient) as caught:
+        ask(docspace)
+    assert (caught.value.status, caught.value.detail) == (None, str(error))
+    assert caught.value.__cause__ is error
+
+
+@every_ask
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<html>Sign in</html>", "answered text/html instead of JSON"),
+        (b"", "answered an empty body instead of JSON"),
+        (b'{"response": ', "instead of JSON"),
+        (b"\xff\xfe\xfd", "instead of JSON"),
+        (b"[" * 100_000, "instead of JSON"),
+        (b"{}", "lacks response"),
+        (b"[]", "lacks response"),
+        (b"null", "lacks response"),
+        (b'{"count": 0, "statusCode": 200}', "lacks response"),
+    ],
+)
+def test_a_200_that_is_not_the_apis_is_an_outage(
+    portal: Portal, docspace: DocSpace, ask: Ask, body: bytes, words: str
+) -> None:
+    """A sign-in page or another server in the portal's place."""
+    everywhere(portal, 200, body, content_type="text/html")
+    with pytest.raises(Transient, match=words):
+        ask(docspace)
+
+
+@pytest.mark.parametrize("name", ["id", "title", "version", "updated", "created", "folderId"])
+def test_a_missing_field_is_named(portal: Portal, docspace: DocSpace, name: str) -> None:
+    """An answer that lacks it will lack it again."""
+    fields = {k: v for k, v in response("get_file.json").items() if k != name}
+    portal.get(FILE, json={"response": fields})
+    with pytest.raises(Permanent, match=f"unexpected answer: {name} is missing") as caught:
+        docspace.file(1245)
+    assert caught.value.status == 200
+
+
+@pytest.mark.parametrize("stored", [None, 1, ["x"], {"comment": "x"}])
+def test_a_write_that_is_not_confirmed_is_not_taken_for_one(
+    portal: Portal, docspace: DocSpace, stored: object
+) -> None:
+    """Only the stored text confirms a write."""
+    portal.put(COMMENT, json={"response": stored})
+    with pytest.raises(Transient, match="not the comment"):
+        docspace.set_comment(1245, 4, "x")
+
+
+@given(
+    status=st.integers(200, 599),
+    body=st.binary(max_size=200)
+    | st.recursive(
+        st.none() | st.integers() | st.text(max_size=20),
+        lambda inner: (
+            st.dictionaries(
+                st.sampled_from(["response", "error", "message", "id", "createBy", "pathParts"]),
+                inner,
+            )
+            | st.lists(inner, max_size=2)
+        ),
+        max_leaves=6,
+    ).map(lambda data: json.dumps(data).encode()),
+    retry=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12),
+)
+@settings(deadline=None, max_examples=150)
+def test_whatever_the_portal_answers_is_a_value_or_a_portal_error(
+    status: int, body: bytes, retry: str
+) -> None:
+    """Nothing else leaves the client, and never the key."""
+    with (
+        responses.RequestsMock(assert_all_requests_are_fired=False) as portal,
+        closing(DocSpace(Transport("https://p.example", KEY))) as docspace,
+    ):
+        everywhere(portal, status, body, headers={"Retry-After": retry})
+        for ask in ASKS.values():
+            said = _asked(docspace, ask)
+            assert said is None or not isinstance(said, PortalError) or KEY not in repr(said)
+            assert not isinstance(said, File) or said.id
+
+
+def _asked(docspace: DocSpace, ask: Ask) -> Any:
+    try:
+        return ask(docspace)
+    except PortalError as error:
+        return error

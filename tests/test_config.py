@@ -1,0 +1,665 @@
+"""The configuration: defaults, both sources, every refusal at once, and nothing secret told."""
+
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.config import CONFIG, Config, duration, keys, load, require
+from reconciler.errors import ConfigError
+from reconciler.model import Unknown
+from reconciler.review import PORTAL_TEXTS, Policy
+
+SHIPPED = Path(__file__).parents[1] / "config.toml"
+MINUTES, DAY = timedelta(minutes=5), timedelta(days=1)
+SECRETS = {"portal.api_key": "DOCSPACE_API_KEY", "webhook.secret": "DOCSPACE_WEBHOOK_SECRET"}
+
+# The table of design.md.
+DEFAULTS: dict[str, object] = {
+    "portal.url": None,
+    "portal.api_key": None,
+    "portal.api_key_file": None,
+    "portal.timeout_seconds": 30,
+    "portal.ca_bundle": None,
+    "webhook.host": "127.0.0.1",
+    "webhook.port": 3000,
+    "webhook.path": "/docspace/review-comment",
+    "webhook.secret": None,
+    "webhook.secret_file": None,
+    "webhook.triggers": ("file.updated",),
+    "webhook.allow_unsigned": False,
+    "webhook.require_https": False,
+    "webhook.trusted_proxy": None,
+    "webhook.max_body_bytes": 2097152,
+    "webhook.threads": 8,
+    "review.comment": "Need Review",
+    "review.mark_new_files": False,
+    "review.unknown_comments": Unknown.MARK,
+    "review.portal_texts": (),
+    "review.restore_over": ("The file is unlocked",),
+    "review.observe": False,
+    "review.rooms": frozenset(),
+    "review.exclude_rooms": frozenset(),
+    "review.extensions": frozenset(),
+    "review.ignore_users": frozenset(),
+    "review.personal_documents": True,
+    "sweep.every": MINUTES,
+    "sweep.overlap": MINUTES,
+    "sweep.first_lookback": DAY,
+    "sweep.deep_every": DAY,
+    "limits.requests_per_minute": 1200,
+    "limits.concurrent_reads": 8,
+    "limits.concurrent_writes": 4,
+    "limits.writes_per_day": 9000,
+    "limits.backfill_share": 0.7,
+    "state.url": "sqlite:///reconciler.db",
+    "admin.host": "127.0.0.1",
+    "admin.port": 3001,
+    "admin.password_file": None,
+    "log.level": "info",
+    "log.format": "auto",
+}
+
+# Each key as a variable's text, and the value that it becomes.
+VARIABLES: dict[str, tuple[str, object]] = {
+    "portal.url": ("https://p.example/", "https://p.example"),
+    "portal.api_key": ("sk-1", "sk-1"),
+    "portal.api_key_file": ("/k", Path("/k")),
+    "portal.timeout_seconds": ("2.5", 2.5),
+    "portal.ca_bundle": ("/ca.pem", Path("/ca.pem")),
+    "webhook.host": ("0.0.0.0", "0.0.0.0"),  # noqa: S104 - read, not bound
+    "webhook.port": ("8080", 8080),
+    "webhook.path": ("/hook", "/hook"),
+    "webhook.secret": ("s", "s"),
+    "webhook.secret_file": ("/s", Path("/s")),
+    "webhook.triggers": ('["file.updated", "file.uploaded"]', ("file.updated", "file.uploaded")),
+    "webhook.allow_unsigned": ("true", True),
+    "webhook.require_https": ("1", True),
+    "webhook.trusted_proxy": ("10.0.0.1", "10.0.0.1"),
+    "webhook.max_body_bytes": ("4096", 4096),
+    "webhook.threads": ("2", 2),
+    "review.comment": ("Please check", "Please check"),
+    "review.mark_new_files": ("true", True),
+    "review.unknown_comments": ("keep", Unknown.KEEP),
+    "review.portal_texts": ('["Bearbeitet"]', ("Bearbeitet",)),
+    "review.restore_over": ("[]", ()),
+    "review.observe": ("true", True),
+    "review.rooms": ("[1, 2]", frozenset({1, 2})),
+    "review.exclude_rooms": ("[3]", frozenset({3})),
+    "review.extensions": ('["docx"]', frozenset({"docx"})),
+    "review.ignore_users": ('["u"]', frozenset({"u"})),
+    "review.personal_documents": ("false", False),
+    "sweep.every": ("30s", timedelta(seconds=30)),
+    "sweep.overlap": ("10m", timedelta(minutes=10)),
+    "sweep.first_lookback": ("7d", timedelta(days=7)),
+    "sweep.deep_every": ("12h", timedelta(hours=12)),
+    "limits.requests_per_minute": ("60", 60),
+    "limits.concurrent_reads": ("1", 1),
+    "limits.concurrent_writes": ("1", 1),
+    "limits.writes_per_day": ("10", 10),
+    "limits.backfill_share": ("0.5", 0.5),
+    "state.url": ("sqlite:////var/l.db", "sqlite:////var/l.db"),
+    "admin.host": ("::1", "::1"),
+    "admin.port": ("9000", 9000),
+    "admin.password_file": ("/p", Path("/p")),
+    "log.level": ("debug", "debug"),
+    "log.format": ("json", "json"),
+}
+
+
+def variable(key: str) -> str:
+    """Return the environment variable of a key."""
+    return "RECONCILER_" + key.replace(".", "__").upper()
+
+
+def value(config: Config, key: str) -> Any:
+    """Return the value of ``section.name``, a secret's in clear."""
+    section, _, name = key.partition(".")
+    found = getattr(getattr(config, section), name)
+    return found.get_secret_value() if key in SECRETS and found is not None else found
+
+
+def write(folder: Path, text: str) -> Path:
+    """Write a config.toml."""
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problems(text: str, folder: Path, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return what is wrong with a config.toml and an environment."""
+    with pytest.raises(ConfigError) as caught:
+        load(write(folder, text), environ or {})
+    return caught.value.problems
+
+
+def told(path: Path | None, environ: Mapping[str, str]) -> str:
+    """Return the words of the refusal, nothing when there is none."""
+    try:
+        load(path, environ)
+    except ConfigError as error:
+        return str(error) or "no words"
+    return ""
+
+
+# Defaults and sources.
+
+
+def test_the_keys_and_defaults_are_those_of_the_design() -> None:
+    """The reference table is the truth about every key and its default."""
+    assert keys() == DEFAULTS
+
+
+def test_nothing_given_means_the_defaults() -> None:
+    """Without a file and a variable every key has its default, the ledger's path made absolute."""
+    config = load(None, {})
+    found = {key: value(config, key) for key in DEFAULTS}
+    assert found == DEFAULTS | {"state.url": f"sqlite:///{Path.cwd() / 'reconciler.db'}"}
+
+
+@pytest.mark.parametrize("key", DEFAULTS)
+def test_every_key_is_a_variable(key: str) -> None:
+    """Each key of the reference can be set by RECONCILER_SECTION__NAME."""
+    text, expected = VARIABLES[key]
+    assert value(load(None, {variable(key): text}), key) == expected
+
+
+@pytest.mark.parametrize("key", DEFAULTS)
+def test_a_variable_changes_nothing_else(key: str) -> None:
+    """One variable sets one key."""
+    config, plain = load(None, {variable(key): VARIABLES[key][0]}), load(None, {})
+    rest = set(DEFAULTS) - {key}
+    assert {k: value(config, k) for k in rest} == {k: value(plain, k) for k in rest}
+
+
+@pytest.mark.parametrize("key", [key for key in DEFAULTS if key not in SECRETS])
+def test_every_key_but_a_secret_is_read_from_the_file(key: str, tmp_path: Path) -> None:
+    """Each key of the reference can be set in config.toml."""
+    text, expected = VARIABLES[key]
+    plain = DEFAULTS[key] is None or isinstance(DEFAULTS[key], str | timedelta | Unknown)
+    section, _, name = key.partition(".")
+    written = f'"{text}"' if plain else {"1": "true"}.get(text, text)
+    config = load(write(tmp_path, f"[{section}]\n{name} = {written}\n"), {})
+    assert value(config, key) == expected
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    """A variable replaces the file's key and leaves the section's others alone."""
+    path = write(tmp_path, '[sweep]\nevery = "1m"\noverlap = "2m"\n')
+    sweep = load(path, {"RECONCILER_SWEEP__EVERY": "3m"}).sweep
+    assert (sweep.every, sweep.overlap) == (timedelta(minutes=3), timedelta(minutes=2))
+
+
+def test_the_four_well_known_names(tmp_path: Path) -> None:
+    """The names of the DocSpace samples and of hosting platforms are understood, over the file."""
+    path = write(tmp_path, '[portal]\nurl = "https://old.example"\n[webhook]\nport = 1\n')
+    config = load(
+        path,
+        {
+            "DOCSPACE_API_HOST": "https://p.example",
+            "DOCSPACE_API_KEY": "sk-1",
+            "DOCSPACE_WEBHOOK_SECRET": "s",
+            "PORT": "8080",
+        },
+    )
+    assert config.portal_url() == "https://p.example"
+    assert config.api_key() == "sk-1"
+    assert config.secrets() == ("s",)
+    assert config.webhook.port == 8080
+
+
+def test_our_own_name_wins_over_a_well_known_one() -> None:
+    """PORT may be set by a platform for another reason; RECONCILER_WEBHOOK__PORT is meant."""
+    assert load(None, {"PORT": "1", "RECONCILER_WEBHOOK__PORT": "2"}).webhook.port == 2
+
+
+def test_an_empty_well_known_name_is_not_set(tmp_path: Path) -> None:
+    """Compose files pass unset variables on as empty ones."""
+    path = write(tmp_path, "[webhook]\nport = 4000\n")
+    config = load(path, {"PORT": "", "DOCSPACE_API_KEY": "", "DOCSPACE_WEBHOOK_SECRET": ""})
+    assert (config.webhook.port, config.portal.api_key, config.secrets()) == (4000, None, ())
+
+
+def test_other_programs_variables_are_left_alone() -> None:
+    """Only our prefix is ours; the path of the configuration is no key."""
+    assert load(None, {"PATH": "/bin", "SWEEP__EVERY": "x", CONFIG: "/etc/c.toml"})
+
+
+def test_the_shipped_file_names_every_key_with_its_default() -> None:
+    """config.toml is the reference: each key once, set or commented out, none a secret."""
+    text = SHIPPED.read_text(encoding="utf-8")
+    whole = tomllib.loads(re.sub(r"(?m)^# (?=\w+ = )", "", text))
+    named = [f"{section}.{name}" for section, content in whole.items() for name in content]
+    assert named == [key for key in DEFAULTS if key not in SECRETS]
+
+
+def test_the_shipped_file_sets_nothing_but_defaults(tmp_path: Path) -> None:
+    """Copying the shipped file changes nothing."""
+    path = write(tmp_path, SHIPPED.read_text(encoding="utf-8"))
+    assert load(path, {}) == load(write(tmp_path, ""), {})
+
+
+# What is refused.
+
+
+def test_every_unknown_key_is_listed_with_the_nearest_valid_one(tmp_path: Path) -> None:
+    """File and environment, sections and keys: all problems at once, each with a way out."""
+    found = problems(
+        '[sweep]\nevrey = "5m"\n[portall]\nurl = "x"\n',
+        tmp_path,
+        {"RECONCILER_LIMITS__WRITE_PER_DAY": "1", "RECONCILER_SWEEP_EVERY": "5m"},
+    )
+    assert set(found) == {
+        "unknown key sweep.evrey; did you mean sweep.every?",
+        "unknown key portall; did you mean portal?",
+        "unknown key limits.write_per_day; did you mean limits.writes_per_day?",
+        "unknown environment variable RECONCILER_SWEEP_EVERY; "
+        "did you mean RECONCILER_SWEEP__EVERY?",
+    }
+
+
+@pytest.mark.parametrize("name", ["_env_file", "_cli_parse_args", "__pydantic_self__", "_"])
+def test_a_key_that_means_something_to_the_library_is_unknown(name: str, tmp_path: Path) -> None:
+    """config.toml cannot reach the settings library's own switches."""
+    assert problems(f"{name} = true\n", tmp_path) == (f"unknown key {name}",)
+
+
+def test_wrong_values_are_listed_beside_unknown_keys(tmp_path: Path) -> None:
+    """One run of the program shows everything there is to correct."""
+    found = problems(
+        '[webhook]\nport = 70000\nhost = 3\npath = "hook"\nports = 1\n[log]\nlevel = "loud"\n',
+        tmp_path,
+        {"RECONCILER_REVIEW__ROOMS": "ten", "RECONCILER_LIMITS__BACKFILL_SHARE": "2"},
+    )
+    named = {problem.removeprefix("unknown key ").partition(":")[0] for problem in found}
+    assert {"webhook.port", "webhook.host", "webhook.path", "log.level"} <= named
+    assert "limits.backfill_share" in named
+    assert any("webhook.ports" in problem for problem in found)
+    assert any("RECONCILER_REVIEW__ROOMS" in problem for problem in found)
+
+
+@pytest.mark.parametrize("key", SECRETS)
+def test_a_secret_in_the_file_is_refused(key: str, tmp_path: Path) -> None:
+    """config.toml is shown to others; the answer says where a secret belongs."""
+    section, _, name = key.partition(".")
+    (problem,) = problems(f'[{section}]\n{name} = "hush-hush"\n', tmp_path)
+    assert problem.startswith(f"{key} is a secret")
+    assert SECRETS[key] in problem
+    assert f"{key}_file" in problem
+    assert "hush" not in problem
+
+
+def test_a_section_that_is_no_table_is_named(tmp_path: Path) -> None:
+    """A value in a section's place is an error of that section."""
+    assert problems("portal = 3\n", tmp_path)[0].startswith("portal: ")
+
+
+def test_invalid_toml_tells_where(tmp_path: Path) -> None:
+    """The file, the line and the column of a syntax error are named."""
+    (problem,) = problems("[portal]\nurl = \n", tmp_path)
+    assert problem.startswith(f"{tmp_path / 'config.toml'} is not valid TOML: ")
+    assert "line 2, column 7" in problem
+
+
+def test_a_file_that_is_not_utf8_is_no_toml(tmp_path: Path) -> None:
+    """Bytes of another encoding are an error of the file, not a crash."""
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"[review]\ncomment = '\xff'\n")
+    with pytest.raises(ConfigError, match="is not valid TOML"):
+        load(path, {})
+
+
+@pytest.mark.parametrize("name", ["none.toml", ""])
+def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
+    """A missing file and a directory in its place are errors with the system's reason."""
+    with pytest.raises(ConfigError, match=r"cannot be read: .+"):
+        load(tmp_path / name, {})
+
+
+def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
+    """Editors on Windows put one in front of each file: of the configuration and of secrets."""
+    path = write(tmp_path, '\ufeff[webhook]\nsecret_file = "s"\n')
+    (tmp_path / "s").write_text("\ufeffnew\n", encoding="utf-8")
+    assert load(path, {}).secrets() == ("new",)
+
+
+@given(data=st.binary(max_size=60))
+def test_no_bytes_break_the_reading(data: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Any file is a configuration or a list of problems."""
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_bytes(data)
+    assert told(path, {}) is not None
+
+
+@given(name=st.text(max_size=20), text=st.text(max_size=20))
+def test_no_variable_breaks_the_reading(name: str, text: str) -> None:
+    """Any variable of our prefix is understood or a problem with its name."""
+    assert told(None, {f"RECONCILER_{name}": text}) is not None
+
+
+@given(key=st.sampled_from(sorted(DEFAULTS)), text=st.text())
+def test_no_value_breaks_the_reading(key: str, text: str) -> None:
+    """Any value of any key is understood or a problem that names the key."""
+    words = told(None, {variable(key): text})
+    assert not words or key in words or variable(key) in words
+
+
+# Durations.
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30), ("5m", 300), ("24h", 86400), ("7d", 604800), ("0s", 0)]
+)
+def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    """Seconds, minutes, hours, days."""
+    assert duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "5 m", "5M", "-5m", "1h30m", "1.5h", 5, None, "5w"])
+def test_anything_else_is_no_duration(text: object) -> None:
+    """A bare number has no unit, and guessing one would be wrong by sixty."""
+    with pytest.raises(ValueError, match="a number and a unit"):
+        duration(text)
+
+
+def test_a_bad_duration_is_a_problem_of_its_key(tmp_path: Path) -> None:
+    """The message shows what a duration looks like."""
+    (problem,) = problems("[sweep]\nevery = 5\n", tmp_path)
+    assert problem == 'sweep.every: a number and a unit, such as "30s", "5m", "24h" or "7d"'
+
+
+def test_a_lookback_before_the_calendar_is_refused(tmp_path: Path) -> None:
+    """Longer than ten years is a slip of the hand; subtracted from a date it must not overflow."""
+    (problem,) = problems('[sweep]\nfirst_lookback = "999999d"\n', tmp_path)
+    assert problem.startswith("sweep.first_lookback: ")
+
+
+# The comment.
+
+
+@pytest.mark.parametrize("text", ["Need Review", "x", "é" * 255, "Нужна проверка", "審査待ち"])
+def test_a_comment_may_be_any_printable_text(text: str) -> None:
+    """Every script of the basic plane, up to what the portal stores."""
+    assert load(None, {"RECONCILER_REVIEW__COMMENT": text}).review.comment == text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "must not be empty"),
+        ("  ", "must not be empty"),
+        ("x" * 256, "has 256 characters; the portal keeps 255"),
+        ("Check \U0001f440", "emoji"),
+        ("a\nb", "control characters"),
+        ("a\x00b", "control characters"),
+        ("a\u202eb", "control characters"),
+        ("Edited", "the portal writes by itself"),
+        ("The file is unlocked", "the portal writes by itself"),
+        ("Converted from .doc", "the portal writes by itself"),
+    ],
+)
+def test_a_comment_that_the_portal_cannot_keep_apart_is_refused(text: str, words: str) -> None:
+    """Cut, lost or ambiguous comments would be written again and again."""
+    with pytest.raises(ConfigError, match=words) as caught:
+        load(None, {"RECONCILER_REVIEW__COMMENT": text})
+    assert str(caught.value).startswith("review.comment: ")
+
+
+@pytest.mark.parametrize("text", PORTAL_TEXTS)
+def test_none_of_the_portals_texts_is_a_comment(text: str) -> None:
+    """Each built-in text is refused, whatever stands in its place holder."""
+    with pytest.raises(ConfigError, match="by itself"):
+        load(None, {"RECONCILER_REVIEW__COMMENT": text.replace("{0}", "1")})
+
+
+@pytest.mark.parametrize("key", ["portal_texts", "restore_over"])
+def test_a_configured_portal_text_is_no_comment(key: str, tmp_path: Path) -> None:
+    """A text named as the portal's cannot be ours at the same time."""
+    (problem,) = problems(f'[review]\ncomment = "Bearbeitet"\n{key} = ["Bearb{{0}}"]\n', tmp_path)
+    assert "by itself" in problem
+
+
+def test_the_policy_is_what_was_configured(tmp_path: Path) -> None:
+    """Extensions and users are compared without case, extensions without their dot."""
+    path = write(
+        tmp_path, '[review]\nextensions = [".DOCX", "xlsx"]\nignore_users = ["AB-1"]\nrooms = [7]\n'
+    )
+    policy = load(path, {}).review.policy()
+    assert policy.scope.extensions == {"docx", "xlsx"}
+    assert policy.scope.ignore_users == {"ab-1"}
+    assert policy.scope.rooms == {7}
+
+
+def test_the_default_policy_is_the_models() -> None:
+    """The defaults of the file and of the pure code are the same."""
+    assert load(None, {}).review.policy() == Policy()
+
+
+# The portal's address.
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://p.example", "https://p.example"),
+        ("https://p.example/", "https://p.example"),
+        ("https://p.example/api/2.0", "https://p.example"),
+        ("https://p.example/api/2.0/", "https://p.example"),
+        ("  https://p.example\n", "https://p.example"),
+        ("HTTPS://P.Example/Docs", "https://p.example/Docs"),
+        ("http://localhost:8092", "http://localhost:8092"),
+        ("http://[::1]:80", "http://[::1]:80"),
+        ("https://example.com/docspace/", "https://example.com/docspace"),
+    ],
+)
+def test_an_address_is_kept_without_what_people_paste_along(text: str, url: str) -> None:
+    """A trailing slash, the API's path and white space are no part of the address."""
+    assert load(None, {"DOCSPACE_API_HOST": text}).portal_url() == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "p.example",
+        "ftp://p.example",
+        "https://",
+        "https://user:pass@p.example",
+        "https://p.example/?a=1",
+        "https://p.example/#a",
+        "https://p.example:99999",
+        "https://p.example:port",
+        "https://p exam.ple",
+        "http://[::1",
+    ],
+)
+def test_an_address_that_is_none_is_refused(text: str) -> None:
+    """Without a scheme, with a password, or one that no request could go to."""
+    with pytest.raises(ConfigError) as caught:
+        load(None, {"DOCSPACE_API_HOST": text})
+    assert str(caught.value).startswith("portal.url: ")
+    assert "pass" not in str(caught.value).replace("password", "")
+
+
+# Secrets.
+
+
+def test_the_whole_value_is_tried_before_its_parts() -> None:
+    """A secret may itself hold a comma; blanks around parts are no part of them."""
+    config = load(None, {"DOCSPACE_WEBHOOK_SECRET": "new, old"})
+    assert config.secrets() == ("new, old", "new", "old")
+
+
+def test_one_secret_is_listed_once() -> None:
+    """The whole and its only part are the same secret."""
+    assert load(None, {"DOCSPACE_WEBHOOK_SECRET": " s "}).secrets() == ("s",)
+
+
+def test_a_secret_file_has_one_secret_a_line(tmp_path: Path) -> None:
+    """Newest first; empty lines, blanks and line ends of any system are passed over."""
+    (tmp_path / "s").write_text("new, er\r\n\n  old\n", encoding="utf-8")
+    config = load(write(tmp_path, '[webhook]\nsecret_file = "s"\n'), {})
+    assert config.secrets() == ("new, er", "old")
+
+
+def test_the_secret_of_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    """The file is not even read."""
+    path = write(tmp_path, '[webhook]\nsecret_file = "none"\n')
+    assert load(path, {"DOCSPACE_WEBHOOK_SECRET": "s"}).secrets() == ("s",)
+
+
+def test_an_empty_secret_file_is_an_error(tmp_path: Path) -> None:
+    """A file without a secret must not mean that nothing is verified."""
+    (tmp_path / "s").write_text("\n \n", encoding="utf-8")
+    config = load(write(tmp_path, '[webhook]\nsecret_file = "s"\n'), {})
+    with pytest.raises(ConfigError, match="has no secret"):
+        config.secrets()
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n"])
+def test_a_blank_secret_is_an_error(text: str) -> None:
+    """A variable that holds nothing must not mean that nothing is verified."""
+    with pytest.raises(ConfigError, match=r"webhook\.secret: must not be empty"):
+        load(None, {"RECONCILER_WEBHOOK__SECRET": text})
+
+
+@pytest.mark.parametrize("name", ["DOCSPACE_WEBHOOK_SECRET", "RECONCILER_WEBHOOK__SECRET"])
+def test_a_secret_that_is_no_text_is_refused(name: str) -> None:
+    """Bytes that are not UTF-8 reach us as lone surrogates, with which nothing can be signed."""
+    with pytest.raises(ConfigError, match=r"webhook\.secret"):
+        load(None, {name: "s\udcff"})
+
+
+def test_a_key_file_has_the_key(tmp_path: Path) -> None:
+    """Its line end is no part of the key."""
+    (tmp_path / "k").write_text("sk-1\n", encoding="utf-8")
+    assert load(write(tmp_path, '[portal]\napi_key_file = "k"\n'), {}).api_key() == "sk-1"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"two words", b"k\xc3\xa9y", b"\xff", b"a\nb"])
+def test_a_key_file_without_a_key_is_an_error(content: bytes, tmp_path: Path) -> None:
+    """The file is named, its content is not shown."""
+    (tmp_path / "k").write_bytes(content)
+    config = load(write(tmp_path, '[portal]\napi_key_file = "k"\n'), {})
+    with pytest.raises(ConfigError, match=r"portal\.api_key_file") as caught:
+        config.api_key()
+    assert "two words" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["portal.api_key_file", "webhook.secret_file"])
+def test_a_missing_file_of_secrets_is_named(key: str, tmp_path: Path) -> None:
+    """The key and the path are in the message."""
+    section, _, name = key.partition(".")
+    config = load(write(tmp_path, f'[{section}]\n{name} = "none"\n'), {})
+    ask = config.api_key if section == "portal" else config.secrets
+    with pytest.raises(ConfigError, match=f"{key} .*none cannot be read"):
+        ask()
+
+
+@pytest.mark.parametrize("text", [" ", "two words", "kéy", "a\tb", "a\nb"])
+def test_a_key_that_cannot_be_sent_is_refused(text: str) -> None:
+    """It goes into a header: one word of plain characters; the key itself is not shown."""
+    with pytest.raises(ConfigError) as caught:
+        load(None, {"DOCSPACE_API_KEY": text})
+    assert str(caught.value).startswith("portal.api_key: ")
+    assert text not in str(caught.value).replace("one word of plain characters", "") or text == " "
+
+
+def test_nothing_secret_shows() -> None:
+    """Neither repr nor str nor a dump shows the key or the webhook's secret."""
+    environ = {"DOCSPACE_API_KEY": "sk-hush", "DOCSPACE_WEBHOOK_SECRET": "hush,hushed"}
+    config = load(None, environ)
+    for shown in (repr(config), str(config), config.model_dump_json(), repr(config.portal)):
+        assert "hush" not in shown
+
+
+def test_nothing_secret_shows_in_errors(tmp_path: Path) -> None:
+    """Wrong values beside them do not bring the secrets into the message."""
+    environ = {
+        "DOCSPACE_API_KEY": "sk hush",
+        "DOCSPACE_WEBHOOK_SECRET": "hush\udcff",
+        "PORT": "x",
+        "RECONCILER_WEBHOOK": '{"secret": "hush"',
+    }
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, ""), environ)
+    assert "hush" not in f"{caught.value}{caught.value!r}"
+
+
+def test_a_configuration_is_frozen() -> None:
+    """Nobody changes it after it was parsed."""
+    config = load(None, {})
+    with pytest.raises(ValueError, match="frozen"):
+        config.sweep.every = DAY
+    with pytest.raises(ValueError, match="frozen"):
+        config.sweep = config.sweep
+
+
+# Paths.
+
+
+def test_relative_paths_are_anchored_at_the_file(tmp_path: Path) -> None:
+    """Cron and systemd start elsewhere; the file's folder is the same for all."""
+    path = write(
+        tmp_path,
+        '[portal]\napi_key_file = "k"\nca_bundle = "ca/c.pem"\n[webhook]\nsecret_file = "../s"\n'
+        '[admin]\npassword_file = "/etc/p"\n[state]\nurl = "sqlite:///state/l.db"\n',
+    )
+    config = load(path, {})
+    assert config.portal.api_key_file == tmp_path / "k"
+    assert config.portal.ca_bundle == tmp_path / "ca" / "c.pem"
+    assert config.webhook.secret_file == tmp_path / ".." / "s"
+    assert config.admin.password_file == Path("/etc/p")
+    assert config.state.url == f"sqlite:///{tmp_path}/state/l.db"
+
+
+def test_the_ledger_lies_beside_the_file_by_default(tmp_path: Path) -> None:
+    """The same file means the same ledger, wherever it is started from."""
+    assert load(write(tmp_path, ""), {}).state.url == f"sqlite:///{tmp_path}/reconciler.db"
+
+
+@pytest.mark.parametrize("url", ["sqlite:////var/l.db", "postgresql://u@h/db"])
+def test_absolute_addresses_of_the_ledger_stay(url: str, tmp_path: Path) -> None:
+    """Only a relative path of SQLite is anchored."""
+    assert load(write(tmp_path, f'[state]\nurl = "{url}"\n'), {}).state.url == url
+
+
+# What is needed to act.
+
+
+def test_everything_missing_is_listed_at_once() -> None:
+    """Address, key and secret, each with the name of its variable."""
+    with pytest.raises(ConfigError) as caught:
+        require(load(None, {}), webhook=True)
+    assert len(caught.value.problems) == 3
+    for name in ("DOCSPACE_API_HOST", "DOCSPACE_API_KEY", "DOCSPACE_WEBHOOK_SECRET"):
+        assert name in str(caught.value)
+
+
+def test_a_pass_without_a_webhook_needs_no_secret() -> None:
+    """`reconcile` receives nothing."""
+    environ = {"DOCSPACE_API_HOST": "https://p.example", "DOCSPACE_API_KEY": "k"}
+    require(load(None, environ), webhook=False)
+    with pytest.raises(ConfigError, match="anyone could send events"):
+        require(load(None, environ), webhook=True)
+
+
+def test_unsigned_deliveries_must_be_allowed_in_so_many_words() -> None:
+    """Without a secret, allow_unsigned is the way to receive."""
+    environ = {
+        "DOCSPACE_API_HOST": "https://p.example",
+        "DOCSPACE_API_KEY": "k",
+        "RECONCILER_WEBHOOK__ALLOW_UNSIGNED": "true",
+    }
+    require(load(None, environ), webhook=True)
+
+
+def test_the_shipped_file_is_no_secret() -> None:
+    """Everybody may read it."""
+    assert SHIPPED.stat().st_mode & stat.S_IROTH

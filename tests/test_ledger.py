@@ -1,0 +1,882 @@
+"""What the ledger knows and owes: one row per file, whatever happens to the process."""
+
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from reconciler.errors import LedgerError
+from reconciler.ledger import Ledger
+from reconciler.model import (
+    EPOCH,
+    SECOND,
+    Claim,
+    Entry,
+    Intent,
+    Outcome,
+    Permit,
+    Revision,
+    Unknown,
+)
+from tests.support_ledger import (
+    HOUR,
+    LEASE,
+    MINUTE,
+    NOW,
+    PORTAL,
+    REVISION,
+    SAVED,
+    a_file,
+    claimed,
+    ending,
+    event,
+    is_root,
+    marked,
+    opened,
+    permit,
+    url,
+)
+
+DUE = NOW + SECOND
+NEWER = replace(REVISION, version=3)
+
+# The ledger as schema 1 had it: later code must still read it.
+SCHEMA_1 = """
+CREATE TABLE facts (name VARCHAR NOT NULL, value VARCHAR NOT NULL, PRIMARY KEY (name));
+CREATE TABLE files (
+    id BIGINT NOT NULL, name VARCHAR NOT NULL, due_at BIGINT, priority INTEGER NOT NULL,
+    claim VARCHAR, attempts INTEGER NOT NULL, since BIGINT, unknown VARCHAR,
+    pending INTEGER NOT NULL, pending_since BIGINT, claimed INTEGER NOT NULL, created BIGINT,
+    title VARCHAR NOT NULL, settled_version BIGINT, settled_updated BIGINT, settled_size BIGINT,
+    ours BOOLEAN NOT NULL, intent_version BIGINT, intent_updated BIGINT, intent_size BIGINT,
+    intent_before VARCHAR, written_at BIGINT, written_version BIGINT, written_updated BIGINT,
+    written_since BIGINT, written_times INTEGER NOT NULL, touched_at BIGINT,
+    events INTEGER NOT NULL, looks INTEGER NOT NULL, marks INTEGER NOT NULL, event_at BIGINT,
+    looked_at BIGINT, marked_at BIGINT, outcome VARCHAR, reason VARCHAR NOT NULL,
+    error VARCHAR NOT NULL, PRIMARY KEY (id)
+);
+CREATE INDEX files_due ON files (priority, due_at) WHERE due_at IS NOT NULL;
+CREATE TABLE counts (
+    outcome VARCHAR NOT NULL, reason VARCHAR NOT NULL, number BIGINT NOT NULL,
+    PRIMARY KEY (outcome, reason)
+);
+CREATE TABLE writes (hour BIGINT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (hour));
+INSERT INTO facts VALUES ('schema', '1'), ('portal', 'https://p.example'), ('owner', 'bot');
+INSERT INTO counts VALUES ('accepted', 'event', 3), ('marked', 'marked', 2);
+INSERT INTO files (
+    id, name, due_at, priority, attempts, pending, pending_since, claimed, title,
+    settled_version, settled_updated, settled_size, ours, written_times, events, looks, marks,
+    reason, error
+) VALUES (
+    7, 'Old.docx', 1763975742000000, 0, 0, 1, 1763975741000000, 0, 'Old.docx',
+    2, 1763975000000000, 100, 1, 0, 3, 2, 2, '', ''
+);
+"""
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A fresh ledger on disk."""
+    with opened(tmp_path) as fresh:
+        yield fresh
+
+
+def sql(folder: Path, statement: str, *values: object) -> list[Any]:
+    """Do something to the database behind the ledger's back."""
+    with closing(sqlite3.connect(folder / "ledger.db", isolation_level=None)) as connection:
+        return connection.execute(statement, values).fetchall()
+
+
+def balance(ledger: Ledger) -> tuple[int, int, int]:
+    """Return what was accepted, what ended and what is pending."""
+    totals = ledger.totals()
+    return totals.accepted, sum(totals.ended.values()), totals.pending
+
+
+# Events in.
+
+
+def test_an_event_makes_its_file_due_a_second_later(ledger: Ledger) -> None:
+    """A look must not share its second with the save that caused it."""
+    assert ledger.next_due() is None
+    assert ledger.record(event(), NOW) is True
+    assert ledger.next_due() == DUE
+    assert ledger.claim(DUE - timedelta(microseconds=1), 10, LEASE) == []
+    assert [claim.entry.id for claim in ledger.claim(DUE, 10, LEASE)] == [1]
+
+
+def test_a_save_dated_ahead_of_us_is_looked_at_after_its_second(ledger: Ledger) -> None:
+    """MySQL rounds half a second up."""
+    ahead = NOW + SECOND / 2
+    ledger.record(event(modified=ahead), NOW)
+    assert ledger.next_due() == ahead + SECOND
+
+
+def test_many_events_of_one_file_are_one_look(ledger: Ledger) -> None:
+    """Every one is accepted, all end together."""
+    for _ in range(50):
+        ledger.record(event(), NOW)
+    claim = claimed(ledger, DUE)
+    ledger.finish(claim, ending(), DUE)
+    assert balance(ledger) == (50, 50, 0)
+    assert ledger.next_due() is None
+    facts = ledger.facts(1)
+    assert facts is not None
+    assert (facts["events"], facts["looks"]) == (50, 1)
+
+
+def test_a_burst_puts_the_look_off(ledger: Ledger) -> None:
+    """While events come in, the look waits for the last of them."""
+    ledger.record(event(), NOW)
+    ledger.record(event(), NOW + 2 * SECOND)
+    assert ledger.next_due() == NOW + 3 * SECOND
+
+
+def test_a_burst_cannot_put_the_look_off_for_ever(ledger: Ledger) -> None:
+    """Five seconds after the first event the look is due, whatever still comes."""
+    for second in range(20):
+        ledger.record(event(), NOW + second * SECOND)
+        assert ledger.next_due() == NOW + min(second + 1, 5) * SECOND
+
+
+def test_the_newest_title_is_shown(ledger: Ledger) -> None:
+    """The row carries the title that the last event told."""
+    ledger.record(event(title="a.docx"), NOW)
+    ledger.record(event(title="b.docx"), NOW)
+    facts = ledger.facts(1)
+    assert facts is not None
+    assert facts["name"] == "b.docx"
+
+
+def test_an_event_brings_a_waiting_file_back_at_once(ledger: Ledger) -> None:
+    """A lock may just have been released: the back-off starts anew."""
+    ledger.record(event(), NOW)
+    later = DUE + 6 * HOUR
+    ledger.finish(claimed(ledger, DUE), ending(Outcome.WAITING, again=later, attempts=7), DUE)
+    assert ledger.next_due() == later
+    ledger.record(event(), NOW + MINUTE)
+    assert ledger.next_due() == NOW + MINUTE + SECOND
+    assert ledger.entry(1).attempts == 0
+
+
+def test_a_file_never_heard_of_is_a_blank_entry(ledger: Ledger) -> None:
+    """Nothing is known, and nothing is created by asking."""
+    assert ledger.entry(9) == Entry(9, EPOCH, EPOCH)
+    assert ledger.facts(9) is None
+
+
+# Echoes.
+
+
+def test_our_own_settled_write_is_an_echo(ledger: Ledger) -> None:
+    """By the key's owner, with the settled revision's date: no row, no look."""
+    ledger.learn_owner("bot")
+    ledger.record(event(), NOW)
+    ledger.finish(claimed(ledger, DUE), marked(), DUE)
+    assert ledger.record(event(author="bot"), DUE + SECOND) is False
+    assert ledger.next_due() is None
+    assert (ledger.totals().echoes, balance(ledger)) == (1, (1, 1, 0))
+
+
+def test_the_write_under_way_is_an_echo_already(ledger: Ledger) -> None:
+    """The webhook may be faster than the PUT's answer."""
+    ledger.learn_owner("bot")
+    ledger.record(event(), NOW)
+    permit(ledger, claimed(ledger, DUE), DUE)
+    assert ledger.record(event(author="bot"), DUE) is False
+
+
+@pytest.mark.parametrize(
+    "changes", [{"author": "ann"}, {"modified": SAVED + SECOND}, {"modified": None}]
+)
+def test_anything_else_is_no_echo(ledger: Ledger, changes: dict[str, Any]) -> None:
+    """Another author, or a save that slipped in between look and write."""
+    ledger.learn_owner("bot")
+    ledger.record(event(), NOW)
+    ledger.finish(claimed(ledger, DUE), marked(), DUE)
+    assert ledger.record(event(**{"author": "bot"} | changes), DUE) is True
+
+
+def test_before_the_owner_is_known_nothing_is_an_echo(ledger: Ledger) -> None:
+    """A look too many does no harm."""
+    ledger.record(event(), NOW)
+    ledger.finish(claimed(ledger, DUE), marked(), DUE)
+    assert ledger.owner() is None
+    assert ledger.record(event(author=""), DUE) is True
+
+
+# Claims.
+
+
+def test_a_claimed_file_is_nobody_elses(ledger: Ledger) -> None:
+    """Until its lease ends."""
+    ledger.record(event(), NOW)
+    claimed(ledger, DUE)
+    assert ledger.claim(DUE + LEASE - SECOND, 10, LEASE) == []
+
+
+def test_no_more_is_claimed_than_asked_for(ledger: Ledger) -> None:
+    """The rest stays due."""
+    for file in range(1, 6):
+        ledger.record(event(file), NOW)
+    assert len(ledger.claim(DUE, 2, LEASE)) == 2
+    assert len(ledger.claim(DUE, 10, LEASE)) == 3
+
+
+def test_an_expired_lease_returns_the_row(ledger: Ledger) -> None:
+    """The worker was killed; its file comes back by itself, with all its events."""
+    ledger.record(event(), NOW)
+    old = claimed(ledger, DUE)
+    new = claimed(ledger, DUE + LEASE)
+    assert new.token != old.token
+    assert new.entry == old.entry
+    assert ledger.finish(new, ending(), DUE + LEASE) is True
+    assert balance(ledger) == (1, 1, 0)
+
+
+def test_a_lost_claim_may_neither_write_nor_finish(ledger: Ledger) -> None:
+    """A worker that slept through its lease changes nothing and is told so."""
+    ledger.record(event(), NOW)
+    old = claimed(ledger, DUE)
+    new = claimed(ledger, DUE + LEASE)
+    before = ledger.facts(1)
+    assert permit(ledger, old, DUE + LEASE) is Permit.LOST
+    assert ledger.finish(old, marked(), DUE + LEASE) is False
+    assert ledger.renew(old, DUE + LEASE) is False
+    assert ledger.facts(1) == before
+    assert permit(ledger, new, DUE + LEASE) is Permit.GRANTED
+
+
+def test_an_ended_claim_may_do_nothing_more(ledger: Ledger) -> None:
+    """A claim is good for one ending."""
+    ledger.record(event(), NOW)
+    claim = claimed(ledger, DUE)
+    assert ledger.finish(claim, ending(), DUE) is True
+    assert ledger.finish(claim, ending(), DUE) is False
+    assert permit(ledger, claim, DUE) is Permit.LOST
+    assert balance(ledger) == (1, 1, 0)
+
+
+def test_an_event_during_the_work_makes_the_file_due_again(ledger: Ledger) -> None:
+    """The look may have been before the save: it ends what it covers, the rest comes again."""
+    ledger.record(event(), NOW)
+    claim = claimed(ledger, DUE)
+    ledger.record(event(), DUE + SECOND)
+    assert ledger.next_due() == DUE + LEASE
+    ledger.finish(claim, ending(), DUE + 2 * SECOND)
+    assert balance(ledger) == (2, 1, 1)
+    assert ledger.next_due() == DUE + 2 * SECOND
+    ledger.finish(claimed(ledger, DUE + 2 * SECOND), ending(), DUE + 3 * SECOND)
+    assert balance(ledger) == (2, 2, 0)
+
+
+def test_an_event_during_the_work_comes_before_a_later_try(ledger: Ledger) -> None:
+    """The earlier of the two times counts."""
+    ledger.record(event(), NOW)
+    claim = claimed(ledger, DUE)
+    ledger.record(event(), DUE)
+    ledger.finish(claim, ending(Outcome.FAILED, again=DUE + HOUR), DUE)
+    assert ledger.next_due() == DUE + SECOND
+
+
+def test_live_events_go_before_a_backfill(ledger: Ledger, tmp_path: Path) -> None:
+    """A backfill's file, due for longer, waits for the event of a person at work."""
+    ledger.record(event(1), NOW)
+    ledger.record(event(2), NOW + MINUTE)
+    sql(tmp_path, "UPDATE files SET priority = 1 WHERE id = 1")
+    late = NOW + HOUR
+    assert [ledger.claim(late, 1, LEASE)[0].entry.id for _ in range(2)] == [2, 1]
+
+
+def test_an_event_makes_a_backfills_file_a_live_one(ledger: Ledger, tmp_path: Path) -> None:
+    """Somebody saves it now."""
+    ledger.record(event(1), NOW)
+    ledger.record(event(2), NOW)
+    sql(tmp_path, "UPDATE files SET priority = 1")
+    ledger.record(event(2), NOW)
+    assert ledger.claim(NOW + HOUR, 1, LEASE)[0].entry.id == 2
+
+
+def test_a_claim_given_back_is_due_at_once(ledger: Ledger) -> None:
+    """A worker that stops leaves its files to the next one, with all their events."""
+    ledger.record(event(), NOW)
+    assert ledger.renew(claimed(ledger, DUE), DUE) is True
+    assert ledger.next_due() == DUE
+    ledger.finish(claimed(ledger, DUE), ending(), DUE)
+    assert balance(ledger) == (1, 1, 0)
+
+
+def test_the_claims_of_a_dead_process_are_released(ledger: Ledger) -> None:
+    """Whoever holds the role knows that no other claim is alive."""
+    for file in (1, 2, 3):
+        ledger.record(event(file), NOW)
+    old = ledger.claim(DUE, 2, LEASE)
+    assert ledger.release(DUE) == 2
+    assert ledger.release(DUE) == 0
+    assert len(ledger.claim(DUE, 10, LEASE)) == 3
+    assert ledger.finish(old[0], ending(), DUE) is False
+
+
+# Writing.
+
+
+def test_a_permit_is_an_intent_on_disk(tmp_path: Path) -> None:
+    """It survives the process: the next look can tell whether the write happened."""
+    with opened(tmp_path) as ledger:
+        ledger.record(event(), NOW)
+        claim = claimed(ledger, DUE)
+        until = DUE + HOUR
+        assert ledger.permit(claim, a_file(), DUE, until=until, per_day=1) is Permit.GRANTED
+    with opened(tmp_path) as ledger:
+        entry = ledger.entry(1)
+        assert entry.intent == Intent(REVISION, "Edited")
+        assert (entry.written_at, entry.touched_at) == (DUE, DUE)
+        assert entry.created == a_file().created
+        assert ledger.next_due() == until
+        assert ledger.finish(claim, marked(), DUE) is True
+
+
+def test_settling_closes_the_intent(ledger: Ledger) -> None:
+    """A confirmed write settles its revision as ours."""
+    ledger.record(event(), NOW)
+    claim = claimed(ledger, DUE)
+    permit(ledger, claim, DUE)
+    ledger.finish(claim, marked(), DUE + SECOND)
+    entry = ledger.entry(1)
+    assert (entry.settled, entry.ours, entry.intent) == (REVISION, True, None)
+    assert (entry.title, entry.created) == ("1.docx", a_file().created)
+    assert entry.touched_at == DUE + SECOND
+    facts = ledger.facts(1)
+    assert facts is not None
+    assert (facts["marks"], facts["marked_at"], facts["outcome"]) == (1, DUE + SECOND, "marked")
+
+
+def test_a_persons_word_settles_as_theirs(ledger: Ledger) -> None:
+    """`ours` says whose word stands."""
+    ledger.record(event(), NOW)
+    kept = ending(Outcome.KEPT, seen=a_file(), settled=True)
+    ledger.finish(claimed(ledger, DUE), kept, DUE)
+    assert (ledger.entry(1).settled, ledger.entry(1).ours) == (REVISION, False)
+
+
+def test_a_look_that_settles_nothing_leaves_what_was_settled(ledger: Ledger) -> None:
+    """Trashed, out of scope: the revision that we settled is still the one."""
+    ledger.record(event(), NOW)
+    ledger.finish(claimed(ledger, DUE), marked(), DUE)
+    ledger.record(event(), DUE)
+    seen = a_file(revision=NEWER, title="new.docx")
+    ledger.finish(claimed(ledger, DUE + SECOND), ending(seen=seen), DUE + SECOND)
+    entry = ledger.entry(1)
+    assert (entry.settled, entry.ours, entry.title) == (REVISION, True, "1.docx")
+
+
+@pytest.mark.parametrize(("closes", "intent"), [(True, None), (False, Intent(REVISION, "Edited"))])
+def test_only_a_definite_refusal_closes_the_intent(
+    ledger: Ledger, closes: bool, intent: Intent | None
+) -> None:
+    """After a lost answer the write may have happened, so the intent stays open."""
+    ledger.record(event(), NOW)
+    claim = claimed(ledger, DUE)
+    permit(ledger, claim, DUE)
+    failed = ending(Outcome.FAILED, again=DUE + MINUTE, closes=closes, attempts=1, error="cut")
+    ledger.finish(claim, failed, DUE)
+    assert ledger.entry(1).intent == intent
+    assert ledger.entry(1).attempts == 1
+    facts = ledger.facts(1)
+    assert facts is not None
+    assert (facts["error"], facts["outcome"]) == ("cut", "failed")
+
+
+def test_a_reused_id_forgets_the_other_file(ledger: Ledger) -> None:
+    """What was settled was about another file; what is seen now counts."""
+    ledger.record(event(), NOW)
+    ledger.finish(claimed(ledger, DUE), marked(), DUE)
+    ledger.record(event(), DUE)
+    ledger.finish(claimed(ledger, DUE + SECOND), ending(forget=True), DUE + SECOND)
+    entry = ledger.entry(1)
+    assert (entry.settled, entry.ours, entry.created, entry.title) == (None, False, None, "")
+
+
+def test_forgetting_and_settling_go_together(ledger: Ledger) -> None:
+    """The new file's revision is settled in the same step."""
+    ledger.record(event(), NOW)
+    ledger.finish(claimed(ledger, DUE), marked(), DUE)
+    ledger.record(event(), DUE)
+    other = a_file(revision=Revision(1, SAVED, 5), created=SAVED, title="other.docx")
+    kept = ending(Outcome.KEPT, seen=other, settled=True, forget=True)
+    ledger.finish(claimed(ledger, DUE + SECOND), kept, DUE + SECOND)
+    entry = ledger.entry(1)
+    assert (entry.settled, entry.created) == (other.revision, SAVED)
+    assert (entry.title, entry.ours) == ("other.docx", False)
+
+
+def test_a_permit_for_a_reused_id_forgets_too(ledger: Ledger) -> None:
+    """The old file's settling must not judge the new one after a crash."""
+    ledger.record(event(), NOW)
+    ledger.finish(claimed(ledger, DUE), marked(), DUE)
+    ledger.record(event(), DUE)
+    claim = claimed(ledger, DUE + SECOND)
+    other = a_file(created=SAVED, revision=Revision(1, SAVED, 5))
+    permit(ledger, claim, DUE + SECOND, file=other, forget=True)
+    entry = ledger.entry(1)
+    assert (entry.settled, entry.ours, entry.title) == (None, False, "")
+    assert (entry.created, entry.intent) == (SAVED, Intent(other.revision, "Edited"))
+
+
+# The day's writes, and loops.
+
+
+def test_the_days_writes_are_limited(ledger: Ledger) -> None:
+    """A write counts when it is permitted: a failed one counts for the portal too."""
+    for file in (1, 2, 3):
+        ledger.record(event(file), NOW)
+    claims = ledger.claim(DUE, 3, 48 * HOUR)
+    said = [permit(ledger, claim, DUE, per_day=2) for claim in claims]
+    assert said == [Permit.GRANTED, Permit.GRANTED, Permit.SPENT]
+    assert ledger.writes_in_a_day(DUE) == 2
+    assert ledger.entry(claims[2].entry.id).intent is None
+
+
+def test_a_day_later_there_is_room_again(tmp_path: Path) -> None:
+    """Buckets of an hour: never more than the limit in any 24 hours, room after 25."""
+    with opened(tmp_path) as ledger:
+        for file in (1, 2):
+            ledger.record(event(file), NOW)
+        claim, other = ledger.claim(DUE, 2, 48 * HOUR)
+        assert permit(ledger, claim, NOW, per_day=1) is Permit.GRANTED
+    with opened(tmp_path) as ledger:
+        for hours in (1, 12, 24):
+            assert permit(ledger, other, NOW + hours * HOUR, per_day=1) is Permit.SPENT
+        assert ledger.writes_in_a_day(NOW + 25 * HOUR) == 0
+        assert permit(ledger, other, NOW + 25 * HOUR, per_day=1) is Permit.GRANTED
+
+
+def test_a_spent_day_pauses_until_there_is_room(ledger: Ledger) -> None:
+    """Nothing is claimed in vain: the files come back in the hour in which a write is free."""
+    for file in (1, 2):
+        ledger.record(event(file), NOW)
+    first, second = ledger.claim(DUE, 2, LEASE)
+    permit(ledger, first, DUE, per_day=1)
+    assert permit(ledger, second, DUE, per_day=1) is Permit.SPENT
+    ledger.renew(second, DUE)
+    until, why = ledger.paused()
+    assert until == NOW.replace(minute=0, second=0) + 25 * HOUR
+    assert "used up" in why
+    assert ledger.claim(until - SECOND, 10, LEASE) == []
+    claims = ledger.claim(until, 10, LEASE)
+    assert permit(ledger, claims[-1], until, per_day=1) is Permit.GRANTED
+
+
+def test_a_spent_day_does_not_shorten_a_pause(ledger: Ledger) -> None:
+    """Another thread was told by the portal to wait longer."""
+    for file in (1, 2):
+        ledger.record(event(file), NOW)
+    first, second = ledger.claim(DUE, 2, LEASE)
+    permit(ledger, first, DUE, per_day=1)
+    ledger.pause(NOW + 48 * HOUR, "daily limit")
+    assert permit(ledger, second, DUE, per_day=1) is Permit.SPENT
+    assert ledger.paused() == (NOW + 48 * HOUR, "daily limit")
+
+
+def test_a_sixth_write_to_one_revision_is_a_loop(ledger: Ledger) -> None:
+    """Something undoes our writes: that file stops, and the write is not counted."""
+    ledger.record(event(), NOW)
+    claim = claimed(ledger, DUE)
+    said = [permit(ledger, claim, DUE + minute * MINUTE) for minute in range(7)]
+    assert said == [Permit.GRANTED] * 5 + [Permit.LOOPING] * 2
+    assert ledger.writes_in_a_day(DUE) == 5
+
+
+def test_a_loop_is_remembered_across_endings_and_restarts(tmp_path: Path) -> None:
+    """Each write is an attempt of its own, in whichever process."""
+    said = []
+    for minute in range(6):
+        now = NOW + minute * MINUTE
+        with opened(tmp_path) as ledger:
+            ledger.record(event(), now)
+            claim = claimed(ledger, now + SECOND)
+            said.append(permit(ledger, claim, now + SECOND))
+            ledger.finish(claim, marked(), now + SECOND)
+    assert said == [Permit.GRANTED] * 5 + [Permit.LOOPING]
+
+
+def test_new_revisions_are_no_loop(ledger: Ledger) -> None:
+    """Ten saves in ten minutes are ten writes; a save over the same version is new as well."""
+    ledger.record(event(), NOW)
+    claim = claimed(ledger, DUE)
+    for number in range(20):
+        revision = Revision(2 + number // 2, SAVED + number * SECOND, 100)
+        file = a_file(revision=revision)
+        assert permit(ledger, claim, DUE + number * SECOND, file=file) is Permit.GRANTED
+
+
+def test_an_hour_later_it_is_no_loop_any_more(ledger: Ledger) -> None:
+    """Five in an hour, and five in the next."""
+    ledger.record(event(), NOW)
+    claim = claimed(ledger, DUE)
+    for minute in range(5):
+        permit(ledger, claim, DUE + minute * MINUTE)
+    assert permit(ledger, claim, DUE + 59 * MINUTE) is Permit.LOOPING
+    assert permit(ledger, claim, DUE + HOUR) is Permit.GRANTED
+
+
+# Pause, origin.
+
+
+def test_a_pause_survives_the_process(tmp_path: Path) -> None:
+    """The portal asked for hours; a restart must not ask it again at once."""
+    until = NOW + 6 * HOUR
+    with opened(tmp_path) as ledger:
+        ledger.record(event(), NOW)
+        ledger.pause(until, "daily limit")
+    with opened(tmp_path) as ledger:
+        assert ledger.paused() == (until, "daily limit")
+        assert ledger.claim(until - SECOND, 10, LEASE) == []
+        assert len(ledger.claim(until, 10, LEASE)) == 1
+
+
+def test_a_pause_is_never_shortened(ledger: Ledger) -> None:
+    """A short limit hit meanwhile does not end the long one; a longer one extends it."""
+    ledger.pause(NOW + HOUR, "long")
+    ledger.pause(NOW + MINUTE, "short")
+    assert ledger.paused() == (NOW + HOUR, "long")
+    ledger.pause(NOW + 2 * HOUR, "longer")
+    assert ledger.paused() == (NOW + 2 * HOUR, "longer")
+
+
+def test_a_pause_can_be_ended(ledger: Ledger) -> None:
+    """The key works again."""
+    ledger.record(event(), NOW)
+    ledger.pause(NOW + HOUR, "key")
+    ledger.resume()
+    assert len(ledger.claim(DUE, 10, LEASE)) == 1
+
+
+def test_events_are_recorded_while_paused(ledger: Ledger) -> None:
+    """Only the acting stops."""
+    ledger.pause(NOW + HOUR, "key")
+    assert ledger.record(event(), NOW) is True
+    assert balance(ledger) == (1, 0, 1)
+
+
+def test_where_our_responsibility_begins_is_fixed_once(tmp_path: Path) -> None:
+    """It does not move with later sweeps, nor with a restart."""
+    with opened(tmp_path) as ledger:
+        assert ledger.begun() is False
+        ledger.begin(NOW, 24 * HOUR)
+    with opened(tmp_path) as ledger:
+        ledger.begin(NOW + 48 * HOUR, HOUR)
+        assert ledger.begun() is True
+        entry = ledger.entry(1)
+        assert (entry.since, entry.first_sweep) == (NOW - 24 * HOUR, NOW)
+
+
+def test_a_rows_own_since_counts_when_it_is_earlier(ledger: Ledger, tmp_path: Path) -> None:
+    """A backfill reaches back beyond the first sweep, with its own word on unknown comments."""
+    ledger.begin(NOW, HOUR)
+    ledger.record(event(), NOW)
+    earlier = int((NOW - 9 * HOUR).timestamp()) * 1_000_000
+    sql(tmp_path, "UPDATE files SET since = ?, unknown = 'keep'", earlier)
+    entry = claimed(ledger, DUE).entry
+    assert (entry.since, entry.unknown) == (NOW - 9 * HOUR, Unknown.KEEP)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "again", "kept"),
+    [(Outcome.KEPT, None, False), (Outcome.FAILED, DUE + HOUR, True)],
+)
+def test_a_rows_own_since_lasts_as_long_as_it_is_due(
+    ledger: Ledger, tmp_path: Path, outcome: Outcome, again: datetime | None, kept: bool
+) -> None:
+    """What the row became due with holds until its work has ended."""
+    ledger.begin(NOW, HOUR)
+    ledger.record(event(), NOW)
+    sql(tmp_path, "UPDATE files SET since = 0, unknown = 'keep'")
+    ledger.finish(claimed(ledger, DUE), ending(outcome, again=again), DUE)
+    assert (ledger.entry(1).since == EPOCH) is kept
+    assert (ledger.entry(1).unknown is Unknown.KEEP) is kept
+
+
+# Counting.
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_outcome_ends_its_events_or_leaves_them_open(
+    ledger: Ledger, outcome: Outcome
+) -> None:
+    """Waiting and failed files will be looked at again: their events have not ended."""
+    ledger.record(event(), NOW)
+    is_open = outcome in {Outcome.WAITING, Outcome.FAILED}
+    again = DUE + HOUR if is_open else None
+    ledger.finish(claimed(ledger, DUE), ending(outcome, again=again), DUE)
+    assert balance(ledger) == ((1, 0, 1) if is_open else (1, 1, 0))
+    assert ledger.totals().ended == ({} if is_open else {(outcome.value, outcome.value): 1})
+    assert ledger.totals().due == int(is_open)
+
+
+def test_a_look_without_an_event_is_no_ending(ledger: Ledger) -> None:
+    """A refused file that is looked at again in a day is counted once."""
+    ledger.record(event(), NOW)
+    for day in range(3):
+        now = DUE + day * 24 * HOUR
+        refused = ending(Outcome.REFUSED, again=now + 24 * HOUR)
+        ledger.finish(claimed(ledger, now), refused, now)
+    assert balance(ledger) == (1, 1, 0)
+
+
+def test_texts_kept_as_unknown_are_counted(ledger: Ledger, tmp_path: Path) -> None:
+    """A portal's text in another language shows by its number."""
+    for file in (1, 2):
+        ledger.record(event(file), NOW)
+    for claim in ledger.claim(DUE, 10, LEASE):
+        kept = ending(Outcome.KEPT, reason="unknown", seen=a_file(comment="Bearbeitet"))
+        ledger.finish(claim, kept, DUE)
+    assert sql(tmp_path, "SELECT text, number FROM texts") == [("Bearbeitet", 2)]
+
+
+def test_times_come_back_exactly(ledger: Ledger) -> None:
+    """To the microsecond, in UTC, whatever the zone that they came in."""
+    odd = datetime.fromisoformat("2025-11-24T12:15:42.123457+03:00")
+    ledger.record(event(), odd)
+    due = ledger.next_due()
+    assert due == odd + SECOND
+    assert due is not None
+    assert due.utcoffset() == timedelta(0)
+
+
+# The database.
+
+
+def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
+    """Closing and opening change nothing."""
+    with opened(tmp_path) as ledger:
+        ledger.learn_owner("bot")
+        for file in (1, 2):
+            ledger.record(event(file), NOW)
+        ledger.finish(ledger.claim(DUE, 1, LEASE)[0], marked(), DUE)
+        before = ledger.totals(), ledger.entry(1), ledger.entry(2), ledger.next_due()
+    with opened(tmp_path) as ledger:
+        assert (ledger.totals(), ledger.entry(1), ledger.entry(2), ledger.next_due()) == before
+        assert ledger.owner() == "bot"
+
+
+def test_another_portal_is_refused(tmp_path: Path) -> None:
+    """Ids mean nothing at another portal; the right one is still accepted afterwards."""
+    with opened(tmp_path):
+        pass
+    with pytest.raises(LedgerError, match=r"belongs to https://p\.example: give https://q\.ex"):
+        Ledger(url(tmp_path), "https://q.example")
+    with opened(tmp_path) as ledger:
+        assert ledger.totals().accepted == 0
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    """An older program must not write into it; nothing is changed, and the way out is named."""
+    with opened(tmp_path):
+        pass
+    sql(tmp_path, "UPDATE facts SET value = '99' WHERE name = 'schema'")
+    with pytest.raises(LedgerError, match=r"schema 99, this reconciler knows \d+: install"):
+        Ledger(url(tmp_path), PORTAL)
+    assert sql(tmp_path, "SELECT value FROM facts WHERE name = 'schema'") == [("99",)]
+
+
+def test_an_older_schema_is_brought_up_with_its_rows(tmp_path: Path) -> None:
+    """A ledger of the first schema becomes one of today; nothing known is lost."""
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        connection.executescript(SCHEMA_1)
+    with opened(tmp_path) as ledger:
+        assert ledger.owner() == "bot"
+        assert balance(ledger) == (3, 2, 1)
+        entry = ledger.entry(7)
+        assert (entry.title, entry.ours) == ("Old.docx", True)
+        assert entry.settled is not None
+        assert entry.settled.version == 2
+        claim = claimed(ledger, NOW)
+        kept = ending(Outcome.KEPT, reason="unknown", seen=a_file(7))
+        assert ledger.finish(claim, kept, NOW) is True
+        assert balance(ledger) == (3, 3, 0)
+    with opened(tmp_path) as ledger:
+        assert balance(ledger) == (3, 3, 0)
+
+
+@pytest.mark.parametrize("table", ["files", "users"])
+def test_another_programs_database_is_refused(table: str, tmp_path: Path) -> None:
+    """A wrong path must not grow our tables in it."""
+    sql(tmp_path, f"CREATE TABLE {table} (id INTEGER)")
+    with pytest.raises(LedgerError, match="another program"):
+        Ledger(url(tmp_path), PORTAL)
+    assert sql(tmp_path, "SELECT name FROM sqlite_master") == [(table,)]
+
+
+@pytest.mark.parametrize("content", [b"not a database" * 400, b"\0" * 4096, b"SQLite format 3\0x"])
+def test_a_file_that_is_no_database_is_refused(content: bytes, tmp_path: Path) -> None:
+    """And left as it is."""
+    (tmp_path / "ledger.db").write_bytes(content)
+    with pytest.raises(LedgerError):
+        Ledger(url(tmp_path), PORTAL)
+    assert (tmp_path / "ledger.db").read_bytes() == content
+
+
+def test_a_damaged_database_is_told(tmp_path: Path) -> None:
+    """Garbage in the pages is an error of the ledger, not a bug of ours."""
+    with opened(tmp_path) as ledger:
+        ledger.record(event(), NOW)
+    path = tmp_path / "ledger.db"
+    data = bytearray(path.read_bytes())
+    data[100:] = b"\xff" * (len(data) - 100)
+    path.write_bytes(bytes(data))
+    with pytest.raises(LedgerError):
+        Ledger(url(tmp_path), PORTAL)
+
+
+@pytest.mark.parametrize("path", ["", "none/ledger.db", "file/ledger.db"])
+def test_a_path_that_cannot_be_a_database_is_told(path: str, tmp_path: Path) -> None:
+    """A directory, a missing folder, a file in a folder's place."""
+    (tmp_path / "file").touch()
+    with pytest.raises(LedgerError):
+        Ledger(f"sqlite:///{tmp_path / path}", PORTAL)
+
+
+@pytest.mark.skipif(is_root(), reason="file modes do not bind root")
+@pytest.mark.parametrize("mode", [0o500, 0o000])
+def test_a_folder_that_cannot_be_written_is_told(mode: int, tmp_path: Path) -> None:
+    """The lock could not be made there."""
+    folder = tmp_path / "folder"
+    folder.mkdir(mode)
+    with pytest.raises(LedgerError):
+        Ledger(url(folder), PORTAL)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "nonsense", "sqlite://", "sqlite:///", "postgresql://u@127.0.0.1:1/db"]
+)
+def test_an_address_that_is_none_is_told(address: str) -> None:
+    """Before anything is created."""
+    with pytest.raises(LedgerError):
+        Ledger(address, PORTAL)
+
+
+def test_the_ledgers_files_are_their_owners_alone(tmp_path: Path) -> None:
+    """Titles of documents are nobody else's business."""
+    with opened(tmp_path) as ledger:
+        ledger.record(event(), NOW)
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert {"ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db.lock"} <= set(modes)
+    assert set(modes.values()) == {0o600}
+
+
+def test_the_database_is_safe_against_power_loss(tmp_path: Path) -> None:
+    """The log is a write-ahead one; closing folds it into the one file."""
+    with opened(tmp_path) as ledger:
+        ledger.record(event(), NOW)
+        assert sql(tmp_path, "PRAGMA journal_mode") == [("wal",)]
+    assert not (tmp_path / "ledger.db-wal").exists()
+
+
+# Any history.
+
+
+class History(RuleBasedStateMachine):
+    """Events, claims, endings, crashes and time in any order: nothing is lost or counted twice."""
+
+    @initialize()
+    def start(self) -> None:
+        """Open a ledger of its own."""
+        self.folder = tempfile.TemporaryDirectory()
+        self.now, self.accepted = NOW, 0
+        self.claims: list[Claim] = []
+        self.open()
+
+    def open(self) -> None:
+        """Open the ledger."""
+        self.ledger = Ledger(f"sqlite:///{self.folder.name}/ledger.db", PORTAL)
+
+    @rule(file=st.integers(1, 3), repeat=st.integers(1, 3))
+    def record(self, file: int, repeat: int) -> None:
+        """Deliver events."""
+        for _ in range(repeat):
+            assert self.ledger.record(event(file), self.now)
+        self.accepted += repeat
+
+    @rule(seconds=st.sampled_from([0.25, 1, 5, 60, 130]))
+    def wait(self, seconds: float) -> None:
+        """Let time pass, sometimes beyond a lease."""
+        self.now += timedelta(seconds=seconds)
+
+    @rule(limit=st.integers(1, 3))
+    def claim(self, limit: int) -> None:
+        """Start to work."""
+        self.claims += self.ledger.claim(self.now, limit, LEASE)
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data())
+    def permit(self, data: st.DataObject) -> None:
+        """Go on to write."""
+        permit(self.ledger, data.draw(st.sampled_from(self.claims)), self.now)
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data(), outcome=st.sampled_from(Outcome), delay=st.none() | st.integers(0, 99))
+    def finish(self, data: st.DataObject, outcome: Outcome, delay: int | None) -> None:
+        """End a claim, a lost one perhaps."""
+        claim = data.draw(st.sampled_from(self.claims))
+        if outcome in {Outcome.WAITING, Outcome.FAILED}:
+            delay = delay or 0
+        again = None if delay is None else self.now + timedelta(seconds=delay)
+        settled = outcome in {Outcome.MARKED, Outcome.KEPT}
+        end = ending(outcome, again=again, seen=a_file(claim.entry.id), settled=settled)
+        if self.ledger.finish(claim, end, self.now):
+            self.claims.remove(claim)
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data())
+    def renew(self, data: st.DataObject) -> None:
+        """Give a claim back."""
+        self.ledger.renew(data.draw(st.sampled_from(self.claims)), self.now)
+
+    @rule(release=st.booleans())
+    def restart(self, release: bool) -> None:
+        """Lose the process; the claims that it had stay in the ledger, or are released."""
+        self.ledger.close()
+        self.open()
+        if release:
+            self.ledger.release(self.now)
+
+    @invariant()
+    def adds_up(self) -> None:
+        """Every accepted event has ended once or is pending, and what is pending is due."""
+        accepted, ended, pending = balance(self.ledger)
+        assert accepted == self.accepted == ended + pending
+        for file in (1, 2, 3):
+            facts = self.ledger.facts(file)
+            assert facts is None or 0 <= facts["claimed"] <= facts["pending"]
+            assert facts is None or not facts["pending"] or facts["due_at"] is not None
+
+    def teardown(self) -> None:
+        """Left alone, a worker ends everything; one look per file is enough."""
+        self.now += 10 * HOUR
+        for claim in self.ledger.claim(self.now, 10, LEASE):
+            assert self.ledger.finish(claim, ending(), self.now)
+        assert balance(self.ledger) == (self.accepted, self.accepted, 0)
+        assert self.ledger.next_due() is None
+        self.ledger.close()
+        self.folder.cleanup()
+
+
+TestHistory = History.TestCase
+TestHistory.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)

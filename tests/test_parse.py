@@ -1,0 +1,329 @@
+"""The portal's JSON into values: samples, dates, and whatever else a portal might send."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.client.parse import Key, parse_date, parse_file, parse_key, parse_room
+from reconciler.model import LAST_NUMBER, File, Revision, Section
+from tests.support_samples import response
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+READ_AT = datetime(2025, 11, 24, 9, 20, tzinfo=UTC)
+
+
+def with_changes(**changes: Any) -> dict[str, Any]:
+    """Return the sample file with fields changed, and without those that become ``...``."""
+    fields = response("get_file.json") | changes
+    return {name: value for name, value in fields.items() if value is not ...}
+
+
+# Files.
+
+
+def test_the_sample_file_field_by_field() -> None:
+    """GET file of the portal."""
+    assert parse_file(response("get_file.json"), READ_AT) == File(
+        id=1245,
+        title="Contract.docx",
+        created=datetime(2025, 11, 20, 9, 1, 10, tzinfo=UTC),
+        revision=Revision(4, datetime(2025, 11, 24, 9, 15, 42, tzinfo=UTC), 24699),
+        comment="Edited",
+        section=Section.ROOMS,
+        folder=610,
+        updated_by="4a515a15-d4d6-4b8e-828e-e0586f18f3a3",
+        room=None,
+        provider=None,
+        locked=False,
+        editable=True,
+        read_at=READ_AT,
+    )
+
+
+def test_the_room_is_what_the_caller_knows() -> None:
+    """A file does not name its room; whoever listed the room does."""
+    assert parse_file(response("get_file.json"), None, room=610).room == 610
+
+
+def test_every_listed_file_is_a_whole_file() -> None:
+    """A listing's items parse like GET file; one of them is locked by someone else."""
+    files = [parse_file(item, None) for item in response("folder_content_files_only.json")["files"]]
+    assert [(f.id, f.comment, f.locked) for f in files] == [
+        (1245, "Edited", False),
+        (1251, "Need Review", False),
+        (1180, "Saved", True),
+    ]
+
+
+def test_every_version_of_the_history_is_a_file() -> None:
+    """The history has the same shape."""
+    assert [
+        parse_file(item, None).revision.version for item in response("file_history_versions.json")
+    ] == [4, 3]
+
+
+def test_an_admin_who_is_no_member_may_not_comment() -> None:
+    """`security.EditHistory` says whether a comment can be set (docspace.md 5)."""
+    assert parse_file(response("get_file_admin_not_member.json"), None).editable is False
+
+
+@pytest.mark.parametrize(
+    ("security", "editable"),
+    [({}, True), (None, True), ({"EditHistory": True}, True), ({"EditHistory": False}, False)],
+)
+def test_only_a_clear_no_is_a_no(security: object, editable: bool) -> None:
+    """Where the portal does not say, the PUT will tell."""
+    assert parse_file(with_changes(security=security), None).editable is editable
+
+
+@pytest.mark.parametrize(
+    ("changes", "locked"),
+    [
+        ({}, False),
+        ({"locked": True}, False),
+        ({"locked": True, "lockedBy": "Ann Lee"}, True),
+        ({"lockedBy": "Ann Lee"}, False),
+    ],
+)
+def test_a_lock_of_our_own_is_no_lock(changes: dict[str, Any], locked: bool) -> None:
+    """`lockedBy` is there when it is someone else."""
+    assert parse_file(with_changes(**changes), None).locked is locked
+
+
+def test_a_comment_that_was_never_set_is_empty() -> None:
+    """Nulls are omitted (docspace.md 9)."""
+    assert parse_file(with_changes(comment=...), None).comment == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "section"),
+    [
+        (3, Section.TRASH),
+        (5, Section.PERSONAL),
+        (6, Section.PERSONAL),
+        (14, Section.ROOMS),
+        (20, Section.ARCHIVE),
+        (30, Section.TEMPLATES),
+        (34, Section.AI_AGENTS),
+        (99, Section.OTHER),
+    ],
+)
+def test_the_section_is_the_root_folders_kind(number: int, section: Section) -> None:
+    """Numbers of the portal; one of a later portal is none of ours."""
+    assert parse_file(with_changes(rootFolderType=number), None).section is section
+
+
+def test_a_third_party_file_has_text_for_ids() -> None:
+    """Its provider is kept, so that the decision can refuse it."""
+    fields = with_changes(id="drive-4-|1", folderId="drive-4-|0", providerKey="GoogleDrive")
+    file = parse_file(fields, None)
+    assert (file.id, file.folder, file.provider) == ("drive-4-|1", "drive-4-|0", "GoogleDrive")
+
+
+def test_unknown_fields_are_ignored() -> None:
+    """A later portal may say more."""
+    plain = parse_file(response("get_file.json"), None)
+    assert parse_file(with_changes(novelty={"a": [1]}, id2=3), None) == plain
+
+
+@pytest.mark.parametrize(
+    "name", ["id", "title", "created", "updated", "version", "rootFolderType", "folderId"]
+)
+@pytest.mark.parametrize("value", [..., None, [], {}, True, 1.5, 2**64])
+def test_a_missing_or_wrong_field_is_named(name: str, value: object) -> None:
+    """No guess is made for what the decision rests on."""
+    with pytest.raises(ValueError, match=f"^{name} is "):
+        parse_file(with_changes(**{name: value}), None)
+
+
+@pytest.mark.parametrize("data", [None, [], "x", 1, True])
+def test_what_is_no_object_is_no_file(data: object) -> None:
+    """Nor a key, nor a folder."""
+    for parse in (lambda d: parse_file(d, None), parse_key, parse_room):
+        with pytest.raises(ValueError, match="is missing or no object"):
+            parse(data)
+
+
+def test_texts_that_no_database_holds_are_made_storable() -> None:
+    """NUL and lone surrogates in title and comment are replaced."""
+    file = parse_file(with_changes(title="a\0b", comment="\ud800"), None)
+    assert (file.title, file.comment) == ("a?b", "?")
+
+
+@given(data=JSON)
+def test_any_json_is_a_value_or_a_value_error(data: Any) -> None:
+    """Nothing else comes out of the parsers."""
+    for parse in (lambda d: parse_file(d, None), parse_key, parse_room):
+        _parse(parse, data)
+
+
+@given(changes=st.dictionaries(st.sampled_from(sorted(response("get_file.json"))), JSON))
+@settings(deadline=None)
+def test_any_change_to_a_file_is_a_value_or_a_value_error(changes: dict[str, Any]) -> None:
+    """A file that parses can be stored: numbers fit, texts encode, times are UTC."""
+    file = _parse(lambda d: parse_file(d, None), with_changes(**changes))
+    if isinstance(file, File):
+        assert all(abs(n) <= LAST_NUMBER for n in (file.revision.version, file.revision.size))
+        assert file.revision.updated.tzinfo is UTC
+        f"{file.id}{file.title}{file.comment}{file.folder}{file.updated_by}".encode()
+
+
+@given(parts=JSON | st.lists(st.fixed_dictionaries({}, optional={"id": JSON, "roomType": JSON})))
+def test_any_path_is_a_room_or_none_or_a_value_error(parts: Any) -> None:
+    """A room is a number."""
+    assert isinstance(_parse(parse_room, {"pathParts": parts}), int | None)
+
+
+@given(changes=st.dictionaries(st.sampled_from(["createBy", "permissions", "isActive"]), JSON))
+def test_any_change_to_a_key_is_a_value_or_a_value_error(changes: dict[str, Any]) -> None:
+    """Permissions of any shape included."""
+    assert isinstance(_parse(parse_key, response("keys_self.json") | changes), Key | None)
+
+
+def _parse(parse: Any, data: Any) -> Any:
+    try:
+        return parse(data)
+    except ValueError as error:
+        assert str(error)  # noqa: PT017 - either end is right
+        return None
+
+
+# Dates.
+
+
+@given(
+    moment=st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29)),  # noqa: DTZ001 - wall time
+    minutes=st.integers(-14 * 60, 14 * 60),
+    digit=st.integers(0, 9),
+)
+def test_seven_digits_and_any_offset(moment: datetime, minutes: int, digit: int) -> None:
+    """The portal's form; the seventh digit is dropped, the instant is kept in UTC."""
+    sign, (hours, rest) = "-" if minutes < 0 else "+", divmod(abs(minutes), 60)
+    text = f"{moment.isoformat(timespec='microseconds')}{digit}{sign}{hours:02}:{rest:02}"
+    expected = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    found = parse_date(text, "updated")
+    assert (found, found.tzinfo) == (expected, UTC)
+
+
+def test_z_is_an_offset() -> None:
+    """The portal writes Z where the offset is nought."""
+    assert parse_date("2025-11-24T09:15:42.0000000Z", "x") == datetime(
+        2025, 11, 24, 9, 15, 42, tzinfo=UTC
+    )
+
+
+def test_the_hour_that_comes_twice_is_told_apart() -> None:
+    """In the autumn hour the offset, not the wall clock, says which one it is."""
+    first = parse_date("2025-10-26T02:30:00.0000000+02:00", "x")
+    second = parse_date("2025-10-26T02:30:00.0000000+01:00", "x")
+    assert second - first == timedelta(hours=1)
+
+
+def test_one_instant_before_and_after_the_clock_change_is_equal() -> None:
+    """A portal that moves to summer time writes another offset for the same revision."""
+    winter = parse_date("2025-03-30T01:30:00.0000000+01:00", "x")
+    assert winter == parse_date("2025-03-30T02:30:00.0000000+02:00", "x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        0,
+        "",
+        "2025-11-24T09:15:42",
+        "2025-11-24",
+        "24.11.2025",
+        "2025-02-30T00:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "\ud800",
+        "x" * 10_000,
+    ],
+)
+def test_what_is_no_instant_names_its_field(text: object) -> None:
+    """Without an offset it is no instant; a message stays short."""
+    with pytest.raises(ValueError, match=r"^updated is ") as caught:
+        parse_date(text, "updated")
+    assert len(str(caught.value)) < 120
+
+
+@given(text=st.text())
+def test_any_text_is_a_date_or_a_value_error(text: str) -> None:
+    """Never another exception."""
+    assert isinstance(_parse(lambda t: parse_date(t, "updated"), text), datetime | None)
+
+
+# The key.
+
+
+def test_the_sample_key() -> None:
+    """Whose it is, and what it may do."""
+    scopes = {"files:read", "files:write", "rooms:read", "accounts.self:read"}
+    assert parse_key(response("keys_self.json")) == Key(
+        owner="b2a7c6d0-8d3f-4f0e-9a5a-1d0f5c1e7a11",
+        owner_name="Review Bot",
+        permissions=frozenset(scopes),
+        active=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("granted", "asked", "lacking"),
+    [
+        (set(), ("files:write",), None),
+        ({"*"}, ("files:write",), None),
+        ({"*:write"}, ("files:write",), None),
+        ({"*:read"}, ("files:write",), "files:write"),
+        ({"*:read"}, ("files:read", "files:write"), None),
+        ({"files:read"}, ("files:write",), "files:write"),
+        ({"files:write"}, ("files:read", "files:write"), None),
+        ({"rooms:read"}, ("files:read", "files:write"), "files:read"),
+    ],
+)
+def test_a_scope_is_granted_by_itself_or_by_a_wider_one(
+    granted: set[str], asked: tuple[str, ...], lacking: str | None
+) -> None:
+    """An empty list of permissions means all of them (docspace.md 5)."""
+    assert Key("o", "", frozenset(granted), True).lacks(*asked) == lacking
+
+
+def test_a_disabled_key_is_not_active() -> None:
+    """`isActive` false is the only way to say so."""
+    assert parse_key(response("keys_self.json") | {"isActive": False}).active is False
+
+
+# The room.
+
+
+def test_the_room_of_a_sample_listing() -> None:
+    """The part of the path that has a room's type."""
+    assert parse_room(response("folder_content_files_only.json")) == 610
+
+
+@pytest.mark.parametrize(
+    ("parts", "room"),
+    [
+        ([], None),
+        ([{"id": 5, "folderType": 5}, {"id": 9}], None),
+        ([{"id": 2, "folderType": 14}], None),
+        ([{"id": 2, "folderType": 14}, {"id": 610}, {"id": 615}], 610),
+        ([{"id": 2, "folderType": 14}, {"id": 610, "roomType": 5}, {"id": 615}], 610),
+    ],
+)
+def test_the_room_is_below_the_rooms_root(parts: list[Any], room: int | None) -> None:
+    """Whatever lies elsewhere is in no room."""
+    assert parse_room({"pathParts": parts}) == room
+
+
+def test_a_listing_without_its_path_is_an_error() -> None:
+    """No room must not be taken for outside of the rooms."""
+    with pytest.raises(ValueError, match="pathParts is missing"):
+        parse_room({"files": []})

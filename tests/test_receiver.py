@@ -1,0 +1,608 @@
+"""The webhook, call by call: what is let in, what is answered, and what is on disk by then."""
+
+import io
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+from wsgiref.validate import validator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.errors import LedgerError
+from reconciler.ledger import Ledger
+from reconciler.model import LAST_FILE_ID, Event
+from reconciler.receiver import Gate, Ignored, Receiver, Reply, parse_event
+from reconciler.signature import HEADER, sign
+from tests.support_ledger import NOW, PORTAL, claimed, marked, permit, url
+from tests.support_samples import sample
+
+PATH = "/docspace/review-comment"
+SECRET = "Sample-Secret-1!"
+GATE = Gate(PATH, (SECRET,), frozenset({"file.updated", "form.submit"}), 4096)
+STATUSES = {200, 401, 403, 404, 405, 413, 503}
+TRIGGERS = GATE.triggers
+WSGI_HEADER = "HTTP_" + HEADER.upper().replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def said(self) -> Any:
+        """The body's JSON."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Desk:
+    """A receiver whose events go into a list."""
+
+    gate: Gate = GATE
+    record: Callable[[Event, datetime], bool] | None = None
+    events: list[tuple[Event, datetime]] = field(default_factory=list)
+    told: list[Reply] = field(default_factory=list)
+
+    def keep(self, event: Event, now: datetime) -> bool:
+        """Put the event into the list."""
+        self.events.append((event, now))
+        return True
+
+    def call(self, environ: dict[str, Any]) -> Answer:
+        """Make one request, as a WSGI server would."""
+        app = Receiver(self.gate, self.record or self.keep, lambda: NOW, self.told.append)
+        return called(app, environ)
+
+    def post(
+        self,
+        body: bytes,
+        *,
+        secret: str | None = SECRET,
+        more: Mapping[str, Any] | None = None,
+        **environ: Any,
+    ) -> Answer:
+        """POST a body, signed with a secret."""
+        return self.call(posted(body, secret, **environ) | dict(more or {}))
+
+
+def called(app: Any, environ: dict[str, Any]) -> Answer:
+    """Call the application and return its answer."""
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
+        started.append((status, headers))
+
+    parts = app(environ, start)
+    body = b"".join(parts)
+    if hasattr(parts, "close"):
+        parts.close()
+    ((status, headers),) = started
+    return Answer(int(status.split()[0]), dict(headers), body)
+
+
+def posted(body: bytes, secret: str | None, **environ: Any) -> dict[str, Any]:
+    """Return the environ of a POST."""
+    base: dict[str, Any] = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": PATH,
+        "SCRIPT_NAME": "",
+        "QUERY_STRING": "",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+    }
+    if secret is not None:
+        base[WSGI_HEADER] = sign(body, secret)
+    base |= environ
+    setup_testing_defaults(base)
+    return base
+
+
+def delivery(**payload: Any) -> bytes:
+    """Return the portal's own delivery with changes to its payload."""
+    data = json.loads(sample("webhook_file_updated.http.json")["rawBody"])
+    data["payload"] |= payload
+    return json.dumps(data).encode()
+
+
+def as_sent(name: str) -> tuple[bytes, dict[str, Any]]:
+    """Return a sample's body, and its signature as an environ has it."""
+    http = sample(name)
+    return http["rawBody"].encode(), {WSGI_HEADER: http["headers"][HEADER]}
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger on disk."""
+    with closing(Ledger(url(tmp_path), PORTAL)) as opened:
+        yield opened
+
+
+# What is let in.
+
+
+def test_a_delivery_becomes_an_event() -> None:
+    """The sample of the portal, field by field; its time of receipt is the clock's."""
+    body, signature = as_sent("webhook_file_updated.http.json")
+    desk = Desk()
+    answer = desk.post(body, secret=None, **signature)
+    assert (answer.status, answer.said) == (200, {"status": "accepted"})
+    author = "4a515a15-d4d6-4b8e-828e-e0586f18f3a3"
+    modified = datetime(2025, 11, 24, 9, 15, 42, tzinfo=UTC)
+    expected = Event(90211, "file.updated", 1245, "Contract.docx", author, modified)
+    assert desk.events == [(expected, NOW)]
+    assert [(reply.code, reply.event, reply.secret) for reply in desk.told] == [(200, expected, 0)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "webhook_file_updated_retry.http.json",
+        "webhook_file_updated_manual_retry_new_event_id.http.json",
+        "webhook_file_updated_own_comment_echo.http.json",
+    ],
+)
+def test_every_other_sample_is_accepted(name: str) -> None:
+    """Retries by the portal or by hand and our own echo come in alike; the ledger tells."""
+    body, signature = as_sent(name)
+    assert Desk().post(body, secret=None, **signature).said == {"status": "accepted"}
+
+
+def test_a_third_party_sample_is_ignored() -> None:
+    """Its file takes no comment, so there is nothing to look at."""
+    body, signature = as_sent("webhook_file_updated_thirdparty.http.json")
+    desk = Desk()
+    answer = desk.post(body, secret=None, **signature)
+    assert (answer.status, answer.said["reason"], desk.events) == (200, "third_party", [])
+
+
+def test_a_submitted_form_is_the_file_that_changed() -> None:
+    """`form.submit` carries two files; the second one is new content."""
+    forms = {"originalForm": {"id": 1}, "submittedForm": {"id": 2, "title": "Filled.pdf"}}
+    data = {"event": {"trigger": "form.submit"}, "payload": forms}
+    desk = Desk()
+    assert desk.post(json.dumps(data).encode()).status == 200
+    assert [(e.file, e.title) for e, _ in desk.events] == [(2, "Filled.pdf")]
+
+
+def test_the_matching_secret_is_told() -> None:
+    """During a rotation it shows that the old one is still in use."""
+    desk = Desk(replace(GATE, secrets=("new", "old")))
+    assert desk.post(delivery(), secret="old").status == 200
+    assert desk.told[0].secret == 1
+
+
+def test_the_secret_is_told_when_the_ledger_fails() -> None:
+    """The delivery was authentic all the same."""
+    desk = Desk(record=_fail)
+    desk.post(delivery())
+    assert desk.told[0].secret == 0
+
+
+def test_unsigned_is_accepted_only_without_secrets() -> None:
+    """No secrets at all is what `allow_unsigned` means."""
+    open_gate = Desk(replace(GATE, secrets=()))
+    assert open_gate.post(delivery(), secret=None).said == {"status": "accepted"}
+    assert open_gate.told[0].secret is None
+    assert Desk().post(delivery(), secret=None).status == 401
+
+
+# The order of the checks, and each answer.
+
+
+def test_get_and_head_are_answered_ok() -> None:
+    """The portal asks by HEAD before it enables a webhook."""
+    for method in ("GET", "HEAD"):
+        answer = Desk().call(posted(b"", None, REQUEST_METHOD=method))
+        assert answer.status == 200
+        assert answer.body == (b"" if method == "HEAD" else b'{"status": "ok"}')
+
+
+def test_only_posts_are_told() -> None:
+    """Probes are no deliveries."""
+    desk = Desk()
+    desk.call(posted(b"", None, REQUEST_METHOD="GET"))
+    desk.call(posted(b"", None, PATH_INFO="/"))
+    assert desk.told == []
+
+
+@pytest.mark.parametrize("path", ["/", "", PATH + "/", PATH.upper(), "/docspace", PATH + "x"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT"])
+def test_any_other_path_is_not_found(path: str, method: str) -> None:
+    """Only the configured path exists, whatever the method."""
+    desk = Desk()
+    answer = desk.call(posted(delivery(), SECRET, PATH_INFO=path, REQUEST_METHOD=method))
+    assert (answer.status, desk.events) == (404, [])
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "post", "X"])
+def test_any_other_method_is_told_which_there_are(method: str) -> None:
+    """405 with Allow."""
+    answer = Desk().call(posted(b"", None, REQUEST_METHOD=method))
+    assert answer.status == 405
+    assert answer.headers["Allow"] == "GET, HEAD, POST"
+    assert answer.said == {"status": "refused", "reason": "method"}
+
+
+def test_plain_http_is_refused_before_the_body_is_read() -> None:
+    """With require_https nothing of an http request is looked at."""
+    desk = Desk(replace(GATE, require_https=True))
+    answer = desk.post(delivery(), more={"wsgi.input": _Unreadable()})
+    assert (answer.status, answer.said) == (403, {"status": "refused", "reason": "https"})
+    assert desk.post(delivery(), more={"wsgi.url_scheme": "https"}).status == 200
+
+
+@pytest.mark.parametrize("length", ["4097", "9" * 18, "9" * 19, "-1", "x", "1e3", " 5", "²"])
+def test_a_body_that_is_too_large_is_not_read(length: str) -> None:
+    """413 by the announced length alone, and for a length that is none."""
+    stream = _Unreadable()
+    answer = Desk().post(b"{}", CONTENT_LENGTH=length, more={"wsgi.input": stream})
+    assert (answer.status, answer.said) == (413, {"status": "refused", "reason": "size"})
+
+
+def test_the_largest_body_is_read_whole() -> None:
+    """The bound is inclusive."""
+    body = delivery()
+    body += b" " * (GATE.max_bytes - len(body))
+    assert Desk().post(body).status == 200
+
+
+def test_no_more_than_the_announced_length_is_read() -> None:
+    """What follows belongs to the next request."""
+    body = delivery()
+    stream = io.BytesIO(body + b"garbage")
+    assert Desk().post(body, more={"wsgi.input": stream}).status == 200
+    assert stream.read() == b"garbage"
+
+
+@pytest.mark.parametrize("length", ["", None, "0"])
+def test_without_a_length_there_is_no_body(length: str | None) -> None:
+    """An empty body is signed too, or refused."""
+    assert Desk().post(b"", CONTENT_LENGTH=length).said["reason"] == "not_json"
+    assert Desk().post(b"", secret=None, CONTENT_LENGTH=length).status == 401
+
+
+@pytest.mark.parametrize("body", [b"not json", b"[" * 4000, b"", b"{}", b"\xff"])
+def test_the_signature_is_checked_before_the_json(body: bytes) -> None:
+    """A stranger's bytes never reach the parser: 401, and not 200."""
+    desk = Desk()
+    answer = desk.post(body, secret="another")
+    assert (answer.status, answer.said) == (401, {"status": "refused", "reason": "signature"})
+    assert desk.events == []
+
+
+def test_the_signature_is_over_the_raw_bytes() -> None:
+    """The same JSON written otherwise is another body."""
+    body, signature = as_sent("webhook_file_updated.http.json")
+    again = json.dumps(json.loads(body)).encode()
+    assert Desk().post(again, secret=None, **signature).status == 401
+
+
+@pytest.mark.parametrize("header", ["", "sha256=", "ÿ\x80", "sha256=" + "0" * 64])
+def test_a_bad_signature_is_refused(header: str) -> None:
+    """Missing, empty, non-ASCII, wrong."""
+    assert Desk().post(delivery(), secret=None, more={WSGI_HEADER: header}).status == 401
+
+
+# What is ignored, with 200 so that the portal does not send it again.
+
+
+def _event(payload: Any) -> bytes:
+    return json.dumps({"event": {"trigger": "file.updated"}, "payload": payload}).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not_json"),
+        (b"{", "not_json"),
+        (b"\xff\xfe\xfd", "not_json"),
+        (b"[" * 3000 + b"]", "not_json"),
+        (b'{"a":' * 700, "not_json"),
+        (b"[" * 2000 + b"]" * 2000, "not_json"),
+        (b'{"event": {"id": ' + b"9" * 4050 + b"}}", "no_payload"),
+        (b"null", "no_event"),
+        (b"[]", "no_event"),
+        (b'"x"', "no_event"),
+        (b"{}", "no_event"),
+        (b'{"event": [], "payload": {}}', "no_event"),
+        (b'{"event": {}}', "no_payload"),
+        (b'{"event": {}, "payload": null}', "no_payload"),
+        (b'{"event": {}, "payload": [1]}', "no_payload"),
+        (b'{"event": {}, "payload": {"id": 1}}', "trigger"),
+        (b'{"event": {"trigger": "file.created"}, "payload": {"id": 1}}', "trigger"),
+        (b'{"event": {"trigger": ["file.updated"]}, "payload": {"id": 1}}', "trigger"),
+        (b'{"event": {"trigger": "\\ud800"}, "payload": {"id": 1}}', "trigger"),
+        (b'{"event": {"trigger": "form.submit"}, "payload": {"submittedForm": 1}}', "no_submitted"),
+        (_event({}), "file_id"),
+        (_event({"id": None}), "file_id"),
+        (_event({"id": 0}), "file_id"),
+        (_event({"id": -1}), "file_id"),
+        (_event({"id": 1.0}), "file_id"),
+        (_event({"id": 1.5}), "file_id"),
+        (_event({"id": True}), "file_id"),
+        (_event({"id": False}), "file_id"),
+        (_event({"id": LAST_FILE_ID + 1}), "file_id"),
+        (_event({"id": 2**63}), "file_id"),
+        (_event({"id": 10**400}), "file_id"),
+        (_event({"id": [1]}), "file_id"),
+        (_event({"id": {"id": 1}}), "file_id"),
+        (_event({"id": ""}), "file_id"),
+        (_event({"id": float("inf")}), "file_id"),
+        (_event({"id": float("nan")}), "file_id"),
+        (_event({"id": "drive-4-|1"}), "third_party"),
+        (_event({"id": "1245"}), "third_party"),
+        (_event({"id": 1245, "providerKey": "Box"}), "third_party"),
+        (_event({"id": 1}).replace(b'"id": 1', b'"id": 1, "id": 0'), "file_id"),
+    ],
+)
+def test_what_is_no_event_is_ignored_with_its_reason(body: bytes, reason: str) -> None:
+    """Authentic but nothing to do: 200, the reason, and nothing recorded."""
+    desk = Desk()
+    answer = desk.post(body)
+    assert (answer.status, answer.said["status"], desk.events) == (200, "ignored", [])
+    assert answer.said["reason"].startswith(reason)
+    assert desk.told[0].reason == answer.said["reason"]
+
+
+def test_an_endless_number_is_no_json() -> None:
+    """Python refuses to read integers of thousands of digits; that is no crash."""
+    body = b'{"event": {"id": ' + b"9" * 5000 + b"}}"
+    assert Desk(replace(GATE, max_bytes=8192)).post(body).said["reason"] == "not_json"
+
+
+@pytest.mark.parametrize("file_id", [1, LAST_FILE_ID])
+def test_every_internal_id_is_accepted(file_id: int) -> None:
+    """From one to the last int32."""
+    desk = Desk()
+    assert desk.post(delivery(id=file_id)).said == {"status": "accepted"}
+    assert desk.events[0][0].file == file_id
+
+
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        ("a\0b.docx", "a?b.docx"),
+        ("a\ud800b.docx", "a?b.docx"),
+        ("\U0001f600.docx", "\U0001f600.docx"),
+        (7, ""),
+        (None, ""),
+    ],
+)
+def test_a_title_that_no_database_holds_is_made_storable(title: object, kept: str) -> None:
+    """NUL and lone surrogates are replaced; a title that is no text is empty."""
+    desk = Desk()
+    assert desk.post(delivery(title=title)).status == 200
+    assert desk.events[0][0].title == kept
+
+
+def test_the_last_of_duplicate_keys_counts() -> None:
+    """As in the portal's own parser; the file is looked at anyway."""
+    body = delivery().replace(b'"id": 1245', b'"id": 1, "id": 1245')
+    desk = Desk()
+    desk.post(body)
+    assert desk.events[0][0].file == 1245
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2025-11-24T09:15:42Z", NOW),
+        ("2025-11-24T12:15:42.0000000+03:00", NOW),
+        ("2025-11-24T09:15:42.1234567Z", NOW + timedelta(microseconds=123456)),
+        ("2025-11-24T09:15:42", None),
+        ("yesterday", None),
+        ("0001-01-01T00:00:00+10:00", None),
+        ("9999-12-31T23:59:59-10:00", None),
+        ("\ud800", None),
+        (17, None),
+        (None, None),
+    ],
+)
+def test_a_date_is_aware_or_none(text: object, moment: datetime | None) -> None:
+    """Any offset and number of digits; anything that is no date with an offset is unknown."""
+    desk = Desk()
+    assert desk.post(delivery(modifiedOn=text)).status == 200
+    assert desk.events[0][0].modified == moment
+
+
+@pytest.mark.parametrize("number", [None, "7", True, 1.5, 2**64, [1]])
+def test_an_events_number_is_a_number_or_nothing(number: object) -> None:
+    """It is only shown, so a strange one does not matter."""
+    data = {"event": {"trigger": "file.updated", "id": number}, "payload": {"id": 1}}
+    assert parse_event(json.dumps(data).encode(), TRIGGERS).id == 0
+
+
+def test_an_author_is_compared_without_case() -> None:
+    """Guids come in either case; one that is no text is nobody."""
+    for author, kept in (("AB-1", "ab-1"), (7, ""), (None, "")):
+        data = {"event": {"trigger": "file.updated", "createBy": author}, "payload": {"id": 1}}
+        assert parse_event(json.dumps(data).encode(), TRIGGERS).author == kept
+
+
+# On disk before the answer.
+
+
+def test_the_event_is_on_disk_before_the_answer(ledger: Ledger, tmp_path: Path) -> None:
+    """Another connection sees it when start_response is called."""
+    seen: list[Any] = []
+
+    def start(status: str, headers: list[tuple[str, str]]) -> None:
+        with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
+            seen.extend(other.execute("SELECT id, name, pending, due_at FROM files"))
+
+    app = Receiver(GATE, ledger.record, lambda: NOW, lambda _: None)
+    app(posted(delivery(), SECRET), start)
+    due = int((NOW + timedelta(seconds=1)).timestamp()) * 1_000_000
+    assert seen == [(1245, "Contract.docx", 1, due)]
+
+
+@pytest.mark.parametrize("title", ["a\0b", "\ud800", "\U0001f600", "x" * 3000, "'; DROP TABLE"])
+def test_any_title_reaches_the_disk(ledger: Ledger, title: str) -> None:
+    """What the receiver lets through, the database holds."""
+    desk = Desk(record=ledger.record)
+    assert desk.post(delivery(title=title)).said == {"status": "accepted"}
+    assert ledger.totals().pending == 1
+
+
+def test_the_echo_of_our_own_write_is_ignored(ledger: Ledger) -> None:
+    """By the key's owner, with the date of the revision that we settled: no work at all."""
+    body, signature = as_sent("webhook_file_updated_own_comment_echo.http.json")
+    echo = parse_event(body, TRIGGERS)
+    assert echo.modified is not None
+    ledger.learn_owner(echo.author)
+    desk = Desk(record=ledger.record)
+    assert desk.post(body, secret=None, **signature).said == {"status": "accepted"}
+    claim = claimed(ledger, NOW + timedelta(seconds=2))
+    permit(ledger, claim, NOW)
+    seen = marked(claim.entry.id).seen
+    assert seen is not None
+    revision = replace(seen.revision, updated=echo.modified)
+    ledger.finish(claim, replace(marked(), seen=replace(seen, revision=revision)), NOW)
+    answer = desk.post(body, secret=None, **signature)
+    assert (answer.status, answer.said) == (200, {"status": "ignored", "reason": "echo"})
+    assert ledger.next_due() is None
+
+
+def _fail(event: Event, now: datetime) -> bool:
+    raise LedgerError("database or disk is full")
+
+
+def test_a_ledger_that_cannot_be_written_is_503() -> None:
+    """So that the portal tries again; the reason goes to us, not to the portal."""
+    desk = Desk(record=_fail)
+    answer = desk.post(delivery())
+    assert (answer.status, answer.said) == (503, {"status": "refused", "reason": "ledger"})
+    assert str(desk.told[0].error) == "database or disk is full"
+    assert b"full" not in answer.body
+
+
+def test_a_bug_is_503_too() -> None:
+    """Whatever it was, the portal must try again."""
+
+    def broken(event: Event, now: datetime) -> bool:
+        raise ZeroDivisionError
+
+    desk = Desk(record=broken)
+    assert desk.post(delivery()).said == {"status": "refused", "reason": "bug"}
+    assert isinstance(desk.told[0].error, ZeroDivisionError)
+
+
+def test_a_broken_ledger_does_not_matter_to_what_is_ignored() -> None:
+    """Nothing is recorded of it anyway."""
+    assert Desk(record=_fail).post(b"{}").status == 200
+
+
+# As a WSGI application.
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT"])
+@pytest.mark.parametrize("path", [PATH, "/"])
+@pytest.mark.parametrize("secret", [SECRET, "other"])
+def test_it_keeps_the_wsgi_rules(method: str, path: str, secret: str) -> None:
+    """The standard library's validator finds nothing; the announced length is the body's."""
+    app = validator(Receiver(GATE, lambda *_: True, lambda: NOW, lambda _: None))
+    answer = called(app, posted(delivery(), secret, REQUEST_METHOD=method, PATH_INFO=path))
+    assert answer.status in STATUSES
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Content-Length"] == str(len(answer.body))
+
+
+class _Unreadable:
+    """A body that must not be touched."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Fail."""
+        raise AssertionError(f"{size} bytes of the body were read")
+
+
+LATIN = st.text(st.characters(max_codepoint=255), max_size=80)
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        name: JSON
+        for name in ("id", "title", "modifiedOn", "providerKey", "submittedForm", "parentId")
+    },
+)
+BODIES = st.one_of(
+    st.binary(max_size=5000),
+    JSON.map(lambda data: json.dumps(data).encode()),
+    st.fixed_dictionaries(
+        {
+            "event": st.fixed_dictionaries(
+                {"trigger": st.sampled_from(["file.updated", "form.submit", "x"])},
+                optional={"id": JSON, "createBy": JSON},
+            ),
+            "payload": FIELDS | JSON,
+        }
+    ).map(lambda data: json.dumps(data).encode()),
+)
+
+
+@given(body=BODIES)
+@settings(max_examples=300, deadline=None)
+def test_any_body_is_an_event_or_ignored(body: bytes) -> None:
+    """The parser has two ends: an event with a file of the portal, or a reason."""
+    assert _reason(body) is not None
+
+
+def _reason(body: bytes) -> str:
+    try:
+        event = parse_event(body, TRIGGERS)
+    except Ignored as ignored:
+        return str(ignored) or "none"
+    assert 0 < event.file <= LAST_FILE_ID
+    assert event.trigger in TRIGGERS
+    assert event.modified is None or event.modified.tzinfo is UTC
+    event.title.encode()
+    return ""
+
+
+@given(
+    body=BODIES,
+    signed=st.booleans(),
+    method=st.sampled_from(["POST", "GET", "HEAD", "PUT"]) | LATIN,
+    path=st.sampled_from([PATH, "/"]) | LATIN,
+    length=st.none() | st.just("") | LATIN | st.integers(-10, 10**20).map(str),
+    honest=st.booleans(),
+    header=LATIN,
+    secure=st.tuples(st.sampled_from(["http", "https"]), st.booleans()),
+    record=st.sampled_from([_fail, lambda *_: True, lambda *_: False]),
+)
+@settings(max_examples=300, deadline=None)
+def test_no_request_gets_any_other_status(
+    body: bytes,
+    signed: bool,
+    method: str,
+    path: str,
+    length: str | None,
+    honest: bool,
+    header: str,
+    secure: tuple[str, bool],
+    record: Callable[[Event, datetime], bool],
+) -> None:
+    """Never 410, which deletes the webhook, nor 3xx, nor 500: seven statuses, always JSON."""
+    environ = posted(body, SECRET if signed else None, PATH_INFO=path, REQUEST_METHOD=method)
+    environ |= {"wsgi.url_scheme": secure[0]}
+    environ |= {} if signed else {WSGI_HEADER: header}
+    environ |= {} if honest else {"CONTENT_LENGTH": length}
+    answer = Desk(replace(GATE, require_https=secure[1]), record).call(environ)
+    assert answer.status in STATUSES
+    assert method == "HEAD" or answer.said["status"] in {"ok", "accepted", "ignored", "refused"}
+    assert answer.headers["Content-Length"] == str(len(answer.body))
