@@ -136,7 +136,8 @@ def number_of(fields: Mapping[str, Any], name: str, default: int | None = None) 
 
 def text_of(fields: Mapping[str, Any], name: str, default: str | None = None) -> str:
     """Return a text, ``default`` where the field is absent."""
-    value = fields.get(name, default)
+    value = fields.get(name)
+    value = default if value is None else value
     if not isinstance(value, str):
         raise ValueError(f"{name} is missing or no text")
     return storable(value)

@@ -9,7 +9,8 @@ import json
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -31,6 +32,7 @@ from reconciler.errors import (
 API = "/api/2.0/"
 _MOST_BYTES = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
+_LOOK_UP = 0.2  # seconds between looks at whether we are told to stop
 _LONGEST_PAUSE = timedelta(days=2)  # the longest window of the portal is a day (docspace.md 2)
 
 
@@ -68,7 +70,8 @@ class Transport:
             "GET": threading.BoundedSemaphore(reads),
             "PUT": threading.BoundedSemaphore(writes),
         }
-        self._pacer = _Pacer(per_minute, stop or threading.Event())
+        self._stop = stop or threading.Event()
+        self._pacer = _Pacer(per_minute, self._stop)
         self._session = _session(key, reads + writes, ca_bundle)
 
     def __repr__(self) -> str:
@@ -89,7 +92,7 @@ class Transport:
 
     def _exchange(self, method: str, route: str, path: str, **content: Any) -> Answer:
         name = f"{method} {route}"
-        with self._slots[method]:
+        with self._slot(method, name):
             self._pacer.wait(name)
             self.requests[method.lower()] += 1
             try:
@@ -97,6 +100,17 @@ class Transport:
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise Transient(name, None, _cause(error)) from error
         return _judged(name, status, headers, body)
+
+    @contextmanager
+    def _slot(self, method: str, name: str) -> Iterator[None]:
+        slots = self._slots[method]
+        while not slots.acquire(timeout=_LOOK_UP):
+            if self._stop.is_set():
+                raise Transient(name, None, "stopping")
+        try:
+            yield
+        finally:
+            slots.release()
 
     def _send(
         self, method: str, path: str, content: dict[str, Any]

@@ -100,6 +100,7 @@ def _secret(secret: SecretStr) -> SecretStr:
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
+Interval = Annotated[Duration, Field(ge=timedelta(seconds=1))]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Positive = Annotated[int, Field(ge=1)]
 
@@ -179,10 +180,10 @@ class Review(_Section):
 class Sweep(_Section):
     """How often the portal is asked what changed, and how far back."""
 
-    every: Duration = timedelta(minutes=5)
+    every: Interval = timedelta(minutes=5)
     overlap: Duration = timedelta(minutes=5)
     first_lookback: Duration = timedelta(hours=24)
-    deep_every: Duration = timedelta(hours=24)
+    deep_every: Interval = timedelta(hours=24)
 
 
 class Limits(_Section):

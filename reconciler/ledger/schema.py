@@ -174,7 +174,10 @@ def migrate(connection: Connection) -> None:
     found = connection.execute(facts.select().where(facts.c.name == "schema")).first()
     if found is None and inspect(connection).get_table_names() != [facts.name]:
         raise LedgerError("this database holds tables of another program")
-    version = 0 if found is None else int(found.value)
+    text = "0" if found is None else found.value
+    if not text.isdecimal():
+        raise LedgerError(f"the ledger is damaged: its schema is {text!r}")
+    version = int(text)
     if version > VERSION:
         raise LedgerError(
             f"the ledger has schema {version}, this reconciler knows {VERSION}: install the newer"

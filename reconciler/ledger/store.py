@@ -56,7 +56,7 @@ class Store:
     def __init__(self, url: str) -> None:
         """Open the database, creating it for its owner alone. Raises LedgerError."""
         self._path = _sqlite_path(url)
-        self._queue, self._turn = _Queue(), threading.Lock()
+        self._queue, self._turn, self._closed = _Queue(), threading.Lock(), False
         with translated():
             self._lock = _FileLock(Path(f"{self._path}.lock"))
             self._path.touch(mode=_OWNER_ONLY, exist_ok=True)
@@ -88,11 +88,15 @@ class Store:
             return job(connection)
 
     def close(self) -> None:
-        """Close every connection."""
-        with self._turn, self._lock.held():
-            self._reader.dispose()
-            self._writer.dispose()
-        self._lock.close()
+        """Close every connection; nothing can be read or written after that."""
+        with self._turn:
+            if self._closed:
+                return
+            self._closed = True
+            with self._lock.held():
+                self._reader.dispose()
+                self._writer.dispose()
+            self._lock.close()
 
     @contextmanager
     def role(self, role: Role) -> Iterator[None]:
@@ -103,7 +107,7 @@ class Store:
         path = Path(f"{self._path}.{role.value}.lock")
         lock = _FileLock(path)
         try:
-            if not lock.attempt():
+            if not lock.attempt() and not lock.attempt_again():
                 raise Busy(role.value, path.read_text(encoding="utf-8").strip())
             path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", "utf-8")
             yield
@@ -120,9 +124,14 @@ class Store:
 
     def _commit(self, batch: list[_Job[Any]]) -> None:
         try:
+            if self._closed:
+                raise LedgerError("the ledger is closed")
             with translated(), self._lock.held(), self._writer.begin() as connection:
                 for job in batch:
                     job.result = job.run(connection)
+        except LedgerError as error:
+            for job in batch:
+                job.error = error
         except BaseException as error:  # noqa: BLE001 - handed to the thread that asked
             self._blame(batch, error)
         for job in batch:
@@ -151,6 +160,11 @@ class _FileLock:
         except BlockingIOError:
             return False
         return True
+
+    def attempt_again(self) -> bool:
+        """Take it a moment later: somebody may only have looked who holds it."""
+        time.sleep(0.05)
+        return self.attempt()
 
     @contextmanager
     def held(self) -> Iterator[None]:
