@@ -53,9 +53,11 @@ class Receiver:
         record: Callable[[Event, datetime], bool],
         clock: Callable[[], datetime],
         tell: Callable[[Reply], None],
+        is_full: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Tell of each POST with ``tell``."""
+        """Tell of each POST with ``tell``; while ``is_full`` says so, ask to come later."""
         self._gate, self._record, self._clock, self._tell = gate, record, clock, tell
+        self._is_full = is_full
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -74,6 +76,8 @@ class Receiver:
         return [body]
 
     def _receive(self, environ: Environ) -> Reply:
+        if self._is_full():
+            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, "refused", "overload")
         if self._gate.require_https and environ["wsgi.url_scheme"] != "https":
             return Reply(HTTPStatus.FORBIDDEN, "refused", "https")
         body = _read(environ, self._gate.max_bytes)

@@ -12,6 +12,10 @@ from waitress.wasyncore import close_all, loop
 from reconciler.errors import AddressInUse
 
 _TURN = 0.5  # seconds that one turn of the loop waits for a socket
+_CONNECTIONS = 512
+_CROWDED = 384  # from here on connections that only wait are let go, the longest first
+_QUEUE = 256  # requests waiting for a thread: more are answered at once, that they come later
+_IDLE = 30  # seconds that a connection may be silent
 _logger = logging.getLogger("waitress.queue")
 
 
@@ -30,7 +34,8 @@ class Server:
     ) -> None:
         """Bind the address. Raises AddressInUse.
 
-        A queue of waiting requests is normal here: waitress's warning of it is silenced.
+        waitress alone would keep silent connections for 120 s and take bodies of 1 GiB. A queue
+        of waiting requests is normal here: its warning of that is silenced.
         """
         _logger.setLevel(logging.ERROR)
         self._map: dict[int, Any] = {}
@@ -43,8 +48,8 @@ class Server:
                 port=port,
                 threads=threads,
                 max_request_body_size=max_bytes,
-                channel_timeout=30,
-                connection_limit=200,
+                channel_timeout=_IDLE,
+                connection_limit=_CONNECTIONS,
                 asyncore_use_poll=True,
                 ident=None,
                 **(proxy if trusted_proxy else {}),
@@ -60,6 +65,10 @@ class Server:
         """Begin to accept."""
         self._thread.start()
 
+    def is_full(self) -> bool:
+        """Whether more requests wait than can be answered soon."""
+        return len(self._listeners[0].task_dispatcher.queue) > _QUEUE
+
     def stop(self, grace: float) -> None:
         """Accept nothing more, answer what was read within ``grace`` seconds, and let go."""
         self._grace = grace
@@ -73,6 +82,8 @@ class Server:
     def _run(self) -> None:
         while not self._stopping.is_set():
             loop(timeout=_TURN, use_poll=True, map=self._map, count=1)
+            if len(self._map) > _CROWDED:
+                _let_go(self._map, len(self._map) - _CROWDED)
         dispatcher = self._listeners[0].task_dispatcher
         for listener in self._listeners:
             listener.del_channel(self._map)
@@ -81,6 +92,13 @@ class Server:
         while _unanswered(self._map) and time.monotonic() < until:
             loop(timeout=0.02, use_poll=True, map=self._map, count=1)
         dispatcher.shutdown(timeout=max(until - time.monotonic(), 0.1))
+
+
+def _let_go(sockets: dict[int, Any], number: int) -> None:
+    """Close connections that wait without a whole request, so that others get a place."""
+    waiting = [one for one in sockets.values() if hasattr(one, "requests") and not one.requests]
+    for channel in sorted(waiting, key=lambda one: one.creation_time)[:number]:
+        channel.will_close = True
 
 
 def _unanswered(sockets: dict[int, Any]) -> bool:

@@ -46,7 +46,13 @@ class Service:
         with ExitStack() as opened:
             parts = parts_of(config, opened, webhook=True)
             opened.enter_context(parts.ledger.role(Role.SWEEP))
-            receiver = Receiver(gate_of(config), parts.ledger.record, utcnow, on_reply)
+            receiver = Receiver(
+                gate_of(config),
+                parts.ledger.record,
+                utcnow,
+                on_reply,
+                self._is_full,
+            )
             self._server = Server(
                 receiver,
                 config.webhook.host,
@@ -94,6 +100,9 @@ class Service:
             self.ledger.release(utcnow())
         self._stack.close()
         return finished
+
+    def _is_full(self) -> bool:
+        return self._server.is_full()
 
     def _schedule(self, first: datetime) -> None:
         """Sweep now and then; late runs are made up for by one, and none is left out as late."""
