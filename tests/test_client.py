@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.client import DocSpace, Transport
+from reconciler.client import DocSpace, Pace, Transport
 from reconciler.errors import Forbidden, Transient
 from tests.support_http import Line, answering, enveloped, http
 from tests.support_process import ROOT
@@ -321,43 +321,12 @@ def test_an_error_names_the_route_without_the_id() -> None:
 # Limits of our own.
 
 
-def test_no_more_requests_at_once_than_allowed() -> None:
-    """Reads have their own limit; those above it wait for a slot."""
-    busy, most, lock, pause = [0], [0], threading.Lock(), threading.Event()
-
-    def slowly(connection: socket.socket) -> None:
-        with lock:
-            busy[0] += 1
-            most[0] = max(most[0], busy[0])
-        pause.wait(0.02)
-        with lock:
-            busy[0] -= 1
-        connection.sendall(enveloped(response("keys_self.json")))
-
-    with answering(slowly) as line, client(line, reads=2) as docspace:
-        threads = [threading.Thread(target=docspace.key) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert len(line.requests) == 8
-    assert most[0] <= 2
-
-
-def test_a_full_minute_ends_at_once_when_we_stop() -> None:
-    """A wait of up to a minute is broken off by the stop; nothing is sent."""
-    stop = threading.Event()
-    with answering(enveloped("x")) as line, client(line, per_minute=1, stop=stop) as docspace:
-        docspace.set_comment(1, 1, "x")
-        stop.set()
-        with pytest.raises(Transient, match="stopping"):
-            docspace.set_comment(1, 1, "x")
-        assert docspace.requests == {"get": 0, "put": 1}
-
-
 def test_a_failed_request_gives_its_slot_back() -> None:
     """One slot serves one failure after another."""
-    with answering(b"", http(500), enveloped("x")) as line, client(line, writes=1) as docspace:
+    with (
+        answering(b"", http(500), enveloped("x")) as line,
+        client(line, pace=Pace(reads=1, writes=1)) as docspace,
+    ):
         for _ in range(2):
             with pytest.raises(Transient):
                 docspace.set_comment(1, 1, "x")

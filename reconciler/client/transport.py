@@ -6,11 +6,9 @@ urllib3 would sleep through a Retry-After of six hours: it is given nothing to r
 """
 
 import json
-import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -20,6 +18,7 @@ from typing import Any
 import requests
 import urllib3
 
+from reconciler.client.pace import Pace
 from reconciler.errors import (
     Forbidden,
     Permanent,
@@ -32,7 +31,6 @@ from reconciler.errors import (
 API = "/api/2.0/"
 _MOST_BYTES = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
-_LOOK_UP = 0.2  # seconds between looks at whether we are told to stop
 _LONGEST_PAUSE = timedelta(days=2)  # the longest window of the portal is a day (docspace.md 2)
 
 
@@ -48,7 +46,7 @@ class Transport:
     """Requests to one portal with one key. Safe to share between threads.
 
     ``timeout`` bounds, in seconds, each wait for bytes and a whole answer once it has begun.
-    ``stop`` ends every wait for a free slot at once.
+    ``pace`` admits the requests, ``connections`` are kept open.
     """
 
     def __init__(
@@ -58,21 +56,14 @@ class Transport:
         *,
         timeout: float = 30,
         ca_bundle: str | None = None,
-        per_minute: int = 1200,
-        reads: int = 8,
-        writes: int = 4,
-        stop: threading.Event | None = None,
+        pace: Pace | None = None,
+        connections: int = 12,
     ) -> None:
         """Open no connection yet."""
         self.requests: Counter[str] = Counter()
         self._url, self._timeout = url + API, timeout
-        self._slots = {
-            "GET": threading.BoundedSemaphore(reads),
-            "PUT": threading.BoundedSemaphore(writes),
-        }
-        self._stop = stop or threading.Event()
-        self._pacer = _Pacer(per_minute, self._stop)
-        self._session = _session(key, reads + writes, ca_bundle)
+        self._pace = pace or Pace(reads=8, writes=4)
+        self._session = _session(key, connections, ca_bundle)
 
     def __repr__(self) -> str:
         """Show no key."""
@@ -92,25 +83,13 @@ class Transport:
 
     def _exchange(self, method: str, route: str, path: str, **content: Any) -> Answer:
         name = f"{method} {route}"
-        with self._slot(method, name):
-            self._pacer.wait(name)
+        with self._pace.admitted(method, name):
             self.requests[method.lower()] += 1
             try:
                 status, headers, body = self._send(method, path, content)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise Transient(name, None, _cause(error)) from error
         return _judged(name, status, headers, body)
-
-    @contextmanager
-    def _slot(self, method: str, name: str) -> Iterator[None]:
-        slots = self._slots[method]
-        while not slots.acquire(timeout=_LOOK_UP):
-            if self._stop.is_set():
-                raise Transient(name, None, "stopping")
-        try:
-            yield
-        finally:
-            slots.release()
 
     def _send(
         self, method: str, path: str, content: dict[str, Any]
@@ -126,28 +105,6 @@ class Transport:
             **content,
         ) as answer:
             return answer.status_code, answer.headers, _body(answer, until)
-
-
-class _Pacer:
-    """At most so many requests in any minute (docspace.md 2: the portal slides its window)."""
-
-    def __init__(self, per_minute: int, stop: threading.Event) -> None:
-        self._sent: deque[float] = deque(maxlen=per_minute)
-        self._lock, self._stop = threading.Lock(), stop
-
-    def wait(self, name: str) -> None:
-        """Return when a request may go out; raise Transient when we are told to stop."""
-        while (delay := self._reserve(time.monotonic())) > 0:
-            if self._stop.wait(delay):
-                raise Transient(name, None, "stopping")
-
-    def _reserve(self, now: float) -> float:
-        with self._lock:
-            full = len(self._sent) == self._sent.maxlen
-            if full and now - self._sent[0] < 60:
-                return 60 - (now - self._sent[0])
-            self._sent.append(now)
-            return 0
 
 
 class _Bearer(requests.auth.AuthBase):

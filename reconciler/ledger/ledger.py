@@ -53,6 +53,7 @@ from reconciler.ledger.rows import (
     settled_values,
 )
 from reconciler.ledger.schema import counts, files, migrate, texts
+from reconciler.ledger.slots import reserve
 from reconciler.ledger.store import Store
 from reconciler.ledger.watermarks import Watermarks
 from reconciler.model import (
@@ -92,6 +93,7 @@ class Ledger:
             raise
         self.watermarks = Watermarks(self._store)
         self.role = self._store.role
+        self.slots = self._store.slots
         self.holder = self._store.holder
         self.close = self._store.close
 
@@ -138,6 +140,10 @@ class Ledger:
         return self._store.read(
             lambda c: (time_fact(c, "paused_until"), fact(c, "paused_why") or "")
         )
+
+    def reserve(self, now: datetime, number: int, per_minute: int) -> float:
+        """Take slots of the minute for requests; return 0, or the seconds to wait for them."""
+        return self._store.write(lambda c: reserve(c, now, number, per_minute))
 
     # Events in.
 

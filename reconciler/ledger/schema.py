@@ -148,6 +148,15 @@ backfills = Table(
 )
 
 
+# Requests that were admitted, by the five seconds in which.
+paces = Table(
+    "paces",
+    metadata,
+    Column("bucket", Moment, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+
+
 def _to_1(connection: Connection) -> None:
     """Create the first tables."""
     metadata.create_all(connection, tables=[files, counts, writes])
@@ -163,8 +172,13 @@ def _to_3(connection: Connection) -> None:
     metadata.create_all(connection, tables=[rooms, backfills])
 
 
+def _to_4(connection: Connection) -> None:
+    """Share the requests of a minute between processes."""
+    metadata.create_all(connection, tables=[paces])
+
+
 # A ledger of version n becomes one of n + 1 by MIGRATIONS[n].
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_to_1, _to_2, _to_3)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_to_1, _to_2, _to_3, _to_4)
 VERSION = len(MIGRATIONS)
 
 

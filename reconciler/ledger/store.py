@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.pool import QueuePool
 
 from reconciler.errors import Busy, LedgerError
+from reconciler.ledger.slots import Slots
 
 T = TypeVar("T")
 _PATIENCE = 5.0  # seconds to wait for another process's transaction
@@ -113,6 +114,11 @@ class Store:
             yield
         finally:
             lock.close()
+
+    def slots(self, name: str, number: int) -> Slots:
+        """Return slots that all processes on this database share. Raises LedgerError."""
+        with translated():
+            return Slots(Path(f"{self._path}.{name}.slots"), number)
 
     def holder(self, role: Role) -> str | None:
         """Return who holds ``role`` now, None when nobody does."""

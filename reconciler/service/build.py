@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from reconciler import sweep
-from reconciler.client import DocSpace, Transport
+from reconciler.client import DocSpace, Pace, Transport
 from reconciler.config import Config, require
 from reconciler.ledger import Ledger
 from reconciler.receiver import Gate
 from reconciler.sweep import Sweep
 from reconciler.worker import Attempt, Attempts, Terms, Worker
+
+_BLOCK = 40  # requests that are admitted with one transaction
 
 
 def utcnow() -> datetime:
@@ -43,7 +45,7 @@ def parts_of(config: Config, opened: ExitStack, *, webhook: bool = False) -> Par
     stop = threading.Event()
     ledger = Ledger(config.state.url, config.portal_url())
     opened.callback(ledger.close)
-    docspace = DocSpace(transport_of(config, stop))
+    docspace = DocSpace(transport_of(config, pace_of(config, ledger, opened, stop)))
     opened.callback(docspace.close)
     attempts = Attempts(ledger, docspace, terms_of(config), utcnow, random.random)
     return Parts(ledger, docspace, attempts, stop)
@@ -61,16 +63,33 @@ def gate_of(config: Config) -> Gate:
     )
 
 
-def transport_of(config: Config, stop: threading.Event) -> Transport:
+def transport_of(config: Config, pace: Pace) -> Transport:
     """Return the connection to the portal. Raises ConfigError without address or key."""
     return Transport(
         config.portal_url(),
         config.api_key(),
         timeout=config.portal.timeout_seconds,
         ca_bundle=None if config.portal.ca_bundle is None else str(config.portal.ca_bundle),
-        per_minute=config.limits.requests_per_minute,
-        reads=config.limits.concurrent_reads,
-        writes=config.limits.concurrent_writes,
+        pace=pace,
+        connections=config.limits.concurrent_reads + config.limits.concurrent_writes,
+    )
+
+
+def pace_of(config: Config, ledger: Ledger, opened: ExitStack, stop: threading.Event) -> Pace:
+    """Return a pace that all processes on the ledger keep together, and keep it afterwards."""
+    limits = config.limits
+    slots = {
+        "GET": ledger.slots("reads", limits.concurrent_reads),
+        "PUT": ledger.slots("writes", limits.concurrent_writes),
+    }
+    for shared in slots.values():
+        opened.callback(shared.close)
+    return Pace(
+        reads=limits.concurrent_reads,
+        writes=limits.concurrent_writes,
+        block=max(1, min(_BLOCK, limits.requests_per_minute // 20)),
+        reserve=lambda number: ledger.reserve(utcnow(), number, limits.requests_per_minute),
+        shared=lambda method: slots[method].held(),
         stop=stop,
     )
 

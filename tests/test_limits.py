@@ -1,0 +1,167 @@
+"""The limits of the portal: requests a minute and at once, over processes and restarts."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.client import DocSpace, Pace, Transport
+from reconciler.errors import Transient
+from reconciler.ledger import Ledger
+from tests.world import START, World
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty ledger."""
+    opened = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "http://portal")
+    yield opened
+    opened.close()
+
+
+def test_a_minute_has_so_many_requests(ledger: Ledger) -> None:
+    """What does not fit waits until the oldest have left the window."""
+    assert [ledger.reserve(START, 40, 100) for _ in range(2)] == [0, 0]
+    delay = ledger.reserve(START + SECOND, 40, 100)
+    assert 60 <= delay <= 70
+    assert ledger.reserve(START + timedelta(seconds=1 + delay), 40, 100) == 0
+
+
+def test_no_minute_ever_has_more_than_its_requests(ledger: Ledger) -> None:
+    """Whatever the moments: within any sixty seconds at most so many are admitted."""
+    admitted: list[float] = []
+    for second in range(300):
+        if ledger.reserve(START + second * SECOND, 10, 100) == 0:
+            admitted += [second] * 10
+    for begin in range(300):
+        assert sum(begin <= moment < begin + 60 for moment in admitted) <= 100
+    assert len(admitted) >= 300
+
+
+def test_a_restart_does_not_give_a_new_minute(tmp_path: Path) -> None:
+    """The requests of the last minute are on disk."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    first = Ledger(url, "http://portal")
+    assert first.reserve(START, 100, 100) == 0
+    first.close()
+    second = Ledger(url, "http://portal")
+    assert second.reserve(START + SECOND, 1, 100) > 0
+    second.close()
+
+
+def test_two_ledgers_on_one_database_share_the_minute(tmp_path: Path) -> None:
+    """A backfill beside the daemon takes from the same minute."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    one, other = Ledger(url, "http://portal"), Ledger(url, "http://portal")
+    assert one.reserve(START, 60, 100) == 0
+    assert other.reserve(START, 60, 100) > 0
+    one.close()
+    other.close()
+
+
+def test_requests_at_once_are_bounded(here: World) -> None:
+    """Twenty threads with two places: the portal never sees more than two at once."""
+    now, most, lock = 0, 0, threading.Lock()
+
+    def arrive(*_: object) -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        threading.Event().wait(0.02)
+
+    def leave(*_: object) -> None:
+        nonlocal now
+        with lock:
+            now -= 1
+
+    here.portal.on_request, here.portal.on_answer = arrive, leave
+    docspace = DocSpace(Transport(here.server.url, here.key, pace=Pace(reads=2, writes=1)))
+    threads = [threading.Thread(target=docspace.file, args=(here.file,)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    docspace.close()
+    assert most == 2
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from reconciler.ledger.slots import Slots
+with Slots(Path(sys.argv[1]), 2).held():
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_places_are_shared_with_other_processes_and_go_with_a_killed_one(tmp_path: Path) -> None:
+    """Two places, both held by others: the third waits until one of them is killed."""
+    from reconciler.ledger.slots import Slots  # noqa: PLC0415
+
+    path = tmp_path / "reads.slots"
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with ExitStack() as stack:
+        others = [
+            stack.enter_context(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+            for _ in range(2)
+        ]
+        for other in others:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
+        slots, got = Slots(path, 2), threading.Event()
+
+        def take() -> None:
+            with slots.held():
+                got.set()
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        assert not got.wait(0.2)
+        others[0].kill()
+        assert got.wait(5)
+        thread.join()
+        slots.close()
+        others[1].kill()
+
+
+def test_waiting_for_the_minute_ends_when_we_are_told_to_stop(here: World) -> None:
+    """A stop does not wait for a minute to pass."""
+    stop = threading.Event()
+    pace = Pace(reads=1, writes=1, reserve=lambda _: 60.0, stop=stop)
+    docspace = DocSpace(Transport(here.server.url, here.key, pace=pace))
+    failed: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            docspace.file(here.file)
+        except Transient as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    stop.set()
+    thread.join(5)
+    docspace.close()
+    assert not thread.is_alive()
+    assert len(failed) == 1
+
+
+def test_waiting_for_a_place_ends_when_we_are_told_to_stop(here: World) -> None:
+    """All places are taken and we are told to stop: no request goes out."""
+    stop = threading.Event()
+    pace = Pace(reads=1, writes=1, stop=stop)
+    with pace.admitted("GET", "one"):
+        stop.set()
+        with pytest.raises(Transient, match="stopping"), pace.admitted("GET", "two"):
+            pass
