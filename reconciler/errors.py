@@ -42,6 +42,10 @@ class Busy(ReconcilerError):
         return f"the role {self.role} is held by {self.holder or 'another process'}"
 
 
+class Stopped(ReconcilerError):
+    """We were told to stop, and what was not begun is left for the next start."""
+
+
 @dataclass
 class AddressInUse(ReconcilerError):
     """The address to listen on cannot be bound."""

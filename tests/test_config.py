@@ -60,6 +60,7 @@ DEFAULTS: dict[str, object] = {
     "limits.writes_per_day": 9000,
     "limits.backfill_share": 0.7,
     "state.url": "sqlite:///reconciler.db",
+    "state.keep": timedelta(days=400),
     "admin.host": "127.0.0.1",
     "admin.port": 3001,
     "admin.password_file": None,
@@ -106,6 +107,7 @@ VARIABLES: dict[str, tuple[str, object]] = {
     "limits.writes_per_day": ("10", 10),
     "limits.backfill_share": ("0.5", 0.5),
     "state.url": ("sqlite:////var/l.db", "sqlite:////var/l.db"),
+    "state.keep": ("30d", timedelta(days=30)),
     "admin.host": ("::1", "::1"),
     "admin.port": ("9000", 9000),
     "admin.password_file": ("/p", Path("/p")),
@@ -624,10 +626,23 @@ def test_the_ledger_lies_beside_the_file_by_default(tmp_path: Path) -> None:
     assert load(write(tmp_path, ""), {}).state.url == f"sqlite:///{tmp_path}/reconciler.db"
 
 
-@pytest.mark.parametrize("url", ["sqlite:////var/l.db", "postgresql://u@h/db"])
-def test_absolute_addresses_of_the_ledger_stay(url: str, tmp_path: Path) -> None:
-    """Only a relative path of SQLite is anchored."""
-    assert load(write(tmp_path, f'[state]\nurl = "{url}"\n'), {}).state.url == url
+def test_an_absolute_path_of_the_ledger_stays(tmp_path: Path) -> None:
+    """Only a relative path is anchored."""
+    given = load(write(tmp_path, '[state]\nurl = "sqlite:////var/l.db"\n'), {})
+    assert given.state.url == "sqlite:////var/l.db"
+
+
+@pytest.mark.parametrize("url", ["/var/l.db", "postgresql://u@h/db", "sqlite://"])
+def test_another_kind_of_ledger_is_refused(url: str, tmp_path: Path) -> None:
+    """The form that is meant is shown."""
+    with pytest.raises(ConfigError, match=r"state\.url: must be sqlite:/// and a path"):
+        load(write(tmp_path, f'[state]\nurl = "{url}"\n'), {})
+
+
+def test_a_trusted_proxy_is_an_address(tmp_path: Path) -> None:
+    """A name would never match the address that a request comes from."""
+    with pytest.raises(ConfigError, match=r"trusted_proxy: must be the proxy's IP address"):
+        load(write(tmp_path, '[webhook]\ntrusted_proxy = "localhost"\n'), {})
 
 
 # What is needed to act.

@@ -27,6 +27,7 @@ from reconciler.model import (
     EPOCH,
     SECOND,
     Claim,
+    Ending,
     Entry,
     Intent,
     Outcome,
@@ -678,12 +679,38 @@ def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
 
 def test_another_portal_is_refused(tmp_path: Path) -> None:
     """Ids mean nothing at another portal; the right one is still accepted afterwards."""
-    with opened(tmp_path):
-        pass
+    with opened(tmp_path) as ledger:
+        ledger.learn_owner("us")
     with pytest.raises(LedgerError, match=r"belongs to https://p\.example: give https://q\.ex"):
         Ledger(url(tmp_path), "https://q.example")
     with opened(tmp_path) as ledger:
         assert ledger.totals().accepted == 0
+
+
+def test_a_mistyped_address_does_not_bind_the_ledger(tmp_path: Path) -> None:
+    """It becomes a portal's with that portal's first answer, not before."""
+    Ledger(url(tmp_path), "https://mistyped.example").close()
+    with opened(tmp_path) as ledger:
+        ledger.begin(NOW, HOUR)
+    with pytest.raises(LedgerError, match="belongs to"):
+        Ledger(url(tmp_path), "https://mistyped.example")
+
+
+def test_rows_that_hold_nothing_to_remember_are_pruned(tmp_path: Path) -> None:
+    """Files that are gone go; what was settled stays, whoever's word stands."""
+    with opened(tmp_path) as ledger:
+        for number in (1, 2, 3):
+            ledger.record(event(number), NOW)
+        gone, ours, due = ledger.claim(DUE, 3, LEASE)
+        ledger.finish(gone, Ending(Outcome.SKIPPED, "gone"), DUE)
+        seen = a_file(ours.entry.id)
+        ended = Ending(Outcome.KEPT, "same", seen=seen, settled=True)
+        ledger.finish(ours, ended, DUE)
+        ledger.finish(due, Ending(Outcome.WAITING, "locked", again=DUE + HOUR), DUE)
+        assert ledger.prune(DUE) == 0
+        assert ledger.prune(DUE + HOUR) == 1
+        assert ledger.facts(gone.entry.id) is None
+        assert ledger.entry(ours.entry.id).settled == seen.revision
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:

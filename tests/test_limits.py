@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.client import DocSpace, Pace, Transport
-from reconciler.errors import Transient
+from reconciler.errors import Stopped
 from reconciler.ledger import Ledger
 from tests.world import START, World
 
@@ -145,7 +145,7 @@ def test_waiting_for_the_minute_ends_when_we_are_told_to_stop(here: World) -> No
     def ask() -> None:
         try:
             docspace.file(here.file)
-        except Transient as error:
+        except Stopped as error:
             failed.append(error)
 
     thread = threading.Thread(target=ask)
@@ -163,5 +163,5 @@ def test_waiting_for_a_place_ends_when_we_are_told_to_stop(here: World) -> None:
     pace = Pace(reads=1, writes=1, stop=stop)
     with pace.admitted("GET", "one"):
         stop.set()
-        with pytest.raises(Transient, match="stopping"), pace.admitted("GET", "two"):
+        with pytest.raises(Stopped), pace.admitted("GET", "two"):
             pass

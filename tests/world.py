@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from reconciler import sweep
 from reconciler.client import DocSpace, Transport
 from reconciler.ledger import Ledger
 from reconciler.model import Event
@@ -16,6 +17,7 @@ from reconciler.receiver import Gate, Receiver
 from reconciler.review import Policy
 from reconciler.sandbox import Portal, Server, User
 from reconciler.service.server import Server as WebServer
+from reconciler.sweep import Report, Sweep
 from reconciler.worker import Attempt, Attempts, Terms, Worker
 
 SECRET = "World-Secret-1!"
@@ -88,6 +90,13 @@ class World:
             assert self.server.drain()
             assert len(self.attempts) < before + 50, "the worker does not come to rest"
         return self.attempts[before:]
+
+    def sweep(self, *, dry: bool = False, **terms: timedelta) -> Report:
+        """Sweep once; ``terms`` are overlap, lookback, deep_every where they are not the usual."""
+        told = sweep.Terms(policy=self.policy, **terms)
+        report = Sweep(self.ledger, self.docspace, told, self.clock).run(dry=dry)
+        assert report.scanned == sum(report.ended.values()) + report.handed
+        return report
 
     def comment(self, file: int | None = None) -> str:
         """Return the comment that stands on the file now."""

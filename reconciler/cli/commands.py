@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from contextlib import suppress
 from importlib import metadata
 from typing import Annotated
 
@@ -31,9 +32,15 @@ def serve(config: ConfigPath = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set())
     service.start()
-    print(f"listening on {service.address}", flush=True)
-    stop.wait()
-    if not service.stop():
+    with suppress(BrokenPipeError):
+        print(f"listening on {service.address}", flush=True)
+    while not stop.wait(1.0) and service.is_alive():
+        pass
+    alive = service.is_alive()
+    finished = service.stop()
+    if not alive:
+        raise RuntimeError("a part of the daemon has ended")
+    if not finished:
         os._exit(0)  # an answer of the portal did not come; its intent is on disk
 
 

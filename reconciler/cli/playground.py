@@ -2,8 +2,10 @@
 
 import itertools
 import random
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import typer
@@ -47,12 +49,12 @@ class Playground:
         self, port: int, webhook: str, secret: str, every: float, stop: threading.Event
     ) -> None:
         """Serve until ``stop``; an edit every so many seconds."""
-        try:
-            server = Server(self._portal, port=port)
-        except OSError as error:
-            typer.echo(f"Cannot listen on 127.0.0.1:{port}: {error}. Try --port 0.", err=True)
-            raise typer.Exit(USAGE) from error
-        with server:
+        with ExitStack() as stack:
+            try:
+                server = stack.enter_context(Server(self._portal, port=port))
+            except OSError as error:
+                typer.echo(f"Cannot listen on 127.0.0.1:{port}: {error}. Try --port 0.", err=True)
+                raise typer.Exit(USAGE) from error
             if webhook:
                 self._portal.add_webhook(by=self._seeded.admin, url=webhook, secret=secret)
             _introduce(server.url, self._seeded, webhook, secret)
@@ -68,7 +70,7 @@ def _introduce(url: str, seeded: Seeded, webhook: str, secret: str) -> None:
         f"  export DOCSPACE_API_HOST={url}\n"
         f"  export DOCSPACE_API_KEY={seeded.key}\n"
         f"  export DOCSPACE_WEBHOOK_SECRET='{secret}'\n"
-        f"  reconciler serve"
+        f"  {sys.argv[0] if sys.argv[0].endswith('reconciler') else 'reconciler'} serve"
     )
 
 

@@ -3,6 +3,7 @@
 import signal
 import threading
 from datetime import UTC, datetime
+from http.client import HTTPException
 from typing import Annotated
 
 import typer
@@ -32,7 +33,9 @@ def demo() -> None:
 
 
 def sandbox(  # noqa: PLR0913, PLR0917 - one option a knob
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8080,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")
+    ] = 8080,
     webhook: Annotated[str, typer.Option(help="Where deliveries go; none if empty.")] = DEFAULT_URL,
     secret: Annotated[str, typer.Option(help="What deliveries are signed with.")] = PLAY,
     edit_every: Annotated[
@@ -78,7 +81,7 @@ def send(
     sample = Sample(file, title, trigger)
     try:
         status, answer = post(url, body_of(sample, datetime.now(UTC)), secret)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         typer.echo(f"Nobody answers at {url}: {error}. Is `reconciler serve` running?", err=True)
         raise typer.Exit(PORTAL) from error
     typer.echo(f"{status} {answer}")

@@ -1,6 +1,7 @@
 """Which request answers which question. One method a question; values in, values out."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -33,6 +34,13 @@ class DocSpace:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def look_and_write(self) -> AbstractContextManager[None]:
+        """Wait, before the look, for all that a look and its write need of the minute.
+
+        The API has no compare-and-swap: the shorter between look and write, the better.
+        """
+        return self._http.pace.prepaid(2)
 
     def file(self, file_id: int) -> File | None:
         """Return the file as it is now, or None when it is gone or may not be read.
@@ -81,13 +89,16 @@ class DocSpace:
         return self._http.get("keys/@self", "keys/@self").date
 
     def room_of(self, folder_id: int) -> int | None:
-        """Return the room that the folder lies in, None outside of the rooms.
+        """Return the room that the folder lies in, None outside of the rooms or unreadable.
 
         No sortBy is sent: the portal would keep it as the user's own (docspace.md 1.1).
         """
         route = "files/{folderId}"
         params = {"count": 1, "filterType": "FilesOnly", "withSubFolders": "false"}
-        answer: Answer = self._http.get(route, f"files/{folder_id}", params)
+        try:
+            answer = self._listing(route, f"files/{folder_id}", params, READ)
+        except Forbidden:
+            return None
         return _parsed(f"GET {route}", lambda: parse_room(answer.response))
 
     def rooms(self, start: int = 0, count: int = PAGE) -> RoomPage:

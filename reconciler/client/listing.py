@@ -26,11 +26,6 @@ class Room:
     pinned: bool
     active: bool
 
-    @property
-    def internal(self) -> bool:
-        """Whether it lies in the portal's own storage, where comments can be set."""
-        return isinstance(self.id, int)
-
 
 @dataclass(frozen=True)
 class Page:

@@ -2,7 +2,8 @@
 
 Slots of the minute are asked for in blocks, so that processes that share a ledger can share the
 limit without a transaction for each request. A block is used within seconds or not at all: a
-slot that was asked for long ago would count in another minute than the one it is used in.
+slot that was asked for long ago would count in another minute than the one it is used in. Blocks
+begin small and grow while they are used up, so that a process that asks little wastes little.
 """
 
 import threading
@@ -10,9 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from reconciler.errors import Transient
+from reconciler.errors import Stopped
 
 _FRESH = 5.0  # seconds
+_FIRST = 2
 _LOOK_UP = 0.2  # seconds between looks at whether we are told to stop
 
 Reserve = Callable[[int], float]
@@ -22,14 +24,14 @@ Slot = Callable[[str], AbstractContextManager[object]]
 
 
 class Pace:
-    """Admits requests. ``stop`` ends every wait with Transient."""
+    """Admits requests. ``stop`` ends every wait with Stopped."""
 
     def __init__(
         self,
         *,
         reads: int,
         writes: int,
-        block: int = 1,
+        block: int = _FIRST,
         reserve: Reserve = lambda _: 0,
         shared: Slot = lambda _: nullcontext(),
         stop: threading.Event | None = None,
@@ -42,31 +44,58 @@ class Pace:
         self._block, self._reserve, self._shared = block, reserve, shared
         self._stop = stop or threading.Event()
         self._left, self._until, self._lock = 0, 0.0, threading.Lock()
+        self._own, self._size = threading.local(), _FIRST
 
     @contextmanager
     def admitted(self, method: str, name: str) -> Iterator[None]:
-        """Wait for a place, hold it within the block. Raises Transient when told to stop."""
+        """Wait for a place, hold it within the block. Raises Stopped when told to stop."""
         slots = self._slots[method]
         while not slots.acquire(timeout=_LOOK_UP):
             self._heed(name)
         try:
             with self._shared(method):
-                while (delay := self._take(time.monotonic())) > 0:
-                    self._stop.wait(delay)
-                    self._heed(name)
+                if not self._use_prepaid():
+                    self._wait_for_one(name)
                 yield
         finally:
             slots.release()
 
+    @contextmanager
+    def prepaid(self, number: int) -> Iterator[None]:
+        """Wait for ``number`` requests of the minute at once, for this thread, in the block.
+
+        So that nothing waits between a look and the write that it leads to.
+        """
+        for _ in range(number):
+            self._wait_for_one("the minute")
+        self._own.prepaid = number
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._left += self._own.prepaid
+            self._own.prepaid = 0
+
+    def _use_prepaid(self) -> bool:
+        left: int = getattr(self._own, "prepaid", 0)
+        self._own.prepaid = max(left - 1, 0)
+        return left > 0
+
+    def _wait_for_one(self, name: str) -> None:
+        while (delay := self._take(time.monotonic())) > 0:
+            self._stop.wait(delay)
+            self._heed(name)
+
     def _take(self, now: float) -> float:
         with self._lock:
             if self._left == 0 or now > self._until:
-                if (delay := self._reserve(self._block)) > 0:
+                size = _FIRST if now > self._until else min(self._size * 2, self._block)
+                if (delay := self._reserve(size)) > 0:
                     return delay
-                self._left, self._until = self._block, now + _FRESH
+                self._left, self._until, self._size = size, now + _FRESH, size
             self._left -= 1
             return 0
 
     def _heed(self, name: str) -> None:
         if self._stop.is_set():
-            raise Transient(name, None, "stopping")
+            raise Stopped(name)

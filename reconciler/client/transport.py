@@ -1,7 +1,7 @@
 """One HTTP exchange with the portal: paced, bounded, and its failures translated.
 
 requests would follow a redirect and turn a PUT into a GET, take a password from ~/.netrc in
-place of our key, and wait without end for an answer that trickles: none of that happens here.
+place of our key, and read a body that trickles without end: none of that happens here.
 urllib3 would sleep through a Retry-After of six hours: it is given nothing to retry.
 """
 
@@ -62,7 +62,7 @@ class Transport:
         """Open no connection yet."""
         self.requests: Counter[str] = Counter()
         self._url, self._timeout = url + API, timeout
-        self._pace = pace or Pace(reads=8, writes=4)
+        self.pace = pace or Pace(reads=8, writes=4)
         self._session = _session(key, connections, ca_bundle)
 
     def __repr__(self) -> str:
@@ -83,7 +83,7 @@ class Transport:
 
     def _exchange(self, method: str, route: str, path: str, **content: Any) -> Answer:
         name = f"{method} {route}"
-        with self._pace.admitted(method, name):
+        with self.pace.admitted(method, name):
             self.requests[method.lower()] += 1
             try:
                 status, headers, body = self._send(method, path, content)
@@ -154,7 +154,7 @@ def _judged(name: str, status: int, headers: Mapping[str, str], body: bytes) -> 
 def _failure(name: str, status: int, headers: Mapping[str, str], body: bytes) -> PortalError:
     """Translate a status into what is to be done about it (docspace.md 2)."""
     if 300 <= status < 400:
-        where = headers.get("Location", "elsewhere")
+        where = headers.get("Location", "elsewhere").partition(API)[0]
         return Transient(name, status, f"moved to {where}: set portal.url to that address")
     if status == 401:
         return Unauthorised(name, status, "the API key is unknown, disabled or expired")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
@@ -76,6 +77,19 @@ def _has_valid_port(parts: SplitResult) -> bool:
         return False
 
 
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError as error:
+        raise ValueError("must be the proxy's IP address, such as 127.0.0.1") from error
+
+
+def _database(text: str) -> str:
+    if not text.startswith("sqlite:///") or len(text) == len("sqlite:///"):
+        raise ValueError("must be sqlite:/// and a path, such as sqlite:///reconciler.db")
+    return text
+
+
 def _path(text: str) -> str:
     if not text.startswith("/") or not text.isascii() or " " in text:
         raise ValueError('must be a path that starts with "/"')
@@ -127,12 +141,12 @@ class Webhook(_Section):
     path: Annotated[str, AfterValidator(_path)] = "/docspace/review-comment"
     secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None
     secret_file: Path | None = None
-    triggers: tuple[str, ...] = ("file.updated",)
+    triggers: Annotated[tuple[str, ...], Field(min_length=1)] = ("file.updated",)
     allow_unsigned: bool = False
     require_https: bool = False
-    trusted_proxy: str | None = None
+    trusted_proxy: Annotated[str, AfterValidator(_address)] | None = None
     max_body_bytes: Annotated[int, Field(ge=1024)] = 2097152
-    threads: Positive = 8
+    threads: Annotated[int, Field(ge=1, le=64)] = 8
 
 
 class Review(_Section):
@@ -170,7 +184,7 @@ class Review(_Section):
             scope=Scope(
                 rooms=self.rooms,
                 exclude_rooms=self.exclude_rooms,
-                extensions=frozenset(e.lower().lstrip(".") for e in self.extensions),
+                extensions=frozenset(e.lower().lstrip("*.") for e in self.extensions),
                 ignore_users=frozenset(u.lower() for u in self.ignore_users),
                 personal=self.personal_documents,
             ),
@@ -189,7 +203,7 @@ class Sweep(_Section):
 class Limits(_Section):
     """What we take of the portal's limits (docspace.md 2); they count per user."""
 
-    requests_per_minute: Positive = 1200
+    requests_per_minute: Annotated[int, Field(ge=10)] = 1200
     concurrent_reads: Positive = 8
     concurrent_writes: Positive = 4
     writes_per_day: Positive = 9000
@@ -197,9 +211,10 @@ class Limits(_Section):
 
 
 class State(_Section):
-    """Where the ledger is."""
+    """Where the ledger is, and how long it keeps rows that hold nothing to remember."""
 
-    url: str = "sqlite:///reconciler.db"
+    url: Annotated[str, AfterValidator(_database)] = "sqlite:///reconciler.db"
+    keep: Interval = timedelta(days=400)
 
 
 class Admin(_Section):
@@ -272,6 +287,11 @@ class Config(BaseSettings):
         except ValueError as error:
             raise ConfigError((f"portal.api_key_file: {error}",)) from error
 
+    def exposed_files(self) -> tuple[Path, ...]:
+        """Return the files with secrets that others than their owner can read."""
+        files = (self.portal.api_key_file, self.webhook.secret_file, self.admin.password_file)
+        return tuple(file for file in files if file is not None and _is_exposed(file))
+
     def secrets(self) -> tuple[str, ...]:
         """Return the webhook's secrets, newest first; none when none is configured.
 
@@ -294,6 +314,13 @@ def _read(path: Path, key: str) -> str:
         return path.read_text(encoding="utf-8-sig").strip()
     except (OSError, ValueError) as error:
         raise ConfigError((f"{key} {path} cannot be read: {error}",)) from error
+
+
+def _is_exposed(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & 0o077)
+    except OSError:
+        return False
 
 
 def _words(texts: Iterable[str]) -> tuple[str, ...]:

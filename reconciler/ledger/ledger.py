@@ -15,7 +15,9 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     and_,
+    delete,
     func,
+    or_,
     select,
     update,
 )
@@ -64,6 +66,7 @@ from reconciler.model import (
     Event,
     File,
     Permit,
+    Rule,
 )
 
 _LOOP = 5  # writes an hour to one revision
@@ -84,8 +87,12 @@ class Ledger:
     """What is known and owed, for one portal. Safe to share between threads."""
 
     def __init__(self, url: str, portal: str) -> None:
-        """Open or create the ledger of ``portal``. Raises LedgerError for another portal's."""
-        self._store = Store(url)
+        """Open or create the ledger of ``portal``. Raises LedgerError for another portal's.
+
+        It becomes this portal's with the first answer of it, not before: an address that was
+        mistyped must not bind it.
+        """
+        self._store, self._portal = Store(url), portal
         try:
             self._store.write(lambda c: _open(c, portal))
         except LedgerError:
@@ -105,12 +112,18 @@ class Ledger:
 
     def learn_owner(self, owner: str) -> None:
         """Remember whose comments are ours."""
-        self._store.write(lambda c: set_fact(c, "owner", owner))
+
+        def job(c: Connection) -> None:
+            set_fact(c, "portal", self._portal)
+            set_fact(c, "owner", owner)
+
+        self._store.write(job)
 
     def begin(self, date: datetime, lookback: timedelta) -> None:
         """Fix, once, where our responsibility begins: ``lookback`` before ``date``."""
 
         def job(c: Connection) -> None:
+            set_fact(c, "portal", self._portal)
             if fact(c, "first_sweep") is None:
                 set_fact(c, "first_sweep", _text(date))
                 set_fact(c, "since", _text(date - lookback))
@@ -252,6 +265,19 @@ class Ledger:
         free = update(files).where(files.c.claim.is_not(None)).values(claim=None, due_at=now)
         return self._store.write(lambda c: c.execute(free).rowcount)
 
+    def prune(self, before: datetime) -> int:
+        """Delete rows untouched since ``before`` that hold nothing to remember; return how many.
+
+        A settled row stays as long as its file: without it a reviewed file that is renamed
+        would be taken for an update, and the reviewer's word be written over.
+        """
+        stale = func.coalesce(files.c.looked_at, files.c.event_at, files.c.touched_at) < before
+        idle = and_(files.c.due_at.is_(None), files.c.claim.is_(None), files.c.pending == 0)
+        empty = and_(files.c.settled_version.is_(None), files.c.intent_version.is_(None))
+        gone = files.c.reason == Rule.GONE.value
+        old = delete(files).where(stale, idle, or_(empty, gone))
+        return self._store.write(lambda c: c.execute(old).rowcount)
+
     # Questions.
 
     def next_due(self, now: datetime | None = None) -> datetime | None:
@@ -343,9 +369,7 @@ def _ours(claim: Claim) -> Any:
 def _open(c: Connection, portal: str) -> None:
     migrate(c)
     known = fact(c, "portal")
-    if known is None:
-        set_fact(c, "portal", portal)
-    elif known != portal:
+    if known not in {None, portal}:
         raise LedgerError(f"this ledger belongs to {known}: give {portal} a state.url of its own")
 
 

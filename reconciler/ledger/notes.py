@@ -5,30 +5,39 @@ item settles nothing while a worker holds its file: the worker may be about to w
 revision that is no longer the newest, and its settling must not undo a later one.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, func, select
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
+from reconciler.ledger.counting import add
 from reconciler.ledger.facts import origin
-from reconciler.ledger.rows import entry_of, settled_values
-from reconciler.ledger.schema import files
-from reconciler.model import Action, Decision, Entry, File, Outcome, Unknown
+from reconciler.ledger.rows import Origin, entry_of, settled_values
+from reconciler.ledger.schema import files, texts
+from reconciler.model import Action, Decision, Entry, File, Outcome, Rule, Unknown
 
 Judge = Callable[[File, Entry], Decision]
 LIVE, SWEEP, BACKFILL = 0, 1, 2  # in order of precedence
+_BOLDNESS = (Unknown.KEEP.value, None, Unknown.MARK.value)  # None: as it is configured
+_KNOWN = select(files).where(files.c.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True)
 class Duty:
-    """For whom a listing is read. A backfill brings its own beginning and its own caution."""
+    """For whom a listing is read. A backfill brings its own beginning and its own caution.
+
+    ``origin`` is what a dry run supposes where nothing has begun.
+    """
 
     priority: int = SWEEP
     since: datetime | None = None
     unknown: Unknown | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -54,31 +63,50 @@ def judged(
 ) -> list[Plan]:
     """Return a plan for each listed file."""
     ids = [file.id for file in listed if isinstance(file.id, int)]
-    known = {row.id: row for row in c.execute(select(files).where(files.c.id.in_(ids)))}
-    beginning = origin(c)
-    return [_plan(file, known.get(file.id), beginning, judge, duty, now) for file in listed]
+    known = {row.id: row for row in c.execute(_KNOWN, {"ids": ids})}
+    since, first_sweep = duty.origin or origin(c)
+    beginning = (min(since, duty.since or since), first_sweep)
+    blank = Entry(0, *beginning, unknown=duty.unknown)
+    plans = []
+    for file in listed:
+        row = known.get(file.id)
+        entry = blank if row is None else _entry(row, beginning, duty)
+        plans.append(_plan(file, row, entry, judge, duty, now))
+    return plans
 
 
 def carried_out(c: Connection, plans: Sequence[Plan], now: datetime) -> None:
-    """Write what the plans ask for: many rows, two statements."""
+    """Write what the plans ask for: many rows, two statements. Texts that are kept are counted."""
     settled = [plan.settle for plan in plans if plan.settle]
+    unknown = [p for p in plans if p.settle and p.noted.decision.rule is Rule.UNKNOWN]
+    for text, number in Counter(plan.noted.file.comment for plan in unknown).items():
+        add(c, texts, {"text": text}, number)
     due = [plan.due for plan in plans if plan.due]
     if settled:
-        c.execute(_settling(settled), settled)
+        c.execute(_settling(*settled[0]), settled)
     if due:
         c.execute(_making_due(now), due)
+
+
+def _entry(row: Row[Any], beginning: Origin, duty: Duty) -> Entry:
+    asked = duty.unknown
+    if row.due_at is not None and _boldness(row.unknown) > _boldness(asked and asked.value):
+        return entry_of(row, beginning)
+    return replace(entry_of(row, beginning), unknown=asked)
+
+
+def _boldness(unknown: str | None) -> int:
+    return _BOLDNESS.index(unknown)
 
 
 def _plan(
     file: File,
     row: Row[Any] | None,
-    beginning: tuple[datetime, datetime],
+    entry: Entry,
     judge: Judge,
     duty: Duty,
     now: datetime,
 ) -> Plan:
-    blank = Entry(0, *beginning)
-    entry = blank if row is None else entry_of(row, beginning)
     decision = judge(file, entry)
     noted = Noted(file, decision, decision.rule.outcome)
     if decision.action in {Action.SETTLE_OURS, Action.SETTLE_THEIRS}:
@@ -89,11 +117,19 @@ def _plan(
         return Plan(noted, settle=None if same else _settle(file, ours, decision, now))
     if decision.action not in {Action.MARK, Action.LOOK}:
         return Plan(noted)
-    if row is not None and _waits_rightly(file, row, now):
-        return Plan(Noted(file, decision, Outcome(row.outcome)))
-    if row is not None and row.due_at is not None and row.due_at <= now:
-        return Plan(Noted(file, decision, None))
+    if row is not None and row.due_at is not None and _serves(row, duty):
+        if _waits_rightly(file, row, now):
+            return Plan(Noted(file, decision, Outcome(row.outcome)))
+        if row.due_at <= now:
+            return Plan(Noted(file, decision, None))
     return Plan(Noted(file, decision, None), due=_due(file, duty, now))
+
+
+def _serves(row: Row[Any], duty: Duty) -> bool:
+    """Whether a row that is due already will be worked off as the duty asks for."""
+    early = duty.since is None or (row.since is not None and row.since <= duty.since)
+    bold = _boldness(row.unknown) >= _boldness(duty.unknown and duty.unknown.value)
+    return early and bold and bool(row.priority <= duty.priority)
 
 
 def _in_work(row: Row[Any], now: datetime) -> bool:
@@ -139,9 +175,10 @@ def _due(file: File, duty: Duty, now: datetime) -> dict[str, Any]:
     }
 
 
-def _settling(rows: Sequence[dict[str, Any]]) -> Any:
+@cache
+def _settling(*columns: str) -> Any:
     statement = insert(files)
-    new = {name: statement.excluded[name] for name in rows[0] if name != "id"}
+    new = {name: statement.excluded[name] for name in columns if name != "id"}
     gone = {f"intent_{name}": None for name in ("version", "updated", "size", "before")}
     return statement.on_conflict_do_update(index_elements=["id"], set_=new | gone)
 
@@ -163,6 +200,13 @@ def _making_due(now: datetime) -> Any:
             "pending": files.c.pending + 1,
             "pending_since": func.coalesce(files.c.pending_since, new.pending_since),
             "since": case((earlier, new.since), else_=files.c.since),
-            "unknown": func.coalesce(new.unknown, files.c.unknown),
+            "unknown": case((idle, new.unknown), else_=_bolder(new.unknown, files.c.unknown)),
         },
     )
+
+
+def _bolder(one: Any, other: Any) -> Any:
+    """Who is due for two duties is treated as the bolder asks: a backfill slows nothing down."""
+    keep, _, mark = _BOLDNESS
+    bold = (or_(one == mark, other == mark), mark)
+    return case(bold, (and_(one == keep, other == keep), keep), else_=None)

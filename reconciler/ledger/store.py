@@ -25,7 +25,7 @@ from reconciler.errors import Busy, LedgerError
 from reconciler.ledger.slots import Slots
 
 T = TypeVar("T")
-_PATIENCE = 5.0  # seconds to wait for another process's transaction
+_PATIENCE = 2.5  # seconds to wait for another process's transaction
 _OWNER_ONLY = 0o600
 
 
@@ -106,11 +106,13 @@ class Store:
         The lock is the operating system's: it goes with a killed process.
         """
         path = Path(f"{self._path}.{role.value}.lock")
-        lock = _FileLock(path)
+        with translated():
+            lock = _FileLock(path)
         try:
-            if not lock.attempt() and not lock.attempt_again():
-                raise Busy(role.value, path.read_text(encoding="utf-8").strip())
-            path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", "utf-8")
+            with translated():
+                if not lock.attempt() and not lock.attempt_again():
+                    raise Busy(role.value, path.read_text(encoding="utf-8").strip())
+                path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", "utf-8")
             yield
         finally:
             lock.close()

@@ -16,6 +16,7 @@ from reconciler.sweep import Sweep
 from reconciler.worker import Attempt, Attempts, Terms, Worker
 
 _BLOCK = 40  # requests that are admitted with one transaction
+_MINUTE = timedelta(seconds=90)  # the longest wait for a place in the minute, and some more
 
 
 def utcnow() -> datetime:
@@ -87,7 +88,7 @@ def pace_of(config: Config, ledger: Ledger, opened: ExitStack, stop: threading.E
     return Pace(
         reads=limits.concurrent_reads,
         writes=limits.concurrent_writes,
-        block=max(1, min(_BLOCK, limits.requests_per_minute // 20)),
+        block=max(2, min(_BLOCK, limits.requests_per_minute // 20)),
         reserve=lambda number: ledger.reserve(utcnow(), number, limits.requests_per_minute),
         shared=lambda method: slots[method].held(),
         stop=stop,
@@ -103,15 +104,16 @@ def terms_of(config: Config) -> Terms:
         lookback=config.sweep.first_lookback,
         writes_per_day=limits.writes_per_day,
         backfill_per_day=int(limits.writes_per_day * limits.backfill_share),
-        threads=limits.concurrent_reads,
-        lease=3 * answer,
+        # Each thread may write: more of them would wait for a place between look and write.
+        threads=min(limits.concurrent_reads, limits.concurrent_writes),
+        lease=3 * answer + _MINUTE,
         answer=answer,
     )
 
 
 def sweep_of(config: Config, parts: Parts) -> Sweep:
     """Return the sweep."""
-    return Sweep(parts.ledger, parts.docspace, listing_of(config), utcnow)
+    return Sweep(parts.ledger, parts.docspace, listing_of(config), utcnow, parts.stop)
 
 
 def listing_of(config: Config) -> sweep.Terms:

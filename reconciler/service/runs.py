@@ -99,9 +99,16 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) 
             parts.docspace.requests,
             monotonic() - began,
             dry_run,
-            left=parts.ledger.owed(utcnow()) if ours else 0,
+            left=_left(parts) if ours else 0,
             put_off=_put_off(parts),
         )
+
+
+def _left(parts: Parts) -> int:
+    """Return what is still due; what a backfill has put off until tomorrow is not ours."""
+    now, ledger = utcnow(), parts.ledger
+    put_off = ledger.owed(now, BACKFILL) if ledger.backfill_put_off() > now else 0
+    return ledger.owed(now) - put_off
 
 
 def _put_off(parts: Parts) -> datetime | None:
@@ -157,7 +164,11 @@ def _rehearse(config: Config, parts: Parts, tally: Tally, would: Callable[[Would
 
 @dataclass
 class BackfillRun:
-    """A backfill that is open: estimate first, then run."""
+    """A backfill that is open: estimate first, then run.
+
+    ``put_off`` is when to go on, where it had to stop: because its share of the day's writes is
+    spent, or because the portal asked for a pause or is away, which ``why`` tells.
+    """
 
     parts: Parts
     backfill: Backfill
@@ -166,6 +177,7 @@ class BackfillRun:
     tally: Tally = field(default_factory=Tally)
     report: Report = field(default_factory=Report)
     put_off: datetime | None = None
+    why: str = ""
 
     def estimate(self, tell: Callable[[Step], None]) -> Estimate:
         """Read and decide, write nothing."""
@@ -200,9 +212,11 @@ class BackfillRun:
         ledger = self.parts.ledger
         while not self.parts.stop.is_set():
             _work(self.parts, self.tally)
-            put_off = max(ledger.backfill_put_off(), ledger.paused()[0])
+            paused, why = ledger.paused()
+            put_off = max(ledger.backfill_put_off(), paused)
             if put_off > utcnow() + timedelta(seconds=_WAIT):
                 self.put_off = put_off if ledger.owed(utcnow(), BACKFILL) else None
+                self.why = why if put_off == paused else ""
                 return
             if not ledger.owed(utcnow(), BACKFILL):
                 return

@@ -65,6 +65,10 @@ class Server:
         """Begin to accept."""
         self._thread.start()
 
+    def is_alive(self) -> bool:
+        """Whether it accepts."""
+        return self._thread.is_alive()
+
     def is_full(self) -> bool:
         """Whether more requests wait than can be answered soon."""
         return len(self._listeners[0].task_dispatcher.queue) > _QUEUE
@@ -96,7 +100,8 @@ class Server:
 
 def _let_go(sockets: dict[int, Any], number: int) -> None:
     """Close connections that wait without a whole request, so that others get a place."""
-    waiting = [one for one in sockets.values() if hasattr(one, "requests") and not one.requests]
+    channels = [one for one in sockets.values() if hasattr(one, "requests")]
+    waiting = [one for one in channels if not one.requests and not one.total_outbufs_len]
     for channel in sorted(waiting, key=lambda one: one.creation_time)[:number]:
         channel.will_close = True
 

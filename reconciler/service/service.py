@@ -8,11 +8,12 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
+from time import monotonic
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from reconciler.config import Config
-from reconciler.errors import Busy, LedgerError, PortalError, ReconcilerError
+from reconciler.errors import Busy, LedgerError, PortalError, ReconcilerError, Stopped
 from reconciler.ledger import Role
 from reconciler.receiver import Receiver, Reply
 from reconciler.service.build import gate_of, parts_of, sweep_of, utcnow
@@ -58,14 +59,15 @@ class Service:
                 config.webhook.host,
                 config.webhook.port,
                 threads=config.webhook.threads,
-                max_bytes=config.webhook.max_body_bytes,
+                max_bytes=config.webhook.max_body_bytes + 1,  # waitress stops at its limit
                 trusted_proxy=config.webhook.trusted_proxy,
             )
             self._stack = opened.pop_all()
         self.ledger, self._parts, self._stop = parts.ledger, parts, parts.stop
+        self._working = False
         self._sweep = sweep_of(config, parts)
         self._worker = parts.worker(on_attempt, tell_error)
-        self._scheduler = BackgroundScheduler(timezone="UTC")
+        self._scheduler, self._sweeping = BackgroundScheduler(timezone="UTC"), threading.Lock()
         self._threads = [
             threading.Thread(target=self._work, name="worker", daemon=True),
             threading.Thread(target=self._learn_owner, name="owner", daemon=True),
@@ -75,11 +77,19 @@ class Service:
 
     def start(self) -> None:
         """Begin to work, to sweep and to accept."""
+        for file in self._config.exposed_files():
+            log.warning("others_can_read_a_secret", path=str(file), cure=f"chmod 600 {file}")
+        if self._config.webhook.require_https and not self._config.webhook.trusted_proxy:
+            log.warning("every_delivery_is_refused", cure="set webhook.trusted_proxy")
         for thread in self._threads:
             thread.start()
         self._schedule(utcnow())
         self._scheduler.start()
         self._server.start()
+
+    def is_alive(self) -> bool:
+        """Whether everything that `start` started still runs."""
+        return self._threads[0].is_alive() and self._server.is_alive()
 
     def stop(self, grace: float = GRACE) -> bool:
         """Stop in order within about ``grace`` seconds; return whether all work was finished.
@@ -91,14 +101,21 @@ class Service:
         self._server.stop(half)
         self._worker.stop()
         self._stop.set()
-        sweeping = threading.Thread(target=self._scheduler.shutdown, name="stop", daemon=True)
-        sweeping.start()
-        for thread in (*self._threads, sweeping):
-            thread.join(half)
-        finished = not any(thread.is_alive() for thread in (*self._threads, sweeping))
-        if not finished:
-            self.ledger.release(utcnow())
-        self._stack.close()
+        # Not wait=True: that holds the lock which a sweep needs to ask for its next time.
+        self._scheduler.shutdown(wait=False)
+        until = monotonic() + half
+        swept = self._sweeping.acquire(timeout=half)
+        if swept:
+            self._sweeping.release()
+        for thread in self._threads:
+            thread.join(max(until - monotonic(), 0.1))
+        finished = swept and not any(thread.is_alive() for thread in self._threads)
+        try:
+            if not finished and self._working:
+                self.ledger.release(utcnow())
+            self._stack.close()
+        except LedgerError as error:
+            tell_error(error)
         return finished
 
     def _is_full(self) -> bool:
@@ -118,8 +135,22 @@ class Service:
             max_instances=1,
             misfire_grace_time=None,
         )
+        self._scheduler.add_job(self._prune, "interval", days=1, misfire_grace_time=None)
+
+    def _prune(self) -> None:
+        try:
+            pruned = self.ledger.prune(utcnow() - self._config.state.keep)
+        except LedgerError as error:
+            tell_error(error)
+        else:
+            log.info("pruned", rows=pruned)
 
     def _sweep_once(self) -> None:
+        with self._sweeping:
+            if not self._stop.is_set():
+                self._try_sweep()
+
+    def _try_sweep(self) -> None:
         try:
             paused, why = self.ledger.paused()
             if paused > utcnow():
@@ -130,6 +161,8 @@ class Service:
         except PortalError as error:
             self._parts.attempts.met(error)
             tell_error(error)
+        except Stopped:
+            return
         except ReconcilerError as error:
             tell_error(error)
         finally:
@@ -148,13 +181,16 @@ class Service:
         while not self._stop.is_set():
             try:
                 with self.ledger.role(Role.WORKER):
+                    self._working = True
                     self.ledger.release(utcnow())
                     self._worker.run()
             except Busy:
-                self._stop.wait(_ROLE_AGAIN)
-            except LedgerError as error:
+                pass
+            except Exception as error:  # noqa: BLE001 - who accepts must also work, whatever comes
                 tell_error(error)
-                self._stop.wait(_ROLE_AGAIN)
+            finally:
+                self._working = False
+            self._stop.wait(_ROLE_AGAIN)
 
     def _learn_owner(self) -> None:
         """Learn whose comments are ours, so that their echoes cost nothing."""
@@ -162,6 +198,8 @@ class Service:
             try:
                 key = self._parts.docspace.key()
                 self.ledger.learn_owner(key.owner)
+            except Stopped:
+                return
             except ReconcilerError as error:
                 tell_error(error)
                 self._stop.wait(_AGAIN)

@@ -85,7 +85,8 @@ class Backfill:
         """Read folder after folder; what `report` is given grows meanwhile.
 
         A folder's checkpoint is set when the caller comes back for the next one, so that it may
-        first see to it that the folder's files are marked. Raises PortalError.
+        first see to it that the folder's files are marked. One that may not be read is passed
+        over, one that failed is left to the next run. Raises PortalError.
         """
         marks = self._ledger.watermarks
         since = marks.began(job.name, job.since)
@@ -93,16 +94,14 @@ class Backfill:
         report(lister.report)
         folders = self._folders(lister, job)
         done = marks.done(job.name)
-        complete = True
         for number, folder in enumerate(folders, 1):
             if folder.id in done:
                 continue
-            sound = lister.read(folder, since, job.until)
+            lister.read(folder, since, job.until)
             yield Step(folder, number, len(folders))
-            complete &= sound
-            if sound:
+            if folder.id not in lister.report.behind:
                 marks.set_done(job.name, folder.id)
-        if complete:
+        if not lister.report.behind:
             marks.complete(job.name)
 
     def _lister(

@@ -1,11 +1,12 @@
 """Lists folders and notes their files: what a sweep and a backfill have in common."""
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.client import DocSpace, FilePage, Room
-from reconciler.errors import Forbidden, Permanent, Transient
+from reconciler.errors import Forbidden, Permanent, Stopped, Transient
 from reconciler.ledger import Duty, Ledger, Noted
 from reconciler.model import Action, Decision, Entry, File, Rule
 from reconciler.review import Policy, decide_listed
@@ -48,8 +49,10 @@ class Lister:
         dry: bool = False,
         observe: bool = False,
         hear: Callable[[Noted], None] = lambda _: None,
+        stop: threading.Event | None = None,
     ) -> None:
-        """Tell of each listed file with ``hear``."""
+        """Tell of each listed file with ``hear``; end with Stopped when ``stop`` is set."""
+        self._stop = stop or threading.Event()
         self._ledger, self._docspace, self.terms = ledger, docspace, terms
         self._clock, self._duty, self._dry, self._hear = clock, duty, dry, hear
         self._observe = observe or terms.policy.observe
@@ -61,6 +64,7 @@ class Lister:
         """Fix, once, where our responsibility begins; a dry run only supposes it."""
         if self._dry and not self._ledger.begun():
             self.origin = (date - self.terms.lookback, date)
+            self._duty = replace(self._duty, origin=self.origin)
         else:
             self._ledger.begin(date, self.terms.lookback)
         return (self.origin or self._ledger.origin())[0]
@@ -125,6 +129,8 @@ class Lister:
         return sound
 
     def _page(self, folder: Folder, start: int) -> FilePage:
+        if self._stop.is_set():
+            raise Stopped(folder.title)
         self._asked = self._clock()
         if folder.room is None:
             return self._docspace.my_files(start)
@@ -148,12 +154,6 @@ class Lister:
             self._hear(one)
 
     def _judge(self, file: File, entry: Entry, asked: datetime) -> Decision:
-        if self.origin is not None:
-            entry = replace(entry, since=self.origin[0], first_sweep=self.origin[1])
-        if self._duty.since is not None:
-            entry = replace(entry, since=min(entry.since, self._duty.since))
-        if self._duty.unknown is not None:
-            entry = replace(entry, unknown=self._duty.unknown)
         decision = decide_listed(file, entry, self.terms.policy, asked)
         observed = self._observe and decision.action in {Action.MARK, Action.LOOK}
         return Decision(Rule.OBSERVED) if observed else decision

@@ -2,10 +2,13 @@
 
 The portal orders by whole seconds without a tie-breaker, and rows move while pages are read
 (docspace.md 1.1): a saved file moves to the top, a trashed one lets the rest move up. So pages
-overlap by ten rows, and neighbours must share a file: else something lay between them. Where a
-whole overlap carries one date, the ties may have changed places, and all rows that were covered
-must have been seen. What does not hold is read a second time; if it still does not hold, the
-caller keeps its old watermark and comes back.
+overlap by ten rows. What was not on a page is no newer than its last file; if one that is newer
+than that stands unchanged on the next page, all of it comes behind that one, and nothing lay
+between the pages. Where the whole overlap carries one date, the ties may have changed places:
+then all rows that were covered must have been seen while the folder did not change. What does not
+hold is read a second time, and once more as long as that brings ties that were missed; if it still
+does not hold, the caller keeps its old watermark and comes back. What is being converted on the
+only page of a folder cannot be noticed.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,15 +19,19 @@ from reconciler.client import PAGE, FilePage
 from reconciler.model import File
 
 STEP = 90
-_OVERLAP = PAGE - STEP
-_TRIES = 2
+_TRIES, _MOST_TRIES = 2, 6
 
 
 @dataclass
-class _Pass:
-    """What is known of a reading so far. ``ids`` are of both tries."""
+class _Reading:
+    """What is known so far. ``given`` are the files of both tries that were passed on.
 
-    ids: set[int | str] = field(default_factory=set)
+    ``seen`` are those that are not too old, since the folder's ``state`` was last another.
+    """
+
+    given: set[int | str] = field(default_factory=set)
+    seen: set[int | str] = field(default_factory=set)
+    state: tuple[datetime, int] | None = None
     previous: FilePage | None = None
     sound: bool = True
     tied: bool = False
@@ -40,49 +47,79 @@ def read_folder(
     The reading ends with the page whose last file is older than ``back_to`` (None: with the
     last page). A folder that is listed in an order of its own is read whole.
     """
-    reading = _Pass()
-    for _ in range(_TRIES):
+    reading = _Reading()
+    for tries in range(1, _MOST_TRIES + 1):
         reading.previous, reading.sound, reading.tied = None, True, False
+        known = len(reading.given)
         _read_once(fetch, back_to, use, reading)
-        if reading.sound:
-            return True
-    return False
+        fruitful = reading.tied and len(reading.given) > known
+        if reading.sound or (tries >= _TRIES and not fruitful):
+            break
+    return reading.sound
 
 
 def _read_once(
     fetch: Callable[[int], FilePage],
     back_to: datetime | None,
     use: Callable[[FilePage, Sequence[File]], None],
-    reading: _Pass,
+    reading: _Reading,
 ) -> None:
     start = 0
     while True:
         page = fetch(start)
-        fresh = [file for file in page.files if file.id not in reading.ids]
-        reading.ids.update(file.id for file in fresh)
+        fresh = [file for file in page.files if file.id not in reading.given]
+        reading.given.update(file.id for file in fresh)
         use(page, fresh)
         _check(page, reading)
+        young = _young(page, back_to)
+        _remember(page, young, reading)
         if _is_last(page, back_to):
             break
         reading.previous, start = page, start + STEP
-    covered = page.start + len(page.files)
-    if reading.tied and len(reading.ids) < covered:
+    if reading.tied and len(reading.seen) < page.start + len(young):
         reading.sound = False
 
 
-def _check(page: FilePage, reading: _Pass) -> None:
+def _check(page: FilePage, reading: _Reading) -> None:
     """Files that are being converted are missing from their page: come back for them."""
-    if page.dropped:
-        reading.sound = False
     before = reading.previous
-    if before is None or not page.files or not before.files:
-        return
-    common = {file.id for file in before.files} & {file.id for file in page.files}
-    dates = {file.revision.updated for file in before.files[-_OVERLAP:]}
-    if len(dates) == 1:
-        reading.tied = True
-    elif not common:
+    reading.tied |= page.indexing and before is not None
+    if page.dropped or (before is not None and page.behind == 0 and _rows(page) < _rows(before)):
         reading.sound = False
+    elif before is not None and not _is_joined(before, page):
+        if page.files and before.files and _date(page.files[0]) == _date(before.files[-1]):
+            reading.tied = True
+        else:
+            reading.sound = False
+
+
+def _is_joined(before: FilePage, page: FilePage) -> bool:
+    """Whether everything that may have been on neither page must be on this one."""
+    here = {(file.id, file.revision) for file in page.files}
+    shared = [file for file in before.files if (file.id, file.revision) in here]
+    return any(page.indexing or _date(file) != _date(before.files[-1]) for file in shared)
+
+
+def _remember(page: FilePage, young: Sequence[int | str], reading: _Reading) -> None:
+    state = (page.updated, _rows(page))
+    if state != reading.state:
+        reading.seen.clear()
+    reading.state = state
+    reading.seen.update(young)
+
+
+def _young(page: FilePage, back_to: datetime | None) -> list[int | str]:
+    """Return the rows that are wanted; of those that lack a field the date is not known."""
+    files = page.files
+    if back_to is not None and not page.indexing:
+        files = tuple(file for file in files if _date(file) >= back_to)
+    return [*(file.id for file in files), *page.broken]
+
+
+def _rows(page: FilePage) -> int:
+    """Return how many files the folder has; of a last page, less those being converted on it."""
+    shown = PAGE if page.behind else len(page.files) + len(page.broken)
+    return page.start + shown + page.behind
 
 
 def _is_last(page: FilePage, back_to: datetime | None) -> bool:
@@ -90,4 +127,8 @@ def _is_last(page: FilePage, back_to: datetime | None) -> bool:
         return True
     if page.indexing or back_to is None or not page.files:
         return False
-    return page.files[-1].revision.updated < back_to
+    return _date(page.files[-1]) < back_to
+
+
+def _date(file: File) -> datetime:
+    return file.revision.updated

@@ -5,6 +5,7 @@ tell whether anything changed at all, and the list of rooms tells where. Once a 
 are not believed and every room is read back to its own watermark.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,8 +38,10 @@ class Sweep:
         docspace: DocSpace,
         terms: Terms,
         clock: Callable[[], datetime],
+        stop: threading.Event | None = None,
     ) -> None:
-        """Start nothing."""
+        """Start nothing; a sweep ends with Stopped when ``stop`` is set."""
+        self._stop = stop
         self._ledger, self._docspace, self._terms, self._clock = ledger, docspace, terms, clock
 
     def run(self, *, dry: bool = False, hear: Callable[[Noted], None] = lambda _: None) -> Report:
@@ -51,6 +54,7 @@ class Sweep:
             duty=Duty(priority=SWEEP),
             dry=dry,
             hear=hear,
+            stop=self._stop,
         )
         rooms, mine = self._docspace.rooms(count=1), self._mine(lister)
         state = self._state(lister, rooms, mine)

@@ -84,8 +84,9 @@ class Attempts:
     def make(self, claim: Claim) -> Attempt | None:
         """Make one attempt and write down its ending; None when the claim was lost."""
         try:
-            file, decision = self._look(claim.entry)
-            attempt = self._act(claim, file, decision)
+            with self._docspace.look_and_write():
+                file, decision = self._look(claim.entry)
+                attempt = self._act(claim, file, decision)
         except PortalError as error:
             attempt = self._failed(claim, error)
         kept = attempt is not None and self._ledger.finish(claim, attempt.ending, self._clock())

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from reconciler.errors import LedgerError
+from reconciler.errors import LedgerError, Stopped
 from reconciler.ledger import Ledger
 from reconciler.model import Claim
 from reconciler.worker.attempt import Attempt, Attempts
@@ -130,6 +130,9 @@ class Worker:
             attempt = self._attempts.make(claim)
         except LedgerError:
             raise
+        except Stopped:
+            self._ledger.renew(claim, self._clock())
+            return
         except Exception as error:  # noqa: BLE001 - one file's bug must not stop the others
             self._complain(error)
             self._attempts.abandon(claim, error)

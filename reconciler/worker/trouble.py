@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reconciler.errors import Permanent, PortalError, Throttled, Transient, Unauthorised
+from reconciler.errors import Forbidden, Permanent, PortalError, Throttled, Transient, Unauthorised
 
 BREAKER = 5  # failures in a row, of any files, that mean the portal is at fault
 _FILE_FIRST, _FILE_MOST = timedelta(seconds=2), timedelta(minutes=15)
@@ -49,7 +49,7 @@ class Trouble:
 
         ``jitter`` from 0 to 1 spreads the next tries over the second half of the delay.
         """
-        if isinstance(error, Permanent):
+        if isinstance(error, (Permanent, Forbidden)):
             return Verdict(file=_backoff(attempts, _PERMANENT_FIRST, _PERMANENT_MOST, jitter))
         with self._lock:
             self._failures += 1

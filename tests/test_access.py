@@ -1,0 +1,103 @@
+"""Who gets in, and that nothing secret gets out."""
+
+import http.client
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from reconciler.config import load
+from reconciler.receiver import Gate, Receiver, Reply
+from reconciler.service.server import Server
+from reconciler.signature import HEADER, sign
+from tests.daemon import SECRET, daemon
+from tests.test_crash import Scene, scene
+from tests.world import START
+
+__all__ = ["scene"]
+BODY = json.dumps(
+    {"event": {"trigger": "file.updated", "createBy": "a"}, "payload": {"id": 7}}
+).encode()
+
+
+@contextmanager
+def served(
+    replies: list[Reply], *secrets: str, https: bool = False, proxy: str | None = None
+) -> Iterator[Server]:
+    """Serve a receiver behind (or without) a trusted proxy within the block."""
+    gate = Gate("/hook", secrets, frozenset({"file.updated"}), 2**20, https)
+    receiver = Receiver(gate, lambda *_: True, lambda: START, replies.append)
+    server = Server(receiver, "127.0.0.1", 0, threads=2, max_bytes=2**20, trusted_proxy=proxy)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop(1.0)
+
+
+def post(server: Server, **headers: str) -> int:
+    """Post the signed body; return the status."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        connection.request("POST", "/hook", BODY, {HEADER: sign(BODY, "new"), **named})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_without_https_nothing_is_let_in_where_it_is_required() -> None:
+    """Plain HTTP is refused, whatever it says of itself."""
+    with served([], "new", https=True) as server:
+        assert post(server) == 403
+        assert post(server, X_Forwarded_Proto="https") == 403
+
+
+def test_only_the_trusted_proxy_is_believed() -> None:
+    """Its X-Forwarded-Proto counts; that of another address does not."""
+    with served([], "new", https=True, proxy="127.0.0.1") as server:
+        assert post(server, X_Forwarded_Proto="https") == 200
+        assert post(server, X_Forwarded_Proto="http") == 403
+        assert post(server) == 403
+    with served([], "new", https=True, proxy="192.0.2.1") as server:
+        assert post(server, X_Forwarded_Proto="https") == 403
+
+
+def test_during_a_rotation_both_secrets_count_and_the_older_one_is_told() -> None:
+    """Which secret matched is known, so that the end of a rotation can be seen."""
+    replies: list[Reply] = []
+    with served(replies, "newest", "new") as server:
+        assert post(server) == 200
+    assert [reply.secret for reply in replies] == [1]
+
+
+@pytest.mark.parametrize(("mode", "exposed"), [(0o600, False), (0o640, True), (0o604, True)])
+def test_a_key_file_that_others_can_read_is_found(tmp_path: Path, mode: int, exposed: bool) -> None:
+    """Its path is named in a warning."""
+    file = tmp_path / "api-key"
+    file.write_text("sk-1", "utf-8")
+    file.chmod(mode)
+    config = load(None, {"RECONCILER_PORTAL__API_KEY_FILE": str(file)})
+    assert config.exposed_files() == ((file,) if exposed else ())
+
+
+def test_whatever_the_daemon_writes_is_its_owners_alone(scene: Scene) -> None:
+    """Database, log of writes, locks: no group, no others; and no secret in any of them."""
+    key = scene.environ["DOCSPACE_API_KEY"]
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        assert scene.server.drain()
+        written = [p for p in scene.folder.iterdir() if p.name.startswith("ledger.db")]
+        assert len(written) >= 3
+        for path in written:
+            assert path.stat().st_mode & 0o077 == 0, path
+            content = path.read_bytes()
+            assert key.encode() not in content
+            assert SECRET.encode() not in content
+        arguments = Path(f"/proc/{running.process.pid}/cmdline")
+        if os.path.exists(arguments):  # noqa: PTH110
+            assert key.encode() not in arguments.read_bytes()
+        assert running.terminate() == 0

@@ -1,0 +1,377 @@
+"""`reconciler backfill`: what it writes over, how far it goes, and how it goes on."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.config import load
+from reconciler.model import Outcome, Rule
+from reconciler.sandbox import Fault, Network
+from reconciler.service import Summary, backfill, reconcile
+from reconciler.sweep import Backfill, Job, Terms
+from tests.daemon import daemon
+from tests.support_sweep import (
+    DAY,
+    LISTING,
+    OUTCOMES,
+    Stage,
+    add_files,
+    added_up,
+    due,
+    held,
+    killed,
+    rows,
+    run,
+    save,
+    silent,
+    stage,
+    told,
+    work,
+)
+from tests.world import TARGET, World
+
+FILE = "files/file/{id}"
+TEXTS = ["Edited", "", "Approved", TARGET]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Stage]:
+    """A room with four files of thirty days ago: the portal's text, none, a person's, ours."""
+    with stage(tmp_path) as built:
+        built.files = built.add_files("portals.docx empty.docx persons.docx ours.docx", days=30)
+        for file, text in zip(built.files[1:], TEXTS[1:], strict=True):
+            built.portal.comment(file, text, by=built.ann)
+        yield built
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[World]:
+    """A world of which no webhook tells, without a sweep so far."""
+    with silent(tmp_path / "ledger.db") as built:
+        yield built
+
+
+def through(scene: Stage, job: Job, **more: str) -> Summary:
+    """Run a backfill to its end in this process."""
+    with backfill(load(None, scene.environ | more), job) as opened:
+        for _ in opened.steps():
+            pass
+        return opened.summary(dry_run=False)
+
+
+def job(scene: Stage, days: float = 60) -> Job:
+    """Ask for everything of the last sixty days."""
+    return Job("test", scene.clock() - timedelta(days=days))
+
+
+# What it writes over.
+
+
+def test_by_default_only_empty_comments_and_the_portals_own_are_written_over(
+    scene: Stage,
+) -> None:
+    """What a person wrote stays, and every file of the portal is accounted for."""
+    done = run(scene, "backfill", "--since", "60d", "--json")
+    assert done.returncode == 0
+    assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
+    summary = told(done)
+    assert {outcome: summary[outcome] for outcome in OUTCOMES} == {
+        "marked": 5,
+        "already": 1,
+        "kept": 1,
+        "skipped": 0,
+        "refused": 0,
+        "waiting": 0,
+        "failed": 0,
+    }
+    assert added_up(summary) == summary["scanned"] == 7
+    assert summary.keys() >= {"requests", "seconds", "dry_run", "since", "until"}
+    assert summary["requests"]["put"] == scene.portal.count("PUT") == 5
+
+
+def test_over_all_writes_over_every_text(scene: Stage) -> None:
+    """That is asked for explicitly."""
+    assert run(scene, "backfill", "--since", "60d", "--over-all", "--yes").returncode == 0
+    assert scene.comments() == [TARGET] * 4
+
+
+def test_since_is_where_it_begins(scene: Stage) -> None:
+    """The files of thirty days ago are not its business; those of an hour ago are."""
+    summary = through(scene, job(scene, days=20))
+    assert (summary.report.scanned, summary.number(Outcome.MARKED)) == (3, 3)
+    assert scene.comments() == TEXTS
+
+
+def test_until_is_where_it_ends(scene: Stage) -> None:
+    """The files of an hour ago stay as they are."""
+    until = scene.clock() - timedelta(days=1)
+    summary = through(scene, replace(job(scene), until=until))
+    assert (summary.report.scanned, summary.number(Outcome.MARKED)) == (4, 2)
+    assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
+
+
+def test_files_that_nobody_updated_and_those_in_the_trash_are_left_alone(scene: Stage) -> None:
+    """As ever."""
+    (trashed,) = scene.add_files("trashed.docx", days=10)
+    new = int(scene.portal.create(scene.room, "new.docx", by=scene.ann))
+    scene.portal.trash(trashed, by=scene.ann)
+    summary = through(scene, job(scene))
+    assert summary.number(Outcome.SKIPPED) == 1
+    assert scene.comments([trashed, new]) == ["Edited", "Created"]
+
+
+def test_only_the_rooms_that_are_named_are_read(scene: Stage) -> None:
+    """--room can be repeated; the others are not even asked for."""
+    wanted, other = scene.add_room("Wanted"), scene.add_room("Other")
+    (inside,), (outside,) = scene.add_files("in.docx", wanted), scene.add_files("out.docx", other)
+    words = (
+        "backfill",
+        "--since",
+        "60d",
+        "--yes",
+        "--room",
+        f"{wanted}",
+        "--room",
+        f"{scene.room}",
+    )
+    assert run(scene, *words).returncode == 0
+    assert scene.comments([inside, outside]) == [TARGET, "Edited"]
+    assert scene.portal.count("GET", LISTING) == 2
+
+
+def test_a_room_that_is_not_there_is_exit_2(scene: Stage) -> None:
+    """It is named, and nothing is read or written."""
+    words = ("backfill", "--since", "60d", "--yes", "--room", "4711", "--room", f"{scene.room}")
+    done = run(scene, *words)
+    assert (done.returncode, scene.portal.count("PUT")) == (2, 0)
+    assert "--room 4711" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--since", "soon"), ("--since", "9d", "--until", "later")])
+def test_a_date_that_is_none_is_exit_2(scene: Stage, words: tuple[str, ...]) -> None:
+    """With what to give instead."""
+    done = run(scene, "backfill", *words)
+    assert done.returncode == 2
+    assert "2026-01-01" in done.stderr
+
+
+# --observe.
+
+
+def observed(here: World, *, over: bool) -> int:
+    """Let a reviewed file of ten days ago be there, perhaps observe it, and rename it."""
+    (file,) = add_files(here, 1)
+    save(here, file)
+    here.portal.comment(file, "Approved", by=here.bob)
+    here.clock.advance(10 * DAY)
+    here.sweep()
+    if over:
+        observing = Job("o", here.clock() - timedelta(days=20), observe=True)
+        terms = Terms(here.policy)
+        list(Backfill(here.ledger, here.docspace, terms, here.clock).run(observing, _ignore))
+    here.clock.advance(DAY)
+    here.portal.network = Network()
+    here.portal.rename(file, "Other.docx", by=here.ann)
+    here.settle()
+    return file
+
+
+def _ignore(_: object) -> None:
+    """Hear the report, and let it be."""
+
+
+def test_an_old_reviewed_file_that_was_observed_survives_its_rename(here: World) -> None:
+    """The rename is told from an update, because the revision is known."""
+    file = observed(here, over=True)
+    assert here.attempts[-1].rule is Rule.RENAMED
+    assert here.comment(file) == "Approved"
+
+
+def test_without_observing_such_a_rename_is_taken_for_an_update(here: World) -> None:
+    """That is what --observe is for."""
+    assert here.comment(observed(here, over=False)) == TARGET
+
+
+def settled(scene: Stage) -> set[int]:
+    """Return the files of which the ledger has settled a revision."""
+    with closing(sqlite3.connect(scene.ledger)) as connection:
+        found = connection.execute("SELECT id FROM files WHERE settled_version IS NOT NULL")
+        return {int(row[0]) for row in found}
+
+
+def test_observing_writes_nothing_and_leaves_open_what_is_not_plain(scene: Stage) -> None:
+    """Ours and a person's are settled; the rest is marked by a later backfill."""
+    done = run(scene, "backfill", "--since", "60d", "--observe", "--json")
+    assert (done.returncode, scene.portal.count("PUT"), scene.comments()) == (0, 0, TEXTS)
+    assert (told(done)["already"], told(done)["kept"]) == (1, 1)
+    assert settled(scene) == set(scene.files[2:])
+    through(scene, job(scene))
+    assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
+
+
+# How it goes on.
+
+
+def test_a_backfill_that_was_killed_goes_on_and_says_so(scene: Stage) -> None:
+    """SIGKILL in the second of three rooms: the first is not read again, nothing is lost or
+    written twice."""
+    more = [scene.add_room(f"Room {number}") for number in range(2)]
+    files = [scene.add_files(f"{room}.docx", room, days=9)[0] for room in more]
+    words = ("backfill", "--since", "60d", "--yes")
+    killed(scene, "GET", FILE, *words, number=6)
+    assert scene.comments(files) == ["Edited", "Edited"]
+    before = scene.portal.count("GET", LISTING)
+    done = run(scene, *words)
+    assert (done.returncode, scene.comments(files)) == (0, [TARGET, TARGET])
+    assert "Going on: 1 folders were done by an earlier run." in done.stderr
+    assert scene.portal.count("GET", LISTING) - before == 2
+    assert {scene.effective(file) for file in files} == {1}
+
+
+def test_a_backfill_that_is_complete_is_not_gone_on_with(scene: Stage) -> None:
+    """The same words a month later start anew, with a beginning of their own."""
+    through(scene, job(scene))
+    scene.add_files("later.docx")
+    with backfill(load(None, scene.environ), job(scene)) as opened:
+        assert opened.done_before() == 0
+        assert [step.of for step in opened.steps()] == [2, 2]
+        assert opened.summary(dry_run=False).number(Outcome.MARKED) == 1
+
+
+def test_a_room_that_may_not_be_read_does_not_keep_a_backfill_from_its_end(scene: Stage) -> None:
+    """It is counted; were it waited for, the same words would go on for ever."""
+    scene.add_files("second.docx", scene.add_room("Second"))
+    scene.portal.faults.add(Fault(f"GET {LISTING}", "status", status=403))
+    summary = through(scene, job(scene))
+    assert summary.report.skipped == {"forbidden": 1}
+    assert rows(scene.ledger)["backfills"] == []
+
+
+def test_a_room_that_failed_is_read_by_the_next_run(scene: Stage) -> None:
+    """A 500: exit 1, the other rooms are done, and the same command goes on with this one."""
+    (file,) = scene.add_files("second.docx", scene.add_room("Second"))
+    scene.portal.faults.add(Fault(f"GET {LISTING}", "status"))
+    words = ("backfill", "--since", "60d", "--yes")
+    done = run(scene, *words)
+    assert (done.returncode, scene.comments([file]), scene.comments()) == (1, [TARGET], TEXTS)
+    assert "Going on: 2 folders" in run(scene, *words).stderr
+    assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
+
+
+# Its share of the day's writes.
+
+SHARE = {"RECONCILER_LIMITS__WRITES_PER_DAY": "10", "RECONCILER_LIMITS__BACKFILL_SHARE": "0.3"}
+
+
+def a_day_later(scene: Stage) -> None:
+    """Make everything that the ledger keeps about writes a day older."""
+    with closing(sqlite3.connect(scene.ledger)) as connection:
+        connection.execute("UPDATE writes SET hour = hour - 90000000000")
+        connection.execute("DELETE FROM facts WHERE name = 'backfill_until'")
+        connection.commit()
+
+
+def test_a_share_that_is_spent_is_exit_1_with_the_time_to_go_on(scene: Stage) -> None:
+    """Three of ten writes; live updates have the others; the next day it goes on by itself."""
+    words = ("backfill", "--since", "60d", "--yes", "--json")
+    first = run(scene, *words, **SHARE)
+    assert (first.returncode, scene.portal.count("PUT")) == (1, 3)
+    assert "the day's writes for backfills are used up." in first.stderr
+    assert told(first)["go_on"][:13].replace("T", " ") in first.stderr
+    assert (told(first)["marked"], told(first)["left"]) == (3, 2)
+    (live,) = scene.add_files("live.docx")
+    scene.clock.advance(10)
+    quick = reconcile(load(None, scene.environ | SHARE), dry_run=False, would=lambda _: None)
+    assert (quick.failed, quick.left) == (0, 0)
+    assert scene.comments([live]) == [TARGET]
+    assert scene.portal.count("PUT") < 10
+    a_day_later(scene)
+    second = run(scene, *words, **SHARE)
+    assert second.returncode == 0
+    assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
+
+
+def test_a_pause_of_the_portal_is_not_called_a_spent_share(scene: Stage) -> None:
+    """429: the run ends with exit 1 and says what the portal said."""
+    scene.portal.faults.add(
+        Fault("PUT files/file/{id}/comment", "throttle_day", retry_after=3600, times=None)
+    )
+    done = run(scene, "backfill", "--since", "60d", "--yes")
+    assert done.returncode == 1
+    assert "used up" not in done.stderr
+    assert "429" in done.stderr
+
+
+def test_live_events_are_worked_off_before_a_backfill(here: World) -> None:
+    """Ten files of the backfill are due first, and one event comes: it is next."""
+    files = add_files(here, 10)
+    save(here, *files)
+    here.clock.advance(3 * DAY)
+    plain = Job("p", here.clock() - timedelta(days=20))
+    list(Backfill(here.ledger, here.docspace, Terms(here.policy), here.clock).run(plain, _ignore))
+    assert due(here) == set(files)
+    here.portal.network = Network()
+    here.portal.save(here.file, by=here.ann)
+    assert here.server.drain()
+    here.clock.advance(2)
+    attempt = here.worker.step()
+    assert attempt is not None
+    assert attempt.file == here.file
+    work(here)
+    assert here.comment(files[0]) == TARGET
+
+
+# Beside others.
+
+
+def test_beside_a_daemon_the_daemon_does_the_writing(scene: Stage) -> None:
+    """The backfill waits for it, and ends when its files are marked."""
+    with daemon(scene.environ, scene.folder) as running:
+        done = run(scene, "backfill", "--since", "60d", "--json", "--yes")
+        assert done.returncode == 0
+        assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
+        assert told(done)["requests"]["put"] == 0
+        assert running.terminate() == 0
+
+
+def test_a_second_backfill_is_exit_4_and_names_the_first(scene: Stage) -> None:
+    """Whatever it was asked for."""
+    words = ("backfill", "--since", "60d", "--yes")
+    with held(scene, "GET", LISTING, *words) as first:
+        done = run(scene, "backfill", "--since", "3d")
+        assert done.returncode == 4
+        assert f"process {first.pid}" in done.stderr
+    assert first.returncode == 0
+
+
+# What it says.
+
+
+def test_a_dry_run_estimates_and_writes_nothing(scene: Stage) -> None:
+    """How many files, how many days, and which texts stand there how often."""
+    reconcile(load(None, scene.environ), dry_run=True, would=lambda _: None)
+    before = rows(scene.ledger)
+    done = run(scene, "backfill", "--since", "60d", "--dry-run", "--json", **SHARE)
+    assert (done.returncode, rows(scene.ledger), scene.portal.count("PUT")) == (0, before, 0)
+    assert (told(done)["dry_run"], told(done)["scanned"]) == (True, 7)
+    assert "7 files in 2 folders" in done.stderr
+    assert "about 5 to be marked" in done.stderr
+    assert "1.7 days at 3 writes a day" in done.stderr
+    counted = {line.strip() for line in done.stderr.splitlines()[1:]}
+    assert counted == {"4  'Edited'", "1  ''", "1  'Approved'", f"1  '{TARGET}'"}
+
+
+def test_without_a_terminal_it_says_plain_lines(scene: Stage) -> None:
+    """One a folder, without colours and bars; results alone on stdout."""
+    done = run(scene, "backfill", "--since", "60d", "--yes")
+    lines = done.stderr.splitlines()
+    assert lines[0] == f"1/2 Legal ({scene.room}) done"
+    assert lines[1].startswith("2/2 My documents (")
+    assert "\x1b" not in done.stderr + done.stdout
+    assert "\r" not in done.stderr
+    assert done.stdout.startswith("7 scanned; 5 marked, 1 already, 1 kept; ")

@@ -1,0 +1,209 @@
+"""`reconciler reconcile` as cron runs it: a process, a portal of which no delivery comes, an exit
+code."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.config import load
+from reconciler.sandbox import Fault
+from reconciler.service import Summary, reconcile
+from tests.daemon import daemon
+from tests.support_sweep import (
+    LISTING,
+    OUTCOMES,
+    Stage,
+    added_up,
+    held,
+    killed,
+    rows,
+    run,
+    stage,
+    told,
+)
+from tests.world import TARGET
+
+FILE, COMMENT = "files/file/{id}", "files/file/{id}/comment"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Stage]:
+    """Three files, saved an hour ago, and nobody told us."""
+    with stage(tmp_path) as built:
+        yield built
+
+
+def here(scene: Stage) -> Summary:
+    """Do the same in this process, which is quicker."""
+    return reconcile(load(None, scene.environ), dry_run=False, would=lambda _: None)
+
+
+def test_one_run_marks_everything_and_the_next_asks_twice(scene: Stage) -> None:
+    """Exit 0, nothing on stderr; once the overlap has passed, 2 GET and 0 PUT."""
+    scene.clock.advance(10)
+    first = run(scene, "reconcile", RECONCILER_SWEEP__OVERLAP="1s")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.startswith("3 scanned; 3 marked; ")
+    assert scene.comments() == [TARGET] * 3
+    scene.clock.advance(60)
+    second = run(scene, "reconcile", "--json", RECONCILER_SWEEP__OVERLAP="1s")
+    assert (second.returncode, second.stderr) == (0, "")
+    assert told(second)["requests"] == {"get": 2, "put": 0}
+
+
+def test_json_has_everything_that_is_promised_and_adds_up(scene: Stage) -> None:
+    """Each scanned file ends in exactly one of the outcomes; waiting and refused are no failure."""
+    ann, portal = scene.ann, scene.portal
+    locked, reviewed, marked = scene.add_files("locked.docx reviewed.docx marked.docx", days=0.1)
+    portal.lock(locked, by=ann)
+    portal.comment(reviewed, "Approved", by=ann)
+    portal.comment(marked, TARGET, by=ann)
+    portal.create(scene.room, "new.docx", by=ann)
+    readers = scene.add_room("For readers")
+    scene.add_files("foreign.docx", readers)
+    portal.invite(readers, scene.bot, access=2)
+    done = run(scene, "reconcile", "--json")
+    summary = told(done)
+    assert {outcome: summary[outcome] for outcome in OUTCOMES} == {
+        "marked": 3,
+        "already": 1,
+        "kept": 1,
+        "skipped": 1,
+        "refused": 1,
+        "waiting": 1,
+        "failed": 0,
+    }
+    assert (done.returncode, added_up(summary), summary["scanned"]) == (0, 8, 8)
+    puts = scene.portal.count("PUT")
+    assert summary["requests"] == {"get": scene.portal.count("GET"), "put": puts}
+    assert summary.keys() >= {"seconds", "dry_run", "since", "until", "folders", "behind", "left"}
+    assert summary["since"] < summary["until"]
+
+
+def test_a_file_that_failed_is_exit_1_and_says_why(scene: Stage) -> None:
+    """The others are marked; it is tried again later."""
+    scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", status=400))
+    done = run(scene, "reconcile", "--json")
+    assert (done.returncode, told(done)["failed"], told(done)["marked"]) == (1, 1, 2)
+    assert "answered 400" in done.stderr
+
+
+def test_a_room_that_could_not_be_read_is_exit_1(scene: Stage) -> None:
+    """It is named, and the next run reads it."""
+    scene.portal.faults.add(Fault(f"GET {LISTING}", "status"))
+    done = run(scene, "reconcile", "--json")
+    assert (done.returncode, told(done)["behind"]) == (1, [scene.room])
+    scene.clock.advance(3600)
+    assert here(scene).failed == 0
+    assert scene.comments() == [TARGET] * 3
+
+
+def test_an_unreachable_portal_is_exit_3(scene: Stage) -> None:
+    """With what to check."""
+    scene.portal.down = True
+    done = run(scene, "reconcile")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "portal.url" in done.stderr
+
+
+def test_a_refused_key_is_exit_3(scene: Stage) -> None:
+    """With how to make a new one."""
+    scene.portal.disable_key(scene.environ["DOCSPACE_API_KEY"])
+    done = run(scene, "reconcile")
+    assert done.returncode == 3
+    assert "refuses the API key" in done.stderr
+
+
+def test_a_key_that_dies_during_the_work_leaves_the_rest_for_the_next_run(scene: Stage) -> None:
+    """Nothing hangs; the run says that files are left, exit 1."""
+    scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", status=401, times=None))
+    done = run(scene, "reconcile", "--json")
+    assert (done.returncode, told(done)["left"]) == (1, 3)
+    scene.portal.faults.clear()
+
+
+def test_beside_a_daemon_it_is_exit_4_and_names_it(scene: Stage) -> None:
+    """`serve` sweeps by itself."""
+    with daemon(scene.environ, scene.folder) as running:
+        done = run(scene, "reconcile")
+        assert done.returncode == 4
+        assert f"process {running.process.pid}" in done.stderr
+        assert running.terminate() == 0
+
+
+def test_beside_another_run_it_is_exit_4_and_names_it(scene: Stage) -> None:
+    """The first one is not disturbed."""
+    with held(scene, "GET", "files/rooms", "reconcile") as first:
+        done = run(scene, "reconcile")
+        assert done.returncode == 4
+        assert f"process {first.pid}" in done.stderr
+    assert first.returncode == 0
+    assert scene.comments() == [TARGET] * 3
+
+
+def test_a_dry_run_lists_what_and_why_and_writes_nothing(scene: Stage) -> None:
+    """Neither a comment nor a row; a run that follows does what was said."""
+    here(scene)
+    (file,) = scene.add_files("D.docx")
+    scene.clock.advance(600)
+    before = rows(scene.ledger)
+    puts = scene.portal.count("PUT")
+    done = run(scene, "reconcile", "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"{file}  D.docx  'Edited' -> marked: updated"
+    assert "would be: 1 marked" in lines[-1]
+    assert (rows(scene.ledger), scene.portal.count("PUT")) == (before, puts)
+
+
+def test_a_dry_run_as_json_prints_one_object_that_adds_up(scene: Stage) -> None:
+    """On a ledger that knows nothing yet, too."""
+    summary = told(run(scene, "reconcile", "--dry-run", "--json"))
+    assert (summary["dry_run"], summary["marked"], added_up(summary)) == (True, 3, 3)
+    assert summary["scanned"] == 3
+
+
+POINTS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "at the first question": ("GET", "files/rooms", {}),
+    "at a page of files": ("GET", LISTING, {}),
+    "at a look": ("GET", FILE, {"number": 2}),
+    "before a write": ("PUT", COMMENT, {"number": 2}),
+    "after a write": ("PUT", COMMENT, {"after": True, "number": 2}),
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_anywhere_the_next_run_completes_it(scene: Stage, point: str) -> None:
+    """It takes over the lock; every file is marked, and none is written to twice."""
+    method, route, when = POINTS[point]
+    killed(scene, method, route, "reconcile", **when)
+    assert "process" in (scene.folder / "ledger.db.sweep.lock").read_text("utf-8")
+    summary = here(scene)
+    assert (summary.failed, summary.left) == (0, 0)
+    assert scene.comments() == [TARGET] * 3
+    assert [scene.effective(file) for file in scene.files] == [1, 1, 1]
+
+
+def test_the_daemon_does_the_same_on_its_schedule(scene: Stage) -> None:
+    """No delivery arrives, and every update is marked, before and after a restart."""
+    environ = scene.environ | {"RECONCILER_SWEEP__EVERY": "1s"}
+    for title in ("D.docx", "E.docx"):
+        with daemon(environ, scene.folder) as running:
+            wait_until_marked(scene, scene.files)
+            scene.files += scene.add_files(title)
+            wait_until_marked(scene, scene.files)
+            assert running.terminate() == 0
+    assert [scene.effective(file) for file in scene.files] == [1] * 5
+
+
+def wait_until_marked(scene: Stage, files: list[int]) -> None:
+    """Wait until the files carry the comment."""
+    turn = threading.Event()
+    for _ in range(200):
+        if scene.comments(files) == [TARGET] * len(files):
+            return
+        turn.wait(0.05)
+    raise AssertionError((scene.folder / "serve.log").read_text("utf-8"))

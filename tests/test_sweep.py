@@ -1,0 +1,931 @@
+"""The sweep on a real portal of which no webhook tells: whatever hides a file, it is found.
+
+Each test is a row of docspace.md 1.1 to 1.5, a moment at which people act, or a failure.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.client import DocSpace, RoomPage
+from reconciler.client.listing import PAGE, Room
+from reconciler.errors import Throttled, Transient, Unauthorised
+from reconciler.ledger import BACKFILL, Duty
+from reconciler.model import LAST_FILE_ID, Decision, Outcome, Rule, Unknown
+from reconciler.review import Policy, Scope
+from reconciler.sandbox import Fault
+from reconciler.sweep import Sweep, Terms
+from reconciler.sweep.lister import Lister
+from tests.support_sweep import (
+    DAY,
+    HOUR,
+    LISTING,
+    add_files,
+    add_room,
+    asked,
+    at_listing,
+    due,
+    rows,
+    save,
+    silent,
+    sweep_and_work,
+    swept,
+    unmarked,
+    work,
+)
+from tests.world import START, TARGET, Clock, World
+
+IDLE = {"GET files/rooms": 1, "GET files/@my": 1}
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[World]:
+    """A world before its first sweep; every delivery is lost."""
+    with silent(tmp_path / "ledger.db") as built:
+        yield built
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[World]:
+    """A world an hour after its first sweep; every delivery is lost."""
+    with swept(tmp_path / "ledger.db") as built:
+        yield built
+
+
+# Where files hide: docspace.md 1.1 to 1.5.
+
+
+def test_a_lost_delivery_is_made_good(here: World) -> None:
+    """The simplest case: one save, no event, one sweep."""
+    save(here, here.file)
+    sweep_and_work(here)
+    assert here.comment() == TARGET
+
+
+def test_a_file_in_a_folder_of_a_folder_is_found(here: World) -> None:
+    """Only with a filterType does the portal look into folders (1.1)."""
+    outer = here.portal.add_folder(here.room, "Outer", by=here.ann)
+    inner = here.portal.add_folder(outer, "Inner", by=here.ann)
+    (deep,) = add_files(here, 1, inner)
+    save(here, deep)
+    sweep_and_work(here)
+    assert unmarked(here, deep) == []
+
+
+def test_rooms_are_read_one_by_one_and_their_root_never(here: World) -> None:
+    """The root with FilesOnly answers nothing, which would look like no changes (1.2)."""
+    other = add_room(here)
+    (file,) = add_files(here, 1, other)
+    save(here, here.file, file)
+    routes = asked(here, here.sweep)
+    assert routes == {"GET files/rooms": 2, "GET files/@my": 1, "GET files/{id}": 2}
+    assert due(here) == {here.file, file}
+
+
+def test_the_newest_files_come_first_though_that_is_not_the_default(here: World) -> None:
+    """Sorted ascending, as is the default, the one save would lie on the last page (1.1)."""
+    files = add_files(here, 250)
+    here.sweep()
+    here.clock.advance(HOUR)
+    save(here, files[7])
+    routes = asked(here, here.sweep)
+    assert routes["GET files/{id}"] == 1
+    assert due(here) == {files[7]}
+
+
+def test_the_sort_order_that_people_see_stays_as_it_is(here: World) -> None:
+    """A sortBy becomes the user's own (1.1): only the default's default is asked for."""
+    save(here, here.file)
+    here.sweep()
+    assert here.portal.default_sort == {here.bot.id: ("DateAndTime", True)}
+
+
+def test_an_old_pinned_room_does_not_stop_the_paging(fresh: World) -> None:
+    """Pinned rooms come first, whatever their date (1.3)."""
+    here = fresh
+    for number in range(3):
+        here.portal.pin(add_room(here, f"Pinned {number}"), here.bot)
+    here.clock.advance(2 * DAY)
+    here.sweep()
+    here.clock.advance(HOUR)
+    save(here, here.file)
+    routes = asked(here, here.sweep)
+    assert routes["GET files/{id}"] == 1
+    assert due(here) == {here.file}
+
+
+def test_a_changed_room_behind_a_page_of_pinned_ones_is_found(fresh: World) -> None:
+    """One hundred and one pinned rooms fill the first page and more (1.3)."""
+    here = fresh
+    for number in range(101):
+        here.portal.pin(add_room(here, f"Pinned {number}"), here.bot)
+    here.clock.advance(2 * DAY)
+    here.sweep()
+    here.clock.advance(HOUR)
+    save(here, here.file)
+    routes = asked(here, here.sweep)
+    assert routes == {"GET files/rooms": 3, "GET files/@my": 1, "GET files/{id}": 1}
+    assert due(here) == {here.file}
+
+
+def test_more_than_a_page_of_changed_rooms_are_all_read(here: World) -> None:
+    """One hundred and five rooms, a save in each."""
+    rooms = [add_room(here, f"Room {number}") for number in range(105)]
+    files = [int(here.portal.create(room, "One.docx", by=here.ann)) for room in rooms]
+    here.clock.advance(HOUR)
+    save(here, *files)
+    assert here.sweep().folders == 105
+    assert due(here) == set(files)
+
+
+def test_paging_of_rooms_ends_with_the_first_that_did_not_change(here: World) -> None:
+    """The rooms behind it did not change either: one page of two (1.5)."""
+    for number in range(150):
+        add_room(here, f"Room {number}")
+    here.clock.advance(HOUR)
+    here.sweep()
+    here.clock.advance(HOUR)
+    save(here, here.file)
+    assert asked(here, here.sweep)["GET files/rooms"] == 2
+
+
+def test_a_room_with_an_order_of_its_own_is_read_whole(here: World) -> None:
+    """With automatic indexing the newest file may be the last one (1.1)."""
+    room = add_room(here, "Data room", indexing=True)
+    files = add_files(here, 250, room)
+    here.sweep()
+    here.clock.advance(HOUR)
+    save(here, files[-1])
+    routes = asked(here, here.sweep)
+    assert routes["GET files/{id}"] == 3
+    assert due(here) == {files[-1]}
+
+
+def test_a_third_party_room_is_not_read(here: World) -> None:
+    """Its files take no comment (docspace.md 8); the portal is asked for internal ones only."""
+    room = here.portal.add_room("Drive", owner=here.ann, third_party=True)
+    here.portal.invite(room, here.bot, access=9)
+    file = here.portal.create(room, "Far.docx", by=here.ann)
+    here.clock.advance(10)
+    here.portal.save(file, by=here.ann)
+    save(here, here.file)
+    assert asked(here, here.sweep)["GET files/{id}"] == 1
+    assert due(here) == {here.file}
+
+
+@pytest.mark.parametrize(
+    ("room", "reason"),
+    [
+        (Room("drive-4", "Drive", START, pinned=False, active=True), "third_party"),
+        (Room(9, "Archived, or a template", START, pinned=False, active=False), "section"),
+        (Room(7, "Excluded", START, pinned=False, active=True), "scope"),
+    ],
+)
+def test_a_room_that_is_passed_over_is_counted(here: World, room: Room, reason: str) -> None:
+    """Should a portal list such rooms all the same, the report says how many, and why."""
+    policy = Policy(scope=Scope(exclude_rooms=frozenset({7})))
+    lister = Lister(here.ledger, here.docspace, Terms(policy), here.clock, duty=Duty())
+    assert not lister.wanted(room)
+    assert lister.report.skipped == {reason: 1}
+
+
+def test_an_archived_room_is_left_alone_and_caught_up_with_when_it_is_back(here: World) -> None:
+    """Taking it out raises no date: the daily deep sweep finds what was saved before."""
+    save(here, here.file)
+    here.portal.archive_room(here.room)
+    here.clock.advance(HOUR)
+    sweep_and_work(here)
+    assert due(here) == set()
+    here.portal.unarchive_room(here.room)
+    here.clock.advance(DAY)
+    sweep_and_work(here)
+    assert here.comment() == TARGET
+
+
+def test_my_documents_of_the_keys_owner_are_swept(here: World) -> None:
+    """Personal files are reviewed too, in folders as well."""
+    folder = here.portal.add_folder(here.portal.personal(here.bot), "Notes", by=here.bot)
+    file = int(here.portal.create(folder, "Plan.docx", by=here.bot))
+    here.clock.advance(HOUR)
+    here.portal.save(file, by=here.bot)
+    here.clock.advance(10)
+    sweep_and_work(here)
+    assert here.comment(file) == TARGET
+
+
+@pytest.mark.parametrize("scope", [Scope(personal=False), Scope(rooms=frozenset({LAST_FILE_ID}))])
+def test_my_documents_out_of_scope_are_not_even_asked_for(tmp_path: Path, scope: Scope) -> None:
+    """`review.personal_documents` is off, or `review.rooms` names rooms: one GET when idle."""
+    with swept(tmp_path / "ledger.db", Policy(scope=scope)) as here:
+        assert asked(here, here.sweep) == {"GET files/rooms": 1}
+
+
+def test_an_account_without_my_documents_is_swept_all_the_same(here: World) -> None:
+    """The portal refuses the question: that is counted, and the rooms are read."""
+    here.portal.faults.add(Fault("GET files/@my", "status", status=403))
+    save(here, here.file)
+    assert here.sweep().skipped == {"personal": 1}
+    assert due(here) == {here.file}
+
+
+@pytest.mark.parametrize("excluded", [True, False])
+def test_only_the_configured_rooms_are_read(tmp_path: Path, excluded: bool) -> None:
+    """The others cost nothing but their place in the list, and are counted."""
+    with swept(tmp_path / "ledger.db") as here:
+        other = add_room(here)
+        (file,) = add_files(here, 1, other)
+        out = frozenset({other})
+        scope = Scope(exclude_rooms=out) if excluded else Scope(rooms=frozenset({here.room}))
+        here.policy = Policy(scope=scope)
+        save(here, here.file, file)
+        report = here.sweep()
+        assert (report.folders, report.skipped) == (1, {"scope": 1})
+        assert due(here) == {here.file}
+
+
+# Files that are being converted drop out of their page (1.1).
+
+
+def test_a_short_page_is_not_the_last_one(here: World) -> None:
+    """Two of two hundred and fifty are being converted: the third page is read all the same."""
+    files = add_files(here, 250)
+    here.portal.start_converting(files[3])
+    here.portal.start_converting(files[200])
+    save(here, *files)
+    here.sweep()
+    assert due(here) == set(files) - {files[3], files[200]}
+
+
+def test_a_file_that_was_being_converted_is_found_when_that_has_ended(here: World) -> None:
+    """The room keeps its watermark and is read again, though nothing changes any more."""
+    files = add_files(here, 250)
+    save(here, *files)
+    here.portal.start_converting(files[100])
+    assert here.sweep().behind == [here.room]
+    here.portal.stop_converting(files[100])
+    here.clock.advance(HOUR)
+    assert here.sweep().behind == []
+    assert due(here) == set(files)
+    here.clock.advance(HOUR)
+    assert asked(here, here.sweep) == IDLE
+
+
+def test_a_conversion_on_the_last_of_several_pages_is_noticed(here: World) -> None:
+    """The earlier page knows how many there are."""
+    files = add_files(here, 150)
+    save(here, *files)
+    here.portal.start_converting(files[0])
+    assert here.sweep().behind == [here.room]
+    here.portal.stop_converting(files[0])
+    here.clock.advance(HOUR)
+    here.sweep()
+    assert due(here) == set(files)
+
+
+def test_a_conversion_on_the_only_page_is_covered_by_the_overlap(here: World) -> None:
+    """Nothing tells of it there; the next sweep within the overlap lists the file."""
+    save(here, here.file)
+    here.portal.start_converting(here.file)
+    here.sweep()
+    assert due(here) == set()
+    here.portal.stop_converting(here.file)
+    here.clock.advance(240)
+    here.sweep()
+    assert due(here) == {here.file}
+
+
+# Many files saved in one second have no order (1.1).
+
+
+@pytest.mark.parametrize("step", [0, 1, 7, 37, 99, 101, 1000])
+def test_files_of_one_second_are_all_found_however_they_change_places(
+    here: World, step: int
+) -> None:
+    """Two hundred and fifty ties: one sweep finds them, or the room stays behind until one did."""
+    here.portal.tie_step = step
+    files = add_files(here, 250)
+    save(here, *files, every=0)
+    here.clock.advance(HOUR)
+    for _ in range(3):
+        if not here.sweep().behind:
+            break
+        here.clock.advance(HOUR)
+    assert due(here) == set(files)
+    assert asked(here, here.sweep)["GET files/{id}"] == 0
+
+
+@pytest.mark.parametrize("step", [1, 7, 37])
+def test_ties_across_a_page_boundary_are_all_found(here: World, step: int) -> None:
+    """Groups of twenty files a second, one of them across each boundary."""
+    here.portal.tie_step = step
+    files = add_files(here, 240)
+    for number in range(0, 240, 20):
+        save(here, *files[number : number + 20], every=0)
+        here.clock.advance(1)
+    here.clock.advance(HOUR)
+    assert here.sweep().behind == []
+    assert due(here) == set(files)
+
+
+# What people do while pages are read.
+
+
+def test_a_file_that_is_saved_while_pages_are_read_is_found(here: World) -> None:
+    """It jumps from the third page to the top: the next sweep, at the latest, has it."""
+    files = add_files(here, 250)
+    save(here, *files)
+    at_listing(here, 2, lambda: here.portal.save(files[0], by=here.ann))
+    here.sweep()
+    here.clock.advance(300)
+    here.sweep()
+    assert due(here) == set(files)
+
+
+@pytest.mark.parametrize("number", [1, 5, 50])
+def test_files_that_are_trashed_while_pages_are_read_hide_no_other(
+    here: World, number: int
+) -> None:
+    """The rows behind them move up, past the boundary of the pages."""
+    files = add_files(here, 250)
+    save(here, *files)
+    newest = files[::-1][:number]
+
+    def trash() -> None:
+        for file in newest:
+            here.portal.trash(file, by=here.ann)
+
+    at_listing(here, 2, trash)
+    assert here.sweep().behind == []
+    assert set(files) - set(newest) <= due(here)
+
+
+def test_a_room_that_shrinks_to_less_than_a_page_hides_nothing(here: World) -> None:
+    """Sixty of a hundred and fifty are trashed: the second page is empty, the first is not."""
+    files = add_files(here, 150)
+    save(here, *files)
+    newest = files[::-1][:60]
+
+    def trash() -> None:
+        for file in newest:
+            here.portal.trash(file, by=here.ann)
+
+    at_listing(here, 2, trash)
+    here.sweep()
+    assert set(files[:90]) <= due(here)
+
+
+def test_files_that_are_moved_away_while_pages_are_read_hide_no_other(here: World) -> None:
+    """As with the trash: fifty rows go, the rest moves up."""
+    other = add_room(here)
+    files = add_files(here, 250)
+    save(here, *files)
+    newest = files[::-1][:50]
+
+    def move() -> None:
+        for file in newest:
+            here.portal.move(file, other, by=here.ann)
+
+    at_listing(here, 2, move)
+    here.sweep()
+    assert set(files) <= due(here) | set(newest)
+
+
+def test_a_room_that_is_saved_into_while_rooms_are_paged_loses_nothing(here: World) -> None:
+    """It jumps to the first page when that was read already: the next sweep reads it from its
+    own watermark, far before that of the portal."""
+    rooms = [add_room(here, f"Room {number}") for number in range(101)]
+    files = [int(here.portal.create(room, "One.docx", by=here.ann)) for room in rooms]
+    second = int(here.portal.create(rooms[0], "Two.docx", by=here.ann))
+    here.clock.advance(HOUR)
+    here.sweep()
+    here.clock.advance(HOUR)
+    save(here, *files)
+    here.clock.advance(HOUR)
+    at_listing(here, 3, lambda: here.portal.save(second, by=here.ann), "files/rooms")
+    here.sweep()
+    assert due(here) == set(files[1:])
+    here.clock.advance(HOUR)
+    here.sweep()
+    assert due(here) == {*files, second}
+
+
+# Failures.
+
+
+def three_rooms(here: World) -> tuple[int, int, int]:
+    """Return a file in each of three rooms, saved one after the other, the last one last."""
+    files = [add_files(here, 1, add_room(here, title))[0] for title in ("A", "B", "C")]
+    save(here, *files)
+    here.clock.advance(600)
+    first, second, third = files
+    return first, second, third
+
+
+def test_a_room_that_fails_once_holds_up_no_other_and_is_read_again(here: World) -> None:
+    """A 500 for the second room: the next sweep reads it, though nothing changed since."""
+    files = three_rooms(here)
+    here.portal.faults.add(Fault(f"GET {LISTING}", "status", skip=1))
+    assert len(here.sweep().behind) == 1
+    assert due(here) == {files[0], files[2]}
+    here.clock.advance(HOUR)
+    assert asked(here, here.sweep) == {**IDLE, "GET files/{id}": 1}
+    assert due(here) == set(files)
+    here.clock.advance(HOUR)
+    assert asked(here, here.sweep) == IDLE
+
+
+def test_a_room_that_fails_for_ever_holds_up_no_other(here: World) -> None:
+    """Every sweep finds what is new elsewhere; when the room answers again, it is read from
+    its own old watermark."""
+    files = three_rooms(here)
+    for _ in range(4):
+        here.portal.faults.add(Fault(f"GET {LISTING}", "status"))
+        save(here, files[2])
+        assert len(here.sweep().behind) == 1
+        here.portal.faults.clear()
+        here.clock.advance(HOUR)
+    assert files[2] not in due(here)
+    assert here.sweep().behind == []
+    assert due(here) == set(files)
+
+
+def test_three_rooms_in_a_row_that_fail_are_the_portals_fault(here: World) -> None:
+    """The sweep ends, the watermarks stay, and the next one finds everything."""
+    files = three_rooms(here)
+    before = here.ledger.watermarks.portal()
+    here.portal.faults.add(Fault(f"GET {LISTING}", "status", times=3))
+    with pytest.raises(Transient):
+        here.sweep()
+    assert here.ledger.watermarks.portal() == before
+    here.clock.advance(HOUR)
+    here.sweep()
+    assert due(here) == set(files)
+
+
+def test_a_room_that_may_not_be_read_holds_up_no_other_and_is_not_insisted_on(
+    here: World,
+) -> None:
+    """A 403 of a key that works is about the room; when it may be read again, the deep sweep
+    goes back to the room's own watermark."""
+    files = three_rooms(here)
+    here.portal.faults.add(Fault(f"GET {LISTING}", "status", status=403))
+    report = here.sweep()
+    assert (report.skipped, report.behind) == ({"forbidden": 1}, [])
+    assert due(here) == {files[0], files[1]}
+    here.clock.advance(HOUR)
+    assert asked(here, here.sweep) == IDLE
+    here.clock.advance(DAY)
+    here.sweep()
+    assert due(here) == set(files)
+
+
+def test_a_room_that_may_be_read_again_is_caught_up_with_when_rooms_are_listed(
+    here: World,
+) -> None:
+    """A save elsewhere has the rooms listed: this one is dated after its own watermark."""
+    files = three_rooms(here)
+    here.portal.faults.add(Fault(f"GET {LISTING}", "status", status=403))
+    here.sweep()
+    here.clock.advance(HOUR)
+    save(here, here.file)
+    assert asked(here, here.sweep)["GET files/{id}"] == 2
+    assert due(here) == {*files, here.file}
+
+
+def test_a_throttled_sweep_ends_at_once_and_loses_nothing(here: World) -> None:
+    """429 is about everything: no other room is tried."""
+    files = three_rooms(here)
+    here.portal.faults.add(Fault(f"GET {LISTING}", "throttle_day", retry_after=60, skip=1))
+    with pytest.raises(Throttled) as caught:
+        here.sweep()
+    assert caught.value.retry_after == timedelta(seconds=60)
+    here.clock.advance(HOUR)
+    here.sweep()
+    assert due(here) == set(files)
+
+
+@pytest.mark.parametrize("route", ["files/rooms", "files/@my", LISTING])
+def test_a_dead_key_ends_the_sweep_wherever_it_dies(here: World, route: str) -> None:
+    """Folders answer a dead key as a stranger, with 403: it is not taken for the room's."""
+    files = three_rooms(here)
+    at_listing(here, 1, lambda: here.portal.disable_key(here.key), route)
+    with pytest.raises(Unauthorised):
+        here.sweep()
+    here.portal.enable_key(here.key)
+    here.clock.advance(HOUR)
+    here.sweep()
+    assert due(here) == set(files)
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("moment", range(1, 7))
+def test_a_sweep_that_is_killed_anywhere_goes_on_and_loses_nothing(
+    here: World, moment: int
+) -> None:
+    """The clock kills it, before or after a page; the next one finds what is left."""
+    files = three_rooms(here)
+    ticks = iter(range(1, moment))
+
+    def clock() -> datetime:
+        if next(ticks, None) is None:
+            raise Killed
+        return here.clock()
+
+    with pytest.raises(Killed):
+        Sweep(here.ledger, here.docspace, Terms(here.policy), clock).run()
+    here.restart()
+    here.clock.advance(HOUR)
+    here.sweep()
+    assert due(here) == set(files)
+
+
+# Whose clock it is.
+
+
+@pytest.mark.parametrize("hours", [-30, -5, 5, 30])
+def test_a_clock_of_ours_that_is_wrong_hides_nothing(fresh: World, hours: int) -> None:
+    """Watermarks are the portal's own time: our clock is hours off, in either direction."""
+    here, theirs = fresh, Clock(fresh.clock())
+    here.portal.clock = theirs
+    here.clock.advance(hours * HOUR)
+
+    def wait(seconds: float) -> None:
+        theirs.advance(seconds)
+        here.clock.advance(seconds)
+
+    here.sweep()
+    for _ in range(3):
+        wait(HOUR)
+        here.portal.save(here.file, by=here.ann)
+        wait(10)
+        here.sweep()
+        wait(2)
+        while here.worker.step() is not None:
+            pass
+        assert here.comment() == TARGET
+        assert here.ledger.watermarks.portal() == theirs() - timedelta(seconds=2)
+    wait(HOUR)
+    here.sweep()
+    assert asked(here, here.sweep) == IDLE
+
+
+class Undated(DocSpace):
+    """A portal behind a proxy that takes the Date header away."""
+
+    def rooms(self, start: int = 0, count: int = PAGE) -> RoomPage:
+        """Return the page without its date."""
+        return replace(super().rooms(start, count), date=None)
+
+
+def test_without_a_date_header_the_newest_save_is_the_watermark(here: World) -> None:
+    """Nothing is missed; a sweep at rest costs the reading of one room more."""
+    here.docspace = Undated(here.docspace._http)
+    save(here, here.file)
+    sweep_and_work(here)
+    assert here.comment() == TARGET
+    assert here.ledger.watermarks.portal() == here.portal.folder_updated(here.room)
+    here.clock.advance(HOUR)
+    save(here, here.file)
+    sweep_and_work(here)
+    assert here.comment() == TARGET
+
+
+def test_a_watermark_ahead_of_the_portals_clock_hides_nothing(here: World) -> None:
+    """The portal's clock was set back by a month."""
+    ahead = here.clock() + timedelta(days=30)
+    here.ledger.watermarks.set_portal(ahead)
+    here.ledger.watermarks.set_room(here.room, ahead)
+    save(here, here.file)
+    sweep_and_work(here)
+    assert here.comment() == TARGET
+    assert here.ledger.watermarks.portal() == here.clock() - timedelta(seconds=2)
+
+
+# What it costs.
+
+
+@pytest.mark.parametrize("rooms", [0, 101])
+def test_an_idle_sweep_is_two_requests_whatever_the_size_of_the_portal(
+    here: World, rooms: int
+) -> None:
+    """Two dates tell that nothing changed (1.5)."""
+    for number in range(rooms):
+        add_room(here, f"Room {number}")
+    add_files(here, 300)
+    here.sweep()
+    here.clock.advance(600)
+    here.sweep()
+    here.clock.advance(600)
+    assert asked(here, here.sweep) == IDLE
+
+
+def test_after_a_busy_sweep_the_portal_at_rest_costs_two_requests_again(here: World) -> None:
+    """The watermark moves on quiet sweeps too, and the overlap passes."""
+    save(here, here.file)
+    sweep_and_work(here)
+    here.clock.advance(200)
+    assert asked(here, here.sweep)["GET files/{id}"] == 1
+    here.clock.advance(200)
+    here.sweep()
+    for _ in range(3):
+        here.clock.advance(300)
+        assert asked(here, here.sweep) == IDLE
+
+
+def test_our_own_comments_change_nothing(here: World) -> None:
+    """A comment raises no date: what we wrote is not listed as a change."""
+    here.clock.advance(HOUR)
+    save(here, here.file)
+    here.clock.advance(HOUR)
+    sweep_and_work(here)
+    here.clock.advance(HOUR)
+    assert asked(here, here.sweep) == IDLE
+
+
+def test_a_listed_file_that_needs_nothing_costs_no_request_of_its_own(here: World) -> None:
+    """Marked, kept and new files are decided on from the list alone."""
+    kept, marked = add_files(here, 2)
+    save(here, kept, marked)
+    sweep_and_work(here)
+    here.portal.comment(kept, "Approved", by=here.bob)
+    here.portal.create(here.room, "New.docx", by=here.ann)
+    here.clock.advance(10)
+    routes = asked(here, lambda: sweep_and_work(here))
+    assert (routes["GET files/file/{id}"], routes["PUT files/file/{id}/comment"]) == (0, 0)
+    assert here.comment(kept) == "Approved"
+
+
+def test_a_locked_file_is_not_looked_at_anew_by_each_sweep(here: World) -> None:
+    """It waits for its lock; the listing tells that it is locked still."""
+    save(here, here.file)
+    here.portal.lock(here.file, by=here.ann)
+    sweep_and_work(here)
+    assert here.attempts[-1].rule is Rule.LOCKED
+    here.clock.advance(30)
+    routes = asked(here, lambda: sweep_and_work(here))
+    assert routes["GET files/{id}"] == 1
+    assert routes["GET files/file/{id}"] == 0
+    here.portal.unlock(here.file, by=here.ann)
+    sweep_and_work(here)
+    assert here.comment() == TARGET
+
+
+def test_a_file_that_may_not_be_commented_is_not_looked_at_anew_by_each_sweep(
+    here: World,
+) -> None:
+    """The account is a mere reader; when it is more, the listing shows it."""
+    here.portal.invite(here.room, here.bot, access=2)
+    save(here, here.file)
+    sweep_and_work(here)
+    assert here.attempts[-1].rule is Rule.FORBIDDEN
+    here.clock.advance(30)
+    report = here.sweep()
+    assert report.number(Outcome.REFUSED) == 1
+    assert due(here) == set()
+    here.portal.invite(here.room, here.bot, access=9)
+    sweep_and_work(here)
+    assert here.comment() == TARGET
+
+
+# What no date tells.
+
+
+def test_once_a_day_the_dates_are_not_believed(here: World) -> None:
+    """A save is moved into a room that nobody saves into before any sweep saw it: a move raises
+    no folder's date (1.4). It is found a day late instead of never."""
+    quiet = add_room(here, "Quiet")
+    (old,) = add_files(here, 1, quiet)
+    save(here, old)
+    for _ in range(2):
+        sweep_and_work(here)
+        here.clock.advance(HOUR)
+    save(here, here.file)
+    here.portal.move(here.file, quiet, by=here.ann)
+    here.clock.advance(HOUR)
+    assert not here.sweep().deep
+    assert due(here) == set()
+    here.clock.advance(DAY)
+    assert here.sweep().deep
+    assert due(here) == {here.file}
+
+
+def test_a_deep_sweep_comes_a_day_after_the_first_and_after_each_other(here: World) -> None:
+    """Not at once: the first sweep reads everything anyway."""
+    here.clock.advance(DAY - 2 * HOUR)
+    deep = []
+    for _ in range(30):
+        deep.append(here.sweep().deep)
+        here.clock.advance(HOUR)
+    assert [hour for hour, found in enumerate(deep) if found] == [1, 25]
+
+
+def test_a_deep_sweep_reads_each_room_no_further_than_its_own_watermark(here: World) -> None:
+    """Two hundred and fifty old files cost one page, and the next sweep is idle."""
+    add_files(here, 250)
+    here.sweep()
+    here.clock.advance(DAY)
+    routes = asked(here, here.sweep)
+    assert routes == {"GET files/rooms": 2, "GET files/@my": 2, "GET files/{id}": 1}
+    here.clock.advance(600)
+    assert asked(here, here.sweep) == IDLE
+
+
+# Saves of which file.updated never tells (docspace.md 4.2).
+
+Act = Callable[[World, int], object]
+UNTOLD: dict[str, Act] = {
+    "a save": lambda w, file: w.portal.save(file, by=w.ann),
+    "a forcesave": lambda w, file: w.portal.forcesave(file, by=w.ann),
+    "an upload over it": lambda w, file: w.portal.upload(
+        w.room, w.portal.file(file).title, by=w.ann
+    ),
+    "an upload into the same version": lambda w, file: w.portal.replace_content(file, by=w.ann),
+    "a copy over it": lambda w, file: w.portal.copy(w.file, w.room, by=w.ann, overwrite=file),
+    "a move over it": lambda w, file: w.portal.move(
+        int(w.portal.create(w.room, "Source.docx", by=w.ann)), w.room, by=w.ann, overwrite=file
+    ),
+    "a conversion": lambda w, file: w.portal.convert(file, by=w.ann),
+    "a restored version": lambda w, file: w.portal.restore_version(file, 1, by=w.ann),
+    "a completed version": lambda w, file: w.portal.complete_version(file, by=w.ann),
+    "a save that was lost": lambda w, file: w.portal.save_failed(file, by=w.ann),
+    "a change of its owner": lambda w, file: w.portal.change_owner(file, w.bob, by=w.ann),
+}
+
+
+@pytest.mark.parametrize("act", UNTOLD)
+def test_every_way_to_save_is_found(here: World, act: str) -> None:
+    """Whatever writes content raises the dates, told or not."""
+    (file,) = add_files(here, 1)
+    UNTOLD[act](here, file)
+    here.clock.advance(10)
+    sweep_and_work(here)
+    assert here.comment(file) == TARGET
+
+
+# Whose responsibility it is.
+
+
+def test_the_first_sweep_looks_back_a_day_and_no_further(fresh: World) -> None:
+    """An update of twenty-five hours ago is not ours, one of twenty-three is."""
+    here = fresh
+    old, young = add_files(here, 2)
+    save(here, old, every=2 * HOUR)
+    save(here, young, every=23 * HOUR)
+    sweep_and_work(here)
+    assert (here.comment(old), here.comment(young)) == ("Edited", TARGET)
+    here.clock.advance(2 * DAY)
+    sweep_and_work(here)
+    assert here.comment(old) == "Edited"
+
+
+def test_what_somebody_wrote_before_the_first_sweep_is_kept(fresh: World) -> None:
+    """An unknown text on an update that is older than we are is a person's."""
+    here = fresh
+    save(here, here.file)
+    here.portal.comment(here.file, "Approved", by=here.bob)
+    here.clock.advance(HOUR)
+    sweep_and_work(here)
+    assert here.comment() == "Approved"
+    save(here, here.file)
+    sweep_and_work(here)
+    assert here.comment() == TARGET
+
+
+def test_texts_that_are_kept_from_a_list_are_counted(fresh: World) -> None:
+    """A portal's text in another language is noticed by how often it is kept."""
+    here = fresh
+    first, second = add_files(here, 2)
+    save(here, first, second)
+    for file in (first, second):
+        here.portal.comment(file, "Bearbeitet", by=here.bob)
+    here.clock.advance(HOUR)
+    here.sweep()
+    here.sweep()
+    assert rows(here.path)["texts"] == [("Bearbeitet", 2)]
+
+
+# List items that are no longer true.
+
+
+def test_an_item_that_was_listed_before_our_write_decides_nothing(here: World) -> None:
+    """While the answer is under way the file is marked and reviewed: the worker looks again."""
+    save(here, here.file)
+    here.sweep()
+
+    def meanwhile(method: str, route: str, file: object) -> None:
+        if route == LISTING:
+            here.portal.on_answer = None
+            here.clock.advance(2)
+            assert here.worker.step() is not None
+            here.portal.comment(here.file, "Approved", by=here.bob)
+
+    here.portal.on_answer = meanwhile
+    report = here.sweep()
+    assert (report.handed, here.ledger.entry(here.file).ours) == (1, True)
+    work(here)
+    assert (here.comment(), here.portal.count("PUT")) == ("Approved", 1)
+
+
+def test_an_item_settles_nothing_while_its_file_is_in_work(here: World) -> None:
+    """The worker may be about to write to an older revision: the file is due again instead."""
+    save(here, here.file)
+    here.sweep()
+    (claim,) = here.ledger.claim(here.clock(), 1, timedelta(seconds=60))
+    here.portal.comment(here.file, TARGET, by=here.bob)
+    here.clock.advance(10)
+    before = here.ledger.entry(here.file)
+    report = here.sweep()
+    assert (report.handed, here.ledger.entry(here.file)) == (1, before)
+    assert here.ledger.renew(claim, here.clock())
+    work(here)
+    assert here.ledger.entry(here.file).ours
+
+
+# A dry run.
+
+
+def test_a_dry_run_counts_the_same_and_writes_nothing_at_all(fresh: World) -> None:
+    """Neither a row nor a watermark nor a comment, before the first sweep and after it."""
+    here = fresh
+    files = add_files(here, 120)
+    save(here, *files)
+    here.portal.start_converting(files[0])
+    for _ in range(2):
+        before = rows(here.path)
+        supposed = here.sweep(dry=True)
+        assert rows(here.path) == before
+        real = here.sweep()
+        assert (supposed.scanned, supposed.ended, supposed.handed, supposed.behind) == (
+            real.scanned,
+            real.ended,
+            real.handed,
+            real.behind,
+        )
+        here.clock.advance(HOUR)
+        save(here, *files[:5])
+    assert here.portal.count("PUT") == 0
+
+
+def test_a_dry_run_over_failing_and_forbidden_rooms_writes_nothing(here: World) -> None:
+    """What it cannot read it does not write down either."""
+    three_rooms(here)
+    here.portal.faults.add(Fault(f"GET {LISTING}", "status"))
+    here.portal.faults.add(Fault(f"GET {LISTING}", "status", status=403))
+    before = rows(here.path)
+    report = here.sweep(dry=True)
+    assert (len(report.behind), report.skipped) == (1, {"forbidden": 1})
+    assert rows(here.path) == before
+
+
+# Beside a backfill.
+
+
+def backfilled(here: World, unknown: Unknown | None, since: timedelta) -> None:
+    """Let a backfill list the room, and find that its files must be marked."""
+    duty = Duty(BACKFILL, here.clock() - since, unknown)
+    listed = here.docspace.room_files(here.room).files
+    here.ledger.note(listed, lambda *_: Decision(Rule.UPDATED), duty, here.clock())
+
+
+def test_an_update_that_a_backfill_has_put_off_is_taken_over_by_the_sweep(here: World) -> None:
+    """A backfill may wait for tomorrow; what was updated today may not."""
+    save(here, here.file)
+    backfilled(here, Unknown.KEEP, timedelta(days=9))
+    assert here.ledger.owed(here.clock(), BACKFILL) == 1
+    here.clock.advance(10)
+    here.sweep()
+    assert here.ledger.owed(here.clock(), BACKFILL) == 0
+    assert due(here) == {here.file}
+
+
+def test_an_update_in_an_unknown_language_is_not_kept_because_a_backfill_was_there(
+    here: World,
+) -> None:
+    """The backfill's caution is for what is old: the sweep's word on a new update is bolder."""
+    save(here, here.file)
+    backfilled(here, Unknown.KEEP, timedelta(days=9))
+    here.portal.comment(here.file, "Bearbeitet", by=here.bob)
+    here.clock.advance(120)
+    sweep_and_work(here)
+    assert here.comment() == TARGET
+
+
+@pytest.mark.parametrize("unknown", [Unknown.KEEP, Unknown.MARK])
+def test_a_backfill_reaches_back_also_for_a_file_that_is_due_already(
+    here: World, unknown: Unknown
+) -> None:
+    """The file is due for a lost try or an event: the backfill's beginning is noted with it."""
+    (old,) = add_files(here, 1)
+    save(here, old)
+    here.clock.advance(3 * DAY)
+    backfilled(here, None, timedelta(days=1))
+    backfilled(here, unknown, timedelta(days=9))
+    entry = here.ledger.entry(old)
+    assert entry.since == here.clock() - timedelta(days=9)
+    assert entry.unknown is (unknown if unknown is Unknown.MARK else None)
