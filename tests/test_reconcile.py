@@ -118,11 +118,12 @@ def test_a_refused_key_is_exit_3(scene: Stage) -> None:
 
 
 def test_a_key_that_dies_during_the_work_leaves_the_rest_for_the_next_run(scene: Stage) -> None:
-    """Nothing hangs; the run says that files are left, exit 1."""
+    """Nothing hangs; the run says why it stopped and what is left, exit 3; the counts add up."""
     scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", status=401, times=None))
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["left"]) == (1, 3)
-    scene.portal.faults.clear()
+    assert (done.returncode, told(done)["left"]) == (3, 3)
+    assert "401" in done.stderr
+    assert (told(done)["waiting"], told(done)["scanned"]) == (3, 3)
 
 
 def test_beside_a_daemon_it_is_exit_4_and_names_it(scene: Stage) -> None:
@@ -207,3 +208,29 @@ def wait_until_marked(scene: Stage, files: list[int]) -> None:
             return
         turn.wait(0.05)
     raise AssertionError((scene.folder / "serve.log").read_text("utf-8"))
+
+
+def test_a_room_that_cannot_be_read_is_no_success(scene: Stage) -> None:
+    """A listing that is refused as a bad request is said, exit 1, and read again next time."""
+    scene.portal.faults.add(Fault("GET files/{id}", "status", status=400, times=None))
+    done = run(scene, "reconcile", "--json")
+    assert done.returncode == 1
+    assert told(done)["behind"] != []
+    scene.portal.faults.clear()
+    done = run(scene, "reconcile", "--json")
+    assert (done.returncode, told(done)["marked"]) == (0, 3)
+
+
+def test_the_line_says_which_folders_were_passed_over(scene: Stage) -> None:
+    """Nothing is left out in silence."""
+    scene.portal.faults.add(Fault("GET files/{id}", "status", status=403, times=None))
+    done = run(scene, "reconcile")
+    assert "folders passed over: 1 forbidden" in done.stdout
+
+
+def test_a_title_cannot_write_to_the_terminal(scene: Stage) -> None:
+    """Control characters of a file's title are shown as what they are: not printable."""
+    scene.portal.rename(scene.files[0], "\x1b[2Jgone\n.docx", by=scene.ann)
+    done = run(scene, "reconcile", "--dry-run")
+    assert "\x1b" not in done.stdout
+    assert "gone" in done.stdout

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from reconciler.cli.report import as_json, in_a_line
+from reconciler.cli.words import shown
 from reconciler.config import Config
 from reconciler.service import BackfillRun, Summary
 from reconciler.service import backfill as opened
@@ -23,7 +24,8 @@ class Backfilling:
     def __init__(self, config: Config, job: Job, *, json: bool, ask: bool) -> None:
         """Ask only on a terminal, and only if ``ask``."""
         self._config, self._job, self._json, self._ask = config, job, json, ask
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        # Titles are other people's words: no markup is read from them.
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
     def run(self, dry_run: bool) -> Summary:
         """Estimate, ask, and backfill; return what was done."""
@@ -51,21 +53,28 @@ class Backfilling:
     def _told(self, step: Step) -> None:
         if not self._console.is_terminal:
             return
-        self._console.print(f"reading {step.number}/{step.of} {step.folder.title}", end="\r")
+        self._console.print(f"reading {step.number}/{step.of} {shown(step.folder.title)}", end="\r")
 
     def _shown(self, steps: Iterable[Step]) -> Iterator[Step]:
         if not self._console.is_terminal:
             for step in steps:
-                title = f"{step.folder.title} ({step.folder.id})"
+                title = f"{shown(step.folder.title)} ({step.folder.id})"
                 self._console.print(f"{step.number}/{step.of} {title} done")
                 yield step
             return
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+        )
         with Progress(*columns, TimeRemainingColumn(), console=self._console) as progress:
             bar = progress.add_task("folders", total=None)
             for step in steps:
                 progress.update(
-                    bar, total=step.of, completed=step.number, description=step.folder.title[:30]
+                    bar,
+                    total=step.of,
+                    completed=step.number,
+                    description=shown(step.folder.title)[:30],
                 )
                 yield step
 
@@ -80,7 +89,7 @@ class Backfilling:
             f"PUT, {days:.1f} days at {share} writes a day."
         )
         for text, number in estimate.texts.most_common(_SHOWN_TEXTS):
-            self._console.print(f"  {number:>8}  {text!r}", markup=False)
+            self._console.print(f"  {number:>8}  {text!r}")
 
     def _advise(self, run: BackfillRun) -> None:
         if run.put_off is not None:
@@ -88,5 +97,4 @@ class Backfilling:
             self._console.print(
                 f"Stopped: {said}. Run the same command again after "
                 f"{run.put_off:%Y-%m-%d %H:%M} UTC; it goes on where it was.",
-                markup=False,
             )

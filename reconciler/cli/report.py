@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from reconciler.cli.words import shown
 from reconciler.model import Outcome
 from reconciler.service import Explanation, Summary, Would
 
@@ -39,6 +40,9 @@ def in_a_line(summary: Summary) -> str:
     ended = [f"{summary.number(o)} {o}" for o in Outcome if summary.number(o)]
     would = "would be: " if summary.dry_run else ""
     parts = [f"{summary.report.scanned} scanned", would + (", ".join(ended) or "nothing to do")]
+    if summary.report.skipped:
+        reasons = [f"{n} {reason}" for reason, n in sorted(summary.report.skipped.items())]
+        parts.append(f"folders passed over: {', '.join(reasons)}")
     if summary.report.behind:
         parts.append(f"{len(summary.report.behind)} folders to be read again")
     if summary.left:
@@ -52,7 +56,8 @@ def in_a_line(summary: Summary) -> str:
 
 def print_would(would: Would) -> None:
     """Print what a dry run would do with one file."""
-    typer.echo(f"{would.file}  {would.title}  {would.comment!r} -> {would.outcome}: {would.why}")
+    title = shown(would.title)
+    typer.echo(f"{would.file}  {title}  {would.comment!r} -> {would.outcome}: {would.why}")
 
 
 def explained(told: Explanation) -> str:
@@ -70,7 +75,7 @@ def explained(told: Explanation) -> str:
 
 def _portal(told: Explanation) -> list[str]:
     if told.error is not None:
-        return [f"  portal     {told.error}"]
+        return [f"  portal     {shown(str(told.error))}"]
     file = told.file
     if file is None:
         return ["  portal     gone, or not readable by the key's account"]

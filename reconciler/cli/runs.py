@@ -1,13 +1,16 @@
 """Commands that read the portal once: reconcile, backfill, explain."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reconciler.cli.options import ConfigPath, read_config
-from reconciler.cli.words import OK, PORTAL, SOME_FAILED, USAGE, in_words
+from reconciler.cli.words import OK, PORTAL, SOME_FAILED, USAGE, in_words, shown
 from reconciler.model import LAST_FILE_ID
+
+if TYPE_CHECKING:
+    from reconciler.service import Summary
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Decide everything, write nothing.")]
@@ -28,7 +31,7 @@ def reconcile(config: ConfigPath = None, dry_run: DryRun = False, json: Json = F
     configure_log(settings.log.level, settings.log.format)
     summary = run(settings, dry_run=dry_run, would=lambda one: None if json else print_would(one))
     typer.echo(as_json(summary) if json else in_a_line(summary))
-    raise typer.Exit(_code(summary.failed, summary.left))
+    raise typer.Exit(_code(summary))
 
 
 def backfill(
@@ -70,7 +73,7 @@ def backfill(
         observe=observe,
     )
     summary = Backfilling(settings, job, json=json, ask=not yes).run(dry_run)
-    raise typer.Exit(_code(summary.failed, summary.left if summary.put_off else 0))
+    raise typer.Exit(_code(summary))
 
 
 def explain(
@@ -108,5 +111,8 @@ def moment(text: str, option: str) -> datetime:
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
-def _code(failed: int, left: int) -> int:
-    return SOME_FAILED if failed or left else OK
+def _code(summary: "Summary") -> int:
+    if summary.refused:
+        typer.echo(f"The portal cannot be used now: {shown(summary.why)}.", err=True)
+        return PORTAL
+    return SOME_FAILED if summary.failed or summary.left else OK

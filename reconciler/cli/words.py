@@ -25,13 +25,13 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
             )
         case Unauthorised():
             return PORTAL, (
-                f"The portal refuses the API key: {error}.\n"
+                f"The portal refuses the API key: {shown(str(error))}.\n"
                 "Make a new key under Developer Tools, API keys, with the scopes files:read, "
                 "files:write, rooms:read and accounts.self:read; then set DOCSPACE_API_KEY."
             )
         case PortalError():
             return PORTAL, (
-                f"The portal cannot be used: {error}.\n"
+                f"The portal cannot be used: {shown(str(error))}.\n"
                 "Check portal.url, the network and the portal's certificate; nothing is lost."
             )
         case Busy():
@@ -42,10 +42,16 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
         case LedgerError():
             return LEDGER, (
                 f"The ledger cannot be used: {error}.\n"
-                "Check state.url, the rights of its folder, and the free disk space."
+                "Check state.url, the rights of its folder, and the free disk space; a ledger of "
+                "another portal or program needs another state.url."
             )
         case _:
             return BUG, str(error)
+
+
+def shown(text: str) -> str:
+    """Return what the portal or a person wrote, safe for a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def bug(error: Exception) -> str:

@@ -7,6 +7,7 @@ when the work ends.
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,6 +46,8 @@ from reconciler.ledger.notes import (
     Plan,
     carried_out,
     judged,
+    outcomes,
+    suspected,
 )
 from reconciler.ledger.rows import (
     OPEN,
@@ -65,6 +68,7 @@ from reconciler.model import (
     Entry,
     Event,
     File,
+    Outcome,
     Permit,
     Rule,
 )
@@ -175,6 +179,24 @@ class Ledger:
         if not dry and any(plan.settle or plan.due for plan in plans):
             plans = self._store.write(lambda c: _note(c, listed, judge, duty, now))
         return [plan.noted for plan in plans]
+
+    def suspect(self, ids: Sequence[int], duty: Duty, now: datetime) -> None:
+        """Make files due that a listing did not show whole: a look tells what is wrong."""
+
+        def job(c: Connection) -> None:
+            suspected(c, ids, duty, now)
+            count(c, *_LISTED, len(ids))
+
+        self._store.write(job)
+
+    def outcomes(self, ids: Sequence[int], now: datetime) -> Counter[Outcome]:
+        """Count how these files stand."""
+
+        def job(c: Connection) -> Counter[Outcome]:
+            some = (ids[first : first + _CHUNK] for first in range(0, len(ids), _CHUNK))
+            return Counter(outcome for part in some for outcome in outcomes(c, part, now))
+
+        return self._store.read(job)
 
     # Work out.
 
@@ -359,6 +381,7 @@ class Ledger:
         return self._store.read(job)
 
 
+_CHUNK = 500  # ids asked for at once
 _LISTED = ("accepted", "listed")
 
 

@@ -6,7 +6,7 @@ revision that is no longer the newest, and its settling must not undo a later on
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -163,9 +163,13 @@ def _settle(file: File, ours: bool, decision: Decision, now: datetime) -> dict[s
 
 
 def _due(file: File, duty: Duty, now: datetime) -> dict[str, Any]:
+    return _due_row(file.id, file.title, duty, now)
+
+
+def _due_row(number: int | str, name: str, duty: Duty, now: datetime) -> dict[str, Any]:
     return {
-        "id": file.id,
-        "name": file.title,
+        "id": number,
+        "name": name,
         "due_at": now,
         "priority": duty.priority,
         "pending": 1,
@@ -181,6 +185,20 @@ def _settling(*columns: str) -> Any:
     new = {name: statement.excluded[name] for name in columns if name != "id"}
     gone = {f"intent_{name}": None for name in ("version", "updated", "size", "before")}
     return statement.on_conflict_do_update(index_elements=["id"], set_=new | gone)
+
+
+def suspected(c: Connection, ids: Sequence[int], duty: Duty, now: datetime) -> None:
+    """Make files due of which the listing told no more than the id."""
+    rows = [_due_row(number, f"file {number}", duty, now) for number in ids]
+    c.execute(_making_due(now), rows)
+
+
+def outcomes(c: Connection, ids: Sequence[int], now: datetime) -> Iterator[Outcome]:
+    """Yield how each file stands now: what is due or in work is waiting."""
+    columns = (files.c.outcome, files.c.due_at, files.c.claim)
+    for row in c.execute(select(*columns).where(files.c.id.in_(ids))):
+        open_ = row.claim is not None or (row.due_at is not None and row.due_at <= now)
+        yield Outcome.WAITING if open_ or row.outcome is None else Outcome(row.outcome)
 
 
 def _making_due(now: datetime) -> Any:

@@ -21,22 +21,37 @@ from reconciler.worker import Attempt
 
 _MOST_SHOWN = 10_000  # due files that a dry run looks at
 _WAIT = 0.5
+_SHORT = timedelta(minutes=2)  # a pause that is waited for
+_TROUBLE = {"unauthorised", "transient"}
 
 
 @dataclass
 class Tally:
-    """How the attempts of a run ended: a file counts once, by its last attempt."""
+    """How the files of a run ended: each counts once, by its last attempt.
+
+    ``handed`` are listed files that no attempt of ours has met yet; ``trouble`` is what the
+    portal as a whole last failed with, None when it did what it was asked since.
+    """
 
     last: dict[int, Outcome] = field(default_factory=dict)
     ended: Counter[Outcome] = field(default_factory=Counter)
+    handed: set[int] = field(default_factory=set)
+    trouble: str | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def listed(self, noted: Noted) -> None:
+        """Take note of a listed file that was handed to the worker."""
+        if noted.outcome is None and isinstance(noted.file.id, int):
+            self.handed.add(noted.file.id)
 
     def attempt(self, attempt: Attempt) -> None:
         """Count an attempt; one that only waited before is replaced."""
-        outcome = attempt.ending.outcome
+        outcome, reason = attempt.ending.outcome, attempt.ending.reason
         if outcome is Outcome.FAILED:
             tell_attempt(attempt)
         with self.lock:
+            self.trouble = reason if outcome is Outcome.WAITING and reason in _TROUBLE else None
+            self.handed.discard(attempt.file)
             before = self.last.pop(attempt.file, None)
             if before is not None:
                 self.ended[before] -= 1
@@ -44,10 +59,18 @@ class Tally:
             if outcome in {Outcome.WAITING, Outcome.FAILED}:
                 self.last[attempt.file] = outcome
 
+    def settle(self, parts: Parts) -> None:
+        """Count the rest as the ledger has it: another process worked them off, or they wait."""
+        self.ended.update(parts.ledger.outcomes(sorted(self.handed), utcnow()))
+        self.handed.clear()
+
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did. ``put_off`` is when to go on, where the day's writes are used up."""
+    """What a run did. ``put_off`` is when to go on, where it had to stop, and ``why`` it had to.
+
+    ``refused`` says that this was because the portal is away or refuses the key.
+    """
 
     report: Report
     ended: Counter[Outcome]
@@ -56,6 +79,8 @@ class Summary:
     dry_run: bool
     left: int = 0
     put_off: datetime | None = None
+    why: str = ""
+    refused: bool = False
 
     @property
     def failed(self) -> int:
@@ -91,8 +116,11 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) 
             report = _rehearse(config, parts, tally, would)
         else:
             _learn_owner(parts)
-            report = sweep_of(config, parts).run()
+            report = sweep_of(config, parts).run(hear=tally.listed)
+            tally.handed |= report.broken
             ours = _work(parts, tally)
+            tally.settle(parts)
+        put_off, why = _put_off(parts)
         return Summary(
             report,
             tally.ended,
@@ -100,7 +128,9 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) 
             monotonic() - began,
             dry_run,
             left=_left(parts) if ours else 0,
-            put_off=_put_off(parts),
+            put_off=put_off,
+            why=why,
+            refused=put_off is not None and tally.trouble is not None,
         )
 
 
@@ -111,9 +141,9 @@ def _left(parts: Parts) -> int:
     return ledger.owed(now) - put_off
 
 
-def _put_off(parts: Parts) -> datetime | None:
-    until, _ = parts.ledger.paused()
-    return until if until > utcnow() else None
+def _put_off(parts: Parts) -> tuple[datetime | None, str]:
+    until, why = parts.ledger.paused()
+    return (until, why) if until > utcnow() else (None, "")
 
 
 def _learn_owner(parts: Parts) -> None:
@@ -155,6 +185,8 @@ def _rehearse(config: Config, parts: Parts, tally: Tally, would: Callable[[Would
         if entry.id in seen:
             continue
         file = parts.docspace.file(entry.id)
+        if file is not None:
+            file = parts.attempts.with_room(file, utcnow())
         rule = decide(file, entry, policy, utcnow()).rule
         tally.ended[rule.outcome or Outcome.WAITING] += 1
         title, comment = (file.title, file.comment) if file else ("", "")
@@ -178,6 +210,7 @@ class BackfillRun:
     report: Report = field(default_factory=Report)
     put_off: datetime | None = None
     why: str = ""
+    broken: set[int] = field(default_factory=set)
 
     def estimate(self, tell: Callable[[Step], None]) -> Estimate:
         """Read and decide, write nothing."""
@@ -190,8 +223,11 @@ class BackfillRun:
     def steps(self) -> Iterator[Step]:
         """Go from folder to folder, marking what each needs; stop when the budget is spent."""
         _learn_owner(self.parts)
-        for step in self.backfill.run(self.job, self._hear):
+        for step in self.backfill.run(self.job, self._hear, self.tally.listed):
+            self.tally.handed |= self.report.broken - self.broken
+            self.broken |= self.report.broken
             self._mark()
+            self.tally.settle(self.parts)
             yield step
             if self.put_off is not None:
                 return
@@ -201,7 +237,15 @@ class BackfillRun:
         left = self.parts.ledger.owed(utcnow(), BACKFILL)
         requests, seconds = self.parts.docspace.requests, monotonic() - self.began
         return Summary(
-            self.report, self.tally.ended, requests, seconds, dry_run, left, self.put_off
+            self.report,
+            self.tally.ended,
+            requests,
+            seconds,
+            dry_run,
+            left,
+            self.put_off,
+            self.why,
+            refused=self.put_off is not None and self.tally.trouble is not None,
         )
 
     def _hear(self, report: Report) -> None:
@@ -214,7 +258,7 @@ class BackfillRun:
             _work(self.parts, self.tally)
             paused, why = ledger.paused()
             put_off = max(ledger.backfill_put_off(), paused)
-            if put_off > utcnow() + timedelta(seconds=_WAIT):
+            if put_off > utcnow() + (_SHORT if put_off == paused else timedelta()):
                 self.put_off = put_off if ledger.owed(utcnow(), BACKFILL) else None
                 self.why = why if put_off == paused else ""
                 return

@@ -81,7 +81,12 @@ class Backfill:
         """Return how many folders earlier runs of the same job have done."""
         return len(self._ledger.watermarks.done(job.name))
 
-    def run(self, job: Job, report: Callable[[Report], None]) -> Iterator[Step]:
+    def run(
+        self,
+        job: Job,
+        report: Callable[[Report], None],
+        hear: Callable[[Noted], None] = lambda _: None,
+    ) -> Iterator[Step]:
         """Read folder after folder; what `report` is given grows meanwhile.
 
         A folder's checkpoint is set when the caller comes back for the next one, so that it may
@@ -90,7 +95,7 @@ class Backfill:
         """
         marks = self._ledger.watermarks
         since = marks.began(job.name, job.since)
-        lister = self._lister(job, since)
+        lister = self._lister(job, since, hear=hear)
         report(lister.report)
         folders = self._folders(lister, job)
         done = marks.done(job.name)

@@ -13,6 +13,7 @@ from reconciler.review import Policy, decide_listed
 from reconciler.sweep.reading import STEP, read_folder
 from reconciler.sweep.report import Report
 
+_GONE = 404
 _PATIENCE = 3  # folders in a row that fail: then it is the portal
 
 
@@ -110,11 +111,12 @@ class Lister:
                 back_to,
                 lambda page, files: self._use(page, files, back_to, until),
             )
-        except (Forbidden, Permanent) as error:
-            self.report.skipped[type(error).__name__.lower()] += 1
-            if not self._dry:
-                self._ledger.watermarks.give_up(folder.id)
-            return False
+        except Forbidden:
+            return self._give_up(folder, "forbidden")
+        except Permanent as error:
+            if error.status == _GONE:
+                return self._give_up(folder, "gone")
+            sound = False
         except Transient:
             self._failures += 1
             if self._failures >= _PATIENCE:
@@ -127,6 +129,13 @@ class Lister:
             if not self._dry:
                 self._ledger.watermarks.set_behind(folder.id)
         return sound
+
+    def _give_up(self, folder: Folder, reason: str) -> bool:
+        """It cannot be read by this account: its watermark stays, but we do not insist."""
+        self.report.skipped[reason] += 1
+        if not self._dry:
+            self._ledger.watermarks.give_up(folder.id)
+        return False
 
     def _page(self, folder: Folder, start: int) -> FilePage:
         if self._stop.is_set():
@@ -148,10 +157,18 @@ class Lister:
         noted = self._ledger.note(
             inside, lambda f, e: self._judge(f, e, asked), self._duty, self._clock(), self._dry
         )
-        self.report.broken += len(page.broken)
+        self._suspect(page.broken)
         for one in noted:
             self.report.count(one)
             self._hear(one)
+
+    def _suspect(self, broken: Sequence[int]) -> None:
+        fresh = [number for number in broken if number not in self.report.broken]
+        self.report.broken.update(fresh)
+        self.report.scanned += len(fresh)
+        self.report.handed += len(fresh)
+        if fresh and not self._dry:
+            self._ledger.suspect(fresh, self._duty, self._clock())
 
     def _judge(self, file: File, entry: Entry, asked: datetime) -> Decision:
         decision = decide_listed(file, entry, self.terms.policy, asked)

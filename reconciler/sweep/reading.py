@@ -19,6 +19,7 @@ from reconciler.client import PAGE, FilePage
 from reconciler.model import File
 
 STEP = 90
+_MOST_EMPTY = 20
 _TRIES, _MOST_TRIES = 2, 6
 
 
@@ -35,6 +36,7 @@ class _Reading:
     previous: FilePage | None = None
     sound: bool = True
     tied: bool = False
+    empty: int = 0
 
 
 def read_folder(
@@ -75,9 +77,18 @@ def _read_once(
         _remember(page, young, reading)
         if _is_last(page, back_to):
             break
+        if _makes_no_sense(page, reading):
+            reading.sound = False
+            return
         reading.previous, start = page, start + STEP
     if reading.tied and len(reading.seen) < page.start + len(young):
         reading.sound = False
+
+
+def _makes_no_sense(page: FilePage, reading: _Reading) -> bool:
+    """Many empty pages in a row, with more behind them: a listing that would never end."""
+    reading.empty = 0 if page.files or page.broken else reading.empty + 1
+    return reading.empty > _MOST_EMPTY
 
 
 def _check(page: FilePage, reading: _Reading) -> None:

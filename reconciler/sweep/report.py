@@ -12,8 +12,8 @@ from reconciler.model import Outcome
 class Report:
     """Counts of one sweep or backfill. Scanned files are those that ended and those handed on.
 
-    ``found`` are the files that the webhook should have brought, ``skipped`` the folders that
-    were passed over, by reason, ``behind`` the folders whose reading was not complete.
+    ``skipped`` are the folders that were passed over, by reason, ``behind`` those whose reading
+    was not complete, ``broken`` the files of which a listing told no more than the id.
     """
 
     since: datetime | None = None
@@ -25,7 +25,7 @@ class Report:
     deep: bool = False
     skipped: Counter[str] = field(default_factory=Counter)
     behind: list[int] = field(default_factory=list)
-    broken: int = 0
+    broken: set[int] = field(default_factory=set)
 
     def count(self, noted: Noted) -> None:
         """Count one listed file."""

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.client import DocSpace, FilePage, RoomPage
-from reconciler.errors import Forbidden, Permanent
+from reconciler.errors import Forbidden, Permanent, Transient
 from reconciler.ledger import SWEEP, Duty, Ledger, Noted
 from reconciler.sweep.lister import Folder, Lister, Terms
 from reconciler.sweep.report import Report
 
 __all__ = ["Sweep", "Terms"]
+
+_MINE = 0  # stands for "My documents" where its id is not known
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Sweep:
             self._sweep_rooms(lister, own, behind, state, dry)
         for room in sorted(behind):
             self._read(lister, Folder(room, room, ""), own, state, dry)
-        if not dry:
+        if not dry and _MINE not in lister.report.behind:
             marks.set_portal(state.date)
             if state.deep:
                 marks.set_deep(state.date)
@@ -117,6 +119,10 @@ class Sweep:
             return self._docspace.my_files(count=1)
         except (Forbidden, Permanent):
             lister.report.skipped["personal"] += 1
+            return None
+        except Transient:
+            # Its folder is not known, so the portal's watermark waits for it.
+            lister.report.behind.append(_MINE)
             return None
 
     def _state(self, lister: Lister, rooms: RoomPage, mine: FilePage | None) -> _State:
