@@ -1,0 +1,186 @@
+"""The commands that need no portal, as a user runs them, and README's walk on the sandbox."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.commands import app
+from reconciler.cli.words import bug, in_words, shown
+from reconciler.errors import (
+    AddressInUse,
+    Busy,
+    ConfigError,
+    LedgerError,
+    ReconcilerError,
+    Transient,
+    Unauthorised,
+)
+from tests.daemon import daemon, free_port
+from tests.test_crash import Scene, scene
+
+__all__ = ["scene"]
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in an environment of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "reconciler", *arguments],
+        env={"PATH": os.environ["PATH"], "HOME": "/nowhere", **environ},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def commands() -> list[str]:
+    """Return the names of all commands."""
+    return [info.name or info.callback.__name__ for info in app.registered_commands]  # type: ignore[union-attr]
+
+
+def test_the_version_is_printed() -> None:
+    """For bug reports."""
+    done = run("--version")
+    assert (done.returncode, done.stdout[:11]) == (0, "reconciler ")
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_has_help(command: str) -> None:
+    """Help needs neither configuration nor portal."""
+    done = run(command, "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    """Exit 2, and a hint."""
+    done = run("recocile")
+    assert done.returncode == 2
+    assert "reconcile" in done.stderr
+
+
+def test_send_is_accepted_with_the_right_secret(scene: Scene) -> None:
+    """Signed as the portal would, and put on disk by the daemon."""
+    with daemon(scene.environ, scene.folder) as running:
+        secret = scene.environ["DOCSPACE_WEBHOOK_SECRET"]
+        done = run(
+            "send", str(scene.file), "--url", running.address, DOCSPACE_WEBHOOK_SECRET=secret
+        )
+        assert (done.returncode, done.stdout) == (0, '200 {"status": "accepted"}\n')
+        wrong = run("send", str(scene.file), "--url", running.address, "--secret", "wrong")
+        assert (wrong.returncode, wrong.stdout[:3]) == (1, "401")
+        assert "DOCSPACE_WEBHOOK_SECRET" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("5", "--url", "http://127.0.0.1:9/x"), 3),
+        (("5", "--url", "ftp://127.0.0.1/x"), 2),
+        (("5", "--url", "http://a b/"), 3),
+        (("0",), 2),
+        (("x",), 2),
+        (("99999999999",), 2),
+    ],
+)
+def test_send_says_what_is_wrong(arguments: tuple[str, ...], code: int) -> None:
+    """Without a traceback."""
+    done = run("send", *arguments)
+    assert done.returncode == code
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@contextmanager
+def sandbox(*options: str) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """Run `sandbox`; give what it tells to export, and the lines that its people leave."""
+    command = [sys.executable, "-u", "-m", "reconciler", "sandbox", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        exports: dict[str, str] = {}
+        for line in process.stdout:
+            if found := re.match(r"  export (\w+)='?([^'\n]+)'?", line):
+                exports[found[1]] = found[2]
+            if line.endswith("serve\n"):
+                break
+        lines: list[str] = []
+        reader = threading.Thread(target=lambda out=process.stdout: lines.extend(out))
+        reader.start()
+        yield exports, lines
+        process.terminate()
+        reader.join()
+        assert process.wait(10) == 0
+
+
+def test_the_walk_of_readme_leads_to_a_marked_file(tmp_path: Path) -> None:
+    """A sandbox in one terminal, a daemon in another with what it printed: files get marked."""
+    port = free_port()
+    hook = f"http://127.0.0.1:{port}/docspace/review-comment"
+    with sandbox("--webhook", hook, "--edit-every", "0.3") as (exports, _):
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PORT": str(port)}
+        with daemon(environ | exports, tmp_path) as running:
+            log = tmp_path / "serve.log"
+            for _ in range(200):
+                threading.Event().wait(0.1)
+                if '"event": "marked"' in log.read_text("utf-8"):
+                    break
+            assert '"event": "marked"' in log.read_text("utf-8")
+            assert running.terminate() == 0
+
+
+def test_a_sandbox_on_a_port_in_use_says_so() -> None:
+    """Exit 2 and what to try."""
+    with sandbox("--webhook", "") as (exports, _):
+        port = exports["DOCSPACE_API_HOST"].rpartition(":")[2]
+        done = run("sandbox", "--port", port)
+    assert done.returncode == 2
+    assert "--port 0" in done.stderr
+
+
+def test_a_fault_that_does_not_exist_is_answered_with_those_that_do() -> None:
+    """Exit 2 and the list."""
+    done = run("sandbox", "--fail", "flood")
+    assert done.returncode == 2
+    assert "throttle" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "hint"),
+    [
+        (ConfigError(("portal.url is missing",)), 2, "portal.url is missing"),
+        (AddressInUse("127.0.0.1:3000", "in use"), 2, "webhook.port"),
+        (Unauthorised("GET keys/@self", 401), 3, "DOCSPACE_API_KEY"),
+        (Transient("GET keys/@self", None, "refused"), 3, "portal.url"),
+        (Busy("sweep", "process 7 on host"), 4, "process 7 on host"),
+        (LedgerError("disk full"), 5, "disk space"),
+    ],
+)
+def test_every_error_has_its_code_and_its_next_step(
+    error: ReconcilerError, code: int, hint: str
+) -> None:
+    """What happened, and what to do."""
+    found, text = in_words(error)
+    assert (found, hint in text) == (code, True)
+
+
+def test_a_bug_says_what_to_report() -> None:
+    """Where it happened, and nothing secret."""
+    try:
+        raise KeyError("sk-secret")
+    except KeyError as error:
+        text = bug(error)
+    assert "KeyError at test_a_bug_says_what_to_report" in text
+    assert "sk-secret" not in text
+
+
+def test_what_others_wrote_is_safe_for_a_terminal() -> None:
+    """Escape sequences and line ends lose their power."""
+    assert "\x1b" not in shown("\x1b[2Ja\nb")
+    assert "\n" not in shown("\x1b[2Ja\nb")
