@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from reconciler.errors import PortalError
-from reconciler.model import EPOCH, Entry, Revision
+from reconciler.model import EPOCH, Action, Entry, Revision
 from reconciler.review import decide
 from reconciler.sandbox import CommentWrite, FileInfo, Network, User
 from reconciler.sweep import Sweep, Terms
@@ -37,6 +37,7 @@ class Known:
     saved_at: datetime = EPOCH
     shown: dict[Revision, set[int]] = field(default_factory=dict)
     looked: set[int] = field(default_factory=set)  # contents that were looked at or settled
+    decided: set[int] = field(default_factory=set)  # those whose look had not to wait
     marked: set[int] = field(default_factory=set)  # contents that we wrote the target upon
     answered: set[int] = field(default_factory=set)  # contents that a person wrote a word upon
     wiped: str = ""  # what the last unlocking wiped that was no unlock text itself
@@ -75,6 +76,7 @@ class Scene:
         self.post, self.tick, self._words, self._titles = ONCE, 1, 0, 0
         self.files: dict[int, Known] = {}
         self.late: list[int] = []
+        self.deep_tick = self.failed_tick = 0  # the last deep sweep, the last that lacked a room
         self._posted = 0
         self.portal.network = NOTHING_ARRIVES
         room = int(self.portal.add_room("Sales", owner=here.ann, indexing=True))
@@ -93,7 +95,7 @@ class Scene:
         self.advance(60)
         self.say(old)
         self.advance(3 * 86400)
-        recent = self.create(self.rooms[0])
+        self.recent = recent = self.create(self.rooms[0])
         mine = self.create(self.portal.personal(here.bot))
         self.portal.share(mine, here.ann)
         hidden = self.create(self.portal.personal(here.bot))
@@ -148,9 +150,9 @@ class Scene:
         """Ann works; what she locked is hers alone. She locks everything."""
         return self.here.ann if self.portal.file(file).locked_by else self.here.bob
 
-    def lies(self, file: int) -> bool:
-        """Whether the file lies where people can work on it."""
-        return not self.portal.file(file).trashed
+    def workable(self, file: int) -> bool:
+        """Whether the file is there and people can work on it."""
+        return file in self.files and not self.portal.file(file).trashed
 
     def create(self, folder: int) -> int:
         """Create a file of its own title."""
@@ -180,41 +182,30 @@ class Scene:
         del self.files[file]
         self.collect()
 
-    def save(self, file: int, size: int | None = None) -> None:
-        """Save at the end of a session."""
-        self.portal.save(file, by=self.person(file), size=size)
-        self._saved(file)
-
-    def forcesave(self, file: int, size: int | None = None, *, timer: bool = False) -> None:
-        """Save while editing goes on: often in the same version."""
-        self.portal.forcesave(file, by=self.person(file), size=size, timer=timer)
-        self._saved(file)
-
-    def upload(self, file: int) -> None:
-        """Upload over an existing file: no file.updated."""
-        info = self.portal.file(file)
-        self.portal.upload(info.folder_id, info.title, by=self.person(file), size=info.size + 11)
-        self._saved(file)
-
-    def replace(self, file: int) -> None:
-        """Replace the content of the same version: no file.updated."""
-        self.portal.replace_content(file, by=self.person(file))
+    def save(self, file: int, how: str = "save", size: int | None = None) -> None:
+        """Save new content in one of the many ways; the last three publish no file.updated."""
+        portal, by, info = self.portal, self.person(file), self.portal.file(file)
+        match how:
+            case "save":
+                portal.save(file, by=by, size=size)
+            case "forcesave" | "autosave":
+                portal.forcesave(file, by=by, size=size, timer=how == "autosave")
+            case "restore_version":
+                portal.restore_version(file, 1, by=by)
+            case "upload":
+                portal.upload(info.folder_id, info.title, by=by, size=size or info.size + 11)
+            case "replace":
+                portal.replace_content(file, by=by, size=size)
+            case "convert":
+                portal.convert(file, by=by)
+            case _:
+                raise ValueError(how)
         self._saved(file)
 
     def copy_over(self, source: int, file: int) -> None:
         """Copy another file over this one: no file.updated."""
         folder = self.portal.file(file).folder_id
         self.portal.copy(source, folder, by=self.person(file), overwrite=file)
-        self._saved(file)
-
-    def convert(self, file: int) -> None:
-        """Convert in place: no event at all."""
-        self.portal.convert(file, by=self.person(file))
-        self._saved(file)
-
-    def restore_version(self, file: int) -> None:
-        """Make the first version the newest again."""
-        self.portal.restore_version(file, 1, by=self.person(file))
         self._saved(file)
 
     def say(self, file: int) -> None:
@@ -264,6 +255,34 @@ class Scene:
         self.portal.restore(file, by=self.here.ann)
         self.files[file].restored_tick = self._touched(file)
 
+    def act(self, file: int, what: str) -> None:
+        """Let somebody do something with a file, if that is possible, or the worker a step."""
+        if what == "work":
+            self.step()
+        elif file in self.files:
+            self._act(file, what)
+
+    def _act(self, file: int, what: str) -> None:
+        info = self.portal.file(file)
+        if what == "trash":
+            (self.restore if info.trashed else self.trash)(file)
+        elif info.trashed:
+            return
+        elif what == "lock":
+            (self.unlock if info.locked_by else self.lock)(file)
+        elif what == "move":
+            here, there = self.rooms
+            self.move(file, there if info.folder_id == here else here)
+        elif " and " in what:  # and back
+            self._act(file, what.partition(" ")[0])
+            self._act(file, what.partition(" ")[0])
+        elif what == "same size":
+            self.save(file, "forcesave", info.size)
+        elif what in {"say", "empty", "rename", "recreate", "delete"}:
+            getattr(self, what)(file)
+        else:
+            self.save(file, what)
+
     def _know(self, file: int) -> None:
         writes = len(self.portal.comment_writes(file))
         self.files[file] = Known(file, saved_at=self.portal.file(file).updated, writes=writes)
@@ -304,13 +323,19 @@ class Scene:
         self.tick += 1
         self.after(before)
         if attempt is not None and attempt.file in self.files and attempt.seen is not None:
-            self._look(attempt.file)
+            waits = attempt.rule is not None and attempt.rule.action is Action.WAIT
+            self._look(attempt.file, decided=not waits)
         return attempt
 
     def _before(self) -> list[tuple[Known, FileInfo, Entry]]:
-        due = self.here.ledger.due(self.now, 1)
-        known = [(self.files[entry.id], entry) for entry in due if entry.id in self.files]
-        return [(one, self.portal.file(one.id), entry) for one, entry in known]
+        """Return the file that is to be claimed, as it stands, and what is known of it."""
+        found = []
+        for entry in self.here.ledger.due(self.now, 1):
+            if entry.id in self.files:
+                file = self.portal.file(entry.id)
+                another = entry.created not in (None, file.created)  # the id is used again
+                found.append((self.files[entry.id], file, entry.forgotten() if another else entry))
+        return found
 
     def after(self, before: list[tuple[Known, FileInfo, Entry]]) -> None:
         """Judge the writes of ours that there are now and were not before."""
@@ -325,11 +350,13 @@ class Scene:
             entry = self.here.ledger.entry(known.id)
             intended = entry.intent.revision if entry.intent else None
             if revision(self.portal.file(known.id)) in (entry.settled, intended):
-                self._look(known.id)
+                self._look(known.id, decided=True)
         self.collect()
 
-    def _look(self, file: int) -> None:
+    def _look(self, file: int, *, decided: bool) -> None:
         known = self.files[file]
+        if decided:
+            known.decided.add(known.content)
         known.looked.add(known.content)
         known.looked_tick = self.tick
 
@@ -346,7 +373,7 @@ class Scene:
             if file is None or ledger.origin()[1] == EPOCH:
                 return
             decision = decide(file, entry, self.here.policy, now)
-            if decision.rule.action.name != "MARK":
+            if decision.action is not Action.MARK:
                 return
             until = now + timedelta(seconds=60)
             ledger.permit(claims[0], file, now, until=until, per_day=9000, forget=decision.forget)
@@ -367,10 +394,15 @@ class Scene:
             report = Sweep(here.ledger, here.docspace, Terms(here.policy), here.clock).run()
         except PortalError as error:
             here.worker._attempts.met(error)
+            self.failed_tick = self.tick
             return False
         finally:
             self.tick += 1
             self.after([])
+        if report.behind:
+            self.failed_tick = self.tick
+        elif report.deep:
+            self.deep_tick = self.tick
         assert report.scanned == report.handed + sum(report.ended.values())
         here.worker._attempts.trouble.answered()
         return not report.behind
@@ -411,14 +443,16 @@ class Scene:
     def settle(self, *, arrives: bool) -> None:
         """End all trouble, deliver what is late or lose it, sweep and work until all is quiet."""
         self.portal.faults.clear()
-        self.portal.down = False
         self.post = ONCE if arrives else DROP
         letters, self.late = self.late, []
         for letter in letters if arrives else []:
             self.deliver(letter)
         for _ in range(12):
             attempts = self.work_off()
+            self.advance(1)  # an item read in the very moment of a settling decides nothing
+            self.here.clock.now = max(self.now, self.here.ledger.paused()[0])
             if self.sweep() and attempts + self.work_off() == 0:
+                self.post = ONCE
                 return
         raise AssertionError("the system does not come to rest")
 

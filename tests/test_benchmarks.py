@@ -1,0 +1,15 @@
+"""The benchmarks run and print; how fast they are is not tested."""
+
+import pytest
+
+from tests.benchmarks.__main__ import main
+
+
+def test_the_sweeps_benchmark_runs_and_its_counts_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    """A hundredth of everything: the same table, and no count beyond its goal."""
+    main(["sweep", "--scale", "0.01", "--latency", "0"])
+    table = capsys.readouterr().out
+    for words in ("Machine: ", "idle sweep, 10 rooms", "files changed in", "peak memory, MB"):
+        assert words in table
+    assert "backfill of 1,000 marked files, second time" in table
+    assert "MISSED" not in table, table
