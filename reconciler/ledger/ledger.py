@@ -284,7 +284,8 @@ class Ledger:
 
     def release(self, now: datetime) -> int:
         """Return every claim of processes that are gone. Only for the holder of the role."""
-        free = update(files).where(files.c.claim.is_not(None)).values(claim=None, due_at=now)
+        held = (files.c.claim.is_not(None), files.c.due_at.is_not(None))  # the latter: its index
+        free = update(files).where(*held).values(claim=None, due_at=now)
         return self._store.write(lambda c: c.execute(free).rowcount)
 
     def prune(self, before: datetime) -> int:
@@ -307,7 +308,8 @@ class Ledger:
 
         def job(c: Connection) -> datetime | None:
             lowest = BACKFILL if now is None else lowest_precedence(c, now)
-            first = select(func.min(files.c.due_at)).where(files.c.priority <= lowest)
+            due = (files.c.priority <= lowest, files.c.due_at.is_not(None))  # as in its index
+            first = select(func.min(files.c.due_at)).where(*due)
             return c.execute(first).scalar()
 
         return self._store.read(job)
