@@ -44,7 +44,7 @@ class Known:
     writes: int = 0  # comment writes that were judged
     saved_tick: int = 0
     looked_tick: int = 0
-    heard_tick: int = 0  # the last delivery of an event that was no echo of ours
+    heard_tick: int = 0  # the last delivery of an event that a person caused
     unlocked_tick: int = 0
     trashed_tick: int = 0
     restored_tick: int = 0
@@ -131,7 +131,6 @@ class Scene:
         """Deliver one letter over HTTP, now."""
         if letter not in self.portal.logs:
             return
-        echoes = self.here.ledger.totals().echoes
         self.portal.network = Network()
         again = self.portal.retry_log(letter)
         assert self.here.server.drain()
@@ -141,7 +140,7 @@ class Scene:
         log = self.portal.logs[again]
         assert log.status == 200
         known = self.files.get(int(log.file_id))
-        if known is not None and self.here.ledger.totals().echoes == echoes:
+        if known is not None and log.event["createBy"] != self.here.bot.id:
             known.heard_tick = self.tick
 
     # ------------------------------------------------------------ what people do
