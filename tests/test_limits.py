@@ -13,7 +13,7 @@ import pytest
 from reconciler.client import DocSpace, Pace, Transport
 from reconciler.errors import Stopped
 from reconciler.ledger import Ledger
-from tests.world import START, World
+from tests.world import START, TARGET, World
 
 SECOND = timedelta(seconds=1)
 
@@ -165,3 +165,39 @@ def test_waiting_for_a_place_ends_when_we_are_told_to_stop(here: World) -> None:
         stop.set()
         with pytest.raises(Stopped), pace.admitted("GET", "two"):
             pass
+
+
+def test_nothing_waits_between_a_look_and_its_write(here: World) -> None:
+    """Both are paid for before the look: a person's comment must not fall into a minute's wait."""
+    order: list[str] = []
+
+    def reserve(_: int) -> float:
+        order.append("paid")
+        return 0
+
+    here.portal.on_request = lambda method, *_: order.append(method)
+    pace = Pace(reads=1, writes=1, block=1, reserve=reserve)
+    here.docspace.close()
+    here.docspace = DocSpace(Transport(here.server.url, here.key, pace=pace))
+    here.work_with(here.docspace)
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    assert order == ["paid", "paid", "GET", "PUT"]
+    assert here.comment() == TARGET
+
+
+def test_what_was_paid_for_and_not_used_is_used_by_the_next(here: World) -> None:
+    """A look that leads to no write gives its second place back."""
+    paid: list[int] = []
+
+    def reserve(number: int) -> float:
+        paid.append(number)
+        return 0
+
+    pace = Pace(reads=1, writes=1, block=1, reserve=reserve)
+    docspace = DocSpace(Transport(here.server.url, here.key, pace=pace))
+    with docspace.look_and_write():
+        docspace.file(here.file)
+    docspace.file(here.file)
+    docspace.close()
+    assert paid == [1, 1]

@@ -452,11 +452,26 @@ def test_a_room_that_fails_for_ever_holds_up_no_other(here: World) -> None:
     assert due(here) == set(files)
 
 
-def test_three_rooms_in_a_row_that_fail_are_the_portals_fault(here: World) -> None:
-    """The sweep ends, the watermarks stay, and the next one finds everything."""
+def test_three_rooms_in_a_row_that_fail_hold_up_no_other(here: World) -> None:
+    """The key is asked about and works, so it is the rooms: the one behind them is read."""
+    oldest = add_files(here, 1, add_room(here, "Oldest"))[0]
+    save(here, oldest)
+    here.clock.advance(60)
+    files = three_rooms(here)
+    here.portal.faults.add(Fault(f"GET {LISTING}", "status", times=3))
+    assert len(here.sweep().behind) == 3
+    assert due(here) == {oldest}
+    here.clock.advance(HOUR)
+    here.sweep()
+    assert due(here) == {oldest, *files}
+
+
+def test_a_portal_that_fails_altogether_ends_the_sweep(here: World) -> None:
+    """Three rooms in a row and the question about the key: the watermarks stay."""
     files = three_rooms(here)
     before = here.ledger.watermarks.portal()
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", times=3))
+    here.portal.faults.add(Fault("GET keys/@self", "status"))
     with pytest.raises(Transient):
         here.sweep()
     assert here.ledger.watermarks.portal() == before

@@ -63,8 +63,12 @@ class World:
         self.ledger.release(self.clock())
         self.docspace = DocSpace(Transport(self.server.url, self.key, timeout=5))
         self.ledger.learn_owner(self.bot.id)
+        self.work_with(self.docspace)
+
+    def work_with(self, docspace: DocSpace) -> None:
+        """Let the worker ask the portal through ``docspace``."""
         terms = Terms(policy=self.policy)
-        making = Attempts(self.ledger, self.docspace, terms, self.clock, lambda: 0.0)
+        making = Attempts(self.ledger, docspace, terms, self.clock, lambda: 0.0)
         self.worker = Worker(self.ledger, making, self.clock, self.attempts.append, _raise)
 
     def close(self) -> None:

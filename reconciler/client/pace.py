@@ -89,7 +89,8 @@ class Pace:
     def _take(self, now: float) -> float:
         with self._lock:
             if self._left == 0 or now > self._until:
-                size = _FIRST if now > self._until else min(self._size * 2, self._block)
+                grown = _FIRST if now > self._until else self._size * 2
+                size = min(grown, self._block)
                 if (delay := self._reserve(size)) > 0:
                     return delay
                 self._left, self._until, self._size = size, now + _FRESH, size

@@ -22,13 +22,14 @@ from reconciler.ledger.facts import fact, set_fact, time_fact
 from reconciler.ledger.notes import BACKFILL, SWEEP
 from reconciler.ledger.rows import entry_of
 from reconciler.ledger.schema import Moment, files
-from reconciler.model import EPOCH, Event, Revision
+from reconciler.model import EPOCH, Event, Revision, Unknown
 from reconciler.review import due_after, is_echo
 
 ACCEPTED = ("accepted", "event")
 ECHO = ("ignored", "echo")
 BACKFILL_PAUSE = "backfill_until"
 PRECEDENCE = (files.c.priority, files.c.due_at)
+_KEEP = Unknown.KEEP.value
 _BURST = timedelta(seconds=5)  # the longest that a burst of events can put a look off
 
 
@@ -58,6 +59,8 @@ def record(c: Connection, event: Event, now: datetime) -> bool:
                 "name": event.title,
                 "due_at": _due_by_event(due, now),
                 "priority": 0,
+                # A backfill's caution is not for what is saved now.
+                "unknown": case((files.c.unknown == _KEEP, None), else_=files.c.unknown),
                 "attempts": 0,
                 "pending": files.c.pending + 1,
                 "pending_since": func.coalesce(files.c.pending_since, literal(now, Moment)),

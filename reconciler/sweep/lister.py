@@ -14,7 +14,7 @@ from reconciler.sweep.reading import STEP, read_folder
 from reconciler.sweep.report import Report
 
 _GONE = 404
-_PATIENCE = 3  # folders in a row that fail: then it is the portal
+_PATIENCE = 3  # folders in a row that fail: then it may be the portal
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,8 @@ class Lister:
         except Transient:
             self._failures += 1
             if self._failures >= _PATIENCE:
-                raise
+                self._docspace.key()  # raises when it is the portal; else it is these folders
+                self._failures = 0
             sound = False
         else:
             self._failures = 0
