@@ -37,6 +37,7 @@ ASKS: dict[str, Ask] = {
     "room_of": lambda d: d.room_of(1245),
 }
 every_ask = pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
+PERSON = f"{API}people/@self"
 
 
 @pytest.fixture
@@ -61,6 +62,7 @@ def everywhere(
         ("GET", FILE),
         ("PUT", COMMENT),
         ("GET", SELF),
+        ("GET", PERSON),
         ("GET", f"{API}files/1245"),
     ):
         portal.add(method, url, body=body, status=status, **more)
@@ -170,6 +172,25 @@ def test_403_everywhere_is_an_outage(portal: Portal, docspace: DocSpace, ask: As
     everywhere(portal, 403, b"Your IP is not allowed", content_type="text/plain")
     with pytest.raises(Transient, match="refuses everything"):
         ask(docspace)
+
+
+def test_403_with_a_token_that_is_no_api_key_is_about_the_file(
+    portal: Portal, docspace: DocSpace
+) -> None:
+    """keys/@self knows API keys alone; people/@self tells that another token works."""
+    answer(portal, "GET", FILE, "error_403_put_comment.http.json")
+    portal.get(SELF, status=404)
+    answer(portal, "GET", PERSON, "people_self.json")
+    assert docspace.file(1245) is None
+
+
+def test_the_owner_of_a_token_that_is_no_api_key_is_known(
+    portal: Portal, docspace: DocSpace
+) -> None:
+    """Its echoes are recognised too."""
+    portal.get(SELF, status=404)
+    answer(portal, "GET", PERSON, "people_self.json")
+    assert docspace.key().owner == "b2a7c6d0-8d3f-4f0e-9a5a-1d0f5c1e7a11"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from reconciler.client.listing import PAGE, FilePage, RoomPage, parse_files, parse_rooms
-from reconciler.client.parse import Key, parse_file, parse_key, parse_room
+from reconciler.client.parse import Key, parse_file, parse_key, parse_person, parse_room
 from reconciler.client.transport import Answer, Transport
 from reconciler.errors import Forbidden, Permanent, PortalError, Transient, Unauthorised
 from reconciler.model import File
@@ -15,6 +15,7 @@ _T = TypeVar("_T")
 READ = ("files:read", "files:write")
 WRITE = ("files:write",)
 ROOMS = ("rooms:read", "rooms:write")
+_NOT_A_KEY = {403, 404}
 _NEWEST = {"sortBy": "DateAndTime", "sortOrder": "descending"}
 _DEEP = {"filterType": "FilesOnly", "withSubFolders": "true"}
 
@@ -80,8 +81,18 @@ class DocSpace:
         return answer.response
 
     def key(self) -> Key:
-        """Return what the portal says of our key: whose it is and what it may do."""
-        answer = self._http.get("keys/@self", "keys/@self")
+        """Return what the portal says of our key: whose it is and what it may do.
+
+        keys/@self knows API keys alone; of any other token people/@self tells the owner
+        (docspace.md 7).
+        """
+        try:
+            answer = self._http.get("keys/@self", "keys/@self")
+        except (Forbidden, Permanent, Transient) as error:
+            if error.status not in _NOT_A_KEY:
+                raise
+            answer = self._http.get("people/@self", "people/@self")
+            return _parsed("GET people/@self", lambda: parse_person(answer.response))
         return _parsed("GET keys/@self", lambda: parse_key(answer.response))
 
     def now(self) -> datetime | None:

@@ -95,6 +95,17 @@ def parse_key(data: object) -> Key:
     )
 
 
+def parse_person(data: object) -> Key:
+    """Return the owner of a token that is no API key: people/@self tells no permissions."""
+    fields = fields_of(data, "person")
+    return Key(
+        owner=text_of(fields, "id").lower(),
+        owner_name=text_of(fields, "displayName", ""),
+        permissions=frozenset(),
+        active=True,
+    )
+
+
 def parse_room(data: object) -> int | None:
     """Return the room that a folder lies in, from its listing's path; None outside of rooms."""
     parts = fields_of(data, "folder").get("pathParts")

@@ -115,7 +115,6 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) 
         if dry_run:
             report = _rehearse(config, parts, tally, would)
         else:
-            _learn_owner(parts)
             report = sweep_of(config, parts).run(hear=tally.listed)
             tally.handed |= report.broken
             ours = _work(parts, tally)
@@ -144,11 +143,6 @@ def _left(parts: Parts) -> int:
 def _put_off(parts: Parts) -> tuple[datetime | None, str]:
     until, why = parts.ledger.paused()
     return (until, why) if until > utcnow() else (None, "")
-
-
-def _learn_owner(parts: Parts) -> None:
-    if parts.ledger.owner() is None:
-        parts.ledger.learn_owner(parts.docspace.key().owner)
 
 
 def _work(parts: Parts, tally: Tally) -> bool:
@@ -222,7 +216,6 @@ class BackfillRun:
 
     def steps(self) -> Iterator[Step]:
         """Go from folder to folder, marking what each needs; stop when the budget is spent."""
-        _learn_owner(self.parts)
         for step in self.backfill.run(self.job, self._hear, self.tally.listed):
             self.tally.handed |= self.report.broken - self.broken
             self.broken |= self.report.broken
