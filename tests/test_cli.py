@@ -7,11 +7,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from reconciler.cli.commands import app
+from reconciler.cli.runs import moment
 from reconciler.cli.words import bug, in_words, shown
 from reconciler.errors import (
     AddressInUse,
@@ -77,6 +79,19 @@ def test_send_is_accepted_with_the_right_secret(scene: Scene) -> None:
         wrong = run("send", str(scene.file), "--url", running.address, "--secret", "wrong")
         assert (wrong.returncode, wrong.stdout[:3]) == (1, "401")
         assert "DOCSPACE_WEBHOOK_SECRET" in wrong.stderr
+
+
+def test_up_to_a_day_includes_that_day() -> None:
+    """A person who says --until 2026-01-31 means its evening."""
+    assert moment("2026-01-31", "--until") == datetime(2026, 1, 31, 23, 59, 59, 999999, UTC)
+    assert moment("2026-01-31", "--since") == datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def test_an_end_before_the_beginning_is_a_usage_error() -> None:
+    """It would find nothing, and say that all is well."""
+    done = run("backfill", "--since", "2026-02-01", "--until", "2026-01-01")
+    assert done.returncode == 2
+    assert "--until lies before --since" in done.stderr
 
 
 @pytest.mark.parametrize(

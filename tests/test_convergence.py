@@ -246,11 +246,10 @@ FAULTS = (
 )
 ROUTES = ("GET files/file/{id}", "PUT files/file/{id}/comment", "GET files", "*")
 ACTS = (
-    *("save", "save", "forcesave", "forcesave", "autosave", "same size"),
-    *("restore_version", "upload", "replace", "convert"),
-    *("say", "say", "say", "say", "empty"),
-    *("rename", "rename", "lock", "lock and unlock", "lock and unlock", "move"),
-    *("trash", "trash and restore", "recreate", "delete"),
+    *("lock and unlock", "lock and unlock", "say", "rename", "say", "rename", "say", "empty"),
+    *("save", "save", "forcesave", "same size", "autosave"),
+    *("upload", "replace", "convert", "restore_version"),
+    *("lock", "move", "trash", "trash and restore", "recreate", "delete"),
 )
 WAITS = (0.3, 0.7, 1.0, 1.0, 2.0, 10.0, 61.0, 200.0, 400.0, 3600.0, 6 * 3600.0, 86400.0)
 

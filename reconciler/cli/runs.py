@@ -36,7 +36,9 @@ def reconcile(config: ConfigPath = None, dry_run: DryRun = False, json: Json = F
 
 def backfill(
     since: Annotated[str, typer.Option(help="A date (2026-01-01) or a duration back (30d).")],
-    until: Annotated[str | None, typer.Option(help="Up to this date; else up to now.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Up to this date, the day included; else now.")
+    ] = None,
     room: Annotated[list[int] | None, typer.Option(help="Only this room; repeatable.")] = None,
     over_all: Annotated[
         bool, typer.Option("--over-all", help="Write over every text, also a person's.")
@@ -64,10 +66,14 @@ def backfill(
     settings = read_config(config)
     configure_log(settings.log.level, settings.log.format)
     words = [since, until or "", *map(str, sorted(room or [])), f"{over_all}", f"{observe}"]
+    begin, end = moment(since, "--since"), moment(until, "--until") if until else None
+    if end is not None and end < begin:
+        typer.echo("--until lies before --since: nothing lies between.", err=True)
+        raise typer.Exit(USAGE)
     job = Job(
         name=" ".join(words),
-        since=moment(since, "--since"),
-        until=moment(until, "--until") if until else None,
+        since=begin,
+        until=end,
         rooms=frozenset(room or []),
         over_all=over_all,
         observe=observe,
@@ -92,7 +98,7 @@ def explain(
 
 
 def moment(text: str, option: str) -> datetime:
-    """Return a date or a duration back as a time; local midnight is not guessed: UTC."""
+    """Return a date or a duration back as a time, in UTC; up to a day includes that day."""
     from reconciler.config import duration  # noqa: PLC0415
 
     try:
@@ -108,6 +114,8 @@ def moment(text: str, option: str) -> datetime:
             f"{option} {text}: give a date (2026-01-01) or a duration back (30d, 12h).", err=True
         )
         raise typer.Exit(USAGE) from error
+    if option == "--until" and len(text) == len("2026-01-31"):
+        date += timedelta(days=1, microseconds=-1)
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
