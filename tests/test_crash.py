@@ -8,7 +8,7 @@ import fcntl
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,6 +166,15 @@ def test_a_kill_at_a_named_point_loses_nothing_and_writes_nothing_twice(
     finish(scene)
     effective = [w for w in scene.portal.comment_writes(scene.file) if w.after == TARGET]
     assert len(effective) == 1
+
+
+def test_an_answered_delivery_is_on_disk_whatever_is_killed(scene: Scene) -> None:
+    """P1 by the ledger alone, without the sweep's help: 200, SIGKILL, and the event is there."""
+    crash(scene, accepted)
+    assert scene.portal.deliveries[0].status == 200
+    with closing(sqlite3.connect(scene.folder / "ledger.db")) as connection:
+        rows = connection.execute("SELECT id, events FROM files WHERE events > 0").fetchall()
+    assert rows == [(scene.file, 1)]
 
 
 def test_a_kill_after_the_answer_and_before_settling_writes_nothing_twice(scene: Scene) -> None:
