@@ -561,14 +561,6 @@ def test_a_pause_is_never_shortened(ledger: Ledger) -> None:
     assert ledger.paused() == (NOW + 2 * HOUR, "longer")
 
 
-def test_a_pause_can_be_ended(ledger: Ledger) -> None:
-    """The key works again."""
-    ledger.record(event(), NOW)
-    ledger.pause(NOW + HOUR, "key")
-    ledger.resume()
-    assert len(ledger.claim(DUE, 10, LEASE)) == 1
-
-
 def test_events_are_recorded_while_paused(ledger: Ledger) -> None:
     """Only the acting stops."""
     ledger.pause(NOW + HOUR, "key")

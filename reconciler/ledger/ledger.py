@@ -54,15 +54,14 @@ from reconciler.ledger.rows import (
     Origin,
     ending_values,
     entry_of,
-    intent_values,
     settled_values,
+    writing_values,
 )
 from reconciler.ledger.schema import counts, files, migrate, texts
 from reconciler.ledger.slots import reserve
 from reconciler.ledger.store import Store
 from reconciler.ledger.watermarks import Watermarks
 from reconciler.model import (
-    EPOCH,
     Claim,
     Ending,
     Entry,
@@ -147,10 +146,6 @@ class Ledger:
                 set_fact(c, "paused_why", why)
 
         self._store.write(job)
-
-    def resume(self) -> None:
-        """End a pause."""
-        self._store.write(lambda c: set_fact(c, "paused_until", _text(EPOCH)))
 
     def paused(self) -> tuple[datetime, str]:
         """Return until when nothing is claimed, and why."""
@@ -242,19 +237,10 @@ class Ledger:
             if is_spent(c, row.priority, now, per_day, backfill_per_day):
                 return Permit.SPENT
             count_write(c, now)
-            values: dict[str, Any] = {
-                "created": file.created,
-                "due_at": until,
-                "touched_at": now,
-                "written_at": now,
-                "written_version": file.revision.version,
-                "written_updated": file.revision.updated,
-                "written_since": row.written_since if times else now,
-                "written_times": times + 1,
-            }
-            values |= intent_values(file.revision, file.comment)
+            values = writing_values(row, file, now, times)
             if forget:
                 values |= settled_values(None) | {"title": "", "ours": False}
+            values["due_at"] = until
             c.execute(update(files).where(files.c.id == row.id).values(values))
             return Permit.GRANTED
 

@@ -1,15 +1,14 @@
 """A row as values and values as a row: what an entry is, and what an ending writes down."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
 
-from reconciler.model import SECOND, Ending, Entry, Intent, Outcome, Revision, Unknown
+from reconciler.model import SECOND, Ending, Entry, File, Intent, Outcome, Revision, Unknown
 
 Origin = tuple[datetime, datetime]  # since, and the date of the first sweep
 OPEN = (Outcome.WAITING, Outcome.FAILED)  # every other outcome is final
-_HOUR = timedelta(hours=1)
 
 
 def entry_of(row: Row[Any], origin: Origin) -> Entry:
@@ -51,6 +50,19 @@ def _columns(prefix: str, revision: Revision | None) -> dict[str, Any]:
         f"{prefix}_version": revision.version if revision else None,
         f"{prefix}_updated": revision.updated if revision else None,
         f"{prefix}_size": revision.size if revision else None,
+    }
+
+
+def writing_values(row: Row[Any], file: File, now: datetime, times: int) -> dict[str, Any]:
+    """Return what changes in a row that is about to be written for, for the next of ``times``."""
+    return intent_values(file.revision, file.comment) | {
+        "created": file.created,
+        "touched_at": now,
+        "written_at": now,
+        "written_version": file.revision.version,
+        "written_updated": file.revision.updated,
+        "written_since": row.written_since if times else now,
+        "written_times": times + 1,
     }
 
 
