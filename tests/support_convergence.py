@@ -43,7 +43,6 @@ class Known:
     wiped: str = ""  # what the last unlocking wiped that was no unlock text itself
     writes: int = 0  # comment writes that were judged
     saved_tick: int = 0
-    looked_tick: int = 0
     heard_tick: int = 0  # the last delivery of an event that a person caused
     unlocked_tick: int = 0
     trashed_tick: int = 0
@@ -357,7 +356,6 @@ class Scene:
         if decided:
             known.decided.add(known.content)
         known.looked.add(known.content)
-        known.looked_tick = self.tick
 
     def killed(self, how: str) -> None:
         """Claim a file and get as far as ``how`` says, then die: the claim stays open."""

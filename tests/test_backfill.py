@@ -1,8 +1,12 @@
 """`reconciler backfill`: what it writes over, how far it goes, and how it goes on."""
 
+import os
+import pty
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -375,3 +379,33 @@ def test_without_a_terminal_it_says_plain_lines(scene: Stage) -> None:
     assert "\x1b" not in done.stderr + done.stdout
     assert "\r" not in done.stderr
     assert done.stdout.startswith("7 scanned; 5 marked, 1 already, 1 kept; ")
+
+
+@pytest.mark.parametrize(("answer", "marked"), [("y", True), ("n", False)])
+def test_on_a_terminal_it_asks_and_shows_a_bar_with_rate_and_time_left(
+    scene: Stage, answer: str, marked: bool
+) -> None:
+    """The estimate, the question, and the progress; "no" leaves everything as it is."""
+    done, text = on_a_terminal(scene, answer, "backfill", "--since", "9d")
+    assert "Begin? [y/N]" in text
+    assert ("files/s" in text) is marked
+    assert done == 0, text
+    assert (scene.portal.count("PUT") > 0) is marked
+
+
+def on_a_terminal(scene: Stage, answer: str, *arguments: str) -> tuple[int, str]:
+    """Run a command on a pseudo-terminal and answer its question; return code and output."""
+    outer, inner = pty.openpty()
+    command = [sys.executable, "-m", "reconciler", *arguments]
+    environ = scene.environ | {"TERM": "xterm", "COLUMNS": "120"}
+    process = subprocess.Popen(
+        command, env=environ, cwd=scene.folder, stdin=inner, stdout=inner, stderr=inner
+    )
+    os.close(inner)
+    os.write(outer, f"{answer}\n".encode())
+    output = b""
+    with suppress(OSError):  # the end of a terminal is an error of reading
+        while part := os.read(outer, 65536):
+            output += part
+    os.close(outer)
+    return process.wait(10), output.decode("utf-8", "replace")

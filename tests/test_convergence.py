@@ -424,3 +424,16 @@ def test_whatever_happens_the_portal_converges() -> None:
             suppress_health_check=[HealthCheck.too_slow],  # a world is servers and a database
         ),
     )
+
+
+def test_an_unannounced_save_that_was_moved_is_marked_a_day_later(tmp_path: Path) -> None:
+    """A move raises no date: the deep sweep finds the file in its new room."""
+    with scene(tmp_path / "ledger.db", judge) as stage:
+        stage.settle(arrives=True)
+        stage.post = DROP
+        stage.act(stage.recent, "save")
+        stage.act(stage.recent, "move")
+        stage.settle(arrives=False)
+        stage.advance(86400)
+        stage.settle(arrives=False)
+        assert stage.here.comment(stage.recent) == TARGET

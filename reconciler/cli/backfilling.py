@@ -1,7 +1,8 @@
 """The backfill on the command line: estimate, question, progress, and how it ended."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from time import monotonic
 
 import typer
 from rich.console import Console
@@ -38,7 +39,7 @@ class Backfilling:
                 run.report = estimate.report
                 self._show(estimate)
             if not dry_run and self._agreed():
-                for _ in self._shown(run.steps()):
+                for _ in self._shown(run):
                     pass
             summary = run.summary(dry_run)
         typer.echo(as_json(summary) if self._json else in_a_line(summary))
@@ -55,9 +56,9 @@ class Backfilling:
             return
         self._console.print(f"reading {step.number}/{step.of} {shown(step.folder.title)}", end="\r")
 
-    def _shown(self, steps: Iterable[Step]) -> Iterator[Step]:
+    def _shown(self, run: BackfillRun) -> Iterator[Step]:
         if not self._console.is_terminal:
-            for step in steps:
+            for step in run.steps():
                 title = f"{shown(step.folder.title)} ({step.folder.id})"
                 self._console.print(f"{step.number}/{step.of} {title} done")
                 yield step
@@ -66,16 +67,17 @@ class Backfilling:
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
         )
-        with Progress(*columns, TimeRemainingColumn(), console=self._console) as progress:
-            bar = progress.add_task("folders", total=None)
-            for step in steps:
-                progress.update(
-                    bar,
-                    total=step.of,
-                    completed=step.number,
-                    description=shown(step.folder.title)[:30],
-                )
+        began = monotonic()
+        with Progress(*columns, console=self._console) as progress:
+            bar = progress.add_task("folders", total=None, rate="")
+            for step in run.steps():
+                speed = run.report.scanned / max(monotonic() - began, 0.001)
+                name = shown(step.folder.title)[:30]
+                progress.update(bar, total=step.of, completed=step.number, description=name)
+                progress.update(bar, rate=f"{speed:.0f} files/s")
                 yield step
 
     def _show(self, estimate: Estimate) -> None:
