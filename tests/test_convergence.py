@@ -243,6 +243,7 @@ FAULTS = (
     "truncated",
     "reset_before",
     "reset_after",
+    "reset_after",
 )
 ROUTES = ("GET files/file/{id}", "PUT files/file/{id}/comment", "GET files", "*")
 ACTS = (
@@ -302,12 +303,15 @@ class Histories(RuleBasedStateMachine):
 
     @rule(
         file=files,
-        acts=st.lists(st.sampled_from(ACTS), min_size=1, max_size=3),
+        word=st.sampled_from((["say"], [])),
+        acts=st.lists(st.sampled_from(ACTS), min_size=1, max_size=2),
         seconds=st.sampled_from((0.0, 0.0, 400.0)),
     )
-    def people_after_a_mark(self, file: int, acts: list[str], seconds: float) -> None:
-        """What people do with a file that was just saved and marked, one after another."""
-        for act in ("save", *acts):
+    def people_after_a_mark(
+        self, file: int, word: list[str], acts: list[str], seconds: float
+    ) -> None:
+        """What people do with a file that was just saved, marked and perhaps reviewed."""
+        for act in ("save", *word, *acts):
             self.people_and_work(file, [act])
             self.stage.advance(seconds)
 
@@ -351,14 +355,12 @@ class Histories(RuleBasedStateMachine):
         elif meets:
             self.work_a_moment_later(1.0)
 
-    @rule(
-        file=files, kind=st.sampled_from(FAULTS), acts=st.lists(st.sampled_from(ACTS), max_size=2)
-    )
-    def write_fails(self, file: int, kind: str, acts: list[str]) -> None:
+    @rule(file=files, kind=st.sampled_from(FAULTS), act=st.sampled_from((*ACTS[:8], "work")))
+    def write_fails(self, file: int, kind: str, act: str) -> None:
         """A save whose write fails, or whose answer is lost, and what people do meanwhile."""
         self.portal.faults.add(Fault("PUT", kind))
         self.people_and_work(file, ["save"])
-        self.people(file, acts)
+        self.stage.act(file, act)
 
     @rule(how=st.sampled_from(("claim", "intent", "effect", "")), again=st.booleans())
     def killed_or_restarted(self, how: str, again: bool) -> None:
