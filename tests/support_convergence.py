@@ -75,7 +75,7 @@ class Scene:
         self.post, self.tick, self._words, self._titles = ONCE, 1, 0, 0
         self.files: dict[int, Known] = {}
         self.late: list[int] = []
-        self.deep_tick = self.failed_tick = 0  # the last deep sweep, the last that lacked a room
+        self.deep_tick = 0  # the last deep sweep that lacked no room
         self._posted = 0
         self.portal.network = NOTHING_ARRIVES
         room = int(self.portal.add_room("Sales", owner=here.ann, indexing=True))
@@ -391,14 +391,11 @@ class Scene:
             report = Sweep(here.ledger, here.docspace, Terms(here.policy), here.clock).run()
         except PortalError as error:
             here.worker._attempts.met(error)
-            self.failed_tick = self.tick
             return False
         finally:
             self.tick += 1
             self.after([])
-        if report.behind:
-            self.failed_tick = self.tick
-        elif report.deep:
+        if report.deep and not report.behind:
             self.deep_tick = self.tick
         assert report.scanned == report.handed + sum(report.ended.values())
         here.worker._attempts.trouble.answered()

@@ -135,16 +135,12 @@ def trashed_before_a_look(stage: Scene, known: Known) -> bool:
 
 
 def moved_before_a_look(stage: Scene, known: Known) -> bool:
-    """Not in the README: a save that no event announces, moved before the next sweep.
+    """A save that no event announces, moved before the next sweep: late, as README says.
 
-    A move raises no date, so the new room is not read before its own next save or the deep
-    sweep. If it was read meanwhile, as when the old room's reading failed, it is never found.
+    A move raises no date, so the new room is not read back that far before the deep sweep.
     """
     left = known.saved_tick < known.moved_tick and unseen_since(stage, known, known.moved_tick)
-    return left and (
-        stage.deep_tick < known.moved_tick
-        or known.saved_tick < stage.failed_tick < known.moved_tick
-    )
+    return left and stage.deep_tick < known.moved_tick
 
 
 def unseen_since(stage: Scene, known: Known, tick: int) -> bool:

@@ -437,6 +437,49 @@ def test_a_room_that_fails_once_holds_up_no_other_and_is_read_again(here: World)
     assert asked(here, here.sweep) == IDLE
 
 
+def test_a_file_that_moves_out_of_a_room_that_fails_is_found(here: World) -> None:
+    """Its new room was read meanwhile, and a move raises no date: the deep sweep goes back to
+    where all rooms were last read together."""
+    old, new = add_room(here, "Old"), add_room(here, "New")
+    (moved,), (other,) = add_files(here, 1, old), add_files(here, 1, new)
+    here.sweep()
+    here.clock.advance(HOUR)
+    save(here, moved, every=400)
+    save(here, other)
+    here.portal.faults.add(Fault(f"GET {LISTING}", "status", skip=1))
+    assert here.sweep().behind == [old]
+    here.portal.move(moved, new, by=here.ann)
+    here.clock.advance(HOUR)
+    here.sweep()
+    assert due(here) == {other}
+    here.clock.advance(DAY)
+    here.sweep()
+    assert due(here) == {other, moved}
+
+
+@pytest.mark.parametrize("failing", ["the deep sweep", "the one before"])
+def test_a_deep_sweep_that_lacked_a_room_is_made_up_for_by_the_next(
+    here: World, failing: str
+) -> None:
+    """Only when all rooms were read together is what lies before it done with."""
+    old, new = add_room(here, "Old"), add_room(here, "New")
+    (moved,), (other,) = add_files(here, 1, old), add_files(here, 1, new)
+    here.clock.advance(DAY)
+    here.sweep()
+    here.clock.advance(HOUR)
+    if failing == "the deep sweep":
+        here.clock.advance(DAY - HOUR)
+    save(here, moved, every=400)
+    save(here, other)
+    here.portal.faults.add(Fault(f"GET {LISTING}", "status", skip=1))
+    report = here.sweep()
+    assert (report.behind, report.deep) == ([old], failing == "the deep sweep")
+    here.portal.move(moved, new, by=here.ann)
+    here.clock.advance(DAY)
+    here.sweep()
+    assert moved in due(here)
+
+
 def test_a_room_that_fails_for_ever_holds_up_no_other(here: World) -> None:
     """Every sweep finds what is new elsewhere; when the room answers again, it is read from
     its own old watermark."""
@@ -740,9 +783,11 @@ def test_a_deep_sweep_comes_a_day_after_the_first_and_after_each_other(here: Wor
     assert [hour for hour, found in enumerate(deep) if found] == [1, 25]
 
 
-def test_a_deep_sweep_reads_each_room_no_further_than_its_own_watermark(here: World) -> None:
+def test_a_deep_sweep_reads_each_room_no_further_than_the_deep_one_before(here: World) -> None:
     """Two hundred and fifty old files cost one page, and the next sweep is idle."""
     add_files(here, 250)
+    here.sweep()
+    here.clock.advance(DAY)
     here.sweep()
     here.clock.advance(DAY)
     routes = asked(here, here.sweep)

@@ -33,8 +33,16 @@ class Watermarks:
         return self._store.read(lambda c: _moment(fact(c, "deep_sweep")))
 
     def set_deep(self, date: datetime) -> None:
-        """Every room was read at ``date``."""
+        """Every room was read at ``date``, or tried."""
         self._store.write(lambda c: set_fact(c, "deep_sweep", date.isoformat()))
+
+    def whole(self) -> datetime | None:
+        """Return up to when a deep sweep read every room and none failed."""
+        return self._store.read(lambda c: _moment(fact(c, "whole_until")))
+
+    def set_whole(self, date: datetime) -> None:
+        """Whatever was saved up to ``date`` was seen, in whichever room it lay."""
+        self._store.write(lambda c: set_fact(c, "whole_until", date.isoformat()))
 
     def rooms(self) -> dict[int, datetime]:
         """Return each room's own watermark."""

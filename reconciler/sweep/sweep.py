@@ -2,7 +2,8 @@
 
 Every content save raises the date of all folders above it (docspace.md 1.4), so two questions
 tell whether anything changed at all, and the list of rooms tells where. Once a day the dates
-are not believed and every room is read back to its own watermark.
+are not believed and every room is read: back to its own watermark, and to where all rooms were
+last read together, since a file may have been moved from a room that failed to one that was read.
 """
 
 import threading
@@ -23,12 +24,16 @@ _MINE = 0  # stands for "My documents" where its id is not known
 
 @dataclass(frozen=True)
 class _State:
-    """What is known at the beginning: the portal's time, its watermark, and the beginning."""
+    """What is known at the beginning: the portal's time, its watermark, and the beginning.
+
+    ``whole`` is up to when all rooms were seen together; a deep sweep goes back to it.
+    """
 
     date: datetime
     watermark: datetime
     since: datetime
     deep: bool
+    whole: datetime
 
 
 class Sweep:
@@ -76,6 +81,8 @@ class Sweep:
             marks.set_portal(state.date)
             if state.deep:
                 marks.set_deep(state.date)
+            if state.deep and not lister.report.behind:
+                marks.set_whole(state.watermark)
         return lister.report
 
     def _sweep_rooms(
@@ -106,6 +113,8 @@ class Sweep:
         dry: bool,
     ) -> None:
         known = min(own.get(folder.id, state.since), state.date)
+        if state.deep:
+            known = min(known, state.whole)
         complete = lister.read(folder, known - self._terms.overlap)
         if complete and not dry:
             self._ledger.watermarks.set_room(folder.id, state.date)
@@ -135,4 +144,4 @@ class Sweep:
         _, first = lister.origin or self._ledger.origin()
         deep = date - (marks.deep() or first) >= self._terms.deep_every
         lister.report.since, lister.report.until, lister.report.deep = watermark, date, deep
-        return _State(date, watermark, since, deep)
+        return _State(date, watermark, since, deep, marks.whole() or since)
