@@ -43,10 +43,13 @@ def record(c: Connection, event: Event, now: datetime) -> bool:
             return False
     count(c, *ACCEPTED, 1)
     due = due_after(event, now)
+    # Before the portal ever answered nobody knows where our responsibility begins: `begin` does.
+    since = now if fact(c, "first_sweep") is None else None
     statement = insert(files).values(
         id=event.file,
         name=event.title,
         due_at=due,
+        since=since,
         pending=1,
         pending_since=now,
         events=1,
@@ -58,6 +61,7 @@ def record(c: Connection, event: Event, now: datetime) -> bool:
             set_={
                 "name": event.title,
                 "due_at": _due_by_event(due, now),
+                "since": func.coalesce(files.c.since, literal(since, Moment)),
                 "priority": 0,
                 # A backfill's caution is not for what is saved now.
                 "unknown": case((files.c.unknown == _KEEP, None), else_=files.c.unknown),

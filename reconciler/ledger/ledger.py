@@ -14,12 +14,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Connection,
     and_,
     delete,
     func,
     or_,
     select,
+    type_coerce,
     update,
 )
 
@@ -123,13 +125,18 @@ class Ledger:
         self._store.write(job)
 
     def begin(self, date: datetime, lookback: timedelta) -> None:
-        """Fix, once, where our responsibility begins: ``lookback`` before ``date``."""
+        """Fix, once, where our responsibility begins: ``lookback`` before ``date``.
+
+        For files of which an event was accepted before it begins as long before that event.
+        """
+        earlier = type_coerce(files.c.since, BigInteger) - lookback // timedelta(microseconds=1)
 
         def job(c: Connection) -> None:
             set_fact(c, "portal", self._portal)
             if fact(c, "first_sweep") is None:
                 set_fact(c, "first_sweep", _text(date))
                 set_fact(c, "since", _text(date - lookback))
+                c.execute(update(files).where(files.c.since.is_not(None)).values(since=earlier))
 
         self._store.write(job)
 

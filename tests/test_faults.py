@@ -1,0 +1,175 @@
+"""Every fault of the portal, on the way to a look and on the way to a write: nothing is lost.
+
+Each fault happens once, or for ten minutes of a clock that the tests move; then the portal works.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.client import DocSpace, Transport
+from reconciler.model import Outcome, Rule
+from reconciler.sandbox import EntryId, Fault
+from tests.world import TARGET, World, world
+
+LOOK, WRITE = "GET files/file/{id}", "PUT files/file/{id}/comment"
+DAY, OUTAGE, PROBE = 86_400, 600, 15
+FAULTS = {
+    "500": Fault("", "status", status=500),
+    "502 with a page": Fault("", "status", status=502),
+    "503": Fault("", "status", status=503),
+    "402, unpaid": Fault("", "status", status=402),
+    "429 of the minute": Fault("", "throttle"),
+    "429 of the day": Fault("", "throttle_day", retry_after=DAY),
+    "a page instead of JSON": Fault("", "html"),
+    "no JSON": Fault("", "not_json"),
+    "half an answer": Fault("", "truncated"),
+    "an empty answer": Fault("", "empty"),
+    "a redirect": Fault("", "redirect"),
+    "a reset before": Fault("", "reset_before"),
+    "a reset after": Fault("", "reset_after"),
+    "a stall": Fault("", "stall", seconds=30.0),
+}
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[World]:
+    """The small world, with a client that does not wait for long."""
+    with world(tmp_path / "ledger.db") as built:
+        hasty = DocSpace(Transport(built.server.url, built.key, timeout=0.4))
+        built.work_with(hasty)
+        built.stack.callback(hasty.close)
+        yield built
+
+
+def effective(here: World, file: int) -> int:
+    """Return how often the comment was really written."""
+    return sum(one.after == TARGET != one.before for one in here.portal.comment_writes(file))
+
+
+def added_up(here: World) -> bool:
+    """Whether every accepted event has ended, or is still to end, in one counted outcome."""
+    totals = here.ledger.totals()
+    return totals.accepted == totals.pending + sum(totals.ended.values())
+
+
+@pytest.mark.parametrize("route", [LOOK, WRITE])
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_made_good_with_one_write(here: World, name: str, route: str) -> None:
+    """Whatever went wrong once: the comment stands within two days, and was set once."""
+    fault = FAULTS[name]
+    here.portal.save(here.file, by=here.ann)
+    here.portal.faults.add(
+        Fault(route, fault.kind, 1, fault.status, fault.retry_after, fault.seconds)
+    )
+    (first,) = here.settle()
+    assert first.ending.outcome in {Outcome.FAILED, Outcome.WAITING}
+    assert first.ending.error
+    here.settle(2 * DAY)
+    assert (here.comment(), effective(here, here.file)) == (TARGET, 1)
+    assert added_up(here)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_persons_word_after_a_fault_of_the_write_is_kept(here: World, name: str) -> None:
+    """The person saw the file, whether or not our write had taken effect before."""
+    fault = FAULTS[name]
+    here.portal.save(here.file, by=here.ann)
+    here.portal.faults.add(
+        Fault(WRITE, fault.kind, 1, fault.status, fault.retry_after, fault.seconds)
+    )
+    here.settle()
+    here.portal.comment(here.file, "Approved", by=here.bob)
+    here.settle(2 * DAY)
+    assert here.comment() == "Approved"
+
+
+def test_an_event_that_waited_for_the_very_first_answer_is_no_old_update(here: World) -> None:
+    """Installed with a key that did not work for a week: what was accepted meanwhile is ours."""
+    here.portal.disable_key(here.key)
+    here.portal.save(here.file, by=here.ann)
+    here.settle(6 * DAY)
+    here.portal.lock(here.file, by=here.bot)
+    here.settle(DAY)
+    here.portal.enable_key(here.key)
+    here.settle(PROBE)
+    assert here.comment() == TARGET
+
+
+# The classes of 403, docspace.md 5: met by the look, or only by the write.
+
+Act = Callable[[World], object]
+REFUSALS: dict[str, tuple[Act, Rule]] = {
+    "locked by someone else": (lambda w: w.portal.lock(w.file, by=w.ann), Rule.LOCKED),
+    "in the trash": (lambda w: w.portal.trash(w.file, by=w.ann), Rule.GONE),
+    "deleted": (lambda w: w.portal.delete(w.file, by=w.ann), Rule.GONE),
+    "in an archived room": (lambda w: w.portal.archive_room(w.room), Rule.SECTION),
+    "no right to comment": (lambda w: w.portal.invite(w.room, w.bot, access=2), Rule.FORBIDDEN),
+    "no member any more": (lambda w: w.portal.invite(w.room, w.bot, access=0), Rule.GONE),
+}
+
+
+@pytest.mark.parametrize("when", ["before the look", "between look and write"])
+@pytest.mark.parametrize("name", REFUSALS)
+def test_each_class_of_403_ends_in_its_own_outcome(here: World, name: str, when: str) -> None:
+    """And no other file pays for it: the next one is marked at once."""
+    act, rule = REFUSALS[name]
+    room = int(here.portal.add_room("Sales", owner=here.ann))
+    here.portal.invite(room, here.bot, access=9)
+    other = int(here.portal.create(room, "Other.docx", by=here.ann))
+    here.clock.advance(10)
+
+    def before_the_put(method: str, route: str, file: EntryId | None) -> None:
+        if method == "PUT":
+            here.portal.on_request = None
+            act(here)
+
+    here.portal.save(here.file, by=here.ann)
+    if when == "before the look":
+        act(here)
+    else:
+        here.portal.on_request = before_the_put
+    assert here.settle()[-1].rule is rule
+    here.portal.save(other, by=here.ann)
+    here.settle()
+    assert (effective(here, here.file), effective(here, other)) == (0, 1)
+    assert added_up(here)
+
+
+# Ten minutes without a portal.
+
+OUTAGES: dict[str, Callable[[World], None]] = {
+    "nobody listens": lambda w: setattr(w.portal, "down", True),
+    "503": lambda w: w.portal.faults.add(Fault("*", "status", times=None, status=503)),
+    "a page of the proxy": lambda w: w.portal.faults.add(Fault("*", "html", times=None)),
+    "unpaid": lambda w: w.portal.faults.add(Fault("*", "status", times=None, status=402)),
+    "a dead key": lambda w: w.portal.disable_key(w.key),
+}
+
+
+@pytest.mark.parametrize("name", OUTAGES)
+def test_ten_minutes_of_outage_cost_a_probe_now_and_then_and_no_attempts(
+    here: World, name: str
+) -> None:
+    """A save every half a minute; each is accepted, and marked within one probe interval."""
+    files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(20)]
+    here.clock.advance(60)
+    asked = len(here.portal.requests)
+    OUTAGES[name](here)
+    for file in files:
+        here.portal.save(file, by=here.ann)
+        for _ in range(30):
+            here.settle(1)
+    probes = len(here.portal.requests) - asked
+    assert probes <= 2 * (OUTAGE / PROBE + 5)
+    assert here.ledger.totals().pending == len(files)
+    assert max(here.ledger.entry(file).attempts for file in files) <= 5
+    here.portal.down = False
+    here.portal.faults.clear()
+    here.portal.enable_key(here.key)
+    here.settle(PROBE)
+    assert [here.comment(file) for file in files] == [TARGET] * len(files)
+    assert Counter(effective(here, file) for file in files) == {1: len(files)}
+    assert added_up(here)
