@@ -1,10 +1,11 @@
 """Counters: how events and listings ended, kept texts, and PUTs by the hour."""
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Table, func, select
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from reconciler.ledger.schema import counts, writes
 
@@ -31,11 +32,16 @@ def count(c: Connection, outcome: str, reason: str, number: int) -> None:
         add(c, counts, {"outcome": str(outcome), "reason": reason}, number)
 
 
-def add(c: Connection, table: Any, key: dict[str, Any], number: int) -> None:
+def add(c: Connection, table: Table, key: dict[str, Any], number: int) -> None:
     """Add to the number that stands under ``key``."""
-    statement = insert(table).values(**key, number=number)
-    more = {"number": table.c.number + number}
-    c.execute(statement.on_conflict_do_update(index_elements=list(key), set_=more))
+    c.execute(_adding(table), {**key, "number": number})
+
+
+@cache
+def _adding(table: Table) -> Insert:
+    statement = insert(table)
+    more = {"number": table.c.number + statement.excluded.number}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=more)
 
 
 def hour_of(moment: datetime) -> datetime:

@@ -168,7 +168,7 @@ class Ledger:
 
     def record(self, event: Event, now: datetime) -> bool:
         """Put the event's file on the list, durably; False for an echo of our own comment."""
-        return self._store.write(lambda c: record(c, event, now))
+        return self._store.write_each(record, (event, now))
 
     def note(
         self, listed: Sequence[File], judge: Judge, duty: Duty, now: datetime, dry: bool = False

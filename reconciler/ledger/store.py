@@ -11,7 +11,7 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -24,6 +24,7 @@ from sqlalchemy.pool import QueuePool
 from reconciler.errors import Busy, LedgerError
 from reconciler.ledger.slots import Slots
 
+A = TypeVar("A")
 T = TypeVar("T")
 _PATIENCE = 2.5  # seconds to wait for another process's transaction
 _OWNER_ONLY = 0o600
@@ -38,8 +39,9 @@ class Role(Enum):
 
 
 @dataclass
-class _Job(Generic[T]):
-    run: Callable[[Connection], T]
+class _Job(Generic[A, T]):
+    run: Callable[[Connection, Sequence[A]], Sequence[T]]
+    item: A
     done: bool = False
     result: T | None = None
     error: BaseException | None = None
@@ -48,7 +50,7 @@ class _Job(Generic[T]):
 @dataclass
 class _Queue:
     lock: threading.Lock = field(default_factory=threading.Lock)
-    jobs: list[_Job[Any]] = field(default_factory=list)
+    jobs: list[_Job[Any, Any]] = field(default_factory=list)
 
 
 class Store:
@@ -71,7 +73,11 @@ class Store:
         the others find theirs done. ``job`` may run twice, so it must only touch the database.
         Raises LedgerError when nothing could be written.
         """
-        mine: _Job[T] = _Job(job)
+        return self.write_each(lambda c, _: [job(c)], None)
+
+    def write_each(self, job: Callable[[Connection, Sequence[A]], Sequence[T]], item: A) -> T:
+        """Run ``job`` as `write` does, on ``item`` and on those that wait for the same job."""
+        mine: _Job[A, T] = _Job(job, item)
         with self._queue.lock:
             self._queue.jobs.append(mine)
         with self._turn:
@@ -130,13 +136,15 @@ class Store:
         except Busy as busy:
             return busy.holder
 
-    def _commit(self, batch: list[_Job[Any]]) -> None:
+    def _commit(self, batch: list[_Job[Any, Any]]) -> None:
         try:
             if self._closed:
                 raise LedgerError("the ledger is closed")
             with translated(), self._lock.held(), self._writer.begin() as connection:
-                for job in batch:
-                    job.result = job.run(connection)
+                for run, jobs in _by_what_they_do(batch).items():
+                    results = run(connection, [job.item for job in jobs])
+                    for job, result in zip(jobs, results, strict=True):
+                        job.result = result
         except LedgerError as error:
             for job in batch:
                 job.error = error
@@ -145,13 +153,20 @@ class Store:
         for job in batch:
             job.done = True
 
-    def _blame(self, batch: list[_Job[Any]], error: BaseException) -> None:
+    def _blame(self, batch: list[_Job[Any, Any]], error: BaseException) -> None:
         """One bad job must not fail its neighbours: run each on its own."""
         if len(batch) == 1:
             batch[0].error = error
             return
         for job in batch:
             self._commit([job])
+
+
+def _by_what_they_do(batch: list[_Job[Any, Any]]) -> dict[Any, list[_Job[Any, Any]]]:
+    found: dict[Any, list[_Job[Any, Any]]] = {}
+    for job in batch:
+        found.setdefault(job.run, []).append(job)
+    return found
 
 
 class _FileLock:
