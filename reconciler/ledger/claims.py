@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import Insert, insert
 
 from reconciler.ledger.counting import HOUR, count, free_at, written
-from reconciler.ledger.facts import set_fact, some_facts, time_fact
+from reconciler.ledger.facts import set_fact, time_fact, two_facts
 from reconciler.ledger.notes import BACKFILL, LIVE, SWEEP
 from reconciler.ledger.rows import entry_of
 from reconciler.ledger.schema import files
@@ -35,7 +35,7 @@ _BURST = timedelta(seconds=5)  # the longest that a burst of events can put a lo
 
 def record(c: Connection, events: Sequence[tuple[Event, datetime]]) -> list[bool]:
     """Make each event's file due; False for an echo, which changes nothing but a count."""
-    known = some_facts(c, "owner", "first_sweep")
+    known = two_facts(c, "owner", "first_sweep")
     echoes = _echoes(c, [event for event, _ in events], known.get("owner"))
     # Before the portal ever answered nobody knows where our responsibility begins: `begin` does.
     begun = "first_sweep" in known

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from reconciler.ledger.rows import Origin
@@ -11,7 +11,9 @@ from reconciler.model import EPOCH
 
 # Built once: for the smallest questions building the statement takes longest.
 _FACT = select(facts.c.value).where(facts.c.name == bindparam("name"))
-_SOME = select(facts).where(facts.c.name.in_(bindparam("names", expanding=True)))
+_TWO = select(facts).where(
+    or_(facts.c.name == bindparam("one"), facts.c.name == bindparam("other"))
+)
 
 
 def fact(c: Connection, name: str) -> str | None:
@@ -19,9 +21,9 @@ def fact(c: Connection, name: str) -> str | None:
     return c.execute(_FACT, {"name": name}).scalar()
 
 
-def some_facts(c: Connection, *names: str) -> dict[str, str]:
-    """Return those of the facts that are known."""
-    return {row.name: row.value for row in c.execute(_SOME, {"names": names})}
+def two_facts(c: Connection, one: str, other: str) -> dict[str, str]:
+    """Return those of two facts that are known."""
+    return {row.name: row.value for row in c.execute(_TWO, {"one": one, "other": other})}
 
 
 def set_fact(c: Connection, name: str, value: str | None) -> None:

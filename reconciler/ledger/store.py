@@ -27,6 +27,7 @@ from reconciler.ledger.slots import Slots
 A = TypeVar("A")
 T = TypeVar("T")
 _PATIENCE = 2.5  # seconds to wait for another process's transaction
+_GATHER = 0.0005  # seconds that a commit waits for others to join, when the last one had some
 _OWNER_ONLY = 0o600
 
 
@@ -60,6 +61,7 @@ class Store:
         """Open the database, creating it for its owner alone. Raises LedgerError."""
         self._path = _sqlite_path(url)
         self._queue, self._turn, self._closed = _Queue(), threading.Lock(), False
+        self._crowd = 0  # how many jobs the last commit had
         with translated():
             self._lock = _FileLock(Path(f"{self._path}.lock"))
             self._path.touch(mode=_OWNER_ONLY, exist_ok=True)
@@ -82,8 +84,11 @@ class Store:
             self._queue.jobs.append(mine)
         with self._turn:
             if not mine.done:
+                if self._crowd > 1:
+                    time.sleep(_GATHER)  # those that were answered together come back together
                 with self._queue.lock:
                     batch, self._queue.jobs = self._queue.jobs, []
+                self._crowd = max(len(batch), self._crowd - 1)
                 self._commit(batch)
         if mine.error is not None:
             raise mine.error
