@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import runs, trial
+from reconciler.cli import deploy, runs, trial
 from reconciler.cli.options import ConfigPath, read_config
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ def serve(config: ConfigPath = None) -> None:
 app.command()(runs.reconcile)
 app.command()(runs.backfill)
 app.command()(runs.explain)
+app.command()(deploy.service_files)
 app.command()(trial.demo)
 app.command()(trial.sandbox)
 app.command()(trial.send)

@@ -16,5 +16,10 @@ ConfigPath = Annotated[
 
 def read_config(path: Path | None) -> Config:
     """Read the configuration: the file that was named, else ./config.toml if there is one."""
+    return load(found_config(path), os.environ)
+
+
+def found_config(path: Path | None) -> Path | None:
+    """Return the file that was named, else ./config.toml if there is one."""
     here = Path("config.toml")
-    return load(path or (here if here.exists() else None), os.environ)
+    return path or (here if here.exists() else None)
