@@ -23,20 +23,26 @@ app = typer.Typer(
 @app.command()
 def serve(config: ConfigPath = None) -> None:
     """Receive webhooks and set the comments, until stopped with SIGTERM or Ctrl-C."""
-    from reconciler.service import Service, configure_log  # noqa: PLC0415 - help must be quick
+    from reconciler.service import (  # noqa: PLC0415 - help must be quick
+        Service,
+        Supervisor,
+        configure_log,
+    )
 
     settings = read_config(config)
     configure_log(settings.log.level, settings.log.format)
-    service = Service(settings)
+    service, supervisor = Service(settings), Supervisor(os.environ)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set())
     service.start()
     with suppress(BrokenPipeError):
         print(f"listening on {service.address}", flush=True)
-    while not stop.wait(1.0) and service.is_alive():
-        pass
+    supervisor.ready(f"listening on {service.address}")
+    while not stop.wait(min(1.0, supervisor.every or 1.0)) and service.is_alive():
+        supervisor.alive()
     alive = service.is_alive()
+    supervisor.stopping("finishing what is under way")
     finished = service.stop()
     if not alive:
         raise RuntimeError("a part of the daemon has ended")
