@@ -27,7 +27,13 @@ def service_files(
     """Write systemd units, a Containerfile, and nginx and Caddy examples, to look at and install.
 
     Addresses and paths are those of config.toml (not of the environment, which a service does
-    not have); without one, of /etc/reconciler and /var/lib/reconciler.
+    not have); without one, of /etc/reconciler and /var/lib/reconciler. Nothing is installed.
+
+    Examples:
+
+        reconciler service-files out
+        reconciler service-files out --config /etc/reconciler/config.toml --force
+        reconciler service-files out --domain hooks.example.com
     """
     from reconciler.config import load  # noqa: PLC0415 - help must be quick
     from reconciler.service.files import service_files as filled  # noqa: PLC0415
