@@ -142,12 +142,13 @@ def test_a_title_cannot_break_or_paint_a_line_of_text(said: Said) -> None:
 
 
 def test_a_line_of_json_is_one_object(said: Said) -> None:
-    """With event, file, title, reason, level and time."""
+    """With time, level and event, then file, title and reason."""
     configure_log("info", "json")
     tell_attempt(attempt(Outcome.MARKED, "updated", EVIL))
     line = said()
     told = json.loads(line)
     assert line.count("\n") == 1
+    assert list(told)[:3] == ["timestamp", "level", "event"]
     assert told["title"] == EVIL
     assert (told["event"], told["file"], told["reason"]) == ("marked", 7, "updated")
     assert (told["level"], datetime.fromisoformat(told["timestamp"]).tzinfo) == ("info", UTC)

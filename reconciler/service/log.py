@@ -60,10 +60,10 @@ class Repeats:
 def configure_log(level: str, form: Format) -> None:
     """Send the log to stderr from ``level`` on."""
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
-    forms: list[Any] = [structlog.processors.JSONRenderer()]
+    forms: list[Any] = [_in_order, structlog.processors.JSONRenderer()]
     if text:
         console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False)
-        forms = [printable, console]
+        forms = [_printable, console]
     structlog.configure(
         processors=[
             Repeats(sum_up=_tell_run),
@@ -81,7 +81,13 @@ def configure_log(level: str, form: Format) -> None:
         logger.handlers, logger.propagate = [handler], False
 
 
-def printable(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+def _in_order(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Begin with when and what, for people who read JSON."""
+    first = ("timestamp", "level", "event")
+    return {name: line[name] for name in first} | dict(line)
+
+
+def _printable(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Take the power from what others wrote: a title must neither end a line nor paint."""
     return {name: _shown(value) if type(value) is str else value for name, value in line.items()}
 
