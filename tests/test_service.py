@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox import Portal, Server
+from reconciler.service.service import Schedule
 from tests.daemon import SECRET, daemon, environment, free_port
 from tests.test_crash import Scene, scene, wait_until_idle
 
@@ -186,3 +187,13 @@ def test_after_a_clean_stop_the_ledger_is_one_file(scene: Scene) -> None:
         assert logged(replace(scene, folder=other), '"sweep"')
         assert running.terminate() == 0
     assert scene.portal.count("PUT") == 1
+
+
+def test_a_schedule_tells_whether_it_runs() -> None:
+    """A daemon that sweeps no more is not alive, though it accepts and works."""
+    schedule = Schedule()
+    assert not schedule.is_alive()
+    schedule.start()
+    assert schedule.is_alive()
+    schedule.shutdown()
+    assert not schedule.is_alive()

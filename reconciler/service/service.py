@@ -30,6 +30,14 @@ _ROLE_AGAIN = 1.0  # seconds between tries to take the worker's role from a back
 _JITTER = 0.1  # of the interval, so that many installations do not sweep in one second
 
 
+class Schedule(BackgroundScheduler):  # type: ignore[misc]
+    """The scheduler, which by itself does not tell whether its thread still runs."""
+
+    def is_alive(self) -> bool:
+        """Whether what is scheduled will be run."""
+        return self._thread is not None and self._thread.is_alive()
+
+
 class Service:
     """The daemon. Use it once."""
 
@@ -70,7 +78,7 @@ class Service:
         self._sweep = sweep_of(config, parts)
         self._outages, self._on_attempt = Outages(utcnow), on_attempt
         self._worker = parts.worker(self._hear_attempt, tell_error)
-        self._scheduler, self._sweeping = BackgroundScheduler(timezone="UTC"), threading.Lock()
+        self._scheduler, self._sweeping = Schedule(timezone="UTC"), threading.Lock()
         self._threads = [
             threading.Thread(target=self._work, name="worker", daemon=True),
             threading.Thread(target=self._learn_owner, name="owner", daemon=True),
@@ -101,7 +109,8 @@ class Service:
 
     def is_alive(self) -> bool:
         """Whether everything that `start` started still runs."""
-        return self._threads[0].is_alive() and self._server.is_alive()
+        parts = (self._threads[0], self._server, self._scheduler)
+        return all(part.is_alive() for part in parts)
 
     def stop(self, grace: float = GRACE) -> bool:
         """Stop in order within about ``grace`` seconds; return whether all work was finished.
