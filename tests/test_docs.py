@@ -1,6 +1,7 @@
 """README names every command, key, exit code and variable, and its commands are the real ones."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,22 @@ import typer
 
 from reconciler.cli import words
 from reconciler.cli.commands import app
-from reconciler.config import NAMED, keys
+from reconciler.config import NAMED, keys, load
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+
+
+def shown_commands() -> list[str]:
+    """Return what README runs of ours, in its blocks and in its text, without our name."""
+    text, blocks = README.split("```")[::2], README.split("```")[1::2]
+    shell = [
+        line for block in blocks if block.startswith(("sh\n", "\n")) for line in block.splitlines()
+    ]
+    inline = [code for code in re.findall(r"`([^`\n]+)`", "".join(text)) if not set(code) & {*"[|"}]
+    pattern = re.compile(r"(?:^|[ /])reconciler ([a-z][^>&]*)")
+    found = map(pattern.search, [*shell, *inline])
+    return list(dict.fromkeys(one[1].replace("FILE_ID", "7").strip() for one in found if one))
 
 
 def commands() -> list[str]:
@@ -68,3 +81,26 @@ def test_every_dependency_has_a_reason_in_readme() -> None:
 def test_the_drawing_is_mermaid() -> None:
     """The path is drawn in a form that the forge renders."""
     assert "```mermaid" in README
+
+
+@pytest.mark.parametrize("line", shown_commands())
+def test_a_command_that_readme_shows_can_be_run(line: str) -> None:
+    """Its commands and options exist."""
+    words = shlex.split(line, comments=True)
+    command = typer.main.get_command(app)
+    while words and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
+    assert not hasattr(command, "commands"), "no such command"
+    if words and words != ["--help"]:
+        command.make_context("reconciler", words)
+
+
+def test_the_configuration_that_readme_shows_can_be_used(tmp_path: Path) -> None:
+    """As it stands there."""
+    (block,) = re.findall(r"^```toml\n(.*?)```", README, re.MULTILINE | re.DOTALL)
+    (tmp_path / "config.toml").write_text(block, encoding="utf-8")
+    config = load(tmp_path / "config.toml", {})
+    assert (config.portal.api_key_file, config.webhook.require_https) == (
+        tmp_path / "api_key",
+        True,
+    )

@@ -1,10 +1,65 @@
-"""The log: a run of equal failures is one line, then one a minute with a count."""
+"""The log: one line for each thing that matters, and one for a run of equal failures."""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import structlog
 
-from reconciler.service.log import Repeats
-from tests.world import Clock
+from reconciler.errors import Throttled, Unauthorised
+from reconciler.model import Ending, File, Outcome, Revision, Rule, Section
+from reconciler.service import configure_log
+from reconciler.service.log import Repeats, log, tell_attempt
+from reconciler.service.outages import EVENTS, Outages
+from reconciler.worker import Attempt
+from tests.daemon import daemon
+from tests.test_crash import Scene, scene, wait_until_idle
+from tests.world import START, Clock
+
+__all__ = ["scene"]
+README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+Said = Callable[[], str]
+EVIL = "a\nb\x1b[31m\u2028c\x9b.docx"
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Iterator[Said]:
+    """What the log said; afterwards it is as it was."""
+    loggers = [logging.getLogger(name) for name in ("waitress", "apscheduler")]
+    before = [(one.handlers, one.propagate) for one in loggers]
+    yield lambda: capsys.readouterr().err
+    structlog.reset_defaults()
+    for one, (handlers, propagate) in zip(loggers, before, strict=True):
+        one.handlers, one.propagate = handlers, propagate
+
+
+def attempt(outcome: Outcome, reason: str, title: str = "Plan.docx") -> Attempt:
+    """Return an attempt at a file that was seen."""
+    file = File(
+        id=7,
+        title=title,
+        created=START,
+        revision=Revision(2, START, 10),
+        comment="Edited",
+        section=Section.ROOMS,
+        folder=1,
+        updated_by="u",
+    )
+    return Attempt(7, file, Rule.UPDATED, Ending(outcome, reason, seen=file))
+
+
+def met(error: Unauthorised | Throttled) -> Attempt:
+    """Return an attempt that the portal as a whole ended."""
+    reason = type(error).__name__.lower()
+    return Attempt(7, None, None, Ending(Outcome.WAITING, reason, START, error=str(error)))
+
+
+DEAD = Unauthorised("GET keys/@self", 401, "unknown")
 
 
 class Seconds(Clock):
@@ -51,3 +106,128 @@ def test_what_is_no_failure_is_never_dropped() -> None:
     repeats = Repeats(Seconds().seconds)
     line = {"event": "marked", "file": 7}
     assert [repeats(None, "info", line) for _ in range(3)] == [line] * 3
+
+
+def test_a_run_that_ended_is_summed_up_before_the_next_line() -> None:
+    """Whatever that line is; nothing that was dropped goes untold."""
+    clock, sums = Seconds(), list[Mapping[str, object]]()
+    repeats = Repeats(clock.seconds, sums.append)
+    repeats(None, "error", failure())
+    for _ in range(2):
+        with pytest.raises(structlog.DropEvent):
+            repeats(None, "error", failure())
+    clock.advance(61)
+    repeats(None, "info", {"event": "sweep"})
+    repeats(None, "info", {"event": "sweep"})
+    assert sums == [{**failure(), "kind": None, "times": 3}]
+
+
+def test_a_run_of_files_that_wait_for_the_portal_is_one_line() -> None:
+    """A probe every 15 seconds is no news, though it is no failure of the file either."""
+    repeats = Repeats(Seconds().seconds)
+    line = {"event": "waiting", "reason": "transient", "error": "GET files/file/{id}: refused"}
+    assert repeats(None, "info", {**line, "file": 7})
+    with pytest.raises(structlog.DropEvent):
+        repeats(None, "info", {**line, "file": 8})
+
+
+def test_a_title_cannot_break_or_paint_a_line_of_text(said: Said) -> None:
+    """Line ends and escape sequences of any kind lose their power."""
+    configure_log("info", "text")
+    tell_attempt(attempt(Outcome.MARKED, "updated", EVIL))
+    log.info(EVIL, **{"name": EVIL})
+    lines = said().splitlines()
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)
+
+
+def test_a_line_of_json_is_one_object(said: Said) -> None:
+    """With time, level and event, then file, title and reason."""
+    configure_log("info", "json")
+    tell_attempt(attempt(Outcome.MARKED, "updated", EVIL))
+    line = said()
+    told = json.loads(line)
+    assert line.count("\n") == 1
+    assert list(told)[:3] == ["timestamp", "level", "event"]
+    assert told["title"] == EVIL
+    assert (told["event"], told["file"], told["reason"]) == ("marked", 7, "updated")
+    assert (told["level"], datetime.fromisoformat(told["timestamp"]).tzinfo) == ("info", UTC)
+
+
+def test_text_that_goes_to_a_file_has_no_colours(said: Said) -> None:
+    """They are for terminals."""
+    configure_log("info", "text")
+    log.info("sweep", scanned=2)
+    assert "\x1b" not in said()
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_an_attempt_is_told_under_the_name_of_its_outcome(outcome: Outcome, said: Said) -> None:
+    """The names are those that the counts have."""
+    configure_log("info", "json")
+    tell_attempt(attempt(outcome, "r"))
+    assert json.loads(said())["event"] == outcome.value
+
+
+def test_an_outage_is_told_once_and_its_end_once(said: Said) -> None:
+    """However many attempts met it, and how long it took."""
+    configure_log("info", "json")
+    clock = Clock()
+    outages = Outages(clock)
+    for _ in range(3):
+        outages.attempt(met(DEAD))
+        outages.met(DEAD)
+    clock.advance(90)
+    for _ in range(3):
+        outages.attempt(attempt(Outcome.MARKED, "updated"))
+        outages.over()
+    told = [json.loads(line) for line in said().splitlines()]
+    assert [one["event"] for one in told] == ["key_refused", "key_works"]
+    assert told[1]["seconds"] == 90
+
+
+def test_another_trouble_in_an_outage_is_told(said: Said) -> None:
+    """It asks for another cure."""
+    configure_log("info", "json")
+    outages = Outages(Clock())
+    outages.met(Throttled("PUT files/file/{id}", 429))
+    outages.met(DEAD)
+    outages.over()
+    told = [json.loads(line)["event"] for line in said().splitlines()]
+    assert told == ["throttled", "key_refused", "key_works"]
+
+
+def test_a_file_that_fails_alone_is_no_outage(said: Said) -> None:
+    """Its own line tells of it."""
+    configure_log("info", "json")
+    Outages(Clock()).attempt(Attempt(7, None, None, Ending(Outcome.FAILED, "permanent", START)))
+    assert said() == ""
+
+
+def test_a_session_is_told_from_start_to_stop(scene: Scene) -> None:
+    """Where it listens, whose key it is, what was delivered and done, and that it ended."""
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        wait_until_idle(scene, running)
+        assert running.terminate() == 0
+    text = (scene.folder / "serve.log").read_text("utf-8")
+    told = [json.loads(line) for line in text.splitlines()]
+    names = [one["event"] for one in told]
+    assert {"started", "acting_as", "sweep", "delivery_accepted", "marked"} <= set(names)
+    assert names[-2:] == ["stopping", "stopped"]
+    assert next(one for one in told if one["event"] == "started")["address"] == running.address
+
+
+def test_readme_lists_every_line_that_the_log_can_hold() -> None:
+    """Events are an interface: people search and alert by them."""
+    table = README.partition("### Log lines")[2].partition("\n##")[0]
+    listed = set(re.findall(r"`([a-z_]+)`(?=[^|]*\| (?:debug|info|warning|error))", table))
+    code = "".join(
+        path.read_text("utf-8")
+        for path in Path(sys.modules["reconciler"].__path__[0]).rglob("*.py")
+    )
+    found = set(re.findall(r'\blog\.(?:debug|info|warning|error)\)?\(\s*"([a-z_]+)"', code))
+    found |= {outcome.value for outcome in Outcome}
+    found |= {f"delivery_{status}" for status in ("accepted", "ignored", "refused")}
+    found |= {event for pair in EVENTS.values() for event in pair}
+    assert listed == found

@@ -1,16 +1,19 @@
 """The daemon as a process: what it prints, how it starts, refuses and stops."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.sandbox import Portal, Server
+from reconciler.service.service import Schedule
 from tests.daemon import SECRET, daemon, environment, free_port
 from tests.test_crash import Scene, scene, wait_until_idle
 
@@ -167,3 +170,30 @@ def test_nothing_secret_is_in_the_log(scene: Scene) -> None:
     log = (scene.folder / "serve.log").read_text("utf-8")
     assert scene.environ["DOCSPACE_API_KEY"] not in log
     assert SECRET not in log
+
+
+def test_after_a_clean_stop_the_ledger_is_one_file(scene: Scene) -> None:
+    """It can be copied to another machine, where nothing is done twice."""
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        wait_until_idle(scene, running)
+        assert running.terminate() == 0
+    assert not list(scene.folder.glob("*.db-*"))
+    other = scene.folder / "other"
+    other.mkdir()
+    shutil.copy(scene.folder / "ledger.db", other)
+    moved = {"RECONCILER_STATE__URL": f"sqlite:///{other / 'ledger.db'}"}
+    with daemon(scene.environ | moved, other) as running:
+        assert logged(replace(scene, folder=other), '"sweep"')
+        assert running.terminate() == 0
+    assert scene.portal.count("PUT") == 1
+
+
+def test_a_schedule_tells_whether_it_runs() -> None:
+    """A daemon that sweeps no more is not alive, though it accepts and works."""
+    schedule = Schedule()
+    assert not schedule.is_alive()
+    schedule.start()
+    assert schedule.is_alive()
+    schedule.shutdown()
+    assert not schedule.is_alive()

@@ -4,16 +4,14 @@ import os
 import signal
 import threading
 from contextlib import suppress
-from importlib import metadata
 from typing import Annotated
 
 import typer
 
-from reconciler.cli import runs, trial
+from reconciler.cli import deploy, runs, trial
 from reconciler.cli.options import ConfigPath, read_config
 
 app = typer.Typer(
-    help='Every updated file in a DocSpace portal carries the comment "Need Review", once.',
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -22,21 +20,38 @@ app = typer.Typer(
 
 @app.command()
 def serve(config: ConfigPath = None) -> None:
-    """Receive webhooks and set the comments, until stopped with SIGTERM or Ctrl-C."""
-    from reconciler.service import Service, configure_log  # noqa: PLC0415 - help must be quick
+    """Receive webhooks, sweep, and set the comments, until SIGTERM or Ctrl-C.
+
+    Prints the address it listens on to stdout; the log goes to stderr, as text on a terminal and
+    as JSON elsewhere. When told to stop it finishes what is under way and exits 0; a second
+    signal ends it at once, and nothing is lost then either.
+
+    Examples:
+
+        reconciler serve
+        reconciler serve --config /etc/reconciler/config.toml
+        RECONCILER_REVIEW__OBSERVE=true reconciler serve    # decide, write nothing
+    """
+    from reconciler.service import (  # noqa: PLC0415 - help must be quick
+        Service,
+        Supervisor,
+        configure_log,
+    )
 
     settings = read_config(config)
     configure_log(settings.log.level, settings.log.format)
-    service = Service(settings)
+    service, supervisor = Service(settings), Supervisor(os.environ)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set())
     service.start()
     with suppress(BrokenPipeError):
         print(f"listening on {service.address}", flush=True)
-    while not stop.wait(1.0) and service.is_alive():
-        pass
+    supervisor.ready(f"listening on {service.address}")
+    while not stop.wait(min(1.0, supervisor.every or 1.0)) and service.is_alive():
+        supervisor.alive()
     alive = service.is_alive()
+    supervisor.stopping("finishing what is under way")
     finished = service.stop()
     if not alive:
         raise RuntimeError("a part of the daemon has ended")
@@ -47,6 +62,7 @@ def serve(config: ConfigPath = None) -> None:
 app.command()(runs.reconcile)
 app.command()(runs.backfill)
 app.command()(runs.explain)
+app.command("service-files")(deploy.service_files)
 app.command()(trial.demo)
 app.command()(trial.sandbox)
 app.command()(trial.send)
@@ -58,7 +74,22 @@ def root(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
     ] = False,
 ) -> None:
-    """Hold the commands together."""
+    """Every updated file in a DocSpace portal carries the comment "Need Review", once.
+
+    Results go to stdout, words and the log to stderr. Exit codes: 0 all is well, 1 some files
+    failed and will be tried again, 2 usage or configuration, 3 the portal cannot be used,
+    4 another run is active, 5 the ledger cannot be used, 70 a bug.
+
+    Examples:
+
+        reconciler demo                     # see it work; needs nothing
+        reconciler serve                    # the daemon, on ./config.toml
+        reconciler backfill --since 30d --dry-run
+        reconciler explain 4711             # why a file has its comment
+        reconciler reconcile --help         # a command in detail
+    """
     if version:
+        from importlib import metadata  # noqa: PLC0415 - help must be quick
+
         typer.echo(f"reconciler {metadata.version('reconciler')}")
         raise typer.Exit

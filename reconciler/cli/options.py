@@ -2,19 +2,33 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.config import CONFIG, Config, load
+if TYPE_CHECKING:
+    from reconciler.config import Config
 
+CONFIG = "RECONCILER_CONFIG"  # `config` has it too; importing that would make help slow
 ConfigPath = Annotated[
     Path | None,
-    typer.Option("--config", envvar=CONFIG, help="config.toml (default: ./config.toml if there)"),
+    typer.Option(
+        "--config",
+        metavar="PATH",
+        envvar=CONFIG,
+        help="The configuration; by default ./config.toml, where there is one.",
+    ),
 ]
 
 
-def read_config(path: Path | None) -> Config:
+def read_config(path: Path | None) -> "Config":
     """Read the configuration: the file that was named, else ./config.toml if there is one."""
+    from reconciler.config import load  # noqa: PLC0415 - help must be quick
+
+    return load(found_config(path), os.environ)
+
+
+def found_config(path: Path | None) -> Path | None:
+    """Return the file that was named, else ./config.toml if there is one."""
     here = Path("config.toml")
-    return load(path or (here if here.exists() else None), os.environ)
+    return path or (here if here.exists() else None)

@@ -22,6 +22,12 @@ def reconcile(config: ConfigPath = None, dry_run: DryRun = False, json: Json = F
     One sweep, then the work until nothing is due now. Exits 0 when all is done, 1 when some
     files failed and will be tried again, 3 when the portal cannot be reached or refuses the
     key, 4 beside a running `serve` or another `reconcile`.
+
+    Examples:
+
+        reconciler reconcile
+        reconciler reconcile --dry-run      # what it would do, and why
+        reconciler reconcile --json --config /etc/reconciler/config.toml
     """
     from reconciler.cli.report import as_json, in_a_line, print_would  # noqa: PLC0415
     from reconciler.service import configure_log  # noqa: PLC0415 - help must be quick
@@ -35,11 +41,17 @@ def reconcile(config: ConfigPath = None, dry_run: DryRun = False, json: Json = F
 
 
 def backfill(
-    since: Annotated[str, typer.Option(help="A date (2026-01-01) or a duration back (30d).")],
+    since: Annotated[
+        str,
+        typer.Option(metavar="DATE|DURATION", help="A date (2026-01-01) or so long ago (30d)."),
+    ],
     until: Annotated[
-        str | None, typer.Option(help="Up to this date, the day included; else now.")
+        str | None,
+        typer.Option(metavar="DATE", help="Up to this date, the day included; else now."),
     ] = None,
-    room: Annotated[list[int] | None, typer.Option(help="Only this room; repeatable.")] = None,
+    room: Annotated[
+        list[int] | None, typer.Option(metavar="ID", help="Only this room; repeatable.")
+    ] = None,
     over_all: Annotated[
         bool, typer.Option("--over-all", help="Write over every text, also a person's.")
     ] = False,
@@ -58,6 +70,13 @@ def backfill(
     Estimates first and asks, on a terminal. Only empty comments and the portal's own texts are
     written over. Takes a share of the day's writes (limits.backfill_share), stops by itself when
     that is spent (exit 1), and goes on where it was when it is run again.
+
+    Examples:
+
+        reconciler backfill --since 90d --dry-run
+        reconciler backfill --since 2026-01-01 --until 2026-01-31 --room 12
+        reconciler backfill --since 90d --observe           # note, write nothing
+        reconciler backfill --since 90d --yes --json        # from a script
     """
     from reconciler.cli.backfilling import Backfilling  # noqa: PLC0415 - help must be quick
     from reconciler.service import configure_log  # noqa: PLC0415
@@ -83,10 +102,20 @@ def backfill(
 
 
 def explain(
-    file: Annotated[int, typer.Argument(min=1, max=LAST_FILE_ID, help="The file's id.")],
+    file: Annotated[
+        int, typer.Argument(metavar="FILE_ID", min=1, max=LAST_FILE_ID, help="The file's id.")
+    ],
     config: ConfigPath = None,
 ) -> None:
-    """Say why a file has the comment that it has: the portal, the ledger, and the rule."""
+    """Say why a file has the comment that it has: the portal, the ledger, and the rule.
+
+    The first line is the decision. The id is in the address of the opened document.
+
+    Examples:
+
+        reconciler explain 4711
+        reconciler explain 4711 --config /etc/reconciler/config.toml
+    """
     from reconciler.cli.report import explained  # noqa: PLC0415 - help must be quick
     from reconciler.service import explain as run  # noqa: PLC0415
 

@@ -1,11 +1,13 @@
 """Builds everything from the configuration, runs it, and stops it in order.
 
 `build` makes the parts, `service` is the daemon and `server` its waitress, `runs` are the
-commands that end, `explain` answers for one file, `log` writes the log.
+commands that end, `explain` answers for one file, `log` writes the log, `notify` tells systemd
+how it goes, `files` are what runs the service well.
 """
 
 from reconciler.service.explain import Explanation, explain
 from reconciler.service.log import configure_log
+from reconciler.service.notify import Supervisor
 from reconciler.service.runs import BackfillRun, Summary, Would, backfill, reconcile
 from reconciler.service.service import Service
 
@@ -14,6 +16,7 @@ __all__ = [
     "Explanation",
     "Service",
     "Summary",
+    "Supervisor",
     "Would",
     "backfill",
     "configure_log",

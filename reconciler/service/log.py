@@ -18,43 +18,59 @@ from reconciler.worker import Attempt
 Format = Literal["auto", "text", "json"]
 log: Any = structlog.get_logger()
 _RUN = 60.0  # seconds
+_SAME = ("event", "kind", "reason", "error")  # what makes two failures equal
 
 
 class Repeats:
-    """Lets a run of equal failures through as one line, and then one a minute with a count."""
+    """Lets a run of equal failures through as one line, and then one a minute with a count.
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    A run that has ended is summed up before the next line, whatever that is.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = monotonic,
+        sum_up: Callable[[Mapping[str, object]], None] = lambda _: None,
+    ) -> None:
         """Nothing was said yet."""
-        self._clock, self._lock = clock, Lock()
+        self._clock, self._sum_up, self._lock = clock, sum_up, Lock()
         self._said: dict[tuple[object, ...], tuple[float, int]] = {}
 
     def __call__(self, _: object, method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
         """Pass a line on, or drop it as another of the same."""
-        if method not in {"warning", "error"}:
-            return line
-        key = (line.get("event"), line.get("kind"), line.get("reason"), line.get("error"))
+        key = tuple(line.get(name) for name in _SAME)
+        is_failure = method in {"warning", "error"} or "error" in line
         now = self._clock()
         with self._lock:
-            begun, times = self._said.get(key, (now, 0))
+            begun, times = self._said.get(key, (now, 0)) if is_failure else (now, 0)
             if times and now - begun < _RUN:
                 self._said[key] = (begun, times + 1)
                 raise structlog.DropEvent
-            self._said = {k: v for k, v in self._said.items() if now - v[0] < _RUN}
-            self._said[key] = (now, 1)
+            over = {k: v[1] for k, v in self._said.items() if now - v[0] >= _RUN and k != key}
+            for one in over:
+                del self._said[one]
+            if is_failure:
+                self._said[key] = (now, 1)
+        for one, number in over.items():
+            if number > 1:
+                self._sum_up({**dict(zip(_SAME, one, strict=True)), "times": number})
         return {**line, "times": times} if times > 1 else line
 
 
 def configure_log(level: str, form: Format) -> None:
     """Send the log to stderr from ``level`` on."""
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
-    renderer: Any = structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer()
+    forms: list[Any] = [_in_order, structlog.processors.JSONRenderer()]
+    if text:
+        console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False)
+        forms = [_printable, console]
     structlog.configure(
         processors=[
-            Repeats(),
+            Repeats(sum_up=_tell_run),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            renderer,
+            *forms,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Patient(sys.stderr))),
@@ -63,6 +79,27 @@ def configure_log(level: str, form: Format) -> None:
     for name in ("waitress", "apscheduler"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
+
+
+def _in_order(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Begin with when and what, for people who read JSON."""
+    first = ("timestamp", "level", "event")
+    return {name: line[name] for name in first} | dict(line)
+
+
+def _printable(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Take the power from what others wrote: a title must neither end a line nor paint."""
+    return {name: _shown(value) if type(value) is str else value for name, value in line.items()}
+
+
+def _shown(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _tell_run(run: Mapping[str, object]) -> None:
+    """Log how often a failure was met before it ended."""
+    fields = {name: value for name, value in run.items() if value is not None and name != "event"}
+    log.info("repeated", what=run["event"], **fields)
 
 
 class _Patient:
@@ -84,7 +121,10 @@ class _Forward(logging.Handler):
     """Takes what libraries log into our log."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        log.warning("library", name=record.name, error=record.getMessage())
+        fields = {"name": record.name, "error": record.getMessage()}
+        if record.exc_info and record.exc_info[0] is not None:
+            fields["kind"] = record.exc_info[0].__name__
+        log.warning("library", **fields)
 
 
 def tell_attempt(attempt: Attempt) -> None:
@@ -97,13 +137,15 @@ def tell_attempt(attempt: Attempt) -> None:
         fields["again"] = ending.again.isoformat(timespec="seconds")
     if ending.error:
         fields["error"] = ending.error
-    loud = ending.outcome is Outcome.FAILED or ending.reason in {"unauthorised", "loop"}
+    loud = ending.outcome is Outcome.FAILED
     (log.error if loud else log.info)(ending.outcome.value, **fields)
 
 
 def tell_reply(reply: Reply) -> None:
     """Log what became of a delivery."""
-    fields: dict[str, Any] = {"code": reply.code.value, "reason": reply.reason}
+    fields: dict[str, Any] = {"code": reply.code.value}
+    if reply.reason:
+        fields["reason"] = reply.reason
     if reply.event is not None:
         fields |= {"file": reply.event.file, "delivery": reply.event.id}
     if reply.secret:
@@ -118,6 +160,7 @@ def tell_reply(reply: Reply) -> None:
 def tell_sweep(report: Report) -> None:
     """Log what a sweep found: at a glance when it found nothing."""
     fields: dict[str, Any] = {"scanned": report.scanned, "to_look_at": report.handed}
+    fields |= {outcome.value: n for outcome in Outcome if (n := report.number(outcome))}
     if report.folders:
         fields["folders"] = report.folders
     if report.skipped:

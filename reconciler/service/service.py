@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
+from importlib import metadata
 from time import monotonic
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -18,6 +19,7 @@ from reconciler.ledger import Role
 from reconciler.receiver import Receiver, Reply
 from reconciler.service.build import gate_of, parts_of, sweep_of, utcnow
 from reconciler.service.log import log, tell_attempt, tell_error, tell_reply, tell_sweep
+from reconciler.service.outages import Outages
 from reconciler.service.server import Server
 from reconciler.sweep import Report
 from reconciler.worker import Attempt
@@ -26,6 +28,14 @@ GRACE = 20.0  # seconds for what is under way when we are told to stop
 _AGAIN = 15.0  # seconds between tries to learn whose key it is
 _ROLE_AGAIN = 1.0  # seconds between tries to take the worker's role from a backfill
 _JITTER = 0.1  # of the interval, so that many installations do not sweep in one second
+
+
+class Schedule(BackgroundScheduler):  # type: ignore[misc]
+    """The scheduler, which by itself does not tell whether its thread still runs."""
+
+    def is_alive(self) -> bool:
+        """Whether what is scheduled will be run."""
+        return self._thread is not None and self._thread.is_alive()
 
 
 class Service:
@@ -66,8 +76,9 @@ class Service:
         self.ledger, self._parts, self._stop = parts.ledger, parts, parts.stop
         self._working = False
         self._sweep = sweep_of(config, parts)
-        self._worker = parts.worker(on_attempt, tell_error)
-        self._scheduler, self._sweeping = BackgroundScheduler(timezone="UTC"), threading.Lock()
+        self._outages, self._on_attempt = Outages(utcnow), on_attempt
+        self._worker = parts.worker(self._hear_attempt, tell_error)
+        self._scheduler, self._sweeping = Schedule(timezone="UTC"), threading.Lock()
         self._threads = [
             threading.Thread(target=self._work, name="worker", daemon=True),
             threading.Thread(target=self._learn_owner, name="owner", daemon=True),
@@ -81,15 +92,25 @@ class Service:
             log.warning("others_can_read_a_secret", path=str(file), cure=f"chmod 600 {file}")
         if self._config.webhook.require_https and not self._config.webhook.trusted_proxy:
             log.warning("every_delivery_is_refused", cure="set webhook.trusted_proxy")
+        if not self._config.secrets():
+            log.warning("anyone_can_send_events", cure="set DOCSPACE_WEBHOOK_SECRET")
         for thread in self._threads:
             thread.start()
         self._schedule(utcnow())
         self._scheduler.start()
         self._server.start()
+        log.info(
+            "started",
+            version=metadata.version("reconciler"),
+            address=self.address,
+            portal=self._config.portal_url(),
+            observe=self._config.review.observe,
+        )
 
     def is_alive(self) -> bool:
         """Whether everything that `start` started still runs."""
-        return self._threads[0].is_alive() and self._server.is_alive()
+        parts = (self._threads[0], self._server, self._scheduler)
+        return all(part.is_alive() for part in parts)
 
     def stop(self, grace: float = GRACE) -> bool:
         """Stop in order within about ``grace`` seconds; return whether all work was finished.
@@ -97,7 +118,8 @@ class Service:
         An answer of the portal that does not come in time is left behind: its intent is on
         disk, and the next start looks what became of it.
         """
-        half = grace / 2
+        log.info("stopping")
+        half, began = grace / 2, monotonic()
         self._server.stop(half)
         self._worker.stop()
         self._stop.set()
@@ -116,7 +138,12 @@ class Service:
             self._stack.close()
         except LedgerError as error:
             tell_error(error)
+        log.info("stopped", finished=finished, seconds=round(monotonic() - began, 1))
         return finished
+
+    def _hear_attempt(self, attempt: Attempt) -> None:
+        self._outages.attempt(attempt)
+        self._on_attempt(attempt)
 
     def _is_full(self) -> bool:
         return self._server.is_full()
@@ -158,8 +185,10 @@ class Service:
             else:
                 self._on_sweep(self._sweep.run())
                 self._parts.attempts.trouble.answered()
+                self._outages.over()
         except PortalError as error:
             self._parts.attempts.met(error)
+            self._outages.met(error)
             tell_error(error)
         except Stopped:
             return

@@ -1,0 +1,97 @@
+"""service-files: write what runs the service well, and say what the configuration still lacks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.options import ConfigPath, found_config
+from reconciler.cli.words import USAGE
+
+if TYPE_CHECKING:
+    from reconciler.config import Config
+    from reconciler.service.files import Installed
+
+
+def service_files(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; it is created.")],
+    config: ConfigPath = None,
+    domain: Annotated[
+        str, typer.Option(help="The name at which the portal reaches the webhook.")
+    ] = "hooks.example.com",
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over files that say something else.")
+    ] = False,
+) -> None:
+    """Write systemd units, a Containerfile, and nginx and Caddy examples, to look at and install.
+
+    Addresses and paths are those of config.toml (not of the environment, which a service does
+    not have); without one, of /etc/reconciler and /var/lib/reconciler. Nothing is installed.
+
+    Examples:
+
+        reconciler service-files out
+        reconciler service-files out --config /etc/reconciler/config.toml --force
+        reconciler service-files out --domain hooks.example.com
+    """
+    from reconciler.config import load  # noqa: PLC0415 - help must be quick
+    from reconciler.service.files import service_files as filled  # noqa: PLC0415
+    from reconciler.service.files import this_installation  # noqa: PLC0415
+
+    path, installed = found_config(config), this_installation()
+    settings = load(path, {})
+    texts = filled(settings, path, domain, installed)
+    _write(folder, texts, force)
+    for advice in _advice(settings, path, installed):
+        typer.echo(advice, err=True)
+
+
+def _write(folder: Path, texts: dict[str, str], force: bool) -> None:
+    """Write all files or none; name each with what became of it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = {name for name in texts if (folder / name).exists()}
+        same = {name for name in there if (folder / name).read_bytes() == texts[name].encode()}
+        if there - same and not force:
+            names = ", ".join(sorted(there - same))
+            typer.echo(
+                f"{folder} has other files of these names: {names}. Nothing was written: "
+                "give another folder, or --force to write over them.",
+                err=True,
+            )
+            raise typer.Exit(USAGE)
+        for name, text in texts.items():
+            if name not in same:
+                (folder / name).write_text(text, encoding="utf-8")
+            typer.echo(f"{folder / name}{' (unchanged)' if name in same else ''}")
+    except OSError as error:
+        typer.echo(f"{folder} cannot be written: {error.strerror}.", err=True)
+        raise typer.Exit(USAGE) from error
+
+
+def _advice(config: "Config", path: Path | None, installed: "Installed") -> Iterator[str]:
+    from reconciler.service.files import HOME, STATE, ledger_folder  # noqa: PLC0415
+
+    if path is None:
+        yield (
+            f"No config.toml was found: write {HOME}/config.toml, with portal.url and "
+            f'state.url = "sqlite:///{STATE}/reconciler.db".'
+        )
+    elif ledger_folder(config) == path.absolute().parent:
+        yield (
+            f"The ledger lies beside {path}, so the service may write there. "
+            f'state.url = "sqlite:///{STATE}/reconciler.db" keeps it apart.'
+        )
+    if path is not None and config.portal.url is None:
+        yield f"portal.url is not in {path}, and a service does not see your environment: set it."
+    if not (config.webhook.require_https and config.webhook.trusted_proxy):
+        yield (
+            "Behind nginx or Caddy set webhook.require_https = true and "
+            'webhook.trusted_proxy = "127.0.0.1".'
+        )
+    if installed.at_home:
+        yield (
+            f"{installed.command[0]} or its Python lies in somebody's home, where the user "
+            "reconciler may not look: install it in /opt/reconciler and write the files with that."
+        )

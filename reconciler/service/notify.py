@@ -1,0 +1,55 @@
+"""Tells systemd how it goes: ready, alive, stopping (sd_notify(3)).
+
+The protocol is one datagram of lines to a socket that the environment names: less than a
+library around it. Without that socket nothing is told, and everything else is the same.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from time import monotonic
+
+_IN_TIME = 2  # signs of life in the time that one may take
+
+
+class Supervisor:
+    """Whoever started us and asked to be told. Telling never fails and never waits."""
+
+    def __init__(self, environ: Mapping[str, str], clock: Callable[[], float] = monotonic) -> None:
+        """Read what is to be told, and how often a sign of life is awaited."""
+        address = environ.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._clock, self._told = clock, clock()
+        self.every = _every(environ)
+
+    def ready(self, status: str) -> None:
+        """Work has begun."""
+        self._tell("READY=1", f"STATUS={status}")
+
+    def alive(self) -> None:
+        """Everything is alive: told when half of the time has passed since the last sign."""
+        now = self._clock()
+        if self.every is not None and now - self._told >= self.every:
+            self._told = now
+            self._tell("WATCHDOG=1")
+
+    def stopping(self, status: str) -> None:
+        """The end has begun."""
+        self._tell("STOPPING=1", f"STATUS={status}")
+
+    def _tell(self, *lines: str) -> None:
+        if self._address[:1] not in {"/", "\0"}:
+            return
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mouth:
+            mouth.setblocking(False)
+            mouth.sendto("\n".join(lines).encode(), self._address)
+
+
+def _every(environ: Mapping[str, str]) -> float | None:
+    """Return the seconds between signs of life, None when nobody waits for ours."""
+    text = environ.get("WATCHDOG_USEC", "")
+    for_us = environ.get("WATCHDOG_PID", "") in {"", str(os.getpid())}
+    if not (for_us and text.isdecimal() and int(text) > 0):
+        return None
+    return int(text) / 1_000_000 / _IN_TIME

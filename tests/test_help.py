@@ -1,0 +1,155 @@
+"""Help as a manual: every command has examples that are real, and it is there at once."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from reconciler.cli import options
+from reconciler.cli.commands import app
+from reconciler.config import CONFIG
+
+ROOT: Any = typer.main.get_command(app)
+HEAVY = ("apscheduler", "jinja2", "pydantic", "requests", "sqlalchemy", "structlog", "waitress")
+BIN = Path(sys.executable).parent
+
+
+def walk(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Return every command and group below one, itself included, by its words."""
+    yield path, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from walk(below, *path, name)
+
+
+TREE = dict(walk(ROOT))
+NAMES = [" ".join(("reconciler", *path)) for path in TREE]
+
+
+def examples(command: Any) -> list[str]:
+    """Return the lines under "Examples:" in a command's help."""
+    block = re.search(r"^Examples:\n\n((?:    .*\n?)+)", command.help or "", re.MULTILINE)
+    return [] if block is None else [line.strip() for line in block[1].splitlines()]
+
+
+EXAMPLES = [(path, line) for path, command in TREE.items() for line in examples(command)]
+
+
+@pytest.mark.parametrize("path", TREE, ids=NAMES)
+def test_every_command_has_examples(path: tuple[str, ...]) -> None:
+    """In a block that no terminal of 80 columns breaks: "Examples:", a blank line, four spaces."""
+    lines = examples(TREE[path])
+    assert lines, "its help has no Examples"
+    assert [line for line in lines if len(line) > 76] == []
+
+
+@pytest.mark.parametrize("path", TREE, ids=NAMES)
+def test_every_option_is_explained(path: tuple[str, ...]) -> None:
+    """In a sentence."""
+    for param in TREE[path].params:
+        if param.name not in {"install_completion", "show_completion"}:
+            assert (param.help or "").endswith("."), param.name
+
+
+@pytest.mark.parametrize(("path", "line"), EXAMPLES, ids=[line for _, line in EXAMPLES])
+def test_the_example_can_be_run(path: tuple[str, ...], line: str) -> None:
+    """Its command exists, and takes these options and arguments."""
+    words = shlex.split(line, comments=True)
+    while re.fullmatch(r"[A-Z_]+=.*", words[0]):
+        words.pop(0)
+    assert words.pop(0) == "reconciler"
+    command, found = ROOT, []
+    while words and words[0] in getattr(command, "commands", {}):
+        found.append(words.pop(0))
+        command = command.commands[found[-1]]
+    assert not path or tuple(found[: len(path)]) == path, "an example of another command"
+    if words != ["--help"]:
+        command.make_context("reconciler", words)
+
+
+def test_help_loads_nothing_that_only_work_needs() -> None:
+    """It is there as soon as typer and rich are."""
+    code = f"import reconciler.cli, sys; print(*(set({HEAVY}) & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.split() == []
+
+
+def test_the_variable_of_the_configuration_is_that_of_the_loader() -> None:
+    """It is written twice, so that help need not load the other."""
+    assert options.CONFIG == CONFIG
+
+
+def completed(shell: str, **environ: str) -> str:
+    """Return what the shell's completion is told."""
+    done = subprocess.run(
+        [str(BIN / "reconciler")],
+        env={"PATH": os.environ["PATH"], "_RECONCILER_COMPLETE": shell, **environ},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("shell", "environ"),
+    [
+        ("complete_bash", {"COMP_WORDS": "reconciler recon", "COMP_CWORD": "1"}),
+        ("complete_zsh", {"_TYPER_COMPLETE_ARGS": "reconciler recon"}),
+        (
+            "complete_fish",
+            {
+                "_TYPER_COMPLETE_ARGS": "reconciler recon",
+                "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+            },
+        ),
+    ],
+)
+def test_a_shell_completes_the_command(shell: str, environ: dict[str, str]) -> None:
+    """bash, zsh and fish ask in ways of their own."""
+    answer = completed(shell, **environ)
+    assert "reconcile" in answer
+    assert "serve" not in answer
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_takes_the_script(shell: str, tmp_path: Path) -> None:
+    """What is to be installed is free of errors, in the eyes of the shell itself."""
+    script = completed(f"source_{shell}")
+    assert "_RECONCILER_COMPLETE=complete_" + shell in script
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"{shell} is not on this machine")
+    file = tmp_path / "script"
+    file.write_text(script, encoding="utf-8")
+    subprocess.run([program, "-n", str(file)], timeout=30, check=True)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not on this machine")
+def test_bash_completes_with_the_script() -> None:
+    """As when a person presses Tab."""
+    lines = (
+        "source <(_RECONCILER_COMPLETE=source_bash reconciler)",
+        "COMP_WORDS=(reconciler backfill --ob) COMP_CWORD=2",
+        "_reconciler_completion reconciler",
+        'echo "${COMPREPLY[@]}"',
+    )
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(lines)],  # noqa: S607
+        env={"PATH": f"{BIN}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout.split() == ["--observe"]
