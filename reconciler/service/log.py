@@ -73,7 +73,7 @@ def configure_log(level: str, form: Format) -> None:
             *forms,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Patient(sys.stderr))),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Patient(sys.stderr))),
     )
     handler = _Forward(logging.WARNING)
     for name in ("waitress", "apscheduler"):
