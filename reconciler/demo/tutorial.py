@@ -16,6 +16,8 @@ def tutorial_script(portal: str, key: str) -> Iterator[str]:
     """Run the script against ``portal`` within the block; give the address of its webhook."""
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # keeps connections open, as others do
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             file_id = json.loads(body)["payload"]["id"]

@@ -9,25 +9,23 @@ import fcntl
 import os
 import socket
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.pool import QueuePool
 
 from reconciler.errors import Busy, LedgerError
+from reconciler.ledger.commits import Commits, Job, by_what_they_do
 from reconciler.ledger.slots import Slots
 
 A = TypeVar("A")
 T = TypeVar("T")
 _PATIENCE = 2.5  # seconds to wait for another process's transaction
-_GATHER = 0.0005  # seconds that a commit waits for others to join, when the last one had some
 _OWNER_ONLY = 0o600
 
 
@@ -39,29 +37,13 @@ class Role(Enum):
     BACKFILL = "backfill"
 
 
-@dataclass
-class _Job(Generic[A, T]):
-    run: Callable[[Connection, Sequence[A]], Sequence[T]]
-    item: A
-    done: bool = False
-    result: T | None = None
-    error: BaseException | None = None
-
-
-@dataclass
-class _Queue:
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    jobs: list[_Job[Any, Any]] = field(default_factory=list)
-
-
 class Store:
     """One database. Safe to share between threads; close it when done."""
 
     def __init__(self, url: str) -> None:
         """Open the database, creating it for its owner alone. Raises LedgerError."""
         self._path = _sqlite_path(url)
-        self._queue, self._turn, self._closed = _Queue(), threading.Lock(), False
-        self._crowd = 0  # how many jobs the last commit had
+        self._commits, self._closed = Commits(self._commit), False
         with translated():
             self._lock = _FileLock(Path(f"{self._path}.lock"))
             self._path.touch(mode=_OWNER_ONLY, exist_ok=True)
@@ -71,25 +53,15 @@ class Store:
     def write(self, job: Callable[[Connection], T]) -> T:
         """Run ``job`` in a transaction and return its result once that is on disk.
 
-        Jobs that wait together share one commit: the thread whose turn it is runs them all,
-        the others find theirs done. ``job`` may run twice, so it must only touch the database.
-        Raises LedgerError when nothing could be written.
+        Jobs that wait together share one commit. ``job`` may run twice, so it must only touch
+        the database. Raises LedgerError when nothing could be written.
         """
         return self.write_each(lambda c, _: [job(c)], None)
 
     def write_each(self, job: Callable[[Connection, Sequence[A]], Sequence[T]], item: A) -> T:
         """Run ``job`` as `write` does, on ``item`` and on those that wait for the same job."""
-        mine: _Job[A, T] = _Job(job, item)
-        with self._queue.lock:
-            self._queue.jobs.append(mine)
-        with self._turn:
-            if not mine.done:
-                if self._crowd > 1:
-                    time.sleep(_GATHER)  # those that were answered together come back together
-                with self._queue.lock:
-                    batch, self._queue.jobs = self._queue.jobs, []
-                self._crowd = max(len(batch), self._crowd - 1)
-                self._commit(batch)
+        mine: Job[A, T] = Job(job, item)
+        self._commits.carry_out(mine)
         if mine.error is not None:
             raise mine.error
         return cast(T, mine.result)
@@ -101,7 +73,7 @@ class Store:
 
     def close(self) -> None:
         """Close every connection; nothing can be read or written after that."""
-        with self._turn:
+        with self._commits.none():
             if self._closed:
                 return
             self._closed = True
@@ -141,12 +113,12 @@ class Store:
         except Busy as busy:
             return busy.holder
 
-    def _commit(self, batch: list[_Job[Any, Any]]) -> None:
+    def _commit(self, batch: list[Job[Any, Any]]) -> None:
         try:
             if self._closed:
                 raise LedgerError("the ledger is closed")
             with translated(), self._lock.held(), self._writer.begin() as connection:
-                for run, jobs in _by_what_they_do(batch).items():
+                for run, jobs in by_what_they_do(batch).items():
                     results = run(connection, [job.item for job in jobs])
                     for job, result in zip(jobs, results, strict=True):
                         job.result = result
@@ -158,20 +130,13 @@ class Store:
         for job in batch:
             job.done = True
 
-    def _blame(self, batch: list[_Job[Any, Any]], error: BaseException) -> None:
+    def _blame(self, batch: list[Job[Any, Any]], error: BaseException) -> None:
         """One bad job must not fail its neighbours: run each on its own."""
         if len(batch) == 1:
             batch[0].error = error
             return
         for job in batch:
             self._commit([job])
-
-
-def _by_what_they_do(batch: list[_Job[Any, Any]]) -> dict[Any, list[_Job[Any, Any]]]:
-    found: dict[Any, list[_Job[Any, Any]]] = {}
-    for job in batch:
-        found.setdefault(job.run, []).append(job)
-    return found
 
 
 class _FileLock:
