@@ -52,9 +52,9 @@ class Daemon:
 
 
 @contextmanager
-def daemon(environ: dict[str, str], folder: Path) -> Iterator[Daemon]:
+def daemon(environ: dict[str, str], folder: Path, module: str = "reconciler") -> Iterator[Daemon]:
     """Run a daemon within the block; its log goes to ``folder``/serve.log."""
-    command = [sys.executable, "-m", "reconciler", "serve"]
+    command = [sys.executable, "-m", module, "serve"]
     with (folder / "serve.log").open("a", encoding="utf-8") as log:
         process = subprocess.Popen(
             command, env=environ, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True

@@ -13,3 +13,20 @@ def test_the_sweeps_benchmark_runs_and_its_counts_hold(capsys: pytest.CaptureFix
         assert words in table
     assert "backfill of 1,000 marked files, second time" in table
     assert "MISSED" not in table, table
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("receive", ["durable accepts/s", "100 connections", "tutorial", "slowed by", "no portal"]),
+        ("marks", ["save to comment", "p99, s", "API calls per update"]),
+        ("size", ["accepts with 1,000 files", "claims with", "reconciler status"]),
+    ],
+)
+def test_the_other_benchmarks_run_and_print(
+    what: str, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A moment of each load: the same table, whatever the times are."""
+    main([what, "--scale", "0.001", "--seconds", "0.3"])
+    table = capsys.readouterr().out
+    assert [word for word in words if word not in table] == []

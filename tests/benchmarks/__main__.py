@@ -1,21 +1,41 @@
-"""`python -m tests.benchmarks sweep`."""
+"""`python -m tests.benchmarks`: everything in one table, or `receive`, `marks`, `size`, `sweep`."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tests.benchmarks import sweep
+from tests.benchmarks import marks, receive, size, sweep
+from tests.benchmarks.table import Figure, load, machine, show
+
+Measured = Callable[[], Iterator[Figure]]
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run one benchmark and print its table."""
+    """Run one benchmark, or all, and print one table."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("what", choices=["sweep"])
-    parser.add_argument("--scale", type=float, default=1.0, help="of the portal (1: full size)")
+    parser.add_argument("what", nargs="*", help="what to measure (default: everything)")
+    parser.add_argument("--scale", type=float, default=1.0, help="of portal and ledger (1: full)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="that each load lasts")
     parser.add_argument("--latency", type=float, default=0.05, help="of the portal, in seconds")
-    parser.add_argument("--profiles", type=Path, help="a folder: profile, and write there")
+    parser.add_argument("--profiles", type=Path, help="a folder: profile the sweep, write there")
     given = parser.parse_args(words)
-    sweep.run(sweep.Terms(given.scale, given.latency, given.profiles))
+    terms = receive.Terms(given.seconds, given.latency, given.scale)
+    parts: dict[str, Measured] = {
+        "receive": lambda: receive.figures(terms),
+        "marks": lambda: marks.figures(terms),
+        "size": lambda: size.figures(terms),
+        "sweep": lambda: sweep.figures(sweep.Terms(given.scale, given.latency, given.profiles)),
+    }
+    for name in set(given.what) - set(parts):
+        parser.error(f"{name}: give one of {', '.join(parts)}")
+    before = load()
+    figures = [figure for name in given.what or parts for figure in parts[name]()]
+    notes = [
+        f"Machine: {machine()}; load {before} before, {load()} after.",
+        f"Scale {given.scale:g}. The portal is the sandbox with its limits off; load, portal and "
+        "daemon are processes of their own on this machine, with full durability.",
+    ]
+    show("Measured", notes, figures)
 
 
 if __name__ == "__main__":

@@ -101,8 +101,11 @@ class Asked:
 
 
 @contextmanager
-def served(rooms: int, files: int, latency: float) -> Iterator[Place]:
-    """Serve a portal within the block, without webhook and without limits of its own."""
+def served(rooms: int, files: int, latency: float, *, real_time: bool = False) -> Iterator[Place]:
+    """Serve a portal within the block, without webhook and without limits of its own.
+
+    Its clock stands still, or is the real one once it is furnished.
+    """
     clock = ManualClock(_BEGIN)
     portal = Portal(clock=clock)
     portal.limits = Limits(enabled=False)
@@ -121,5 +124,7 @@ def served(rooms: int, files: int, latency: float) -> Iterator[Place]:
             file = portal.create(folders[place % 2], title, by=ann, publish=False)
             made[room].append(int(file))
     clock.advance(2 * _DAY)
+    if real_time:
+        portal.clock = lambda: datetime.now(UTC)
     with Server(portal) as server:
         yield Place(portal, clock, server, ann, bot, portal.add_key(bot), made)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.portals import PAGE, TARGET, Asked, Place, served
-from tests.benchmarks.process import PER_MINUTE, Run, Runner
-from tests.benchmarks.table import Figure, load, machine, show
+from tests.benchmarks.process import Run, Runner
+from tests.benchmarks.table import Figure
 
 _ROOMS, _FILES = 1000, 200_000
 _CHANGED, _IN_ROOMS = 500, 40
@@ -36,20 +36,12 @@ class Terms:
         return max(round(full * self.scale), 1)
 
 
-def run(terms: Terms) -> None:
-    """Measure everything and print the table."""
-    before = load()
+def figures(terms: Terms) -> Iterator[Figure]:
+    """Measure everything about sweeps and backfills: the commands, without their own pacing."""
     small, alone = _small(terms)
-    figures = [small, *_lost(terms, alone), *_done(terms, alone)]
-    notes = [
-        f"Machine: {machine()}; load {before} before, {load()} after.",
-        f"Scale {terms.scale:g}. Time and memory are those of `python -m reconciler`; the portal "
-        f"is the sandbox in another process here, {terms.latency * 1000:g} ms latency, limits off.",
-        f"limits.requests_per_minute is {PER_MINUTE:,}; everything else is at its default.",
-    ]
-    if terms.profiles is not None:
-        notes.append(f"Profiled, which takes time: see {terms.profiles}.")
-    show("The sweep", notes, figures)
+    yield small
+    yield from _lost(terms, alone)
+    yield from _done(terms, alone)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 class Figure:
     """One line. ``beside`` is a goal not to be exceeded, or a reference to compare with.
 
-    ``most`` is the largest ratio of the two that is good enough, None where there is no goal.
+    ``most`` and ``least`` bound the ratios of the two that are good enough, where there is a goal.
     """
 
     what: str
@@ -21,6 +21,7 @@ class Figure:
     beside: float | None = None
     meaning: str = ""
     most: float | None = None
+    least: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -34,12 +35,16 @@ class Figure:
     @property
     def missed(self) -> bool:
         """Whether there is a goal that was not reached."""
-        return self.most is not None and self.ratio is not None and self.ratio > self.most
+        if self.ratio is None:
+            return False
+        too_much = self.most is not None and self.ratio > self.most
+        return too_much or (self.least is not None and self.ratio < self.least)
 
     def cells(self) -> tuple[str, ...]:
         """Return the line's texts."""
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
         beside = "" if self.beside is None else f"{_number(self.beside)} {self.meaning}".strip()
+        beside += "" if self.least is None else f", goal {self.least:g}"
         return self.what, _number(self.measured), beside, ratio + " MISSED" * self.missed
 
 

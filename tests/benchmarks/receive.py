@@ -1,0 +1,188 @@
+"""How quickly deliveries are put on disk and answered, beside what waitress alone can do."""
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reconciler.demo.tutorial import tutorial_script
+from reconciler.ledger import Ledger
+from reconciler.model import Event
+from reconciler.sandbox import Network
+from tests.benchmarks.portals import Place, served
+from tests.benchmarks.table import Figure
+from tests.daemon import SECRET, Daemon, daemon, environment, free_port
+
+HERE = Path(__file__).parent
+NOBODY = "http://127.0.0.1:9"  # a portal that is down: nothing is done but accepting
+_THREADS = 8  # webhook.threads
+_DISK = 0.0016  # seconds more for each commit: a consumer's SSD
+_FEW, _MANY = 10, 100  # connections
+_DUE = 100_000
+
+
+@dataclass(frozen=True)
+class Terms:
+    """For how many seconds each load lasts, how slow the portal is, how much is due."""
+
+    seconds: float = 5.0
+    latency: float = 0.05
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a load met: answers a second, milliseconds, how often each code was answered."""
+
+    rate: float
+    p50: float
+    p99: float
+    codes: dict[str, int]
+
+
+def figures(terms: Terms) -> Iterator[Figure]:
+    """Measure everything about accepting."""
+    with ceiling() as address:
+        most = offer(address, terms)
+    with serving() as running:
+        bad = offer(running.address, terms, good=False)
+        few = offer(running.address, terms)
+        many = offer(running.address, terms, connections=_MANY)
+    yield Figure(
+        "durable accepts/s, 10 connections", few.rate, most.rate, "waitress empty", least=0.6
+    )
+    yield Figure("  their p99, ms", few.p99, 10, "goal", 1)
+    yield Figure("  with 100 connections", many.rate, few.rate, "with 10", least=0.8)
+    yield Figure("bad signatures refused/s", bad.rate, most.rate, "waitress empty", least=0.8)
+    wrong = _others(few, "200") + _others(many, "200") + _others(bad, "401")
+    yield Figure("  answers of another kind", wrong, 0, "goal", 1)
+    yield from _beside_the_tutorial(terms)
+    yield from _on_a_slow_disk(terms)
+    yield from _with_much_due(terms)
+
+
+def _beside_the_tutorial(terms: Terms) -> Iterator[Figure]:
+    with served(5, 200, terms.latency) as place:
+        place.portal.network = Network(drop=1.0)  # no echoes: with them the tutorial never ends
+        files = [file for some in place.rooms.values() for file in some]
+        with tutorial_script(place.server.url, place.key) as address:
+            slow = offer(address, terms, files=files)
+        with serving(place) as running:
+            fast = offer(running.address, terms, files=files)
+    what = f"accepts/s, portal latency {terms.latency * 1000:g} ms"
+    yield Figure(what, fast.rate, slow.rate, "the tutorial's way", least=10)
+
+
+def _on_a_slow_disk(terms: Terms) -> Iterator[Figure]:
+    with ceiling(commits=True) as address:
+        each = offer(address, terms)
+    with serving(module="tests.benchmarks.slow", BENCHMARK_COMMIT_SECONDS=str(_DISK)) as running:
+        shared = offer(running.address, terms)
+    what = f"accepts/s, commits slowed by {_DISK * 1000:g} ms"
+    yield Figure(what, shared.rate, each.rate, "a commit each", least=3)
+
+
+def _with_much_due(terms: Terms) -> Iterator[Figure]:
+    number = max(round(_DUE * terms.scale), 1)
+    with serving(due=number) as running:
+        met = offer(running.address, terms)
+        peak = peak_memory(running.process.pid)
+    yield Figure(f"accept p99 with {number:,} due and no portal, ms", met.p99, 50, "goal", 1)
+    yield Figure("  peak memory, MB", peak, 100, "goal", 1)
+
+
+def offer(
+    url: str,
+    terms: Terms,
+    *,
+    connections: int = _FEW,
+    good: bool = True,
+    files: Sequence[int] = range(1, 2001),
+) -> Load:
+    """Keep connections busy from another process."""
+    given = {
+        "url": url,
+        "secret": SECRET,
+        "good": good,
+        "files": list(files),
+        "connections": connections,
+        "seconds": terms.seconds,
+    }
+    command = [sys.executable, str(HERE / "load.py"), json.dumps(given)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    met = json.loads(done.stdout)
+    return Load(met["rate"], met["p50"] * 1000, met["p99"] * 1000, met["codes"])
+
+
+@contextmanager
+def ceiling(*, commits: bool = False) -> Iterator[str]:
+    """Run a reference within the block; give its address."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        more = [folder, SECRET, str(_DISK)] if commits else []
+        words = [sys.executable, str(HERE / "ceiling.py"), str(port), str(_THREADS), *more]
+        with subprocess.Popen(words) as process:
+            try:
+                _await(port)
+                yield f"http://127.0.0.1:{port}/hook"
+            finally:
+                process.kill()
+
+
+@contextmanager
+def serving(
+    place: Place | None = None, due: int = 0, module: str = "reconciler", **more: str
+) -> Iterator[Daemon]:
+    """Run the daemon within the block, with so many files due already."""
+    with tempfile.TemporaryDirectory() as folder:
+        url, key = (place.server.url, place.key) if place else (NOBODY, "key")
+        environ = environment(url, key, Path(folder), free_port(), **more)
+        if due:
+            fill(environ["RECONCILER_STATE__URL"], url, due)
+        with daemon(environ, Path(folder), module) as running:
+            yield running
+
+
+def fill(state: str, portal: str, number: int) -> None:
+    """Let so many files be due."""
+    ledger = Ledger(state, portal)
+    now = datetime.now(UTC)
+    events = (
+        Event(n, "file.updated", n, f"Report {n}.docx", "ann", now) for n in range(1, number + 1)
+    )
+    with ThreadPoolExecutor(64) as pool:
+        list(pool.map(lambda event: ledger.record(event, now), events))
+    ledger.close()
+
+
+def _await(port: int) -> None:
+    until = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _others(met: Load, code: str) -> int:
+    return sum(number for seen, number in met.codes.items() if seen != code)
+
+
+def peak_memory(pid: int) -> float:
+    """Return the most memory that a process ever held, in MB."""
+    for line in Path(f"/proc/{pid}/status").read_text("utf-8").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise ValueError(pid)
