@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from reconciler.client import DocSpace, Pace, Transport
-from reconciler.errors import Forbidden, Transient
+from reconciler.errors import Forbidden, PortalError, Transient
 from tests.support_http import Line, answering, enveloped, http
 from tests.support_process import ROOT
 from tests.support_samples import response, sample
@@ -348,3 +348,23 @@ def test_a_forbidden_write_is_confirmed_with_one_get() -> None:
 
 def _wait(done: threading.Event) -> None:
     done.wait(5)
+
+
+def test_requests_are_counted_by_route_and_status() -> None:
+    """By the route's template, and where no answer came as such; each thread counts its own."""
+    with answering(enveloped({}), http(404), b"") as line, closing(Transport(line.url, "k")) as one:
+        one.get("files/file/{id}", "files/file/7")
+        for _ in range(2):
+            with pytest.raises(PortalError):
+                one.put("files/file/{id}/comment", "files/file/7/comment", {})
+        assert one.requests() == {
+            ("GET", "files/file/{id}", "200"): 1,
+            ("PUT", "files/file/{id}/comment", "404"): 1,
+            ("PUT", "files/file/{id}/comment", "none"): 1,
+        }
+        assert one.requests_here() == 3
+        other: list[int] = []
+        asking = threading.Thread(target=lambda: other.append(one.requests_here()))
+        asking.start()
+        asking.join()
+        assert other == [0]

@@ -1,6 +1,6 @@
 """Which request answers which question. One method a question; values in, values out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -30,7 +30,18 @@ class DocSpace:
     @property
     def requests(self) -> dict[str, int]:
         """How many requests went out so far: ``{"get": n, "put": n}``."""
-        return {"get": self._http.requests["get"], "put": self._http.requests["put"]}
+        told = {"get": 0, "put": 0}
+        for (method, _, _), number in self._http.requests().items():
+            told[method.lower()] = told.get(method.lower(), 0) + number
+        return told
+
+    def requests_by_route(self) -> Mapping[tuple[str, str, str], int]:
+        """Return how many requests there were by method, route (no ids) and status."""
+        return self._http.requests()
+
+    def requests_here(self) -> int:
+        """Return how many requests the thread that asks has made."""
+        return self._http.requests_here()
 
     def close(self) -> None:
         """Close the connections."""
@@ -94,6 +105,11 @@ class DocSpace:
             answer = self._http.get("people/@self", "people/@self")
             return _parsed("GET people/@self", lambda: parse_person(answer.response))
         return _parsed("GET keys/@self", lambda: parse_key(answer.response))
+
+    def is_usable(self) -> bool:
+        """Return whether the key works and has the scopes that we need. Raises PortalError."""
+        key = self.key()
+        return key.active and not any(key.lacks(*scopes) for scopes in (READ, WRITE, ROOMS))
 
     def now(self) -> datetime | None:
         """Return the portal's own clock, None when it sends no Date."""

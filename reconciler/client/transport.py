@@ -6,6 +6,7 @@ urllib3 would sleep through a Retry-After of six hours: it is given nothing to r
 """
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -29,6 +30,7 @@ from reconciler.errors import (
 )
 
 API = "/api/2.0/"
+NO_ANSWER = "none"  # in place of a status
 _MOST_BYTES = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
 _LONGEST_PAUSE = timedelta(days=2)  # the longest window of the portal is a day (docspace.md 2)
@@ -60,7 +62,8 @@ class Transport:
         connections: int = 12,
     ) -> None:
         """Open no connection yet."""
-        self.requests: Counter[str] = Counter()
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._lock, self._mine = threading.Lock(), threading.local()
         self._url, self._timeout = url + API, timeout
         self.pace = pace or Pace(reads=8, writes=4)
         self._session = _session(key, connections, ca_bundle)
@@ -81,15 +84,32 @@ class Transport:
         """Close the connections."""
         self._session.close()
 
+    def requests(self) -> Mapping[tuple[str, str, str], int]:
+        """Return how many requests there were by method, route and status (or NO_ANSWER)."""
+        with self._lock:
+            return dict(self._counts)
+
+    def requests_here(self) -> int:
+        """Return how many requests the thread that asks has made."""
+        return getattr(self._mine, "number", 0)
+
     def _exchange(self, method: str, route: str, path: str, **content: Any) -> Answer:
         name = f"{method} {route}"
         with self.pace.admitted(method, name):
-            self.requests[method.lower()] += 1
+            answered = NO_ANSWER
             try:
                 status, headers, body = self._send(method, path, content)
+                answered = str(status)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise Transient(name, None, _cause(error)) from error
+            finally:
+                self._count(method, route, answered)
         return _judged(name, status, headers, body)
+
+    def _count(self, method: str, route: str, status: str) -> None:
+        self._mine.number = self.requests_here() + 1
+        with self._lock:
+            self._counts[method, route, status] += 1
 
     def _send(
         self, method: str, path: str, content: dict[str, Any]
