@@ -63,11 +63,29 @@ class File:
     section: Section
     folder: int | str
     updated_by: str
+    updated_by_name: str = ""
     room: int | None = None
     provider: str | None = None
     locked: bool = False
     editable: bool = True
     read_at: datetime | None = None
+
+
+class Source(StrEnum):
+    """What told us first that a file may have been updated."""
+
+    WEBHOOK = "webhook"
+    LOG = "log"  # the webhook's delivery log, which tells of deliveries that failed
+    SWEEP = "sweep"
+    BACKFILL = "backfill"
+
+
+class Ailment(StrEnum):
+    """What is wrong with the portal as a whole; it is over when the portal does as it is asked."""
+
+    DEAD_KEY = "dead_key"
+    AWAY = "away"
+    THROTTLED = "throttled"
 
 
 @dataclass(frozen=True)

@@ -726,6 +726,7 @@ def test_an_older_schema_is_brought_up_with_its_rows(tmp_path: Path) -> None:
         assert (entry.title, entry.ours) == ("Old.docx", True)
         assert entry.settled is not None
         assert entry.settled.version == 2
+        assert [review.file_id for review in ledger.health.overview(NOW).reviews] == [7]
         claim = claimed(ledger, NOW)
         kept = ending(Outcome.KEPT, reason="unknown", seen=a_file(7))
         assert ledger.finish(claim, kept, NOW) is True

@@ -39,6 +39,7 @@ def test_the_sample_file_field_by_field() -> None:
         section=Section.ROOMS,
         folder=610,
         updated_by="4a515a15-d4d6-4b8e-828e-e0586f18f3a3",
+        updated_by_name="Ann Lee",
         room=None,
         provider=None,
         locked=False,

@@ -21,6 +21,7 @@ _SECTIONS = {
     34: Section.AI_AGENTS,
 }
 _ROOMS_ROOT = 14
+_MOST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def parse_file(data: object, read_at: datetime | None, room: int | None = None) 
         section=_SECTIONS.get(number_of(fields, "rootFolderType"), Section.OTHER),
         folder=id_of(fields, "folderId"),
         updated_by=_person(fields.get("updatedBy")),
+        updated_by_name=_name(fields.get("updatedBy")),
         room=room,
         provider=text_of(fields, "providerKey", "") or None,
         # A lock of our own has no lockedBy (docspace.md 5).
@@ -122,6 +124,11 @@ def parse_room(data: object) -> int | None:
 def _person(data: object) -> str:
     person = data.get("id") if isinstance(data, Mapping) else None
     return storable(person).lower() if isinstance(person, str) else ""
+
+
+def _name(data: object) -> str:
+    name = data.get("displayName") if isinstance(data, Mapping) else None
+    return storable(name)[:_MOST_NAME] if isinstance(name, str) else ""
 
 
 def fields_of(data: object, name: str) -> Mapping[str, Any]:

@@ -2,11 +2,26 @@
 
 `schema` has the tables and their history, `store` the transactions, `rows` what a row says,
 `facts` and `counting` the small things, `notes` what a listing leaves behind, `watermarks` how
-far the listings have come, and `ledger` the questions.
+far the listings have come, `overview` and `health` how the service is doing, `verdict` what is
+wrong with it, and `ledger` the questions.
 """
 
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.notes import BACKFILL, SWEEP, Duty, Noted
+from reconciler.ledger.overview import Overview, Swept
 from reconciler.ledger.store import Role
+from reconciler.ledger.verdict import Kind, Problem, verdict
 
-__all__ = ["BACKFILL", "SWEEP", "Duty", "Ledger", "Noted", "Role"]
+__all__ = [
+    "BACKFILL",
+    "SWEEP",
+    "Duty",
+    "Kind",
+    "Ledger",
+    "Noted",
+    "Overview",
+    "Problem",
+    "Role",
+    "Swept",
+    "verdict",
+]

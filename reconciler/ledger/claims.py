@@ -19,10 +19,10 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 
 from reconciler.ledger.counting import HOUR, count, free_at, written
 from reconciler.ledger.facts import set_fact, time_fact, two_facts
-from reconciler.ledger.notes import BACKFILL, LIVE, SWEEP
+from reconciler.ledger.notes import BACKFILL, LIVE, SWEEP, first_to_tell
 from reconciler.ledger.rows import entry_of
 from reconciler.ledger.schema import files
-from reconciler.model import EPOCH, Event, Revision, Unknown
+from reconciler.model import EPOCH, Event, Revision, Source, Unknown
 from reconciler.review import due_after, is_echo
 
 ACCEPTED = ("accepted", "event")
@@ -33,10 +33,10 @@ _KEEP = Unknown.KEEP.value
 _BURST = timedelta(seconds=5)  # the longest that a burst of events can put a look off
 
 
-def record(c: Connection, events: Sequence[tuple[Event, datetime]]) -> list[bool]:
+def record(c: Connection, events: Sequence[tuple[Event, datetime, Source]]) -> list[bool]:
     """Make each event's file due; False for an echo, which changes nothing but a count."""
     known = two_facts(c, "owner", "first_sweep")
-    echoes = _echoes(c, [event for event, _ in events], known.get("owner"))
+    echoes = _echoes(c, [event for event, *_ in events], known.get("owner"))
     # Before the portal ever answered nobody knows where our responsibility begins: `begin` does.
     begun = "first_sweep" in known
     rows = [_arriving(*one, begun) for one, echo in zip(events, echoes, strict=True) if not echo]
@@ -56,7 +56,7 @@ def _echoes(c: Connection, events: Sequence[Event], owner: str | None) -> list[b
     return [e.file in known and is_echo(e, known[e.file], owner) for e in events]
 
 
-def _arriving(event: Event, now: datetime, begun: bool) -> dict[str, Any]:
+def _arriving(event: Event, now: datetime, source: Source, begun: bool) -> dict[str, Any]:
     return {
         "id": event.file,
         "name": event.title,
@@ -66,12 +66,14 @@ def _arriving(event: Event, now: datetime, begun: bool) -> dict[str, Any]:
         "pending_since": now,
         "events": 1,
         "event_at": now,
+        "source": source.value,
     }
 
 
 def _recording() -> Insert:
     statement = insert(files)
     new = statement.excluded
+    told = new.source == Source.WEBHOOK.value  # its word counts, whoever was first
     return statement.on_conflict_do_update(
         index_elements=[files.c.id],
         set_={
@@ -86,6 +88,7 @@ def _recording() -> Insert:
             "pending_since": func.coalesce(files.c.pending_since, new.pending_since),
             "events": files.c.events + 1,
             "event_at": new.event_at,
+            "source": case((told, new.source), else_=first_to_tell(new.source)),
         },
     )
 

@@ -41,6 +41,13 @@ def time_fact(c: Connection, name: str) -> datetime:
     return EPOCH if value is None else datetime.fromisoformat(value)
 
 
+def pause(c: Connection, until: datetime, why: str) -> None:
+    """Let nothing be claimed before ``until``; a pause is never shortened by another."""
+    if until > time_fact(c, "paused_until"):
+        set_fact(c, "paused_until", until.isoformat())
+        set_fact(c, "paused_why", why)
+
+
 def origin(c: Connection) -> Origin:
     """Return where our responsibility begins, and when the first sweep was."""
     return time_fact(c, "since"), time_fact(c, "first_sweep")

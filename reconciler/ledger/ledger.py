@@ -38,7 +38,8 @@ from reconciler.ledger.claims import (
     times_written,
 )
 from reconciler.ledger.counting import add, count, count_write, written
-from reconciler.ledger.facts import fact, origin, set_fact, time_fact
+from reconciler.ledger.facts import fact, origin, pause, set_fact, time_fact
+from reconciler.ledger.health import Health, arrived
 from reconciler.ledger.notes import (
     BACKFILL,
     LIVE,
@@ -72,6 +73,7 @@ from reconciler.model import (
     Outcome,
     Permit,
     Rule,
+    Source,
 )
 
 _LOOP = 5  # writes an hour to one revision
@@ -103,7 +105,7 @@ class Ledger:
         except LedgerError:
             self._store.close()
             raise
-        self.watermarks = Watermarks(self._store)
+        self.watermarks, self.health = Watermarks(self._store), Health(self._store)
         self.role = self._store.role
         self.slots = self._store.slots
         self.holder = self._store.holder
@@ -146,13 +148,7 @@ class Ledger:
 
     def pause(self, until: datetime, why: str) -> None:
         """Let nothing be claimed before ``until``; a pause is never shortened by another."""
-
-        def job(c: Connection) -> None:
-            if until > time_fact(c, "paused_until"):
-                set_fact(c, "paused_until", _text(until))
-                set_fact(c, "paused_why", why)
-
-        self._store.write(job)
+        self._store.write(lambda c: pause(c, until, why))
 
     def paused(self) -> tuple[datetime, str]:
         """Return until when nothing is claimed, and why."""
@@ -166,9 +162,9 @@ class Ledger:
 
     # Events in.
 
-    def record(self, event: Event, now: datetime) -> bool:
+    def record(self, event: Event, now: datetime, source: Source = Source.WEBHOOK) -> bool:
         """Put the event's file on the list, durably; False for an echo of our own comment."""
-        return self._store.write_each(record, (event, now))
+        return self._store.write_each(record, (event, now, source))
 
     def note(
         self, listed: Sequence[File], judge: Judge, duty: Duty, now: datetime, dry: bool = False
@@ -264,6 +260,7 @@ class Ledger:
             c.execute(update(files).where(files.c.id == row.id).values(values))
             if ending.outcome not in OPEN:
                 count(c, ending.outcome, ending.reason, row.claimed)
+            arrived(c, row, ending, now)
             if ending.reason == "unknown" and ending.seen:
                 add(c, texts, {"text": ending.seen.comment}, 1)
             return True

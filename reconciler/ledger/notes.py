@@ -17,12 +17,14 @@ from sqlalchemy.dialects.sqlite import insert
 
 from reconciler.ledger.counting import add
 from reconciler.ledger.facts import origin
-from reconciler.ledger.rows import Origin, entry_of, settled_values
+from reconciler.ledger.rows import Origin, entry_of, place_values, settled_values
 from reconciler.ledger.schema import files, texts
-from reconciler.model import Action, Decision, Entry, File, Outcome, Rule, Unknown
+from reconciler.model import Action, Decision, Entry, File, Outcome, Rule, Source, Unknown
 
 Judge = Callable[[File, Entry], Decision]
 LIVE, SWEEP, BACKFILL = 0, 1, 2  # in order of precedence
+_SOURCES = (Source.WEBHOOK, Source.SWEEP, Source.BACKFILL)  # by precedence
+_PLACE = ("folder", "room", "author")
 _BOLDNESS = (Unknown.KEEP.value, None, Unknown.MARK.value)  # None: as it is configured
 _KNOWN = select(files).where(files.c.id.in_(bindparam("ids", expanding=True)))
 
@@ -157,13 +159,14 @@ def _settle(file: File, ours: bool, decision: Decision, now: datetime) -> dict[s
         **settled_values(file.revision),
         "ours": ours,
         "touched_at": now,
+        **place_values(file),
         "outcome": str(decision.rule.outcome),
         "reason": decision.rule.value,
     }
 
 
 def _due(file: File, duty: Duty, now: datetime) -> dict[str, Any]:
-    return _due_row(file.id, file.title, duty, now)
+    return _due_row(file.id, file.title, duty, now) | place_values(file)
 
 
 def _due_row(number: int | str, name: str, duty: Duty, now: datetime) -> dict[str, Any]:
@@ -176,6 +179,7 @@ def _due_row(number: int | str, name: str, duty: Duty, now: datetime) -> dict[st
         "pending_since": now,
         "since": duty.since,
         "unknown": None if duty.unknown is None else duty.unknown.value,
+        "source": _SOURCES[duty.priority].value,
     }
 
 
@@ -219,8 +223,16 @@ def _making_due(now: datetime) -> Any:
             "pending_since": func.coalesce(files.c.pending_since, new.pending_since),
             "since": case((earlier, new.since), else_=files.c.since),
             "unknown": case((idle, new.unknown), else_=_bolder(new.unknown, files.c.unknown)),
+            "source": first_to_tell(new.source),
+            **{name: func.coalesce(new[name], files.c[name]) for name in _PLACE},
         },
     )
+
+
+def first_to_tell(source: Any) -> Any:
+    """Who told first of what is due stays the one who told of it."""
+    due = and_(files.c.due_at.is_not(None), files.c.source.is_not(None))
+    return case((due, files.c.source), else_=source)
 
 
 def _bolder(one: Any, other: Any) -> Any:

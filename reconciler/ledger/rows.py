@@ -66,6 +66,14 @@ def writing_values(row: Row[Any], file: File, now: datetime, times: int) -> dict
     }
 
 
+def place_values(seen: File, row: Row[Any] | None = None) -> dict[str, Any]:
+    """Return where the file lies and who saved it; a look does not tell the room (1.1)."""
+    folder = seen.folder if isinstance(seen.folder, int) else None
+    known = row.room if row is not None and row.folder == folder else None
+    room = seen.room if seen.room is not None else known
+    return {"folder": folder, "room": room, "author": seen.updated_by_name}
+
+
 def ending_values(row: Row[Any], ending: Ending, now: datetime) -> dict[str, Any]:
     """Return what changes in a claimed row when its attempt has ended so."""
     values: dict[str, Any] = {
@@ -87,6 +95,7 @@ def ending_values(row: Row[Any], ending: Ending, now: datetime) -> dict[str, Any
         values |= intent_values(None)
     if ending.seen is not None:
         values |= {"name": ending.seen.title, "created": ending.seen.created}
+        values |= place_values(ending.seen, row)
     if ending.settled and ending.seen is not None:
         values |= settled_values(ending.seen.revision) | intent_values(None)
         values |= {"title": ending.seen.title, "ours": ending.ours, "touched_at": now}

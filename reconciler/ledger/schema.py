@@ -13,14 +13,18 @@ from sqlalchemy import (
     Column,
     Connection,
     Dialect,
+    Float,
     Index,
     Integer,
     MetaData,
     String,
     Table,
     TypeDecorator,
+    func,
     inspect,
+    text,
 )
+from sqlalchemy.schema import CreateColumn, CreateIndex
 
 from reconciler.errors import LedgerError
 from reconciler.model import EPOCH
@@ -67,6 +71,7 @@ files = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("since", Moment),
     Column("unknown", String),
+    Column("source", String),  # what told of it first; a webhook's word counts before the others
     # Accepted events and listings that have not ended yet; those the claim covers.
     Column("pending", Integer, nullable=False, default=0),
     Column("pending_since", Moment),
@@ -100,8 +105,25 @@ files = Table(
     Column("outcome", String),
     Column("reason", String, nullable=False, default=""),
     Column("error", String, nullable=False, default=""),
+    # Where it lay when it was last seen, and who had saved it, to show.
+    Column("folder", BigInteger),
+    Column("room", BigInteger),
+    Column("author", String),
 )
 Index("files_due", files.c.priority, files.c.due_at, sqlite_where=files.c.due_at.is_not(None))
+
+# What the overview asks for, in the very words of its questions: else an index is not used.
+UNFINISHED = text("outcome IN ('failed', 'refused', 'waiting') AND due_at IS NOT NULL")
+OURS = text("ours AND settled_version IS NOT NULL")
+MARKED = func.coalesce(files.c.marked_at, files.c.touched_at)
+_unfinished = Index(
+    "files_unfinished",
+    files.c.outcome,
+    files.c.looked_at,
+    sqlite_where=UNFINISHED,
+    postgresql_where=UNFINISHED,
+)
+_ours = Index("files_ours", MARKED, sqlite_where=OURS, postgresql_where=OURS)
 
 # Ended events and listings by outcome and reason; they add up with what is pending.
 counts = Table(
@@ -127,7 +149,7 @@ texts = Table(
     Column("text", String, primary_key=True),
     Column("number", BigInteger, nullable=False),
 )
-
+_frequent = Index("texts_frequent", texts.c.number)
 
 # Per room (or "My documents"): up to which portal time everything in it was listed, and
 # whether its last reading failed.
@@ -137,6 +159,7 @@ rooms = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("watermark", Moment),
     Column("behind", Boolean, nullable=False, default=False),
+    Column("title", String),
 )
 
 # Rooms that a backfill is done with; its rows go when it is complete.
@@ -147,13 +170,38 @@ backfills = Table(
     Column("room", BigInteger, primary_key=True, autoincrement=False),
 )
 
-
 # Requests that were admitted, by the five seconds in which.
 paces = Table(
     "paces",
     metadata,
     Column("bucket", Moment, primary_key=True),
     Column("number", Integer, nullable=False),
+)
+
+# The last sweeps.
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("began", Moment, primary_key=True),
+    Column("seconds", Float, nullable=False),
+    Column("requests", Integer, nullable=False),
+    Column("scanned", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
+    Column("behind", Integer, nullable=False),
+    Column("deep", Boolean, nullable=False),
+    Column("error", String, nullable=False),
+)
+
+# Updates that were marked: by the day, by what told of them first, and by how long they waited
+# for their comment, in buckets of seconds up to ``bound`` (0: longer than all of them).
+arrivals = Table(
+    "arrivals",
+    metadata,
+    Column("day", Moment, primary_key=True),
+    Column("source", String, primary_key=True),
+    Column("bound", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("seconds", BigInteger, nullable=False),
 )
 
 
@@ -177,8 +225,25 @@ def _to_4(connection: Connection) -> None:
     metadata.create_all(connection, tables=[paces])
 
 
+def _to_5(connection: Connection) -> None:
+    """Tell how the service is doing: sweeps, arrivals, and what the files' rows lack for it."""
+    metadata.create_all(connection, tables=[sweeps, arrivals])
+    for column in (files.c.source, files.c.folder, files.c.room, files.c.author, rooms.c.title):
+        _add(connection, column)
+    for index in (_unfinished, _ours, _frequent):
+        connection.execute(CreateIndex(index, if_not_exists=True))
+
+
+def _add(connection: Connection, column: Column[Any]) -> None:
+    """Add a column, unless the table was only just created with it."""
+    table = column.table.name
+    if column.name not in {known["name"] for known in inspect(connection).get_columns(table)}:
+        words = CreateColumn(column).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {words}")
+
+
 # A ledger of version n becomes one of n + 1 by MIGRATIONS[n].
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_to_1, _to_2, _to_3, _to_4)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_to_1, _to_2, _to_3, _to_4, _to_5)
 VERSION = len(MIGRATIONS)
 
 

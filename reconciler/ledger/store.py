@@ -106,12 +106,16 @@ class Store:
             return Slots(Path(f"{self._path}.{name}.slots"), number)
 
     def holder(self, role: Role) -> str | None:
-        """Return who holds ``role`` now, None when nobody does."""
-        try:
-            with self.role(role):
-                return None
-        except Busy as busy:
-            return busy.holder
+        """Return who holds ``role`` now, None when nobody does. Who looks takes nothing away."""
+        path = Path(f"{self._path}.{role.value}.lock")
+        if not path.exists():
+            return None
+        with translated():
+            lock = _FileLock(path)
+            try:
+                return None if lock.attempt(fcntl.LOCK_SH) else path.read_text("utf-8").strip()
+            finally:
+                lock.close()
 
     def _commit(self, batch: list[Job[Any, Any]]) -> None:
         try:
@@ -146,10 +150,10 @@ class _FileLock:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
         self._path = path
 
-    def attempt(self) -> bool:
+    def attempt(self, how: int = fcntl.LOCK_EX) -> bool:
         """Take the lock if it is free."""
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._file, how | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True

@@ -54,10 +54,10 @@ class Watermarks:
         late = select(rooms.c.id).where(rooms.c.behind)
         return self._store.read(lambda c: frozenset(c.execute(late).scalars()))
 
-    def set_room(self, room: int, date: datetime) -> None:
-        """Everything in the room was listed up to ``date``."""
-        put = insert(rooms).values(id=room, watermark=date, behind=False)
-        also = {"watermark": date, "behind": False}
+    def set_room(self, room: int, date: datetime, title: str = "") -> None:
+        """Everything in the room was listed up to ``date``; its title, where it is known."""
+        put = insert(rooms).values(id=room, watermark=date, behind=False, title=title or None)
+        also = {"watermark": date, "behind": False} | ({"title": title} if title else {})
         self._store.write(lambda c: c.execute(put.on_conflict_do_update(["id"], set_=also)))
 
     def set_behind(self, room: int) -> None:

@@ -15,6 +15,7 @@ from reconciler.model import Action, Outcome
 from reconciler.review import decide
 from reconciler.service.build import Parts, listing_of, parts_of, sweep_of, utcnow
 from reconciler.service.log import tell_attempt
+from reconciler.service.sweeping import swept
 from reconciler.sweep import Backfill, Job, Report
 from reconciler.sweep.backfill import Estimate, Step
 from reconciler.worker import Attempt
@@ -115,7 +116,7 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) 
         if dry_run:
             report = _rehearse(config, parts, tally, would)
         else:
-            report = sweep_of(config, parts).run(hear=tally.listed)
+            report = swept(parts, sweep_of(config, parts), tally.listed)
             tally.handed |= report.broken
             ours = _work(parts, tally)
             tally.settle(parts)

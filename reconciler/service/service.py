@@ -16,11 +16,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from reconciler.config import Config
 from reconciler.errors import Busy, LedgerError, PortalError, ReconcilerError, Stopped
 from reconciler.ledger import Role
+from reconciler.model import Ailment
 from reconciler.receiver import Receiver, Reply
 from reconciler.service.build import gate_of, parts_of, sweep_of, utcnow
 from reconciler.service.log import log, tell_attempt, tell_error, tell_reply, tell_sweep
 from reconciler.service.outages import Outages
 from reconciler.service.server import Server
+from reconciler.service.sweeping import swept
 from reconciler.sweep import Report
 from reconciler.worker import Attempt
 
@@ -81,7 +83,7 @@ class Service:
         self._scheduler, self._sweeping = Schedule(timezone="UTC"), threading.Lock()
         self._threads = [
             threading.Thread(target=self._work, name="worker", daemon=True),
-            threading.Thread(target=self._learn_owner, name="owner", daemon=True),
+            threading.Thread(target=self._know_key, name="key", daemon=True),
         ]
         host = f"[{self._server.host}]" if ":" in self._server.host else self._server.host
         self.address = f"http://{host}:{self._server.port}{config.webhook.path}"
@@ -167,6 +169,7 @@ class Service:
     def _prune(self) -> None:
         try:
             pruned = self.ledger.prune(utcnow() - self._config.state.keep)
+            self.ledger.health.fold(utcnow())
         except LedgerError as error:
             tell_error(error)
         else:
@@ -183,8 +186,8 @@ class Service:
             if paused > utcnow():
                 log.warning("sweep_put_off", until=paused.isoformat(), reason=why)
             else:
-                self._on_sweep(self._sweep.run())
-                self._parts.attempts.trouble.answered()
+                self._on_sweep(swept(self._parts, self._sweep))
+                self._parts.attempts.recovered()
                 self._outages.over()
         except PortalError as error:
             self._parts.attempts.met(error)
@@ -221,17 +224,33 @@ class Service:
                 self._working = False
             self._stop.wait(_ROLE_AGAIN)
 
-    def _learn_owner(self) -> None:
-        """Learn whose comments are ours, so that their echoes cost nothing."""
+    def _know_key(self) -> None:
+        """Learn whose comments are ours, so that their echoes cost nothing; then watch the key.
+
+        While the portal is away or refuses the key it is asked now and then: where nothing is
+        due, nobody else would notice for a while that it is well again.
+        """
+        known = False
         while not self._stop.is_set():
             try:
-                key = self._parts.docspace.key()
-                self.ledger.learn_owner(key.owner)
+                if not known:
+                    self._learn_owner()
+                    known = True
+                elif self._is_ill() and self._parts.docspace.is_usable():
+                    self._parts.attempts.recovered()
+                    self._outages.over()
             except Stopped:
                 return
             except ReconcilerError as error:
                 tell_error(error)
-                self._stop.wait(_AGAIN)
-            else:
-                log.info("acting_as", user=key.owner, name=key.owner_name)
-                return
+            self._stop.wait(_AGAIN)
+
+    def _learn_owner(self) -> None:
+        key = self._parts.docspace.key()
+        self.ledger.learn_owner(key.owner)
+        log.info("acting_as", user=key.owner, name=key.owner_name)
+
+    def _is_ill(self) -> bool:
+        """Whether there is a trouble that an answer to any question would end."""
+        trouble = self.ledger.health.trouble()
+        return trouble is not None and trouble.ailment is not Ailment.THROTTLED

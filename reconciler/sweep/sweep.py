@@ -117,7 +117,7 @@ class Sweep:
             known = min(known, state.whole)
         complete = lister.read(folder, known - self._terms.overlap)
         if complete and not dry:
-            self._ledger.watermarks.set_room(folder.id, state.date)
+            self._ledger.watermarks.set_room(folder.id, state.date, folder.title)
 
     def _mine(self, lister: Lister) -> FilePage | None:
         """Ask for "My documents", if they are reviewed and the account has any."""

@@ -27,7 +27,7 @@ from reconciler.model import (
     Section,
 )
 from reconciler.review import Policy, decide
-from reconciler.worker.trouble import Trouble
+from reconciler.worker.trouble import Trouble, ailment_of
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _ROOM_KNOWN = timedelta(minutes=5)
@@ -80,6 +80,7 @@ class Attempts:
         self._clock, self._jitter = clock, jitter
         self._rooms: dict[int | str, tuple[int | None, datetime]] = {}
         self.trouble = Trouble(terms.probe)
+        self._may_be_ill = True  # as an earlier process may have left it in the ledger
 
     def make(self, claim: Claim) -> Attempt | None:
         """Make one attempt and write down its ending; None when the claim was lost."""
@@ -87,6 +88,7 @@ class Attempts:
             with self._docspace.look_and_write():
                 file, decision = self._look(claim.entry)
                 attempt = self._act(claim, file, decision)
+            self.recovered()
         except PortalError as error:
             attempt = self._failed(claim, error)
         kept = attempt is not None and self._ledger.finish(claim, attempt.ending, self._clock())
@@ -96,7 +98,14 @@ class Attempts:
         """Somebody else met a failure of the portal: pause as after one of our own."""
         verdict = self.trouble.judge(error, 0, self._jitter())
         if verdict.everything is not None:
-            self._ledger.pause(self._clock() + verdict.everything, str(error))
+            self._fall_ill(error, self._clock(), verdict.everything)
+
+    def recovered(self) -> None:
+        """The portal did what it was asked: say so where others look, if it was ill before."""
+        self.trouble.answered()
+        if self._may_be_ill:
+            self._may_be_ill = False
+            self._ledger.health.recovered()
 
     def abandon(self, claim: Claim, error: Exception) -> None:
         """Write down that a bug of ours ended the attempt; the file is tried again later."""
@@ -175,7 +184,7 @@ class Attempts:
         entry, now = claim.entry, self._clock()
         verdict = self.trouble.judge(error, entry.attempts, self._jitter())
         if verdict.everything is not None:
-            self._ledger.pause(now + verdict.everything, str(error))
+            self._fall_ill(error, now, verdict.everything)
         ending = Ending(
             Outcome.WAITING if verdict.file is None else Outcome.FAILED,
             type(error).__name__.lower(),
@@ -184,6 +193,10 @@ class Attempts:
             attempts=entry.attempts + (verdict.file is not None),
         )
         return Attempt(entry.id, None, None, ending)
+
+    def _fall_ill(self, error: PortalError, now: datetime, pause: timedelta) -> None:
+        self._ledger.health.fell_ill(ailment_of(error), str(error), now, now + pause)
+        self._may_be_ill = True
 
     def _with_origin(self, entry: Entry, file: File, now: datetime) -> Entry:
         """Before the first sweep, the first look fixes where our responsibility begins."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from reconciler.errors import Forbidden, Permanent, PortalError, Throttled, Transient, Unauthorised
+from reconciler.model import Ailment
 
 BREAKER = 5  # failures in a row, of any files, that mean the portal is at fault
 _FILE_FIRST, _FILE_MOST = timedelta(seconds=2), timedelta(minutes=15)
@@ -64,6 +65,17 @@ class Trouble:
         if isinstance(error, Transient) and failures < BREAKER:
             return Verdict(file=_backoff(attempts, _FILE_FIRST, _FILE_MOST, jitter))
         return Verdict(everything=self._probe)
+
+
+def ailment_of(error: PortalError) -> Ailment:
+    """Return what is wrong with a portal that as a whole fails so."""
+    match error:
+        case Unauthorised():
+            return Ailment.DEAD_KEY
+        case Throttled():
+            return Ailment.THROTTLED
+        case _:
+            return Ailment.AWAY
 
 
 def _backoff(attempts: int, first: timedelta, most: timedelta, jitter: float) -> timedelta:

@@ -1,0 +1,325 @@
+"""How the service is doing, as the ledger knows it: for `status`, the metrics and the status page.
+
+Each question is answered from an index or from a small table, never by reading all files: the
+answers are asked for every few seconds, beside the work.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, and_, case, func, select
+
+from reconciler.ledger.counting import written
+from reconciler.ledger.facts import fact, time_fact
+from reconciler.ledger.notes import BACKFILL
+from reconciler.ledger.schema import (
+    MARKED,
+    OURS,
+    UNFINISHED,
+    arrivals,
+    counts,
+    files,
+    rooms,
+    sweeps,
+    texts,
+)
+from reconciler.ledger.store import Role, Store
+from reconciler.model import Ailment, Outcome, Source
+
+SHOWN = 20  # files, texts and sweeps of each kind that are shown unless told otherwise
+BOUNDS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)  # seconds; what is longer is under 0
+_ENTERED = (("accepted", "event"), ("accepted", "listed"))
+_ECHO = ("ignored", "echo")
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What is to be looked at: all of it, of that for a backfill, and of that due by now.
+
+    ``oldest`` is when that was due which waits longest, ``next`` when the next file is due.
+    """
+
+    depth: int = 0
+    backfill: int = 0
+    due: int = 0
+    oldest: datetime | None = None
+    next: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A file that waits, failed or was refused, and will be looked at again."""
+
+    file_id: int
+    title: str
+    outcome: Outcome
+    reason: str
+    error: str
+    again: datetime
+    attempts: int
+    looked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class InReview:
+    """A file that carried our comment when it was last seen: it needs review.
+
+    ``room`` and its title are known where a listing told them, ``author`` is who saved it last.
+    ``marked_at`` is None where the comment was there before us.
+    """
+
+    file_id: int
+    title: str
+    version: int
+    updated: datetime
+    marked_at: datetime | None
+    author: str
+    room: int | None
+    room_title: str
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong with the portal as a whole, since when, and in which words it said so."""
+
+    ailment: Ailment
+    since: datetime
+    why: str
+
+
+@dataclass(frozen=True)
+class Swept:
+    """One sweep: ``found`` were handed to the worker, ``behind`` are rooms to be read again.
+
+    ``error`` is why it did not come to its end.
+    """
+
+    began: datetime
+    seconds: float
+    requests: int
+    scanned: int = 0
+    found: int = 0
+    behind: int = 0
+    deep: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How long updates waited from their saving to our comment, and how many did.
+
+    ``buckets`` has, for each of `BOUNDS`, how many waited so long but not shorter; under 0 stand
+    those that waited longer than all of them. ``seconds`` is what they waited together.
+    """
+
+    buckets: Mapping[int, int]
+    seconds: int
+
+    @property
+    def number(self) -> int:
+        """How many updates there were."""
+        return sum(self.buckets.values())
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything at ``now``. Times are aware UTC; lists have what is newest or worst first.
+
+    ``ended`` counts events and listings by outcome and reason, ``unfinished`` and ``files`` are
+    how many wait, failed or were refused, and those that are shown. ``days`` has the updates that
+    were marked, by day and by what told of them first; ``lags`` how long they waited, over all
+    days. ``holders`` tells which process has which role. ``sweeping`` is since when a sweep is
+    under way, ``next_sweep`` when the daemon wants to sweep next.
+    """
+
+    now: datetime
+    queue: Queue
+    accepted: int
+    echoes: int
+    ended: Mapping[tuple[str, str], int]
+    unfinished: Mapping[Outcome, int]
+    files: tuple[Unfinished, ...]
+    in_review: int
+    reviews: tuple[InReview, ...]
+    trouble: Trouble | None
+    paused_until: datetime | None
+    paused_why: str
+    backfill_until: datetime | None
+    written: int
+    sweeps: tuple[Swept, ...]
+    sweeping: datetime | None
+    next_sweep: datetime | None
+    behind: int
+    texts: tuple[tuple[str, int], ...]
+    days: Mapping[datetime, Mapping[Source, int]]
+    lags: Mapping[Source, Lag]
+    holders: Mapping[Role, str] = field(default_factory=dict)
+
+    def arrived(self, source: Source) -> int:
+        """Return how many updates were told of first by ``source``, over all days."""
+        return self.lags[source].number if source in self.lags else 0
+
+
+def overview(store: Store, now: datetime, shown: int = SHOWN) -> Overview:
+    """Return how the service is doing at ``now``. Raises LedgerError."""
+    holders = {role: holder for role in Role if (holder := store.holder(role)) is not None}
+    return store.read(lambda c: _overview(c, now, shown, holders))
+
+
+def _overview(c: Connection, now: datetime, shown: int, holders: Mapping[Role, str]) -> Overview:
+    ended = {(row.outcome, row.reason): row.number for row in c.execute(select(counts))}
+    accepted = sum(ended.pop(entered, 0) for entered in _ENTERED)
+    echoes = ended.pop(_ECHO, 0)
+    done = _sweeps(c, shown)
+    paused, backfill = time_fact(c, "paused_until"), time_fact(c, "backfill_until")
+    days, lags = _arrivals(c)
+    return Overview(
+        now=now,
+        queue=_queue(c, now),
+        accepted=accepted,
+        echoes=echoes,
+        ended=ended,
+        unfinished=_unfinished(c),
+        files=unfinished(c, shown),
+        in_review=_count(c, files, OURS),
+        reviews=_reviews(c, shown),
+        trouble=trouble(c),
+        paused_until=paused if paused > now else None,
+        paused_why=(fact(c, "paused_why") or "") if paused > now else "",
+        backfill_until=backfill if backfill > now else None,
+        written=written(c, now),
+        sweeps=done,
+        sweeping=_sweeping(c, done) if Role.SWEEP in holders else None,
+        next_sweep=_told(c, "next_sweep") if Role.SWEEP in holders else None,
+        behind=_count(c, rooms, rooms.c.behind),
+        texts=_texts(c, shown),
+        days=days,
+        lags=lags,
+        holders=holders,
+    )
+
+
+def unfinished(c: Connection, limit: int | None) -> tuple[Unfinished, ...]:
+    """Return what waits, failed or was refused: failed first, then newest first."""
+    columns = (files.c.id, files.c.name, files.c.outcome, files.c.reason, files.c.error)
+    more = (files.c.due_at, files.c.attempts, files.c.looked_at)
+    order = (files.c.outcome, files.c.looked_at.desc())
+    found = select(*columns, *more).where(UNFINISHED).order_by(*order).limit(limit)
+    return tuple(
+        Unfinished(
+            file_id=row.id,
+            title=row.name,
+            outcome=Outcome(row.outcome),
+            reason=row.reason,
+            error=row.error,
+            again=row.due_at,
+            attempts=row.attempts,
+            looked_at=row.looked_at,
+        )
+        for row in c.execute(found)
+    )
+
+
+def trouble(c: Connection) -> Trouble | None:
+    """Return what is wrong with the portal as a whole."""
+    text = fact(c, "trouble")
+    if text is None:
+        return None
+    said = json.loads(text)
+    return Trouble(Ailment(said["ailment"]), datetime.fromisoformat(said["since"]), said["why"])
+
+
+def _queue(c: Connection, now: datetime) -> Queue:
+    is_due = files.c.due_at <= now
+    each = select(
+        files.c.priority,
+        func.count(),
+        func.sum(case((is_due, 1), else_=0)),
+        func.min(case((is_due, files.c.due_at))),
+        func.min(case((~is_due, files.c.due_at))),
+    ).where(files.c.due_at.is_not(None))
+    rows = c.execute(each.group_by(files.c.priority)).all()
+    return Queue(
+        depth=sum(row[1] for row in rows),
+        backfill=sum(row[1] for row in rows if row[0] == BACKFILL),
+        due=sum(row[2] for row in rows),
+        oldest=min((row[3] for row in rows if row[3] is not None), default=None),
+        next=min((row[4] for row in rows if row[4] is not None), default=None),
+    )
+
+
+def _unfinished(c: Connection) -> Mapping[Outcome, int]:
+    each = select(files.c.outcome, func.count()).where(UNFINISHED).group_by(files.c.outcome)
+    return {Outcome(outcome): number for outcome, number in c.execute(each)}
+
+
+def _count(c: Connection, table: Table, condition: Any) -> int:
+    number = select(func.count()).select_from(table).where(condition)
+    return int(c.execute(number).scalar_one())
+
+
+def _reviews(c: Connection, limit: int) -> tuple[InReview, ...]:
+    newest = select(files).where(OURS).order_by(MARKED.desc()).limit(limit).subquery()
+    # A file that lies in no folder of a room lies in the room itself.
+    lies_in = rooms.c.id == func.coalesce(newest.c.room, newest.c.folder)
+    found = select(newest, rooms.c.id.label("listed"), rooms.c.title.label("room_title"))
+    order = func.coalesce(newest.c.marked_at, newest.c.touched_at).desc()
+    rows = c.execute(found.join_from(newest, rooms, lies_in, isouter=True).order_by(order))
+    return tuple(map(_in_review, rows))
+
+
+def _in_review(row: Row[Any]) -> InReview:
+    return InReview(
+        file_id=row.id,
+        title=row.title,
+        version=row.settled_version,
+        updated=row.settled_updated,
+        marked_at=row.marked_at,
+        author=row.author or "",
+        room=row.room if row.room is not None else row.listed,
+        room_title=row.room_title or "",
+    )
+
+
+def _sweeps(c: Connection, limit: int) -> tuple[Swept, ...]:
+    newest = select(sweeps).order_by(sweeps.c.began.desc()).limit(limit)
+    return tuple(Swept(**row._mapping) for row in c.execute(newest))
+
+
+def _sweeping(c: Connection, done: tuple[Swept, ...]) -> datetime | None:
+    began = _told(c, "sweep_began")
+    return None if began is None or (done and done[0].began >= began) else began
+
+
+def _told(c: Connection, name: str) -> datetime | None:
+    text = fact(c, f"told {name}")
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _texts(c: Connection, limit: int) -> tuple[tuple[str, int], ...]:
+    often = select(texts.c.text, texts.c.number).order_by(texts.c.number.desc()).limit(limit)
+    return tuple((text, number) for text, number in c.execute(often))
+
+
+def _arrivals(
+    c: Connection,
+) -> tuple[Mapping[datetime, Mapping[Source, int]], Mapping[Source, Lag]]:
+    days: dict[datetime, dict[Source, int]] = {}
+    buckets: dict[Source, dict[int, int]] = {}
+    seconds: dict[Source, int] = {}
+    for row in c.execute(select(arrivals).order_by(arrivals.c.day.desc())):
+        source = Source(row.source)
+        day, lag = days.setdefault(row.day, {}), buckets.setdefault(source, {})
+        day[source] = day.get(source, 0) + row.number
+        lag[row.bound] = lag.get(row.bound, 0) + row.number
+        seconds[source] = seconds.get(source, 0) + row.seconds
+    return days, {source: Lag(lag, seconds[source]) for source, lag in buckets.items()}
+
+
+def is_listed(ids: Any) -> Any:
+    """Return the condition of an unfinished file that nobody works on, among ``ids`` if any."""
+    idle = and_(UNFINISHED, files.c.claim.is_(None))
+    return and_(idle, files.c.id.in_(ids)) if ids else idle

@@ -1,0 +1,103 @@
+"""What is wrong, told from an overview: pure, the gravest first, in words for people."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from reconciler.ledger.overview import Overview
+from reconciler.ledger.store import Role
+from reconciler.model import Ailment, Outcome
+
+_SHORT = timedelta(minutes=1)  # a pause that needs no words
+_LATE = timedelta(minutes=1)
+
+
+class Kind(StrEnum):
+    """What may be wrong. While one of the first seven is, updates are not marked."""
+
+    DEAD_KEY = "dead_key"
+    AWAY = "away"
+    PAUSED = "paused"
+    NO_SERVE = "no_serve"
+    IDLE = "idle"
+    BACKFILL = "backfill"
+    OVERDUE = "overdue"
+    SWEEP_FAILED = "sweep_failed"
+    BEHIND = "behind"
+    FAILED = "failed"
+
+
+GRAVE = frozenset(Kind) - {Kind.SWEEP_FAILED, Kind.BEHIND, Kind.FAILED}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, and in words what it is, since when, and what to do."""
+
+    kind: Kind
+    words: str
+
+    @property
+    def is_grave(self) -> bool:
+        """Whether updates are not marked, or are not found, until it is over."""
+        return self.kind in GRAVE
+
+
+def verdict(seen: Overview) -> tuple[Problem, ...]:
+    """Return what is wrong; nothing when all is well."""
+    return tuple(_portal(seen)) + tuple(_process(seen)) + tuple(_sweep(seen)) + tuple(_files(seen))
+
+
+def _portal(seen: Overview) -> Iterator[Problem]:
+    ill = seen.trouble
+    if ill is not None and ill.ailment is Ailment.DEAD_KEY:
+        yield Problem(
+            Kind.DEAD_KEY,
+            f"the portal refuses the API key since {_date(ill.since)}: {ill.why}; "
+            "make a new one and set DOCSPACE_API_KEY",
+        )
+    elif ill is not None and ill.ailment is Ailment.AWAY:
+        yield Problem(Kind.AWAY, f"the portal is away since {_date(ill.since)}: {ill.why}")
+    if seen.paused_until is not None and seen.paused_until - seen.now > _SHORT:
+        until = _date(seen.paused_until)
+        yield Problem(Kind.PAUSED, f"nothing is done before {until}: {seen.paused_why}")
+
+
+def _process(seen: Overview) -> Iterator[Problem]:
+    serving, working = seen.holders.get(Role.SWEEP), seen.holders.get(Role.WORKER)
+    backfill = seen.holders.get(Role.BACKFILL)
+    if serving is None:
+        yield Problem(Kind.NO_SERVE, "no serve is running: start it, or let cron run reconcile")
+    elif working is None:
+        yield Problem(Kind.IDLE, f"{serving} serves, but does not work (yet): see its log")
+    elif working == backfill:
+        yield Problem(
+            Kind.BACKFILL, f"a backfill ({working}) works in place of serve until it ends"
+        )
+
+
+def _sweep(seen: Overview) -> Iterator[Problem]:
+    next_sweep = seen.next_sweep
+    if next_sweep is not None and seen.sweeping is None and seen.now - next_sweep > _LATE:
+        yield Problem(Kind.OVERDUE, f"a sweep is overdue since {_date(next_sweep)}: see the log")
+    if seen.sweeps and seen.sweeps[0].error:
+        last = seen.sweeps[0]
+        yield Problem(
+            Kind.SWEEP_FAILED, f"the sweep of {_date(last.began)} was not completed: {last.error}"
+        )
+    if seen.behind:
+        yield Problem(Kind.BEHIND, f"{seen.behind} rooms could not be read to the end")
+
+
+def _files(seen: Overview) -> Iterator[Problem]:
+    failed = seen.unfinished.get(Outcome.FAILED, 0)
+    if failed:
+        plural = "file" if failed == 1 else "files"
+        yield Problem(
+            Kind.FAILED, f"{failed} {plural} failed and will be tried again: reconciler failed list"
+        )
+
+
+def _date(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

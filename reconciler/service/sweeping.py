@@ -1,0 +1,45 @@
+"""One sweep, and what is left in the ledger to tell how it went."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from time import monotonic
+
+from reconciler.errors import LedgerError, ReconcilerError, Stopped
+from reconciler.ledger import Noted, Swept
+from reconciler.service.build import Parts, utcnow
+from reconciler.sweep import Report, Sweep
+
+
+def swept(parts: Parts, sweep: Sweep, hear: Callable[[Noted], None] = lambda _: None) -> Report:
+    """Sweep once and remember how it went. Raises what the sweep raises."""
+    began, clock, before = utcnow(), monotonic(), parts.docspace.requests_here()
+    parts.ledger.tell("sweep_began", began.isoformat())
+
+    def remember(report: Report, error: str = "") -> None:
+        requests = parts.docspace.requests_here() - before
+        parts.ledger.health.swept(_record(began, monotonic() - clock, requests, report, error))
+
+    try:
+        report = sweep.run(hear=hear)
+    except Stopped:
+        raise
+    except ReconcilerError as error:
+        with suppress(LedgerError):  # what stopped the sweep is what matters
+            remember(Report(), str(error))
+        raise
+    remember(report)
+    return report
+
+
+def _record(began: datetime, seconds: float, requests: int, report: Report, error: str) -> Swept:
+    return Swept(
+        began=began,
+        seconds=seconds,
+        requests=requests,
+        scanned=report.scanned,
+        found=report.handed,
+        behind=len(report.behind),
+        deep=report.deep,
+        error=error,
+    )

@@ -1,0 +1,357 @@
+"""The overview: what is due, waits, failed and needs review, how updates arrived, what is wrong."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from reconciler.ledger import BACKFILL, Duty, Kind, Ledger, Overview, Role, Swept, verdict
+from reconciler.model import EPOCH, Ailment, Decision, Outcome, Rule, Source
+from tests import support_ledger as kit
+from tests.support_ledger import HOUR, LEASE, MINUTE, NOW, SAVED, SECOND, a_file, claimed, opened
+
+DUE = NOW + SECOND
+DAY = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty ledger."""
+    with opened(tmp_path) as one:
+        yield one
+
+
+def see(ledger: Ledger, after: timedelta = SECOND) -> Overview:
+    """Return the overview a while after the beginning."""
+    return ledger.health.overview(NOW + after)
+
+
+def sweep_finds(ledger: Ledger, file: int = 1, duty: Duty | None = None) -> None:
+    """Let a listing find that a file must be marked."""
+    listed = [a_file(file, room=7, updated_by_name="Ann Lee")]
+    ledger.note(listed, lambda *_: Decision(Rule.UPDATED), duty or Duty(), NOW)
+
+
+def mark(ledger: Ledger, file: int = 1, **changes: Any) -> None:
+    """Let the worker mark the one file that is due."""
+    ending = kit.marked(file)
+    ledger.finish(claimed(ledger, DUE), replace(ending, **changes), DUE)
+
+
+def kinds(seen: Overview) -> list[Kind]:
+    """Return what is wrong, but for the daemon that does not run in these tests."""
+    return [problem.kind for problem in verdict(seen) if problem.kind is not Kind.NO_SERVE]
+
+
+# The queue and the files.
+
+
+def test_an_empty_ledger_has_nothing_to_tell(ledger: Ledger) -> None:
+    """No queue, no files, no sweep, nothing wrong but that nobody serves."""
+    seen = see(ledger)
+    assert (seen.queue.depth, seen.files, seen.reviews, seen.sweeps) == (0, (), (), ())
+    assert [problem.kind for problem in verdict(seen)] == [Kind.NO_SERVE]
+
+
+def test_the_queue_tells_what_is_due_and_since_when(ledger: Ledger) -> None:
+    """What is due later counts to the depth, and its time is the next."""
+    ledger.record(kit.event(1), NOW)
+    ledger.record(kit.event(2), NOW + MINUTE)
+    sweep_finds(ledger, 3, Duty(BACKFILL))
+    queue = see(ledger, 2 * SECOND).queue
+    assert (queue.depth, queue.backfill, queue.due) == (3, 1, 2)
+    assert (queue.oldest, queue.next) == (NOW, NOW + MINUTE + SECOND)
+
+
+def test_failed_files_come_before_waiting_ones_with_the_reason(ledger: Ledger) -> None:
+    """The worst first, with the error and the next try."""
+    for file in (1, 2):
+        ledger.record(kit.event(file), NOW)
+    waits, fails = ledger.claim(DUE, 2, LEASE)
+    again = DUE + HOUR
+    ledger.finish(waits, kit.ending(Outcome.WAITING, reason="locked", again=again), DUE)
+    failed = kit.ending(Outcome.FAILED, reason="transient", error="no answer", again=again)
+    ledger.finish(fails, replace(failed, attempts=2), DUE)
+    seen = see(ledger)
+    told = [(one.file_id, one.outcome, one.reason, one.error, one.again) for one in seen.files]
+    assert told == [
+        (fails.entry.id, Outcome.FAILED, "transient", "no answer", again),
+        (waits.entry.id, Outcome.WAITING, "locked", "", again),
+    ]
+    assert seen.unfinished == {Outcome.FAILED: 1, Outcome.WAITING: 1}
+    assert kinds(seen) == [Kind.FAILED]
+
+
+def test_what_carries_our_comment_needs_review(ledger: Ledger) -> None:
+    """With its room and who saved it, where that is known."""
+    ledger.watermarks.set_room(7, NOW, "Legal")
+    sweep_finds(ledger)
+    look = a_file(folder=10, updated_by_name="Ann Lee")  # a look does not tell the room
+    mark(ledger, seen=look)
+    (review,) = see(ledger).reviews
+    assert (review.file_id, review.title, review.author) == (1, "1.docx", "Ann Lee")
+    assert (review.room, review.room_title) == (7, "Legal")
+    assert (review.marked_at, review.updated) == (DUE, SAVED)
+
+
+def test_a_file_that_moved_is_not_shown_in_its_old_room(ledger: Ledger) -> None:
+    """Its new folder may lie in any room."""
+    sweep_finds(ledger)
+    mark(ledger, seen=a_file(folder=11))
+    assert see(ledger).reviews[0].room is None
+
+
+def test_a_file_at_the_top_of_a_room_is_known_to_lie_there(ledger: Ledger) -> None:
+    """Its folder is the room, if a listing ever read one of that id."""
+    ledger.watermarks.set_room(10, NOW, "Legal")
+    ledger.record(kit.event(), NOW)
+    mark(ledger)
+    assert (see(ledger).reviews[0].room, see(ledger).reviews[0].room_title) == (10, "Legal")
+
+
+def test_what_a_person_answered_needs_no_review(ledger: Ledger) -> None:
+    """Their word stands."""
+    ledger.record(kit.event(), NOW)
+    ended = kit.ending(Outcome.KEPT, seen=a_file(comment="Approved"), settled=True)
+    ledger.finish(claimed(ledger, DUE), ended, DUE)
+    assert (see(ledger).in_review, see(ledger).reviews) == (0, ())
+
+
+def test_lists_are_cut_and_have_the_newest_first(ledger: Ledger) -> None:
+    """As many as asked for; the number of all is told beside them."""
+    for file in range(1, 5):
+        now = NOW + file * MINUTE
+        ledger.record(kit.event(file), now)
+        ledger.finish(claimed(ledger, now + SECOND), kit.marked(file), now + SECOND)
+    seen = ledger.health.overview(NOW + HOUR, shown=2)
+    assert [review.file_id for review in seen.reviews] == [4, 3]
+    assert seen.in_review == 4
+
+
+def test_unfinished_files_can_be_hurried(ledger: Ledger) -> None:
+    """Due at once and as if never tried; one that is not unfinished is left alone."""
+    ledger.record(kit.event(), NOW)
+    failed = kit.ending(Outcome.FAILED, again=DUE + HOUR, attempts=7)
+    ledger.finish(claimed(ledger, DUE), failed, DUE)
+    assert ledger.health.retry([2], DUE) == frozenset()
+    assert ledger.health.retry([1, 2], DUE) == {1}
+    claim = claimed(ledger, DUE)
+    assert (claim.entry.id, claim.entry.attempts) == (1, 0)
+
+
+def test_hurrying_without_ids_takes_all_that_nobody_works_on(ledger: Ledger) -> None:
+    """A live claim keeps its lease."""
+    for file in (1, 2):
+        ledger.record(kit.event(file), NOW)
+    for claim in ledger.claim(DUE, 2, LEASE):
+        ledger.finish(claim, kit.ending(Outcome.WAITING, again=DUE), DUE)
+    (held,) = ledger.claim(DUE, 1, LEASE)
+    assert ledger.health.retry([], DUE) == {1, 2} - {held.entry.id}
+
+
+# How updates arrived.
+
+
+def arrivals(ledger: Ledger) -> dict[Source, int]:
+    """Return how many updates each source told of first."""
+    seen = see(ledger)
+    return {source: seen.arrived(source) for source in Source if seen.arrived(source)}
+
+
+def test_an_update_that_a_webhook_brought_is_no_gap(ledger: Ledger) -> None:
+    """It counts for its day and its source."""
+    ledger.record(kit.event(), NOW)
+    mark(ledger)
+    assert see(ledger).days == {DAY: {Source.WEBHOOK: 1}}
+
+
+@pytest.mark.parametrize("event_first", [True, False])
+def test_an_event_counts_before_a_sweep(ledger: Ledger, event_first: bool) -> None:
+    """Whichever was there first, the delivery was not lost."""
+    if not event_first:
+        sweep_finds(ledger)
+    ledger.record(kit.event(), NOW)
+    if event_first:
+        sweep_finds(ledger)
+    mark(ledger)
+    assert arrivals(ledger) == {Source.WEBHOOK: 1}
+
+
+def test_an_event_that_comes_during_the_work_counts(ledger: Ledger) -> None:
+    """The delivery was late, not lost."""
+    sweep_finds(ledger)
+    claim = claimed(ledger, DUE)
+    ledger.record(kit.event(), DUE)
+    ledger.finish(claim, kit.marked(), DUE)
+    assert arrivals(ledger) == {Source.WEBHOOK: 1}
+
+
+def test_what_only_a_sweep_found_is_a_gap(ledger: Ledger) -> None:
+    """No delivery told of it."""
+    sweep_finds(ledger)
+    mark(ledger)
+    assert arrivals(ledger) == {Source.SWEEP: 1}
+
+
+def test_the_delivery_log_counts_before_a_later_sweep_only(ledger: Ledger) -> None:
+    """Who told first is remembered, unless the webhook told as well."""
+    ledger.record(kit.event(1), NOW, Source.LOG)
+    sweep_finds(ledger, 1)
+    mark(ledger, 1)
+    sweep_finds(ledger, 2)
+    ledger.record(kit.event(2), NOW, source=Source.LOG)
+    mark(ledger, 2)
+    assert arrivals(ledger) == {Source.LOG: 1, Source.SWEEP: 1}
+
+
+def test_a_later_update_is_counted_by_its_own_source(ledger: Ledger) -> None:
+    """What told of an earlier one is forgotten when that has ended."""
+    ledger.record(kit.event(), NOW)
+    mark(ledger)
+    sweep_finds(ledger)
+    mark(ledger)
+    assert arrivals(ledger) == {Source.WEBHOOK: 1, Source.SWEEP: 1}
+
+
+def test_a_backfill_is_counted_for_itself(ledger: Ledger) -> None:
+    """It says nothing about deliveries."""
+    sweep_finds(ledger, 1, Duty(BACKFILL))
+    mark(ledger)
+    assert arrivals(ledger) == {Source.BACKFILL: 1}
+
+
+def test_a_mark_that_an_unlocking_wiped_is_no_update(ledger: Ledger) -> None:
+    """The file was not saved."""
+    ledger.record(kit.event(), NOW)
+    mark(ledger, reason="unlocked")
+    assert arrivals(ledger) == {}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bound"), [(-3, 1), (1, 1), (2, 2), (3, 5), (86400, 86400), (86401, 0)]
+)
+def test_the_wait_from_save_to_comment_is_counted_in_buckets(
+    ledger: Ledger, seconds: int, bound: int
+) -> None:
+    """A portal whose clock is ahead makes no negative waits."""
+    ledger.record(kit.event(), NOW)
+    saved = replace(kit.REVISION, updated=DUE - timedelta(seconds=seconds))
+    mark(ledger, seen=a_file(revision=saved))
+    lag = see(ledger).lags[Source.WEBHOOK]
+    assert (lag.buckets, lag.number, lag.seconds) == ({bound: 1}, 1, max(seconds, 0))
+
+
+def test_days_long_past_are_folded_into_one(ledger: Ledger) -> None:
+    """The sums stay: a counter must not go back."""
+    sweep_finds(ledger)
+    mark(ledger)
+    ledger.health.fold(NOW + timedelta(days=89))
+    assert list(see(ledger).days) == [DAY]
+    ledger.health.fold(NOW + timedelta(days=92))
+    assert see(ledger).days == {EPOCH: {Source.SWEEP: 1}}
+
+
+# Sweeps and troubles.
+
+
+def test_the_last_sweeps_are_remembered(ledger: Ledger) -> None:
+    """Newest first, and no more than a hundred."""
+    for number in range(102):
+        ledger.health.swept(Swept(NOW + number * MINUTE, 0.5, requests=2, scanned=number))
+    seen = ledger.health.overview(NOW, shown=1000)
+    assert [one.scanned for one in seen.sweeps] == list(range(101, 1, -1))
+
+
+def test_a_sweep_under_way_is_told_while_somebody_serves(ledger: Ledger) -> None:
+    """Until it is written down, or its process is gone."""
+    ledger.tell("sweep_began", NOW.isoformat())
+    assert see(ledger).sweeping is None
+    with ledger.role(Role.SWEEP):
+        assert see(ledger).sweeping == NOW
+        ledger.health.swept(Swept(NOW, 0.5, requests=2))
+        assert see(ledger).sweeping is None
+
+
+def test_a_sweep_that_does_not_come_is_overdue(ledger: Ledger) -> None:
+    """A minute after its time; not while one is under way."""
+    with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
+        ledger.tell("next_sweep", NOW.isoformat())
+        assert kinds(see(ledger, MINUTE)) == []
+        assert kinds(see(ledger, MINUTE + SECOND)) == [Kind.OVERDUE]
+        ledger.tell("sweep_began", NOW.isoformat())
+        assert kinds(see(ledger, HOUR)) == []
+
+
+def test_a_dead_key_is_told_with_its_beginning_until_it_works(ledger: Ledger) -> None:
+    """Also after the pause that each refusal brings."""
+    until = NOW + 15 * SECOND
+    for later in (NOW, NOW + 20 * SECOND):
+        ledger.health.fell_ill(Ailment.DEAD_KEY, "answered 401", later, until)
+    seen = see(ledger, MINUTE)
+    (problem, _) = verdict(seen)
+    assert (problem.kind, problem.is_grave) == (Kind.DEAD_KEY, True)
+    assert "refuses the API key since 2025-11-24 09:15:42 UTC: answered 401" in problem.words
+    ledger.health.recovered()
+    assert kinds(see(ledger, MINUTE)) == []
+
+
+def test_a_sweep_that_ends_well_ends_the_trouble(ledger: Ledger) -> None:
+    """Whichever process told of it."""
+    ledger.health.fell_ill(Ailment.AWAY, "no answer", NOW, NOW)
+    ledger.health.swept(Swept(NOW, 1, 2, error="no answer"))
+    assert kinds(see(ledger)) == [Kind.AWAY, Kind.SWEEP_FAILED]
+    ledger.health.swept(Swept(NOW + SECOND, 1, 2))
+    assert kinds(see(ledger)) == []
+
+
+def test_a_long_pause_is_told_with_its_reason(ledger: Ledger) -> None:
+    """One of seconds is not worth a word."""
+    ledger.pause(NOW + 30 * SECOND, "too many requests")
+    assert kinds(see(ledger)) == []
+    ledger.pause(NOW + HOUR, "the 9000 writes of a day are used up")
+    (problem, _) = verdict(see(ledger))
+    assert problem.words.endswith("10:15:42 UTC: the 9000 writes of a day are used up")
+
+
+def test_who_holds_which_role_is_told(ledger: Ledger) -> None:
+    """And looking takes nothing away from whoever wants a role."""
+    with ledger.role(Role.BACKFILL):
+        assert list(see(ledger).holders) == [Role.BACKFILL]
+        with ledger.role(Role.SWEEP):
+            assert set(see(ledger).holders) == {Role.BACKFILL, Role.SWEEP}
+    assert see(ledger).holders == {}
+
+
+# The questions.
+
+
+def test_no_question_reads_all_files(tmp_path: Path) -> None:
+    """Each goes by an index of its own: the ledger of a large portal has a million rows."""
+    asked: list[tuple[str, Any]] = []
+
+    def hear(_: object, __: object, statement: str, values: Any, *___: object) -> None:
+        asked.append((statement, values))
+
+    with opened(tmp_path) as ledger:
+        event.listen(Engine, "before_cursor_execute", hear)
+        try:
+            see(ledger)
+            ledger.health.unfinished()
+        finally:
+            event.remove(Engine, "before_cursor_execute", hear)
+        with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+            plans = [
+                row[3]
+                for statement, values in asked
+                if statement.startswith("SELECT")
+                for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+            ]
+    used = [plan for plan in plans if "files" in plan]
+    assert len(used) >= 5
+    assert all("USING" in plan for plan in used), used
