@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import deploy, runs, trial
+from reconciler.cli import deploy, runs, status, trial
 from reconciler.cli.options import ConfigPath, read_config
 
 app = typer.Typer(
@@ -62,6 +62,8 @@ def serve(config: ConfigPath = None) -> None:
 app.command()(runs.reconcile)
 app.command()(runs.backfill)
 app.command()(runs.explain)
+app.command()(status.status)
+app.add_typer(status.failed, name="failed")
 app.command("service-files")(deploy.service_files)
 app.command()(trial.demo)
 app.command()(trial.sandbox)

@@ -1,0 +1,205 @@
+"""The overview as text, as tables on a terminal, and as JSON."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import Enum
+from itertools import islice
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reconciler.cli.words import shown
+from reconciler.ledger import Overview, Problem
+from reconciler.ledger.overview import Unfinished
+from reconciler.model import EPOCH, Source
+
+_DAYS, _SWEEPS = 7, 5
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A table: its title, the names of its columns, and its rows."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+def print_overview(
+    seen: Overview, problems: Sequence[Problem], limit: int, console: Console | None = None
+) -> None:
+    """Print what is wrong, then the numbers."""
+    console = console or _console()
+    for problem in problems:
+        style = "bold red" if problem.is_grave else "yellow"
+        console.print(Text(f"WRONG: {shown(problem.words)}", style=style))
+    if not problems:
+        console.print(Text("All is well.", style="bold green"))
+    for line in _lines(seen, limit):
+        console.print(Text(line))
+    for block in _blocks(seen):
+        _print(console, block)
+
+
+def print_files(found: Sequence[Unfinished]) -> None:
+    """Print the files that failed, were refused or wait."""
+    console = _console()
+    if found:
+        _print(console, _unfinished(found, len(found)))
+    else:
+        console.print("nothing failed, and nothing waits")
+
+
+def as_json(seen: Overview, problems: Sequence[Problem], limit: int) -> str:
+    """Return the overview as one JSON object."""
+    return json.dumps(
+        {
+            "problems": [asdict(one) | {"grave": one.is_grave} for one in problems],
+            "now": _plain(seen.now),
+            "queue": _plain(asdict(seen.queue)),
+            "events": {"accepted": seen.accepted, "echoes": seen.echoes},
+            "outcomes": [
+                {"outcome": outcome, "reason": reason, "number": number}
+                for (outcome, reason), number in sorted(seen.ended.items())
+            ],
+            "unfinished": _plain(seen.unfinished),
+            "files": _plain([asdict(one) for one in seen.files]),
+            "in_review": seen.in_review,
+            "reviews": _plain([asdict(one) for one in seen.reviews]),
+            "trouble": _plain(None if seen.trouble is None else asdict(seen.trouble)),
+            "paused": _plain({"until": seen.paused_until, "why": seen.paused_why}),
+            "backfill_until": _plain(seen.backfill_until),
+            "writes": {"used": seen.written, "per_day": limit},
+            "sweeps": _plain([asdict(one) for one in seen.sweeps]),
+            "sweeping": _plain(seen.sweeping),
+            "next_sweep": _plain(seen.next_sweep),
+            "behind": seen.behind,
+            "texts": [{"text": text, "number": number} for text, number in seen.texts],
+            "updates": [{"day": _day(day), **_plain(each)} for day, each in seen.days.items()],
+            "holders": _plain(seen.holders),
+        }
+    )
+
+
+def files_as_json(found: Sequence[Unfinished]) -> str:
+    """Return the files that failed, were refused or wait as one JSON object."""
+    return json.dumps({"files": _plain([asdict(one) for one in found])})
+
+
+def _plain(value: Any) -> Any:
+    """Return the value with times and names as JSON has them."""
+    match value:
+        case datetime():
+            return value.isoformat(timespec="seconds")
+        case Enum():
+            return value.value
+        case dict():
+            return {_plain(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return value
+
+
+def _lines(seen: Overview, limit: int) -> Iterator[str]:
+    queue = seen.queue
+    oldest = f", the oldest since {_date(queue.oldest)}" if queue.oldest else ""
+    following = f"; next {_date(queue.next)}" if queue.next else ""
+    backfill = f" ({queue.backfill} for a backfill)" if queue.backfill else ""
+    yield f"queue      {queue.depth} files{backfill}, {queue.due} due now{oldest}{following}"
+    yield f"events     {seen.accepted} accepted, {seen.echoes} echoes of our own comments"
+    yield f"review     {seen.in_review} files need it"
+    yield f"writes     {seen.written} of {limit} in 24 hours"
+    if seen.backfill_until is not None:
+        yield f"backfill   goes on after {_date(seen.backfill_until)}"
+    if seen.sweeps:
+        last = seen.sweeps[0]
+        coming = f"; next {_date(seen.next_sweep)}" if seen.next_sweep else ""
+        yield f"sweep      last {_date(last.began)}, {last.requests} requests{coming}"
+    if seen.sweeping is not None:
+        yield f"sweep      under way since {_date(seen.sweeping)}"
+    for role, holder in seen.holders.items():
+        yield f"{role.value:10} {holder}"
+
+
+def _blocks(seen: Overview) -> Iterator[_Block]:
+    if seen.files:
+        yield _unfinished(seen.files, sum(seen.unfinished.values()))
+    if seen.reviews:
+        yield _Block(
+            f"need review ({len(seen.reviews)} newest of {seen.in_review})",
+            ("file", "title", "room", "saved by", "marked"),
+            [
+                (one.file_id, one.title, one.room_title or one.room, one.author, one.marked_at)
+                for one in seen.reviews
+            ],
+        )
+    if seen.days:
+        yield _Block(
+            "marked updates, by what told of them first",
+            ("day", "by webhook", "by its log", "by sweep only", "by backfill"),
+            [
+                (_day(day), *(each.get(source, 0) for source in Source))
+                for day, each in islice(seen.days.items(), _DAYS)
+            ],
+        )
+    if seen.ended:
+        ended = [(*key, number) for key, number in sorted(seen.ended.items())]
+        yield _Block("ended so far", ("outcome", "reason", "number"), ended)
+    if seen.sweeps:
+        yield _Block(
+            "last sweeps",
+            ("began", "seconds", "requests", "scanned", "to look at", "error"),
+            [
+                (one.began, f"{one.seconds:.1f}", one.requests, one.scanned, one.found, one.error)
+                for one in seen.sweeps[:_SWEEPS]
+            ],
+        )
+    if seen.texts:
+        yield _Block("texts that were kept", ("text", "number"), seen.texts)
+
+
+def _unfinished(found: Sequence[Unfinished], of: int) -> _Block:
+    rows = [
+        (one.file_id, one.title, one.outcome, one.reason, one.error, one.again) for one in found
+    ]
+    title = f"failed, refused, waiting ({len(found)} of {of})"
+    return _Block(title, ("file", "title", "outcome", "reason", "error", "next try"), rows)
+
+
+def _console() -> Console:
+    # Titles are other people's words: no markup is read from them.
+    return Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def _print(console: Console, block: _Block) -> None:
+    rows = [[_cell(value) for value in row] for row in block.rows]
+    if not console.is_terminal:
+        console.print(f"{block.title}:")
+        for row in rows:
+            console.print("  " + "  ".join(cell for cell in row if cell))
+        return
+    table = Table(*block.columns, title=block.title, title_justify="left")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table, soft_wrap=False)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return _date(value)
+    return shown(str(value))
+
+
+def _date(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _day(day: datetime) -> str:
+    return "before" if day == EPOCH else f"{day:%Y-%m-%d}"

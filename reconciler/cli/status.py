@@ -1,0 +1,108 @@
+"""Commands that ask the ledger alone: how the service is doing, and what failed."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.words import LEDGER, OK, PORTAL, SOME_FAILED, USAGE
+from reconciler.model import LAST_FILE_ID
+
+if TYPE_CHECKING:
+    from reconciler.config import Config
+    from reconciler.ledger import Ledger
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+_SQLITE = "sqlite:///"
+
+failed = typer.Typer(no_args_is_help=True, help="List what waits or failed, or try it again now.")
+
+
+def status(config: ConfigPath = None, json: Json = False) -> None:
+    """Say how the service is doing: what is wrong first, then the numbers.
+
+    Asks the ledger alone, beside a running `serve` or without one. Exits 3 while the portal is
+    away or refuses the key, 1 when some files failed and will be tried again, else 0.
+    """
+    from reconciler.cli.overview import as_json, print_overview  # noqa: PLC0415
+    from reconciler.ledger import Kind, verdict  # noqa: PLC0415 - help must be quick
+
+    settings = read_config(config)
+    with _opened(settings) as ledger:
+        seen = ledger.health.overview(datetime.now(UTC))
+    problems = verdict(seen)
+    limit = settings.limits.writes_per_day
+    if json:
+        typer.echo(as_json(seen, problems, limit))
+    else:
+        print_overview(seen, problems, limit)
+    kinds = {problem.kind for problem in problems}
+    if kinds & {Kind.DEAD_KEY, Kind.AWAY}:
+        raise typer.Exit(PORTAL)
+    raise typer.Exit(SOME_FAILED if Kind.FAILED in kinds else OK)
+
+
+@failed.command("list")
+def failed_list(config: ConfigPath = None, json: Json = False) -> None:
+    """List the files that failed, were refused or wait, with the reason and the next try."""
+    from reconciler.cli.overview import files_as_json, print_files  # noqa: PLC0415
+
+    with _opened(read_config(config)) as ledger:
+        found = ledger.health.unfinished()
+    if json:
+        typer.echo(files_as_json(found))
+    else:
+        print_files(found)
+
+
+@failed.command("retry")
+def failed_retry(
+    files: Annotated[
+        list[int] | None, typer.Argument(min=1, max=LAST_FILE_ID, help="Ids; none: all of them.")
+    ] = None,
+    config: ConfigPath = None,
+) -> None:
+    """Try files again now, as if they had never been tried; without ids all that are listed.
+
+    Does not work itself: a running `serve` or the next `reconcile` does. A pause still holds.
+    """
+    with _opened(read_config(config)) as ledger:
+        now = datetime.now(UTC)
+        due = ledger.health.retry(files or [], now)
+        seen = ledger.health.overview(now, shown=1)
+    typer.echo(f"{len(due)} {'file is' if len(due) == 1 else 'files are'} due now")
+    if seen.paused_until is not None:
+        typer.echo(f"but not before {seen.paused_until:%H:%M:%S} UTC: {seen.paused_why}", err=True)
+    if not seen.holders:
+        typer.echo("No serve is running: run reconciler serve or reconcile.", err=True)
+    missing = sorted(set(files or []) - due)
+    if missing:
+        listed = ", ".join(map(str, missing))
+        typer.echo(
+            f"Neither failed nor waiting, or in work just now: {listed}. "
+            "See reconciler failed list, and reconciler explain FILE_ID.",
+            err=True,
+        )
+        raise typer.Exit(USAGE)
+
+
+@contextmanager
+def _opened(config: "Config") -> "Iterator[Ledger]":
+    """Open the ledger, but create none: it would belong to whoever only asked."""
+    from reconciler.ledger import Ledger  # noqa: PLC0415 - help must be quick
+
+    portal, url = config.portal_url(), config.state.url
+    path = Path(url.removeprefix(_SQLITE))
+    if url.startswith(_SQLITE) and not path.exists():
+        typer.echo(
+            f"There is no ledger at {path}: nothing has run with this configuration yet.\n"
+            "Check state.url and --config, or start reconciler serve.",
+            err=True,
+        )
+        raise typer.Exit(LEDGER)
+    with closing(Ledger(url, portal)) as ledger:
+        yield ledger

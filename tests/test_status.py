@@ -1,0 +1,167 @@
+"""`status` and `failed`: what they say of a ledger, and their exit codes; no portal is asked."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from reconciler.cli.overview import as_json, print_overview
+from reconciler.ledger import Ledger, verdict
+from reconciler.model import Ailment, Ending, Outcome
+from tests.support_ledger import a_file, event
+from tests.support_sweep import Stage, run, stage, told
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Stage]:
+    """Three files, saved an hour ago, and nobody told us."""
+    with stage(tmp_path) as built:
+        yield built
+
+
+@pytest.fixture
+def ledger(scene: Stage) -> Iterator[Ledger]:
+    """The ledger that the commands look at."""
+    url = scene.environ["RECONCILER_STATE__URL"]
+    with closing(Ledger(url, scene.environ["DOCSPACE_API_HOST"])) as opened:
+        yield opened
+
+
+def now() -> datetime:
+    """Return the time: the commands are processes with a clock of their own."""
+    return datetime.now(UTC)
+
+
+def end(ledger: Ledger, file: int, outcome: Outcome, **more: Any) -> None:
+    """Let the worker end an event about a file so."""
+    ledger.record(event(file, title=f"{file}.docx"), now() - HOUR)
+    (claim,) = ledger.claim(now(), 1, HOUR)
+    ledger.finish(claim, Ending(outcome, **{"reason": outcome.value} | more), now())
+
+
+def test_status_tells_what_a_run_did_and_asks_nobody(scene: Stage) -> None:
+    """The numbers of the ledger, without a question to the portal."""
+    run(scene, "reconcile")
+    asked = len(scene.portal.requests)
+    done = run(scene, "status", "--json")
+    seen = told(done)
+    assert (done.returncode, done.stderr, len(scene.portal.requests)) == (0, "", asked)
+    assert (seen["in_review"], seen["writes"]) == (3, {"used": 3, "per_day": 9000})
+    assert seen["updates"][0] | {"day": ""} == {"day": "", "sweep": 3}
+    assert {one["author"] for one in seen["reviews"]} == {"Ann Lee"}
+    assert {one["room_title"] for one in seen["reviews"]} == {"Legal"}
+    assert seen["sweeps"][0]["found"] == 3
+    assert [problem["kind"] for problem in seen["problems"]] == ["no_serve"]
+
+
+def test_status_counts_the_requests_of_the_sweep_alone(scene: Stage) -> None:
+    """Not those of the work that follows."""
+    summary = told(run(scene, "reconcile", "--json"))
+    work = 2 * summary["marked"]
+    (sweep,) = told(run(scene, "status", "--json"))["sweeps"]
+    assert sweep["requests"] == sum(summary["requests"].values()) - work
+
+
+def test_status_begins_with_what_is_wrong(scene: Stage, ledger: Ledger) -> None:
+    """A dead key is named first, with its beginning and what to do; exit 3."""
+    ledger.health.fell_ill(Ailment.DEAD_KEY, "GET keys/@self answered 401", now(), now())
+    done = run(scene, "status")
+    assert done.returncode == 3
+    first = done.stdout.splitlines()[0]
+    assert first.startswith("WRONG: the portal refuses the API key since ")
+    assert "answered 401" in first
+    assert "DOCSPACE_API_KEY" in first
+
+
+def test_failed_files_make_status_exit_1(scene: Stage, ledger: Ledger) -> None:
+    """They are listed, with the reason and the next try."""
+    end(ledger, 7, Outcome.FAILED, error="no answer", again=now() + HOUR)
+    done = run(scene, "status")
+    assert done.returncode == 1
+    assert "WRONG: 1 file failed" in done.stdout
+    assert "7  7.docx  failed  failed  no answer" in done.stdout
+
+
+def test_without_a_ledger_none_is_made(scene: Stage) -> None:
+    """Exit 5: it would belong to whoever only asked."""
+    done = run(scene, "status")
+    assert done.returncode == 5
+    assert "There is no ledger" in done.stderr
+    assert not (scene.folder / "ledger.db").exists()
+
+
+def test_failed_list_names_what_failed_first(scene: Stage, ledger: Ledger) -> None:
+    """Then what was refused, then what waits; others are not listed."""
+    end(ledger, 1, Outcome.WAITING, again=now() + HOUR)
+    end(ledger, 2, Outcome.FAILED, again=now() + HOUR)
+    end(ledger, 3, Outcome.REFUSED, again=now() + HOUR)
+    end(ledger, 4, Outcome.SKIPPED)
+    done = run(scene, "failed", "list", "--json")
+    assert [one["file_id"] for one in told(done)["files"]] == [2, 3, 1]
+
+
+def test_failed_list_of_nothing_says_so(scene: Stage, ledger: Ledger) -> None:
+    """Exit 0."""
+    done = run(scene, "failed", "list")
+    assert (done.returncode, done.stdout) == (0, "nothing failed, and nothing waits\n")
+
+
+def test_failed_retry_makes_files_due_now(scene: Stage, ledger: Ledger) -> None:
+    """All of them, or those that are named."""
+    for file in (1, 2):
+        end(ledger, file, Outcome.FAILED, again=now() + HOUR)
+    assert run(scene, "failed", "retry", "2").stdout == "1 file is due now\n"
+    assert ledger.owed(now()) == 1
+    done = run(scene, "failed", "retry")
+    assert (done.returncode, done.stdout) == (0, "2 files are due now\n")
+    assert ledger.owed(now()) == 2
+
+
+def test_retrying_a_file_that_did_not_fail_is_a_usage_error(scene: Stage, ledger: Ledger) -> None:
+    """It is named; the others are tried all the same."""
+    end(ledger, 1, Outcome.FAILED, again=now() + HOUR)
+    done = run(scene, "failed", "retry", "1", "99")
+    assert (done.returncode, done.stdout) == (2, "1 file is due now\n")
+    assert "Neither failed nor waiting, or in work just now: 99." in done.stderr
+
+
+def test_a_title_cannot_write_to_the_terminal(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Titles, texts and errors are other people's words."""
+    evil = "\x1b[2J[red]x\n.docx"
+    end(ledger, 1, Outcome.MARKED, seen=a_file(title=evil), settled=True, ours=True)
+    end(ledger, 2, Outcome.FAILED, error=evil, again=now() + HOUR)
+    seen = ledger.health.overview(now())
+    print_overview(seen, verdict(seen), 9000)
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    assert printed.count("[red]x\N{REPLACEMENT CHARACTER}.docx") == 2
+
+
+def test_the_numbers_are_tables_on_a_terminal(
+    ledger: Ledger,
+) -> None:
+    """With the whole of what is wrong, however narrow it is."""
+    terminal = Console(force_terminal=True, width=60, file=StringIO(), markup=False)
+    end(ledger, 2, Outcome.FAILED, error="a reason " * 12, again=now() + HOUR)
+    seen = ledger.health.overview(now())
+    with terminal.capture() as captured:
+        print_overview(seen, verdict(seen), 9000, terminal)
+    printed = captured.get()
+    assert "\N{BOX DRAWINGS HEAVY HORIZONTAL}" in printed
+    assert printed.count("reason") > 10
+
+
+def test_an_empty_ledger_is_json_too(ledger: Ledger) -> None:
+    """Every part is there."""
+    seen = ledger.health.overview(now())
+    assert json.loads(as_json(seen, (), 9000))["queue"]["depth"] == 0
