@@ -48,10 +48,11 @@ class Stopped(ReconcilerError):
 
 @dataclass
 class AddressInUse(ReconcilerError):
-    """The address to listen on cannot be bound."""
+    """The address to listen on cannot be bound. ``section`` of the configuration names it."""
 
     address: str
     detail: str
+    section: str = "webhook"
 
     def __str__(self) -> str:
         """Return the address and the system's reason."""

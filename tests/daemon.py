@@ -28,6 +28,7 @@ def environment(portal: str, key: str, folder: Path, port: int, **more: str) -> 
         "DOCSPACE_API_KEY": key,
         "DOCSPACE_WEBHOOK_SECRET": SECRET,
         "PORT": str(port),
+        "RECONCILER_ADMIN__PORT": "0",
         "RECONCILER_STATE__URL": f"sqlite:///{folder / 'ledger.db'}",
         **more,
     }

@@ -140,6 +140,7 @@ def test_the_walk_of_readme_leads_to_a_marked_file(tmp_path: Path) -> None:
     hook = f"http://127.0.0.1:{port}/docspace/review-comment"
     with sandbox("--webhook", hook, "--edit-every", "0.3") as (exports, _):
         environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PORT": str(port)}
+        environ["RECONCILER_ADMIN__PORT"] = "0"
         with daemon(environ | exports, tmp_path) as running:
             log = tmp_path / "serve.log"
             for _ in range(200):
@@ -170,7 +171,8 @@ def test_a_fault_that_does_not_exist_is_answered_with_those_that_do() -> None:
     ("error", "code", "hint"),
     [
         (ConfigError(("portal.url is missing",)), 2, "portal.url is missing"),
-        (AddressInUse("127.0.0.1:3000", "in use"), 2, "webhook.port"),
+        (AddressInUse("127.0.0.1:3000", "in use"), 2, "webhook.port (or PORT)"),
+        (AddressInUse("127.0.0.1:3001", "in use", "admin"), 2, "admin.port."),
         (Unauthorised("GET keys/@self", 401), 3, "DOCSPACE_API_KEY"),
         (Transient("GET keys/@self", None, "refused"), 3, "portal.url"),
         (Busy("sweep", "process 7 on host"), 4, "process 7 on host"),

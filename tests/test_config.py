@@ -675,6 +675,35 @@ def test_unsigned_deliveries_must_be_allowed_in_so_many_words() -> None:
     require(load(None, environ), webhook=True)
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "watch.example"])  # noqa: S104
+def test_admin_pages_beyond_this_machine_need_a_password(host: str, tmp_path: Path) -> None:
+    """Others could read the titles of documents; to serve is refused, a pass is not."""
+    environ = {
+        "DOCSPACE_API_HOST": "https://p.example",
+        "DOCSPACE_API_KEY": "k",
+        "DOCSPACE_WEBHOOK_SECRET": "s",
+        "RECONCILER_ADMIN__HOST": host,
+    }
+    require(load(None, environ), webhook=False)
+    with pytest.raises(ConfigError, match=rf"admin.host {host} .*set admin.password_file"):
+        require(load(None, environ), webhook=True)
+    environ["RECONCILER_ADMIN__PASSWORD_FILE"] = str(tmp_path / "password")
+    with pytest.raises(ConfigError, match=r"admin.password_file .* cannot be read"):
+        require(load(None, environ), webhook=True)
+    (tmp_path / "password").write_text("  \n", "utf-8")
+    with pytest.raises(ConfigError, match=r"admin.password_file .* is empty"):
+        require(load(None, environ), webhook=True)
+    (tmp_path / "password").write_text("open sesame\n", "utf-8")
+    require(load(None, environ), webhook=True)
+    assert load(None, environ).admin_password() == "open sesame"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.0.0.2"])
+def test_admin_pages_on_this_machine_need_none(host: str) -> None:
+    """Unless a file with one is named."""
+    assert load(None, {"RECONCILER_ADMIN__HOST": host}).admin_password() is None
+
+
 def test_the_shipped_file_is_no_secret() -> None:
     """Everybody may read it."""
     assert SHIPPED.stat().st_mode & stat.S_IROTH

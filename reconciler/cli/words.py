@@ -19,9 +19,11 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
         case ConfigError():
             return USAGE, "\n".join(["The configuration cannot be used:", *_listed(error.problems)])
         case AddressInUse():
+            keys = f"{error.section}.host and {error.section}.port"
+            keys += " (or PORT)" if error.section == "webhook" else ""
             return USAGE, (
                 f"Cannot listen on {error.address}: {error.detail}.\n"
-                "Is another reconciler running? Else set webhook.host and webhook.port (or PORT)."
+                f"Is another reconciler running? Else set {keys}."
             )
         case Unauthorised():
             return PORTAL, (

@@ -29,9 +29,10 @@ _SQLITE = "sqlite:///"
 
 
 def require(config: Config, *, webhook: bool) -> None:
-    """Check what is needed to act, and with ``webhook`` to receive. Raises ConfigError for all."""
+    """Check what is needed to act, and with ``webhook`` to serve. Raises ConfigError for all."""
     problems: list[str] = []
-    for needed in (config.portal_url, config.api_key, config.secrets):
+    served = (config.admin_password,) if webhook else ()
+    for needed in (config.portal_url, config.api_key, config.secrets, *served):
         try:
             needed()
         except ConfigError as error:

@@ -287,6 +287,23 @@ class Config(BaseSettings):
         except ValueError as error:
             raise ConfigError((f"portal.api_key_file: {error}",)) from error
 
+    def admin_password(self) -> str | None:
+        """Return the password of the admin pages, None when none is needed: on the loopback.
+
+        Raises ConfigError when it is missing, unreadable or empty.
+        """
+        host, file = self.admin.host, self.admin.password_file
+        if file is None:
+            if not _is_loopback(host):
+                raise ConfigError(
+                    (f"admin.host {host} is not this machine alone: set admin.password_file",)
+                )
+            return None
+        password = _read(file, "admin.password_file")
+        if not password:
+            raise ConfigError((f"admin.password_file {file} is empty",))
+        return password
+
     def exposed_files(self) -> tuple[Path, ...]:
         """Return the files with secrets that others than their owner can read."""
         files = (self.portal.api_key_file, self.webhook.secret_file, self.admin.password_file)
@@ -314,6 +331,13 @@ def _read(path: Path, key: str) -> str:
         return path.read_text(encoding="utf-8-sig").strip()
     except (OSError, ValueError) as error:
         raise ConfigError((f"{key} {path} cannot be read: {error}",)) from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _is_exposed(path: Path) -> bool:

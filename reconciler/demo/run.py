@@ -158,6 +158,7 @@ def _service(url: str, key: str, folder: Path, watch: _Watch) -> Service:
         "DOCSPACE_API_KEY": key,
         "DOCSPACE_WEBHOOK_SECRET": _SECRET,
         "RECONCILER_WEBHOOK__PORT": "0",
+        "RECONCILER_ADMIN__PORT": "0",
         "RECONCILER_SWEEP__EVERY": _SWEEP,
         "RECONCILER_STATE__URL": f"sqlite:///{folder / 'demo.db'}",
     }

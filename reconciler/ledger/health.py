@@ -60,7 +60,7 @@ class Health:
         """Return what is wrong with the portal as a whole, None when nothing is known to be."""
         return self._store.read(trouble)
 
-    def is_writable(self, now: datetime) -> None:
+    def prove_writable(self, now: datetime) -> None:
         """Write something and keep it. Raises LedgerError where that cannot be done."""
         self._store.write(lambda c: set_fact(c, "told writable", now.isoformat()))
 

@@ -32,8 +32,9 @@ class Server:
         threads: int,
         max_bytes: int,
         trusted_proxy: str | None = None,
+        section: str = "webhook",
     ) -> None:
-        """Bind the address. Raises AddressInUse.
+        """Bind the address, which ``section`` of the configuration sets. Raises AddressInUse.
 
         waitress alone would keep silent connections for 120 s and take bodies of 1 GiB. A queue
         of waiting requests is normal here: its warning of that is silenced.
@@ -56,13 +57,15 @@ class Server:
                 **(proxy if trusted_proxy else {}),
             )
         except (OSError, ValueError) as error:
-            raise AddressInUse(f"{host}:{port}", str(error)) from error
+            raise AddressInUse(f"{host}:{port}", str(error), section) from error
         self._listeners = [one for one in self._map.values() if hasattr(one, "effective_port")]
         for one in self._listeners:
             # Else head and body are two packets, and the loop spins for the lock that a thread
             # holds while it sends them: half the rate. The option is frowned upon, its value not.
             one.adj.send_bytes = _WHOLE
         self.host, self.port = host, int(self._listeners[0].effective_port)
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"http://{name}:{self.port}"
         self._thread = threading.Thread(target=self._run, name="http")
         self._stopping, self._grace = threading.Event(), 0.0
 

@@ -13,12 +13,15 @@ from time import monotonic
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from reconciler.admin.app import Admin
+from reconciler.admin.guard import Guard
+from reconciler.admin.pages import Subject, pages_of
 from reconciler.config import Config
 from reconciler.errors import Busy, LedgerError, PortalError, ReconcilerError, Stopped
 from reconciler.ledger import Role
 from reconciler.model import Ailment
 from reconciler.receiver import Receiver, Reply
-from reconciler.service.build import gate_of, parts_of, sweep_of, utcnow
+from reconciler.service.build import Parts, gate_of, parts_of, sweep_of, utcnow
 from reconciler.service.log import log, tell_attempt, tell_error, tell_reply, tell_sweep
 from reconciler.service.outages import Outages
 from reconciler.service.server import Server
@@ -29,6 +32,7 @@ from reconciler.worker import Attempt
 GRACE = 20.0  # seconds for what is under way when we are told to stop
 _AGAIN = 15.0  # seconds between tries to learn whose key it is
 _ROLE_AGAIN = 1.0  # seconds between tries to take the worker's role from a backfill
+_ADMIN_THREADS, _ADMIN_BYTES, _ADMIN_GRACE = 2, 1024, 0.5
 _JITTER = 0.1  # of the interval, so that many installations do not sweep in one second
 
 
@@ -74,6 +78,11 @@ class Service:
                 max_bytes=config.webhook.max_body_bytes + 1,  # waitress stops at its limit
                 trusted_proxy=config.webhook.trusted_proxy,
             )
+            try:
+                self._admin = self._admin_on(parts)
+            except ReconcilerError:
+                self._server.stop(0)
+                raise
             self._stack = opened.pop_all()
         self.ledger, self._parts, self._stop = parts.ledger, parts, parts.stop
         self._working = False
@@ -85,8 +94,7 @@ class Service:
             threading.Thread(target=self._work, name="worker", daemon=True),
             threading.Thread(target=self._know_key, name="key", daemon=True),
         ]
-        host = f"[{self._server.host}]" if ":" in self._server.host else self._server.host
-        self.address = f"http://{host}:{self._server.port}{config.webhook.path}"
+        self.address = f"{self._server.url}{config.webhook.path}"
 
     def start(self) -> None:
         """Begin to work, to sweep and to accept."""
@@ -101,18 +109,19 @@ class Service:
         self._schedule(utcnow())
         self._scheduler.start()
         self._server.start()
+        self._admin.start()
         log.info(
             "started",
             version=metadata.version("reconciler"),
             address=self.address,
+            admin=self._admin.url,
             portal=self._config.portal_url(),
             observe=self._config.review.observe,
         )
 
     def is_alive(self) -> bool:
         """Whether everything that `start` started still runs."""
-        parts = (self._threads[0], self._server, self._scheduler)
-        return all(part.is_alive() for part in parts)
+        return all(self._alive().values())
 
     def stop(self, grace: float = GRACE) -> bool:
         """Stop in order within about ``grace`` seconds; return whether all work was finished.
@@ -134,6 +143,7 @@ class Service:
         for thread in self._threads:
             thread.join(max(until - monotonic(), 0.1))
         finished = swept and not any(thread.is_alive() for thread in self._threads)
+        self._admin.stop(_ADMIN_GRACE)
         try:
             if not finished and self._working:
                 self.ledger.release(utcnow())
@@ -146,6 +156,28 @@ class Service:
     def _hear_attempt(self, attempt: Attempt) -> None:
         self._outages.attempt(attempt)
         self._on_attempt(attempt)
+
+    def _alive(self) -> dict[str, bool]:
+        return {
+            "worker": self._threads[0].is_alive(),
+            "sweep": self._scheduler.is_alive(),
+            "webhook": self._server.is_alive(),
+            "admin": self._admin.is_alive(),
+        }
+
+    def _admin_on(self, parts: Parts) -> Server:
+        """Bind the address for those who watch over us."""
+        admin, password = self._config.admin, self._config.admin_password()
+        subject = Subject(
+            ledger=parts.ledger,
+            clock=utcnow,
+            alive=self._alive,
+            requests=parts.docspace.requests_by_route,
+            writes_per_day=self._config.limits.writes_per_day,
+        )
+        app = Admin(pages_of(subject), Guard(password, admin.host), tell_error)
+        threads, size = _ADMIN_THREADS, _ADMIN_BYTES
+        return Server(app, admin.host, admin.port, threads=threads, max_bytes=size, section="admin")
 
     def _is_full(self) -> bool:
         return self._server.is_full()

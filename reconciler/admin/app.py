@@ -1,0 +1,76 @@
+"""The WSGI application for those who watch over the service: a path, a page, nothing to change."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from reconciler.admin.guard import Guard
+from reconciler.errors import LedgerError
+
+Environ = Mapping[str, Any]
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is answered."""
+
+    body: str
+    code: HTTPStatus = HTTPStatus.OK
+    kind: str = TEXT
+
+
+Pages = Mapping[str, Callable[[], Page]]
+
+
+class Admin:
+    """A WSGI application. ``pages`` has what makes the page of each path.
+
+    A page may raise LedgerError; of anything else that it raises ``complain`` hears.
+    """
+
+    def __init__(self, pages: Pages, guard: Guard, complain: Callable[[Exception], None]) -> None:
+        """Serve the pages to those whom the guard admits."""
+        self._pages, self._guard, self._complain = pages, guard, complain
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        method, page = environ["REQUEST_METHOD"], self._page(environ)
+        body = b"" if method == "HEAD" else page.body.encode()
+        headers = [
+            ("Content-Type", page.kind),
+            ("Content-Length", str(len(body))),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+        ]
+        if page.code is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers.append(("Allow", "GET, HEAD"))
+        if page.code is HTTPStatus.UNAUTHORIZED:
+            headers.append(("WWW-Authenticate", 'Basic realm="reconciler", charset="UTF-8"'))
+        start_response(f"{page.code.value} {page.code.phrase}", headers)
+        return [body]
+
+    def _page(self, environ: Environ) -> Page:
+        if not self._guard.admits(environ):
+            return _refusal(self._guard)
+        make = self._pages.get(environ.get("PATH_INFO") or "/")
+        if make is None:
+            return Page("There is no such page.\n", HTTPStatus.NOT_FOUND)
+        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+            return Page("Nothing can be changed here.\n", HTTPStatus.METHOD_NOT_ALLOWED)
+        try:
+            return make()
+        except LedgerError as error:
+            return Page(f"the ledger cannot be read: {error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
+        except Exception as error:  # noqa: BLE001 - who watches must be answered, whatever comes
+            self._complain(error)
+            return Page("This is a bug: see the log.\n", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _refusal(guard: Guard) -> Page:
+    if guard.has_password:
+        return Page("The password is needed.\n", HTTPStatus.UNAUTHORIZED)
+    words = "Ask for localhost or 127.0.0.1: without a password no other name is answered.\n"
+    return Page(words, HTTPStatus.FORBIDDEN)

@@ -1,0 +1,158 @@
+"""The numbers for Prometheus, read when they are asked for.
+
+What the ledger counts survives restarts and is shared by its processes; the requests to the
+portal are those of this process.
+"""
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import metadata
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from reconciler.errors import LedgerError
+from reconciler.ledger import Kind, Overview, verdict
+from reconciler.ledger.overview import BOUNDS
+from reconciler.model import Outcome, Source
+
+Requests = Mapping[tuple[str, str, str], int]
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def exposition(look: Callable[[], Overview], requests: Requests, writes_per_day: int) -> str:
+    """Return everything in Prometheus' text format, without the ledger's where it is broken."""
+    registry = CollectorRegistry()
+    registry.register(_Numbers(look, requests, writes_per_day))
+    ProcessCollector(registry=registry)
+    return generate_latest(registry).decode()
+
+
+class _Numbers(Collector):
+    def __init__(
+        self, look: Callable[[], Overview], requests: Requests, writes_per_day: int
+    ) -> None:
+        self._look, self._requests, self._writes_per_day = look, requests, writes_per_day
+
+    def describe(self) -> Iterable[Metric]:
+        """Look only when the numbers are asked for, not to learn their names."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every number."""
+        version = {"version": metadata.version("reconciler"), "python": platform.python_version()}
+        yield InfoMetricFamily("reconciler_build", "The version that runs.", version)
+        asked = CounterMetricFamily(
+            "reconciler_api_requests",
+            "Requests of this process to the portal.",
+            labels=("method", "route", "status"),
+        )
+        for labels, number in self._requests.items():
+            asked.add_metric(labels, number)
+        yield asked
+        try:
+            seen = self._look()
+        except LedgerError:
+            yield _gauge("ledger_up", "Whether the ledger can be read.", 0)
+            return
+        yield _gauge("ledger_up", "Whether the ledger can be read.", 1)
+        yield from _queue(seen)
+        yield from _ended(seen)
+        yield from _arrivals(seen)
+        yield from _limits(seen, self._writes_per_day)
+        yield from _sweeps(seen)
+        problems = {problem.kind for problem in verdict(seen)}
+        yield _gauges(
+            "problem",
+            "What is wrong: 1 while it is.",
+            "kind",
+            {kind.value: kind in problems for kind in Kind},
+        )
+
+
+def _queue(seen: Overview) -> Iterator[Metric]:
+    queue = seen.queue
+    age = 0.0 if queue.oldest is None else (seen.now - queue.oldest).total_seconds()
+    yield _gauge("queue_files", "Files that are to be looked at, now or later.", queue.depth)
+    yield _gauge("queue_due_files", "Files that are to be looked at now.", queue.due)
+    yield _gauge("queue_oldest_due_seconds", "How long the oldest of them is due.", age)
+    unfinished = {o.value: seen.unfinished.get(o, 0) for o in Outcome if o in _UNFINISHED}
+    words = "Files that failed, were refused or wait, and will be looked at again."
+    yield _gauges("unfinished_files", words, "outcome", unfinished)
+    words = "Files that carried the comment when they were last seen."
+    yield _gauge("in_review_files", words, seen.in_review)
+
+
+def _ended(seen: Overview) -> Iterator[Metric]:
+    yield _counter("events_accepted", "Events and listed files to be looked at.", seen.accepted)
+    yield _counter("events_echoes", "Events that told of our own comments.", seen.echoes)
+    words = "How events and listed files ended."
+    ended = CounterMetricFamily("reconciler_outcomes", words, labels=("outcome", "reason"))
+    for labels, number in sorted(seen.ended.items()):
+        ended.add_metric(labels, number)
+    yield ended
+
+
+def _arrivals(seen: Overview) -> Iterator[Metric]:
+    words = "Updates that were marked, by what told of them first."
+    updates = CounterMetricFamily("reconciler_updates", words, labels=("source",))
+    for source in Source:
+        updates.add_metric((source.value,), seen.arrived(source))
+    yield updates
+    words = "Updates of which no delivery told: found by a sweep only."
+    yield _counter("missed_updates", words, seen.arrived(Source.SWEEP))
+    words = "From the saving of a file to our comment."
+    lags = HistogramMetricFamily("reconciler_update_lag_seconds", words, labels=("source",))
+    for source, lag in seen.lags.items():
+        buckets, total = [], 0
+        for bound in BOUNDS:
+            total += lag.buckets.get(bound, 0)
+            buckets.append((f"{bound}.0", total))
+        lags.add_metric((source.value,), [*buckets, ("+Inf", lag.number)], lag.seconds)
+    yield lags
+
+
+def _limits(seen: Overview, writes_per_day: int) -> Iterator[Metric]:
+    until = seen.paused_until
+    left = 0.0 if until is None else (until - seen.now).total_seconds()
+    yield _gauge("pause_seconds", "How long nothing is done yet.", left)
+    words = "Comments that may still be set within 24 hours."
+    yield _gauge("writes_left", words, max(writes_per_day - seen.written, 0))
+
+
+def _sweeps(seen: Overview) -> Iterator[Metric]:
+    yield _gauge("rooms_behind", "Rooms that could not be read to the end.", seen.behind)
+    if not seen.sweeps:
+        return
+    last = seen.sweeps[0]
+    yield _gauge("sweep_timestamp_seconds", "When the last sweep began.", last.began.timestamp())
+    yield _gauge("sweep_duration_seconds", "How long it took.", last.seconds)
+    yield _gauge("sweep_requests", "How many requests it took.", last.requests)
+    yield _gauge("sweep_scanned_files", "How many files it read.", last.scanned)
+    yield _gauge("sweep_found_files", "How many of them were to be looked at.", last.found)
+    yield _gauge("sweep_success", "Whether it came to its end.", not last.error)
+
+
+def _gauge(name: str, words: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"reconciler_{name}", words, value=value)
+
+
+def _gauges(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
+    gauge = GaugeMetricFamily(f"reconciler_{name}", words, labels=(label,))
+    for value, number in values.items():
+        gauge.add_metric((value,), number)
+    return gauge
+
+
+def _counter(name: str, words: str, value: float) -> Metric:
+    return CounterMetricFamily(f"reconciler_{name}", words, value=value)
+
+
+_UNFINISHED = {Outcome.FAILED, Outcome.REFUSED, Outcome.WAITING}

@@ -1,0 +1,389 @@
+"""Health, readiness and metrics: who is answered, and what, also by a real daemon."""
+
+import base64
+import json
+import re
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from reconciler.admin.app import Admin, Page
+from reconciler.admin.guard import Guard
+from reconciler.admin.metrics import exposition
+from reconciler.admin.pages import Subject, pages_of
+from reconciler.errors import LedgerError
+from reconciler.ledger import Ledger, Overview, Role, Swept
+from reconciler.model import Ailment, Outcome
+from tests import support_ledger as kit
+from tests.daemon import daemon
+from tests.support_ledger import HOUR, NOW, SECOND, opened
+from tests.support_process import ROOT
+from tests.test_cli import run
+from tests.test_crash import Scene, scene
+from tests.test_overview import sweep_finds
+from tests.test_service import serve
+
+__all__ = ["scene"]
+
+LOCAL = {"HTTP_HOST": "127.0.0.1:3001"}
+PASSWORD = "correct horse: battery"
+
+
+@dataclass
+class Answer:
+    """What was answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+@dataclass
+class Watched:
+    """The admin pages over a ledger, with a clock and parts that a test changes."""
+
+    ledger: Ledger
+    now: datetime = NOW
+    alive: dict[str, bool] = field(default_factory=lambda: {"worker": True, "sweep": True})
+    requests: dict[tuple[str, str, str], int] = field(default_factory=dict)
+
+    def get(self, path: str) -> Answer:
+        """Ask for a path as somebody on this machine."""
+        subject = Subject(
+            self.ledger, lambda: self.now, lambda: self.alive, lambda: self.requests, 9000
+        )
+        return ask(Admin(pages_of(subject), Guard(), fail), path, **LOCAL)
+
+    def number(self, name: str, **labels: str) -> float | None:
+        """Return one number of the metrics, None where it is not told."""
+        for family in text_string_to_metric_families(self.get("/metrics").body):
+            for sample in family.samples:
+                if sample.name == f"reconciler_{name}" and sample.labels == labels:
+                    return float(sample.value)
+        return None
+
+
+def fail(error: Exception) -> None:
+    """Fail the test."""
+    raise error
+
+
+def ask(app: Admin, path: str, method: str = "GET", **headers: str) -> Answer:
+    """Ask the application itself."""
+    given: list[Any] = []
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, **headers}
+    body = b"".join(app(environ, lambda status, heads: given.extend((status, dict(heads)))))
+    return Answer(int(given[0][:3]), given[1], body.decode())
+
+
+def basic(text: str) -> str:
+    """Return the header of HTTP Basic."""
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty ledger."""
+    with opened(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+def watched(ledger: Ledger) -> Iterator[Watched]:
+    """A daemon's ledger: its roles are held."""
+    with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
+        yield Watched(ledger)
+
+
+# Who is answered.
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:3001", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:3001", 200),
+        ("LOCALHOST", 200),
+        ("evil.example:3001", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("[::1", 403),
+        ("", 403),
+    ],
+)
+def test_without_a_password_only_local_names_are_answered(host: str, status: int) -> None:
+    """A page in a browser cannot come in under a name of its own."""
+    app = Admin({"/": lambda: Page("here\n")}, Guard(), fail)
+    assert ask(app, "/", HTTP_HOST=host).status == status
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (basic(f"anybody:{PASSWORD}"), 200),
+        (basic(f":{PASSWORD}"), 200),
+        (basic("admin:wrong"), 401),
+        (basic(PASSWORD.partition(":")[0]), 401),
+        (basic("admin:"), 401),
+        ("Basic %%%", 401),
+        ("Basic \u00e9", 401),
+        (f"Bearer {PASSWORD}", 401),
+        ("", 401),
+    ],
+)
+def test_with_a_password_nothing_is_answered_without_it(header: str, status: int) -> None:
+    """Under any name, and by any path."""
+    app = Admin({"/": lambda: Page("here\n")}, Guard(PASSWORD), fail)
+    for path in ("/", "/none"):
+        answer = ask(app, path, HTTP_HOST="watch.example", HTTP_AUTHORIZATION=header)
+        assert answer.status == (404 if (path, status) == ("/none", 200) else status)
+        assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+
+
+def test_the_password_is_not_shown() -> None:
+    """Not even in a traceback."""
+    assert PASSWORD not in repr(Guard(PASSWORD))
+
+
+def test_head_is_answered_without_a_body(watched: Watched) -> None:
+    """For watchdogs that only want the status."""
+    app = Admin({"/": lambda: Page("here\n")}, Guard(), fail)
+    assert ask(app, "/", "HEAD", **LOCAL).body == ""
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_nothing_can_be_changed(method: str) -> None:
+    """405, and what is allowed."""
+    answer = ask(Admin({"/": lambda: Page("here\n")}, Guard(), fail), "/", method, **LOCAL)
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_another_path_is_not_found(watched: Watched) -> None:
+    """404."""
+    assert watched.get("/secret").status == 404
+
+
+def test_a_bug_is_told_to_the_log_alone() -> None:
+    """500 without a word of what it was."""
+    heard: list[Exception] = []
+    answer = ask(Admin({"/": lambda: 1 / 0}, Guard(), heard.append), "/", **LOCAL)  # type: ignore[dict-item, return-value]
+    assert (answer.status, len(heard)) == (500, 1)
+    assert "division" not in answer.body
+
+
+# What is answered.
+
+
+def test_healthz_names_the_part_that_ended(watched: Watched) -> None:
+    """200 while all run, else 503."""
+    assert (watched.get("/healthz").status, watched.get("/healthz").body) == (200, "ok\n")
+    watched.alive["worker"] = False
+    answer = watched.get("/healthz")
+    assert (answer.status, answer.body) == (503, "worker has ended\n")
+
+
+def test_readyz_is_ready_when_nothing_is_wrong(watched: Watched) -> None:
+    """Files that failed do not matter: the others are marked."""
+    watched.ledger.record(kit.event(), NOW)
+    (claim,) = watched.ledger.claim(NOW + SECOND, 1, HOUR)
+    watched.ledger.finish(claim, kit.ending(Outcome.FAILED, again=NOW + HOUR), NOW + SECOND)
+    assert (watched.get("/readyz").status, watched.get("/readyz").body) == (200, "ready\n")
+
+
+def test_readyz_names_every_reason_on_a_line(watched: Watched) -> None:
+    """A dead key, a pause of hours, a sweep that does not come."""
+    watched.ledger.health.fell_ill(Ailment.DEAD_KEY, "answered\n401", NOW, NOW + HOUR)
+    watched.ledger.tell("next_sweep", (NOW - HOUR).isoformat())
+    answer = watched.get("/readyz")
+    assert answer.status == 503
+    assert [line.partition(":")[0] for line in answer.body.splitlines()] == [
+        "dead_key",
+        "paused",
+        "overdue",
+    ]
+
+
+def test_readyz_names_a_backfill_that_works_in_our_place(ledger: Ledger) -> None:
+    """The daemon waits for the worker's role."""
+    watched = Watched(ledger)
+    with ledger.role(Role.SWEEP):
+        assert watched.get("/readyz").body.startswith("idle: ")
+        with ledger.role(Role.BACKFILL), ledger.role(Role.WORKER):
+            assert watched.get("/readyz").body.startswith("backfill: a backfill (process ")
+
+
+def test_readyz_needs_a_ledger_that_can_be_written(tmp_path: Path) -> None:
+    """A full disk, or a ledger that is locked or gone."""
+    with opened(tmp_path) as ledger:
+        watched = Watched(ledger)
+    answer = watched.get("/readyz")
+    assert (answer.status, answer.body[:7]) == (503, "ledger:")
+
+
+def test_metrics_tell_the_queue_and_what_ended(watched: Watched) -> None:
+    """As Prometheus reads them."""
+    for file in (1, 2):
+        watched.ledger.record(kit.event(file), NOW)
+    claim = watched.ledger.claim(NOW + SECOND, 1, HOUR)[0]
+    watched.ledger.finish(claim, kit.marked(claim.entry.id), NOW + SECOND)
+    watched.now = NOW + 11 * SECOND
+    assert watched.number("queue_files") == 1
+    assert watched.number("queue_oldest_due_seconds") == 10
+    assert watched.number("outcomes_total", outcome="marked", reason="marked") == 1
+    assert watched.number("in_review_files") == 1
+
+
+def test_metrics_tell_missed_updates_and_how_long_they_waited(watched: Watched) -> None:
+    """The buckets add up, as a histogram's must."""
+    sweep_finds(watched.ledger)
+    (claim,) = watched.ledger.claim(NOW, 1, HOUR)
+    watched.ledger.finish(claim, kit.marked(), NOW)
+    assert watched.number("missed_updates_total") == 1
+    assert watched.number("updates_total", source="webhook") == 0
+    buckets = {
+        le: watched.number("update_lag_seconds_bucket", source="sweep", le=le)
+        for le in ("300.0", "900.0", "86400.0", "+Inf")
+    }
+    assert list(buckets.values()) == [0, 1, 1, 1]
+    assert watched.number("update_lag_seconds_sum", source="sweep") == 600
+
+
+def test_metrics_tell_the_requests_to_the_portal(watched: Watched) -> None:
+    """By method, route and status."""
+    watched.requests = {("GET", "files/file/{id}", "200"): 3}
+    labels = {"method": "GET", "route": "files/file/{id}", "status": "200"}
+    assert watched.number("api_requests_total", **labels) == 3
+
+
+def test_metrics_tell_what_is_wrong_and_the_last_sweep(watched: Watched) -> None:
+    """Each kind of trouble is a number of its own, for alerts."""
+    watched.ledger.health.swept(Swept(NOW, 0.5, 2, scanned=7))
+    watched.ledger.health.fell_ill(Ailment.DEAD_KEY, "401", NOW, NOW + HOUR)
+    assert watched.number("problem", kind="dead_key") == 1
+    assert watched.number("problem", kind="away") == 0
+    assert watched.number("pause_seconds") == 3600
+    assert watched.number("sweep_duration_seconds") == 0.5
+
+
+def test_readme_names_every_metric(watched: Watched) -> None:
+    """And promises none that is not there."""
+    watched.ledger.health.swept(Swept(NOW, 0.5, 2))
+    text = watched.get("/metrics").body
+    names = set(re.findall(r"^# TYPE reconciler_(\w+) ", text, re.MULTILINE))
+    readme = (ROOT / "README.md").read_text("utf-8").partition("| metric (`reconciler_")[2]
+    cells = [line.split("|")[1] for line in readme.split("\n\n")[0].splitlines()[2:]]
+    assert set(re.findall(r"`(\w+)", " ".join(cells))) == names
+
+
+def test_metrics_without_a_ledger_say_so() -> None:
+    """What needs no ledger is told all the same."""
+
+    def look() -> Overview:
+        raise LedgerError("damaged")
+
+    text = exposition(look, {("GET", "keys/@self", "200"): 1}, 9000)
+    assert "reconciler_ledger_up 0.0" in text
+    assert "reconciler_queue_files" not in text
+    assert "reconciler_api_requests_total{" in text
+
+
+# The real daemon.
+
+
+def admin_url(folder: Path) -> str:
+    """Return the address that the daemon's log names."""
+    log, turn = folder / "serve.log", threading.Event()
+    for _ in range(200):
+        found = re.search(r'"admin": "(http://[^"]+)"', log.read_text("utf-8"))
+        if found:
+            return found[1]
+        turn.wait(0.05)
+    raise AssertionError(log.read_text("utf-8"))
+
+
+def fetch(url: str, **headers: str) -> Answer:
+    """Ask a daemon."""
+    request = urllib.request.Request(url, headers=headers)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return Answer(answer.status, dict(answer.headers), answer.read().decode())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, dict(error.headers), error.read().decode())
+
+
+def becomes(url: str, status: int, text: str) -> Answer:
+    """Wait for an answer of a daemon."""
+    turn = threading.Event()
+    for _ in range(300):
+        answer = fetch(url)
+        if answer.status == status and text in answer.body:
+            return answer
+        turn.wait(0.05)
+    raise AssertionError(answer)
+
+
+def test_a_dead_key_is_visible_until_it_works_again(scene: Scene) -> None:
+    """In /readyz and in `status`, with its beginning; nobody has to tell that it is over."""
+    key = scene.environ["DOCSPACE_API_KEY"]
+    environ = scene.environ | {"RECONCILER_SWEEP__EVERY": "1s"}
+    with daemon(environ, scene.folder) as running:
+        url = admin_url(scene.folder)
+        becomes(f"{url}/readyz", 200, "ready")
+        scene.portal.disable_key(key)
+        answer = becomes(f"{url}/readyz", 503, "dead_key: the portal refuses the API key since ")
+        assert key not in answer.body
+        done = run("status", **environ)
+        assert done.returncode == 3
+        assert done.stdout.startswith("WRONG: the portal refuses the API key since ")
+        scene.portal.enable_key(key)
+        becomes(f"{url}/readyz", 200, "ready")
+        problems = json.loads(run("status", "--json", **environ).stdout)["problems"]
+        assert "dead_key" not in {problem["kind"] for problem in problems}
+        assert running.terminate() == 0
+
+
+def test_a_daemon_tells_its_numbers(scene: Scene) -> None:
+    """An edit that a webhook announced is one, and nothing secret is told."""
+    with daemon(scene.environ, scene.folder) as running:
+        url = admin_url(scene.folder)
+        assert fetch(f"{url}/healthz").body == "ok\n"
+        scene.portal.save(scene.file, by=scene.ann)
+        text = becomes(f"{url}/metrics", 200, 'updates_total{source="webhook"} 1.0').body
+        assert 'route="files/file/{id}/comment",status="200"} 1.0' in text
+        assert scene.environ["DOCSPACE_API_KEY"] not in text
+        assert running.terminate() == 0
+
+
+def test_beyond_this_machine_a_password_is_required(scene: Scene) -> None:
+    """Exit 2 without; with it, it is asked for."""
+    environ = scene.environ | {"RECONCILER_ADMIN__HOST": "0.0.0.0"}  # noqa: S104
+    refused = serve(environ, scene.folder)
+    assert refused.returncode == 2
+    assert "set admin.password_file" in refused.stderr
+    file = scene.folder / "password"
+    file.write_text(f"{PASSWORD}\n", "utf-8")
+    with daemon(environ | {"RECONCILER_ADMIN__PASSWORD_FILE": str(file)}, scene.folder) as running:
+        url = admin_url(scene.folder).replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+        assert fetch(f"{url}/healthz").status == 401
+        assert fetch(f"{url}/healthz", Authorization=basic(f"me:{PASSWORD}")).status == 200
+        assert running.terminate() == 0
+
+
+def test_an_admin_port_in_use_is_named(scene: Scene) -> None:
+    """Exit 2, with what to set."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        refused = serve(scene.environ | {"RECONCILER_ADMIN__PORT": port}, scene.folder)
+    assert refused.returncode == 2
+    assert f"Cannot listen on 127.0.0.1:{port}" in refused.stderr
+    assert "admin.port" in refused.stderr
