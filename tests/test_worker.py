@@ -4,7 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from reconciler.model import Outcome, Rule
+import pytest
+
+from reconciler.model import Ailment, Outcome, Rule
 from reconciler.review import Policy, Scope
 from reconciler.sandbox import Fault, Network
 from tests.world import TARGET, World, world
@@ -276,6 +278,58 @@ def test_a_dead_key_stops_all_writes_and_recovers_by_itself(here: World) -> None
     assert here.settle(1) == []
     here.portal.enable_key(here.key)
     assert [a.ending.outcome for a in here.settle(20)] == [Outcome.MARKED]
+
+
+def ailment(here: World) -> Ailment | None:
+    """Return what the ledger says is wrong with the portal."""
+    trouble = here.ledger.health.trouble()
+    return None if trouble is None else trouble.ailment
+
+
+def test_a_dead_key_is_told_in_the_ledger_until_it_works(here: World) -> None:
+    """From the first refusal on, beyond a restart, until the portal does what it is asked."""
+    here.portal.disable_key(here.key)
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    began = here.ledger.health.trouble()
+    here.restart()
+    here.settle(20)
+    assert ailment(here) is Ailment.DEAD_KEY
+    assert here.ledger.health.trouble() == began
+    here.portal.enable_key(here.key)
+    here.settle(20)
+    assert ailment(here) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault(route="PUT", kind="throttle_day", retry_after=60), Ailment.THROTTLED),
+        (Fault(route="PUT", kind="reset_before"), None),
+    ],
+)
+def test_what_concerns_one_file_alone_is_no_ailment(
+    here: World, fault: Fault, expected: Ailment | None
+) -> None:
+    """A single lost answer says nothing about the portal, a 429 does."""
+    here.portal.save(here.file, by=here.ann)
+    here.portal.faults.add(fault)
+    here.settle()
+    assert ailment(here) is expected
+
+
+def test_an_outage_is_told_once_the_breaker_is_open(here: World) -> None:
+    """And is over with the first answer."""
+    files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(6)]
+    here.clock.advance(10)
+    here.portal.down = True
+    for file in files:
+        here.portal.save(file, by=here.ann)
+    here.settle()
+    assert ailment(here) is Ailment.AWAY
+    here.portal.down = False
+    here.settle(16)
+    assert ailment(here) is None
 
 
 def test_an_outage_opens_the_breaker_and_no_file_loses_its_turn(here: World) -> None:
