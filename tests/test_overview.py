@@ -245,6 +245,7 @@ def test_the_wait_from_save_to_comment_is_counted_in_buckets(
     mark(ledger, seen=a_file(revision=saved))
     lag = see(ledger).lags[Source.WEBHOOK]
     assert (lag.buckets, lag.number, lag.seconds) == ({bound: 1}, 1, max(seconds, 0))
+    assert lag.within(0.5) == (bound or None)
 
 
 def test_days_long_past_are_folded_into_one(ledger: Ledger) -> None:
@@ -286,6 +287,30 @@ def test_a_sweep_that_does_not_come_is_overdue(ledger: Ledger) -> None:
         assert kinds(see(ledger, MINUTE + SECOND)) == [Kind.OVERDUE]
         ledger.tell("sweep_began", NOW.isoformat())
         assert kinds(see(ledger, HOUR)) == []
+
+
+@pytest.mark.parametrize("after", [MINUTE, 59 * MINUTE, 61 * MINUTE])
+def test_cron_takes_the_place_of_a_daemon(ledger: Ledger, after: timedelta) -> None:
+    """Where it sweeps now and then: only then nobody misses the daemon."""
+    ledger.tell("next_sweep", (NOW - HOUR).isoformat())  # a daemon that was there long ago
+    ledger.health.swept(Swept(NOW, 0.5, 2))
+    found = {problem.kind for problem in verdict(see(ledger, after))}
+    assert (Kind.NO_SERVE in found) == (after > HOUR)
+
+
+def test_a_daemon_that_ended_is_missed_at_once(ledger: Ledger) -> None:
+    """It had told when it wanted to sweep next."""
+    ledger.health.swept(Swept(NOW, 0.5, 2))
+    ledger.tell("next_sweep", (NOW + 5 * MINUTE).isoformat())
+    assert [problem.kind for problem in verdict(see(ledger))] == [Kind.NO_SERVE]
+
+
+def test_a_reconcile_is_not_late_after_a_daemon(ledger: Ledger) -> None:
+    """It holds the daemon's role, but keeps no times."""
+    ledger.tell("next_sweep", NOW.isoformat())
+    ledger.health.swept(Swept(NOW + HOUR, 0.5, 2))
+    with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
+        assert kinds(see(ledger, HOUR + MINUTE)) == []
 
 
 def test_a_dead_key_is_told_with_its_beginning_until_it_works(ledger: Ledger) -> None:

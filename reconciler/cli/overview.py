@@ -14,7 +14,7 @@ from rich.text import Text
 
 from reconciler.cli.words import shown
 from reconciler.ledger import Overview, Problem
-from reconciler.ledger.overview import Unfinished
+from reconciler.ledger.overview import BOUNDS, Unfinished
 from reconciler.model import EPOCH, Source
 
 _DAYS, _SWEEPS = 7, 5
@@ -79,6 +79,10 @@ def as_json(seen: Overview, problems: Sequence[Problem], limit: int) -> str:
             "next_sweep": _plain(seen.next_sweep),
             "behind": seen.behind,
             "texts": [{"text": text, "number": number} for text, number in seen.texts],
+            "waited": {
+                source.value: {"number": lag.number, "seconds": lag.seconds, "up_to": lag.buckets}
+                for source, lag in seen.lags.items()
+            },
             "updates": [{"day": _day(day), **_plain(each)} for day, each in seen.days.items()],
             "holders": _plain(seen.holders),
         }
@@ -118,12 +122,19 @@ def _lines(seen: Overview, limit: int) -> Iterator[str]:
         yield f"backfill   goes on after {_date(seen.backfill_until)}"
     if seen.sweeps:
         last = seen.sweeps[0]
-        coming = f"; next {_date(seen.next_sweep)}" if seen.next_sweep else ""
+        coming = f"; next {_date(seen.next_sweep)}" if seen.next_sweep and seen.serving else ""
         yield f"sweep      last {_date(last.began)}, {last.requests} requests{coming}"
     if seen.sweeping is not None:
         yield f"sweep      under way since {_date(seen.sweeping)}"
+    for source, lag in seen.lags.items():
+        half, most = _within(lag.within(0.5)), _within(lag.within(0.95))
+        yield f"waited     {source}: half {half}, 95 % {most} from save to comment"
     for role, holder in seen.holders.items():
         yield f"{role.value:10} {holder}"
+
+
+def _within(seconds: int | None) -> str:
+    return f"within {seconds} s" if seconds is not None else f"over {BOUNDS[-1]} s"
 
 
 def _blocks(seen: Overview) -> Iterator[_Block]:

@@ -64,17 +64,7 @@ from reconciler.ledger.schema import counts, files, migrate, texts
 from reconciler.ledger.slots import reserve
 from reconciler.ledger.store import Store
 from reconciler.ledger.watermarks import Watermarks
-from reconciler.model import (
-    Claim,
-    Ending,
-    Entry,
-    Event,
-    File,
-    Outcome,
-    Permit,
-    Rule,
-    Source,
-)
+from reconciler.model import Claim, Ending, Entry, Event, File, Outcome, Permit, Rule, Source
 
 _LOOP = 5  # writes an hour to one revision
 

@@ -123,6 +123,15 @@ class Lag:
         """How many updates there were."""
         return sum(self.buckets.values())
 
+    def within(self, share: float) -> int | None:
+        """Return within how many seconds such a share of them had its comment, None: longer."""
+        done = 0
+        for bound in BOUNDS:
+            done += self.buckets.get(bound, 0)
+            if done >= share * self.number:
+                return bound
+        return None
+
 
 @dataclass(frozen=True)
 class Overview:
@@ -132,7 +141,7 @@ class Overview:
     how many wait, failed or were refused, and those that are shown. ``days`` has the updates that
     were marked, by day and by what told of them first; ``lags`` how long they waited, over all
     days. ``holders`` tells which process has which role. ``sweeping`` is since when a sweep is
-    under way, ``next_sweep`` when the daemon wants to sweep next.
+    under way, ``next_sweep`` when the daemon wants to sweep next, or would if it still ran.
     """
 
     now: datetime
@@ -157,6 +166,11 @@ class Overview:
     days: Mapping[datetime, Mapping[Source, int]]
     lags: Mapping[Source, Lag]
     holders: Mapping[Role, str] = field(default_factory=dict)
+
+    @property
+    def serving(self) -> bool:
+        """Whether a process has the role of the sweep: the daemon, or a reconcile while it runs."""
+        return Role.SWEEP in self.holders
 
     def arrived(self, source: Source) -> int:
         """Return how many updates were told of first by ``source``, over all days."""
@@ -193,7 +207,7 @@ def _overview(c: Connection, now: datetime, shown: int, holders: Mapping[Role, s
         written=written(c, now),
         sweeps=done,
         sweeping=_sweeping(c, done) if Role.SWEEP in holders else None,
-        next_sweep=_told(c, "next_sweep") if Role.SWEEP in holders else None,
+        next_sweep=_told(c, "next_sweep"),
         behind=_count(c, rooms, rooms.c.behind),
         texts=_texts(c, shown),
         days=days,

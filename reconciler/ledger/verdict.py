@@ -11,6 +11,7 @@ from reconciler.model import Ailment, Outcome
 
 _SHORT = timedelta(minutes=1)  # a pause that needs no words
 _LATE = timedelta(minutes=1)
+_RARE = timedelta(hours=1)  # who sweeps more rarely than that does not take a daemon's place
 
 
 class Kind(StrEnum):
@@ -68,7 +69,8 @@ def _process(seen: Overview) -> Iterator[Problem]:
     serving, working = seen.holders.get(Role.SWEEP), seen.holders.get(Role.WORKER)
     backfill = seen.holders.get(Role.BACKFILL)
     if serving is None:
-        yield Problem(Kind.NO_SERVE, "no serve is running: start it, or let cron run reconcile")
+        if not _is_swept_by_cron(seen):
+            yield Problem(Kind.NO_SERVE, "no serve is running: start it, or let cron run reconcile")
     elif working is None:
         yield Problem(Kind.IDLE, f"{serving} serves, but does not work (yet): see its log")
     elif working == backfill:
@@ -77,9 +79,23 @@ def _process(seen: Overview) -> Iterator[Problem]:
         )
 
 
+def _is_swept_by_cron(seen: Overview) -> bool:
+    """Whether somebody sweeps now and then, and that is not a daemon that has ended since."""
+    if not seen.sweeps or seen.now - seen.sweeps[0].began > _RARE:
+        return False
+    return seen.next_sweep is None or seen.next_sweep < seen.sweeps[0].began
+
+
+def _is_overdue(seen: Overview) -> bool:
+    if not seen.serving or seen.sweeping is not None or seen.next_sweep is None:
+        return False
+    came = seen.sweeps and seen.sweeps[0].began > seen.next_sweep
+    return not came and seen.now - seen.next_sweep > _LATE
+
+
 def _sweep(seen: Overview) -> Iterator[Problem]:
     next_sweep = seen.next_sweep
-    if next_sweep is not None and seen.sweeping is None and seen.now - next_sweep > _LATE:
+    if next_sweep is not None and _is_overdue(seen):
         yield Problem(Kind.OVERDUE, f"a sweep is overdue since {_date(next_sweep)}: see the log")
     if seen.sweeps and seen.sweeps[0].error:
         last = seen.sweeps[0]
