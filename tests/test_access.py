@@ -4,18 +4,20 @@ import http.client
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from reconciler.client import DocSpace, Transport
 from reconciler.config import load
+from reconciler.errors import Unauthorised
 from reconciler.receiver import Gate, Receiver, Reply
 from reconciler.service.server import Server
 from reconciler.signature import HEADER, sign
 from tests.daemon import SECRET, daemon
 from tests.test_crash import Scene, scene
-from tests.world import START
+from tests.world import START, World
 
 __all__ = ["scene"]
 BODY = json.dumps(
@@ -101,3 +103,15 @@ def test_whatever_the_daemon_writes_is_its_owners_alone(scene: Scene) -> None:
         if os.path.exists(arguments):  # noqa: PTH110
             assert key.encode() not in arguments.read_bytes()
         assert running.terminate() == 0
+
+
+@pytest.mark.parametrize("missing", ["files:write", "files:read", "rooms:read", None])
+def test_a_key_is_usable_with_all_the_scopes_that_we_need(here: World, missing: str | None) -> None:
+    """Who may write may read; nothing else stands in for another."""
+    scopes = {"files:read", "files:write", "rooms:read", "accounts.self:read"} - {missing}
+    key = here.portal.add_key(here.bot, permissions=tuple(str(scope) for scope in scopes))
+    with closing(DocSpace(Transport(here.server.url, key))) as docspace:
+        assert docspace.is_usable() == (missing in {None, "files:read"})
+        here.portal.disable_key(key)
+        with pytest.raises(Unauthorised):
+            docspace.is_usable()

@@ -190,9 +190,9 @@ def _console() -> Console:
 def _print(console: Console, block: _Block) -> None:
     rows = [[_cell(value) for value in row] for row in block.rows]
     if not console.is_terminal:
-        console.print(f"{block.title}:")
+        console.print(f"{block.title}: {', '.join(block.columns)}")
         for row in rows:
-            console.print("  " + "  ".join(cell for cell in row if cell))
+            console.print("  " + "  ".join(cell or "-" for cell in row))
         return
     table = Table(*block.columns, title=block.title, title_justify="left")
     for row in rows:
