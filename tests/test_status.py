@@ -1,6 +1,8 @@
 """`status` and `failed`: what they say of a ledger, and their exit codes; no portal is asked."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -88,6 +90,24 @@ def test_failed_files_make_status_exit_1(scene: Stage, ledger: Ledger) -> None:
     assert done.returncode == 1
     assert "WRONG: 1 file failed" in done.stdout
     assert "7  7.docx  failed  failed  no answer" in done.stdout
+
+
+def test_a_full_disk_is_named_first(scene: Stage, ledger: Ledger) -> None:
+    """It can be read, but not be written: exit 5."""
+    ledger.record(event(), now())  # the log is there, but may not grow
+    code = "import resource, sys; from reconciler.cli import main; "
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1)); main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "status"],
+        env=scene.environ,
+        cwd=scene.folder,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (5, "")
+    assert done.stdout.startswith("WRONG: the ledger cannot be written: ")
 
 
 def test_without_a_ledger_none_is_made(scene: Stage) -> None:

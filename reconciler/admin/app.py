@@ -63,7 +63,7 @@ class Admin:
         try:
             return make()
         except LedgerError as error:
-            return Page(f"the ledger cannot be read: {error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
+            return Page(f"ledger: it cannot be read: {error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
         except Exception as error:  # noqa: BLE001 - who watches must be answered, whatever comes
             self._complain(error)
             return Page("This is a bug: see the log.\n", HTTPStatus.INTERNAL_SERVER_ERROR)

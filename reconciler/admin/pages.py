@@ -7,8 +7,7 @@ from http import HTTPStatus
 
 from reconciler.admin.app import Page, Pages
 from reconciler.admin.metrics import METRICS, Requests, exposition
-from reconciler.errors import LedgerError
-from reconciler.ledger import Ledger, verdict
+from reconciler.ledger import Ledger, unwritable, verdict
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,11 @@ def healthz(subject: Subject) -> Page:
 def readyz(subject: Subject) -> Page:
     """Say whether updates are marked now, else every reason why not, one a line."""
     now = subject.clock()
-    try:
-        subject.ledger.health.prove_writable(now)
-        seen = subject.ledger.health.overview(now, shown=1)
-    except LedgerError as error:
-        return _unavailable([f"ledger: it cannot be used: {error}"])
-    reasons = [f"{one.kind}: {one.words}" for one in verdict(seen) if one.is_grave]
+    refusal = subject.ledger.health.refusal(now)
+    problems = [] if refusal is None else [unwritable(refusal)]
+    # Where it cannot be read either, the application says so.
+    problems += verdict(subject.ledger.health.overview(now, shown=1))
+    reasons = [f"{one.kind}: {one.words}" for one in problems if one.is_grave]
     return _unavailable(reasons) if reasons else Page("ready\n")
 
 

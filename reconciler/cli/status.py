@@ -25,22 +25,26 @@ failed = typer.Typer(no_args_is_help=True, help="List what waits or failed, or t
 def status(config: ConfigPath = None, json: Json = False) -> None:
     """Say how the service is doing: what is wrong first, then the numbers.
 
-    Asks the ledger alone, beside a running `serve` or without one. Exits 3 while the portal is
-    away or refuses the key, 1 when some files failed and will be tried again, else 0.
+    Asks the ledger alone, beside a running `serve` or without one. Exits 5 when the ledger cannot
+    be written, 3 while the portal is away or refuses the key, 1 when some files failed and will
+    be tried again, else 0.
     """
     from reconciler.cli.overview import as_json, print_overview  # noqa: PLC0415
-    from reconciler.ledger import Kind, verdict  # noqa: PLC0415 - help must be quick
+    from reconciler.ledger import Kind, unwritable, verdict  # noqa: PLC0415
 
     settings = read_config(config)
     with _opened(settings) as ledger:
+        refusal = ledger.health.refusal(datetime.now(UTC))
         seen = ledger.health.overview(datetime.now(UTC))
-    problems = verdict(seen)
+    problems = (() if refusal is None else (unwritable(refusal),)) + verdict(seen)
     limit = settings.limits.writes_per_day
     if json:
         typer.echo(as_json(seen, problems, limit))
     else:
         print_overview(seen, problems, limit)
     kinds = {problem.kind for problem in problems}
+    if Kind.LEDGER in kinds:
+        raise typer.Exit(LEDGER)
     if kinds & {Kind.DEAD_KEY, Kind.AWAY}:
         raise typer.Exit(PORTAL)
     raise typer.Exit(SOME_FAILED if Kind.FAILED in kinds else OK)

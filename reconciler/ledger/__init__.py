@@ -10,7 +10,7 @@ from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.notes import BACKFILL, SWEEP, Duty, Noted
 from reconciler.ledger.overview import Overview, Swept
 from reconciler.ledger.store import Role
-from reconciler.ledger.verdict import Kind, Problem, verdict
+from reconciler.ledger.verdict import Kind, Problem, unwritable, verdict
 
 __all__ = [
     "BACKFILL",
@@ -23,5 +23,6 @@ __all__ = [
     "Problem",
     "Role",
     "Swept",
+    "unwritable",
     "verdict",
 ]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Row, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from reconciler.errors import LedgerError
 from reconciler.ledger.counting import DAY
 from reconciler.ledger.facts import pause, set_fact
 from reconciler.ledger.overview import (
@@ -60,9 +61,13 @@ class Health:
         """Return what is wrong with the portal as a whole, None when nothing is known to be."""
         return self._store.read(trouble)
 
-    def prove_writable(self, now: datetime) -> None:
-        """Write something and keep it. Raises LedgerError where that cannot be done."""
-        self._store.write(lambda c: set_fact(c, "told writable", now.isoformat()))
+    def refusal(self, now: datetime) -> LedgerError | None:
+        """Write something; return why that cannot be done, None when it is on disk."""
+        try:
+            self._store.write(lambda c: set_fact(c, "told writable", now.isoformat()))
+        except LedgerError as error:
+            return error
+        return None
 
     def swept(self, swept: Swept) -> None:
         """Remember a sweep, and forget the oldest; after one that ended well the portal is, too."""

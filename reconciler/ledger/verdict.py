@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from reconciler.errors import LedgerError
 from reconciler.ledger.overview import Overview
 from reconciler.ledger.store import Role
 from reconciler.model import Ailment, Outcome
@@ -15,8 +16,9 @@ _RARE = timedelta(hours=1)  # who sweeps more rarely than that does not take a d
 
 
 class Kind(StrEnum):
-    """What may be wrong. While one of the first seven is, updates are not marked."""
+    """What may be wrong. While one of the first eight is, updates are not marked."""
 
+    LEDGER = "ledger"
     DEAD_KEY = "dead_key"
     AWAY = "away"
     PAUSED = "paused"
@@ -43,6 +45,11 @@ class Problem:
     def is_grave(self) -> bool:
         """Whether updates are not marked, or are not found, until it is over."""
         return self.kind in GRAVE
+
+
+def unwritable(error: LedgerError) -> Problem:
+    """Return what is wrong when a ledger that can be read cannot be written."""
+    return Problem(Kind.LEDGER, f"the ledger cannot be written: {error}; is the disk full?")
 
 
 def verdict(seen: Overview) -> tuple[Problem, ...]:
