@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 _SQLITE = "sqlite:///"
 
-failed = typer.Typer(no_args_is_help=True, help="List what waits or failed, or try it again now.")
+failed = typer.Typer(no_args_is_help=True)
 
 
 def status(config: ConfigPath = None, json: Json = False) -> None:
@@ -28,6 +28,11 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
     Asks the ledger alone, beside a running `serve` or without one. Exits 5 when the ledger cannot
     be written, 3 while the portal is away or refuses the key, 1 when some files failed and will
     be tried again, else 0.
+
+    Examples:
+
+        reconciler status
+        reconciler status --json --config /etc/reconciler/config.toml
     """
     from reconciler.cli.overview import as_json, print_overview  # noqa: PLC0415
     from reconciler.ledger import Kind, unwritable, verdict  # noqa: PLC0415
@@ -50,9 +55,26 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
     raise typer.Exit(SOME_FAILED if Kind.FAILED in kinds else OK)
 
 
+@failed.callback()
+def group() -> None:
+    """List the files that failed or wait, or try them again now.
+
+    Examples:
+
+        reconciler failed list
+        reconciler failed retry
+    """
+
+
 @failed.command("list")
 def failed_list(config: ConfigPath = None, json: Json = False) -> None:
-    """List the files that failed, were refused or wait, with the reason and the next try."""
+    """List the files that failed, were refused or wait, with the reason and the next try.
+
+    Examples:
+
+        reconciler failed list
+        reconciler failed list --json
+    """
     from reconciler.cli.overview import files_as_json, print_files  # noqa: PLC0415
 
     with _opened(read_config(config)) as ledger:
@@ -66,13 +88,19 @@ def failed_list(config: ConfigPath = None, json: Json = False) -> None:
 @failed.command("retry")
 def failed_retry(
     files: Annotated[
-        list[int] | None, typer.Argument(min=1, max=LAST_FILE_ID, help="Ids; none: all of them.")
+        list[int] | None,
+        typer.Argument(min=1, max=LAST_FILE_ID, help="The files' ids; none: all of them."),
     ] = None,
     config: ConfigPath = None,
 ) -> None:
     """Try files again now, as if they had never been tried; without ids all that are listed.
 
     Does not work itself: a running `serve` or the next `reconcile` does. A pause still holds.
+
+    Examples:
+
+        reconciler failed retry
+        reconciler failed retry 4711 4712
     """
     with _opened(read_config(config)) as ledger:
         now = datetime.now(UTC)
