@@ -365,7 +365,7 @@ def test_a_daemon_tells_its_numbers(scene: Scene) -> None:
 
 
 def test_beyond_this_machine_a_password_is_required(scene: Scene) -> None:
-    """Exit 2 without; with it, it is asked for."""
+    """Exit 2 without; with it, it is asked for, but for the probe of a container."""
     environ = scene.environ | {"RECONCILER_ADMIN__HOST": "0.0.0.0"}  # noqa: S104
     refused = serve(environ, scene.folder)
     assert refused.returncode == 2
@@ -374,8 +374,9 @@ def test_beyond_this_machine_a_password_is_required(scene: Scene) -> None:
     file.write_text(f"{PASSWORD}\n", "utf-8")
     with daemon(environ | {"RECONCILER_ADMIN__PASSWORD_FILE": str(file)}, scene.folder) as running:
         url = admin_url(scene.folder).replace("0.0.0.0", "127.0.0.1")  # noqa: S104
-        assert fetch(f"{url}/healthz").status == 401
-        assert fetch(f"{url}/healthz", Authorization=basic(f"me:{PASSWORD}")).status == 200
+        assert fetch(f"{url}/healthz").status == 200
+        assert fetch(f"{url}/metrics").status == 401
+        assert fetch(f"{url}/metrics", Authorization=basic(f"me:{PASSWORD}")).status == 200
         assert running.terminate() == 0
 
 

@@ -11,6 +11,7 @@ from reconciler.errors import LedgerError
 Environ = Mapping[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 TEXT = "text/plain; charset=utf-8"
+OPEN = {"/healthz"}  # for everybody: the probes of a container carry no password
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,10 @@ class Admin:
         return [body]
 
     def _page(self, environ: Environ) -> Page:
-        if not self._guard.admits(environ):
+        path = environ.get("PATH_INFO") or "/"
+        if path not in OPEN and not self._guard.admits(environ):
             return _refusal(self._guard)
-        make = self._pages.get(environ.get("PATH_INFO") or "/")
+        make = self._pages.get(path)
         if make is None:
             return Page("There is no such page.\n", HTTPStatus.NOT_FOUND)
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
