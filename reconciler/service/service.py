@@ -268,9 +268,8 @@ class Service:
                 if not known:
                     self._learn_owner()
                     known = True
-                elif self._is_ill() and self._parts.docspace.is_usable():
-                    self._parts.attempts.recovered()
-                    self._outages.over()
+                else:
+                    self._probe()
             except Stopped:
                 return
             except ReconcilerError as error:
@@ -282,7 +281,15 @@ class Service:
         self.ledger.learn_owner(key.owner)
         log.info("acting_as", user=key.owner, name=key.owner_name)
 
-    def _is_ill(self) -> bool:
-        """Whether there is a trouble that an answer to any question would end."""
+    def _probe(self) -> None:
+        """Where there is a trouble that an answer to any question would end, ask one."""
         trouble = self.ledger.health.trouble()
-        return trouble is not None and trouble.ailment is not Ailment.THROTTLED
+        if trouble is None or trouble.ailment is Ailment.THROTTLED:
+            return
+        try:
+            usable = self._parts.docspace.is_usable()
+        except PortalError:
+            return  # that is known already
+        if usable:
+            self._parts.attempts.recovered()
+            self._outages.over()
