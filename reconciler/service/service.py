@@ -268,8 +268,7 @@ class Service:
                 if not known:
                     self._learn_owner()
                     known = True
-                else:
-                    self._probe()
+                self._probe()
             except Stopped:
                 return
             except ReconcilerError as error:
