@@ -100,4 +100,6 @@ class Throttled(PortalError):
 
 @dataclass
 class Unauthorised(PortalError):
-    """The key is dead, or lacks a scope that ``detail`` names: stop acting until it works."""
+    """The key is dead, or lacks ``scope``, which ``detail`` names: stop until it works."""
+
+    scope: str = ""

@@ -2,13 +2,32 @@
 
 `transport` exchanges requests and translates errors, `pace` keeps them below the limits,
 `parse` and `listing` turn its JSON into values, `docspace` says which request answers which
-question.
+question about files, `hooks` about webhooks and their log, `about` about the portal itself.
 """
 
+from reconciler.client.about import About, Build, Person
 from reconciler.client.docspace import DocSpace
+from reconciler.client.hooks import TRIGGERS, Failure, Failures, Hooks, Webhook
 from reconciler.client.listing import PAGE, FilePage, Room, RoomPage
 from reconciler.client.pace import Pace
 from reconciler.client.parse import Key
 from reconciler.client.transport import Transport
 
-__all__ = ["PAGE", "DocSpace", "FilePage", "Key", "Pace", "Room", "RoomPage", "Transport"]
+__all__ = [
+    "PAGE",
+    "TRIGGERS",
+    "About",
+    "Build",
+    "DocSpace",
+    "Failure",
+    "Failures",
+    "FilePage",
+    "Hooks",
+    "Key",
+    "Pace",
+    "Person",
+    "Room",
+    "RoomPage",
+    "Transport",
+    "Webhook",
+]

@@ -29,10 +29,10 @@ class DocSpace:
 
     @property
     def requests(self) -> dict[str, int]:
-        """How many requests went out so far: ``{"get": n, "put": n}``."""
+        """How many requests went out so far: ``{"get": n, "put": n}``, all writes as put."""
         told = {"get": 0, "put": 0}
         for (method, _, _), number in self._http.requests().items():
-            told[method.lower()] = told.get(method.lower(), 0) + number
+            told["get" if method == "GET" else "put"] += number
         return told
 
     def requests_by_route(self) -> Mapping[tuple[str, str, str], int]:
@@ -72,7 +72,7 @@ class DocSpace:
             if isinstance(error, Transient):
                 self._confirm(error, READ)
             return None
-        return _parsed(f"GET {route}", lambda: parse_file(answer.response, answer.date))
+        return parsed(f"GET {route}", lambda: parse_file(answer.response, answer.date))
 
     def set_comment(self, file_id: int, version: int, comment: str) -> str:
         """Set the comment of one version and return the text that the portal stored.
@@ -103,8 +103,8 @@ class DocSpace:
             if error.status not in _NOT_A_KEY:
                 raise
             answer = self._http.get("people/@self", "people/@self")
-            return _parsed("GET people/@self", lambda: parse_person(answer.response))
-        return _parsed("GET keys/@self", lambda: parse_key(answer.response))
+            return parsed("GET people/@self", lambda: parse_person(answer.response))
+        return parsed("GET keys/@self", lambda: parse_key(answer.response))
 
     def is_usable(self) -> bool:
         """Return whether the key works and has the scopes that we need. Raises PortalError."""
@@ -126,7 +126,7 @@ class DocSpace:
             answer = self._listing(route, f"files/{folder_id}", params, READ)
         except Forbidden:
             return None
-        return _parsed(f"GET {route}", lambda: parse_room(answer.response))
+        return parsed(f"GET {route}", lambda: parse_room(answer.response))
 
     def rooms(self, start: int = 0, count: int = PAGE) -> RoomPage:
         """Return a page of rooms, pinned ones first, then newest first (docspace.md 1.3).
@@ -135,7 +135,7 @@ class DocSpace:
         """
         params = _NEWEST | {"storageFilter": "Internal", "startIndex": start, "count": count}
         answer = self._listing("files/rooms", "files/rooms", params, ROOMS)
-        return _parsed("GET files/rooms", lambda: parse_rooms(answer.response, start, answer.date))
+        return parsed("GET files/rooms", lambda: parse_rooms(answer.response, start, answer.date))
 
     def room_files(self, room: int, start: int = 0) -> FilePage:
         """Return a page of all files in a room, newest first.
@@ -144,7 +144,7 @@ class DocSpace:
         """
         params = _NEWEST | _DEEP | {"startIndex": start, "count": PAGE}
         answer = self._listing("files/{folderId}", f"files/{room}", params, READ)
-        return _parsed(
+        return parsed(
             "GET files/{folderId}", lambda: parse_files(answer.response, start, answer.date, room)
         )
 
@@ -152,7 +152,7 @@ class DocSpace:
         """Return a page of all files in "My documents" of the key's owner, newest first."""
         params = _NEWEST | {"filterType": "FilesOnly", "startIndex": start, "count": count}
         answer = self._listing("files/@my", "files/@my", params, READ)
-        return _parsed(
+        return parsed(
             "GET files/@my", lambda: parse_files(answer.response, start, answer.date, None)
         )
 
@@ -172,19 +172,30 @@ class DocSpace:
         Raises Unauthorised for a dead key or a missing scope, Transient when the portal
         refuses even this: an address filter, a restore under way, a suspended portal.
         """
-        try:
-            key = self.key()
-        except Unauthorised:
-            raise
-        except (Forbidden, Permanent) as refusal:
-            raise Transient(error.route, error.status, "the portal refuses everything") from refusal
-        missing = key.lacks(*scopes)
-        if missing or not key.active:
-            detail = f"the API key lacks the scope {missing}" if missing else "the key is disabled"
-            raise Unauthorised(error.route, error.status, detail) from error
+        confirm(error, scopes, self.key)
 
 
-def _parsed(route: str, parse: Callable[[], _T]) -> _T:
+def confirm(error: PortalError, scopes: tuple[str, ...], ask: Callable[[], Key]) -> None:
+    """Return when the key works and has one of the scopes, so that ``error`` is not the key's.
+
+    Raises Unauthorised for a dead key or a missing scope, Transient when the portal refuses
+    even to say whose key it is.
+    """
+    try:
+        key = ask()
+    except Unauthorised:
+        raise
+    except (Forbidden, Permanent) as refusal:
+        raise Transient(error.route, error.status, "the portal refuses everything") from refusal
+    missing = key.lacks(*scopes)
+    if missing:
+        detail = f"the API key lacks the scope {missing}"
+        raise Unauthorised(error.route, error.status, detail, missing) from error
+    if not key.active:
+        raise Unauthorised(error.route, error.status, "the key is disabled") from error
+
+
+def parsed(route: str, parse: Callable[[], _T]) -> _T:
     try:
         return parse()
     except ValueError as error:

@@ -4,7 +4,7 @@ A listing's own ``total`` leaves out the files of the page that are being conver
 the page: what lies behind a page is ``total - start - len(items)``, whatever was dropped.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,17 +14,23 @@ from reconciler.model import File
 
 PAGE = 100  # the most that the portal gives (docspace.md 1.1)
 _ROOMS = 14
+_MAY_COMMENT = {0, 1, 9, 11}  # the owner's two, room manager, content creator
 
 
 @dataclass(frozen=True)
 class Room:
-    """A room in a listing. ``updated`` is the last save anywhere inside (docspace.md 1.4)."""
+    """A room in a listing. ``updated`` is the last save anywhere inside (docspace.md 1.4).
+
+    ``commentable`` says whether the key's account may comment on what lies in it: owners, room
+    managers and content creators may (docspace.md 5). A single file may differ.
+    """
 
     id: int | str
     title: str
     updated: datetime
     pinned: bool
     active: bool
+    commentable: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,14 @@ def _room(data: object) -> Room:
         updated=parse_date(fields.get("updated"), "updated"),
         pinned=fields.get("pinned") is True,
         active=number_of(fields, "rootFolderType", _ROOMS) == _ROOMS,
+        commentable=_may_comment(fields),
     )
+
+
+def _may_comment(fields: Mapping[str, Any]) -> bool:
+    security = fields.get("security")
+    barred = isinstance(security, Mapping) and security.get("Create") is False
+    return not barred and fields.get("access", 0) in _MAY_COMMENT
 
 
 def _page(data: object, start: int, length: int, date: datetime | None) -> dict[str, Any]:

@@ -26,12 +26,16 @@ _MOST_NAME = 100
 
 @dataclass(frozen=True)
 class Key:
-    """What the portal says of our API key. An empty set of permissions means all of them."""
+    """What the portal says of our API key. An empty set of permissions means all of them.
+
+    ``expires`` is None for a key without an end, and for a token that is no API key.
+    """
 
     owner: str
     owner_name: str
     permissions: frozenset[str]
     active: bool
+    expires: datetime | None = None
 
     def lacks(self, *scopes: str) -> str | None:
         """Return the first of the alternatives when the key has none of them (docspace.md 5)."""
@@ -88,12 +92,13 @@ def parse_key(data: object) -> Key:
     """Return the answer of keys/@self (docspace.md 7)."""
     fields = fields_of(data, "key")
     owner = fields_of(fields.get("createBy"), "createBy")
-    granted = fields.get("permissions")
+    granted, expires = fields.get("permissions"), fields.get("expiresAt")
     return Key(
         owner=text_of(owner, "id").lower(),
         owner_name=text_of(owner, "displayName", ""),
         permissions=frozenset(map(str, granted)) if isinstance(granted, list) else frozenset(),
         active=fields.get("isActive") is not False,
+        expires=None if expires is None else parse_date(expires, "expiresAt"),
     )
 
 

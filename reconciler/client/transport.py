@@ -76,9 +76,21 @@ class Transport:
         """GET ``path`` below the API's root. Raises PortalError by class."""
         return self._exchange("GET", route, path, params=params)
 
+    def get_as_nobody(self, route: str, path: str) -> Answer:
+        """GET without our key: anonymous routes refuse a key of few scopes (docspace.md 7)."""
+        return self._exchange("GET", route, path, auth=_Nobody())
+
     def put(self, route: str, path: str, body: Mapping[str, Any]) -> Answer:
         """PUT ``body`` as JSON. Raises PortalError by class."""
         return self._exchange("PUT", route, path, json=body)
+
+    def post(self, route: str, path: str, body: Mapping[str, Any]) -> Answer:
+        """POST ``body`` as JSON. Raises PortalError by class."""
+        return self._exchange("POST", route, path, json=body)
+
+    def delete(self, route: str, path: str) -> Answer:
+        """DELETE; the portal need not answer with anything. Raises PortalError by class."""
+        return self._exchange("DELETE", route, path)
 
     def close(self) -> None:
         """Close the connections."""
@@ -95,7 +107,8 @@ class Transport:
 
     def _exchange(self, method: str, route: str, path: str, **content: Any) -> Answer:
         name = f"{method} {route}"
-        with self.pace.admitted(method, name):
+        kind = "GET" if method == "GET" else "PUT"  # the portal limits all writes together
+        with self.pace.admitted(kind, name):
             answered = NO_ANSWER
             try:
                 status, headers, body = self._send(method, path, content)
@@ -104,6 +117,8 @@ class Transport:
                 raise Transient(name, None, _cause(error)) from error
             finally:
                 self._count(method, route, answered)
+        if method == "DELETE" and 200 <= status < 300:
+            return Answer(None, _date(headers))
         return _judged(name, status, headers, body)
 
     def _count(self, method: str, route: str, status: str) -> None:
@@ -135,6 +150,13 @@ class _Bearer(requests.auth.AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+class _Nobody(requests.auth.AuthBase):
+    """No header at all; not None, for then the session's own would be used."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return request
 
 

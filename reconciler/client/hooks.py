@@ -1,0 +1,243 @@
+"""The portal's webhooks and the log of their deliveries (docspace.md 6). Traps, all met here:
+
+``lastFailureOn`` and its like carry the server's offset with the portal's wall time, so they
+are shown and compared, never reckoned with; entries of the log tell their true age only inside
+the delivery's own body. Failures have no ``delivery``, so the log is paged by id.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from reconciler.client.docspace import confirm, parsed
+from reconciler.client.parse import Key, fields_of, number_of, parse_date, text_of
+from reconciler.client.transport import Answer, Transport
+from reconciler.errors import Forbidden
+
+LOG_PAGE = 100
+_SCOPES_READ = ("*:read", "*:write")
+_SCOPES_WRITE = ("*:write",)
+_FAILURES = 1 + 4 + 8 + 16  # not sent, 3xx, 4xx, 5xx
+_NAMES = (
+    *(f"user.{act}" for act in ("created", "invited", "updated", "deleted")),
+    *(f"group.{act}" for act in ("created", "updated", "deleted")),
+    *("file.created", "file.uploaded", "file.updated", "file.trashed", "file.deleted"),
+    *("file.restored", "file.copied", "file.moved"),
+    *("folder.created", "folder.updated", "folder.trashed", "folder.deleted"),
+    *("folder.restored", "folder.copied", "folder.moved"),
+    *("room.created", "room.updated", "room.archived", "room.deleted"),
+    *("room.restored", "room.copied", "form.submit"),
+)
+TRIGGERS: Mapping[str, int] = {name: 1 << place for place, name in enumerate(_NAMES)}
+"""The bits of a webhook's triggers, as DocSpace 3.7.2 numbers them; 0 stands for all."""
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """One webhook as the portal has it. Its secret is never told; ``triggers`` 0 means all.
+
+    ``failed_on`` and ``succeeded_on`` are the portal's words: to show and to compare only.
+    """
+
+    id: int
+    name: str
+    url: str
+    enabled: bool
+    triggers: int
+    target: str
+    creator: str
+    creator_name: str
+    ssl: bool = True
+    failed_on: str = ""
+    failure: str = ""
+    succeeded_on: str = ""
+
+    def lacks(self, *names: str) -> tuple[str, ...]:
+        """Return those of the triggers that it does not deliver."""
+        every = self.triggers == 0
+        return tuple(n for n in names if not every and not self.triggers & TRIGGERS.get(n, 0))
+
+    @property
+    def trigger_names(self) -> tuple[str, ...]:
+        """What it delivers, by name; ``*`` for everything."""
+        names = tuple(name for name, bit in TRIGGERS.items() if self.triggers & bit)
+        return names or ("*",)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A delivery that failed, or was not sent yet (``status`` 0). ``body`` is what was sent."""
+
+    id: int
+    status: int
+    created: datetime | None
+    body: bytes
+    text: str
+
+
+@dataclass(frozen=True)
+class Failures:
+    """A page of failed deliveries, newest first; ``behind`` is how many older ones there are."""
+
+    entries: tuple[Failure, ...]
+    behind: bool
+    date: datetime | None
+
+
+class Hooks:
+    """The webhooks of the portal. Every method raises PortalError by class.
+
+    An account sees its own webhooks, an administrator all of them. POST, PUT and DELETE count
+    for the portal's limit of a day.
+    """
+
+    def __init__(self, transport: Transport, key: Callable[[], Key]) -> None:
+        """Use ``transport``; ``key`` tells after a 403 whether the key is to blame."""
+        self._http, self._key = transport, key
+
+    def all(self) -> tuple[Webhook, ...]:
+        """Return every webhook that the key's account may see."""
+        answer = self._allowed(
+            _SCOPES_READ, lambda: self._http.get("settings/webhook", "settings/webhook")
+        )
+        return parsed("GET settings/webhook", lambda: parse_webhooks(answer.response))
+
+    def create(self, name: str, url: str, secret: str, triggers: Iterable[str]) -> Webhook:
+        """Create a webhook. The portal first asks ``url`` with HEAD. Raises Permanent (400)."""
+        body = _body(name, url, mask_of(triggers)) | {"secretKey": secret}
+        answer = self._allowed(
+            _SCOPES_WRITE, lambda: self._http.post("settings/webhook", "settings/webhook", body)
+        )
+        return parsed("POST settings/webhook", lambda: parse_webhook(answer.response))
+
+    def set_secret(self, hook: Webhook, secret: str) -> None:
+        """Let ``hook`` sign with ``secret`` from now on; all else stays as it was read."""
+        body = _same(hook) | {"secretKey": secret}
+        self._allowed(
+            _SCOPES_WRITE, lambda: self._http.put("settings/webhook", "settings/webhook", body)
+        )
+
+    def set_enabled(self, hook: Webhook, enabled: bool) -> None:
+        """Switch a webhook on, which the portal does if its address answers, or off."""
+        body = _same(hook) | {"enabled": enabled}
+        route = "settings/webhook/enable"
+        self._allowed(_SCOPES_WRITE, lambda: self._http.put(route, route, body))
+
+    def remove(self, hook: int) -> None:
+        """Delete a webhook; the log of its deliveries goes with it."""
+        route = "settings/webhook/{id}"
+        path = f"settings/webhook/{hook}"
+        self._allowed(_SCOPES_WRITE, lambda: self._http.delete(route, path))
+
+    def triggers(self) -> Mapping[str, int]:
+        """Return the triggers that this portal has for us, with their bits."""
+        route = "settings/webhook/triggers"
+        answer = self._allowed(_SCOPES_READ, lambda: self._http.get(route, route))
+        return parsed(f"GET {route}", lambda: parse_triggers(answer.response))
+
+    def failures(self, hook: int, start: int = 0) -> Failures:
+        """Return a page of what was not delivered, newest first, by id."""
+        route = "settings/webhooks/log"
+        params = {"configId": hook, "groupStatus": _FAILURES, "count": LOG_PAGE}
+        answer = self._allowed(
+            _SCOPES_READ, lambda: self._http.get(route, route, params | {"startIndex": start})
+        )
+        return parsed(f"GET {route}", lambda: parse_failures(answer.response, answer.date))
+
+    def _allowed(self, scopes: tuple[str, ...], ask: Callable[[], Answer]) -> Answer:
+        try:
+            return ask()
+        except Forbidden as error:
+            confirm(error, scopes, self._key)
+            raise
+
+
+def mask_of(names: Iterable[str]) -> int:
+    """Return the bits of triggers. Raises KeyError for one that there is not."""
+    return sum(TRIGGERS[name] for name in set(names))
+
+
+def parse_webhooks(data: object) -> tuple[Webhook, ...]:
+    """Return the answer of settings/webhook. Raises ValueError that names what is missing."""
+    if not isinstance(data, list):
+        raise ValueError("the webhooks are missing or no list")
+    return tuple(parse_webhook(fields_of(one, "webhook").get("configs")) for one in data)
+
+
+def parse_webhook(data: object) -> Webhook:
+    """Return one webhook. Raises ValueError that names what is missing."""
+    fields = fields_of(data, "configs")
+    creator = fields.get("createdBy")
+    who = creator if isinstance(creator, Mapping) else {}
+    return Webhook(
+        id=number_of(fields, "id"),
+        name=text_of(fields, "name", ""),
+        url=text_of(fields, "uri"),
+        enabled=fields.get("enabled") is True,
+        triggers=number_of(fields, "triggers", 0),
+        target=text_of(fields, "targetId", ""),
+        creator=text_of(who, "id", "").lower(),
+        creator_name=text_of(who, "displayName", ""),
+        ssl=fields.get("ssl") is not False,
+        failed_on=text_of(fields, "lastFailureOn", ""),
+        failure=text_of(fields, "lastFailureContent", ""),
+        succeeded_on=text_of(fields, "lastSuccessOn", ""),
+    )
+
+
+def parse_triggers(data: object) -> Mapping[str, int]:
+    """Return the names that are available with their bits; what is shaped otherwise is left out."""
+    if not isinstance(data, list):
+        raise ValueError("the triggers are missing or no list")
+    all_of_them = (one for one in data if isinstance(one, Mapping))
+    return {
+        one["name"]: one["id"]
+        for one in all_of_them
+        if isinstance(one.get("name"), str)
+        and type(one.get("id")) is int
+        and one.get("available") is not False
+    }
+
+
+def parse_failures(data: object, date: datetime | None) -> Failures:
+    """Return a page of the log. Raises ValueError that names what is missing."""
+    if not isinstance(data, list):
+        raise ValueError("the log is missing or no list")
+    return Failures(tuple(map(_failure, data)), len(data) >= LOG_PAGE, date)
+
+
+def _failure(data: object) -> Failure:
+    fields = fields_of(data, "log entry")
+    body = text_of(fields, "requestPayload", "")
+    return Failure(
+        id=number_of(fields, "id"),
+        status=number_of(fields, "status", 0),
+        created=_created(body),
+        body=body.encode(),
+        text=text_of(fields, "responsePayload", ""),
+    )
+
+
+def _created(body: str) -> datetime | None:
+    """Return when the event was, by its own body: the entry's date may be shifted."""
+    try:
+        return parse_date(json.loads(body)["event"]["createOn"], "createOn").astimezone(UTC)
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return None
+
+
+def _same(hook: Webhook) -> dict[str, Any]:
+    body = _body(hook.name, hook.url, hook.triggers)
+    return body | {
+        "id": hook.id,
+        "enabled": hook.enabled,
+        "ssl": hook.ssl,
+        "targetId": hook.target,
+    }
+
+
+def _body(name: str, url: str, triggers: int) -> dict[str, Any]:
+    # ssl asks the portal to verify the certificate.
+    return {"name": name, "uri": url, "enabled": True, "ssl": True, "triggers": triggers}

@@ -1,0 +1,77 @@
+"""A portal with webhooks for tests: its people, a key that may administer, and an address."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+from reconciler.client import About, DocSpace, Hooks, Transport
+from reconciler.sandbox import ManualClock, Portal, Server, User
+
+SECRET = "Hooks-Secret-1!"
+WIDE = ("files:read", "files:write", "rooms:read", "accounts.self:read", "*:read", "*:write")
+NARROW = WIDE[:4]
+
+
+@dataclass
+class Stand:
+    """A portal being served, and the client of one key."""
+
+    portal: Portal
+    server: Server
+    clock: ManualClock
+    ann: User
+    bot: User
+    room: int
+    file: int
+    hooks: Hooks
+    about: About
+    docspace: DocSpace
+
+
+@contextmanager
+def stand(permissions: tuple[str, ...] = WIDE) -> Iterator[Stand]:
+    """Serve a portal whose bot has a key with these permissions."""
+    clock = ManualClock()
+    portal = Portal(clock=clock, retry_seconds=())
+    ann = portal.add_user("Ann Lee", kind="room_admin")
+    bot = portal.add_user("Review Bot", kind="room_admin")
+    room = int(portal.add_room("Legal", owner=ann))
+    portal.invite(room, bot, access=9)
+    file = int(portal.create(room, "Contract.docx", by=ann))
+    with Server(portal) as server, closing(client(server, portal.add_key(bot, permissions))) as t:
+        docspace = DocSpace(t)
+        hooks = Hooks(t, docspace.key)
+        yield Stand(portal, server, clock, ann, bot, room, file, hooks, About(t), docspace)
+
+
+def client(server: Server, key: str) -> Transport:
+    """Return a transport with one key."""
+    return Transport(server.url, key, timeout=5)
+
+
+@contextmanager
+def address(status: int = 200) -> Iterator[str]:
+    """Answer every HEAD and POST with ``status`` within the block; give the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_POST = do_HEAD
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/docspace/review-comment"
+        finally:
+            server.shutdown()
+            thread.join()
