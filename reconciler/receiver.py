@@ -7,13 +7,14 @@ follows no redirect (docspace.md 6), so neither is ever sent; it tries again aft
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+from reconciler.delivery import Ignored, parse_event
 from reconciler.errors import LedgerError
-from reconciler.model import LAST_FILE_ID, Event, is_number, storable
+from reconciler.model import Event
 from reconciler.signature import HEADER, matching_secret
 
 Environ = Mapping[str, Any]
@@ -23,10 +24,13 @@ _SIGNATURE = "HTTP_" + HEADER.upper().replace("-", "_")
 
 @dataclass(frozen=True)
 class Gate:
-    """What is let in. No secrets at all means that nothing is verified."""
+    """What is let in. No secrets at all means that nothing is verified.
+
+    ``secrets``, newest first, may be a function: what it returns counts for one delivery.
+    """
 
     path: str
-    secrets: Sequence[str]
+    secrets: Sequence[str] | Callable[[], Sequence[str]]
     triggers: frozenset[str]
     max_bytes: int
     require_https: bool = False
@@ -34,7 +38,10 @@ class Gate:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is answered, and told: the status, what became of the event and why."""
+    """What is answered, and told: the status, what became of the event and why.
+
+    ``secret`` is the place of the secret that signed it, 0 for the newest, ``signed`` the secret.
+    """
 
     code: HTTPStatus
     status: str
@@ -42,6 +49,7 @@ class Reply:
     event: Event | None = None
     secret: int | None = None
     error: Exception | None = None
+    signed: str = field(default="", repr=False)
 
 
 class Receiver:
@@ -83,9 +91,14 @@ class Receiver:
         body = _read(environ, self._gate.max_bytes)
         if body is None:
             return Reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "refused", "size")
-        secret = matching_secret(body, environ.get(_SIGNATURE), self._gate.secrets)
-        if secret is None and self._gate.secrets:
+        secrets = self._gate.secrets() if callable(self._gate.secrets) else self._gate.secrets
+        secret = matching_secret(body, environ.get(_SIGNATURE), secrets)
+        if secret is None and secrets:
             return Reply(HTTPStatus.UNAUTHORIZED, "refused", "signature")
+        reply = self._read_event(body, secret)
+        return reply if secret is None else replace(reply, signed=secrets[secret])
+
+    def _read_event(self, body: bytes, secret: int | None) -> Reply:
         try:
             event = parse_event(body, self._gate.triggers)
         except Ignored as ignored:
@@ -102,63 +115,6 @@ class Receiver:
         if fresh:
             return Reply(HTTPStatus.OK, "accepted", "", event, secret)
         return Reply(HTTPStatus.OK, "ignored", "echo", event, secret)
-
-
-class Ignored(Exception):
-    """The delivery is authentic but there is nothing to do; the text is the reason."""
-
-
-def parse_event(body: bytes, triggers: frozenset[str]) -> Event:
-    """Return the delivery as an event (docspace.md 4.1). Raises Ignored with the reason.
-
-    `form.submit` carries two files; the submitted one is the file that changed.
-    """
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Ignored("not_json") from error
-    event, payload = _member(data, "event"), _member(data, "payload")
-    trigger = event.get("trigger")
-    if not isinstance(trigger, str) or trigger not in triggers:
-        raise Ignored("trigger")
-    if "submittedForm" in payload:
-        payload = _member(payload, "submittedForm")
-    return Event(
-        id=event["id"] if is_number(event.get("id")) else 0,
-        trigger=trigger,
-        file=_file_id(payload),
-        title=_text(payload.get("title")),
-        author=_text(event.get("createBy")).lower(),
-        modified=_date(payload.get("modifiedOn")),
-    )
-
-
-def _file_id(payload: Mapping[str, Any]) -> int:
-    file_id = payload.get("id")
-    if (isinstance(file_id, str) and file_id) or payload.get("providerKey"):
-        raise Ignored("third_party")  # its comments cannot be set (docspace.md 8)
-    if type(file_id) is not int or not 0 < file_id <= LAST_FILE_ID:
-        raise Ignored("file_id")
-    return file_id
-
-
-def _member(data: object, name: str) -> Mapping[str, Any]:
-    member = data.get(name) if isinstance(data, Mapping) else None
-    if not isinstance(member, Mapping):
-        raise Ignored(f"no_{name}")
-    return member
-
-
-def _text(value: object) -> str:
-    return storable(value) if isinstance(value, str) else ""
-
-
-def _date(value: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return None if moment is None or moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _read(environ: Environ, most: int) -> bytes | None:

@@ -34,6 +34,8 @@ DEFAULTS: dict[str, object] = {
     "webhook.secret": None,
     "webhook.secret_file": None,
     "webhook.triggers": ("file.updated",),
+    "webhook.public_url": None,
+    "webhook.self_heal": False,
     "webhook.allow_unsigned": False,
     "webhook.require_https": False,
     "webhook.trusted_proxy": None,
@@ -707,3 +709,13 @@ def test_admin_pages_on_this_machine_need_none(host: str) -> None:
 def test_the_shipped_file_is_no_secret() -> None:
     """Everybody may read it."""
     assert SHIPPED.stat().st_mode & stat.S_IROTH
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://hooks.example.org/x", "hooks.example.org", "https://me:pw@h.example/", "https:///x"],
+)
+def test_the_public_address_must_be_one_that_a_portal_can_call(url: str) -> None:
+    """http or https, a host, and nothing secret in it."""
+    with pytest.raises(ConfigError, match=r"webhook\.public_url"):
+        load(None, {"RECONCILER_WEBHOOK__PUBLIC_URL": url})

@@ -16,10 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.delivery import Ignored, parse_event, ping
 from reconciler.errors import LedgerError
 from reconciler.ledger import Ledger
 from reconciler.model import LAST_FILE_ID, Event
-from reconciler.receiver import Gate, Ignored, Receiver, Reply, parse_event
+from reconciler.receiver import Gate, Receiver, Reply
 from reconciler.signature import HEADER, sign
 from tests.support_ledger import NOW, PORTAL, claimed, marked, permit, url
 from tests.support_samples import sample
@@ -181,6 +182,25 @@ def test_the_matching_secret_is_told() -> None:
     desk = Desk(replace(GATE, secrets=("new", "old")))
     assert desk.post(delivery(), secret="old").status == 200
     assert desk.told[0].secret == 1
+
+
+def test_a_ping_is_answered_and_leaves_nothing_behind() -> None:
+    """Whoever knows the secret may ask whether we do; no file is looked at."""
+    desk = Desk()
+    answer = desk.call(posted(ping(), SECRET))
+    assert (answer.status, answer.said) == (200, {"status": "ignored", "reason": "ping"})
+    assert desk.call(posted(ping(), "wrong")).status == 401
+
+
+def test_secrets_may_change_between_two_deliveries() -> None:
+    """Each delivery is judged by the secrets of its moment, and the one that signed is told."""
+    current = ["old"]
+    desk = Desk(replace(GATE, secrets=lambda: current))
+    assert desk.call(posted(delivery(), "new")).status == 401
+    current.insert(0, "new")
+    assert desk.call(posted(delivery(), "new")).status == 200
+    assert (desk.told[-1].secret, desk.told[-1].signed) == (0, "new")
+    assert "'new'" not in repr(desk.told[-1])
 
 
 def test_the_secret_is_told_when_the_ledger_fails() -> None:

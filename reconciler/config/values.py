@@ -70,6 +70,18 @@ def _url(text: str) -> str:
     return address.rstrip("/").removesuffix("/api/2.0").rstrip("/")
 
 
+def _public(text: str) -> str:
+    text = text.strip()
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be http(s)://, such as https://hooks.example.org/docspace")
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError("must have neither user, password nor #")
+    if re.search(r"\s", text) or not text.isascii() or not _has_valid_port(parts):
+        raise ValueError("has a port that is none, white space, or letters that no address has")
+    return parts._replace(netloc=parts.netloc.lower()).geturl()
+
+
 def _has_valid_port(parts: SplitResult) -> bool:
     try:
         return parts.port != 0
@@ -139,9 +151,11 @@ class Webhook(_Section):
     host: str = "127.0.0.1"
     port: Port = 3000
     path: Annotated[str, AfterValidator(_path)] = "/docspace/review-comment"
+    public_url: Annotated[str, AfterValidator(_public)] | None = None
     secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None
     secret_file: Path | None = None
     triggers: Annotated[tuple[str, ...], Field(min_length=1)] = ("file.updated",)
+    self_heal: bool = False
     allow_unsigned: bool = False
     require_https: bool = False
     trusted_proxy: Annotated[str, AfterValidator(_address)] | None = None

@@ -1,0 +1,78 @@
+"""What a delivery says, however it came: to the receiver, or out of the portal's own log.
+
+Also the ping, which the portal never sends: an authentic delivery of nothing, by which the
+owner of a secret asks whether the receiver at an address knows it.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from reconciler.model import LAST_FILE_ID, Event, is_number, storable
+
+PING = "reconciler.ping"
+
+
+def ping() -> bytes:
+    """Return the body of a ping."""
+    return json.dumps({"event": {"trigger": PING}, "payload": {}}).encode()
+
+
+class Ignored(Exception):
+    """The delivery is authentic but there is nothing to do; the text is the reason."""
+
+
+def parse_event(body: bytes, triggers: frozenset[str]) -> Event:
+    """Return the delivery as an event (docspace.md 4.1). Raises Ignored with the reason.
+
+    `form.submit` carries two files; the submitted one is the file that changed.
+    """
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Ignored("not_json") from error
+    event, payload = _member(data, "event"), _member(data, "payload")
+    trigger = event.get("trigger")
+    if trigger == PING:
+        raise Ignored("ping")
+    if not isinstance(trigger, str) or trigger not in triggers:
+        raise Ignored("trigger")
+    if "submittedForm" in payload:
+        payload = _member(payload, "submittedForm")
+    return Event(
+        id=event["id"] if is_number(event.get("id")) else 0,
+        trigger=trigger,
+        file=_file_id(payload),
+        title=_text(payload.get("title")),
+        author=_text(event.get("createBy")).lower(),
+        modified=_date(payload.get("modifiedOn")),
+    )
+
+
+def _file_id(payload: Mapping[str, Any]) -> int:
+    file_id = payload.get("id")
+    if (isinstance(file_id, str) and file_id) or payload.get("providerKey"):
+        raise Ignored("third_party")  # its comments cannot be set (docspace.md 8)
+    if type(file_id) is not int or not 0 < file_id <= LAST_FILE_ID:
+        raise Ignored("file_id")
+    return file_id
+
+
+def _member(data: object, name: str) -> Mapping[str, Any]:
+    member = data.get(name) if isinstance(data, Mapping) else None
+    if not isinstance(member, Mapping):
+        raise Ignored(f"no_{name}")
+    return member
+
+
+def _text(value: object) -> str:
+    return storable(value) if isinstance(value, str) else ""
+
+
+def _date(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return None if moment is None or moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
