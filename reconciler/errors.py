@@ -60,6 +60,57 @@ class AddressInUse(ReconcilerError):
 
 
 @dataclass
+class Unanswered(ReconcilerError):
+    """The webhook's address does not answer as our receiver would; ``status`` None: nobody."""
+
+    address: str
+    status: int | None = None
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Return what came from where."""
+        said = "nobody answers" if self.status is None else f"{self.status} is answered"
+        return f"{said} at {self.address}{': ' if self.detail else ''}{self.detail}"
+
+
+@dataclass
+class Registered(ReconcilerError):
+    """The portal has a webhook at this address already."""
+
+    address: str
+    id: int
+
+    def __str__(self) -> str:
+        """Return the webhook's id."""
+        return f"webhook {self.id} has the address {self.address}"
+
+
+@dataclass
+class NoWebhook(ReconcilerError):
+    """The portal shows no such webhook; ``known`` are the ids of those that it shows."""
+
+    wanted: str
+    known: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        """Return what was looked for, and what there is."""
+        listed = ", ".join(map(str, self.known)) or "none"
+        return f"no webhook {self.wanted}; there are: {listed}"
+
+
+@dataclass
+class Rejected(ReconcilerError):
+    """The portal does not take the webhook's address or its secret; ``detail`` are its words."""
+
+    address: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Return the portal's words."""
+        return f"the portal rejects {self.address}: {self.detail}"
+
+
+@dataclass
 class PortalError(ReconcilerError):
     """The portal did not do what it was asked. ``status`` is None where no answer came.
 

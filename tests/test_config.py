@@ -19,7 +19,10 @@ from reconciler.review import PORTAL_TEXTS, Policy
 
 SHIPPED = Path(__file__).parents[1] / "config.toml"
 MINUTES, DAY = timedelta(minutes=5), timedelta(days=1)
-SECRETS = {"portal.api_key": "DOCSPACE_API_KEY", "webhook.secret": "DOCSPACE_WEBHOOK_SECRET"}
+SECRETS = {
+    "portal.api_key": "DOCSPACE_API_KEY",
+    "webhook.secret": "DOCSPACE_WEBHOOK_SECRET",
+}
 
 # The table of design.md.
 DEFAULTS: dict[str, object] = {
@@ -31,10 +34,10 @@ DEFAULTS: dict[str, object] = {
     "webhook.host": "127.0.0.1",
     "webhook.port": 3000,
     "webhook.path": "/docspace/review-comment",
+    "webhook.public_url": None,
     "webhook.secret": None,
     "webhook.secret_file": None,
     "webhook.triggers": ("file.updated",),
-    "webhook.public_url": None,
     "webhook.self_heal": False,
     "webhook.allow_unsigned": False,
     "webhook.require_https": False,
@@ -82,6 +85,8 @@ VARIABLES: dict[str, tuple[str, object]] = {
     "webhook.path": ("/hook", "/hook"),
     "webhook.secret": ("s", "s"),
     "webhook.secret_file": ("/s", Path("/s")),
+    "webhook.public_url": ("https://H.example/x", "https://h.example/x"),
+    "webhook.self_heal": ("true", True),
     "webhook.triggers": ('["file.updated", "file.uploaded"]', ("file.updated", "file.uploaded")),
     "webhook.allow_unsigned": ("true", True),
     "webhook.require_https": ("1", True),

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import deploy, runs, status, trial
+from reconciler.cli import deploy, runs, status, trial, webhook
 from reconciler.cli.options import ConfigPath, read_config
 
 app = typer.Typer(
@@ -65,6 +65,7 @@ app.command()(runs.explain)
 app.command()(status.status)
 app.add_typer(status.failed, name="failed")
 app.command("service-files")(deploy.service_files)
+app.add_typer(webhook.app, name="webhook")
 app.command()(trial.demo)
 app.command()(trial.sandbox)
 app.command()(trial.send)

@@ -5,8 +5,12 @@ from reconciler.errors import (
     Busy,
     ConfigError,
     LedgerError,
+    NoWebhook,
     PortalError,
     ReconcilerError,
+    Registered,
+    Rejected,
+    Unanswered,
     Unauthorised,
 )
 
@@ -25,12 +29,10 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
                 f"Cannot listen on {error.address}: {error.detail}.\n"
                 f"Is another reconciler running? Else set {keys}."
             )
+        case Unanswered() | Registered() | NoWebhook() | Rejected():
+            return _about_the_webhook(error)
         case Unauthorised():
-            return PORTAL, (
-                f"The portal refuses the API key: {shown(str(error))}.\n"
-                "Make a new key under Developer Tools, API keys, with the scopes files:read, "
-                "files:write, rooms:read and accounts.self:read; then set DOCSPACE_API_KEY."
-            )
+            return PORTAL, _about_the_key(error)
         case PortalError():
             return PORTAL, (
                 f"The portal cannot be used: {shown(str(error))}.\n"
@@ -49,6 +51,66 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
             )
         case _:
             return BUG, str(error)
+
+
+def _about_the_key(error: Unauthorised) -> str:
+    if error.scope:
+        return (
+            f"The API key may not do this: {shown(str(error))}.\n"
+            f"Make a key that has {error.scope} too under Developer Tools, API keys; then set "
+            "DOCSPACE_API_KEY."
+        )
+    return (
+        f"The portal refuses the API key: {shown(str(error))}.\n"
+        "Make a new key under Developer Tools, API keys, with the scopes files:read, "
+        "files:write, rooms:read and accounts.self:read; then set DOCSPACE_API_KEY."
+    )
+
+
+def _about_the_webhook(
+    error: Unanswered | Registered | NoWebhook | Rejected,
+) -> tuple[int, str]:
+    match error:
+        case Unanswered():
+            return USAGE, f"The webhook's address: {shown(str(error))}.\n{_cure(error)}"
+        case Registered():
+            return USAGE, (
+                f"Nothing to do: {error}.\nTo change its secret run reconciler webhook rotate, to "
+                f"begin anew reconciler webhook remove {error.id}."
+            )
+        case NoWebhook():
+            return USAGE, (
+                f"The portal shows {shown(str(error))}.\nSee reconciler webhook list, or create "
+                "ours with reconciler webhook register; an account sees only its own webhooks."
+            )
+        case Rejected():
+            return PORTAL, (
+                f"{shown(str(error))}.\n"
+                "The portal must itself reach the address (HEAD, 2xx, no redirect, no private "
+                "address), and the secret must meet its rules for passwords."
+            )
+
+
+def _cure(error: Unanswered) -> str:
+    """Return what to do about an address that does not answer as it should."""
+    status = error.status
+    if status is None:
+        return (
+            "Is reconciler serve running, and does the web server before it pass this address on? "
+            "If it is reachable from the portal alone, register it on the portal's pages."
+        )
+    if 300 <= status < 400:
+        return "The portal follows no redirect: give the address that it leads to."
+    if status == 401:
+        return (
+            "The receiver there knows another secret: start reconciler serve with the same "
+            "configuration as this command."
+        )
+    if status in {404, 405}:
+        return "Another path or program answers: let it be passed on to webhook.path unchanged."
+    if status >= 500:
+        return "The web server there finds no reconciler serve behind it: is it running?"
+    return "The web server there keeps it from the receiver: let HEAD and POST through."
 
 
 def shown(text: str) -> str:

@@ -6,6 +6,6 @@ and checks them, `load` reads and merges.
 """
 
 from reconciler.config.load import CONFIG, NAMED, keys, load, require
-from reconciler.config.values import Config, duration
+from reconciler.config.values import Config, duration, public_address
 
-__all__ = ["CONFIG", "NAMED", "Config", "duration", "keys", "load", "require"]
+__all__ = ["CONFIG", "NAMED", "Config", "duration", "keys", "load", "public_address", "require"]

@@ -70,7 +70,8 @@ def _url(text: str) -> str:
     return address.rstrip("/").removesuffix("/api/2.0").rstrip("/")
 
 
-def _public(text: str) -> str:
+def public_address(text: str) -> str:
+    """Return an address that a portal can call. Raises ValueError."""
     text = text.strip()
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -151,7 +152,7 @@ class Webhook(_Section):
     host: str = "127.0.0.1"
     port: Port = 3000
     path: Annotated[str, AfterValidator(_path)] = "/docspace/review-comment"
-    public_url: Annotated[str, AfterValidator(_public)] | None = None
+    public_url: Annotated[str, AfterValidator(public_address)] | None = None
     secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None
     secret_file: Path | None = None
     triggers: Annotated[tuple[str, ...], Field(min_length=1)] = ("file.updated",)

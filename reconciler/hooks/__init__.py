@@ -1,0 +1,31 @@
+"""Our webhook at the portal: what it should be, what it is, and how it is put right.
+
+`state` finds it and says what is wrong, `administration` changes it, `secrets` makes and keeps
+what deliveries are signed with, `keyring` knows which of them still count, `probe` asks an
+address from outside whether our receiver stands there.
+"""
+
+from reconciler.hooks.administration import Administration, secret_to_register
+from reconciler.hooks.keyring import GRACE, Keyring, fingerprint, remembered
+from reconciler.hooks.probe import head, ping_with
+from reconciler.hooks.secrets import SecretFile, faults_of, make_secret
+from reconciler.hooks.state import Ailment, State, Wanted, find, judge
+
+__all__ = [
+    "GRACE",
+    "Administration",
+    "Ailment",
+    "Keyring",
+    "SecretFile",
+    "State",
+    "Wanted",
+    "faults_of",
+    "find",
+    "fingerprint",
+    "head",
+    "judge",
+    "make_secret",
+    "ping_with",
+    "remembered",
+    "secret_to_register",
+]

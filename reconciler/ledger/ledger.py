@@ -325,6 +325,10 @@ class Ledger:
         """Return the message."""
         return self._store.read(lambda c: fact(c, f"told {name}"))
 
+    def count_write(self, now: datetime) -> None:
+        """Count a write that sets no comment: the portal's limit of a day is one for all."""
+        self._store.write(lambda c: count_write(c, now))
+
     def writes_in_a_day(self, now: datetime) -> int:
         """Return how many PUTs were sent in the last 24 hours (and up to one more)."""
         return self._store.read(lambda c: written(c, now))

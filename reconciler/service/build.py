@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from reconciler import sweep
-from reconciler.client import DocSpace, Pace, Transport
+from reconciler.client import DocSpace, Hooks, Pace, Transport
 from reconciler.config import Config, require
+from reconciler.hooks import Administration, Keyring, Wanted
 from reconciler.ledger import Ledger
 from reconciler.receiver import Gate
+from reconciler.service.log import tell_secrets
 from reconciler.sweep import Sweep
 from reconciler.worker import Attempt, Attempts, Terms, Worker
 
@@ -32,6 +34,7 @@ class Parts:
     docspace: DocSpace
     attempts: Attempts
     stop: threading.Event
+    administration: Administration
 
     def worker(
         self, tell: Callable[[Attempt], None], complain: Callable[[Exception], None]
@@ -46,18 +49,36 @@ def parts_of(config: Config, opened: ExitStack, *, webhook: bool = False) -> Par
     stop = threading.Event()
     ledger = Ledger(config.state.url, config.portal_url())
     opened.callback(ledger.close)
-    docspace = DocSpace(transport_of(config, pace_of(config, ledger, opened, stop)))
+    transport = transport_of(config, pace_of(config, ledger, opened, stop))
+    docspace = DocSpace(transport)
     opened.callback(docspace.close)
+    hooks = Hooks(transport, docspace.key)
     attempts = Attempts(ledger, docspace, terms_of(config), utcnow, random.random)
-    return Parts(ledger, docspace, attempts, stop)
+    wanted = wanted_of(config)
+    administration = Administration(ledger, hooks, docspace.key, wanted, utcnow)
+    return Parts(ledger, docspace, attempts, stop, administration)
 
 
-def gate_of(config: Config) -> Gate:
+def wanted_of(config: Config) -> Wanted:
+    """Return what our webhook should be."""
+    webhook = config.webhook
+    return Wanted(webhook.public_url, webhook.path, webhook.triggers)
+
+
+def keyring_of(config: Config, ledger: Ledger) -> Keyring | None:
+    """Return the secrets of a file, which may change; None where they are in the environment."""
+    path = config.webhook.secret_file
+    if path is None or config.webhook.secret is not None:
+        return None
+    return Keyring(path, ledger, utcnow, tell_secrets)
+
+
+def gate_of(config: Config, keyring: Keyring | None) -> Gate:
     """Return what the receiver lets in."""
     webhook = config.webhook
     return Gate(
         webhook.path,
-        config.secrets(),
+        config.secrets() if keyring is None else keyring.current,
         frozenset(webhook.triggers),
         webhook.max_body_bytes,
         webhook.require_https,

@@ -157,6 +157,12 @@ def tell_reply(reply: Reply) -> None:
     )
 
 
+def tell_secrets(event: str, **fields: Any) -> None:
+    """Log what becomes of the webhook's secrets; what needs somebody's hand is a warning."""
+    calm = {"secrets_read", "new_secret_in_use", "older_secrets_refused"}
+    (log.info if event in calm else log.warning)(event, **fields)
+
+
 def tell_sweep(report: Report) -> None:
     """Log what a sweep found: at a glance when it found nothing."""
     fields: dict[str, Any] = {"scanned": report.scanned, "to_look_at": report.handed}

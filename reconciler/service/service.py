@@ -21,7 +21,7 @@ from reconciler.errors import Busy, LedgerError, PortalError, ReconcilerError, S
 from reconciler.ledger import Role
 from reconciler.model import Ailment
 from reconciler.receiver import Receiver, Reply
-from reconciler.service.build import Parts, gate_of, parts_of, sweep_of, utcnow
+from reconciler.service.build import Parts, gate_of, keyring_of, parts_of, sweep_of, utcnow
 from reconciler.service.log import log, tell_attempt, tell_error, tell_reply, tell_sweep
 from reconciler.service.outages import Outages
 from reconciler.service.server import Server
@@ -60,14 +60,16 @@ class Service:
         Raises ConfigError, LedgerError, Busy or AddressInUse, with nothing left open.
         """
         self._config, self._on_sweep, self._stack = config, on_sweep, ExitStack()
+        self._on_reply = on_reply
         with ExitStack() as opened:
             parts = parts_of(config, opened, webhook=True)
             opened.enter_context(parts.ledger.role(Role.SWEEP))
+            self._keyring = keyring_of(config, parts.ledger)
             receiver = Receiver(
-                gate_of(config),
+                gate_of(config, self._keyring),
                 parts.ledger.record,
                 utcnow,
-                on_reply,
+                self._tell_reply,
                 self._is_full,
             )
             self._server = Server(
@@ -178,6 +180,11 @@ class Service:
         app = Admin(pages_of(subject), Guard(password, admin.host), tell_error)
         threads, size = _ADMIN_THREADS, _ADMIN_BYTES
         return Server(app, admin.host, admin.port, threads=threads, max_bytes=size, section="admin")
+
+    def _tell_reply(self, reply: Reply) -> None:
+        self._on_reply(reply)
+        if self._keyring is not None and reply.reason != "ping":
+            self._keyring.used(reply.signed)
 
     def _is_full(self) -> bool:
         return self._server.is_full()

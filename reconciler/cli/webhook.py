@@ -1,0 +1,156 @@
+"""`reconciler webhook`: the portal's side of our webhook, without its pages."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.words import shown
+
+if TYPE_CHECKING:
+    from reconciler.client import Webhook
+
+app = typer.Typer(
+    help="See, register, enable, rotate and remove the portal's webhook. Needs a key with *:write.",
+    no_args_is_help=True,
+)
+
+Which = Annotated[str, typer.Argument(help='The webhook\'s id, or "ours".')]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+_OURS = "ours"
+
+
+@app.command(name="list")
+def list_(
+    config: ConfigPath = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """List the webhooks that the key's account may see: its own, or for an administrator all.
+
+    The key needs the scope *:read.
+    """
+    from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
+
+    with webhook.administration(read_config(config)) as opened:
+        hooks = opened.listed()
+        ours = opened.ours(hooks)
+    if as_json:
+        told = [_fields(hook, hook == ours) for hook in hooks]
+        typer.echo(json.dumps({"webhooks": told}))
+        return
+    for hook in hooks:
+        typer.echo("\n".join(_lines(hook, hook == ours)))
+    if not hooks:
+        typer.echo("No webhooks. Create ours with: reconciler webhook register", err=True)
+
+
+@app.command()
+def register(
+    url: Annotated[
+        str | None, typer.Option(help="The address for the portal; else webhook.public_url.")
+    ] = None,
+    trigger: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Also tell of file.uploaded, file.copied, file.moved, form.submit; repeatable."
+        ),
+    ] = None,
+    config: ConfigPath = None,
+) -> None:
+    """Create our webhook at the portal, while `serve` is running behind its address.
+
+    The portal tells of file.updated, and of each --trigger, which webhook.triggers must list
+    too. A webhook.secret_file that has no secret yet gets one.
+    """
+    from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
+
+    settings = read_config(config)
+    if webhook.provide_secret(settings):
+        typer.echo(f"{settings.webhook.secret_file} has a new secret now.", err=True)
+    made = webhook.register(settings, url, trigger or [])
+    typer.echo(f"Webhook {made.hook.id} calls {made.hook.url}; save a file to see it work.")
+    if made.unheard:
+        names = ", ".join(made.unheard)
+        typer.echo(f"The receiver ignores {names}: add them to webhook.triggers.", err=True)
+    if url and url != settings.webhook.public_url:
+        typer.echo("Set webhook.public_url to that address, so that it is watched.", err=True)
+
+
+@app.command()
+def enable(which: Which = _OURS, config: ConfigPath = None) -> None:
+    """Switch a webhook on again, if its address answers."""
+    from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
+
+    with webhook.administration(read_config(config)) as opened:
+        hook = opened.pick(_number(which))
+        opened.enable(hook)
+    typer.echo(f"Webhook {hook.id} is enabled. What it missed meanwhile the next sweep finds.")
+
+
+@app.command()
+def rotate(config: ConfigPath = None) -> None:
+    """Give our webhook a new secret, without a restart and without refusing a delivery.
+
+    The new one becomes the first line of webhook.secret_file. The older ones count until a
+    quarter of an hour after the first delivery that is signed by the new one.
+    """
+    from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
+
+    hook = webhook.rotate(read_config(config))
+    typer.echo(
+        f"Webhook {hook.id} has a new secret. The log of serve says when the old one has ended."
+    )
+
+
+@app.command()
+def remove(which: Which, yes: Yes = False, config: ConfigPath = None) -> None:
+    """Delete a webhook from the portal; the log of its deliveries goes with it."""
+    from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
+
+    with webhook.administration(read_config(config)) as opened:
+        hook = opened.pick(_number(which))
+        if not yes and sys.stdin.isatty():
+            asked = f"Delete webhook {hook.id} {shown(hook.name)} ({shown(hook.url)})?"
+            typer.confirm(asked, abort=True, err=True)
+        opened.remove(hook)
+    typer.echo(f"Webhook {hook.id} is deleted.")
+
+
+def _number(which: str) -> int | None:
+    if which == _OURS:
+        return None
+    if not which.isdecimal() or len(which) > 9:
+        raise typer.BadParameter(f'{which} is neither an id nor "{_OURS}"; see: webhook list')
+    return int(which)
+
+
+def _fields(hook: "Webhook", ours: bool) -> dict[str, Any]:
+    return {
+        "id": hook.id,
+        "name": hook.name,
+        "url": hook.url,
+        "enabled": hook.enabled,
+        "triggers": list(hook.trigger_names),
+        "target": hook.target,
+        "owner": hook.creator_name,
+        "last_success": hook.succeeded_on or None,
+        "last_failure": hook.failed_on or None,
+        "failure": hook.failure or None,
+        "ours": ours,
+    }
+
+
+def _lines(hook: "Webhook", ours: bool) -> list[str]:
+    state = "enabled" if hook.enabled else "DISABLED"
+    mine = "  (ours)" if ours else ""
+    lines = [
+        f"{hook.id}  {shown(hook.name)}  {shown(hook.url)}  {state}{mine}",
+        f"    tells of      {', '.join(hook.trigger_names)}",
+        f"    last success  {shown(hook.succeeded_on) or 'never'}",
+        f"    last failure  {shown(hook.failed_on) or 'never'}",
+    ]
+    if hook.failed_on and hook.failure:
+        lines[-1] += f"  {shown(hook.failure)}"
+    return lines

@@ -1,0 +1,187 @@
+"""Register, enable, rotate and remove our webhook, in an order in which nothing is ever refused.
+
+A rotation writes the new secret into the file first and sees to it that the receiver knows it;
+only then the portal is told. Whatever fails before that puts the file back. Where the portal's
+answer was lost, both secrets stay: either may be the portal's.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from reconciler.client import TRIGGERS, Hooks, Key, Webhook
+from reconciler.errors import (
+    ConfigError,
+    Forbidden,
+    NoWebhook,
+    Permanent,
+    PortalError,
+    Registered,
+    Rejected,
+    Throttled,
+    Unanswered,
+    Unauthorised,
+)
+from reconciler.hooks.probe import head, ping_with
+from reconciler.hooks.secrets import SecretFile, faults_of, make_secret
+from reconciler.hooks.state import State, Wanted, find, judge, same
+from reconciler.ledger import Ledger
+
+_OURS = "webhook_id"
+_WRITE = ("*:write",)
+_BAD = 400
+
+
+class Administration:
+    """Our webhook and its neighbours. Every method raises PortalError or LedgerError."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        hooks: Hooks,
+        key: Callable[[], Key],
+        wanted: Wanted,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Do nothing yet."""
+        self._ledger, self._hooks, self._key = ledger, hooks, key
+        self.wanted, self._clock = wanted, clock
+
+    def listed(self) -> tuple[Webhook, ...]:
+        """Return every webhook that the account may see, by id."""
+        return tuple(sorted(self._hooks.all(), key=lambda hook: hook.id))
+
+    def known(self) -> int | None:
+        """Return the id of the webhook that was ours when it was last seen."""
+        text = self._ledger.told(_OURS)
+        return int(text) if text else None
+
+    def state(self) -> State:
+        """Ask the portal for our webhook and say what is wrong with it; remember its id."""
+        known = self.known()
+        state = judge(self.listed(), self.wanted, known)
+        if state.hook is not None and state.hook.id != known:
+            self._ledger.tell(_OURS, str(state.hook.id))
+        return state
+
+    def ours(self, hooks: Sequence[Webhook]) -> Webhook | None:
+        """Return which of them is ours."""
+        return find(hooks, self.wanted, self.known())
+
+    def register(self, address: str, secret: str, triggers: Sequence[str]) -> Webhook:
+        """Create our webhook. Raises ConfigError, Unanswered, Registered, Rejected.
+
+        The receiver must answer there and know the secret, from here already: the portal's own
+        refusal tells no reason.
+        """
+        self._may_write("POST settings/webhook")
+        _check(triggers, self._hooks.triggers())
+        there = next((hook for hook in self._hooks.all() if same(hook.url, address)), None)
+        if there is not None:
+            raise Registered(address, there.id)
+        head(address)
+        ping_with(address, secret)
+        return self.create(address, secret, triggers)
+
+    def create(self, address: str, secret: str, triggers: Sequence[str]) -> Webhook:
+        """Create our webhook without looking first. Raises Rejected."""
+        self._ledger.count_write(self._clock())
+        with _judged(address):
+            hook = self._hooks.create(self.wanted.name, address, secret, triggers)
+        self._ledger.tell(_OURS, str(hook.id))
+        return hook
+
+    def pick(self, number: int | None) -> Webhook:
+        """Return the webhook of that id, ours for None. Raises NoWebhook."""
+        hooks = self.listed()
+        found = (
+            self.ours(hooks)
+            if number is None
+            else next((hook for hook in hooks if hook.id == number), None)
+        )
+        if found is None:
+            wanted = str(number) if number is not None else f"at {self.wanted.url or 'ours'}"
+            raise NoWebhook(wanted, tuple(hook.id for hook in hooks))
+        return found
+
+    def enable(self, hook: Webhook) -> None:
+        """Switch a webhook on. Raises Unanswered or Rejected."""
+        self._may_write("PUT settings/webhook/enable")
+        head(hook.url)
+        self.switch_on(hook)
+
+    def switch_on(self, hook: Webhook) -> None:
+        """Switch a webhook on without looking first. Raises Rejected."""
+        self._ledger.count_write(self._clock())
+        with _judged(hook.url):
+            self._hooks.set_enabled(hook, True)
+
+    def remove(self, hook: Webhook) -> None:
+        """Delete a webhook, and its log with it."""
+        self._may_write("DELETE settings/webhook/{id}")
+        self._ledger.count_write(self._clock())
+        self._hooks.remove(hook.id)
+
+    def rotate(self, file: SecretFile) -> Webhook:
+        """Let the portal sign with a new secret. Raises ConfigError, Unanswered, Rejected.
+
+        Both secrets count from before the portal is told until the new one is in use.
+        """
+        self._may_write("PUT settings/webhook")
+        hook, before, secret = self.pick(None), file.read(), make_secret()
+        file.write((secret, *before))
+        try:
+            ping_with(hook.url, secret)
+            self._ledger.count_write(self._clock())
+            with _judged(hook.url):
+                self._hooks.set_secret(hook, secret)
+        except (Unanswered, Rejected, Permanent, Forbidden, Unauthorised, Throttled):
+            file.write(before)
+            raise
+        except PortalError as error:
+            # The answer was lost, and what it was: the portal may have the new one by now.
+            error.detail += "; the new secret may be the portal's, so both stay valid: rotate again"
+            raise
+        return hook
+
+    def _may_write(self, route: str) -> None:
+        """Raise Unauthorised before anything was done, where the key may not administer."""
+        missing = self._key().lacks(*_WRITE)
+        if missing:
+            raise Unauthorised(route, 403, f"the API key lacks the scope {missing}", missing)
+
+
+@contextmanager
+def _judged(address: str) -> Iterator[None]:
+    """Turn the portal's 400 into Rejected: its address or secret was not to its liking."""
+    try:
+        yield
+    except Permanent as error:
+        if error.status != _BAD:
+            raise
+        raise Rejected(address, error.detail) from error
+
+
+def secret_to_register(secrets: Sequence[str]) -> str:
+    """Return the newest secret that the portal would take. Raises ConfigError with its faults.
+
+    A variable is known as a whole and by its parts; the receiver takes either.
+    """
+    fair = [secret for secret in secrets if "," not in secret and not faults_of(secret)]
+    if fair:
+        return fair[0]
+    if not secrets:
+        raise ConfigError(
+            ("the webhook secret is missing: set webhook.secret_file, which will be written",)
+        )
+    if faults := faults_of(secrets[0]):
+        needed = ", ".join(faults)
+        raise ConfigError((f"the webhook secret breaks the portal's rules; it needs {needed}",))
+    return secrets[0]
+
+
+def _check(triggers: Sequence[str], offered: object) -> None:
+    names = set(offered) if isinstance(offered, dict) and offered else set(TRIGGERS)
+    unknown = sorted(set(triggers) - (names & set(TRIGGERS)))
+    if unknown:
+        raise ConfigError((f"the portal has no trigger {', '.join(unknown)}",))

@@ -1,0 +1,91 @@
+"""Webhook secrets: made, judged by the portal's rules, and kept in a file, newest first."""
+
+import os
+import secrets as randomness
+import string
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from reconciler.errors import ConfigError
+
+SHORTEST, LONGEST = 8, 50
+_LENGTH = 30
+_SPECIAL = "!*-_.+@"  # no comma, which would part two secrets in a variable; no quotes, no blank
+_KINDS = (string.ascii_uppercase, string.ascii_lowercase, string.digits, _SPECIAL)
+_OWNER_ONLY = 0o600
+
+
+def make_secret() -> str:
+    """Return a new secret that the portal's rules for passwords allow."""
+    everything = "".join(_KINDS)
+    while True:
+        made = "".join(randomness.choice(everything) for _ in range(_LENGTH))
+        if not faults_of(made):
+            return made
+
+
+def faults_of(secret: str) -> tuple[str, ...]:
+    """Return what the portal's rules for passwords would say against a secret."""
+    plain = all("!" <= c <= "~" for c in secret)
+    demands = (
+        (SHORTEST <= len(secret) <= LONGEST, f"{SHORTEST} to {LONGEST} characters"),
+        (plain, "only printable ASCII without blanks"),
+        (any(c.isupper() for c in secret), "an upper-case letter"),
+        (any(c.islower() for c in secret), "a lower-case letter"),
+        (any(c.isdigit() for c in secret), "a digit"),
+        (any(not c.isalnum() for c in secret), "a special character"),
+    )
+    return tuple(words for met, words in demands if not met)
+
+
+class SecretFile:
+    """A file of secrets, one a line, newest first. It is replaced as a whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        """Touch nothing yet."""
+        self._path = path
+
+    def read(self) -> tuple[str, ...]:
+        """Return the secrets, none when there is no file. Raises ConfigError."""
+        try:
+            lines = self._path.read_text(encoding="utf-8-sig").splitlines()
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError) as error:
+            raise self._problem("read", error) from error
+        return tuple(dict.fromkeys(filter(None, (line.strip() for line in lines))))
+
+    def write(self, lines: Sequence[str]) -> None:
+        """Write the secrets, newest first, for the file's owner alone. Raises ConfigError."""
+        path = self._path.resolve()  # a link stays a link
+        try:
+            file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        except OSError as error:
+            raise self._problem("written", error) from error
+        try:
+            with os.fdopen(file, "w", encoding="utf-8") as stream:
+                _own(stream.fileno(), path)
+                stream.write("".join(f"{line}\n" for line in lines))
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                Path(name).unlink()
+            raise self._problem("written", error) from error
+
+    def _problem(self, what: str, error: Exception) -> ConfigError:
+        return ConfigError((f"webhook.secret_file {self._path} cannot be {what}: {error}",))
+
+
+def _own(file: int, path: Path) -> None:
+    """Give a new file to who owned the old one, or the folder: the daemon must read it."""
+    os.fchmod(file, _OWNER_ONLY)
+    before = (path if path.exists() else path.parent).stat()
+    mine = os.fstat(file)
+    if (before.st_uid, before.st_gid) == (mine.st_uid, mine.st_gid):
+        return
+    if path.exists() or os.geteuid() == 0:
+        os.fchown(file, before.st_uid, before.st_gid)

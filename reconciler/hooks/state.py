@@ -1,0 +1,91 @@
+"""Which webhook of the portal is ours, and what is wrong with it. Pure: values in, values out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from reconciler.client import Webhook
+
+
+class Ailment(StrEnum):
+    """What keeps deliveries from coming; the first three keep all of them."""
+
+    MISSING = "missing"
+    DISABLED = "disabled"
+    ADDRESS = "address"
+    TRIGGERS = "triggers"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What our webhook should be. Without ``url`` it is told by its ``path`` alone."""
+
+    url: str | None
+    path: str
+    triggers: tuple[str, ...]
+    name: str = "reconciler"
+
+
+@dataclass(frozen=True)
+class State:
+    """Our webhook, None when there is none, and what is wrong with it, the worst first."""
+
+    hook: Webhook | None
+    ailments: tuple[Ailment, ...]
+    lacking: tuple[str, ...] = ()
+
+    def said(self, wanted: Wanted) -> str:
+        """Return what is wrong in one line, empty when nothing is."""
+        hook = self.hook
+        if hook is None:
+            return f"the portal has no webhook at {wanted.url or wanted.path}"
+        words = {
+            Ailment.DISABLED: "is disabled",
+            Ailment.ADDRESS: f"calls {hook.url}, not {wanted.url}",
+            Ailment.TRIGGERS: f"does not tell of {', '.join(self.lacking)}",
+        }
+        told = " and ".join(words[one] for one in self.ailments)
+        return f"webhook {hook.id} {told}" if told else ""
+
+
+def judge(hooks: Sequence[Webhook], wanted: Wanted, known: int | None) -> State:
+    """Find our webhook, and say what is wrong with it; ``known`` is what we registered once."""
+    hook = find(hooks, wanted, known)
+    if hook is None:
+        return State(None, (Ailment.MISSING,))
+    lacking = hook.lacks(*wanted.triggers)
+    ailments = [
+        ailment
+        for ailment, ails in (
+            (Ailment.ADDRESS, wanted.url is not None and not same(hook.url, wanted.url)),
+            (Ailment.DISABLED, not hook.enabled),
+            (Ailment.TRIGGERS, bool(lacking)),
+        )
+        if ails
+    ]
+    return State(hook, tuple(ailments), lacking)
+
+
+def find(hooks: Sequence[Webhook], wanted: Wanted, known: int | None) -> Webhook | None:
+    """Return ours: the one with our address, else the one we know, else the only one of our path.
+
+    Of several with our address it is the one we know, else one that is enabled.
+    """
+    here = [hook for hook in hooks if wanted.url is not None and same(hook.url, wanted.url)]
+    ranked = sorted(here, key=lambda hook: (hook.id != known, not hook.enabled, hook.id))
+    ours = [hook for hook in hooks if hook.id == known]
+    alike = [hook for hook in hooks if urlsplit(hook.url).path == wanted.path]
+    only = alike if len(alike) == 1 else []
+    return next(iter([*ranked, *ours, *only]), None)
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two addresses are one; hosts have no case."""
+    first, second = urlsplit(one), urlsplit(other)
+    return (first.scheme, first.netloc.lower(), first.path or "/", first.query) == (
+        second.scheme,
+        second.netloc.lower(),
+        second.path or "/",
+        second.query,
+    )

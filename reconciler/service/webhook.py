@@ -1,0 +1,79 @@
+"""The commands about our webhook: each opens what it needs, does one thing, and closes."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from reconciler.client import Webhook
+from reconciler.config import Config, public_address
+from reconciler.errors import ConfigError
+from reconciler.hooks import Administration, SecretFile, make_secret, secret_to_register
+from reconciler.service.build import parts_of
+
+
+@dataclass(frozen=True)
+class Made:
+    """A webhook that was registered. ``unheard`` are triggers that the receiver would ignore."""
+
+    hook: Webhook
+    unheard: tuple[str, ...]
+
+
+@contextmanager
+def administration(config: Config) -> Iterator[Administration]:
+    """Open the administration within the block. Raises ConfigError or LedgerError."""
+    with ExitStack() as opened:
+        yield parts_of(config, opened).administration
+
+
+def provide_secret(config: Config) -> bool:
+    """Write a new secret where a file is configured that has none; whether that was needed."""
+    path = config.webhook.secret_file
+    if config.webhook.secret is not None or path is None:
+        return False
+    file = SecretFile(path)
+    if file.read():
+        return False
+    file.write((make_secret(),))
+    return True
+
+
+def register(config: Config, url: str | None, triggers: Sequence[str]) -> Made:
+    """Create our webhook at ``url`` or webhook.public_url, with file.updated and ``triggers``.
+
+    Raises ConfigError, Unanswered, Registered, Rejected, PortalError.
+    """
+    address = _address(config, url)
+    wanted = tuple(dict.fromkeys(("file.updated", *triggers)))
+    chosen = wanted if triggers else config.webhook.triggers
+    secret = secret_to_register(config.secrets())
+    with administration(config) as opened:
+        hook = opened.register(address, secret, chosen)
+    heard = set(config.webhook.triggers)
+    return Made(hook, tuple(one for one in chosen if one not in heard))
+
+
+def _address(config: Config, url: str | None) -> str:
+    try:
+        address = public_address(url) if url else config.webhook.public_url
+    except ValueError as error:
+        raise ConfigError((f"--url {error}",)) from error
+    if address is None:
+        raise ConfigError(
+            ("webhook.public_url is missing: set the address under which the portal reaches us",)
+        )
+    return address
+
+
+def rotate(config: Config) -> Webhook:
+    """Give the portal a new secret. Raises ConfigError, NoWebhook, Unanswered, PortalError."""
+    path = config.webhook.secret_file
+    if path is None or config.webhook.secret is not None:
+        raise ConfigError(
+            (
+                "webhook rotate needs webhook.secret_file, and no DOCSPACE_WEBHOOK_SECRET beside "
+                "it: put the secret into that file, and restart serve once",
+            )
+        )
+    with administration(config) as opened:
+        return opened.rotate(SecretFile(path))

@@ -1,0 +1,284 @@
+"""Our webhook: which it is and what ails it, its secrets, and how a rotation comes to its end."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.client import Webhook
+from reconciler.errors import ConfigError, Unanswered
+from reconciler.hooks import (
+    GRACE,
+    Ailment,
+    Keyring,
+    SecretFile,
+    Wanted,
+    faults_of,
+    find,
+    fingerprint,
+    head,
+    judge,
+    make_secret,
+    secret_to_register,
+)
+from reconciler.ledger import Ledger
+from tests.support_hooks import address
+from tests.support_ledger import PORTAL, url
+from tests.world import Clock
+
+HERE = "https://hooks.example.org/docspace/review-comment"
+WANTED = Wanted(HERE, "/docspace/review-comment", ("file.updated",))
+HOOK = Webhook(7, "reconciler", HERE, True, 512, "", "bot", "Review Bot")
+OLD, NEW, NEWER = "Old-Secret-1!", "New-Secret-1!", "Newer-Secret-1!"
+
+
+# Which one is ours, and what is wrong.
+
+
+def test_a_sound_webhook_has_nothing_wrong() -> None:
+    """The right address, enabled, the right triggers."""
+    state = judge([HOOK], WANTED, None)
+    assert (state.hook, state.ailments, state.said(WANTED)) == (HOOK, (), "")
+
+
+@pytest.mark.parametrize(
+    ("hook", "ailment", "said"),
+    [
+        (replace(HOOK, enabled=False), Ailment.DISABLED, "is disabled"),
+        (replace(HOOK, triggers=256), Ailment.TRIGGERS, "file.updated"),
+        (replace(HOOK, url="https://old.example.org/x"), Ailment.ADDRESS, "old.example.org"),
+    ],
+)
+def test_what_is_wrong_is_said(hook: Webhook, ailment: Ailment, said: str) -> None:
+    """Each ailment with the words that name the cause."""
+    state = judge([hook], WANTED, 7)
+    assert state.ailments == (ailment,)
+    assert said in state.said(WANTED)
+
+
+def test_without_any_webhook_it_is_missing() -> None:
+    """Another one's webhook is none of ours."""
+    other = replace(HOOK, id=9, url="https://other.example.org/there")
+    assert judge([other], WANTED, 7).ailments == (Ailment.MISSING,)
+
+
+def test_an_address_is_the_same_whatever_the_case_of_its_host() -> None:
+    """The portal keeps the address as it was typed."""
+    assert find([replace(HOOK, url=HERE.replace("hooks", "HOOKS"))], WANTED, None) is not None
+
+
+def test_of_two_at_our_address_ours_is_the_known_then_the_enabled_one() -> None:
+    """Somebody registered it twice."""
+    off, on = replace(HOOK, id=3, enabled=False), replace(HOOK, id=5)
+    assert find([off, on], WANTED, None) == on
+    assert find([off, on], WANTED, 3) == off
+
+
+def test_without_an_address_of_ours_the_only_one_with_our_path_is_it() -> None:
+    """Of two with our path neither is taken for it."""
+    wanted = replace(WANTED, url=None)
+    assert find([HOOK], wanted, None) == HOOK
+    assert find([HOOK, replace(HOOK, id=8)], wanted, None) is None
+
+
+# Secrets.
+
+
+def test_a_made_secret_meets_the_portals_rules() -> None:
+    """Always, and no two are alike."""
+    made = {make_secret() for _ in range(1000)}
+    assert len(made) == 1000
+    assert not any(faults_of(secret) or "," in secret for secret in made)
+
+
+@pytest.mark.parametrize(
+    ("secret", "fault"),
+    [
+        ("Aa1!", "8 to 50"),
+        ("Aa1!" * 13, "8 to 50"),
+        ("aaaaaa1!", "upper"),
+        ("AAAAAA1!", "lower"),
+        ("Aaaaaaa!", "digit"),
+        ("Aaaaaaa1", "special"),
+        ("Aaaa aa1!", "ASCII"),
+        ("Äaaaaaa1!", "ASCII"),
+    ],
+)
+def test_a_secret_that_the_portal_would_refuse_is_known_before(secret: str, fault: str) -> None:
+    """Its refusal would not say why."""
+    assert any(fault in words for words in faults_of(secret))
+
+
+def test_of_a_variable_the_first_fair_part_is_registered() -> None:
+    """`new,old` is known as a whole and by its parts."""
+    assert secret_to_register((f"{NEW},{OLD}", NEW, OLD)) == NEW
+    with pytest.raises(ConfigError, match="digit"):
+        secret_to_register(("weak",))
+    with pytest.raises(ConfigError, match="missing"):
+        secret_to_register(())
+
+
+def test_the_file_is_its_owners_alone_and_replaced_as_a_whole(tmp_path: Path) -> None:
+    """Whatever it was before; a link to it stays a link."""
+    path, link = tmp_path / "secrets", tmp_path / "link"
+    path.write_text(f"{OLD}\n", "utf-8")
+    path.chmod(0o644)
+    link.symlink_to(path)
+    SecretFile(link).write((NEW, OLD))
+    assert SecretFile(path).read() == (NEW, OLD)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert link.is_symlink()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "secrets"]
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """With the key and the path."""
+    with pytest.raises(ConfigError, match=r"webhook\.secret_file"):
+        SecretFile(tmp_path / "missing" / "secrets").write((NEW,))
+
+
+# The keyring.
+
+
+@dataclass
+class Ring:
+    """A keyring on a file and a ledger, and what it told."""
+
+    path: Path
+    ledger: Ledger
+    clock: Clock = field(default_factory=Clock)
+    told: list[str] = field(default_factory=list)
+
+    def open(self) -> Keyring:
+        """Open it as a starting daemon does."""
+        return Keyring(
+            self.path, self.ledger, self.clock, lambda event, **_: self.told.append(event)
+        )
+
+    def write(self, *secrets: str) -> None:
+        """Replace the file."""
+        SecretFile(self.path).write(secrets)
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> Iterator[Ring]:
+    """A file with one secret."""
+    with closing(Ledger(url(tmp_path), PORTAL)) as ledger:
+        made = Ring(tmp_path / "secrets", ledger)
+        made.write(OLD)
+        yield made
+
+
+def test_a_new_line_counts_at_once_without_a_restart(ring: Ring) -> None:
+    """The file is looked at before each delivery."""
+    keys = ring.open()
+    ring.write(NEW, OLD)
+    assert keys.current() == (NEW, OLD)
+    assert "secrets_read" in ring.told
+
+
+def test_a_file_that_is_gone_or_empty_changes_nothing(ring: Ring) -> None:
+    """Least of all may it let everybody in."""
+    keys = ring.open()
+    ring.path.write_text("\n", "utf-8")
+    assert keys.current() == (OLD,)
+    ring.path.unlink()
+    assert keys.current() == (OLD,)
+
+
+def test_the_old_one_counts_until_the_grace_after_the_first_use_of_the_new(ring: Ring) -> None:
+    """Not shorter: the portal may still write back the old one."""
+    keys = ring.open()
+    ring.write(NEW, OLD)
+    keys.current()
+    ring.clock.advance(86400)
+    assert keys.current() == (NEW, OLD)
+    keys.used(NEW)
+    ring.clock.advance((GRACE - timedelta(seconds=1)).total_seconds())
+    assert keys.current() == (NEW, OLD)
+    ring.clock.advance(1)
+    assert keys.current() == (NEW,)
+    assert ring.told[-1] == "older_secrets_refused"
+
+
+def test_the_old_one_within_the_grace_is_said_and_restarts_nothing(ring: Ring) -> None:
+    """The portal took the rotation back: somebody must rotate again."""
+    keys = ring.open()
+    ring.write(NEW, OLD)
+    keys.current()
+    keys.used(OLD)
+    assert "older_secret_again" not in ring.told
+    keys.used(NEW)
+    ring.clock.advance(60)
+    keys.used(OLD)
+    assert ring.told[-1] == "older_secret_again"
+    ring.clock.advance(GRACE.total_seconds() - 60)
+    assert keys.current() == (NEW,)
+
+
+def test_a_restart_remembers_what_is_refused(ring: Ring) -> None:
+    """In the grace and after it, and nothing secret is in the ledger."""
+    ring.write(NEW, OLD)
+    keys = ring.open()
+    keys.used(NEW)
+    again = ring.open()
+    assert again.current() == (NEW, OLD)
+    ring.clock.advance(GRACE.total_seconds())
+    assert again.current() == (NEW,)
+    assert ring.open().current() == (NEW,)
+    text = ring.ledger.told("rotation") or ""
+    assert fingerprint(OLD) in text
+    assert OLD not in text
+
+
+def test_the_next_rotation_does_not_bring_back_what_was_refused(ring: Ring) -> None:
+    """Its line may still stand in the file."""
+    ring.write(NEW, OLD)
+    keys = ring.open()
+    keys.used(NEW)
+    ring.clock.advance(GRACE.total_seconds())
+    keys.current()
+    ring.write(NEWER, NEW, OLD)
+    assert keys.current() == (NEWER, NEW)
+
+
+def test_an_old_one_that_is_made_the_newest_counts_again(ring: Ring) -> None:
+    """Its owner wants it, and what the portal has now counts until it is in use."""
+    ring.write(NEW, OLD)
+    keys = ring.open()
+    keys.used(NEW)
+    ring.clock.advance(GRACE.total_seconds())
+    keys.current()
+    ring.write(OLD, NEW)
+    assert keys.current() == (OLD, NEW)
+    keys.used(OLD)
+    ring.clock.advance(GRACE.total_seconds())
+    assert keys.current() == (OLD,)
+    assert ring.open().current() == (OLD,)
+
+
+# The probe.
+
+
+def test_an_address_that_answers_head_is_fine() -> None:
+    """2xx is all that the portal asks for."""
+    with address(204) as there:
+        head(there)
+
+
+@pytest.mark.parametrize("status", [301, 404, 502])
+def test_any_other_answer_is_told(status: int) -> None:
+    """Redirects are not followed: the portal follows none."""
+    with address(status) as there, pytest.raises(Unanswered) as caught:
+        head(there)
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize("there", ["http://127.0.0.1:9/x", "http://[::1", "http:///x"])
+def test_nobody_there_is_told(there: str) -> None:
+    """Whatever keeps the question from arriving."""
+    with pytest.raises(Unanswered):
+        head(there)

@@ -1,0 +1,266 @@
+"""`reconciler webhook` beside a real daemon: what it does, what it refuses, and in which order."""
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reconciler.hooks import SecretFile, faults_of
+from reconciler.sandbox import Fault, Portal, Server, User
+from tests.daemon import daemon, environment, free_port
+from tests.support_hooks import NARROW, WIDE
+
+FIRST = "First-Secret-1!"
+
+
+@dataclass
+class Scene:
+    """A portal with one file, a daemon to be, and a file for its secrets."""
+
+    portal: Portal
+    server: Server
+    ann: User
+    bot: User
+    file: int
+    environ: dict[str, str]
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """Where the daemon listens."""
+        return self.environ["RECONCILER_WEBHOOK__PUBLIC_URL"]
+
+    @property
+    def secrets(self) -> SecretFile:
+        """The file of secrets."""
+        return SecretFile(self.folder / "secrets")
+
+    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run `reconciler webhook ...`."""
+        return subprocess.run(
+            [sys.executable, "-m", "reconciler", "webhook", *words],
+            env=self.environ | more,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    def save(self) -> int:
+        """Save the file; return what the receiver answered."""
+        self.portal.save(self.file, by=self.ann)
+        assert self.server.drain()
+        return self.portal.deliveries[-1].status
+
+    def logged(self, text: str) -> bool:
+        """Wait until the daemon's log holds a text; whether it came."""
+        log, turn = self.folder / "serve.log", threading.Event()
+        return any(text in log.read_text("utf-8") or turn.wait(0.05) for _ in range(200))
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    """A portal without webhooks, a key of all scopes, a file with one secret."""
+    portal = Portal(retry_seconds=(0.2,))
+    ann = portal.add_user("Ann Lee", kind="room_admin")
+    bot = portal.add_user("Review Bot", kind="room_admin")
+    room = portal.add_room("Legal", owner=ann)
+    portal.invite(room, bot, access=9)
+    file = int(portal.create(room, "Contract.docx", by=ann))
+    port = free_port()
+    with Server(portal) as server:
+        environ = environment(server.url, portal.add_key(bot, WIDE), tmp_path, port)
+        del environ["DOCSPACE_WEBHOOK_SECRET"]
+        environ["RECONCILER_WEBHOOK__SECRET_FILE"] = str(tmp_path / "secrets")
+        environ["RECONCILER_WEBHOOK__PUBLIC_URL"] = (
+            f"http://127.0.0.1:{port}/docspace/review-comment"
+        )
+        made = Scene(portal, server, ann, bot, file, environ, tmp_path)
+        made.secrets.write((FIRST,))
+        yield made
+
+
+def test_a_registered_webhook_delivers_and_is_listed_as_ours(scene: Scene) -> None:
+    """From nothing to an accepted delivery with one command."""
+    with daemon(scene.environ, scene.folder):
+        done = scene.run("register", "--trigger", "file.uploaded")
+        assert done.returncode == 0, done.stderr
+        assert "webhook.triggers" in done.stderr
+        assert scene.save() == 200
+        listed = json.loads(scene.run("list", "--json").stdout)["webhooks"]
+    (hook,) = listed
+    assert (hook["ours"], hook["enabled"], hook["url"]) == (True, True, scene.url)
+    assert hook["triggers"] == ["file.uploaded", "file.updated"]
+    assert hook["last_success"]
+
+
+def test_a_second_registration_is_refused_with_the_id(scene: Scene) -> None:
+    """Each event would come twice."""
+    with daemon(scene.environ, scene.folder):
+        assert scene.run("register").returncode == 0
+        again = scene.run("register")
+    assert again.returncode == 2
+    assert "webhook 1 has the address" in again.stderr
+    assert len(scene.portal.webhooks) == 1
+
+
+def test_without_a_daemon_it_says_what_to_start(scene: Scene) -> None:
+    """The portal's own refusal would tell no reason; the portal is not asked."""
+    done = scene.run("register")
+    assert done.returncode == 2
+    assert "reconciler serve" in done.stderr
+    assert scene.portal.count("POST") == 0
+
+
+def test_a_secret_is_made_where_there_is_none(scene: Scene) -> None:
+    """Fit for the portal, for its owner alone, and never printed."""
+    (scene.folder / "secrets").unlink()
+    done = scene.run("register")
+    (secret,) = scene.secrets.read()
+    assert faults_of(secret) == ()
+    assert (scene.folder / "secrets").stat().st_mode & 0o777 == 0o600
+    assert secret not in done.stdout + done.stderr
+    with daemon(scene.environ, scene.folder):
+        assert scene.run("register").returncode == 0
+        assert scene.save() == 200
+
+
+def test_another_receiver_at_the_address_is_noticed(scene: Scene) -> None:
+    """A daemon with another secret would refuse every delivery."""
+    with daemon(scene.environ, scene.folder):
+        other = scene.folder / "other"
+        SecretFile(other).write(("Other-Secret-1!",))
+        done = scene.run("register", RECONCILER_WEBHOOK__SECRET_FILE=str(other))
+    assert done.returncode == 2
+    assert "another secret" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "more", "code", "hint"),
+    [
+        (("register",), {"RECONCILER_WEBHOOK__PUBLIC_URL": ""}, 2, "public_url"),
+        (("register", "--url", "hooks.example.org"), {}, 2, "--url"),
+        (("register", "--trigger", "file.foo"), {}, 2, "file.foo"),
+        (("enable",), {}, 2, "webhook register"),
+        (("enable", "x"), {}, 2, "webhook list"),
+        (("remove", "99"), {}, 2, "no webhook 99"),
+        (("rotate",), {"DOCSPACE_WEBHOOK_SECRET": "Aa1!Aa1!"}, 2, "secret_file"),
+        (("list",), {"DOCSPACE_API_KEY": "sk-none"}, 3, "DOCSPACE_API_KEY"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_to_do(
+    scene: Scene, words: tuple[str, ...], more: dict[str, str], code: int, hint: str
+) -> None:
+    """An exit code and the next step, never a traceback."""
+    if more.get("RECONCILER_WEBHOOK__PUBLIC_URL") == "":
+        del scene.environ["RECONCILER_WEBHOOK__PUBLIC_URL"]
+        more = {}
+    done = scene.run(*words, **more)
+    assert (done.returncode, hint in re.sub(r"[\s│]+", " ", done.stderr)) == (code, True)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "scope"),
+    [("list", "*:read"), ("register", "*:write"), ("enable", "*:write"), ("rotate", "*:write")],
+)
+def test_a_key_without_the_scope_is_told_which(scene: Scene, command: str, scope: str) -> None:
+    """Exit 3, and nothing was done: also the file of secrets is as it was."""
+    scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
+    permissions = NARROW if scope == "*:read" else (*NARROW, "*:read")
+    key = scene.portal.add_key(scene.bot, permissions)
+    done = scene.run(command, DOCSPACE_API_KEY=key)
+    assert (done.returncode, scope in done.stderr) == (3, True), done.stderr
+    assert scene.secrets.read() == (FIRST,)
+
+
+def test_a_disabled_webhook_is_enabled_and_any_is_removed(scene: Scene) -> None:
+    """Ours without a word, another by its id."""
+    scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST, enabled=False)
+    other = scene.portal.add_webhook(by=scene.bot, url="http://127.0.0.1:9/x", secret=FIRST)
+    with daemon(scene.environ, scene.folder):
+        assert scene.run("enable").returncode == 0
+        assert scene.portal.webhooks[1].enabled
+        assert scene.run("enable", str(other)).returncode == 2
+    assert scene.run("remove", str(other), "--yes").returncode == 0
+    assert list(scene.portal.webhooks) == [1]
+
+
+def test_a_rotation_refuses_nothing_and_needs_no_restart(scene: Scene) -> None:
+    """Before, during and after it each delivery is accepted; the log knows when it is used."""
+    with daemon(scene.environ, scene.folder):
+        assert scene.run("register").returncode == 0
+        assert scene.save() == 200
+        done = scene.run("rotate")
+        assert done.returncode == 0, done.stderr
+        new, old = scene.secrets.read()
+        assert old == FIRST
+        assert scene.portal.webhooks[1].secret == new
+        assert scene.save() == 200
+        assert scene.logged("new_secret_in_use")
+        assert {one.status for one in scene.portal.deliveries} == {200}
+        assert new not in done.stdout + done.stderr + scene.folder.joinpath("serve.log").read_text(
+            "utf-8"
+        )
+
+
+def test_a_rotation_that_the_portal_took_back_is_noticed(scene: Scene) -> None:
+    """A delivery under way writes the old configuration back; within the grace it still counts."""
+    with daemon(scene.environ, scene.folder):
+        assert scene.run("register").returncode == 0
+        before = scene.portal.webhooks[1]
+        assert scene.run("rotate").returncode == 0
+        assert scene.save() == 200
+        scene.portal.webhooks[1] = before
+        assert scene.save() == 200
+        assert scene.logged("older_secret_again")
+
+
+def test_when_the_portal_refuses_the_new_secret_the_file_is_put_back(scene: Scene) -> None:
+    """429 and 400 are definite: nothing was changed there."""
+    with daemon(scene.environ, scene.folder):
+        assert scene.run("register").returncode == 0
+        for status, code in ((400, 3), (403, 3)):
+            scene.portal.faults.add(Fault("PUT settings/webhook", "status", status=status))
+            assert scene.run("rotate").returncode == code
+            assert scene.secrets.read() == (FIRST,)
+        scene.portal.faults.add(Fault("PUT settings/webhook", "throttle"))
+        assert scene.run("rotate").returncode == 3
+        assert scene.secrets.read() == (FIRST,)
+        assert scene.save() == 200
+
+
+def test_when_the_answer_is_lost_both_secrets_stay(scene: Scene) -> None:
+    """The portal has the new one, and nobody knows: nothing may be refused."""
+    with daemon(scene.environ, scene.folder):
+        assert scene.run("register").returncode == 0
+        scene.portal.faults.add(Fault("PUT settings/webhook", "reset_after"))
+        done = scene.run("rotate")
+        assert (done.returncode, "rotate again" in done.stderr) == (3, True)
+        assert len(scene.secrets.read()) == 2
+        assert scene.save() == 200
+        assert scene.run("rotate").returncode == 0
+        assert scene.save() == 200
+
+
+def test_without_a_running_daemon_nothing_is_rotated(scene: Scene) -> None:
+    """Nobody would know the new secret."""
+    scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
+    assert scene.run("rotate").returncode == 2
+    assert scene.secrets.read() == (FIRST,)
+    assert scene.portal.webhooks[1].secret == FIRST
+
+
+def test_removing_asks_only_on_a_terminal(scene: Scene) -> None:
+    """A script is not kept waiting."""
+    scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
+    assert scene.run("remove", "ours").returncode == 0
+    assert not scene.portal.webhooks
