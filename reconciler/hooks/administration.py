@@ -27,7 +27,7 @@ from reconciler.hooks.secrets import SecretFile, faults_of, make_secret
 from reconciler.hooks.state import State, Wanted, find, judge, same
 from reconciler.ledger import Ledger
 
-_OURS = "webhook_id"
+_OURS, _MAY_READ, _YES = "webhook_id", "webhook_may_read", "yes"
 _WRITE = ("*:write",)
 _BAD = 400
 
@@ -48,8 +48,20 @@ class Administration:
         self.wanted, self._clock = wanted, clock
 
     def listed(self) -> tuple[Webhook, ...]:
-        """Return every webhook that the account may see, by id."""
-        return tuple(sorted(self._hooks.all(), key=lambda hook: hook.id))
+        """Return every webhook that the account may see, by id; remember that it may."""
+        hooks = sorted(self._hooks.all(), key=lambda hook: hook.id)
+        if self._ledger.told(_MAY_READ) != _YES:
+            self._ledger.tell(_MAY_READ, _YES)
+        return tuple(hooks)
+
+    def may_read(self) -> bool:
+        """Whether the key was allowed to, when it was last tried."""
+        return self._ledger.told(_MAY_READ) == _YES
+
+    def may_not_read(self) -> None:
+        """Remember that the key is not allowed to."""
+        if self._ledger.told(_MAY_READ) == _YES:
+            self._ledger.tell(_MAY_READ, "")
 
     def known(self) -> int | None:
         """Return the id of the webhook that was ours when it was last seen."""
@@ -121,6 +133,8 @@ class Administration:
         self._may_write("DELETE settings/webhook/{id}")
         self._ledger.count_write(self._clock())
         self._hooks.remove(hook.id)
+        if hook.id == self.known():
+            self._ledger.tell(_OURS, "")  # it was meant: nothing to be healed
 
     def rotate(self, file: SecretFile) -> Webhook:
         """Let the portal sign with a new secret. Raises ConfigError, Unanswered, Rejected.

@@ -34,6 +34,7 @@ class Parts:
     docspace: DocSpace
     attempts: Attempts
     stop: threading.Event
+    hooks: Hooks
     administration: Administration
 
     def worker(
@@ -56,7 +57,7 @@ def parts_of(config: Config, opened: ExitStack, *, webhook: bool = False) -> Par
     attempts = Attempts(ledger, docspace, terms_of(config), utcnow, random.random)
     wanted = wanted_of(config)
     administration = Administration(ledger, hooks, docspace.key, wanted, utcnow)
-    return Parts(ledger, docspace, attempts, stop, administration)
+    return Parts(ledger, docspace, attempts, stop, hooks, administration)
 
 
 def wanted_of(config: Config) -> Wanted:

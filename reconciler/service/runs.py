@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from reconciler.config import Config
-from reconciler.errors import Busy
+from reconciler.errors import Busy, Forbidden, PortalError, Unauthorised
 from reconciler.ledger import BACKFILL, Noted, Role
 from reconciler.model import Action, Outcome
 from reconciler.review import decide
 from reconciler.service.build import Parts, listing_of, parts_of, sweep_of, utcnow
-from reconciler.service.log import tell_attempt
+from reconciler.service.log import tell_attempt, tell_error
 from reconciler.service.sweeping import swept
+from reconciler.service.watch import watch_of
 from reconciler.sweep import Backfill, Job, Report
 from reconciler.sweep.backfill import Estimate, Step
 from reconciler.worker import Attempt
@@ -116,6 +117,7 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) 
         if dry_run:
             report = _rehearse(config, parts, tally, would)
         else:
+            _watch(config, parts)
             report = swept(parts, sweep_of(config, parts), tally.listed)
             tally.handed |= report.broken
             ours = _work(parts, tally)
@@ -132,6 +134,18 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) 
             why=why,
             refused=put_off is not None and tally.trouble is not None,
         )
+
+
+def _watch(config: Config, parts: Parts) -> None:
+    """Take what the portal could not deliver, where the key is known to be allowed to."""
+    if not parts.administration.may_read():
+        return
+    try:
+        watch_of(config, parts).run()
+    except PortalError as error:
+        if isinstance(error, Forbidden) or (isinstance(error, Unauthorised) and error.scope):
+            parts.administration.may_not_read()
+        tell_error(error)
 
 
 def _left(parts: Parts) -> int:

@@ -7,7 +7,7 @@ answer what was read, finish what is under way, give back what was not begun.
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import metadata
 from time import monotonic
 
@@ -16,8 +16,17 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from reconciler.admin.app import Admin
 from reconciler.admin.guard import Guard
 from reconciler.admin.pages import Subject, pages_of
+from reconciler.client import Key
 from reconciler.config import Config
-from reconciler.errors import Busy, LedgerError, PortalError, ReconcilerError, Stopped
+from reconciler.errors import (
+    Busy,
+    Forbidden,
+    LedgerError,
+    PortalError,
+    ReconcilerError,
+    Stopped,
+    Unauthorised,
+)
 from reconciler.ledger import Role
 from reconciler.model import Ailment
 from reconciler.receiver import Receiver, Reply
@@ -26,11 +35,13 @@ from reconciler.service.log import log, tell_attempt, tell_error, tell_reply, te
 from reconciler.service.outages import Outages
 from reconciler.service.server import Server
 from reconciler.service.sweeping import swept
+from reconciler.service.watch import EVERY, watch_of
 from reconciler.sweep import Report
 from reconciler.worker import Attempt
 
 GRACE = 20.0  # seconds for what is under way when we are told to stop
 _AGAIN = 15.0  # seconds between tries to learn whose key it is
+_FIRST_WATCH = timedelta(seconds=5)  # the first sweep fixes where our responsibility begins
 _ROLE_AGAIN = 1.0  # seconds between tries to take the worker's role from a backfill
 _ADMIN_THREADS, _ADMIN_BYTES, _ADMIN_GRACE = 2, 1024, 0.5
 _JITTER = 0.1  # of the interval, so that many installations do not sweep in one second
@@ -89,6 +100,7 @@ class Service:
         self.ledger, self._parts, self._stop = parts.ledger, parts, parts.stop
         self._working = False
         self._sweep = sweep_of(config, parts)
+        self._watch = watch_of(config, parts)
         self._outages, self._on_attempt = Outages(utcnow), on_attempt
         self._worker = parts.worker(self._hear_attempt, tell_error)
         self._scheduler, self._sweeping = Schedule(timezone="UTC"), threading.Lock()
@@ -286,6 +298,7 @@ class Service:
         key = self._parts.docspace.key()
         self.ledger.learn_owner(key.owner)
         log.info("acting_as", user=key.owner, name=key.owner_name)
+        self._begin_to_watch(key)
 
     def _probe(self) -> None:
         """Where there is a trouble that an answer to any question would end, ask one."""
@@ -299,3 +312,34 @@ class Service:
         if usable:
             self._parts.attempts.recovered()
             self._outages.over()
+
+    def _begin_to_watch(self, key: Key) -> None:
+        """Watch the webhook where the key may; without that the sweep alone carries on."""
+        missing = key.lacks("*:read", "*:write")
+        if missing:
+            log.info("webhook_not_watched", lacks=missing)
+            return
+        first = utcnow() + _FIRST_WATCH
+        every = EVERY.total_seconds()
+        self._scheduler.add_job(
+            self._watch_once, "interval", id="watch", seconds=every, next_run_time=first
+        )
+
+    def _watch_once(self) -> None:
+        with self._sweeping:
+            if not self._stop.is_set():
+                self._try_to_watch()
+
+    def _try_to_watch(self) -> None:
+        try:
+            if self.ledger.paused()[0] <= utcnow():
+                self._watch.run()
+        except Stopped:
+            return
+        except (Unauthorised, Forbidden) as error:
+            tell_error(error)
+            if isinstance(error, Forbidden) or error.scope:
+                log.warning("webhook_not_watched", lacks=str(error))
+                self._scheduler.remove_job("watch")
+        except ReconcilerError as error:
+            tell_error(error)

@@ -1,0 +1,124 @@
+"""Watches our webhook at the portal, and takes from its log what could not be delivered.
+
+Only where the key may read it (`*:read`): one GET now and then tells both what ails the webhook
+and whether anything failed. What is wrong is said, left in the ledger for other processes, and
+with `webhook.self_heal` put right, once an hour at most.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reconciler.config import Config
+from reconciler.errors import ReconcilerError
+from reconciler.hooks import Administration, Ailment, State, secret_to_register
+from reconciler.ledger import Ledger
+from reconciler.service.build import Parts, utcnow
+from reconciler.service.log import log, tell_error
+from reconciler.sweep import Deliveries
+
+EVERY = timedelta(minutes=5)
+_REPAIR = timedelta(hours=1)
+_FACT, _REPAIRED = "webhook", "webhook_repaired"
+
+
+@dataclass(frozen=True)
+class Cure:
+    """How to put the webhook right: whether to, and with which secret to register it again."""
+
+    allowed: bool = False
+    secret: Callable[[], str] = str
+
+
+class Watch:
+    """Watches one webhook. ``run`` once every few minutes."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        administration: Administration,
+        deliveries: Deliveries,
+        clock: Callable[[], datetime],
+        cure: Cure,
+    ) -> None:
+        """Ask nothing yet."""
+        self._ledger, self._administration, self._deliveries = ledger, administration, deliveries
+        self._clock, self._cure = clock, cure
+
+    def run(self) -> State:
+        """Look once, and do what is to be done. Raises PortalError or LedgerError."""
+        seen_before = self._administration.known() is not None
+        state = self._administration.state()
+        if state.hook is not None and self._deliveries.is_due(state.hook):
+            found = self._deliveries.read(state.hook)
+            if found.recorded or found.under_way:
+                log.info("undelivered_events", recorded=found.recorded, under_way=found.under_way)
+        said = state.said(self._administration.wanted)
+        if state.hook is None and not seen_before:
+            # It may be another account's: only an administrator sees those.
+            log.info("webhook_not_seen", reason=said)
+            self._tell(state, "unseen", said)
+            return state
+        if state.ailments:
+            log.error("webhook", reason=said, cure=cure_of(state))
+            self._tell(state, state.ailments[0].value, said)
+            self._repair(state)
+        else:
+            self._tell(state, "ok", "")
+        return state
+
+    def _repair(self, state: State) -> None:
+        """Enable it, or register it anew; whatever comes of it, not again within the hour."""
+        wanted, now = self._administration.wanted, self._clock()
+        broken = {Ailment.MISSING, Ailment.DISABLED} & set(state.ailments)
+        if not self._cure.allowed or not broken or Ailment.ADDRESS in state.ailments:
+            return
+        last = self._ledger.told(_REPAIRED)
+        if last and now - datetime.fromisoformat(last) < _REPAIR:
+            return
+        self._ledger.tell(_REPAIRED, now.isoformat())
+        try:
+            if state.hook is not None:
+                self._administration.switch_on(state.hook)
+                log.warning("webhook_enabled_again", id=state.hook.id)
+            elif wanted.url is not None:
+                secret = self._cure.secret()
+                hook = self._administration.create(wanted.url, secret, wanted.triggers)
+                log.warning("webhook_registered_again", id=hook.id)
+        except ReconcilerError as error:
+            tell_error(error)
+
+    def _tell(self, state: State, word: str, said: str) -> None:
+        hook = state.hook
+        told = {
+            "state": word,
+            "said": said,
+            "cure": cure_of(state) if said else "",
+            "at": self._clock().isoformat(),
+            "id": hook.id if hook else None,
+            "url": hook.url if hook else None,
+            "last_success": hook.succeeded_on if hook else "",
+            "last_failure": hook.failed_on if hook else "",
+            "failure": hook.failure if hook else "",
+        }
+        self._ledger.tell(_FACT, json.dumps(told))
+
+
+def cure_of(state: State) -> str:
+    """Return what to do about what ails the webhook."""
+    if Ailment.MISSING in state.ailments:
+        return "run: reconciler webhook register"
+    if Ailment.ADDRESS in state.ailments:
+        return "set webhook.public_url, or remove it and run: reconciler webhook register"
+    if Ailment.DISABLED in state.ailments:
+        return "run: reconciler webhook enable"
+    return "add the events on the portal's page, or remove it and register it again"
+
+
+def watch_of(config: Config, parts: Parts) -> Watch:
+    """Return the watch over the configured webhook."""
+    triggers = frozenset(config.webhook.triggers)
+    deliveries = Deliveries(parts.ledger, parts.hooks, triggers, utcnow)
+    cure = Cure(config.webhook.self_heal, lambda: secret_to_register(config.secrets()))
+    return Watch(parts.ledger, parts.administration, deliveries, utcnow, cure)
