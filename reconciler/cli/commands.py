@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import deploy, runs, status, trial, webhook
+from reconciler.cli import checking, deploy, runs, status, trial, webhook
 from reconciler.cli.options import ConfigPath, read_config
 
 app = typer.Typer(
@@ -61,6 +61,7 @@ def serve(config: ConfigPath = None) -> None:
 
 app.command()(runs.reconcile)
 app.command()(runs.backfill)
+app.command()(checking.check)
 app.command()(runs.explain)
 app.command()(status.status)
 app.add_typer(status.failed, name="failed")

@@ -63,6 +63,7 @@ from reconciler.ledger.rows import (
 from reconciler.ledger.schema import counts, files, migrate, texts
 from reconciler.ledger.slots import reserve
 from reconciler.ledger.store import Store
+from reconciler.ledger.survey import Survey
 from reconciler.ledger.watermarks import Watermarks
 from reconciler.model import Claim, Ending, Entry, Event, File, Outcome, Permit, Rule, Source
 
@@ -96,8 +97,8 @@ class Ledger:
             self._store.close()
             raise
         self.watermarks, self.health = Watermarks(self._store), Health(self._store)
-        self.role = self._store.role
-        self.slots = self._store.slots
+        self.survey = Survey(self._store)
+        self.role, self.slots = self._store.role, self._store.slots
         self.holder = self._store.holder
         self.close = self._store.close
 

@@ -1,0 +1,53 @@
+"""`reconciler check`: is everything as it should be, and if not, what to do."""
+
+import json as to_json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.words import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, shown
+from reconciler.errors import ConfigError
+
+if TYPE_CHECKING:
+    from reconciler.service.check import Line
+
+
+def check(
+    config: ConfigPath = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say whether everything is as it should be, the worst first, and what to do about it.
+
+    Asks the configuration, the ledger, the disk, the portal (about ten GET), and the webhook's
+    address. Writes nothing to the portal. Exits 0 also with warnings; else by the first error
+    2 (configuration), 3 (portal, key), 5 (ledger), or 1.
+    """
+    from reconciler.service.check import Fault, Level, Line  # noqa: PLC0415 - help must be quick
+    from reconciler.service.check import check as run  # noqa: PLC0415
+
+    try:
+        lines = run(read_config(config))
+    except ConfigError as error:
+        lines = [
+            Line(Level.ERROR, "configuration", problem, "see README, Configuration", Fault.CONFIG)
+            for problem in error.problems
+        ]
+    codes = {Fault.CONFIG: USAGE, Fault.PORTAL: PORTAL, Fault.LEDGER: LEDGER}
+    errors = [line for line in lines if line.level is Level.ERROR]
+    code = codes.get(errors[0].fault, SOME_FAILED) if errors else OK
+    typer.echo(_as_json(lines, code) if json else "\n".join(map(_text, lines)))
+    raise typer.Exit(code)
+
+
+def _text(line: "Line") -> str:
+    text = f"{line.level:8} {line.about:14} {shown(line.said)}"
+    return f"{text}\n{'':23} -> {shown(line.cure)}" if line.cure else text
+
+
+def _as_json(lines: list["Line"], code: int) -> str:
+    told = [
+        {"level": line.level, "about": line.about, "said": line.said, "cure": line.cure}
+        for line in lines
+    ]
+    return to_json.dumps({"exit_code": code, "lines": told})

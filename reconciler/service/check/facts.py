@@ -1,0 +1,217 @@
+"""Gathers what `check` judges by. Nothing here decides, and nothing foreseen is raised: what
+could not be learned is kept as the error that prevented it, what was not asked for as None.
+"""
+
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from reconciler.client import (
+    About,
+    Build,
+    DocSpace,
+    Failures,
+    Hooks,
+    Key,
+    Pace,
+    Person,
+    Room,
+    Transport,
+    Webhook,
+)
+from reconciler.config import Config
+from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
+from reconciler.hooks import State, fingerprint, head, judge, ping_with, remembered
+from reconciler.ledger import Ledger, Role
+from reconciler.service.build import transport_of, utcnow, wanted_of
+from reconciler.sweep.deliveries import progress
+
+_T = TypeVar("_T")
+_SQLITE = "sqlite:///"
+_MOST_TEXTS, _STEP, _MOST_ROOMS = 3, 90, 3000
+
+
+@dataclass(frozen=True)
+class PortalFacts:
+    """What the portal told. ``at`` is our own clock when it did."""
+
+    at: datetime
+    build: Build | PortalError | None = None
+    key: Key | PortalError | None = None
+    person: Person | PortalError | None = None
+    rooms: tuple[Room, ...] | PortalError | None = None
+    hooks: tuple[Webhook, ...] | PortalError | None = None
+    state: State | None = None
+    failures: Failures | PortalError | None = None
+
+
+@dataclass(frozen=True)
+class LedgerFacts:
+    """What the ledger told. ``ours`` is the webhook that it knows, ``done`` the last entry of
+    its log, ``ended`` how many lines of the secrets' file are refused by now.
+    """
+
+    engine: str
+    version: tuple[int, ...]
+    texts: tuple[tuple[str, int], ...]
+    holders: dict[str, str]
+    ours: int | None = None
+    done: int = 0
+    ended: int = 0
+    late: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that was learned. ``address`` is True where ours answers, None if there is none.
+
+    ``free`` are the bytes left beside the ledger, ``exposed`` the secrets that others can read.
+    """
+
+    config: Config
+    problems: tuple[str, ...]
+    portal: PortalFacts
+    ledger: LedgerFacts | LedgerError | None = None
+    address: ReconcilerError | bool | None = None
+    free: int | None = None
+    exposed: tuple[Path, ...] = ()
+
+
+def gather(config: Config) -> Facts:
+    """Ask the ledger, the disk, our own address and the portal."""
+    ledger = _of_ledger(config)
+    ours = ledger.ours if isinstance(ledger, LedgerFacts) else None
+    return Facts(
+        config,
+        _problems(config),
+        _of_portal(config, ours),
+        ledger,
+        _address(config),
+        _free(config),
+        config.exposed_files(),
+    )
+
+
+def _of_portal(config: Config, ours: int | None) -> PortalFacts:
+    try:
+        transport = transport_of(config, Pace(reads=2, writes=1))
+    except ConfigError:
+        return PortalFacts(utcnow())
+    with closing(transport):
+        return _asked_in_turn(config, transport, ours)
+
+
+def _asked_in_turn(config: Config, transport: Transport, ours: int | None) -> PortalFacts:
+    """Ask one thing after the other, each only where the one before makes it worth asking."""
+    docspace, about = DocSpace(transport), About(transport)
+    build = _asked(about.build)
+    facts = PortalFacts(utcnow(), build)
+    if isinstance(build, PortalError):
+        return facts
+    key = _asked(docspace.key)
+    facts = replace(facts, key=key)
+    if isinstance(key, PortalError) or not key.active:
+        return facts
+    if not key.lacks("accounts.self:read", "accounts.self:write"):
+        facts = replace(facts, person=_asked(about.person))
+    if not key.lacks("rooms:read", "rooms:write"):
+        facts = replace(facts, rooms=_asked(lambda: _rooms(docspace)))
+    if key.lacks("*:read", "*:write"):
+        return facts
+    client = Hooks(transport, docspace.key)
+    hooks = _asked(client.all)
+    if isinstance(hooks, PortalError):
+        return replace(facts, hooks=hooks)
+    state = judge(hooks, wanted_of(config), ours)
+    hook = state.hook
+    failures = None if hook is None else _asked(lambda: client.failures(hook.id))
+    return replace(facts, hooks=hooks, state=state, failures=failures)
+
+
+def _rooms(docspace: DocSpace) -> tuple[Room, ...]:
+    found: dict[int | str, Room] = {}
+    for start in range(0, _MOST_ROOMS, _STEP):
+        page = docspace.rooms(start)
+        found |= {room.id: room for room in page.rooms}
+        if page.behind == 0 or not page.rooms:
+            break
+    return tuple(found.values())
+
+
+def _asked(ask: Callable[[], _T]) -> _T | PortalError:
+    try:
+        return ask()
+    except PortalError as error:
+        return error
+
+
+def _problems(config: Config) -> tuple[str, ...]:
+    problems: list[str] = []
+    for needed in (config.portal_url, config.api_key, config.secrets):
+        try:
+            needed()
+        except ConfigError as error:
+            problems += error.problems
+    return tuple(problems)
+
+
+def _address(config: Config) -> ReconcilerError | bool | None:
+    """Ask our own address from outside, as the portal would, and whether it knows our secret."""
+    address = config.webhook.public_url
+    if address is None:
+        return None
+    try:
+        head(address)
+        if secrets := config.secrets():
+            ping_with(address, secrets[0])
+    except ReconcilerError as error:
+        return error
+    return True
+
+
+def _free(config: Config) -> int | None:
+    if not config.state.url.startswith(_SQLITE):
+        return None
+    try:
+        return shutil.disk_usage(Path(config.state.url.removeprefix(_SQLITE)).parent).free
+    except OSError:
+        return None
+
+
+def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
+    """Open the ledger, write to it, and ask it; None where it is not known whose it would be."""
+    if config.portal.url is None:
+        return None
+    try:
+        with closing(Ledger(config.state.url, config.portal.url)) as ledger:
+            ledger.tell("checked", utcnow().isoformat())
+            engine, version = ledger.survey.engine()
+            held = {role.value: ledger.holder(role) for role in Role}
+            ours = ledger.told("webhook_id")
+            return LedgerFacts(
+                engine=engine,
+                version=version,
+                texts=tuple(ledger.survey.texts(_MOST_TEXTS)),
+                holders={role: who for role, who in held.items() if who is not None},
+                ours=int(ours) if ours else None,
+                done=progress(ledger).done,
+                ended=_ended(config, remembered(ledger).retired),
+                late=ledger.told("late") or "",
+            )
+    except LedgerError as error:
+        return error
+
+
+def _ended(config: Config, retired: frozenset[str]) -> int:
+    """Return how many secrets of the file are refused by now."""
+    if config.webhook.secret is not None or not retired:
+        return 0
+    try:
+        older = config.secrets()[1:]
+    except ConfigError:
+        return 0
+    return sum(fingerprint(secret) in retired for secret in older)

@@ -1,0 +1,121 @@
+"""Checks of what is ours: configuration, ledger, disk, files, other instances. Pure."""
+
+from reconciler.errors import LedgerError, Unanswered
+from reconciler.service.check.facts import Facts
+from reconciler.service.check.lines import Fault, Line, error, ok, skipped, warning
+
+_MEGABYTE = 2**20
+_LITTLE, _TOO_LITTLE = 200 * _MEGABYTE, 20 * _MEGABYTE
+_SOUND_SQLITE = (3, 51, 3)
+_OFTEN = 20
+
+
+def configuration(facts: Facts) -> list[Line]:
+    """Whether all is there that is needed to act and to receive."""
+    about, webhook = "configuration", facts.config.webhook
+    lines = [error(about, problem, "see config.toml", Fault.CONFIG) for problem in facts.problems]
+    unsigned = webhook.secret is None and webhook.secret_file is None
+    if unsigned and not webhook.allow_unsigned:
+        said = "there is no webhook secret, so serve refuses to start; reconcile works"
+        lines.append(warning(about, said, "set webhook.secret_file: webhook register fills it"))
+    if unsigned and webhook.allow_unsigned:
+        said = "webhook.allow_unsigned is true: whoever reaches the address can send events"
+        lines.append(warning(about, said, "set webhook.secret_file, and allow_unsigned to false"))
+    return lines or [ok(about, "complete")]
+
+
+def proxy(facts: Facts) -> list[Line]:
+    """Whether what must come over HTTPS can come at all."""
+    webhook = facts.config.webhook
+    if webhook.require_https and not webhook.trusted_proxy:
+        said = "webhook.require_https without webhook.trusted_proxy refuses every delivery"
+        cure = 'set webhook.trusted_proxy to your web server, such as "127.0.0.1"'
+        return [error("https", said, cure, Fault.CONFIG)]
+    return []
+
+
+def ledger(facts: Facts) -> list[Line]:
+    """Whether the ledger is ours and can be written."""
+    found = facts.ledger
+    if found is None:
+        return [skipped("ledger", "portal.url is missing")]
+    if isinstance(found, LedgerError):
+        cure = "check state.url, the rights of its folder and the disk; each portal has its own"
+        return [error("ledger", str(found), cure, Fault.LEDGER)]
+    version = ".".join(map(str, found.version))
+    said = f"can be written, {found.engine} {version}"
+    if found.engine == "sqlite" and found.version < _SOUND_SQLITE:
+        said += " (before 3.51.3: processes write one at a time, under a lock of the file)"
+    return [ok("ledger", said)]
+
+
+def disk(facts: Facts) -> list[Line]:
+    """Whether the ledger can grow."""
+    if facts.free is None:
+        return [skipped("disk", "the ledger's folder is not to be seen from here")]
+    said = f"{facts.free // _MEGABYTE} MB free beside the ledger"
+    if facts.free < _TOO_LITTLE:
+        return [error("disk", said, "make room: without it deliveries get 503", Fault.LEDGER)]
+    if facts.free < _LITTLE:
+        return [warning("disk", said, "make room: without it deliveries get 503")]
+    return [ok("disk", said)]
+
+
+def instances(facts: Facts) -> list[Line]:
+    """Who else works on this ledger."""
+    found = facts.ledger
+    if found is None or isinstance(found, LedgerError):
+        return [skipped("instances", "the ledger cannot be used")]
+    held = ", ".join(f"{who} holds {role}" for role, who in sorted(found.holders.items()))
+    return [ok("instances", held or "nothing runs: start serve, or run reconcile from cron")]
+
+
+def files(facts: Facts) -> list[Line]:
+    """Whether others can read our secrets, and which of them are of no more use."""
+    lines = [
+        warning("files", f"others can read the secrets in {file}", f"chmod 600 {file}")
+        for file in facts.exposed
+    ]
+    found = facts.ledger
+    if found is not None and not isinstance(found, LedgerError) and found.ended:
+        said = f"{found.ended} secrets in webhook.secret_file are refused since their rotation"
+        lines.append(ok("files", f"{said}: those lines can go"))
+    return lines
+
+
+def address(facts: Facts) -> list[Line]:
+    """Whether our receiver answers under the address that the portal is given."""
+    found = facts.address
+    if found is None:
+        return [skipped("address", "webhook.public_url is not set")]
+    if found is True:
+        return [ok("address", f"{facts.config.webhook.public_url} answers and knows the secret")]
+    status = found.status if isinstance(found, Unanswered) else None
+    if status == 401:
+        cure = "start serve with this configuration: it knows another secret"
+    else:
+        cure = "start serve, and let the web server pass the address on to it"
+    return [error("address", str(found), cure)]
+
+
+def texts(facts: Facts) -> list[Line]:
+    """Whether a text that was often kept may be one of the portal's own."""
+    found = facts.ledger
+    if found is None or isinstance(found, LedgerError):
+        return [skipped("texts", "the ledger cannot be used")]
+    if not found.texts:
+        return [ok("texts", "no unknown comment was kept so far")]
+    said = "kept most often: " + ", ".join(f"{text!r} ({n} times)" for text, n in found.texts)
+    if found.texts[0][1] >= _OFTEN:
+        cure = "is it a text that the portal writes? add it to review.portal_texts"
+        return [warning("texts", said, cure)]
+    return [ok("texts", said)]
+
+
+def dates(facts: Facts) -> list[Line]:
+    """Whether the daily sweep found what the folders' dates had hidden."""
+    found = facts.ledger
+    if found is None or isinstance(found, LedgerError) or not found.late:
+        return []
+    cure = "lower sweep.deep_every: this portal or storage does not raise its folders' dates"
+    return [warning("sweep", found.late, cure)]

@@ -1,0 +1,53 @@
+"""What a check says: one line, what to do about it, and whose fault it is."""
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+
+class Level(StrEnum):
+    """How bad it is, the worst first; skipped means that it could not be checked."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    OK = "ok"
+    SKIPPED = "skipped"
+
+
+class Fault(Enum):
+    """Where an error lies; the command line has an exit code for each."""
+
+    CONFIG = "config"
+    PORTAL = "portal"
+    LEDGER = "ledger"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line. ``cure`` is what to do, empty when nothing is to be done."""
+
+    level: Level
+    about: str
+    said: str
+    cure: str = ""
+    fault: Fault = Fault.OTHER
+
+
+def ok(about: str, said: str) -> Line:
+    """All is well, or merely told."""
+    return Line(Level.OK, about, said)
+
+
+def warning(about: str, said: str, cure: str) -> Line:
+    """It works, but not as well as it could, or not for long."""
+    return Line(Level.WARNING, about, said, cure)
+
+
+def error(about: str, said: str, cure: str, fault: Fault = Fault.OTHER) -> Line:
+    """It does not work."""
+    return Line(Level.ERROR, about, said, cure, fault)
+
+
+def skipped(about: str, why: str) -> Line:
+    """It could not be checked."""
+    return Line(Level.SKIPPED, about, f"not checked: {why}")

@@ -1,0 +1,191 @@
+"""Checks of what the portal told: itself, the key, the account, the rooms, the webhook. Pure."""
+
+from datetime import timedelta
+
+from reconciler.client import Failures, Key, Webhook
+from reconciler.errors import LedgerError, PortalError, Unauthorised
+from reconciler.service.build import wanted_of
+from reconciler.service.check.facts import Facts
+from reconciler.service.check.lines import Fault, Line, error, ok, skipped, warning
+from reconciler.service.watch import cure_of
+
+_OFF, _SOON = timedelta(seconds=60), timedelta(days=14)
+_SHOWN = 10
+_REFUSED = 401
+_NEEDED = (
+    ("files:read", "files:write"),
+    ("files:write",),
+    ("rooms:read", "rooms:write"),
+    ("accounts.self:read", "accounts.self:write"),
+)
+
+
+def portal(facts: Facts) -> list[Line]:
+    """Whether there is a DocSpace portal at the address."""
+    build = facts.portal.build
+    if build is None:
+        return [skipped("portal", "portal.url or the API key is missing")]
+    if isinstance(build, PortalError):
+        cure = "check portal.url, the network and the portal's certificate"
+        return [error("portal", str(build), cure, Fault.PORTAL)]
+    return [ok("portal", f"{facts.config.portal.url} is DocSpace {build.docspace}")]
+
+
+def clock(facts: Facts) -> list[Line]:
+    """Whether the portal's clock and ours agree."""
+    build = facts.portal.build
+    if build is None or isinstance(build, PortalError):
+        return [skipped("clock", "the portal does not answer")]
+    if build.date is None:
+        return [skipped("clock", "the portal sends no Date")]
+    off = facts.portal.at - build.date
+    said = f"ours and the portal's differ by {abs(off.total_seconds()):.0f} s"
+    if abs(off) > _OFF:
+        return [warning("clock", said, "set the clock (NTP): dates decide what is new")]
+    return [ok("clock", said)]
+
+
+def key(facts: Facts) -> list[Line]:
+    """Whether the key works, until when, and what it may do."""
+    found = facts.portal.key
+    if found is None:
+        return [skipped("key", "the portal does not answer")]
+    if isinstance(found, Unauthorised):
+        cure = "make a new key under Developer Tools, API keys; then set DOCSPACE_API_KEY"
+        return [error("key", str(found), cure, Fault.PORTAL)]
+    if isinstance(found, PortalError):
+        return [error("key", str(found), "ask the portal's administrator", Fault.PORTAL)]
+    if not found.active:
+        return [error("key", "the key is disabled", "enable it at the portal", Fault.PORTAL)]
+    return [_end_of(facts, found), *_scopes(facts, found)]
+
+
+def _end_of(facts: Facts, found: Key) -> Line:
+    if found.expires is None:
+        return ok("key", "valid, without an end")
+    said = f"valid until {found.expires:%Y-%m-%d %H:%M} UTC"
+    if found.expires - facts.portal.at < _SOON:
+        return warning("key", said, "make a new key in time; then set DOCSPACE_API_KEY")
+    return ok("key", said)
+
+
+def _scopes(facts: Facts, found: Key) -> list[Line]:
+    missing = [lacks for scopes in _NEEDED if (lacks := found.lacks(*scopes))]
+    lines = []
+    if missing:
+        said = f"the key lacks {', '.join(missing)}"
+        cure = "make a key with these scopes too; then set DOCSPACE_API_KEY"
+        lines.append(error("scopes", said, cure, Fault.PORTAL))
+    if facts.config.webhook.self_heal and found.lacks("*:write"):
+        said = "webhook.self_heal needs *:write, which the key lacks"
+        lines.append(warning("scopes", said, "make a key that has *:write too"))
+    if found.lacks("*:read", "*:write"):
+        said = "without *:read the portal's log of deliveries is not read: the sweep alone finds"
+        lines.append(ok("scopes", f"{said} what is lost"))
+    return lines or [ok("scopes", "all that is needed")]
+
+
+def account(facts: Facts) -> list[Line]:
+    """Who the key acts as."""
+    found = facts.portal.person
+    if found is None or isinstance(found, PortalError):
+        return [skipped("account", "the key may not ask (accounts.self:read)")]
+    if found.guest:
+        said = f"the key acts as {found.name}, a guest: guests may not comment"
+        return [warning("account", said, "make it a user, and room manager where it reviews")]
+    if found.admin:
+        said = f"the key acts as {found.name}, an administrator: an account of its own is better"
+        return [ok("account", said)]
+    return [ok("account", f"the key acts as {found.name}")]
+
+
+def rooms(facts: Facts) -> list[Line]:
+    """In how many rooms the account may comment, by its role there; a single file may differ."""
+    found = facts.portal.rooms
+    if found is None or isinstance(found, PortalError):
+        why = "the key may not list rooms (rooms:read)" if found is None else str(found)
+        return [skipped("rooms", why)]
+    scope = facts.config.review.policy().scope
+    wanted = [
+        room
+        for room in found
+        if isinstance(room.id, int)
+        and room.active
+        and room.id not in scope.exclude_rooms
+        and (not scope.rooms or room.id in scope.rooms)
+    ]
+    barred = [room for room in wanted if not room.commentable]
+    cure = "invite the account there as room manager or content creator, or exclude the rooms"
+    if not wanted:
+        return [warning("rooms", "the account sees no room that is to be reviewed", cure)]
+    said = f"may comment in {len(wanted) - len(barred)} of {len(wanted)} rooms"
+    if not barred:
+        return [ok("rooms", said)]
+    names = ", ".join(f"{room.title} ({room.id})" for room in barred[:_SHOWN])
+    more = " and more" if len(barred) > _SHOWN else ""
+    make = error if len(barred) == len(wanted) else warning
+    return [make("rooms", f"{said}, not in {names}{more}", cure)]
+
+
+def webhook(facts: Facts) -> list[Line]:
+    """Whether our webhook is there, enabled, and calls the right address about the right events."""
+    hooks, state = facts.portal.hooks, facts.portal.state
+    if isinstance(hooks, PortalError):
+        return [warning("webhook", str(hooks), "guests may not see webhooks: use another account")]
+    if hooks is None or state is None:
+        return [skipped("webhook", "needs a working key with *:read")]
+    url = facts.config.webhook.public_url
+    said = state.said(wanted_of(facts.config))
+    hook = state.hook
+    if hook is None:
+        others = "; ".join(f"{one.id} calls {one.url}" for one in hooks[:_SHOWN])
+        said += f" (there are: {others})" if others else ""
+        known = isinstance(facts.ledger, LedgerError) or facts.ledger is None or facts.ledger.ours
+        if url is None and not known:
+            cure = "set webhook.public_url; another account's webhook is not to be seen"
+            return [warning("webhook", said, cure)]
+        return [error("webhook", said, "run: reconciler webhook register")]
+    if state.ailments:
+        return [error("webhook", said, cure_of(state))]
+    return [ok("webhook", f"{hook.id} calls {hook.url}, enabled"), *_of_hook(facts, hook)]
+
+
+def _of_hook(facts: Facts, hook: Webhook) -> list[Line]:
+    lines, person = [], facts.portal.key
+    owner = person.owner if isinstance(person, Key) else hook.creator
+    if hook.creator and hook.creator != owner:
+        said = f"it belongs to {hook.creator_name or hook.creator}: it tells only of files that "
+        cure = "register it with the key's own account, which is in the rooms"
+        lines.append(warning("webhook", said + "that account may read", cure))
+    if hook.target:
+        said = f"it tells of one entry alone ({hook.target})"
+        lines.append(warning("webhook", said, "remove it, and run: reconciler webhook register"))
+    return lines
+
+
+def deliveries(facts: Facts) -> list[Line]:
+    """When a delivery last succeeded and failed, and what failed since the log was last read."""
+    state, failures = facts.portal.state, facts.portal.failures
+    if state is None or state.hook is None or not isinstance(failures, Failures):
+        return [skipped("deliveries", "needs our webhook, and *:read")]
+    hook = state.hook
+    good, bad = hook.succeeded_on or "never", hook.failed_on or "never"
+    said = f"last success {good}, last failure {bad}"
+    done = 0
+    if facts.ledger is not None and not isinstance(facts.ledger, LedgerError):
+        done = facts.ledger.done
+    fresh = [entry for entry in failures.entries if entry.id > done]
+    failing = hook.failed_on > hook.succeeded_on
+    if failing and failures.entries and failures.entries[0].status == _REFUSED:
+        said = f"the receiver refuses the portal's signature: {said}"
+        cure = "run: reconciler webhook rotate (or set the portal's secret to ours)"
+        return [error("deliveries", said, cure)]
+    if fresh:
+        number = f"{len(fresh)}{' or more' if failures.behind else ''}"
+        said += f", {number} failures not read yet"
+        if hook.failure:
+            said += f" ({hook.failure})"
+        return [warning("deliveries", said, "serve and reconcile read them; or find the cause")]
+    if failing:
+        return [warning("deliveries", f"{said} ({hook.failure})", "see address and webhook")]
+    return [ok("deliveries", said)]
