@@ -216,7 +216,7 @@ def no_key(here: Healthy) -> None:
         (ledger_that_is_read_only, "error", "ledger", "/proc/ledger.db", "rights"),
         (ledger_that_is_damaged, "error", "ledger", "not a database", "state.url"),
         (portal_down, "error", "portal", "settings/version/build", "network"),
-        (clock_off, "warning", "clock", "3600 s", "NTP"),
+        (clock_off, "warning", "clock", "differ by 360", "NTP"),
         (key_that_ends, "warning", "key", "valid until", "new key"),
         (deaf_address, "error", "address", "nobody answers", "start serve"),
         (no_proxy, "error", "https", "every delivery", "trusted_proxy"),

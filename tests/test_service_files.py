@@ -114,6 +114,15 @@ def test_what_is_configured_is_taken_over(tmp_path: Path) -> None:
     assert "9001" in found["Containerfile"]
 
 
+def test_a_secret_beside_the_ledger_is_not_lent(tmp_path: Path) -> None:
+    """systemd's copy would stay as it was at the start: it could not be rotated."""
+    toml = (
+        'webhook.secret_file = "/var/lib/reconciler/webhook_secret"\n'
+        'state.url = "sqlite:////var/lib/reconciler/l.db"'
+    )
+    assert "webhook_secret" not in texts(tmp_path, toml)["reconciler.service"]
+
+
 def test_a_pass_from_a_timer_needs_no_webhook_secret(tmp_path: Path) -> None:
     """A credential whose file is not there would keep it from starting."""
     assert "webhook_secret" not in texts(tmp_path)["reconciler-reconcile.service"]

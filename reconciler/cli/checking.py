@@ -22,6 +22,11 @@ def check(
     Asks the configuration, the ledger, the disk, the portal (about ten GET), and the webhook's
     address. Writes nothing to the portal. Exits 0 also with warnings; else by the first error
     2 (configuration), 3 (portal, key), 5 (ledger), or 1.
+
+    Examples:
+
+        reconciler check
+        reconciler check --json --config /etc/reconciler/config.toml
     """
     from reconciler.service.check import Fault, Level, Line  # noqa: PLC0415 - help must be quick
     from reconciler.service.check import check as run  # noqa: PLC0415

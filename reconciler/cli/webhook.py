@@ -12,14 +12,24 @@ from reconciler.cli.words import shown
 if TYPE_CHECKING:
     from reconciler.client import Webhook
 
-app = typer.Typer(
-    help="See, register, enable, rotate and remove the portal's webhook. Needs a key with *:write.",
-    no_args_is_help=True,
-)
+app = typer.Typer(no_args_is_help=True)
 
 Which = Annotated[str, typer.Argument(help='The webhook\'s id, or "ours".')]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 _OURS = "ours"
+
+
+@app.callback()
+def group() -> None:
+    """See, register, enable, rotate and remove the webhook that the portal calls us by.
+
+    To see it the key needs the scope *:read, for all else *:write.
+
+    Examples:
+
+        reconciler webhook list
+        reconciler webhook rotate --help    # a command in detail
+    """
 
 
 @app.command(name="list")
@@ -30,6 +40,11 @@ def list_(
     """List the webhooks that the key's account may see: its own, or for an administrator all.
 
     The key needs the scope *:read.
+
+    Examples:
+
+        reconciler webhook list
+        reconciler webhook list --json
     """
     from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
 
@@ -63,6 +78,12 @@ def register(
 
     The portal tells of file.updated, and of each --trigger, which webhook.triggers must list
     too. A webhook.secret_file that has no secret yet gets one.
+
+    Examples:
+
+        reconciler webhook register
+        reconciler webhook register --trigger file.uploaded --trigger form.submit
+        reconciler webhook register --url https://hooks.example.org/docspace
     """
     from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
 
@@ -80,7 +101,13 @@ def register(
 
 @app.command()
 def enable(which: Which = _OURS, config: ConfigPath = None) -> None:
-    """Switch a webhook on again, if its address answers."""
+    """Switch a webhook on again, if its address answers.
+
+    Examples:
+
+        reconciler webhook enable
+        reconciler webhook enable 7
+    """
     from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
 
     with webhook.administration(read_config(config)) as opened:
@@ -95,6 +122,11 @@ def rotate(config: ConfigPath = None) -> None:
 
     The new one becomes the first line of webhook.secret_file. The older ones count until a
     quarter of an hour after the first delivery that is signed by the new one.
+
+    Examples:
+
+        reconciler webhook rotate
+        reconciler webhook rotate --config /etc/reconciler/config.toml
     """
     from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
 
@@ -106,7 +138,13 @@ def rotate(config: ConfigPath = None) -> None:
 
 @app.command()
 def remove(which: Which, yes: Yes = False, config: ConfigPath = None) -> None:
-    """Delete a webhook from the portal; the log of its deliveries goes with it."""
+    """Delete a webhook from the portal; the log of its deliveries goes with it.
+
+    Examples:
+
+        reconciler webhook remove ours
+        reconciler webhook remove 7 --yes    # from a script
+    """
     from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
 
     with webhook.administration(read_config(config)) as opened:

@@ -121,6 +121,8 @@ def _credentials(config: Config, file: Path, *, webhook: bool) -> str:
     secret, password = config.webhook.secret_file, config.admin.password_file
     if webhook and secret is None:
         secret = file.with_name("webhook_secret")
+    elif secret is not None and secret.parent == ledger_folder(config):
+        secret = None  # the service reads it itself, so that it can be rotated while it runs
     lent = (
         ("api_key", "PORTAL__API_KEY_FILE", key),
         ("webhook_secret", "WEBHOOK__SECRET_FILE", secret),
