@@ -14,7 +14,7 @@ import structlog
 from reconciler.errors import Throttled, Unauthorised
 from reconciler.model import Ending, File, Outcome, Revision, Rule, Section
 from reconciler.service import configure_log
-from reconciler.service.log import Repeats, log, tell_attempt
+from reconciler.service.log import CALM_SECRETS, LOUD_SECRETS, Repeats, log, tell_attempt
 from reconciler.service.outages import EVENTS, Outages
 from reconciler.worker import Attempt
 from tests.daemon import daemon
@@ -230,4 +230,5 @@ def test_readme_lists_every_line_that_the_log_can_hold() -> None:
     found |= {outcome.value for outcome in Outcome}
     found |= {f"delivery_{status}" for status in ("accepted", "ignored", "refused")}
     found |= {event for pair in EVENTS.values() for event in pair}
+    found |= CALM_SECRETS | LOUD_SECRETS
     assert listed == found

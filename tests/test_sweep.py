@@ -205,6 +205,21 @@ def test_an_archived_room_is_left_alone_and_caught_up_with_when_it_is_back(here:
     assert here.comment() == TARGET
 
 
+def test_updates_that_no_date_told_of_are_counted_and_remembered(here: World) -> None:
+    """Should a portal not raise its folders' dates, it shows; other sweeps count none."""
+    quiet = add_room(here, "Quiet")
+    (old,) = add_files(here, 1, quiet)
+    save(here, old)
+    for _ in range(2):
+        assert sweep_and_work(here).hidden == 0
+        here.clock.advance(HOUR)
+    save(here, here.file)
+    here.portal.move(here.file, quiet, by=here.ann)
+    here.clock.advance(DAY)
+    assert sweep_and_work(here).hidden == 1
+    assert '"updates": 1' in (here.ledger.told("hidden_updates") or "")
+
+
 def test_my_documents_of_the_keys_owner_are_swept(here: World) -> None:
     """Personal files are reviewed too, in folders as well."""
     folder = here.portal.add_folder(here.portal.personal(here.bot), "Notes", by=here.bot)

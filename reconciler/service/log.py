@@ -17,6 +17,8 @@ from reconciler.worker import Attempt
 
 Format = Literal["auto", "text", "json"]
 log: Any = structlog.get_logger()
+CALM_SECRETS = {"secrets_read", "new_secret_in_use", "older_secrets_refused"}
+LOUD_SECRETS = {"older_secret_again", "secrets_not_read", "rotation_not_remembered"}
 _RUN = 60.0  # seconds
 _SAME = ("event", "kind", "reason", "error")  # what makes two failures equal
 
@@ -159,8 +161,7 @@ def tell_reply(reply: Reply) -> None:
 
 def tell_secrets(event: str, **fields: Any) -> None:
     """Log what becomes of the webhook's secrets; what needs somebody's hand is a warning."""
-    calm = {"secrets_read", "new_secret_in_use", "older_secrets_refused"}
-    (log.info if event in calm else log.warning)(event, **fields)
+    (log.info if event in CALM_SECRETS else log.warning)(event, **fields)
 
 
 def tell_sweep(report: Report) -> None:
@@ -169,6 +170,8 @@ def tell_sweep(report: Report) -> None:
     fields |= {outcome.value: n for outcome in Outcome if (n := report.number(outcome))}
     if report.folders:
         fields["folders"] = report.folders
+    if report.hidden:
+        fields["hidden"] = report.hidden
     if report.skipped:
         fields["skipped"] = dict(report.skipped)
     if report.behind:

@@ -41,6 +41,7 @@ from reconciler.worker import Attempt
 
 GRACE = 20.0  # seconds for what is under way when we are told to stop
 _AGAIN = 15.0  # seconds between tries to learn whose key it is
+_PATIENCE = 60.0  # seconds that a watch waits for a sweep to end
 _FIRST_WATCH = timedelta(seconds=5)  # the first sweep fixes where our responsibility begins
 _ROLE_AGAIN = 1.0  # seconds between tries to take the worker's role from a backfill
 _ADMIN_THREADS, _ADMIN_BYTES, _ADMIN_GRACE = 2, 1024, 0.5
@@ -322,13 +323,24 @@ class Service:
         first = utcnow() + _FIRST_WATCH
         every = EVERY.total_seconds()
         self._scheduler.add_job(
-            self._watch_once, "interval", id="watch", seconds=every, next_run_time=first
+            self._watch_once,
+            "interval",
+            id="watch",
+            seconds=every,
+            next_run_time=first,
+            coalesce=True,
+            misfire_grace_time=None,
         )
 
     def _watch_once(self) -> None:
-        with self._sweeping:
+        """Watch beside no sweep: one that takes long is not worth waiting for."""
+        if not self._sweeping.acquire(timeout=_PATIENCE):
+            return
+        try:
             if not self._stop.is_set():
                 self._try_to_watch()
+        finally:
+            self._sweeping.release()
 
     def _try_to_watch(self) -> None:
         try:

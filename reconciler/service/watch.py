@@ -44,7 +44,7 @@ class Watch:
     ) -> None:
         """Ask nothing yet."""
         self._ledger, self._administration, self._deliveries = ledger, administration, deliveries
-        self._clock, self._cure = clock, cure
+        self._clock, self._cure, self._unseen = clock, cure, False
 
     def run(self) -> State:
         """Look once, and do what is to be done. Raises PortalError or LedgerError."""
@@ -57,7 +57,9 @@ class Watch:
         said = state.said(self._administration.wanted)
         if state.hook is None and not seen_before:
             # It may be another account's: only an administrator sees those.
-            log.info("webhook_not_seen", reason=said)
+            if not self._unseen:
+                log.info("webhook_not_seen", reason=said)
+            self._unseen = True
             self._tell(state, "unseen", said)
             return state
         if state.ailments:

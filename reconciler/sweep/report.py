@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.ledger import Noted
-from reconciler.model import Outcome
+from reconciler.model import Action, Outcome
 
 
 @dataclass
@@ -13,7 +13,8 @@ class Report:
     """Counts of one sweep or backfill. Scanned files are those that ended and those handed on.
 
     ``skipped`` are the folders that were passed over, by reason, ``behind`` those whose reading
-    was not complete, ``broken`` the files of which a listing told no more than the id.
+    was not complete, ``broken`` the files of which a listing told no more than the id, ``hidden``
+    how many updates lay in rooms whose dates had not told of any.
     """
 
     since: datetime | None = None
@@ -21,6 +22,8 @@ class Report:
     scanned: int = 0
     ended: Counter[tuple[Outcome, str]] = field(default_factory=Counter)
     handed: int = 0
+    to_mark: int = 0
+    hidden: int = 0
     folders: int = 0
     deep: bool = False
     skipped: Counter[str] = field(default_factory=Counter)
@@ -32,6 +35,7 @@ class Report:
         self.scanned += 1
         if noted.outcome is None:
             self.handed += 1
+            self.to_mark += noted.decision.action is Action.MARK
         else:
             self.ended[noted.outcome, noted.decision.rule.value] += 1
 

@@ -6,6 +6,7 @@ are not believed and every room is read: back to its own watermark, and to where
 last read together, since a file may have been moved from a room that failed to one that was read.
 """
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from reconciler.sweep.report import Report
 
 __all__ = ["Sweep", "Terms"]
 
+HIDDEN = "hidden_updates"
+"""Under this name the ledger is told what a deep sweep found that no date had told of."""
 _MINE = 0  # stands for "My documents" where its id is not known
 
 
@@ -83,6 +86,9 @@ class Sweep:
                 marks.set_deep(state.date)
             if state.deep and not lister.report.behind:
                 marks.set_whole(state.watermark)
+        if lister.report.hidden and not dry:
+            told = {"at": state.date.isoformat(), "updates": lister.report.hidden}
+            self._ledger.tell(HIDDEN, json.dumps(told))
         return lister.report
 
     def _sweep_rooms(
@@ -100,8 +106,11 @@ class Sweep:
                 continue
             known = own.get(room.id, state.since)
             missed = room.updated >= changed_after or room.updated >= known or room.id in behind
+            before = lister.report.to_mark
             if state.deep or missed:
                 self._read(lister, Folder(room.id, room.id, room.title), own, state, dry)
+            if not missed:
+                lister.report.hidden += lister.report.to_mark - before
             behind.discard(room.id)
 
     def _read(

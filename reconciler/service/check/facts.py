@@ -2,6 +2,7 @@
 could not be learned is kept as the error that prevented it, what was not asked for as None.
 """
 
+import json
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -29,6 +30,7 @@ from reconciler.hooks import State, fingerprint, head, judge, ping_with, remembe
 from reconciler.ledger import Ledger, Role
 from reconciler.service.build import transport_of, utcnow, wanted_of
 from reconciler.sweep.deliveries import progress
+from reconciler.sweep.sweep import HIDDEN
 
 _T = TypeVar("_T")
 _SQLITE = "sqlite:///"
@@ -52,7 +54,8 @@ class PortalFacts:
 @dataclass(frozen=True)
 class LedgerFacts:
     """What the ledger told. ``ours`` is the webhook that it knows, ``done`` the last entry of
-    its log, ``ended`` how many lines of the secrets' file are refused by now.
+    its log, ``ended`` how many lines of the secrets' file are refused by now, ``hidden`` when the
+    daily sweep last found updates that no folder's date had told of, and how many.
     """
 
     engine: str
@@ -62,7 +65,7 @@ class LedgerFacts:
     ours: int | None = None
     done: int = 0
     ended: int = 0
-    late: str = ""
+    hidden: tuple[datetime, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -200,10 +203,17 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 ours=int(ours) if ours else None,
                 done=progress(ledger).done,
                 ended=_ended(config, remembered(ledger).retired),
-                late=ledger.told("late") or "",
+                hidden=_hidden(ledger.told(HIDDEN)),
             )
     except LedgerError as error:
         return error
+
+
+def _hidden(told: str | None) -> tuple[datetime, int] | None:
+    if not told:
+        return None
+    known = json.loads(told)
+    return datetime.fromisoformat(known["at"]), known["updates"]
 
 
 def _ended(config: Config, retired: frozenset[str]) -> int:

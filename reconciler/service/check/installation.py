@@ -115,7 +115,11 @@ def texts(facts: Facts) -> list[Line]:
 def dates(facts: Facts) -> list[Line]:
     """Whether the daily sweep found what the folders' dates had hidden."""
     found = facts.ledger
-    if found is None or isinstance(found, LedgerError) or not found.late:
+    if found is None or isinstance(found, LedgerError) or found.hidden is None:
         return []
-    cure = "lower sweep.deep_every: this portal or storage does not raise its folders' dates"
-    return [warning("sweep", found.late, cure)]
+    at, updates = found.hidden
+    said = f"the daily sweep of {at:%Y-%m-%d} found {updates} updates in rooms of unchanged dates"
+    cure = (
+        "files were moved or restored; if not, the portal raises no dates: lower sweep.deep_every"
+    )
+    return [warning("sweep", said, cure)]
