@@ -1,9 +1,9 @@
 """Our webhook: which it is and what ails it, its secrets, and how a rotation comes to its end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from reconciler.client import Webhook
 from reconciler.errors import ConfigError, Unanswered
 from reconciler.hooks import (
     GRACE,
+    Administration,
     Ailment,
     Keyring,
     SecretFile,
@@ -25,7 +26,10 @@ from reconciler.hooks import (
     secret_to_register,
 )
 from reconciler.ledger import Ledger
-from tests.support_hooks import address
+from reconciler.model import Event
+from reconciler.receiver import Gate, Receiver, Reply
+from reconciler.service.server import Server as WebServer
+from tests.support_hooks import Stand, address, stand
 from tests.support_ledger import PORTAL, url
 from tests.world import Clock
 
@@ -258,6 +262,58 @@ def test_an_old_one_that_is_made_the_newest_counts_again(ring: Ring) -> None:
     ring.clock.advance(GRACE.total_seconds())
     assert keys.current() == (OLD,)
     assert ring.open().current() == (OLD,)
+
+
+# A rotation in the midst of a delivery.
+
+
+def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Path) -> None:
+    """The portal writes back what it read before the attempt; a second rotation holds."""
+    clock, answers = Clock(), list[int]()
+    with stand() as here, closing(Ledger(url(tmp_path), here.server.url)) as ledger:
+        file = SecretFile(tmp_path / "secrets")
+        file.write((OLD,))
+        keys = Keyring(tmp_path / "secrets", ledger, clock, lambda *_, **__: None)
+        acts: list[Callable[[], object]] = []
+
+        def record(event: Event, now: datetime) -> bool:
+            if acts:
+                acts.pop()()
+            return ledger.record(event, now)
+
+        def tell(reply: Reply) -> None:
+            answers.append(reply.code.value)
+            if reply.reason != "ping":
+                keys.used(reply.signed)
+
+        gate = Gate(WANTED.path, keys.current, frozenset({"file.updated"}), 2**20)
+        receiver = Receiver(gate, record, clock, tell)
+        web = WebServer(receiver, "127.0.0.1", 0, threads=4, max_bytes=2**20)
+        web.start()
+        there = f"http://127.0.0.1:{web.port}{WANTED.path}"
+        wanted = replace(WANTED, url=there)
+        admin = Administration(ledger, here.hooks, here.docspace.key, wanted, clock)
+        try:
+            admin.register(there, OLD, ["file.updated"])
+            acts.append(lambda: admin.rotate(file))
+            saved_and_delivered(here, times=2)
+            assert here.portal.webhooks[1].secret == OLD
+            admin.rotate(file)
+            saved_and_delivered(here)
+            assert here.portal.webhooks[1].secret == file.read()[0]
+            clock.advance(GRACE.total_seconds())
+            saved_and_delivered(here)
+            assert len(keys.current()) == 1
+        finally:
+            web.stop(1.0)
+    assert set(answers) == {200}
+
+
+def saved_and_delivered(here: Stand, times: int = 1) -> None:
+    """Save the file, and wait until the portal has told of it."""
+    for _ in range(times):
+        here.portal.save(here.file, by=here.ann)
+        assert here.server.drain()
 
 
 # The probe.

@@ -248,6 +248,24 @@ def test_a_sound_webhook_is_told_as_such(caught: Net) -> None:
     assert (caught.state["state"], caught.state["id"], caught.state["said"]) == ("ok", 1, "")
 
 
+def test_a_secret_that_differs_is_told_until_a_delivery_is_accepted(caught: Net) -> None:
+    """The portal has undone a rotation, and the old secret has ended."""
+    caught.watch.run()
+    caught.world.portal.retry_seconds = ()
+    caught.change(secret="Another-Secret-1!")
+    save(caught.world, caught.world.file)
+    assert caught.world.server.drain()
+    for _ in range(2):
+        caught.later()
+        assert (caught.state["state"], "rotate" in caught.state["cure"]) == ("signature", True)
+    assert due(caught.world) == {caught.world.file}
+    caught.change(secret=SECRET)
+    save(caught.world, caught.world.file)
+    assert caught.world.server.drain()
+    caught.later()
+    assert caught.state["state"] == "ok"
+
+
 @pytest.mark.parametrize(
     ("fields", "word", "cure"),
     [

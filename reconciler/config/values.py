@@ -335,6 +335,13 @@ class Config(BaseSettings):
             return _words([whole, *whole.split(",")])
         if self.webhook.secret_file is None:
             return ()
+        if not self.webhook.secret_file.exists():
+            raise ConfigError(
+                (
+                    f"webhook.secret_file {self.webhook.secret_file} cannot be read: there is no "
+                    "such file; reconciler webhook register makes it",
+                )
+            )
         found = _words(_read(self.webhook.secret_file, "webhook.secret_file").splitlines())
         if not found:
             raise ConfigError((f"webhook.secret_file {self.webhook.secret_file} has no secret",))

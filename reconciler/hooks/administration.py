@@ -5,7 +5,7 @@ only then the portal is told. Whatever fails before that puts the file back. Whe
 answer was lost, both secrets stay: either may be the portal's.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -194,8 +194,9 @@ def secret_to_register(secrets: Sequence[str]) -> str:
     return secrets[0]
 
 
-def _check(triggers: Sequence[str], offered: object) -> None:
-    names = set(offered) if isinstance(offered, dict) and offered else set(TRIGGERS)
-    unknown = sorted(set(triggers) - (names & set(TRIGGERS)))
+def _check(triggers: Sequence[str], offered: Mapping[str, int]) -> None:
+    """Refuse what the portal does not offer; it is compared by bits, whatever it calls them."""
+    bits = set(offered.values()) or set(TRIGGERS.values())
+    unknown = sorted(one for one in set(triggers) if TRIGGERS.get(one) not in bits)
     if unknown:
         raise ConfigError((f"the portal has no trigger {', '.join(unknown)}",))

@@ -17,10 +17,12 @@ from reconciler.ledger import Ledger
 from reconciler.service.build import Parts, utcnow
 from reconciler.service.log import log, tell_error
 from reconciler.sweep import Deliveries
+from reconciler.sweep.deliveries import Found
 
 EVERY = timedelta(minutes=5)
 _REPAIR = timedelta(hours=1)
 _FACT, _REPAIRED = "webhook", "webhook_repaired"
+_SIGNATURE, _ROTATE = "signature", "run: reconciler webhook rotate"
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,11 @@ class Watch:
         """Look once, and do what is to be done. Raises PortalError or LedgerError."""
         seen_before = self._administration.known() is not None
         state = self._administration.state()
+        found = Found()
         if state.hook is not None and self._deliveries.is_due(state.hook):
             found = self._deliveries.read(state.hook)
-            if found.recorded or found.under_way:
-                log.info("undelivered_events", recorded=found.recorded, under_way=found.under_way)
+        if found.recorded or found.under_way:
+            log.info("undelivered_events", recorded=found.recorded, under_way=found.under_way)
         said = state.said(self._administration.wanted)
         if state.hook is None and not seen_before:
             # It may be another account's: only an administrator sees those.
@@ -66,9 +69,20 @@ class Watch:
             log.error("webhook", reason=said, cure=cure_of(state))
             self._tell(state, state.ailments[0].value, said)
             self._repair(state)
+        elif found.unsigned or self._is_refused_still(state):
+            said = "the receiver refuses the portal's signature: the portal has another secret"
+            log.error("webhook", reason=said, cure=_ROTATE)
+            self._tell(state, _SIGNATURE, said)
         else:
             self._tell(state, "ok", "")
         return state
+
+    def _is_refused_still(self, state: State) -> bool:
+        """Whether the signature was refused before, and no delivery was accepted since."""
+        told = self._ledger.told(_FACT)
+        before = json.loads(told) if told else {}
+        good = state.hook.succeeded_on if state.hook else ""
+        return before.get("state") == _SIGNATURE and before.get("last_success") == good
 
     def _repair(self, state: State) -> None:
         """Enable it, or register it anew; whatever comes of it, not again within the hour."""
@@ -96,7 +110,7 @@ class Watch:
         told = {
             "state": word,
             "said": said,
-            "cure": cure_of(state) if said else "",
+            "cure": _ROTATE if word == _SIGNATURE else cure_of(state) if said else "",
             "at": self._clock().isoformat(),
             "id": hook.id if hook else None,
             "url": hook.url if hook else None,

@@ -20,17 +20,22 @@ from reconciler.model import Event
 _FACT = "delivery_log"
 _STEP = 90  # of a hundred: an entry that is delivered meanwhile lets the older ones move up
 _MOST_PAGES = 200
+_UNSIGNED = 401
 _UNDER_WAY = timedelta(minutes=2)
 _AT_LEAST = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a reading brought: events recorded, entries of no use, entries still under way."""
+    """What a reading brought: events recorded, entries of no use, entries still under way.
+
+    ``unsigned`` are those of them that the receiver answered 401: it knows another secret.
+    """
 
     recorded: int = 0
     ignored: int = 0
     under_way: int = 0
+    unsigned: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,10 +87,12 @@ class Deliveries:
         """
         done, since = progress(self._ledger).done, self._ledger.origin()[0]
         ends: dict[int, str] = {}
+        unsigned: set[int] = set()
         for number in range(_MOST_PAGES):
             page = self._hooks.failures(hook.id, number * _STEP)
             now = page.date or self._clock()
             fresh = [e for e in page.entries if e.id > done and not _is_older(e, since, done)]
+            unsigned |= {entry.id for entry in fresh if entry.status == _UNSIGNED}
             for entry in fresh:
                 if entry.id not in ends:
                     ends[entry.id] = self._end(entry, now)
@@ -95,7 +102,7 @@ class Deliveries:
         mark = max([done, *ends]) if not waiting else max(done, min(waiting) - 1)
         self._keep(mark, hook.failed_on, bool(waiting))
         ended = list(ends.values())
-        return Found(ended.count("recorded"), ended.count("ignored"), len(waiting))
+        return Found(ended.count("recorded"), ended.count("ignored"), len(waiting), len(unsigned))
 
     def _end(self, entry: Failure, now: datetime) -> str:
         young = entry.created is not None and now - entry.created < _UNDER_WAY
