@@ -264,3 +264,12 @@ def test_removing_asks_only_on_a_terminal(scene: Scene) -> None:
     scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
     assert scene.run("remove", "ours").returncode == 0
     assert not scene.portal.webhooks
+
+
+def test_a_daemon_mends_its_webhook_when_told_to(scene: Scene) -> None:
+    """It watches some seconds after its start, and the portal asks it before it agrees."""
+    scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST, enabled=False)
+    with daemon(scene.environ | {"RECONCILER_WEBHOOK__SELF_HEAL": "true"}, scene.folder):
+        assert scene.logged("webhook_enabled_again")
+        assert scene.portal.webhooks[1].enabled
+        assert scene.save() == 200

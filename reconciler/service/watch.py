@@ -90,6 +90,8 @@ class Watch:
         broken = {Ailment.MISSING, Ailment.DISABLED} & set(state.ailments)
         if not self._cure.allowed or not broken or Ailment.ADDRESS in state.ailments:
             return
+        if wanted.url is None:
+            return  # told by its path alone it may be another's
         last = self._ledger.told(_REPAIRED)
         if last and now - datetime.fromisoformat(last) < _REPAIR:
             return
@@ -98,7 +100,7 @@ class Watch:
             if state.hook is not None:
                 self._administration.switch_on(state.hook)
                 log.warning("webhook_enabled_again", id=state.hook.id)
-            elif wanted.url is not None:
+            else:
                 secret = self._cure.secret()
                 hook = self._administration.create(wanted.url, secret, wanted.triggers)
                 log.warning("webhook_registered_again", id=hook.id)
