@@ -89,7 +89,7 @@ def account(facts: Facts) -> list[Line]:
     """Who the key acts as."""
     found = facts.portal.person
     if found is None or isinstance(found, PortalError):
-        return [skipped("account", "the key may not ask (accounts.self:read)")]
+        return [skipped("account", "needs a working key with accounts.self:read")]
     if found.guest:
         said = f"the key acts as {found.name}, a guest: guests may not comment"
         return [warning("account", said, "make it a user, and room manager where it reviews")]
@@ -103,7 +103,7 @@ def rooms(facts: Facts) -> list[Line]:
     """In how many rooms the account may comment, by its role there; a single file may differ."""
     found = facts.portal.rooms
     if found is None or isinstance(found, PortalError):
-        why = "the key may not list rooms (rooms:read)" if found is None else str(found)
+        why = "needs a working key with rooms:read" if found is None else str(found)
         return [skipped("rooms", why)]
     scope = facts.config.review.policy().scope
     wanted = [
