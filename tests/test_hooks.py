@@ -13,7 +13,7 @@ from reconciler.errors import ConfigError, Unanswered
 from reconciler.hooks import (
     GRACE,
     Administration,
-    Ailment,
+    Flaw,
     Keyring,
     SecretFile,
     Wanted,
@@ -45,28 +45,28 @@ OLD, NEW, NEWER = "Old-Secret-1!", "New-Secret-1!", "Newer-Secret-1!"
 def test_a_sound_webhook_has_nothing_wrong() -> None:
     """The right address, enabled, the right triggers."""
     state = judge([HOOK], WANTED, None)
-    assert (state.hook, state.ailments, state.said(WANTED)) == (HOOK, (), "")
+    assert (state.hook, state.flaws, state.said(WANTED)) == (HOOK, (), "")
 
 
 @pytest.mark.parametrize(
-    ("hook", "ailment", "said"),
+    ("hook", "flaw", "said"),
     [
-        (replace(HOOK, enabled=False), Ailment.DISABLED, "is disabled"),
-        (replace(HOOK, triggers=256), Ailment.TRIGGERS, "file.updated"),
-        (replace(HOOK, url="https://old.example.org/x"), Ailment.ADDRESS, "old.example.org"),
+        (replace(HOOK, enabled=False), Flaw.DISABLED, "is disabled"),
+        (replace(HOOK, triggers=256), Flaw.TRIGGERS, "file.updated"),
+        (replace(HOOK, url="https://old.example.org/x"), Flaw.ADDRESS, "old.example.org"),
     ],
 )
-def test_what_is_wrong_is_said(hook: Webhook, ailment: Ailment, said: str) -> None:
-    """Each ailment with the words that name the cause."""
+def test_what_is_wrong_is_said(hook: Webhook, flaw: Flaw, said: str) -> None:
+    """Each flaw with the words that name the cause."""
     state = judge([hook], WANTED, 7)
-    assert state.ailments == (ailment,)
+    assert state.flaws == (flaw,)
     assert said in state.said(WANTED)
 
 
 def test_without_any_webhook_it_is_missing() -> None:
     """Another one's webhook is none of ours."""
     other = replace(HOOK, id=9, url="https://other.example.org/there")
-    assert judge([other], WANTED, 7).ailments == (Ailment.MISSING,)
+    assert judge([other], WANTED, 7).flaws == (Flaw.MISSING,)
 
 
 def test_an_address_is_the_same_whatever_the_case_of_its_host() -> None:

@@ -14,7 +14,7 @@ from reconciler.client import Hooks, Transport
 from reconciler.errors import LedgerError, Transient
 from reconciler.hooks import Administration, State, Wanted
 from reconciler.ledger import Ledger
-from reconciler.model import Event
+from reconciler.model import Event, Source
 from reconciler.sandbox import Fault, Network
 from reconciler.service.watch import Cure, Watch
 from reconciler.sweep import Deliveries
@@ -103,6 +103,9 @@ def test_a_lost_delivery_is_found_in_the_log_without_a_sweep(caught: Net) -> Non
     save(caught.world, caught.world.file)
     caught.later(61)
     assert due(caught.world) == {caught.world.file}
+    row = caught.world.ledger.facts(caught.world.file)
+    assert row is not None
+    assert row["source"] == "log"
     work(caught.world)
     assert unmarked(caught.world, caught.world.file) == []
 
@@ -235,7 +238,7 @@ class _Full:
     def __init__(self, ledger: Ledger) -> None:
         self.told, self.tell, self.origin = ledger.told, ledger.tell, ledger.origin
 
-    def record(self, event: Event, now: object) -> bool:
+    def record(self, event: Event, now: object, source: Source) -> bool:
         raise LedgerError("disk full")
 
 

@@ -9,12 +9,12 @@ from reconciler.hooks.administration import Administration, secret_to_register
 from reconciler.hooks.keyring import GRACE, Keyring, fingerprint, remembered
 from reconciler.hooks.probe import head, ping_with
 from reconciler.hooks.secrets import SecretFile, faults_of, make_secret
-from reconciler.hooks.state import Ailment, State, Wanted, find, judge
+from reconciler.hooks.state import Flaw, State, Wanted, find, judge
 
 __all__ = [
     "GRACE",
     "Administration",
-    "Ailment",
+    "Flaw",
     "Keyring",
     "SecretFile",
     "State",

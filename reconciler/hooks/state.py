@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from reconciler.client import Webhook
 
 
-class Ailment(StrEnum):
+class Flaw(StrEnum):
     """What keeps deliveries from coming; the first three keep all of them."""
 
     MISSING = "missing"
@@ -32,7 +32,7 @@ class State:
     """Our webhook, None when there is none, and what is wrong with it, the worst first."""
 
     hook: Webhook | None
-    ailments: tuple[Ailment, ...]
+    flaws: tuple[Flaw, ...]
     lacking: tuple[str, ...] = ()
 
     def said(self, wanted: Wanted) -> str:
@@ -41,11 +41,11 @@ class State:
         if hook is None:
             return f"the portal has no webhook at {wanted.url or wanted.path}"
         words = {
-            Ailment.DISABLED: "is disabled",
-            Ailment.ADDRESS: f"calls {hook.url}, not {wanted.url}",
-            Ailment.TRIGGERS: f"does not tell of {', '.join(self.lacking)}",
+            Flaw.DISABLED: "is disabled",
+            Flaw.ADDRESS: f"calls {hook.url}, not {wanted.url}",
+            Flaw.TRIGGERS: f"does not tell of {', '.join(self.lacking)}",
         }
-        told = " and ".join(words[one] for one in self.ailments)
+        told = " and ".join(words[one] for one in self.flaws)
         return f"webhook {hook.id} {told}" if told else ""
 
 
@@ -53,18 +53,18 @@ def judge(hooks: Sequence[Webhook], wanted: Wanted, known: int | None) -> State:
     """Find our webhook, and say what is wrong with it; ``known`` is what we registered once."""
     hook = find(hooks, wanted, known)
     if hook is None:
-        return State(None, (Ailment.MISSING,))
+        return State(None, (Flaw.MISSING,))
     lacking = hook.lacks(*wanted.triggers)
-    ailments = [
-        ailment
-        for ailment, ails in (
-            (Ailment.ADDRESS, wanted.url is not None and not same(hook.url, wanted.url)),
-            (Ailment.DISABLED, not hook.enabled),
-            (Ailment.TRIGGERS, bool(lacking)),
+    flaws = [
+        flaw
+        for flaw, holds in (
+            (Flaw.ADDRESS, wanted.url is not None and not same(hook.url, wanted.url)),
+            (Flaw.DISABLED, not hook.enabled),
+            (Flaw.TRIGGERS, bool(lacking)),
         )
-        if ails
+        if holds
     ]
-    return State(hook, tuple(ailments), lacking)
+    return State(hook, tuple(flaws), lacking)
 
 
 def find(hooks: Sequence[Webhook], wanted: Wanted, known: int | None) -> Webhook | None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from reconciler.config import Config
 from reconciler.errors import ReconcilerError
-from reconciler.hooks import Administration, Ailment, State, secret_to_register
+from reconciler.hooks import Administration, Flaw, State, secret_to_register
 from reconciler.ledger import Ledger
 from reconciler.service.build import Parts, utcnow
 from reconciler.service.log import log, tell_error
@@ -65,9 +65,9 @@ class Watch:
             self._unseen = True
             self._tell(state, "unseen", said)
             return state
-        if state.ailments:
+        if state.flaws:
             log.error("webhook", reason=said, cure=cure_of(state))
-            self._tell(state, state.ailments[0].value, said)
+            self._tell(state, state.flaws[0].value, said)
             self._repair(state)
         elif found.unsigned or self._is_refused_still(state):
             said = "the receiver refuses the portal's signature: the portal has another secret"
@@ -87,8 +87,8 @@ class Watch:
     def _repair(self, state: State) -> None:
         """Enable it, or register it anew; whatever comes of it, not again within the hour."""
         wanted, now = self._administration.wanted, self._clock()
-        broken = {Ailment.MISSING, Ailment.DISABLED} & set(state.ailments)
-        if not self._cure.allowed or not broken or Ailment.ADDRESS in state.ailments:
+        broken = {Flaw.MISSING, Flaw.DISABLED} & set(state.flaws)
+        if not self._cure.allowed or not broken or Flaw.ADDRESS in state.flaws:
             return
         if wanted.url is None:
             return  # told by its path alone it may be another's
@@ -125,11 +125,11 @@ class Watch:
 
 def cure_of(state: State) -> str:
     """Return what to do about what ails the webhook."""
-    if Ailment.MISSING in state.ailments:
+    if Flaw.MISSING in state.flaws:
         return "run: reconciler webhook register"
-    if Ailment.ADDRESS in state.ailments:
+    if Flaw.ADDRESS in state.flaws:
         return "set webhook.public_url, or remove it and run: reconciler webhook register"
-    if Ailment.DISABLED in state.ailments:
+    if Flaw.DISABLED in state.flaws:
         return "run: reconciler webhook enable"
     return "add the events on the portal's page, or remove it and register it again"
 

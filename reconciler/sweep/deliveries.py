@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from reconciler.client import Failure, Hooks, Webhook
 from reconciler.delivery import Ignored, parse_event
 from reconciler.ledger import Ledger
-from reconciler.model import Event
+from reconciler.model import Event, Source
 
 _FACT = "delivery_log"
 _STEP = 90  # of a hundred: an entry that is delivered meanwhile lets the older ones move up
@@ -116,7 +116,7 @@ class Deliveries:
         return "recorded"
 
     def _record(self, event: Event) -> None:
-        self._ledger.record(event, self._clock())
+        self._ledger.record(event, self._clock(), Source.LOG)
 
     def _keep(self, done: int, failed_on: str, under_way: bool) -> None:
         at = self._clock().isoformat()

@@ -145,7 +145,7 @@ def webhook(facts: Facts) -> list[Line]:
             cure = "set webhook.public_url; another account's webhook is not to be seen"
             return [warning("webhook", said, cure)]
         return [error("webhook", said, "run: reconciler webhook register")]
-    if state.ailments:
+    if state.flaws:
         return [error("webhook", said, cure_of(state))]
     return [ok("webhook", f"{hook.id} calls {hook.url}, enabled"), *_of_hook(facts, hook)]
 
