@@ -75,8 +75,8 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     room = portal.add_room("Legal", owner=ann)
     portal.invite(room, bot, access=9)
     file = int(portal.create(room, "Contract.docx", by=ann))
-    port = free_port()
     with Server(portal) as server:
+        port = free_port()
         environ = environment(server.url, portal.add_key(bot, WIDE), tmp_path, port)
         del environ["DOCSPACE_WEBHOOK_SECRET"]
         environ["RECONCILER_WEBHOOK__SECRET_FILE"] = str(tmp_path / "secrets")
