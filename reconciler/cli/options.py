@@ -9,7 +9,9 @@ import typer
 if TYPE_CHECKING:
     from reconciler.config import Config
 
-CONFIG = "RECONCILER_CONFIG"  # `config` has it too; importing that would make help slow
+# `config` and `model` have these too; importing them would make help slow.
+CONFIG = "RECONCILER_CONFIG"
+LAST_FILE_ID = 2**31 - 1
 ConfigPath = Annotated[
     Path | None,
     typer.Option(

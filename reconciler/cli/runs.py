@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
 from reconciler.cli.words import OK, PORTAL, SOME_FAILED, USAGE, in_words, shown
-from reconciler.model import LAST_FILE_ID
 
 if TYPE_CHECKING:
     from reconciler.service import Summary

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
 from reconciler.cli.words import LEDGER, OK, PORTAL, SOME_FAILED, USAGE
-from reconciler.model import LAST_FILE_ID
 
 if TYPE_CHECKING:
     from reconciler.config import Config

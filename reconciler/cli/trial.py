@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from reconciler.cli.options import LAST_FILE_ID
 from reconciler.cli.words import OK, PORTAL, SOME_FAILED, USAGE
-from reconciler.model import LAST_FILE_ID
 
 PLAY = "Sandbox-1!"
 DEFAULT_URL = "http://127.0.0.1:3000/docspace/review-comment"
