@@ -59,7 +59,12 @@ class Watched:
     def get(self, path: str) -> Answer:
         """Ask for a path as somebody on this machine."""
         subject = Subject(
-            self.ledger, lambda: self.now, lambda: self.alive, lambda: self.requests, 9000
+            self.ledger,
+            lambda: self.now,
+            lambda: self.alive,
+            lambda: self.requests,
+            9000,
+            kit.PORTAL,
         )
         return ask(Admin(pages_of(subject), Guard(), fail), path, **LOCAL)
 

@@ -255,3 +255,5 @@ def test_the_templates_are_in_the_wheel(tmp_path: Path) -> None:
         check=True,
     ).stdout
     assert all(f"reconciler/service/templates/{name}" in names for name in NAMES)
+    page = ("status.html", "status.css", "status.js")
+    assert all(f"reconciler/admin/templates/{name}" in names for name in page)

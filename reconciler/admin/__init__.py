@@ -1,5 +1,6 @@
-"""For those who watch over the service: health, readiness, metrics. It only reads.
+"""For those who watch over the service: status page, health, readiness, metrics. It only reads.
 
 `app` is the WSGI application, `guard` who may ask, `pages` what is answered, `metrics` the
-numbers for Prometheus. Import the modules: this package loads nothing, for a quick start.
+numbers for Prometheus, `status` the page for people with its `charts` and with what was told of
+the webhook (`hook`). Import the modules: this package loads nothing, for a quick start.
 """

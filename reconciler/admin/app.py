@@ -11,16 +11,18 @@ from reconciler.errors import LedgerError
 Environ = Mapping[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 TEXT = "text/plain; charset=utf-8"
+NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 OPEN = {"/healthz"}  # for everybody: the probes of a container carry no password
 
 
 @dataclass(frozen=True)
 class Page:
-    """What is answered."""
+    """What is answered. ``policy`` is what a browser may load and run for it: nothing."""
 
     body: str
     code: HTTPStatus = HTTPStatus.OK
     kind: str = TEXT
+    policy: str = NOTHING
 
 
 Pages = Mapping[str, Callable[[], Page]]
@@ -45,6 +47,9 @@ class Admin:
             ("Content-Length", str(len(body))),
             ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),
+            ("X-Frame-Options", "DENY"),
+            ("Referrer-Policy", "no-referrer"),
+            ("Content-Security-Policy", page.policy),
         ]
         if page.code is HTTPStatus.METHOD_NOT_ALLOWED:
             headers.append(("Allow", "GET, HEAD"))

@@ -6,37 +6,63 @@ from datetime import datetime
 from http import HTTPStatus
 
 from reconciler.admin.app import Page, Pages
+from reconciler.admin.hook import FACT, hook_of
 from reconciler.admin.metrics import METRICS, Requests, exposition
-from reconciler.ledger import Ledger, unwritable, verdict
+from reconciler.admin.status import Sight, rendered
+from reconciler.errors import LedgerError
+from reconciler.ledger import Kind, Ledger, Problem, unwritable, verdict
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is watched. ``alive`` tells which parts run, ``requests`` what the portal was asked."""
+    """What is watched. ``alive`` tells which parts run, ``requests`` what the portal was asked.
+
+    ``portal`` is its address, to link to.
+    """
 
     ledger: Ledger
     clock: Callable[[], datetime]
     alive: Callable[[], Mapping[str, bool]]
     requests: Callable[[], Requests]
     writes_per_day: int
+    portal: str
 
 
 def pages_of(subject: Subject) -> Pages:
     """Return what makes the page of each path."""
     return {
-        "/": _index,
+        "/": lambda: status(subject),
         "/healthz": lambda: healthz(subject),
         "/readyz": lambda: readyz(subject),
         "/metrics": lambda: metrics(subject),
     }
 
 
+def status(subject: Subject) -> Page:
+    """Tell everything to a person, also when the ledger cannot be read."""
+    ledger, now = subject.ledger, subject.clock()
+    problems = [Problem(Kind.IDLE, f"{name}: see the log, and restart") for name in dead(subject)]
+    try:
+        refusal = ledger.health.refusal(now)
+        seen, hook = ledger.health.overview(now), hook_of(ledger.told(FACT))
+    except LedgerError as error:
+        problems.append(Problem(Kind.LEDGER, f"the ledger cannot be read: {error}"))
+        return rendered(Sight(now, subject.portal, tuple(problems)))
+    problems += [] if refusal is None else [unwritable(refusal)]
+    problems += verdict(seen)
+    limit = subject.writes_per_day
+    return rendered(Sight(now, subject.portal, tuple(problems), seen, hook, limit))
+
+
+def dead(subject: Subject) -> list[str]:
+    """Return which parts of the process have ended."""
+    return [f"{name} has ended" for name, runs in subject.alive().items() if not runs]
+
+
 def healthz(subject: Subject) -> Page:
     """Say whether all parts of the process run."""
-    dead = [name for name, runs in subject.alive().items() if not runs]
-    if dead:
-        return _unavailable([f"{name} has ended" for name in dead])
-    return Page("ok\n")
+    ended = dead(subject)
+    return _unavailable(ended) if ended else Page("ok\n")
 
 
 def readyz(subject: Subject) -> Page:
@@ -58,10 +84,6 @@ def metrics(subject: Subject) -> Page:
         subject.writes_per_day,
     )
     return Page(text, kind=METRICS)
-
-
-def _index() -> Page:
-    return Page("/healthz\n/readyz\n/metrics\n")
 
 
 def _unavailable(reasons: list[str]) -> Page:

@@ -220,8 +220,12 @@ def unfinished(c: Connection, limit: int | None) -> tuple[Unfinished, ...]:
     """Return what waits, failed or was refused: failed first, then newest first."""
     columns = (files.c.id, files.c.name, files.c.outcome, files.c.reason, files.c.error)
     more = (files.c.due_at, files.c.attempts, files.c.looked_at)
-    order = (files.c.outcome, files.c.looked_at.desc())
-    found = select(*columns, *more).where(UNFINISHED).order_by(*order).limit(limit)
+    found: list[Row[Any]] = []
+    # Each by itself: together they would have to be sorted, however few are wanted.
+    for outcome in (Outcome.FAILED, Outcome.REFUSED, Outcome.WAITING):
+        each = select(*columns, *more).where(UNFINISHED, files.c.outcome == outcome.value)
+        left = None if limit is None else limit - len(found)
+        found += c.execute(each.order_by(files.c.looked_at.desc()).limit(left))
     return tuple(
         Unfinished(
             file_id=row.id,
@@ -233,7 +237,7 @@ def unfinished(c: Connection, limit: int | None) -> tuple[Unfinished, ...]:
             attempts=row.attempts,
             looked_at=row.looked_at,
         )
-        for row in c.execute(found)
+        for row in found
     )
 
 

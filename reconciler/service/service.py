@@ -189,6 +189,7 @@ class Service:
             alive=self._alive,
             requests=parts.docspace.requests_by_route,
             writes_per_day=self._config.limits.writes_per_day,
+            portal=self._config.portal_url(),
         )
         app = Admin(pages_of(subject), Guard(password, admin.host), tell_error)
         threads, size = _ADMIN_THREADS, _ADMIN_BYTES

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from reconciler.admin.pages import Subject, status
 from reconciler.ledger import Ledger
 from reconciler.ledger.schema import files
 from reconciler.model import Event
@@ -19,10 +20,11 @@ from tests.benchmarks.table import Figure
 from tests.daemon import environment
 
 _FILES = 1_000_000
-_TIMES = 200
+_TIMES, _ROUNDS = 200, 5
 _PORTAL = "http://127.0.0.1:9"
 _LEASE = timedelta(minutes=3)
 _LATE = 0.15  # seconds over `import typer`
+_PAGE = 0.1  # seconds: it is asked for every ten
 
 
 def figures(terms: Terms) -> Iterator[Figure]:
@@ -38,10 +40,22 @@ def figures(terms: Terms) -> Iterator[Figure]:
         for name, act in (("accepts", _accepts), ("claims", _claims)):
             small, large = _best(ledgers, act, rounds)
             yield Figure(f"{name} {what}, ms", large * 1000, small * 1000, "empty", 1.1)
+        yield Figure(f"status page {what}, ms", _page(ledgers[1]) * 1000, _PAGE * 1000, "goal", 1)
         for ledger in ledgers:
             ledger.close()
         yield Figure(f"opening {what}, s more", begin[1] - begin[0], 1, "goal", 1)
         yield from _starts(Path(folder), max(round(2 * terms.seconds), 1))
+
+
+def _page(ledger: Ledger) -> float:
+    """Return the best time of the page of a ledger; the first has to load the template."""
+    subject = Subject(ledger, lambda: datetime.now(UTC), dict, dict, 9000, _PORTAL)
+    took = []
+    for _ in range(_ROUNDS):
+        begin = time.perf_counter()
+        status(subject)
+        took.append(time.perf_counter() - begin)
+    return min(took)
 
 
 def _starts(folder: Path, times: int) -> Iterator[Figure]:

@@ -1,0 +1,141 @@
+"""Where each bar of a chart stands. Pure: numbers in, places out; the template draws them.
+
+A chart is a row of columns, and a column is a stack of bars, all in units of its own drawing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reconciler.ledger.overview import BOUNDS, Lag
+from reconciler.model import EPOCH, Source
+
+DAYS = 14
+TOLD_BY = (Source.WEBHOOK, Source.LOG, Source.SWEEP)  # from the bottom of a stack to its top
+_WIDTH, _HIGH, _LOW, _TOP = 336.0, 104.0, 52.0, 14.0
+_GAP = 0.24  # of a column's place
+_LEAST = 2.0  # a bar of one among thousands must still be seen
+_LABELS = ("1s", "2s", "5s", "10s", "30s", "1m", "5m", "15m", "1h", "6h", "1d", "more")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One rectangle; ``kind`` is what it stands for."""
+
+    kind: str
+    y: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Column:
+    """What stands over one label, and the same in words."""
+
+    x: float
+    width: float
+    label: str
+    words: str
+    bars: tuple[Bar, ...]
+
+    @property
+    def middle(self) -> float:
+        """Where the label stands."""
+        return self.x + self.width / 2
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A row of columns; ``most`` is what the highest counts."""
+
+    columns: tuple[Column, ...]
+    most: int
+    height: float
+    width: float = _WIDTH
+
+
+@dataclass(frozen=True)
+class Day:
+    """The updates of one day; ``day`` is None for all that are older than those kept apart."""
+
+    day: datetime | None
+    told: Mapping[Source, int]
+
+    @property
+    def name(self) -> str:
+        """The day, for people."""
+        return "before" if self.day is None else f"{self.day:%Y-%m-%d}"
+
+    def by(self, source: Source) -> int:
+        """Return how many ``source`` told of first."""
+        return self.told.get(source, 0)
+
+
+def last_days(days: Mapping[datetime, Mapping[Source, int]], now: datetime) -> tuple[Day, ...]:
+    """Return the last days, the newest first, also those without updates."""
+    today = EPOCH + (now - EPOCH) // timedelta(days=1) * timedelta(days=1)
+    wanted = [today - timedelta(days=back) for back in range(DAYS)]
+    return tuple(Day(day, days.get(day, {})) for day in wanted)
+
+
+def older(days: Mapping[datetime, Mapping[Source, int]], shown: Sequence[Day]) -> Day:
+    """Return the sum of all days that are not shown."""
+    apart = {one.day for one in shown}
+    told: dict[Source, int] = {}
+    for day, each in days.items():
+        if day not in apart:
+            for source, number in each.items():
+                told[source] = told.get(source, 0) + number
+    return Day(None, told)
+
+
+def days_chart(days: Sequence[Day]) -> Chart:
+    """Draw the days, the newest at the right, by what told of the updates first."""
+    shown = list(reversed(days))
+    stacks = [[(source.value, day.by(source)) for source in TOLD_BY] for day in shown]
+    words = [
+        f"{day.name}: {day.by(Source.WEBHOOK)} by webhook, {day.by(Source.LOG)} by its log, "
+        f"{day.by(Source.SWEEP)} by sweep only"
+        for day in shown
+    ]
+    labels = [f"{day.day:%d}" if day.day else "" for day in shown]
+    return _chart(stacks, labels, words, _HIGH)
+
+
+def lag_chart(source: Source, lag: Lag) -> Chart:
+    """Draw how many updates waited how long."""
+    numbers = [lag.buckets.get(bound, 0) for bound in (*BOUNDS, 0)]
+    words = [
+        f"{number} longer than a day" if label == "more" else f"{number} within {label}"
+        for label, number in zip(_LABELS, numbers, strict=True)
+    ]
+    return _chart([[(source.value, number)] for number in numbers], _LABELS, words, _LOW)
+
+
+def _chart(
+    stacks: Sequence[Sequence[tuple[str, int]]],
+    labels: Sequence[str],
+    words: Sequence[str],
+    height: float,
+) -> Chart:
+    most = max((sum(number for _, number in stack) for stack in stacks), default=0)
+    place = _WIDTH / max(len(stacks), 1)
+    columns = tuple(
+        Column(
+            x=round(place * (number + _GAP / 2), 2),
+            width=round(place * (1 - _GAP), 2),
+            label=label,
+            words=said,
+            bars=tuple(_bars(stack, most, height)),
+        )
+        for number, (stack, label, said) in enumerate(zip(stacks, labels, words, strict=True))
+    )
+    return Chart(columns, most, height)
+
+
+def _bars(stack: Sequence[tuple[str, int]], most: int, base: float) -> Iterator[Bar]:
+    counted = [(kind, number) for kind, number in stack if number]
+    room = base - _TOP - _LEAST * (len(counted) - 1)
+    for kind, number in counted:
+        height = max(room * number / most, _LEAST)
+        base -= height
+        yield Bar(kind, round(base, 2), round(height, 2))

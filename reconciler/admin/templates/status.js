@@ -1,0 +1,59 @@
+"use strict";
+(() => {
+  const EVERY = 10_000, PATIENCE = 8_000;
+  const note = document.getElementById("note");
+  let timer = 0, busy = false;
+
+  const main = () => document.querySelector("main");
+  const key = (element) => element.id || element.getAttribute("href");
+
+  function replace(fresh) {
+    const open = new Set([...main().querySelectorAll("details[open]")].map((one) => one.id));
+    const held = main().contains(document.activeElement) ? key(document.activeElement) : null;
+    const { scrollX, scrollY } = window;
+    for (const one of fresh.querySelectorAll("main details")) one.open = open.has(one.id);
+    main().replaceWith(document.adoptNode(fresh.querySelector("main")));
+    document.title = fresh.title;
+    document.querySelector("link[rel=icon]").href = fresh.querySelector("link[rel=icon]").href;
+    if (held) {
+      const same = [...main().querySelectorAll("a, summary")].find((one) => key(one) === held);
+      same?.focus({ preventScroll: true });
+    }
+    window.scrollTo(scrollX, scrollY);
+  }
+
+  function tell(why) {
+    const text = why && `Not up to date since ${main().dataset.now}: ${why}.`;
+    document.body.classList.toggle("stale", why !== "");
+    if (note.textContent !== text) note.textContent = text;
+  }
+
+  async function look() {
+    // No credentials in the address: a page opened with some could not ask for itself.
+    const here = location.origin + location.pathname;
+    const signal = AbortSignal.timeout(PATIENCE);
+    const answer = await fetch(here, { cache: "no-store", signal });
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!fresh.querySelector("main")) return `the daemon answers ${answer.status}`;
+    if (fresh.documentElement.dataset.look !== document.documentElement.dataset.look) {
+      location.reload();
+      return "another version answers";
+    }
+    if (!getSelection().isCollapsed) return "text is selected";
+    replace(fresh);
+    return "";
+  }
+
+  async function refresh() {
+    clearTimeout(timer);
+    if (busy || document.hidden) return;
+    busy = true;
+    tell(await look().catch(() => "the daemon cannot be reached"));
+    busy = false;
+    timer = setTimeout(refresh, EVERY);
+  }
+
+  document.addEventListener("visibilitychange", refresh);
+  window.addEventListener("online", refresh);
+  timer = setTimeout(refresh, EVERY);
+})();

@@ -1,0 +1,86 @@
+"""A real browser for tests: Debian's Chromium, driven by its own driver, which asks nobody else."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+
+_PATIENCE = 30.0
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_HOW = "Chromium is missing: apt-get install chromium chromium-driver"
+
+
+class Browser:
+    """A browser with one page. What a script returns is what `run` returns."""
+
+    def __init__(self, driver: webdriver.Chrome) -> None:
+        """Drive it."""
+        self.driver = driver
+
+    def open(self, url: str, width: int = 1200) -> None:
+        """Load a page in a window of that width."""
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        self.complaints()  # forget what an earlier page had to say
+        self.driver.get(url)
+
+    def run(self, script: str, *values: object) -> Any:
+        """Run a script in the page, which its policy does not bind."""
+        return self.driver.execute_script(script, *values)
+
+    def becomes(self, script: str, *values: object) -> None:
+        """Wait until a script returns true."""
+        WebDriverWait(self.driver, _PATIENCE, poll_frequency=0.05).until(
+            lambda _: self.run(script, *values), script
+        )
+
+    def prefers(self, scheme: str) -> None:
+        """Let the person who looks prefer "dark" or "light"."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def complaints(self) -> list[str]:
+        """Return what the console says: errors, and what the page's policy forbade."""
+        lines = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return [line["message"] for line in lines]
+
+
+@contextmanager
+def chromium(folder: Path) -> Iterator[Browser]:
+    """Run a browser within the block; its new profile lies in ``folder``."""
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if binary is None or driver is None:
+        missing(_HOW)
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(binary)
+    for flag in (*_FLAGS, f"--user-data-dir={folder}"):
+        options.add_argument(flag)
+    # Both are named, so nothing is looked for elsewhere.
+    running = webdriver.Chrome(options, Service(executable_path=str(driver)))
+    try:
+        yield Browser(running)
+    finally:
+        running.quit()
+
+
+def missing(how: str) -> None:
+    """Skip a test whose service is not on this machine; where everything must be, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(how)
+    pytest.skip(how)

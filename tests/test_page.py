@@ -1,0 +1,493 @@
+"""The status page: what it says, in which order, where it may lead, and how a browser shows it."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.admin import charts
+from reconciler.admin.app import Admin
+from reconciler.admin.guard import Guard
+from reconciler.admin.hook import Hook, hook_of
+from reconciler.admin.pages import Subject, pages_of
+from reconciler.admin.status import ago
+from reconciler.ledger import Ledger, Role, Swept
+from reconciler.ledger.overview import Lag
+from reconciler.model import EPOCH, Ailment, Outcome, Source
+from reconciler.service.server import Server
+from tests import support_ledger as kit
+from tests.daemon import daemon
+from tests.support_browser import Browser, chromium
+from tests.support_ledger import HOUR, MINUTE, NOW, SECOND, claimed, opened
+from tests.test_admin import Answer, Watched, admin_url, becomes, fail
+from tests.test_crash import Scene, scene
+
+__all__ = ["scene"]
+
+DAY = timedelta(days=1)
+TODAY = NOW.replace(hour=0, minute=0, second=0)
+HOSTILE = [
+    "<script>window.hit = 1</script>",
+    "<img src=x onerror='window.hit = 1'>",
+    '"><svg onload="window.hit = 1">',
+    "javascript:window.hit=1",
+    "{{ 7 * 7 }}</main></title><!--",
+    "\u202etxt.exe\u2066",
+    "long" * 2500,
+]
+
+
+class Seen(HTMLParser):
+    """What a reader of a page sees: its links, its headings, its words."""
+
+    def __init__(self, html: str) -> None:
+        """Read a page."""
+        super().__init__()
+        self.links: list[str] = []
+        self.headings: list[str] = []
+        self.words = ""
+        self.tags: list[str] = []
+        self._tag = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember where a link leads."""
+        self._tag = tag
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if (tag, name) == ("a", "href")]
+
+    def handle_data(self, data: str) -> None:
+        """Remember what is to be read."""
+        if self._tag not in {"style", "script"}:
+            self.words += data
+        if self._tag in {"h1", "h2"} and data.strip():
+            self.headings.append(data.strip())
+
+    def handle_endtag(self, tag: str) -> None:
+        """What follows is outside."""
+        self._tag = ""
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty ledger."""
+    with opened(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+def watched(ledger: Ledger) -> Iterator[Watched]:
+    """A daemon's ledger: its roles are held."""
+    with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
+        yield Watched(ledger)
+
+
+def mark(ledger: Ledger, title: str, file: int = 1, now: datetime = NOW) -> None:
+    """Let a file be updated and marked, by somebody of the same name as the file."""
+    ledger.record(kit.event(file, title=title), now)
+    seen = kit.a_file(file, title=title, updated_by_name=title)
+    done = now + SECOND
+    ledger.finish(claimed(ledger, done), replace(kit.marked(file), seen=seen), done)
+
+
+def end(ledger: Ledger, outcome: Outcome, file: int = 1, **changes: Any) -> None:
+    """Let an attempt at a file end in such a way; it is tried again in an hour."""
+    ledger.record(kit.event(file, title=f"{outcome}.docx"), NOW)
+    changes = {"again": NOW + HOUR} | changes
+    ledger.finish(claimed(ledger, NOW + SECOND), kit.ending(outcome, **changes), NOW + SECOND)
+
+
+def page(watched: Watched) -> Seen:
+    """Return what is to be seen now."""
+    answer = watched.get("/")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    return Seen(answer.body)
+
+
+# What it says.
+
+
+def test_it_begins_with_the_verdict_and_keeps_its_order(watched: Watched) -> None:
+    """What is wrong, then what is to be done, then how it goes."""
+    mark(watched.ledger, "Contract.docx")
+    assert page(watched).headings == [
+        "All is well",
+        "Needs review",
+        "Failed, refused or waiting",
+        "Last sweeps",
+        "What told of updates first",
+        "From save to comment",
+        "Limits and parts",
+    ]
+
+
+def test_an_empty_ledger_has_a_page(watched: Watched) -> None:
+    """Which says that there is nothing yet."""
+    words = page(watched).words
+    assert words.count("Nothing.") == 2
+    assert "not known yet" in words
+
+
+def test_the_gravest_is_named_first(watched: Watched) -> None:
+    """And what stops all updates is told apart from what does not."""
+    end(watched.ledger, Outcome.FAILED)
+    watched.ledger.health.fell_ill(Ailment.DEAD_KEY, "answered 401", NOW, NOW)
+    watched.alive["worker"] = False
+    words = page(watched).words
+    assert page(watched).headings[0] == "3 problems"
+    places = [words.index(one) for one in ("worker has ended", "refuses the API key", "1 file fai")]
+    assert places == sorted(places)
+    assert (words.count("Blocking"), words.count("Warning")) == (2, 1)
+    assert watched.get("/").body.index("3 problems") < watched.get("/").body.index("<h2")
+
+
+def test_what_needs_review_has_its_title_room_author_and_link(watched: Watched) -> None:
+    """The link opens the file in the portal's editor."""
+    watched.ledger.watermarks.set_room(10, NOW, "Legal")
+    mark(watched.ledger, "Contract.docx", 1245)
+    watched.now = NOW + 4 * MINUTE
+    seen = page(watched)
+    assert f"{kit.PORTAL}/doceditor?fileid=1245" in seen.links
+    for word in ("Contract.docx", "Legal", "2025-11-24 09:15:43", "3 min ago"):
+        assert word in seen.words
+
+
+def test_what_failed_or_waits_has_its_reason_and_next_try(watched: Watched) -> None:
+    """In words where there are some, else as it was said."""
+    end(watched.ledger, Outcome.FAILED, 1, reason="transient", error="answered 502")
+    end(watched.ledger, Outcome.WAITING, 2, reason="locked")
+    words = page(watched).words
+    for word in ("answered 502", "locked by someone else", "2025-11-24 10:15:42", "in 1 h"):
+        assert word in words
+
+
+def test_the_last_sweeps_are_told(watched: Watched) -> None:
+    """With what they cost and found, and why one was not completed."""
+    watched.ledger.health.swept(Swept(NOW, 1.25, 6123, scanned=41, error="no answer"))
+    watched.ledger.tell("next_sweep", (NOW + 5 * MINUTE).isoformat())
+    words = page(watched).words
+    for word in ("1.2", "6,123", "41", "no answer", "next sweep in 5 min"):
+        assert word in words
+
+
+def test_a_ledger_that_cannot_be_read_has_a_page(tmp_path: Path) -> None:
+    """503, and why, but no numbers."""
+    with opened(tmp_path) as ledger:
+        watched = Watched(ledger)
+    (tmp_path / "ledger.db").write_bytes(b"no database" * 1000)
+    answer = watched.get("/")
+    assert (answer.status, answer.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
+    assert Seen(answer.body).headings == ["1 problem"]
+    assert "the ledger cannot be read" in answer.body
+
+
+def test_the_webhook_is_told_as_its_watch_left_it(watched: Watched) -> None:
+    """What ails it stands above, with its cure."""
+    told = {
+        "state": "disabled",
+        "said": "webhook 3 is disabled",
+        "cure": "run: reconciler webhook enable",
+        "at": NOW.isoformat(),
+        "last_success": "2025-11-24T09:11:42.0000000Z",
+        "last_failure": "yesterday",
+        "failure": "503",
+    }
+    watched.ledger.tell("webhook", json.dumps(told))
+    assert page(watched).headings[0] == "1 problem"
+    words = " ".join(page(watched).words.split())
+    assert "webhook 3 is disabled; run: reconciler webhook enable" in words
+    assert "last success 2025-11-24 09:11:42 4 min ago" in words
+    assert "last failure yesterday" in words
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"state": ""}', "7"])
+def test_a_webhook_of_which_nothing_was_told_is_not_known(text: str | None) -> None:
+    """Nor one whose words cannot be read."""
+    assert hook_of(text) is None
+
+
+def test_a_webhook_that_is_well_is_not_wrong() -> None:
+    """Nor one that only an administrator would see."""
+    assert [Hook(state).is_ill for state in ("ok", "unseen", "missing")] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "now"), (-59, "59 s ago"), (60, "in 1 min"), (-7200, "2 h ago"), (3 * 86400, "in 3 d")],
+)
+def test_times_are_also_told_from_now(seconds: int, words: str) -> None:
+    """In the largest unit that fits."""
+    assert ago(NOW + timedelta(seconds=seconds), NOW) == words
+
+
+# Other people's words.
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_other_peoples_words_are_text(watched: Watched, text: str) -> None:
+    """In titles, names, rooms and errors: no tag, no link, no direction, no flood."""
+    plain = page(watched).tags
+    watched.ledger.watermarks.set_room(10, NOW, text)
+    mark(watched.ledger, text, 1)
+    end(watched.ledger, Outcome.FAILED, 2, error=text)
+    watched.ledger.health.swept(Swept(NOW, 1, 2, error=text))
+    watched.ledger.health.fell_ill(Ailment.AWAY, text, NOW, NOW + HOUR)
+    watched.ledger.tell("webhook", json.dumps({"state": text, "said": text, "cure": text}))
+    seen, body = page(watched), watched.get("/").body
+    assert len(body) < 40_000
+    assert not {"img", "iframe"} & set(seen.tags)
+    assert seen.tags.count("script") == plain.count("script")
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", body)
+    own = ("healthz", "readyz", "metrics")
+    assert all(link.startswith(f"{kit.PORTAL}/") or link in own for link in seen.links)
+    assert seen.words.count(text[:20].replace("\u202e", "\N{REPLACEMENT CHARACTER}")[:8]) >= 6
+
+
+def test_a_browser_may_run_this_script_alone(watched: Watched) -> None:
+    """The policy names the hashes of what stands in the page, and nobody may frame it."""
+    answer = watched.get("/")
+    policy = dict(
+        one.split(" ", 1) for one in answer.headers["Content-Security-Policy"].split("; ")
+    )
+    for tag in ("style", "script"):
+        (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", answer.body, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert policy[f"{tag}-src"] == f"'sha256-{digest}'"
+    assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+def test_nothing_in_the_page_comes_from_elsewhere(watched: Watched) -> None:
+    """No source, no import, no style of an element."""
+    mark(watched.ledger, "Contract.docx")
+    body = watched.get("/").body
+    assert not re.search(r"\ssrc=|\sstyle=|@import|url\(|\son\w+=", body)
+
+
+# The charts.
+
+
+def test_days_without_updates_have_their_place() -> None:
+    """The newest at the right; what is older is one sum."""
+    days = {
+        TODAY: {Source.WEBHOOK: 3},
+        TODAY - 20 * DAY: {Source.SWEEP: 2},
+        EPOCH: {Source.SWEEP: 5, Source.LOG: 1},
+    }
+    shown = charts.last_days(days, NOW)
+    assert [day.by(Source.WEBHOOK) for day in shown] == [3] + [0] * 13
+    assert charts.older(days, shown).told == {Source.SWEEP: 7, Source.LOG: 1}
+    columns = charts.days_chart(shown).columns
+    assert [len(column.bars) for column in columns] == [0] * 13 + [1]
+    assert columns[-1].words == "2025-11-24: 3 by webhook, 0 by its log, 0 by sweep only"
+
+
+def test_one_lost_delivery_among_thousands_is_seen() -> None:
+    """No bar is too low for the eye, and none leaves the chart."""
+    days = charts.last_days({TODAY: {Source.WEBHOOK: 90_000, Source.SWEEP: 1}}, NOW)
+    chart = charts.days_chart(days)
+    webhook, sweep = chart.columns[-1].bars
+    assert sweep.height >= 2
+    assert webhook.y + webhook.height == pytest.approx(chart.height)
+    assert 0 < sweep.y < webhook.y
+
+
+def test_the_wait_has_a_column_for_each_bound() -> None:
+    """And one for whatever took longer."""
+    chart = charts.lag_chart(Source.SWEEP, Lag({5: 2, 0: 1}, 90_000))
+    told = [column.words for column in chart.columns if column.bars]
+    assert told == ["2 within 5s", "1 longer than a day"]
+    assert chart.most == 2
+
+
+# In a browser.
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser for all tests of this module."""
+    with chromium(tmp_path_factory.mktemp("profile")) as one:
+        yield one
+
+
+@dataclass
+class Site:
+    """The page on an address of its own, over a ledger that a test changes."""
+
+    ledger: Ledger
+    server: Server
+    words: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"{self.server.url}/"
+
+
+@contextmanager
+def served(ledger: Ledger, port: int = 0, password: str | None = None) -> Iterator[Site]:
+    """Serve the page of a ledger within the block."""
+    subject = Subject(ledger, lambda: datetime.now(UTC), dict, dict, 9000, kit.PORTAL)
+    app = Admin(pages_of(subject), Guard(password), fail)
+    server = Server(app, "127.0.0.1", port, threads=2, max_bytes=1024)
+    server.start()
+    try:
+        yield Site(ledger, server)
+    finally:
+        server.stop(1)
+
+
+@pytest.fixture
+def site(watched: Watched) -> Iterator[Site]:
+    """The page of a ledger with thirty files that need review."""
+    for file in range(1, 31):
+        mark(watched.ledger, f"Report {file}.docx", file, NOW + file * MINUTE)
+    with served(watched.ledger) as one:
+        yield one
+
+
+LOOK_NOW = "document.dispatchEvent(new Event('visibilitychange'))"
+SHOWS = "return document.body.innerText.includes(arguments[0])"
+
+
+def test_hostile_words_execute_nothing(browser: Browser, site: Site) -> None:
+    """They are shown as they are; the console is silent, and nothing was asked for elsewhere."""
+    for number, text in enumerate(HOSTILE):
+        mark(site.ledger, text, 100 + number, NOW + HOUR)
+    browser.open(site.url)
+    assert browser.run("return window.hit") is None
+    assert browser.run(SHOWS, "<img src=x onerror='window.hit = 1'>")
+    browser.run("window.kept = true;" + LOOK_NOW)
+    mark(site.ledger, "<script>window.hit = 2</script>", 200, NOW + 2 * HOUR)
+    browser.run(LOOK_NOW)
+    browser.becomes(SHOWS, "window.hit = 2")
+    assert browser.run("return [window.hit, window.kept]") == [None, True]
+    asked = browser.run("return performance.getEntriesByType('resource').map((one) => one.name)")
+    assert set(asked) == {site.url}
+    assert browser.complaints() == []
+
+
+@pytest.mark.parametrize("width", [360, 700, 1200])
+def test_nothing_is_wider_than_the_screen(browser: Browser, site: Site, width: int) -> None:
+    """Not even titles and names without any place to break."""
+    mark(site.ledger, "W" * 10_000, 100, NOW + HOUR)
+    end(site.ledger, Outcome.FAILED, 101, error="E" * 10_000)
+    site.ledger.health.swept(Swept(NOW, 1234567.8, 12_345_678, 1_234_567, error="S" * 10_000))
+    browser.open(site.url, width)
+    wide = "return [document.documentElement.scrollWidth, window.innerWidth]"
+    took, has = browser.run(wide)
+    assert took <= has == width
+
+
+def test_dark_is_dark(browser: Browser, site: Site) -> None:
+    """The ground follows what the person prefers."""
+    grounds = {}
+    for scheme in ("dark", "light"):
+        browser.prefers(scheme)
+        browser.open(site.url)
+        grounds[scheme] = browser.run("return getComputedStyle(document.body).backgroundColor")
+    assert grounds == {"dark": "rgb(20, 20, 22)", "light": "rgb(250, 250, 248)"}
+
+
+def test_it_refreshes_itself_and_keeps_its_place(browser: Browser, site: Site) -> None:
+    """By its own timer, without a new load: scroll, focus and what was opened stay."""
+    browser.open(site.url)
+    browser.run(
+        "window.kept = true; document.querySelector('#gap-numbers').open = true;"
+        "document.querySelector('#gap-summary').focus({preventScroll: true}); scrollTo(0, 321)"
+    )
+    mark(site.ledger, "Quite new.docx", 100, NOW + HOUR)
+    browser.becomes(SHOWS, "Quite new.docx")
+    place = (
+        "return [window.kept, scrollY, document.querySelector('#gap-numbers').open,"
+        " document.activeElement.id]"
+    )
+    assert browser.run(place) == [True, 321, True, "gap-summary"]
+    assert browser.complaints() == []
+
+
+def test_what_is_old_is_said_to_be_old(browser: Browser, watched: Watched) -> None:
+    """When the daemon cannot be reached, until it can."""
+    stale = "return document.getElementById('note').textContent"
+    with served(watched.ledger) as site:
+        browser.open(site.url)
+        browser.run(LOOK_NOW)
+        shown = browser.run("return document.querySelector('main').dataset.now")
+        assert browser.run(stale) == ""
+    browser.becomes("if (document.body.className !== 'stale') " + LOOK_NOW + "; else return true")
+    words = browser.run(stale)
+    assert words.startswith("Not up to date since ")
+    assert words.endswith(": the daemon cannot be reached.")
+    assert shown[:10] in words
+    with served(watched.ledger, site.server.port):
+        browser.run(LOOK_NOW)
+        browser.becomes(stale + " === ''")
+
+
+def test_a_page_behind_a_password_refreshes_itself(browser: Browser, watched: Watched) -> None:
+    """Also when name and password were given in its address."""
+    with served(watched.ledger, password="sesame") as site:
+        browser.open(site.url.replace("//", "//me:sesame@"))
+        mark(watched.ledger, "Quite new.docx")
+        browser.run("window.kept = true;" + LOOK_NOW)
+        browser.becomes(SHOWS, "Quite new.docx")
+        assert browser.run("return window.kept") is True
+
+
+def test_a_page_of_another_version_is_loaded_anew(browser: Browser, site: Site) -> None:
+    """Its own script and style may be others than those that it runs."""
+    browser.open(site.url)
+    browser.run("window.kept = true; document.documentElement.dataset.look = 'old';" + LOOK_NOW)
+    browser.becomes("return window.kept === undefined && document.readyState === 'complete'")
+    assert browser.complaints() == []
+
+
+def test_a_text_that_is_selected_stays(browser: Browser, site: Site) -> None:
+    """The page waits until it was copied, and says that it does."""
+    browser.open(site.url)
+    browser.run("getSelection().selectAllChildren(document.querySelector('td'));" + LOOK_NOW)
+    told = "return document.getElementById('note').textContent"
+    browser.becomes(told + ".endsWith(': text is selected.')")
+    browser.run("getSelection().empty();" + LOOK_NOW)
+    browser.becomes(told + " === ''")
+
+
+def test_a_hidden_page_asks_nothing_until_it_is_seen(browser: Browser, site: Site) -> None:
+    """And then at once."""
+    browser.open(site.url)
+    hide = (
+        "window.hides = arguments[0];"
+        "Object.defineProperty(document, 'hidden', {get: () => window.hides, configurable: true});"
+        "performance.clearResourceTimings();" + LOOK_NOW
+    )
+    asked = "return performance.getEntriesByType('resource').length"
+    browser.run(hide, True)
+    assert browser.run(asked) == 0
+    browser.run(hide, False)
+    browser.becomes(asked + " === 1")
+
+
+def test_a_daemon_shows_what_it_marked(browser: Browser, scene: Scene) -> None:
+    """From the webhook to the screen, with a link that leads into the portal."""
+    with daemon(scene.environ, scene.folder) as running:
+        url = admin_url(scene.folder)
+        scene.portal.save(scene.file, by=scene.ann)
+        answer: Answer = becomes(f"{url}/", 200, "1 file needs review")
+        browser.open(f"{url}/")
+        assert browser.run(SHOWS, "Contract.docx")
+        assert browser.run(SHOWS, "Ann Lee")
+        link = f"{scene.server.url}/doceditor?fileid={scene.file}"
+        assert link in Seen(answer.body).links
+        assert scene.environ["DOCSPACE_API_KEY"] not in answer.body
+        assert browser.complaints() == []
+        assert running.terminate() == 0
