@@ -1,10 +1,14 @@
 """Fixtures that several test modules share."""
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests import postgres
+from tests.support_ledger import ADDRESS
 from tests.world import World, world
 
 
@@ -13,3 +17,30 @@ def here(tmp_path: Path) -> Iterator[World]:
     """A fresh world."""
     with world(tmp_path / "ledger.db") as built:
         yield built
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a PostgreSQL server on which databases may be created."""
+    postgres.needed()
+    with ExitStack() as stack:
+        named = os.environ.get(postgres.NAMED)
+        yield named or stack.enter_context(postgres.server()).url
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server: str) -> Iterator[str]:
+    """A database that the tests of this process share; each has a schema of its own."""
+    with postgres.database(postgres_server) as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def each_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Run the test on each database: the ledger of ``tmp_path`` lies there."""
+    with ExitStack() as stack:
+        if request.param == "postgres":
+            place = request.getfixturevalue("postgres_database")
+            address = stack.enter_context(postgres.schema(place))
+            (tmp_path / ADDRESS).write_text(address, encoding="utf-8")
+        yield

@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+from sqlalchemy import NullPool, create_engine, text
+
 from reconciler.ledger import Ledger
 from reconciler.model import (
     Claim,
@@ -25,12 +28,28 @@ SAVED = NOW - timedelta(minutes=10)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 LEASE = 2 * MINUTE
 PORTAL = "https://p.example"
+SQLITE_ONLY = pytest.mark.parametrize("each_database", ["sqlite"], indirect=True)
+POSTGRES_ONLY = pytest.mark.parametrize("each_database", ["postgres"], indirect=True)
+ADDRESS = "ledger.url"  # the file in a folder that names a ledger which lies elsewhere
 REVISION = Revision(version=2, updated=SAVED, size=100)
 
 
 def url(folder: Path) -> str:
-    """Return the address of the ledger in a folder."""
-    return f"sqlite:///{folder / 'ledger.db'}"
+    """Return the address of the ledger in a folder, or of the one that the folder names."""
+    named = folder / ADDRESS
+    return named.read_text("utf-8") if named.exists() else f"sqlite:///{folder / 'ledger.db'}"
+
+
+def sql(folder: Path, *statements: str, **values: object) -> list[Any]:
+    """Do something to the database behind the ledger's back; return the last answer's rows."""
+    engine = create_engine(url(folder), poolclass=NullPool)
+    rows: list[Any] = []
+    with engine.begin() as connection:
+        for statement in statements:
+            result = connection.execute(text(statement), values)
+            rows = [tuple(row) for row in result] if result.returns_rows else []
+    engine.dispose()
+    return rows
 
 
 @contextmanager

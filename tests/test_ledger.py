@@ -1,12 +1,11 @@
 """What the ledger knows and owes: one row per file, whatever happens to the process."""
 
-import sqlite3
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,9 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
+    run_state_machine_as_test,
 )
+from sqlalchemy import create_engine, inspect
 
 from reconciler.errors import LedgerError
 from reconciler.ledger import Ledger
@@ -35,6 +36,7 @@ from reconciler.model import (
     Revision,
     Unknown,
 )
+from tests import postgres
 from tests.support_ledger import (
     HOUR,
     LEASE,
@@ -43,6 +45,7 @@ from tests.support_ledger import (
     PORTAL,
     REVISION,
     SAVED,
+    SQLITE_ONLY,
     a_file,
     claimed,
     ending,
@@ -51,10 +54,12 @@ from tests.support_ledger import (
     marked,
     opened,
     permit,
+    sql,
     url,
 )
 
 DUE = NOW + SECOND
+pytestmark = pytest.mark.usefixtures("each_database")
 NEWER = replace(REVISION, version=3)
 
 # The ledger as schema 1 had it: later code must still read it.
@@ -86,7 +91,7 @@ INSERT INTO files (
     reason, error
 ) VALUES (
     7, 'Old.docx', 1763975742000000, 0, 0, 1, 1763975741000000, 0, 'Old.docx',
-    2, 1763975000000000, 100, 1, 0, 3, 2, 2, '', ''
+    2, 1763975000000000, 100, TRUE, 0, 3, 2, 2, '', ''
 );
 """
 
@@ -96,12 +101,6 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """A fresh ledger on disk."""
     with opened(tmp_path) as fresh:
         yield fresh
-
-
-def sql(folder: Path, statement: str, *values: object) -> list[Any]:
-    """Do something to the database behind the ledger's back."""
-    with closing(sqlite3.connect(folder / "ledger.db", isolation_level=None)) as connection:
-        return connection.execute(statement, values).fetchall()
 
 
 def balance(ledger: Ledger) -> tuple[int, int, int]:
@@ -323,15 +322,17 @@ def test_a_claim_given_back_is_due_at_once(ledger: Ledger) -> None:
     assert balance(ledger) == (1, 1, 0)
 
 
-def test_the_claims_of_a_dead_process_are_released(ledger: Ledger) -> None:
-    """Whoever holds the role knows that no other claim is alive."""
-    for file in (1, 2, 3):
-        ledger.record(event(file), NOW)
-    old = ledger.claim(DUE, 2, LEASE)
-    assert ledger.release(DUE) == 2
-    assert ledger.release(DUE) == 0
-    assert len(ledger.claim(DUE, 10, LEASE)) == 3
-    assert ledger.finish(old[0], ending(), DUE) is False
+def test_the_claims_of_a_dead_process_are_released(tmp_path: Path) -> None:
+    """What it had begun is due at once, and it may not end it any more."""
+    with opened(tmp_path) as dead:
+        for file in (1, 2, 3):
+            dead.record(event(file), NOW)
+        old = dead.claim(DUE, 2, LEASE)
+    with opened(tmp_path) as ledger:
+        assert ledger.release(DUE) == 2
+        assert ledger.release(DUE) == 0
+        assert len(ledger.claim(DUE, 10, LEASE)) == 3
+        assert ledger.finish(old[0], ending(), DUE) is False
 
 
 # Writing.
@@ -585,7 +586,7 @@ def test_a_rows_own_since_counts_when_it_is_earlier(ledger: Ledger, tmp_path: Pa
     ledger.begin(NOW, HOUR)
     ledger.record(event(), NOW)
     earlier = int((NOW - 9 * HOUR).timestamp()) * 1_000_000
-    sql(tmp_path, "UPDATE files SET since = ?, unknown = 'keep'", earlier)
+    sql(tmp_path, "UPDATE files SET since = :earlier, unknown = 'keep'", earlier=earlier)
     entry = claimed(ledger, DUE).entry
     assert (entry.since, entry.unknown) == (NOW - 9 * HOUR, Unknown.KEEP)
 
@@ -717,8 +718,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 def test_an_older_schema_is_brought_up_with_its_rows(tmp_path: Path) -> None:
     """A ledger of the first schema becomes one of today; nothing known is lost."""
-    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
-        connection.executescript(SCHEMA_1)
+    sql(tmp_path, *filter(str.strip, SCHEMA_1.split(";")))
     with opened(tmp_path) as ledger:
         assert ledger.owner() == "bot"
         assert balance(ledger) == (3, 2, 1)
@@ -735,15 +735,25 @@ def test_an_older_schema_is_brought_up_with_its_rows(tmp_path: Path) -> None:
         assert balance(ledger) == (3, 3, 0)
 
 
+def tables(folder: Path) -> list[str]:
+    """Return the tables that are there."""
+    engine = create_engine(url(folder))
+    try:
+        return inspect(engine).get_table_names()
+    finally:
+        engine.dispose()
+
+
 @pytest.mark.parametrize("table", ["files", "users"])
 def test_another_programs_database_is_refused(table: str, tmp_path: Path) -> None:
     """A wrong path must not grow our tables in it."""
     sql(tmp_path, f"CREATE TABLE {table} (id INTEGER)")
     with pytest.raises(LedgerError, match="another program"):
         Ledger(url(tmp_path), PORTAL)
-    assert sql(tmp_path, "SELECT name FROM sqlite_master") == [(table,)]
+    assert tables(tmp_path) == [table]
 
 
+@SQLITE_ONLY
 @pytest.mark.parametrize("content", [b"not a database" * 400, b"\0" * 4096, b"SQLite format 3\0x"])
 def test_a_file_that_is_no_database_is_refused(content: bytes, tmp_path: Path) -> None:
     """And left as it is."""
@@ -753,6 +763,7 @@ def test_a_file_that_is_no_database_is_refused(content: bytes, tmp_path: Path) -
     assert (tmp_path / "ledger.db").read_bytes() == content
 
 
+@SQLITE_ONLY
 def test_a_damaged_database_is_told(tmp_path: Path) -> None:
     """Garbage in the pages is an error of the ledger, not a bug of ours."""
     with opened(tmp_path) as ledger:
@@ -765,6 +776,7 @@ def test_a_damaged_database_is_told(tmp_path: Path) -> None:
         Ledger(url(tmp_path), PORTAL)
 
 
+@SQLITE_ONLY
 @pytest.mark.parametrize("path", ["", "none/ledger.db", "file/ledger.db"])
 def test_a_path_that_cannot_be_a_database_is_told(path: str, tmp_path: Path) -> None:
     """A directory, a missing folder, a file in a folder's place."""
@@ -773,6 +785,7 @@ def test_a_path_that_cannot_be_a_database_is_told(path: str, tmp_path: Path) -> 
         Ledger(f"sqlite:///{tmp_path / path}", PORTAL)
 
 
+@SQLITE_ONLY
 @pytest.mark.skipif(is_root(), reason="file modes do not bind root")
 @pytest.mark.parametrize("mode", [0o500, 0o000])
 def test_a_folder_that_cannot_be_written_is_told(mode: int, tmp_path: Path) -> None:
@@ -783,6 +796,7 @@ def test_a_folder_that_cannot_be_written_is_told(mode: int, tmp_path: Path) -> N
         Ledger(url(folder), PORTAL)
 
 
+@SQLITE_ONLY
 @pytest.mark.parametrize(
     "address", ["", "nonsense", "sqlite://", "sqlite:///", "postgresql://u@127.0.0.1:1/db"]
 )
@@ -792,6 +806,7 @@ def test_an_address_that_is_none_is_told(address: str) -> None:
         Ledger(address, PORTAL)
 
 
+@SQLITE_ONLY
 def test_the_ledgers_files_are_their_owners_alone(tmp_path: Path) -> None:
     """Titles of documents are nobody else's business."""
     with opened(tmp_path) as ledger:
@@ -801,6 +816,7 @@ def test_the_ledgers_files_are_their_owners_alone(tmp_path: Path) -> None:
     assert set(modes.values()) == {0o600}
 
 
+@SQLITE_ONLY
 def test_the_database_is_safe_against_power_loss(tmp_path: Path) -> None:
     """The log is a write-ahead one; closing folds it into the one file."""
     with opened(tmp_path) as ledger:
@@ -815,17 +831,26 @@ def test_the_database_is_safe_against_power_loss(tmp_path: Path) -> None:
 class History(RuleBasedStateMachine):
     """Events, claims, endings, crashes and time in any order: nothing is lost or counted twice."""
 
+    def __init__(self, address: str) -> None:
+        """Take the place of its ledgers."""
+        super().__init__()
+        self.place = address
+
     @initialize()
     def start(self) -> None:
         """Open a ledger of its own."""
         self.folder = tempfile.TemporaryDirectory()
+        self.address = f"sqlite:///{self.folder.name}/ledger.db"
+        if not self.place.startswith("sqlite"):
+            with postgres.schema(self.place) as self.address:
+                pass
         self.now, self.accepted = NOW, 0
         self.claims: list[Claim] = []
         self.open()
 
     def open(self) -> None:
         """Open the ledger."""
-        self.ledger = Ledger(f"sqlite:///{self.folder.name}/ledger.db", PORTAL)
+        self.ledger = Ledger(self.address, PORTAL)
 
     @rule(file=st.integers(1, 3), repeat=st.integers(1, 3))
     def record(self, file: int, repeat: int) -> None:
@@ -898,5 +923,8 @@ class History(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-TestHistory = History.TestCase
-TestHistory.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+def test_any_history_adds_up(tmp_path: Path) -> None:
+    """Thirty of them, of twenty steps each."""
+    once = settings(max_examples=30, stateful_step_count=20, deadline=None)
+    place = url(tmp_path).partition("?")[0]
+    run_state_machine_as_test(partial(History, place), settings=once)  # type: ignore[arg-type]

@@ -96,8 +96,8 @@ def test_requests_at_once_are_bounded(here: World) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from reconciler.ledger.slots import Slots
-with Slots(Path(sys.argv[1]), 2).held():
+from reconciler.ledger.slots import FileSlots
+with FileSlots(Path(sys.argv[1]), 2).held():
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -105,7 +105,7 @@ with Slots(Path(sys.argv[1]), 2).held():
 
 def test_places_are_shared_with_other_processes_and_go_with_a_killed_one(tmp_path: Path) -> None:
     """Two places, both held by others: the third waits until one of them is killed."""
-    from reconciler.ledger.slots import Slots  # noqa: PLC0415
+    from reconciler.ledger.slots import FileSlots  # noqa: PLC0415
 
     path = tmp_path / "reads.slots"
     command = [sys.executable, "-c", HOLD, str(path)]
@@ -119,7 +119,7 @@ def test_places_are_shared_with_other_processes_and_go_with_a_killed_one(tmp_pat
         for other in others:
             assert other.stdout is not None
             assert other.stdout.readline() == "held\n"
-        slots, got = Slots(path, 2), threading.Event()
+        slots, got = FileSlots(path, 2), threading.Event()
 
         def take() -> None:
             with slots.held():

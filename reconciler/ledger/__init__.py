@@ -1,6 +1,7 @@
 """What we know and owe, on disk: one row per file, seen, due and settled.
 
-`schema` has the tables and their history, `store` the transactions, `rows` what a row says,
+`schema` has the tables and their history, `store` the transactions, `sqlite` what a database does
+in its own way and `upsert` says in its own words, `rows` what a row says,
 `facts` and `counting` the small things, `notes` what a listing leaves behind, `watermarks` how
 far the listings have come, `overview` and `health` how the service is doing, `verdict` what is
 wrong with it, and `ledger` the questions.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -15,13 +16,13 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.dialects.sqlite import Insert, insert
 
 from reconciler.ledger.counting import HOUR, count, free_at, written
 from reconciler.ledger.facts import set_fact, time_fact, two_facts
 from reconciler.ledger.notes import BACKFILL, LIVE, SWEEP, first_to_tell
 from reconciler.ledger.rows import entry_of
 from reconciler.ledger.schema import files
+from reconciler.ledger.upsert import insert
 from reconciler.model import EPOCH, Event, Revision, Source, Unknown
 from reconciler.review import due_after, is_echo
 
@@ -43,7 +44,7 @@ def record(c: Connection, events: Sequence[tuple[Event, datetime, Source]]) -> l
     count(c, *ECHO, len(events) - len(rows))
     count(c, *ACCEPTED, len(rows))
     if rows:
-        c.execute(_RECORD, rows)
+        c.execute(_recording(c.dialect.name), rows)
     return [not echo for echo in echoes]
 
 
@@ -70,8 +71,9 @@ def _arriving(event: Event, now: datetime, source: Source, begun: bool) -> dict[
     }
 
 
-def _recording() -> Insert:
-    statement = insert(files)
+@cache  # built once: that takes ten times as long as running it
+def _recording(dialect: str) -> Any:
+    statement = insert(dialect, files)
     new = statement.excluded
     told = new.source == Source.WEBHOOK.value  # its word counts, whoever was first
     return statement.on_conflict_do_update(
@@ -103,9 +105,6 @@ def _due_by_event(new: Any) -> Any:
     )
 
 
-_RECORD = _recording()  # built once: that takes ten times as long as running it
-
-
 def taking(now: datetime, limit: int, until: datetime, token: str, lowest: int) -> Any:
     """Return the one conditional write that claims what is due and gives the rows."""
     due = (
@@ -128,6 +127,12 @@ def taking(now: datetime, limit: int, until: datetime, token: str, lowest: int) 
         )
         .returning(files)
     )
+
+
+def freeing(gone: Any, now: datetime) -> Any:
+    """Return the write that makes claimed rows due at once, where the condition says so."""
+    held = (files.c.claim.is_not(None), files.c.due_at.is_not(None))  # the latter: its index
+    return update(files).where(*held, gone).values(claim=None, due_at=now)
 
 
 def lowest_precedence(c: Connection, now: datetime) -> int:

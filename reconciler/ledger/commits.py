@@ -5,13 +5,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import Connection
+
+from reconciler.errors import LedgerError
 
 A = TypeVar("A")
 T = TypeVar("T")
 _GATHER = 0.0005  # seconds that a commit waits for others to join, when the last ones had some
+_LATE = "the database does not answer in time"
 
 
 def _taken() -> threading.Lock:
@@ -22,23 +25,39 @@ def _taken() -> threading.Lock:
 
 @dataclass(eq=False)
 class Job(Generic[A, T]):
-    """What one thread wants done. ``turn`` is let go when it is done, or when it is to lead."""
+    """What one thread wants done. ``turn`` is let go when it is done, or when it is to lead.
+
+    Its thread waits for it until ``until``, by the monotonic clock.
+    """
 
     run: Callable[[Connection, Sequence[A]], Sequence[T]]
     item: A
+    until: float
+    leads: bool = False
     done: bool = False
     result: T | None = None
     error: BaseException | None = None
     turn: threading.Lock = field(default_factory=_taken)
 
+    def outcome(self) -> T:
+        """Return the result, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return cast(T, self.result)
+
+
+def _left(job: Job[Any, Any]) -> float:
+    return max(job.until - time.monotonic(), 0)
+
 
 class Commits:
     """Hands jobs to ``commit``, as many at once as there are, one commit at a time.
 
+    It is told until when the leader waits for it.
     ``commit`` never raises: it leaves in each job its result or its error, and ``done``.
     """
 
-    def __init__(self, commit: Callable[[list[Job[Any, Any]]], None]) -> None:
+    def __init__(self, commit: Callable[[list[Job[Any, Any]], float], None]) -> None:
         """Nobody waits, nobody leads."""
         self._commit = commit
         self._lock, self._committing = threading.Lock(), threading.Lock()
@@ -46,12 +65,15 @@ class Commits:
         self._led, self._crowd = False, 0
 
     def carry_out(self, job: Job[Any, Any]) -> None:
-        """Return when the job is done: by the leader of a commit, or as one."""
+        """Return when the job is done: by the leader of a commit, or as one.
+
+        Raises LedgerError when its time is over before: it may be done later all the same.
+        """
         with self._lock:
             self._jobs.append(job)
-            leads, self._led = not self._led, True
-        if not leads:
-            job.turn.acquire()
+            job.leads, self._led = not self._led, True
+        if not job.leads and not job.turn.acquire(timeout=_left(job)):
+            self._give_up(job)
         if not job.done:
             self._lead(job)
 
@@ -61,6 +83,15 @@ class Commits:
         with self._committing:
             yield
 
+    def _give_up(self, job: Job[Any, Any]) -> None:
+        """Do not wait any longer, unless it is our turn to lead just now."""
+        with self._lock:
+            if job.leads:
+                return
+            if job in self._jobs:
+                self._jobs.remove(job)
+        raise LedgerError(_LATE)
+
     def _lead(self, mine: Job[Any, Any]) -> None:
         """Commit for all that wait; then let them go, and the next lead."""
         if self._crowd > 1:
@@ -68,11 +99,19 @@ class Commits:
         with self._lock:
             batch, self._jobs = self._jobs, []
         self._crowd = max(len(batch), self._crowd - 1)
-        with self._committing:
-            self._commit(batch)
+        if self._committing.acquire(timeout=_left(mine)):
+            try:
+                self._commit(batch, mine.until)
+            finally:
+                self._committing.release()
+        else:
+            for job in batch:
+                job.error, job.done = LedgerError(_LATE), True
         with self._lock:
             following = self._jobs[:1]
             self._led = bool(following)
+            for job in following:
+                job.leads = True
         for job in (*batch, *following):
             if job is not mine:
                 job.turn.release()

@@ -5,9 +5,9 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
-from sqlalchemy.dialects.sqlite import Insert, insert
 
 from reconciler.ledger.schema import counts, writes
+from reconciler.ledger.upsert import insert
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -34,12 +34,12 @@ def count(c: Connection, outcome: str, reason: str, number: int) -> None:
 
 def add(c: Connection, table: Table, key: dict[str, Any], number: int) -> None:
     """Add to the number that stands under ``key``."""
-    c.execute(_adding(table), {**key, "number": number})
+    c.execute(_adding(c.dialect.name, table), {**key, "number": number})
 
 
 @cache
-def _adding(table: Table) -> Insert:
-    statement = insert(table)
+def _adding(dialect: str, table: Table) -> Any:
+    statement = insert(dialect, table)
     more = {"number": table.c.number + statement.excluded.number}
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=more)
 

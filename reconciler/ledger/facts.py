@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, or_, select
-from sqlalchemy.dialects.sqlite import insert
 
 from reconciler.ledger.rows import Origin
 from reconciler.ledger.schema import facts
+from reconciler.ledger.upsert import insert
 from reconciler.model import EPOCH
 
 # Built once: for the smallest questions building the statement takes longest.
@@ -31,7 +31,7 @@ def set_fact(c: Connection, name: str, value: str | None) -> None:
     if value is None:
         c.execute(delete(facts).where(facts.c.name == name))
         return
-    statement = insert(facts).values(name=name, value=value)
+    statement = insert(c.dialect.name, facts).values(name=name, value=value)
     c.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Row, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.counting import DAY
@@ -24,6 +23,7 @@ from reconciler.ledger.overview import (
 )
 from reconciler.ledger.schema import arrivals, files, sweeps
 from reconciler.ledger.store import Store
+from reconciler.ledger.upsert import insert
 from reconciler.model import EPOCH, Ailment, Ending, Outcome, Rule
 
 _KEPT_SWEEPS = 100
@@ -75,7 +75,7 @@ class Health:
         def job(c: Connection) -> None:
             if not swept.error:
                 set_fact(c, "trouble", None)
-            c.execute(insert(sweeps).values(vars(swept)).on_conflict_do_nothing())
+            c.execute(insert(c.dialect.name, sweeps).values(vars(swept)).on_conflict_do_nothing())
             kept = select(sweeps.c.began).order_by(sweeps.c.began.desc()).limit(_KEPT_SWEEPS)
             c.execute(delete(sweeps).where(sweeps.c.began.not_in(kept)))
 
@@ -119,6 +119,6 @@ def arrived(c: Connection, row: Row[object], ending: Ending, now: datetime) -> N
 
 def _add(c: Connection, day: datetime, source: str, bound: int, number: int, seconds: int) -> None:
     key = {"day": day, "source": source, "bound": bound}
-    statement = insert(arrivals).values(**key, number=number, seconds=seconds)
+    statement = insert(c.dialect.name, arrivals).values(**key, number=number, seconds=seconds)
     more = {"number": arrivals.c.number + number, "seconds": arrivals.c.seconds + seconds}
     c.execute(statement.on_conflict_do_update(index_elements=list(key), set_=more))

@@ -6,7 +6,6 @@ arrives while its file is worked on leaves ``pending_since`` behind, and the row
 when the work ends.
 """
 
-import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from reconciler.ledger.claims import (
     BACKFILL_PAUSE,
     ECHO,
     PRECEDENCE,
+    freeing,
     is_spent,
     lowest_precedence,
     record,
@@ -38,6 +38,7 @@ from reconciler.ledger.claims import (
     times_written,
 )
 from reconciler.ledger.counting import add, count, count_write, written
+from reconciler.ledger.databases import store_at
 from reconciler.ledger.facts import fact, origin, pause, set_fact, time_fact
 from reconciler.ledger.health import Health, arrived
 from reconciler.ledger.notes import (
@@ -62,7 +63,6 @@ from reconciler.ledger.rows import (
 )
 from reconciler.ledger.schema import counts, files, migrate, texts
 from reconciler.ledger.slots import reserve
-from reconciler.ledger.store import Store
 from reconciler.ledger.survey import Survey
 from reconciler.ledger.watermarks import Watermarks
 from reconciler.model import Claim, Ending, Entry, Event, File, Outcome, Permit, Rule, Source
@@ -90,9 +90,9 @@ class Ledger:
         It becomes this portal's with the first answer of it, not before: an address that was
         mistyped must not bind it.
         """
-        self._store, self._portal = Store(url), portal
+        self._store, self._portal = store_at(url), portal
         try:
-            self._store.write(lambda c: _open(c, portal))
+            self._store.write_long(lambda c: _open(c, portal))
         except LedgerError:
             self._store.close()
             raise
@@ -100,6 +100,8 @@ class Ledger:
         self.survey = Survey(self._store)
         self.role, self.slots = self._store.role, self._store.slots
         self.holder = self._store.holder
+        self.clock = self._store.clock
+        self.shared = self._store.shared
         self.close = self._store.close
 
     # What holds for the whole ledger.
@@ -191,7 +193,7 @@ class Ledger:
 
     def claim(self, now: datetime, limit: int, lease: timedelta) -> list[Claim]:
         """Take up to ``limit`` due files, live events first; none while paused."""
-        token = uuid.uuid4().hex
+        token = self._store.token()
 
         def job(c: Connection) -> list[Claim]:
             if now < time_fact(c, "paused_until"):
@@ -264,10 +266,9 @@ class Ledger:
         return self._store.write(lambda c: c.execute(release).rowcount == 1)
 
     def release(self, now: datetime) -> int:
-        """Return every claim of processes that are gone. Only for the holder of the role."""
-        held = (files.c.claim.is_not(None), files.c.due_at.is_not(None))  # the latter: its index
-        free = update(files).where(*held).values(claim=None, due_at=now)
-        return self._store.write(lambda c: c.execute(free).rowcount)
+        """Return the claims of processes that are gone. Only for the holder of the role."""
+        gone = self._store.abandoned
+        return self._store.write(lambda c: c.execute(freeing(gone(c), now)).rowcount)
 
     def prune(self, before: datetime) -> int:
         """Delete rows untouched since ``before`` that hold nothing to remember; return how many.
@@ -280,7 +281,7 @@ class Ledger:
         empty = and_(files.c.settled_version.is_(None), files.c.intent_version.is_(None))
         gone = files.c.reason == Rule.GONE.value
         old = delete(files).where(stale, idle, or_(empty, gone))
-        return self._store.write(lambda c: c.execute(old).rowcount)
+        return self._store.write_long(lambda c: c.execute(old).rowcount)
 
     # Questions.
 

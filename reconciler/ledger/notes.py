@@ -6,19 +6,18 @@ revision that is no longer the newest, and its settling must not undo a later on
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
-from sqlalchemy.dialects.sqlite import insert
 
 from reconciler.ledger.counting import add
 from reconciler.ledger.facts import origin
 from reconciler.ledger.rows import Origin, entry_of, place_values, settled_values
 from reconciler.ledger.schema import files, texts
+from reconciler.ledger.upsert import insert
 from reconciler.model import Action, Decision, Entry, File, Outcome, Rule, Source, Unknown
 
 Judge = Callable[[File, Entry], Decision]
@@ -85,9 +84,9 @@ def carried_out(c: Connection, plans: Sequence[Plan], now: datetime) -> None:
         add(c, texts, {"text": text}, number)
     due = [plan.due for plan in plans if plan.due]
     if settled:
-        c.execute(_settling(*settled[0]), settled)
+        c.execute(_settling(c, settled[0]), settled)
     if due:
-        c.execute(_making_due(now), due)
+        c.execute(_making_due(c, now), due)
 
 
 def _entry(row: Row[Any], beginning: Origin, duty: Duty) -> Entry:
@@ -183,9 +182,8 @@ def _due_row(number: int | str, name: str, duty: Duty, now: datetime) -> dict[st
     }
 
 
-@cache
-def _settling(*columns: str) -> Any:
-    statement = insert(files)
+def _settling(c: Connection, columns: Iterable[str]) -> Any:
+    statement = insert(c.dialect.name, files)
     new = {name: statement.excluded[name] for name in columns if name != "id"}
     gone = {f"intent_{name}": None for name in ("version", "updated", "size", "before")}
     return statement.on_conflict_do_update(index_elements=["id"], set_=new | gone)
@@ -194,7 +192,7 @@ def _settling(*columns: str) -> Any:
 def suspected(c: Connection, ids: Sequence[int], duty: Duty, now: datetime) -> None:
     """Make files due of which the listing told no more than the id."""
     rows = [_due_row(number, f"file {number}", duty, now) for number in ids]
-    c.execute(_making_due(now), rows)
+    c.execute(_making_due(c, now), rows)
 
 
 def outcomes(c: Connection, ids: Sequence[int], now: datetime) -> Iterator[Outcome]:
@@ -205,9 +203,9 @@ def outcomes(c: Connection, ids: Sequence[int], now: datetime) -> Iterator[Outco
         yield Outcome.WAITING if open_ or row.outcome is None else Outcome(row.outcome)
 
 
-def _making_due(now: datetime) -> Any:
+def _making_due(c: Connection, now: datetime) -> Any:
     """A live claim keeps its lease, and what is due already keeps its precedence."""
-    statement = insert(files)
+    statement = insert(c.dialect.name, files)
     new = statement.excluded
     idle = files.c.due_at.is_(None)
     in_work = and_(files.c.claim.is_not(None), files.c.due_at > now)
@@ -217,7 +215,9 @@ def _making_due(now: datetime) -> Any:
         set_={
             "name": new.name,
             "due_at": case((in_work, files.c.due_at), else_=new.due_at),
-            "priority": case((idle, new.priority), else_=func.min(files.c.priority, new.priority)),
+            "priority": case(
+                (or_(idle, new.priority < files.c.priority), new.priority), else_=files.c.priority
+            ),
             "attempts": 0,
             "pending": files.c.pending + 1,
             "pending_since": func.coalesce(files.c.pending_since, new.pending_since),

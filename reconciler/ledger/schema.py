@@ -110,7 +110,8 @@ files = Table(
     Column("room", BigInteger),
     Column("author", String),
 )
-Index("files_due", files.c.priority, files.c.due_at, sqlite_where=files.c.due_at.is_not(None))
+_DUE = files.c.due_at.is_not(None)
+Index("files_due", files.c.priority, files.c.due_at, sqlite_where=_DUE, postgresql_where=_DUE)
 
 # What the overview asks for, in the very words of its questions: else an index is not used.
 UNFINISHED = text("outcome IN ('failed', 'refused', 'waiting') AND due_at IS NOT NULL")

@@ -4,6 +4,7 @@ import fcntl
 import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -17,7 +18,6 @@ from reconciler.ledger.schema import paces
 _BUCKET = timedelta(seconds=5)
 _WINDOW = timedelta(seconds=60) + 2 * _BUCKET  # a slot may be used a bucket after it was taken
 _OWNER_ONLY = 0o600
-_AGAIN = 0.01  # seconds between tries for a slot that another process holds
 
 
 def reserve(c: Connection, now: datetime, number: int, per_minute: int) -> float:
@@ -35,23 +35,41 @@ def reserve(c: Connection, now: datetime, number: int, per_minute: int) -> float
     return 0
 
 
-class Slots:
-    """So many holders at once over all processes. The locks go with a killed process."""
+class Slots(ABC):
+    """So many holders at once over all processes. What a killed process held is free."""
 
-    def __init__(self, path: Path, number: int) -> None:
-        """Open the file whose bytes are the slots."""
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
-        self._number, self._mine, self._lock = number, set[int](), threading.Lock()
+    again = 0.01  # seconds between tries for a slot that another process holds
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold one slot within the block; wait for it."""
         while (slot := self._take()) is None:
-            time.sleep(_AGAIN)
+            time.sleep(self.again)
         try:
             yield
         finally:
             self._give_back(slot)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back everything."""
+
+    @abstractmethod
+    def _take(self) -> int | None:
+        """Take a free slot, None where there is none."""
+
+    @abstractmethod
+    def _give_back(self, slot: int) -> None:
+        """Let others have the slot."""
+
+
+class FileSlots(Slots):
+    """The slots are the locked bytes of a file."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        """Open the file whose bytes are the slots."""
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
+        self._number, self._mine, self._lock = number, set[int](), threading.Lock()
 
     def close(self) -> None:
         """Give back everything."""

@@ -4,13 +4,14 @@ Every time in here is the portal's own clock; the local one plays no part.
 """
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from reconciler.ledger.facts import fact, set_fact
 from reconciler.ledger.schema import backfills, rooms
 from reconciler.ledger.store import Store
+from reconciler.ledger.upsert import insert
 
 
 class Watermarks:
@@ -56,15 +57,12 @@ class Watermarks:
 
     def set_room(self, room: int, date: datetime, title: str = "") -> None:
         """Everything in the room was listed up to ``date``; its title, where it is known."""
-        put = insert(rooms).values(id=room, watermark=date, behind=False, title=title or None)
-        also = {"watermark": date, "behind": False} | ({"title": title} if title else {})
-        self._store.write(lambda c: c.execute(put.on_conflict_do_update(["id"], set_=also)))
+        known = {"title": title} if title else {}
+        self._put_room(room, {"watermark": date, "behind": False} | known)
 
     def set_behind(self, room: int) -> None:
         """The room's reading failed: its watermark stays, and it is read again next time."""
-        put = insert(rooms).values(id=room, behind=True)
-        also = {"behind": True}
-        self._store.write(lambda c: c.execute(put.on_conflict_do_update(["id"], set_=also)))
+        self._put_room(room, {"behind": True})
 
     def give_up(self, room: int) -> None:
         """The room cannot be read now: do not insist. Its watermark stays for another time."""
@@ -78,8 +76,12 @@ class Watermarks:
 
     def set_done(self, job: str, room: int) -> None:
         """The backfill is done with a room."""
-        put = insert(backfills).values(job=job, room=room).on_conflict_do_nothing()
-        self._store.write(lambda c: c.execute(put))
+
+        def write(c: Connection) -> None:
+            put = insert(c.dialect.name, backfills).values(job=job, room=room)
+            c.execute(put.on_conflict_do_nothing())
+
+        self._store.write(write)
 
     def began(self, job: str, since: datetime) -> datetime:
         """Return since when the backfill goes: what its first run said, else ``since``."""
@@ -98,6 +100,13 @@ class Watermarks:
         def write(c: Connection) -> None:
             c.execute(delete(backfills).where(backfills.c.job == job))
             set_fact(c, f"backfill {job}", None)
+
+        self._store.write(write)
+
+    def _put_room(self, room: int, values: dict[str, Any]) -> None:
+        def write(c: Connection) -> None:
+            put = insert(c.dialect.name, rooms).values(id=room, **values)
+            c.execute(put.on_conflict_do_update(["id"], set_=values))
 
         self._store.write(write)
 

@@ -1,0 +1,137 @@
+"""A real PostgreSQL server for tests: found and started here, or the one that is named.
+
+`RECONCILER_TEST_POSTGRES=postgresql+psycopg://USER@HOST/postgres` names one on which databases
+may be created. Otherwise a server of our own is started where its binaries are found (Debian:
+`apt-get install postgresql`); it refuses to run as root, so that root lends it to a user.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from tests.daemon import free_port
+
+NAMED = "RECONCILER_TEST_POSTGRES"
+_HOW = f"install PostgreSQL 15 or newer (apt-get install postgresql), or name one in {NAMED}"
+_CONFIGURED = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"]
+
+
+@cache
+def binaries() -> Path | None:
+    """Return where the server's programs are, the newest; None when there are none."""
+    found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    found.sort(key=lambda path: int(path.parent.name))
+    on_path = shutil.which("initdb")
+    return found[-1] if found else Path(on_path).resolve().parent if on_path else None
+
+
+def needed() -> None:
+    """Skip the test where there is no server; in CI that is a failure."""
+    if NAMED in os.environ or binaries() is not None:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(_HOW)
+    pytest.skip(_HOW)
+
+
+@dataclass
+class PostgresServer:
+    """A server of our own, to be stopped, killed and started again."""
+
+    folder: Path
+    port: int
+    user: dict[str, object]
+
+    @property
+    def url(self) -> str:
+        """Return the address of the database `postgres`."""
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        options = " ".join(f"-c {one}" for one in (*_CONFIGURED, f"port={self.port}"))
+        self._control("-w", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def stop(self, how: str = "fast") -> None:
+        """Stop; ``how`` is fast, or immediate for a crash."""
+        self._control("-w", "-m", how, "stop")
+
+    def create(self) -> None:
+        """Make an empty cluster."""
+        self._run(
+            "initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync"
+        )
+
+    def _control(self, *arguments: str) -> None:
+        self._run("pg_ctl", *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        place = binaries()
+        assert place is not None
+        command = [str(place / program), "-D", str(self.folder / "data"), *arguments]
+        log = (self.folder / "log").with_suffix(".out")
+        with log.open("ab") as out:
+            subprocess.run(
+                command, check=True, stdout=out, stderr=out, cwd=self.folder, **self.user
+            )  # type: ignore[call-overload]
+
+
+@contextmanager
+def server() -> Iterator[PostgresServer]:
+    """Run a server of our own within the block."""
+    folder = Path(tempfile.mkdtemp(prefix="reconciler-postgres-"))
+    user: dict[str, object] = {}
+    if os.geteuid() == 0:
+        lent = pwd.getpwnam("postgres")
+        os.chown(folder, lent.pw_uid, lent.pw_gid)
+        user = {"user": lent.pw_uid, "group": lent.pw_gid, "extra_groups": []}
+    own = PostgresServer(folder, free_port(), user)
+    try:
+        own.create()
+        own.start()
+        yield own
+    finally:
+        if (folder / "data" / "postmaster.pid").exists():
+            own.stop("immediate")
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def database(place: str) -> Iterator[str]:
+    """Create a database on the server within the block; yield its address."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with _asking(place) as connection:
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+    try:
+        yield make_url(place).set(database=name).render_as_string(hide_password=False)
+    finally:
+        with _asking(place) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def schema(place: str) -> Iterator[str]:
+    """Create a schema in the database, which is quicker; yield its address."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with _asking(place) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+    yield f"{place}?options=-csearch_path%3D{name}"
+
+
+@contextmanager
+def _asking(place: str) -> Iterator["psycopg.Connection[object]"]:
+    plain = make_url(place).set(drivername="postgresql").render_as_string(hide_password=False)
+    with closing(psycopg.connect(plain, autocommit=True)) as connection:
+        yield connection
