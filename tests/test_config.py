@@ -22,6 +22,7 @@ MINUTES, DAY = timedelta(minutes=5), timedelta(days=1)
 SECRETS = {
     "portal.api_key": "DOCSPACE_API_KEY",
     "webhook.secret": "DOCSPACE_WEBHOOK_SECRET",
+    "state.password": "RECONCILER_STATE__PASSWORD",
 }
 
 # The table of design.md.
@@ -65,6 +66,8 @@ DEFAULTS: dict[str, object] = {
     "limits.writes_per_day": 9000,
     "limits.backfill_share": 0.7,
     "state.url": "sqlite:///reconciler.db",
+    "state.password": None,
+    "state.password_file": None,
     "state.keep": timedelta(days=400),
     "admin.host": "127.0.0.1",
     "admin.port": 3001,
@@ -114,6 +117,8 @@ VARIABLES: dict[str, tuple[str, object]] = {
     "limits.writes_per_day": ("10", 10),
     "limits.backfill_share": ("0.5", 0.5),
     "state.url": ("sqlite:////var/l.db", "sqlite:////var/l.db"),
+    "state.password": ("p", "p"),
+    "state.password_file": ("/d", Path("/d")),
     "state.keep": ("30d", timedelta(days=30)),
     "admin.host": ("::1", "::1"),
     "admin.port": ("9000", 9000),
@@ -639,11 +644,64 @@ def test_an_absolute_path_of_the_ledger_stays(tmp_path: Path) -> None:
     assert given.state.url == "sqlite:////var/l.db"
 
 
-@pytest.mark.parametrize("url", ["/var/l.db", "postgresql://u@h/db", "sqlite://"])
+@pytest.mark.parametrize(
+    "url", ["/var/l.db", "mysql://u@h/db", "sqlite://", "postgresql://u@h:x/db", "postgresql://[/d"]
+)
 def test_another_kind_of_ledger_is_refused(url: str, tmp_path: Path) -> None:
     """The form that is meant is shown."""
     with pytest.raises(ConfigError, match=r"state\.url: must be sqlite:/// and a path"):
         load(write(tmp_path, f'[state]\nurl = "{url}"\n'), {})
+
+
+def test_a_ledger_on_a_server_has_a_database(tmp_path: Path) -> None:
+    """The driver would take the user's name for it."""
+    with pytest.raises(ConfigError, match=r"state\.url: must name a database"):
+        load(write(tmp_path, '[state]\nurl = "postgresql+psycopg://u@h"\n'), {})
+
+
+SERVER = "postgresql+psycopg://u:hush%40%2F@h:5433/db?sslmode=require"
+
+
+def test_the_password_of_a_database_shows_nowhere() -> None:
+    """It is moved away from the address, which logs and errors may tell."""
+    config = load(None, {"RECONCILER_STATE__URL": SERVER})
+    assert config.state.url == "postgresql+psycopg://u@h:5433/db?sslmode=require"
+    assert "hush" not in f"{config!r}{config}{config.model_dump()}"
+    assert config.database() == SERVER
+
+
+def test_the_password_of_a_database_has_a_variable_or_a_file_of_its_own(tmp_path: Path) -> None:
+    """The address may then stand in config.toml; what is no letter is encoded by us."""
+    (tmp_path / "p").write_text("hush@/\n", encoding="utf-8")
+    address = 'url = "postgresql+psycopg://u@h:5433/db?sslmode=require"\n'
+    path = write(tmp_path, f"[state]\n{address}")
+    assert load(path, {"RECONCILER_STATE__PASSWORD": "hush@/"}).database() == SERVER
+    path = write(tmp_path, f'[state]\n{address}password_file = "p"\n')
+    assert load(path, {}).database() == SERVER
+
+
+def test_a_database_without_a_password_stays_as_it_is(tmp_path: Path) -> None:
+    """The driver may know it from elsewhere, and a file needs none."""
+    for url in ("postgresql+psycopg://u@h/db", "postgresql:///db?host=/run", "sqlite:////var/l.db"):
+        assert load(None, {"RECONCILER_STATE__URL": url}).database() == url
+
+
+def test_a_password_of_a_database_does_not_belong_into_the_file(tmp_path: Path) -> None:
+    """As no other secret does; it is not repeated."""
+    with pytest.raises(ConfigError, match="RECONCILER_STATE__PASSWORD") as caught:
+        load(write(tmp_path, f'[state]\nurl = "{SERVER}"\n'), {})
+    assert "hush" not in f"{caught.value}{caught.value!r}"
+
+
+@pytest.mark.parametrize("password", ["hush@", "hush/1", "hush?", "hush#", "hush:1"])
+def test_a_password_that_is_not_encoded_is_not_repeated(password: str) -> None:
+    """It may break the address in two, and half of it must not be shown either."""
+    said: object = None
+    try:
+        said = load(None, {"RECONCILER_STATE__URL": f"postgresql://u:{password}@h/db"})
+    except ConfigError as error:
+        said = error
+    assert "hush" not in f"{said}{said!r}"
 
 
 def test_a_trusted_proxy_is_an_address(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_readme_names_the_command(command: str) -> None:
 def test_readme_and_the_sample_file_name_the_key(key: str) -> None:
     """Every configuration key stands in README's table, and in config.toml unless secret."""
     assert f"| `{key}` |" in README
-    secret = key in {"portal.api_key", "webhook.secret"}
+    secret = key in {"portal.api_key", "webhook.secret", "state.password"}
     name = key.partition(".")[2]
     found = re.search(rf"^(# )?{name} = ", (ROOT / "config.toml").read_text("utf-8"), re.MULTILINE)
     assert secret or found

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
+from reconciler.config.addresses import parted
 from reconciler.config.values import PREFIX, Config, State
 from reconciler.errors import ConfigError
 
@@ -22,6 +23,7 @@ FILES = (
     ("portal", "api_key_file"),
     ("portal", "ca_bundle"),
     ("webhook", "secret_file"),
+    ("state", "password_file"),
     ("admin", "password_file"),
 )
 CONFIG = "RECONCILER_CONFIG"
@@ -95,12 +97,21 @@ def _misplaced(given: Mapping[str, Any]) -> Iterator[str]:
     for section, name, variable in (
         ("portal", "api_key", "DOCSPACE_API_KEY"),
         ("webhook", "secret", "DOCSPACE_WEBHOOK_SECRET"),
+        ("state", "password", "RECONCILER_STATE__PASSWORD"),
     ):
         if isinstance(given.get(section), Mapping) and name in given[section]:
             yield (
                 f"{section}.{name} is a secret and does not belong into config.toml: "
                 f"set {variable}, or name a file with {section}.{name}_file"
             )
+    state = given.get("state")
+    url = state.get("url") if isinstance(state, Mapping) else None
+    if isinstance(url, str) and parted(url)[1] is not None:
+        yield (
+            "state.url: its password is a secret and does not belong into config.toml: set "
+            "RECONCILER_STATE__URL or RECONCILER_STATE__PASSWORD, or name a file with "
+            "state.password_file"
+        )
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Self
-from urllib.parse import SplitResult, urlsplit
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from reconciler.config.addresses import database, has_valid_port, joined, parted
 from reconciler.errors import ConfigError
 from reconciler.model import Unknown
 from reconciler.review import UNLOCK_TEXTS, Policy, Scope
@@ -64,7 +65,7 @@ def _url(text: str) -> str:
         raise ValueError("must be the portal's address, such as https://portal.example.com")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must be the address alone, without user, password, ? or #")
-    if re.search(r"\s", text) or not _has_valid_port(parts):
+    if re.search(r"\s", text) or not has_valid_port(parts):
         raise ValueError("has a port that is none, or white space")
     address = parts._replace(netloc=parts.netloc.lower()).geturl()
     return address.rstrip("/").removesuffix("/api/2.0").rstrip("/")
@@ -78,16 +79,9 @@ def public_address(text: str) -> str:
         raise ValueError("must be http(s)://, such as https://hooks.example.org/docspace")
     if parts.username or parts.password or parts.fragment:
         raise ValueError("must have neither user, password nor #")
-    if re.search(r"\s", text) or not text.isascii() or not _has_valid_port(parts):
+    if re.search(r"\s", text) or not text.isascii() or not has_valid_port(parts):
         raise ValueError("has a port that is none, white space, or letters that no address has")
     return parts._replace(netloc=parts.netloc.lower()).geturl()
-
-
-def _has_valid_port(parts: SplitResult) -> bool:
-    try:
-        return parts.port != 0
-    except ValueError:
-        return False
 
 
 def _address(text: str) -> str:
@@ -95,12 +89,6 @@ def _address(text: str) -> str:
         return str(ip_address(text))
     except ValueError as error:
         raise ValueError("must be the proxy's IP address, such as 127.0.0.1") from error
-
-
-def _database(text: str) -> str:
-    if not text.startswith("sqlite:///") or len(text) == len("sqlite:///"):
-        raise ValueError("must be sqlite:/// and a path, such as sqlite:///reconciler.db")
-    return text
 
 
 def _path(text: str) -> str:
@@ -226,10 +214,23 @@ class Limits(_Section):
 
 
 class State(_Section):
-    """Where the ledger is, and how long it keeps rows that hold nothing to remember."""
+    """Where the ledger is, and how long it keeps rows that hold nothing to remember.
 
-    url: Annotated[str, AfterValidator(_database)] = "sqlite:///reconciler.db"
+    A password in ``url`` is moved to ``password``, so that the address may be shown.
+    """
+
+    url: Annotated[str, AfterValidator(database)] = "sqlite:///reconciler.db"
+    password: SecretStr | None = None
+    password_file: Path | None = None
     keep: Interval = timedelta(days=400)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parted(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(values.get("url"), str):
+            return values
+        url, password = parted(values["url"])
+        return values if password is None else {**values, "url": url, "password": password}
 
 
 class Admin(_Section):
@@ -319,9 +320,23 @@ class Config(BaseSettings):
             raise ConfigError((f"admin.password_file {file} is empty",))
         return password
 
+    def database(self) -> str:
+        """Return the ledger's address, password and all. Raises ConfigError."""
+        state = self.state
+        if state.password is not None:
+            return joined(state.url, state.password.get_secret_value())
+        if state.password_file is not None:
+            return joined(state.url, _read(state.password_file, "state.password_file"))
+        return state.url
+
     def exposed_files(self) -> tuple[Path, ...]:
         """Return the files with secrets that others than their owner can read."""
-        files = (self.portal.api_key_file, self.webhook.secret_file, self.admin.password_file)
+        files = (
+            self.portal.api_key_file,
+            self.webhook.secret_file,
+            self.state.password_file,
+            self.admin.password_file,
+        )
         return tuple(file for file in files if file is not None and _is_exposed(file))
 
     def secrets(self) -> tuple[str, ...]:

@@ -1,0 +1,60 @@
+"""Addresses of databases: what one looks like, and its password apart from it.
+
+An error never repeats an address: a sign in the wrong place may have made its password a host.
+"""
+
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+
+def database(text: str) -> str:
+    """Return the address of a ledger as it came. Raises ValueError with what it should be."""
+    if text.startswith("sqlite"):
+        if not text.startswith("sqlite:///") or len(text) == len("sqlite:///"):
+            raise ValueError("must be sqlite:/// and a path, such as sqlite:///reconciler.db")
+        return text
+    parts = _split(text)
+    if parts is None or parts.scheme not in {"postgresql", "postgresql+psycopg"}:
+        raise ValueError(
+            "must be sqlite:/// and a path, or postgresql+psycopg://USER@HOST/DATABASE, where "
+            "signs in the user and the password are written as %40 and the like"
+        )
+    if not parts.path.strip("/"):
+        raise ValueError("must name a database after the host")
+    return text
+
+
+def parted(url: str) -> tuple[str, str | None]:
+    """Return a database's address without its password, and the password."""
+    parts = None if url.startswith("sqlite") else _split(url)
+    if parts is None or parts.password is None:
+        return url, None
+    host = parts.netloc.rpartition("@")[2]
+    alone = parts._replace(netloc=f"{parts.username or ''}@{host}")
+    return alone.geturl(), unquote(parts.password)
+
+
+def joined(url: str, password: str) -> str:
+    """Return a database's address with its password; a file has none."""
+    if not password or url.startswith("sqlite"):
+        return url
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+
+
+def has_valid_port(parts: SplitResult) -> bool:
+    """Return whether the port is a number or absent."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
+def _split(url: str) -> SplitResult | None:
+    """Return the parts of a server's address, None when it has a sign in the wrong place."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    strange = parts.fragment or "@" in parts.netloc.rpartition("@")[0]
+    return parts if not strange and has_valid_port(parts) else None
