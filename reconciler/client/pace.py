@@ -53,7 +53,7 @@ class Pace:
         while not slots.acquire(timeout=_LOOK_UP):
             self._heed(name)
         try:
-            with self._shared(method):
+            with nullcontext() if self._has_place(method) else self._shared(method):
                 if not self._use_prepaid():
                     self._wait_for_one(name)
                 yield
@@ -64,17 +64,22 @@ class Pace:
     def prepaid(self, number: int) -> Iterator[None]:
         """Wait for ``number`` requests of the minute at once, for this thread, in the block.
 
-        So that nothing waits between a look and the write that it leads to.
+        So that nothing waits between a look and the write that it leads to: the place among
+        the writes of all processes is taken now too.
         """
-        for _ in range(number):
-            self._wait_for_one("the minute")
-        self._own.prepaid = number
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._left += self._own.prepaid
-            self._own.prepaid = 0
+        with self._shared("PUT"):
+            for _ in range(number):
+                self._wait_for_one("the minute")
+            self._own.prepaid, self._own.place = number, True
+            try:
+                yield
+            finally:
+                with self._lock:
+                    self._left += self._own.prepaid
+                self._own.prepaid, self._own.place = 0, False
+
+    def _has_place(self, method: str) -> bool:
+        return method == "PUT" and getattr(self._own, "place", False)
 
     def _use_prepaid(self) -> bool:
         left: int = getattr(self._own, "prepaid", 0)

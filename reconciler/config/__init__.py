@@ -2,7 +2,7 @@
 
 Secrets come from the environment or from a file of their own, never from config.toml, and
 never show in a repr. Paths are relative to the config file. `values` declares the sections
-and checks them, `load` reads and merges.
+and checks them, `addresses` knows those of databases, `load` reads and merges.
 """
 
 from reconciler.config.load import CONFIG, NAMED, keys, load, require

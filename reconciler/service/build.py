@@ -22,7 +22,7 @@ _MINUTE = timedelta(seconds=90)  # the longest wait for a place in the minute, a
 
 
 def utcnow() -> datetime:
-    """Return the time. Everything below is given it, nothing else asks."""
+    """Return the time. Everything below is given a clock, nothing else asks."""
     return datetime.now(UTC)
 
 
@@ -36,28 +36,30 @@ class Parts:
     stop: threading.Event
     hooks: Hooks
     administration: Administration
+    clock: Callable[[], datetime]
 
     def worker(
         self, tell: Callable[[Attempt], None], complain: Callable[[Exception], None]
     ) -> Worker:
         """Return a worker on these parts."""
-        return Worker(self.ledger, self.attempts, utcnow, tell, complain)
+        return Worker(self.ledger, self.attempts, self.clock, tell, complain)
 
 
 def parts_of(config: Config, opened: ExitStack, *, webhook: bool = False) -> Parts:
     """Open ledger and client; ``opened`` closes them. Raises ConfigError or LedgerError."""
     require(config, webhook=webhook)
     stop = threading.Event()
-    ledger = Ledger(config.state.url, config.portal_url())
+    ledger = Ledger(config.database(), config.portal_url())
     opened.callback(ledger.close)
-    transport = transport_of(config, pace_of(config, ledger, opened, stop))
+    clock = ledger.clock(utcnow)
+    transport = transport_of(config, pace_of(config, ledger, clock, opened, stop))
     docspace = DocSpace(transport)
     opened.callback(docspace.close)
     hooks = Hooks(transport, docspace.key)
-    attempts = Attempts(ledger, docspace, terms_of(config), utcnow, random.random)
+    attempts = Attempts(ledger, docspace, terms_of(config), clock, random.random)
     wanted = wanted_of(config)
-    administration = Administration(ledger, hooks, docspace.key, wanted, utcnow)
-    return Parts(ledger, docspace, attempts, stop, hooks, administration)
+    administration = Administration(ledger, hooks, docspace.key, wanted, clock)
+    return Parts(ledger, docspace, attempts, stop, hooks, administration, clock)
 
 
 def wanted_of(config: Config) -> Wanted:
@@ -71,7 +73,7 @@ def keyring_of(config: Config, ledger: Ledger) -> Keyring | None:
     path = config.webhook.secret_file
     if path is None or config.webhook.secret is not None:
         return None
-    return Keyring(path, ledger, utcnow, tell_secrets)
+    return Keyring(path, ledger, ledger.clock(utcnow), tell_secrets)
 
 
 def gate_of(config: Config, keyring: Keyring | None) -> Gate:
@@ -98,7 +100,13 @@ def transport_of(config: Config, pace: Pace) -> Transport:
     )
 
 
-def pace_of(config: Config, ledger: Ledger, opened: ExitStack, stop: threading.Event) -> Pace:
+def pace_of(
+    config: Config,
+    ledger: Ledger,
+    clock: Callable[[], datetime],
+    opened: ExitStack,
+    stop: threading.Event,
+) -> Pace:
     """Return a pace that all processes on the ledger keep together, and keep it afterwards."""
     limits = config.limits
     slots = {
@@ -111,7 +119,7 @@ def pace_of(config: Config, ledger: Ledger, opened: ExitStack, stop: threading.E
         reads=limits.concurrent_reads,
         writes=limits.concurrent_writes,
         block=max(2, min(_BLOCK, limits.requests_per_minute // 20)),
-        reserve=lambda number: ledger.reserve(utcnow(), number, limits.requests_per_minute),
+        reserve=lambda number: ledger.reserve(clock(), number, limits.requests_per_minute),
         shared=lambda method: slots[method].held(),
         stop=stop,
     )
@@ -133,9 +141,9 @@ def terms_of(config: Config) -> Terms:
     )
 
 
-def sweep_of(config: Config, parts: Parts) -> Sweep:
-    """Return the sweep."""
-    return Sweep(parts.ledger, parts.docspace, listing_of(config), utcnow, parts.stop)
+def sweep_of(config: Config, parts: Parts, stop: threading.Event | None = None) -> Sweep:
+    """Return the sweep; ``stop`` ends it, else what ends everything."""
+    return Sweep(parts.ledger, parts.docspace, listing_of(config), parts.clock, stop or parts.stop)
 
 
 def listing_of(config: Config) -> sweep.Terms:

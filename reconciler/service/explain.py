@@ -9,7 +9,7 @@ from reconciler.config import Config
 from reconciler.errors import PortalError
 from reconciler.model import EPOCH, Decision, File
 from reconciler.review import decide
-from reconciler.service.build import parts_of, utcnow
+from reconciler.service.build import parts_of
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ def explain(config: Config, file_id: int) -> Explanation:
         try:
             file = parts.docspace.file(file_id)
             if file is not None:
-                file = parts.attempts.with_room(file, utcnow())
+                file = parts.attempts.with_room(file, parts.clock())
         except PortalError as error:
             return Explanation(file_id, None, known, None, error)
         if file is not None and entry.first_sweep == EPOCH:
-            date = file.read_at or utcnow()
+            date = file.read_at or parts.clock()
             entry = replace(entry, since=date - config.sweep.first_lookback, first_sweep=date)
-        decision = decide(file, entry, config.review.policy(), utcnow())
+        decision = decide(file, entry, config.review.policy(), parts.clock())
         return Explanation(file_id, file, known, decision)

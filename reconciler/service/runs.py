@@ -13,7 +13,7 @@ from reconciler.errors import Busy, Forbidden, PortalError, Unauthorised
 from reconciler.ledger import BACKFILL, Noted, Role
 from reconciler.model import Action, Outcome
 from reconciler.review import decide
-from reconciler.service.build import Parts, listing_of, parts_of, sweep_of, utcnow
+from reconciler.service.build import Parts, listing_of, parts_of, sweep_of
 from reconciler.service.log import tell_attempt, tell_error
 from reconciler.service.sweeping import swept
 from reconciler.service.watch import watch_of
@@ -63,7 +63,7 @@ class Tally:
 
     def settle(self, parts: Parts) -> None:
         """Count the rest as the ledger has it: another process worked them off, or they wait."""
-        self.ended.update(parts.ledger.outcomes(sorted(self.handed), utcnow()))
+        self.ended.update(parts.ledger.outcomes(sorted(self.handed), parts.clock()))
         self.handed.clear()
 
 
@@ -150,14 +150,14 @@ def _watch(config: Config, parts: Parts) -> None:
 
 def _left(parts: Parts) -> int:
     """Return what is still due; what a backfill has put off until tomorrow is not ours."""
-    now, ledger = utcnow(), parts.ledger
+    now, ledger = parts.clock(), parts.ledger
     put_off = ledger.owed(now, BACKFILL) if ledger.backfill_put_off() > now else 0
     return ledger.owed(now) - put_off
 
 
 def _put_off(parts: Parts) -> tuple[datetime | None, str]:
     until, why = parts.ledger.paused()
-    return (until, why) if until > utcnow() else (None, "")
+    return (until, why) if until > parts.clock() else (None, "")
 
 
 def _work(parts: Parts, tally: Tally) -> bool:
@@ -165,7 +165,7 @@ def _work(parts: Parts, tally: Tally) -> bool:
     failures: list[Exception] = []
     try:
         with parts.ledger.role(Role.WORKER):
-            parts.ledger.release(utcnow())
+            parts.ledger.release(parts.clock())
             parts.worker(tally.attempt, failures.append).run_until_idle()
     except Busy:
         return False
@@ -190,13 +190,13 @@ def _rehearse(config: Config, parts: Parts, tally: Tally, would: Callable[[Would
 
     report = sweep_of(config, parts).run(dry=True, hear=hear)
     policy = config.review.policy()
-    for entry in parts.ledger.due(utcnow(), _MOST_SHOWN):
+    for entry in parts.ledger.due(parts.clock(), _MOST_SHOWN):
         if entry.id in seen:
             continue
         file = parts.docspace.file(entry.id)
         if file is not None:
-            file = parts.attempts.with_room(file, utcnow())
-        rule = decide(file, entry, policy, utcnow()).rule
+            file = parts.attempts.with_room(file, parts.clock())
+        rule = decide(file, entry, policy, parts.clock()).rule
         tally.ended[rule.outcome or Outcome.WAITING] += 1
         title, comment = (file.title, file.comment) if file else ("", "")
         would(Would(entry.id, title, comment, str(rule.outcome), rule.words))
@@ -242,7 +242,7 @@ class BackfillRun:
 
     def summary(self, dry_run: bool) -> Summary:
         """Return what was done."""
-        left = self.parts.ledger.owed(utcnow(), BACKFILL)
+        left = self.parts.ledger.owed(self.parts.clock(), BACKFILL)
         requests, seconds = self.parts.docspace.requests, monotonic() - self.began
         return Summary(
             self.report,
@@ -261,16 +261,16 @@ class BackfillRun:
 
     def _mark(self) -> None:
         """Work off what was noted, or wait until the daemon that holds the role has done so."""
-        ledger = self.parts.ledger
+        ledger, clock = self.parts.ledger, self.parts.clock
         while not self.parts.stop.is_set():
             _work(self.parts, self.tally)
             paused, why = ledger.paused()
             put_off = max(ledger.backfill_put_off(), paused)
-            if put_off > utcnow() + (_SHORT if put_off == paused else timedelta()):
-                self.put_off = put_off if ledger.owed(utcnow(), BACKFILL) else None
+            if put_off > clock() + (_SHORT if put_off == paused else timedelta()):
+                self.put_off = put_off if ledger.owed(clock(), BACKFILL) else None
                 self.why = why if put_off == paused else ""
                 return
-            if not ledger.owed(utcnow(), BACKFILL):
+            if not ledger.owed(clock(), BACKFILL):
                 return
             self.parts.stop.wait(_WAIT)
 
@@ -281,5 +281,5 @@ def backfill(config: Config, job: Job) -> Iterator[BackfillRun]:
     with ExitStack() as opened:
         parts = parts_of(config, opened)
         opened.enter_context(parts.ledger.role(Role.BACKFILL))
-        run = Backfill(parts.ledger, parts.docspace, listing_of(config), utcnow)
+        run = Backfill(parts.ledger, parts.docspace, listing_of(config), parts.clock)
         yield BackfillRun(parts, run, job, monotonic())

@@ -43,7 +43,8 @@ GRACE = 20.0  # seconds for what is under way when we are told to stop
 _AGAIN = 15.0  # seconds between tries to learn whose key it is
 _PATIENCE = 60.0  # seconds that a watch waits for a sweep to end
 _FIRST_WATCH = timedelta(seconds=5)  # the first sweep fixes where our responsibility begins
-_ROLE_AGAIN = 1.0  # seconds between tries to take the worker's role from a backfill
+_ROLE_AGAIN = 1.0  # seconds between tries to take a role that another process has
+_RELEASE_EVERY = 5.0  # seconds between looks for claims of processes that are gone
 _ADMIN_THREADS, _ADMIN_BYTES, _ADMIN_GRACE = 2, 1024, 0.5
 _JITTER = 0.1  # of the interval, so that many installations do not sweep in one second
 
@@ -75,12 +76,13 @@ class Service:
         self._on_reply = on_reply
         with ExitStack() as opened:
             parts = parts_of(config, opened, webhook=True)
-            opened.enter_context(parts.ledger.role(Role.SWEEP))
+            if not parts.ledger.shared:
+                opened.enter_context(parts.ledger.role(Role.SWEEP))
             self._keyring = keyring_of(config, parts.ledger)
             receiver = Receiver(
                 gate_of(config, self._keyring),
                 parts.ledger.record,
-                utcnow,
+                parts.clock,
                 self._tell_reply,
                 self._is_full,
             )
@@ -99,8 +101,8 @@ class Service:
                 raise
             self._stack = opened.pop_all()
         self.ledger, self._parts, self._stop = parts.ledger, parts, parts.stop
-        self._working = False
-        self._sweep = sweep_of(config, parts)
+        self._working, self._resting = False, threading.Event()
+        self._sweep = sweep_of(config, parts, self._resting)
         self._watch = watch_of(config, parts)
         self._outages, self._on_attempt = Outages(utcnow), on_attempt
         self._worker = parts.worker(self._hear_attempt, tell_error)
@@ -109,6 +111,9 @@ class Service:
             threading.Thread(target=self._work, name="worker", daemon=True),
             threading.Thread(target=self._know_key, name="key", daemon=True),
         ]
+        if parts.ledger.shared:
+            self._resting.set()
+            self._threads.append(threading.Thread(target=self._lead, name="lead", daemon=True))
         self.address = f"{self._server.url}{config.webhook.path}"
 
     def start(self) -> None:
@@ -119,10 +124,10 @@ class Service:
             log.warning("every_delivery_is_refused", cure="set webhook.trusted_proxy")
         if not self._config.secrets():
             log.warning("anyone_can_send_events", cure="set DOCSPACE_WEBHOOK_SECRET")
-        for thread in self._threads:
-            thread.start()
         self._schedule(utcnow())
         self._scheduler.start()
+        for thread in self._threads:
+            thread.start()
         self._server.start()
         self._admin.start()
         log.info(
@@ -149,6 +154,7 @@ class Service:
         self._server.stop(half)
         self._worker.stop()
         self._stop.set()
+        self._resting.set()
         # Not wait=True: that holds the lock which a sweep needs to ask for its next time.
         self._scheduler.shutdown(wait=False)
         until = monotonic() + half
@@ -161,7 +167,7 @@ class Service:
         self._admin.stop(_ADMIN_GRACE)
         try:
             if not finished and self._working:
-                self.ledger.release(utcnow())
+                self.ledger.release(self._parts.clock())
             self._stack.close()
         except LedgerError as error:
             tell_error(error)
@@ -185,7 +191,7 @@ class Service:
         admin, password = self._config.admin, self._config.admin_password()
         subject = Subject(
             ledger=parts.ledger,
-            clock=utcnow,
+            clock=parts.clock,
             alive=self._alive,
             requests=parts.docspace.requests_by_route,
             writes_per_day=self._config.limits.writes_per_day,
@@ -218,11 +224,17 @@ class Service:
             misfire_grace_time=None,
         )
         self._scheduler.add_job(self._prune, "interval", days=1, misfire_grace_time=None)
+        if self.ledger.shared:
+            often = {"seconds": _RELEASE_EVERY, "misfire_grace_time": None}
+            self._scheduler.add_job(self._release, "interval", **often)
 
     def _prune(self) -> None:
+        if self._resting.is_set():
+            return
         try:
-            pruned = self.ledger.prune(utcnow() - self._config.state.keep)
-            self.ledger.health.fold(utcnow())
+            now = self._parts.clock()
+            pruned = self.ledger.prune(now - self._config.state.keep)
+            self.ledger.health.fold(now)
         except LedgerError as error:
             tell_error(error)
         else:
@@ -230,13 +242,13 @@ class Service:
 
     def _sweep_once(self) -> None:
         with self._sweeping:
-            if not self._stop.is_set():
+            if not self._resting.is_set():
                 self._try_sweep()
 
     def _try_sweep(self) -> None:
         try:
             paused, why = self.ledger.paused()
-            if paused > utcnow():
+            if paused > self._parts.clock():
                 log.warning("sweep_put_off", until=paused.isoformat(), reason=why)
             else:
                 self._on_sweep(swept(self._parts, self._sweep))
@@ -267,7 +279,7 @@ class Service:
             try:
                 with self.ledger.role(Role.WORKER):
                     self._working = True
-                    self.ledger.release(utcnow())
+                    self.ledger.release(self._parts.clock())
                     self._worker.run()
             except Busy:
                 pass
@@ -276,6 +288,31 @@ class Service:
             finally:
                 self._working = False
             self._stop.wait(_ROLE_AGAIN)
+
+    def _lead(self) -> None:
+        """Sweep while the role is ours; take it as soon as the process that has it is gone."""
+        while not self._stop.is_set():
+            try:
+                with self.ledger.role(Role.SWEEP) as is_ours:
+                    log.info("sweeping_for_all")
+                    self._resting.clear()
+                    self._scheduler.modify_job("sweep", next_run_time=utcnow())
+                    while is_ours() and not self._stop.wait(_ROLE_AGAIN):
+                        pass
+            except Busy:
+                pass
+            except Exception as error:  # noqa: BLE001 - somebody must sweep, whatever comes
+                tell_error(error)
+            finally:
+                self._resting.set()
+            self._stop.wait(_ROLE_AGAIN)
+
+    def _release(self) -> None:
+        try:
+            if not self._resting.is_set():
+                self.ledger.release(self._parts.clock())
+        except LedgerError as error:
+            tell_error(error)
 
     def _know_key(self) -> None:
         """Learn whose comments are ours, so that their echoes cost nothing; then watch the key.
@@ -338,14 +375,14 @@ class Service:
         if not self._sweeping.acquire(timeout=_PATIENCE):
             return
         try:
-            if not self._stop.is_set():
+            if not self._resting.is_set():
                 self._try_to_watch()
         finally:
             self._sweeping.release()
 
     def _try_to_watch(self) -> None:
         try:
-            if self.ledger.paused()[0] <= utcnow():
+            if self.ledger.paused()[0] <= self._parts.clock():
                 self._watch.run()
         except Stopped:
             return

@@ -7,13 +7,13 @@ from time import monotonic
 
 from reconciler.errors import LedgerError, ReconcilerError, Stopped
 from reconciler.ledger import Noted, Swept
-from reconciler.service.build import Parts, utcnow
+from reconciler.service.build import Parts
 from reconciler.sweep import Report, Sweep
 
 
 def swept(parts: Parts, sweep: Sweep, hear: Callable[[Noted], None] = lambda _: None) -> Report:
     """Sweep once and remember how it went. Raises what the sweep raises."""
-    began, clock, before = utcnow(), monotonic(), parts.docspace.requests_here()
+    began, clock, before = parts.clock(), monotonic(), parts.docspace.requests_here()
     parts.ledger.tell("sweep_began", began.isoformat())
 
     def remember(report: Report, error: str = "") -> None:

@@ -14,7 +14,7 @@ from reconciler.config import Config
 from reconciler.errors import ReconcilerError
 from reconciler.hooks import Administration, Flaw, State, secret_to_register
 from reconciler.ledger import Ledger
-from reconciler.service.build import Parts, utcnow
+from reconciler.service.build import Parts
 from reconciler.service.log import log, tell_error
 from reconciler.sweep import Deliveries
 from reconciler.sweep.deliveries import Found
@@ -137,6 +137,6 @@ def cure_of(state: State) -> str:
 def watch_of(config: Config, parts: Parts) -> Watch:
     """Return the watch over the configured webhook."""
     triggers = frozenset(config.webhook.triggers)
-    deliveries = Deliveries(parts.ledger, parts.hooks, triggers, utcnow)
+    deliveries = Deliveries(parts.ledger, parts.hooks, triggers, parts.clock)
     cure = Cure(config.webhook.self_heal, lambda: secret_to_register(config.secrets()))
-    return Watch(parts.ledger, parts.administration, deliveries, utcnow, cure)
+    return Watch(parts.ledger, parts.administration, deliveries, parts.clock, cure)

@@ -190,8 +190,8 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
     if config.portal.url is None:
         return None
     try:
-        with closing(Ledger(config.state.url, config.portal.url)) as ledger:
-            ledger.tell("checked", utcnow().isoformat())
+        with closing(Ledger(config.database(), config.portal.url)) as ledger:
+            ledger.tell("checked", ledger.clock(utcnow)().isoformat())
             engine, version = ledger.survey.engine()
             held = {role.value: ledger.holder(role) for role in Role}
             ours = ledger.told("webhook_id")
