@@ -37,9 +37,9 @@ def binaries() -> Path | None:
     return found[-1] if found else Path(on_path).resolve().parent if on_path else None
 
 
-def needed() -> None:
-    """Skip the test where there is no server; in CI that is a failure."""
-    if NAMED in os.environ or binaries() is not None:
+def needed(*, own: bool = False) -> None:
+    """Skip the test where there is no server (of our ``own``); in CI that is a failure."""
+    if binaries() is not None or (NAMED in os.environ and not own):
         return
     if os.environ.get("CI"):
         pytest.fail(_HOW)
@@ -109,11 +109,11 @@ def server() -> Iterator[PostgresServer]:
 
 
 @contextmanager
-def database(place: str) -> Iterator[str]:
+def database(place: str, encoding: str = "UTF8") -> Iterator[str]:
     """Create a database on the server within the block; yield its address."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     with _asking(place) as connection:
-        connection.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+        connection.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0")
     try:
         yield make_url(place).set(database=name).render_as_string(hide_password=False)
     finally:

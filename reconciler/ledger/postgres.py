@@ -224,7 +224,12 @@ def _engine(url: URL, limits: dict[str, int], reads: bool = False, **pool: Any) 
     engine = create_engine(url, **pool)
     name = f"reconciler process {os.getpid()} on {socket.gethostname()}"
     told = {"connect_timeout": _CONNECT, "application_name": name[:_NAME], "keepalives_idle": 5}
-    told |= {"keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 5000}
+    told |= {
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "client_encoding": "utf8",
+        "tcp_user_timeout": 5000,
+    }
 
     @event.listens_for(engine, "do_connect")
     def _connect(_: object, __: object, args: Any, kwargs: dict[str, Any]) -> _Impatient:

@@ -1,0 +1,298 @@
+"""What only a server can do to a ledger: go away, hang, lose a connection, have another time."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import monotonic
+
+import psycopg
+import pytest
+
+from reconciler.errors import Busy, LedgerError
+from reconciler.ledger import Ledger, Role
+from reconciler.model import Permit
+from tests import postgres
+from tests.postgres import PostgresServer
+from tests.support_ledger import HOUR, LEASE, MINUTE, NOW, PORTAL, SECOND, claimed, event, permit
+
+DUE = NOW + SECOND
+DEADLINE = 2.5  # seconds in which a delivery must be answered
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    """A server of our own, which tests may stop."""
+    postgres.needed(own=True)
+    with postgres.server() as own:
+        yield own
+
+
+@pytest.fixture
+def address(server: PostgresServer) -> Iterator[str]:
+    """An empty database on it."""
+    with postgres.database(server.url) as fresh:
+        yield fresh
+
+
+@contextmanager
+def two(address: str) -> Iterator[tuple[Ledger, Ledger]]:
+    """Open the ledger twice, as two processes do."""
+    with closing(Ledger(address, PORTAL)) as one, closing(Ledger(address, PORTAL)) as other:
+        yield one, other
+
+
+@contextmanager
+def stopped(server: PostgresServer) -> Iterator[None]:
+    """Let the whole server hang within the block: connections stand, nothing is answered."""
+    first = int((server.folder / "data" / "postmaster.pid").read_text("utf-8").split()[0])
+    children = Path(f"/proc/{first}/task/{first}/children").read_text("utf-8").split()
+    everything = [first, *map(int, children)]
+    for process in everything:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in everything:
+            os.kill(process, signal.SIGCONT)
+
+
+def seconds(act: Callable[[], object]) -> float:
+    """Return how long it took until the ledger refused."""
+    began = monotonic()
+    with pytest.raises(LedgerError):
+        act()
+    return monotonic() - began
+
+
+def cut(address: str) -> None:
+    """End every connection to the database but this one."""
+    plain = address.replace("+psycopg", "")
+    with closing(psycopg.connect(plain, autocommit=True)) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+# Away, and back.
+
+
+def test_a_server_that_crashes_and_returns_needs_no_restart(
+    server: PostgresServer, address: str
+) -> None:
+    """Refused at once while it is away; what was recorded is there, and work goes on."""
+    with closing(Ledger(address, PORTAL)) as ledger:
+        assert ledger.record(event(1), NOW)
+        server.stop("immediate")
+        try:
+            assert seconds(lambda: ledger.record(event(2), NOW)) < DEADLINE
+            assert seconds(lambda: ledger.next_due(NOW)) < DEADLINE
+        finally:
+            server.start()
+        assert ledger.record(event(3), NOW)
+        assert [claim.entry.id for claim in ledger.claim(DUE, 10, LEASE)] == [1, 3]
+
+
+def test_a_connection_that_broke_while_idle_is_not_noticed(address: str) -> None:
+    """The next delivery is accepted all the same, on a new one."""
+    with closing(Ledger(address, PORTAL)) as ledger:
+        ledger.record(event(1), NOW)
+        ledger.next_due(NOW)
+        cut(address)
+        assert ledger.record(event(2), NOW)
+        assert ledger.next_due(NOW) == DUE
+
+
+def test_a_server_that_hangs_is_not_waited_for(server: PostgresServer, address: str) -> None:
+    """Eight deliveries at once, and those behind them: each is refused in time."""
+    with closing(Ledger(address, PORTAL)) as ledger:
+        ledger.record(event(1), NOW)
+        took: list[float] = []
+
+        def deliver() -> None:
+            for _ in range(2):
+                took.append(seconds(lambda: ledger.record(event(2), NOW)))
+
+        with stopped(server):
+            threads = [threading.Thread(target=deliver) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert len(took) == 16
+        assert max(took) < DEADLINE
+        assert ledger.record(event(1), NOW)
+
+
+def test_a_process_that_stops_amid_a_writing_is_not_waited_for(address: str) -> None:
+    """Whoever has the lock, a delivery is answered; then all goes on."""
+    with closing(Ledger(address, PORTAL)) as ledger:
+        plain = address.replace("+psycopg", "")
+        with closing(psycopg.connect(plain)) as other:
+            other.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema()))")
+            assert seconds(lambda: ledger.record(event(1), NOW)) < DEADLINE
+        assert ledger.record(event(1), NOW)
+
+
+def test_a_server_that_is_not_there_is_told_without_the_password(server: PostgresServer) -> None:
+    """Neither in the error nor in what it came from."""
+    address = f"postgresql+psycopg://ann:hush@127.0.0.1:{server.port}/none?connect_timeout=2"
+    with pytest.raises(LedgerError, match="ann") as caught:
+        Ledger(address, PORTAL)
+    assert "hush" not in f"{caught.value!r}{caught.value.__cause__!r}{caught.value.__cause__}"
+
+
+def test_a_database_in_another_encoding_is_refused(server: PostgresServer) -> None:
+    """Titles are in any language."""
+    wrong = postgres.database(server.url, "SQL_ASCII")
+    refused = pytest.raises(LedgerError, match="SQL_ASCII: create it with UTF8")
+    with wrong as address, refused:
+        Ledger(address, PORTAL)
+
+
+# Roles.
+
+
+def test_a_role_is_lost_with_its_connection_and_that_is_noticed(address: str) -> None:
+    """Another takes it at once; who had it knows as soon as it looks."""
+    with two(address) as (one, other), ExitStack() as held:
+        is_ours = held.enter_context(one.role(Role.SWEEP))
+        with pytest.raises(Busy), other.role(Role.SWEEP):
+            pass
+        cut(address)
+        with pytest.raises(LedgerError), one.slots("reads", 1).held():
+            pass
+        assert not is_ours()
+        with pytest.raises(LedgerError), other.slots("reads", 1).held():
+            pass
+        with other.role(Role.SWEEP) as is_others:
+            assert is_others()
+            held.close()
+            with pytest.raises(Busy), one.role(Role.SWEEP):
+                pass
+
+
+def test_a_lost_connection_is_found_without_being_used(address: str) -> None:
+    """The session speaks up every few seconds, and has locks again soon after."""
+    with closing(Ledger(address, PORTAL)) as ledger, ledger.role(Role.SWEEP) as is_ours:
+        cut(address)
+        until, pause = monotonic() + 10, threading.Event()
+        while is_ours() and monotonic() < until:
+            pause.wait(0.1)
+        assert not is_ours()
+
+
+# Claims.
+
+
+def test_the_claims_of_the_living_are_left_alone(address: str) -> None:
+    """Any number of processes work at once; one that starts takes nothing away."""
+    with two(address) as (one, other):
+        one.record(event(1), NOW)
+        claim = claimed(one, DUE)
+        assert other.release(DUE) == 0
+        assert permit(one, claim, DUE) is Permit.GRANTED
+
+
+def test_what_a_dead_process_was_looking_at_is_due_again(address: str) -> None:
+    """Its connection is gone; a lease of minutes need not be waited for."""
+    with closing(Ledger(address, PORTAL)) as ledger:
+        with closing(Ledger(address, PORTAL)) as dead:
+            dead.record(event(1), NOW)
+            claimed(dead, DUE)
+        assert ledger.release(DUE) == 1
+        assert claimed(ledger, DUE).entry.id == 1
+
+
+def test_a_write_of_a_dead_process_may_still_arrive(address: str) -> None:
+    """Its file comes back at the end of the portal's longest answer, not before."""
+    with closing(Ledger(address, PORTAL)) as ledger:
+        with closing(Ledger(address, PORTAL)) as dead:
+            dead.record(event(1), NOW)
+            assert permit(dead, claimed(dead, DUE), DUE) is Permit.GRANTED
+        assert ledger.release(DUE) == 0
+        assert ledger.next_due() == DUE + LEASE
+
+
+def test_who_lost_its_connection_while_it_looked_may_not_write(address: str) -> None:
+    """Its claim may be another's by now."""
+    with two(address) as (one, other):
+        one.record(event(1), NOW)
+        claim = claimed(one, DUE)
+        cut(address)
+        with pytest.raises(LedgerError), other.slots("reads", 1).held():
+            pass
+        assert other.release(DUE) == 1
+        assert permit(other, claimed(other, DUE), DUE) is Permit.GRANTED
+        assert permit(one, claim, DUE) is Permit.LOST
+
+
+# Clocks and limits.
+
+
+def test_all_go_by_the_databases_clock(address: str) -> None:
+    """One machine is an hour late, another an hour early: a lease is as long for both."""
+
+    def late() -> datetime:
+        return NOW - HOUR
+
+    def early() -> datetime:
+        return NOW + HOUR
+
+    with two(address) as (one, other):
+        now, then = one.clock(late), other.clock(early)
+        assert abs(now() - then()) < SECOND
+        one.record(event(1), now() - MINUTE)
+        assert len(one.claim(now(), 1, LEASE)) == 1
+        assert other.claim(then(), 1, LEASE) == []
+        assert len(other.claim(then() + LEASE, 1, LEASE)) == 1
+
+
+def test_the_days_writes_are_counted_over_all(address: str) -> None:
+    """Two processes ask at once for more than there is: no more is granted."""
+    with two(address) as ledgers:
+        for file in range(1, 31):
+            ledgers[0].record(event(file), NOW)
+        granted: list[Permit] = []
+
+        def work(ledger: Ledger) -> None:
+            for claim in ledger.claim(DUE, 15, LEASE):
+                granted.append(permit(ledger, claim, DUE, per_day=10))
+
+        threads = [threading.Thread(target=work, args=(ledger,)) for ledger in ledgers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert granted.count(Permit.GRANTED) == 10
+        assert ledgers[1].writes_in_a_day(DUE) == 10
+
+
+def test_the_minute_is_shared_by_all(address: str) -> None:
+    """What one takes the other does not get."""
+    with two(address) as (one, other):
+        assert one.reserve(NOW, 30, 60) == 0
+        assert other.reserve(NOW, 30, 60) == 0
+        assert one.reserve(NOW, 1, 60) > 0
+        assert other.reserve(NOW + timedelta(seconds=75), 30, 60) == 0
+
+
+def test_places_are_shared_by_all(address: str) -> None:
+    """The second waits until the first gives its place back."""
+    with two(address) as (one, other):
+        mine, others, got = one.slots("writes", 1), other.slots("writes", 1), threading.Event()
+
+        def want() -> None:
+            with others.held():
+                got.set()
+
+        thread = threading.Thread(target=want)
+        with mine.held():
+            thread.start()
+            assert not got.wait(0.2)
+        thread.join(10)
+        assert got.is_set()
