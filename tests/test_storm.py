@@ -1,114 +1,11 @@
-"""A real daemon under a storm of edits, lossy deliveries, and SIGKILL at random moments.
+"""A real daemon under a storm of edits, lossy deliveries, and SIGKILL at random moments."""
 
-The daemon is a process of its own each time; it is forked from one that has everything
-imported already, so that fifty starts take seconds.
-"""
-
-import multiprocessing
-import os
-import random
-import sys
 import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
 
-from reconciler.ledger import Ledger
-from reconciler.sandbox import Network, Portal, Server, User
-from tests.daemon import SECRET, environment, free_port
-
-TARGET = "Need Review"
-pause = threading.Event().wait  # a daemon in another process works in real time
-FILES = 40
-
-
-def serve(environ: dict[str, str], log: str) -> None:
-    """Be `reconciler serve`; runs in the forked process."""
-    from reconciler.cli import main  # noqa: PLC0415 - imported by the server of forks already
-
-    os.environ.update(environ)
-    stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(stream, 1)
-    os.dup2(stream, 2)
-    sys.argv = ["reconciler", "serve"]
-    main()
-
-
-@dataclass
-class Storm:
-    """A portal whose people edit, and the way to start a daemon."""
-
-    portal: Portal
-    server: Server
-    people: tuple[User, User]
-    bot: User
-    files: list[int]
-    environ: dict[str, str]
-    folder: Path
-    chance: random.Random
-    edits: int = 0
-
-    def start(self) -> ForkServerProcess:
-        """Start a daemon."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["reconciler.cli", "reconciler.service"])
-        log = str(self.folder / "serve.log")
-        process = context.Process(target=serve, args=(self.environ, log))
-        process.start()
-        return process
-
-    def act(self) -> None:
-        """Let somebody save a file, or approve one that carries the comment."""
-        file = self.chance.choice(self.files)
-        if self.chance.random() < 0.2 and self.portal.file(file).comment == TARGET:
-            self.portal.comment(file, f"Approved {self.edits}", by=self.people[1])
-        else:
-            self.portal.save(file, by=self.people[0])
-            self.edits += 1
-
-    def blow(self, edits: int, calm: threading.Event) -> None:
-        """Make ``edits`` edits, then set ``calm``."""
-        while self.edits < edits:
-            self.act()
-            pause(0.04)
-        calm.set()
-
-    def is_settled(self) -> bool:
-        """Return whether every file carries the comment or a person's word upon it."""
-        return all(self._is_right(self.portal.file(file).comment or "") for file in self.files)
-
-    def _is_right(self, comment: str) -> bool:
-        return comment == TARGET or comment.startswith("Approved")
-
-
-@contextmanager
-def storm(folder: Path, seed: int) -> Iterator[Storm]:
-    """A portal of forty files whose deliveries are lost, doubled and out of order."""
-    portal = Portal(retry_seconds=(0.2, 0.4, 0.8, 1.6, 3.2))
-    ann = portal.add_user("Ann Lee", kind="room_admin")
-    bob = portal.add_user("Bob Roe")
-    bot = portal.add_user("Review Bot")
-    room = portal.add_room("Legal", owner=ann)
-    portal.invite(room, bot, access=9)
-    portal.invite(room, bob, access=9)
-    files = [int(portal.create(room, f"{n}.docx", by=ann)) for n in range(FILES)]
-    port = free_port()
-    with Server(portal) as server:
-        portal.network = Network(drop=0.2, duplicate=0.1, reorder=True, seed=seed)
-        more = {
-            "RECONCILER_SWEEP__EVERY": "2s",
-            "RECONCILER_LIMITS__REQUESTS_PER_MINUTE": "100000",  # that is another test's
-        }
-        environ = environment(server.url, portal.add_key(bot), folder, port, **more)
-        hook = f"http://127.0.0.1:{port}/docspace/review-comment"
-        portal.add_webhook(by=ann, url=hook, secret=SECRET)
-        chance = random.Random(seed)
-        yield Storm(portal, server, (ann, bob), bot, files, environ, folder, chance)
+from tests.support_storm import Storm, check_comments, check_ledger, pause, storm
 
 
 @pytest.mark.parametrize(
@@ -156,22 +53,3 @@ def bring_to_rest(here: Storm) -> None:
     process.terminate()
     process.join(25)
     assert process.exitcode == 0
-
-
-def check_comments(here: Storm) -> None:
-    """No person's word was written over, and no version was written to twice."""
-    for file in here.files:
-        writes = [w for w in here.portal.comment_writes(file) if w.by.id == here.bot.id]
-        over_a_person = [w for w in writes if (w.before or "").startswith("Approved")]
-        assert over_a_person == []
-        times = Counter(w.version for w in writes)
-        assert set(times.values()) <= {1}, (file, times)
-
-
-def check_ledger(here: Storm) -> None:
-    """Every accepted event and listing ended in one counted outcome; nothing is owed."""
-    ledger = Ledger(here.environ["RECONCILER_STATE__URL"], here.environ["DOCSPACE_API_HOST"])
-    totals = ledger.totals()
-    ledger.close()
-    assert totals.accepted == sum(totals.ended.values()) + totals.pending
-    assert totals.pending == 0

@@ -106,7 +106,7 @@ class Watermarks:
     def _put_room(self, room: int, values: dict[str, Any]) -> None:
         def write(c: Connection) -> None:
             put = insert(c.dialect.name, rooms).values(id=room, **values)
-            c.execute(put.on_conflict_do_update(["id"], set_=values))
+            c.execute(put.on_conflict_do_update(index_elements=["id"], set_=values))
 
         self._store.write(write)
 

@@ -1,0 +1,99 @@
+"""Three real daemons on one PostgreSQL, in a storm: they are killed, and the server is too.
+
+Each edit is told to all three at once, so that they race for every file. While the server is
+away nothing can be accepted; a daemon that starts then ends by itself, and is started again.
+"""
+
+import json
+import threading
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import pytest
+
+from tests import postgres
+from tests.postgres import PostgresServer
+from tests.support_storm import Storm, check_comments, check_ledger, pause, storm
+
+DAEMONS = 3
+
+
+@pytest.mark.parametrize(
+    ("edits", "restarts"), [(500, 2), pytest.param(5000, 20, marks=pytest.mark.long)]
+)
+def test_three_daemons_keep_the_promises_whatever_is_killed(
+    tmp_path: Path, edits: int, restarts: int
+) -> None:
+    """P1 to P4: all updates are marked, no word written over, no revision written twice."""
+    postgres.needed(own=True)
+    with (
+        postgres.server() as server,
+        postgres.database(server.url) as address,
+        storm(
+            tmp_path,
+            seed=7,
+            daemons=DAEMONS,
+            RECONCILER_STATE__URL=address,
+            RECONCILER_PORTAL__TIMEOUT_SECONDS="1",
+        ) as here,
+    ):
+        daemons, killed = survive(here, server, edits, restarts)
+        bring_to_rest(here, daemons)
+        check_comments(here)
+        check_ledger(here)
+        check_log(here)
+        assert killed >= restarts
+        assert here.portal.count("PUT") <= here.edits + killed
+
+
+def survive(
+    here: Storm, server: PostgresServer, edits: int, restarts: int
+) -> tuple[list[ForkServerProcess], int]:
+    """Kill daemons until the storm is over, and now and then the server; keep three running."""
+    calm, killed, restarted = threading.Event(), 0, 0
+    daemons = [here.start(number) for number in range(DAEMONS)]
+    weather = threading.Thread(target=here.blow, args=(edits, calm, 0.025))
+    weather.start()
+    while not calm.is_set():
+        pause(here.chance.uniform(0.3, 1.2))
+        if here.edits * (restarts + 1) > edits * (restarted + 1):
+            restarted += 1
+            server.stop(here.chance.choice(["fast", "immediate"]))
+            pause(here.chance.uniform(0.2, 1.0))
+            server.start()
+        unlucky = here.chance.randrange(DAEMONS)
+        killed += daemons[unlucky].is_alive()
+        daemons[unlucky].kill()
+        for number, daemon in enumerate(daemons):
+            daemon.join(0.01)
+            if not daemon.is_alive():
+                daemons[number] = here.start(number)
+    weather.join()
+    assert restarted == restarts
+    return daemons, killed
+
+
+def bring_to_rest(here: Storm, daemons: list[ForkServerProcess]) -> None:
+    """Let the daemons live until every file is as promised, and stop them in peace."""
+    for _ in range(600):
+        pause(0.05)
+        if here.is_settled():
+            break
+    log = (here.folder / "serve.log").read_text("utf-8")
+    assert here.is_settled(), log[-4000:]
+    assert here.server.drain(20)
+    pause(1.5)  # what arrived last is looked at
+    for daemon in daemons:
+        daemon.terminate()
+    for daemon in daemons:
+        daemon.join(25)
+    assert [daemon.exitcode for daemon in daemons] == [0] * DAEMONS
+
+
+def check_log(here: Storm) -> None:
+    """Somebody swept to the end, and nothing was met but what the ledger says of itself."""
+    lines = (here.folder / "serve.log").read_text("utf-8").splitlines()
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    assert any(line["event"] == "sweep" for line in told)
+    assert {line["kind"] for line in told if line["level"] == "error"} <= {"LedgerError"}
+    assert [line for line in told if line["event"] == "library"] == []
