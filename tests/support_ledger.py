@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import NullPool, create_engine, inspect, text
 
 from reconciler.ledger import Ledger
 from reconciler.model import (
@@ -50,6 +50,15 @@ def sql(folder: Path, *statements: str, **values: object) -> list[Any]:
             rows = [tuple(row) for row in result] if result.returns_rows else []
     engine.dispose()
     return rows
+
+
+def tables(folder: Path) -> list[str]:
+    """Return the tables that are there."""
+    engine = create_engine(url(folder), poolclass=NullPool)
+    with engine.connect() as connection:
+        names = inspect(connection).get_table_names()
+    engine.dispose()
+    return names
 
 
 @contextmanager

@@ -1,13 +1,12 @@
 """Short words for sweeps in tests: a world of which no webhook tells, and what a sweep found."""
 
 import json
-import sqlite3
 import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from reconciler.review import Policy
 from reconciler.sandbox import EntryId, ManualClock, Network, Portal, Server, User
 from reconciler.sweep import Report
 from tests.daemon import environment, free_port
+from tests.support_ledger import sql, tables
 from tests.world import TARGET, World, world
 
 HOUR, DAY = 3600, 86400
@@ -115,13 +115,11 @@ def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
     Of that all processes tell each other, also those that write nothing else.
     """
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        tables = sorted({str(name) for (name,) in names} - {"paces"})
-        return {
-            table: sorted(connection.execute(f'SELECT * FROM "{table}"'), key=repr)  # noqa: S608
-            for table in tables
-        }
+    names = set(tables(path.parent)) - {"paces"}
+    return {
+        table: sorted(sql(path.parent, f"SELECT * FROM {table}"), key=repr)  # noqa: S608
+        for table in sorted(names)
+    }
 
 
 @dataclass

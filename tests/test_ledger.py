@@ -20,7 +20,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import create_engine, inspect
 
 from reconciler.errors import LedgerError
 from reconciler.ledger import Ledger
@@ -55,6 +54,7 @@ from tests.support_ledger import (
     opened,
     permit,
     sql,
+    tables,
     url,
 )
 
@@ -733,15 +733,6 @@ def test_an_older_schema_is_brought_up_with_its_rows(tmp_path: Path) -> None:
         assert balance(ledger) == (3, 3, 0)
     with opened(tmp_path) as ledger:
         assert balance(ledger) == (3, 3, 0)
-
-
-def tables(folder: Path) -> list[str]:
-    """Return the tables that are there."""
-    engine = create_engine(url(folder))
-    try:
-        return inspect(engine).get_table_names()
-    finally:
-        engine.dispose()
 
 
 @pytest.mark.parametrize("table", ["files", "users"])

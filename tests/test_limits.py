@@ -13,7 +13,10 @@ import pytest
 from reconciler.client import DocSpace, Pace, Transport
 from reconciler.errors import Stopped
 from reconciler.ledger import Ledger
+from tests.support_ledger import url
 from tests.world import START, TARGET, World
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 SECOND = timedelta(seconds=1)
 
@@ -21,7 +24,7 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """An empty ledger."""
-    opened = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "http://portal")
+    opened = Ledger(url(tmp_path), "http://portal")
     yield opened
     opened.close()
 
@@ -47,19 +50,17 @@ def test_no_minute_ever_has_more_than_its_requests(ledger: Ledger) -> None:
 
 def test_a_restart_does_not_give_a_new_minute(tmp_path: Path) -> None:
     """The requests of the last minute are on disk."""
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    first = Ledger(url, "http://portal")
+    first = Ledger(url(tmp_path), "http://portal")
     assert first.reserve(START, 100, 100) == 0
     first.close()
-    second = Ledger(url, "http://portal")
+    second = Ledger(url(tmp_path), "http://portal")
     assert second.reserve(START + SECOND, 1, 100) > 0
     second.close()
 
 
 def test_two_ledgers_on_one_database_share_the_minute(tmp_path: Path) -> None:
     """A backfill beside the daemon takes from the same minute."""
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    one, other = Ledger(url, "http://portal"), Ledger(url, "http://portal")
+    one, other = Ledger(url(tmp_path), "http://portal"), Ledger(url(tmp_path), "http://portal")
     assert one.reserve(START, 60, 100) == 0
     assert other.reserve(START, 60, 100) > 0
     one.close()

@@ -38,6 +38,7 @@ from tests.support_sweep import (
 )
 from tests.world import START, TARGET, Clock, World
 
+pytestmark = pytest.mark.usefixtures("each_database")
 IDLE = {"GET files/rooms": 1, "GET files/@my": 1}
 
 

@@ -11,6 +11,8 @@ from reconciler.review import Policy, Scope
 from reconciler.sandbox import Fault, Network
 from tests.world import TARGET, World, world
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 def test_an_edit_costs_one_get_and_one_put(here: World) -> None:
     """One edit is marked with one GET and one PUT, and the echo of the PUT costs nothing."""

@@ -19,6 +19,7 @@ from reconciler.sandbox import Portal, Server, User
 from reconciler.service.server import Server as WebServer
 from reconciler.sweep import Report, Sweep
 from reconciler.worker import Attempt, Attempts, Terms, Worker
+from tests.support_ledger import url
 
 SECRET = "World-Secret-1!"
 TARGET = "Need Review"
@@ -59,7 +60,7 @@ class World:
 
     def open(self) -> None:
         """Open the ledger and the client as a starting process does, and release claims."""
-        self.ledger = Ledger(f"sqlite:///{self.path}", self.server.url)
+        self.ledger = Ledger(url(self.path.parent), self.server.url)
         self.ledger.release(self.clock())
         self.docspace = DocSpace(Transport(self.server.url, self.key, timeout=5))
         self.ledger.learn_owner(self.bot.id)

@@ -135,5 +135,5 @@ def _opened(config: "Config") -> "Iterator[Ledger]":
             err=True,
         )
         raise typer.Exit(LEDGER)
-    with closing(Ledger(url, portal)) as ledger:
+    with closing(Ledger(config.database(), portal)) as ledger:
         yield ledger
