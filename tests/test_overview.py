@@ -16,6 +16,7 @@ from reconciler.model import EPOCH, Ailment, Decision, Outcome, Rule, Source
 from tests import support_ledger as kit
 from tests.support_ledger import HOUR, LEASE, MINUTE, NOW, SAVED, SECOND, a_file, claimed, opened
 
+pytestmark = pytest.mark.usefixtures("each_database")
 DUE = NOW + SECOND
 DAY = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
 
@@ -356,6 +357,7 @@ def test_who_holds_which_role_is_told(ledger: Ledger) -> None:
 # The questions.
 
 
+@kit.SQLITE_ONLY
 def test_no_question_reads_all_files(tmp_path: Path) -> None:
     """Each goes by an index of its own: the ledger of a large portal has a million rows."""
     asked: list[tuple[str, Any]] = []

@@ -38,8 +38,8 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
 
     settings = read_config(config)
     with _opened(settings) as ledger:
-        refusal = ledger.health.refusal(datetime.now(UTC))
-        seen = ledger.health.overview(datetime.now(UTC))
+        now = ledger.clock(_local)()
+        refusal, seen = ledger.health.refusal(now), ledger.health.overview(now)
     problems = (() if refusal is None else (unwritable(refusal),)) + verdict(seen)
     limit = settings.limits.writes_per_day
     if json:
@@ -102,7 +102,7 @@ def failed_retry(
         reconciler failed retry 4711 4712
     """
     with _opened(read_config(config)) as ledger:
-        now = datetime.now(UTC)
+        now = ledger.clock(_local)()
         due = ledger.health.retry(files or [], now)
         seen = ledger.health.overview(now, shown=1)
     typer.echo(f"{len(due)} {'file is' if len(due) == 1 else 'files are'} due now")
@@ -119,6 +119,10 @@ def failed_retry(
             err=True,
         )
         raise typer.Exit(USAGE)
+
+
+def _local() -> datetime:
+    return datetime.now(UTC)
 
 
 @contextmanager

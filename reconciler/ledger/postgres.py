@@ -43,7 +43,8 @@ _FACTS = text(
 )
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtext(:space)), clock_timestamp() AS now")
 _PATIENTLY = text(
-    "SELECT set_config('statement_timeout', :most, true), set_config('lock_timeout', :most, true)"
+    "SELECT set_config('statement_timeout', :most, true), set_config('lock_timeout', :most, true), "
+    "set_config('idle_in_transaction_session_timeout', :most, true)"
 )
 _DURABLE = (
     "SELECT set_config('synchronous_commit', 'on', false) "
@@ -82,21 +83,36 @@ class PostgresStore(Store):
     @contextmanager
     def role(self, role: Role) -> Iterator[IsOurs]:
         """Hold ``role`` within the block. Any number may work: claims are theirs alone."""
+        name = f"role {role.value}"
         if role is Role.WORKER:
-            yield lambda: True
+            self._session.announce(name)
+            try:
+                yield lambda: True
+            finally:
+                self._session.retract(name)
             return
-        taken = self._session.take(f"role {role.value}", [0])
+        taken = self._session.take(name, [0])
         if taken is None:
             raise Busy(role.value, self.holder(role) or "")
         number, is_ours = taken
         try:
             yield is_ours
         finally:
-            self._session.give(f"role {role.value}", number)
+            self._session.give(name, number)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """See that nobody else is connected; the lock of a writing keeps others out."""
+        others = self.read(self._session.holders)
+        others.pop(self._session.identity(), None)
+        if others:
+            raise Busy(Role.WORKER.value, next(iter(others.values())))
+        yield
 
     def holder(self, role: Role) -> str | None:
-        """Return who holds ``role`` now, None when nobody does."""
-        return self.read(lambda c: self._session.holders(c, f"role {role.value}")).get(0)
+        """Return who holds ``role`` now, or one of those who do, None when nobody does."""
+        held = self.read(lambda c: self._session.holders(c, f"role {role.value}"))
+        return next(iter(held.values()), None)
 
     def slots(self, name: str, number: int) -> SharedSlots:
         """Return slots that all processes on this database share."""

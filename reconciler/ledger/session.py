@@ -45,6 +45,7 @@ class Session:
     def __init__(self, engine: Engine, space: str) -> None:
         """Say that we live, and go on doing so. Ledgers in other spaces have other locks."""
         self._engine, self._space, self._id = engine, space, 0
+        self._standing = {_ALIVE}
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._connection: Connection | None = None
         self._life, self._heard, self._mine = 0, time.monotonic(), set[tuple[str, int]]()
@@ -58,6 +59,18 @@ class Session:
         with translated(), self._lock:
             self._connected()
             return self._id
+
+    def announce(self, kind: str) -> None:
+        """Say what we do, beside others who may do the same; also after a break, until `retract`."""
+        with translated(), self._lock, self._speaking() as connection:
+            self._standing.add(kind)
+            connection.execute(_TAKE, {"numbers": [self._id], "kind": self._key(kind)})
+
+    def retract(self, kind: str) -> None:
+        """Do not say so any more."""
+        with self._lock:
+            self._standing.discard(kind)
+            self._unlock(kind, self._id)
 
     def take(self, kind: str, numbers: Iterable[int]) -> tuple[int, IsOurs] | None:
         """Take the first lock that is free, None where there is none. Raises LedgerError."""
@@ -76,11 +89,7 @@ class Session:
             if (kind, number) not in self._mine:
                 return
             self._mine.discard((kind, number))
-            try:
-                with self._speaking() as connection:
-                    connection.execute(_GIVE, {"kind": self._key(kind), "number": number})
-            except exc.SQLAlchemyError:
-                self._lose()  # with the connection goes the lock
+            self._unlock(kind, number)
 
     def holders(self, c: Connection, kind: str = _ALIVE) -> dict[int, str]:
         """Return which locks of a kind are held, and by whom."""
@@ -93,6 +102,12 @@ class Session:
         with self._lock:
             self._lose()
         self._thread.join()
+
+    def _unlock(self, kind: str, number: int) -> None:
+        """Give a lock back; where that fails it goes with the connection."""
+        if self._connection is not None:
+            with suppress(exc.SQLAlchemyError), self._speaking() as connection:
+                connection.execute(_GIVE, {"kind": self._key(kind), "number": number})
 
     def _lives(self, life: int) -> bool:
         return self._life == life and time.monotonic() < self._heard + _LEASE - _DOUBT
@@ -115,7 +130,8 @@ class Session:
             connection, self._id = self._engine.connect(), secrets.randbits(31)
             try:
                 connection.execute(_LEASED)
-                connection.execute(_TAKE, {"numbers": [self._id], "kind": self._key(_ALIVE)})
+                for kind in self._standing:
+                    connection.execute(_TAKE, {"numbers": [self._id], "kind": self._key(kind)})
             except BaseException:
                 connection.invalidate()
                 connection.close()
