@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import checking, deploy, runs, status, trial, webhook
+from reconciler.cli import checking, deploy, runs, state, status, trial, webhook
 from reconciler.cli.options import ConfigPath, read_config
 
 app = typer.Typer(
@@ -65,6 +65,7 @@ app.command()(checking.check)
 app.command()(runs.explain)
 app.command()(status.status)
 app.add_typer(status.failed, name="failed")
+app.add_typer(state.state, name="state")
 app.command("service-files")(deploy.service_files)
 app.add_typer(webhook.app, name="webhook")
 app.command()(trial.demo)

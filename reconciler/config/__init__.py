@@ -5,7 +5,18 @@ never show in a repr. Paths are relative to the config file. `values` declares t
 and checks them, `addresses` knows those of databases, `load` reads and merges.
 """
 
+from reconciler.config.addresses import parted
 from reconciler.config.load import CONFIG, NAMED, keys, load, require
 from reconciler.config.values import Config, duration, public_address
 
-__all__ = ["CONFIG", "NAMED", "Config", "duration", "keys", "load", "public_address", "require"]
+__all__ = [
+    "CONFIG",
+    "NAMED",
+    "Config",
+    "duration",
+    "keys",
+    "load",
+    "parted",
+    "public_address",
+    "require",
+]

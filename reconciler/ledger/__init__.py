@@ -1,12 +1,13 @@
 """What we know and owe, on disk: one row per file, seen, due and settled.
 
-`schema` has the tables and their history, `store` the transactions, `sqlite` what a database does
-in its own way and `upsert` says in its own words, `rows` what a row says,
-`facts` and `counting` the small things, `notes` what a listing leaves behind, `watermarks` how
-far the listings have come, `overview` and `health` how the service is doing, `verdict` what is
-wrong with it, and `ledger` the questions.
+`schema` has the tables and their history, `store` the transactions, `sqlite` and `postgres` what
+each database does in its own way, `session` who lives and holds what on a shared one, `copying` the
+way from one to another; `rows` what a row says, `facts` and `counting` the small things, `notes`
+what a listing leaves behind, `watermarks` how far the listings have come, `overview` and `health`
+how the service is doing, `verdict` what is wrong with it, and `ledger` the questions.
 """
 
+from reconciler.ledger.copying import copy
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.notes import BACKFILL, SWEEP, Duty, Noted
 from reconciler.ledger.overview import Overview, Swept
@@ -24,6 +25,7 @@ __all__ = [
     "Problem",
     "Role",
     "Swept",
+    "copy",
     "unwritable",
     "verdict",
 ]

@@ -1,10 +1,18 @@
 """Which database an address means."""
 
+from pathlib import Path
+
 from sqlalchemy import URL, exc, make_url
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.sqlite import SqliteStore
 from reconciler.ledger.store import Store
+
+
+def is_there(url: str) -> bool:
+    """Return whether there is a database: a file that is not there would be created."""
+    path = url.removeprefix("sqlite:///")
+    return path == url or Path(path).is_file()
 
 
 def store_at(url: str) -> Store:

@@ -12,7 +12,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,14 @@ class SqliteStore(Store):
             yield lambda: True
         finally:
             lock.close()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold every role within the block."""
+        with ExitStack() as held:
+            for role in Role:
+                held.enter_context(self.role(role))
+            yield
 
     def holder(self, role: Role) -> str | None:
         """Return who holds ``role`` now, None when nobody does. Who looks takes nothing away."""

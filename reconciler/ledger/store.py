@@ -60,9 +60,9 @@ class Store(ABC):
         self._commits.carry_out(mine)
         return mine.outcome()
 
-    def write_long(self, job: Callable[[Connection], T]) -> T:
+    def write_long(self, job: Callable[[Connection], T], most: float = _LONG) -> T:
         """Run ``job``, which may take long, in a transaction of its own. Raises LedgerError."""
-        mine: Job[None, T] = Job(lambda c, _: [job(c)], None, time.monotonic() + _LONG)
+        mine: Job[None, T] = Job(lambda c, _: [job(c)], None, time.monotonic() + most)
         with self._commits.none():
             self._commit([mine], mine.until)
         return mine.outcome()
@@ -85,6 +85,10 @@ class Store(ABC):
 
         It goes with a killed process. What is yielded tells whether it is still ours.
         """
+
+    @abstractmethod
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep every other process from working within the block. Raises Busy with who does."""
 
     @abstractmethod
     def holder(self, role: Role) -> str | None:

@@ -1,0 +1,57 @@
+"""A whole ledger from one database to another: all of it in one transaction, or nothing."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+
+from sqlalchemy import Connection, Table, func, select
+
+from reconciler.errors import LedgerError
+from reconciler.ledger.databases import is_there, store_at
+from reconciler.ledger.schema import facts, metadata, migrate
+
+_ROWS = 1000
+_MOST = 6 * 3600.0  # seconds
+_OWN = facts.c.name != "schema"  # each database has its own
+
+
+def copy(source: str, target: str) -> Mapping[str, int]:
+    """Copy the ledger at ``source`` into the empty database at ``target``; return the rows.
+
+    Nobody else may work on either meanwhile. Raises Busy where somebody does, and LedgerError
+    where there is no ledger to copy, where the target holds something, or where a count differs
+    in the end; the target is empty then, as it was.
+    """
+    if not is_there(source):
+        raise LedgerError("there is no ledger to copy: check the first address")
+    with ExitStack() as opened:
+        giving = opened.enter_context(closing(store_at(source)))
+        opened.enter_context(giving.alone())
+        taking = opened.enter_context(closing(store_at(target)))
+        opened.enter_context(taking.alone())
+        return giving.write_long(
+            lambda a: taking.write_long(lambda b: _copied(a, b), most=_MOST), most=_MOST
+        )
+
+
+def _copied(a: Connection, b: Connection) -> Mapping[str, int]:
+    migrate(a)
+    migrate(b)
+    if not _number(a, facts):
+        raise LedgerError("there is no ledger to copy: the first database is empty")
+    if held := [table.name for table in metadata.sorted_tables if _number(b, table)]:
+        raise LedgerError(f"the second database is not empty: it has {', '.join(held)}")
+    for table in metadata.sorted_tables:
+        chosen = select(table).where(_OWN) if table is facts else select(table)
+        rows = a.execute(chosen.execution_options(yield_per=_ROWS))
+        for part in rows.partitions():
+            b.execute(table.insert(), [dict(row._mapping) for row in part])
+    numbers = {table.name: _number(b, table) for table in metadata.sorted_tables}
+    for table in metadata.sorted_tables:
+        if numbers[table.name] != _number(a, table):
+            raise LedgerError(f"not all of {table.name} was copied: nothing is changed")
+    return numbers
+
+
+def _number(c: Connection, table: Table) -> int:
+    number = select(func.count()).select_from(table)
+    return int(c.execute(number.where(_OWN) if table is facts else number).scalar_one())

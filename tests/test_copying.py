@@ -1,0 +1,148 @@
+"""A ledger from one database to another: all of it or nothing, and never under somebody's feet."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import Busy, LedgerError
+from reconciler.ledger import Ledger, Role, copy
+from reconciler.model import Outcome
+from tests import postgres
+from tests.support_ledger import NOW, PORTAL, SECOND, claimed, ending, event, marked, permit
+
+DUE = NOW + SECOND
+
+
+@pytest.fixture
+def server(postgres_database: str) -> Iterator[str]:
+    """The address of an empty schema on a server."""
+    with postgres.schema(postgres_database) as address:
+        yield address
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """The address of a file that is not there yet."""
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+def fill(address: str) -> dict[str, object]:
+    """Let a ledger have some of everything; return what it says."""
+    with closing(Ledger(address, PORTAL)) as ledger:
+        ledger.learn_owner("bot")
+        ledger.begin(NOW, SECOND)
+        for number in (1, 2, 3):
+            ledger.record(event(number, title=f"Größe {number} \u4e2d.docx"), NOW)
+        one, two, _ = ledger.claim(DUE, 3, 60 * SECOND)
+        permit(ledger, one, DUE)
+        ledger.finish(one, marked(one.entry.id), DUE)
+        ledger.finish(two, ending(Outcome.WAITING, again=DUE + SECOND), DUE)
+        ledger.watermarks.set_portal(NOW)
+        ledger.watermarks.set_room(7, NOW, "Legal")
+        ledger.reserve(DUE, 4, 100)
+    return said(address)
+
+
+def said(address: str) -> dict[str, object]:
+    """Return what a ledger says."""
+    with closing(Ledger(address, PORTAL)) as ledger:
+        return {
+            "totals": ledger.totals(),
+            "facts": [ledger.facts(number) for number in (1, 2, 3)],
+            "owner": ledger.owner(),
+            "origin": ledger.origin(),
+            "portal": ledger.watermarks.portal(),
+            "rooms": ledger.watermarks.rooms(),
+            "written": ledger.writes_in_a_day(DUE),
+            "overview": ledger.health.overview(DUE),
+        }
+
+
+def test_a_ledger_goes_to_a_server_and_comes_back(file: str, server: str, tmp_path: Path) -> None:
+    """Nothing is lost on either way, and both say the same."""
+    known = fill(file)
+    numbers = copy(file, server)
+    assert numbers["files"] == 3
+    assert said(server) == known
+    back = f"sqlite:///{tmp_path / 'back.db'}"
+    assert copy(server, back) == numbers
+    assert said(back) == known == said(file)
+
+
+def test_work_goes_on_after_a_copy(file: str, server: str) -> None:
+    """What was in work at the old place is due again: its process is gone."""
+    fill(file)
+    copy(file, server)
+    with closing(Ledger(server, PORTAL)) as ledger:
+        assert ledger.release(DUE) == 1
+        assert claimed(ledger, DUE).entry.id == 3
+
+
+def test_what_holds_something_is_not_written_over(file: str, server: str) -> None:
+    """Not even by the same ledger again; what is there stays."""
+    fill(file)
+    copy(file, server)
+    before = said(server)
+    with pytest.raises(LedgerError, match=r"not empty: it has .*files"):
+        copy(file, server)
+    assert said(server) == before
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_file_in_use_is_not_copied(file: str, server: str, role: Role) -> None:
+    """Whoever works on it would go on at the old place."""
+    fill(file)
+    with (
+        closing(Ledger(file, PORTAL)) as ledger,
+        ledger.role(role),
+        pytest.raises(Busy, match=f"{role.value} is held by process {os.getpid()}"),
+    ):
+        copy(file, server)
+
+
+def test_a_server_in_use_is_not_copied(server: str, file: str) -> None:
+    """Any process that has it open may write."""
+    fill(server)
+    with (
+        closing(Ledger(server, PORTAL)),
+        pytest.raises(Busy, match=f"is held by process {os.getpid()}"),
+    ):
+        copy(server, file)
+
+
+def test_what_is_not_there_is_not_copied(file: str, server: str) -> None:
+    """Nor created by asking."""
+    with pytest.raises(LedgerError, match="no ledger to copy"):
+        copy(file, server)
+    assert not Path(file.removeprefix("sqlite:///")).exists()
+    with pytest.raises(LedgerError, match="no ledger to copy: the first database is empty"):
+        copy(server, file)
+
+
+def test_a_ledger_is_not_copied_onto_itself(file: str) -> None:
+    """It is in use by the copying."""
+    fill(file)
+    with pytest.raises((Busy, LedgerError)):
+        copy(file, file)
+
+
+def test_the_command_says_what_to_do_next(file: str, server: str) -> None:
+    """How much was copied, and the address to set, without any password."""
+    fill(file)
+    target = server.replace("postgres@", "postgres:hush@")
+    done = subprocess.run(
+        [sys.executable, "-m", "reconciler", "state", "copy", file, target],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Copied 3 files and ")
+    assert "Now set state.url to postgresql+psycopg://postgres@" in done.stderr
+    assert "hush" not in done.stdout + done.stderr
