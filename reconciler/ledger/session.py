@@ -61,7 +61,7 @@ class Session:
             return self._id
 
     def announce(self, kind: str) -> None:
-        """Say what we do, beside others who may do the same; also after a break, until `retract`."""
+        """Say what we do, as others may do too; after a break as well, until `retract`."""
         with translated(), self._lock, self._speaking() as connection:
             self._standing.add(kind)
             connection.execute(_TAKE, {"numbers": [self._id], "kind": self._key(kind)})

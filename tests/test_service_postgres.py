@@ -1,0 +1,159 @@
+"""Daemons that share a ledger on a server: who sweeps, who takes over, what an outage costs."""
+
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from reconciler.cli.send import Sample, body_of
+from reconciler.ledger import Ledger, Role
+from reconciler.sandbox import Network
+from reconciler.signature import HEADER, sign
+from tests import postgres
+from tests.daemon import SECRET, Daemon, daemon, free_port
+from tests.postgres import PostgresServer
+from tests.test_crash import Scene, scene
+
+__all__ = ["scene"]
+DEADLINE = 2.5  # seconds
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    """A server of our own, which a test may stop."""
+    postgres.needed(own=True)
+    with postgres.server() as own:
+        yield own
+
+
+@pytest.fixture
+def environ(scene: Scene, server: PostgresServer) -> dict[str, str]:
+    """The environment of a daemon whose ledger lies on the server."""
+    return scene.environ | {
+        "RECONCILER_STATE__URL": server.url,
+        "RECONCILER_SWEEP__EVERY": "2s",
+        "RECONCILER_PORTAL__TIMEOUT_SECONDS": "2",
+    }
+
+
+def another(environ: dict[str, str], tmp_path: Path) -> tuple[dict[str, str], Path]:
+    """Return the environment and the folder of a second daemon."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    return environ | {"PORT": str(free_port())}, folder
+
+
+def until(true: Callable[[], bool]) -> bool:
+    """Wait until something is so; whether it ever was."""
+    turn = threading.Event()
+    return any(true() or turn.wait(0.05) for _ in range(300))
+
+
+def sweeper(environ: dict[str, str]) -> str:
+    """Return which process sweeps."""
+    address, portal = environ["RECONCILER_STATE__URL"], environ["DOCSPACE_API_HOST"]
+    with closing(Ledger(address, portal)) as ledger:
+        return ledger.holder(Role.SWEEP) or ""
+
+
+def deliver(running: Daemon, scene: Scene) -> tuple[int, float]:
+    """Send a delivery; return the status of the answer and the seconds it took."""
+    body = body_of(Sample(scene.file, "Contract.docx", "file.updated"), datetime.now(UTC))
+    headers = {HEADER: sign(body, SECRET), "Content-Type": "application/json"}
+    request = urllib.request.Request(running.address, body, headers)
+    began = monotonic()
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, monotonic() - began
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, monotonic() - began
+
+
+def test_another_daemon_takes_over_the_sweep_of_a_killed_one(
+    scene: Scene, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """It ran beside it all the time; no delivery arrives, so only a sweep finds the save."""
+    scene.portal.network = Network(drop=1.0)
+    second, folder = another(environ, tmp_path)
+    with daemon(environ, scene.folder) as first:
+        assert until(lambda: f"process {first.process.pid} " in sweeper(environ))
+        with daemon(second, folder) as other:
+            first.kill()
+            scene.portal.save(scene.file, by=scene.ann)
+            assert until(scene.marked)
+            assert f"process {other.process.pid} " in sweeper(environ)
+            assert other.terminate() == 0
+
+
+def test_an_outage_of_the_server_is_answered_503_and_needs_no_restart(
+    scene: Scene, environ: dict[str, str], server: PostgresServer
+) -> None:
+    """In time while it lasts; afterwards the same process accepts and marks."""
+    with daemon(environ, scene.folder) as running:
+        server.stop("immediate")
+        answers = [deliver(running, scene) for _ in range(3)]
+        server.start()
+        assert {code for code, _ in answers} == {503}
+        assert max(seconds for _, seconds in answers) < DEADLINE
+        scene.portal.save(scene.file, by=scene.ann)
+        assert until(scene.marked)
+        assert deliver(running, scene)[0] == 200
+        assert running.terminate() == 0
+    assert scene.portal.count("PUT") == 1
+
+
+def test_a_reconcile_beside_a_daemon_names_who_sweeps(
+    scene: Scene, environ: dict[str, str]
+) -> None:
+    """Exit 4: it would sweep twice."""
+    with daemon(environ, scene.folder) as running:
+        assert until(lambda: bool(sweeper(environ)))
+        refused = subprocess.run(
+            [sys.executable, "-m", "reconciler", "reconcile"],
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert refused.returncode == 4
+        assert f"process {running.process.pid} " in refused.stderr
+
+
+def test_a_reconcile_of_its_own_marks_what_is_due(scene: Scene, environ: dict[str, str]) -> None:
+    """From cron, without any daemon."""
+    scene.portal.network = Network(drop=1.0)
+    scene.portal.save(scene.file, by=scene.ann)
+    done = subprocess.run(
+        [sys.executable, "-m", "reconciler", "reconcile"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, scene.marked()) == (0, True), done.stderr
+
+
+def test_no_password_is_told(scene: Scene, environ: dict[str, str], server: PostgresServer) -> None:
+    """Neither in the log of a daemon through an outage nor in the words of what fails."""
+    secret = server.url.replace("postgres@", "postgres:hush@")
+    told = environ | {"RECONCILER_STATE__URL": secret, "RECONCILER_LOG__LEVEL": "debug"}
+    with daemon(told, scene.folder) as running:
+        server.stop("immediate")
+        assert deliver(running, scene)[0] == 503
+        command = [sys.executable, "-m", "reconciler", "status"]
+        failed = subprocess.run(command, env=told, capture_output=True, text=True, check=False)
+        server.start()
+    assert failed.returncode == 5
+    log = (scene.folder / "serve.log").read_text("utf-8")
+    assert "hush" not in log + failed.stdout + failed.stderr
