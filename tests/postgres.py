@@ -88,13 +88,20 @@ class PostgresServer:
             )  # type: ignore[call-overload]
 
 
+def _lent() -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        return pwd.getpwnam("nobody")
+
+
 @contextmanager
 def server() -> Iterator[PostgresServer]:
     """Run a server of our own within the block."""
     folder = Path(tempfile.mkdtemp(prefix="reconciler-postgres-"))
     user: dict[str, object] = {}
     if os.geteuid() == 0:
-        lent = pwd.getpwnam("postgres")
+        lent = _lent()
         os.chown(folder, lent.pw_uid, lent.pw_gid)
         user = {"user": lent.pw_uid, "group": lent.pw_gid, "extra_groups": []}
     own = PostgresServer(folder, free_port(), user)

@@ -1,8 +1,10 @@
 """What tests let another process do: `python -m tests.support_process WHAT ARGUMENT...`."""
 
 import resource
+import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import responses
@@ -77,6 +79,29 @@ def _say(word: str) -> None:
 
 
 ROOT = Path(__file__).parents[1]
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run a helper in a process of its own, and see it end."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.support_process", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield child
+    finally:
+        child.communicate(timeout=30)
+
+
+def heard(child: "subprocess.Popen[str]") -> str:
+    """Wait for the process's next word."""
+    assert child.stdout is not None
+    return child.stdout.readline().strip()
+
 
 if __name__ == "__main__":
     acts = {"ask": ask, "verify": verify, "record": record, "hold": hold, "accept": accept}

@@ -18,6 +18,7 @@ from reconciler.model import Permit
 from tests import postgres
 from tests.postgres import PostgresServer
 from tests.support_ledger import HOUR, LEASE, MINUTE, NOW, PORTAL, SECOND, claimed, event, permit
+from tests.support_process import heard, process
 
 DUE = NOW + SECOND
 DEADLINE = 2.5  # seconds in which a delivery must be answered
@@ -51,13 +52,13 @@ def stopped(server: PostgresServer) -> Iterator[None]:
     first = int((server.folder / "data" / "postmaster.pid").read_text("utf-8").split()[0])
     children = Path(f"/proc/{first}/task/{first}/children").read_text("utf-8").split()
     everything = [first, *map(int, children)]
-    for process in everything:
-        os.kill(process, signal.SIGSTOP)
+    for number in everything:
+        os.kill(number, signal.SIGSTOP)
     try:
         yield
     finally:
-        for process in everything:
-            os.kill(process, signal.SIGCONT)
+        for number in everything:
+            os.kill(number, signal.SIGCONT)
 
 
 def seconds(act: Callable[[], object]) -> float:
@@ -184,6 +185,20 @@ def test_a_lost_connection_is_found_without_being_used(address: str) -> None:
         while is_ours() and monotonic() < until:
             pause.wait(0.1)
         assert not is_ours()
+
+
+@pytest.mark.long
+def test_a_stopped_process_loses_its_role(address: str) -> None:
+    """Its machine may be gone as well: after ten seconds of silence another may have the role."""
+    with closing(Ledger(address, PORTAL)) as ledger, process("hold", address, "sweep") as child:
+        assert heard(child) == "held"
+        child.send_signal(signal.SIGSTOP)
+        until, pause = monotonic() + 15, threading.Event()
+        while ledger.holder(Role.SWEEP) is not None and monotonic() < until:
+            pause.wait(0.1)
+        with ledger.role(Role.SWEEP) as is_ours:
+            assert is_ours()
+        child.send_signal(signal.SIGCONT)
 
 
 # Claims.

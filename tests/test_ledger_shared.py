@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -18,7 +16,7 @@ from reconciler.ledger.databases import store_at
 from reconciler.ledger.store import Store
 from tests.support_ledger import LEASE, NOW, POSTGRES_ONLY, SECOND, SQLITE_ONLY, ending, opened, url
 from tests.support_ledger import event as delivery
-from tests.support_process import ROOT
+from tests.support_process import heard, process
 
 DUE = NOW + SECOND
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -37,28 +35,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     with closing(store_at(url(tmp_path))) as fresh:
         fresh.write(lambda c: c.execute(text("CREATE TABLE notes (note INTEGER PRIMARY KEY)")))
         yield fresh
-
-
-@contextmanager
-def process(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run a helper in a process of its own, and see it end."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.support_process", *arguments],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield child
-    finally:
-        child.communicate(timeout=30)
-
-
-def heard(child: "subprocess.Popen[str]") -> str:
-    """Wait for the process's next word."""
-    assert child.stdout is not None
-    return child.stdout.readline().strip()
 
 
 def together(*acts: Callable[[], object]) -> None:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -65,6 +65,24 @@ def test_two_ledgers_on_one_database_share_the_minute(tmp_path: Path) -> None:
     assert other.reserve(START, 60, 100) > 0
     one.close()
     other.close()
+
+
+def test_the_place_of_a_write_is_taken_before_its_look() -> None:
+    """Other processes may have all places for a while: between look and write nobody waits."""
+    told: list[str] = []
+
+    @contextmanager
+    def place(method: str) -> Iterator[None]:
+        told.append(f"{method} place")
+        yield
+        told.append(f"{method} given back")
+
+    pace = Pace(reads=1, writes=1, shared=place)
+    with pace.prepaid(2):
+        for method in ("GET", "PUT"):
+            with pace.admitted(method, method):
+                told.append(method)
+    assert told == ["PUT place", "GET place", "GET", "GET given back", "PUT", "PUT given back"]
 
 
 def test_requests_at_once_are_bounded(here: World) -> None:
