@@ -6,11 +6,13 @@ away nothing can be accepted; a daemon that starts then ends by itself, and is s
 
 import json
 import threading
+from contextlib import closing
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
 
+from reconciler.ledger import Ledger
 from tests import postgres
 from tests.postgres import PostgresServer
 from tests.support_storm import Storm, check_comments, check_ledger, pause, storm
@@ -64,25 +66,41 @@ def survive(
         unlucky = here.chance.randrange(DAEMONS)
         killed += daemons[unlucky].is_alive()
         daemons[unlucky].kill()
-        for number, daemon in enumerate(daemons):
-            daemon.join(0.01)
-            if not daemon.is_alive():
-                daemons[number] = here.start(number)
+        daemons[unlucky].join()
+        keep_running(here, daemons)
     weather.join()
     assert restarted == restarts
     return daemons, killed
 
 
+def keep_running(here: Storm, daemons: list[ForkServerProcess]) -> None:
+    """Start again what has ended."""
+    for number, daemon in enumerate(daemons):
+        if not daemon.is_alive():
+            daemons[number] = here.start(number)
+
+
 def bring_to_rest(here: Storm, daemons: list[ForkServerProcess]) -> None:
-    """Let the daemons live until every file is as promised, and stop them in peace."""
+    """Let the daemons live until every file is as promised, and stop them in peace.
+
+    What a killed one may have written comes back at the end of the portal's longest answer.
+    """
     for _ in range(600):
         pause(0.05)
+        keep_running(here, daemons)
         if here.is_settled():
             break
     log = (here.folder / "serve.log").read_text("utf-8")
     assert here.is_settled(), log[-4000:]
     assert here.server.drain(20)
-    pause(1.5)  # what arrived last is looked at
+    pause(1.5)  # what arrived last is looked at, and who was started last can be stopped
+    with closing(
+        Ledger(here.environ["RECONCILER_STATE__URL"], here.environ["DOCSPACE_API_HOST"])
+    ) as ledger:
+        for _ in range(200):
+            pause(0.1)
+            if ledger.totals().pending == 0:
+                break
     for daemon in daemons:
         daemon.terminate()
     for daemon in daemons:
