@@ -15,7 +15,7 @@ def group() -> None:
 
     Examples:
 
-        reconciler state copy sqlite:///reconciler.db postgresql+psycopg://reconciler@db/reconciler
+        reconciler state copy sqlite:///reconciler.db postgresql://me@db/ledger
     """
 
 
@@ -29,8 +29,8 @@ def copy(source: Address, target: Other) -> None:
 
     Examples:
 
-        reconciler state copy sqlite:///reconciler.db postgresql+psycopg://reconciler@db/reconciler
-        reconciler state copy postgresql+psycopg://reconciler@db/reconciler sqlite:////srv/new.db
+        reconciler state copy sqlite:///reconciler.db postgresql://me@db/ledger
+        reconciler state copy postgresql://me@db/ledger sqlite:////srv/new.db
     """
     from reconciler.config import parted  # noqa: PLC0415 - help must be quick
     from reconciler.ledger import copy as run  # noqa: PLC0415
