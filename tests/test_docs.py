@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import typer
 
+from reconciler import errors
 from reconciler.cli import words
 from reconciler.cli.commands import app
 from reconciler.config import NAMED, keys, load
+from reconciler.errors import ReconcilerError
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -52,6 +54,38 @@ def test_readme_and_the_sample_file_name_the_key(key: str) -> None:
 def test_readme_names_the_variable(variable: str) -> None:
     """Every environment variable of its own name is mentioned."""
     assert f"`{variable}`" in README
+
+
+FORESEEN: list[ReconcilerError] = [
+    errors.ConfigError(("portal.url is missing",)),
+    errors.AddressInUse("127.0.0.1:3000", "in use"),
+    errors.Unauthorised("GET keys/@self", 401, "expired"),
+    errors.Unauthorised("GET files/rooms", 403, "no scope", scope="rooms:read"),
+    errors.Transient("GET files/rooms", 503, "busy"),
+    errors.Busy("sweep", "process 7"),
+    errors.LedgerError("disk full"),
+    errors.Unanswered("https://hooks.example.com/"),
+    errors.Registered("https://hooks.example.com/", 7),
+    errors.NoWebhook("7"),
+    errors.Rejected("https://hooks.example.com/", "not available"),
+]
+
+
+@pytest.mark.parametrize("error", FORESEEN, ids=lambda error: type(error).__name__)
+def test_readme_has_the_cure_of_every_error(error: ReconcilerError) -> None:
+    """By the words with which its message begins."""
+    begins = re.findall(r"^\| `([A-Z][^`]+)` \|", README, re.MULTILINE)
+    _, said = words.in_words(error)
+    assert [one for one in begins if said.startswith(one)]
+
+
+def test_every_foreseen_error_is_among_those() -> None:
+    """A new class needs words, a cure in README, and a place in the list above."""
+    classes = {one for one in vars(errors).values() if isinstance(one, type)}
+    ends = {one for one in classes if issubclass(one, ReconcilerError)}
+    inside = {ReconcilerError, errors.PortalError, errors.Stopped}
+    portal = {one for one in ends if issubclass(one, errors.PortalError)}
+    assert ends - inside - portal <= {type(error) for error in FORESEEN}
 
 
 def test_readme_names_every_exit_code() -> None:

@@ -85,8 +85,8 @@ def _about_the_webhook(
             )
         case Rejected():
             return PORTAL, (
-                f"{shown(str(error))}.\n"
-                "The portal must itself reach the address (HEAD, 2xx, no redirect, no private "
+                f"The portal rejects {error.address}: {shown(error.detail)}.\n"
+                "It must itself reach the address (HEAD, 2xx, no redirect, no private "
                 "address), and the secret must meet its rules for passwords."
             )
 
