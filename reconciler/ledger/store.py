@@ -20,7 +20,7 @@ from reconciler.ledger.slots import Slots
 
 A = TypeVar("A")
 T = TypeVar("T")
-PATIENCE = 2.3  # seconds to wait for a writing: a delivery is answered, and soon tried again
+PATIENCE = 2.2  # seconds to wait for a writing: a delivery is answered, and soon tried again
 _LONG = 120.0  # seconds for what may take long
 IsOurs = Callable[[], bool]
 
