@@ -16,11 +16,11 @@ import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, and_, create_engine, event, exc, func, not_, text
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import NullPool
 
 from reconciler.errors import Busy, LedgerError
 from reconciler.ledger.schema import files
@@ -71,7 +71,7 @@ class PostgresStore(Store):
         )
         keeper = _engine(url, _limits(PATIENCE, PATIENCE, _SILENCE), poolclass=NullPool)
         self._keeper = keeper.execution_options(isolation_level="AUTOCOMMIT")
-        self._anchor = EPOCH, 0.0
+        self._anchor, self._usable = (EPOCH, 0.0), False
         try:
             with translated(), self._reader.connect() as connection:
                 self._space = _checked(connection.execute(_FACTS).one())
@@ -149,6 +149,7 @@ class PostgresStore(Store):
             yield connection
             connection.commit()
         except exc.DBAPIError as error:
+            self._usable = not error.connection_invalidated
             if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
                 connection.invalidate()
             raise
@@ -160,12 +161,9 @@ class PostgresStore(Store):
         """Begin, and wait until nobody else writes; a connection that broke is made anew."""
         began = time.monotonic()
         while True:
-            if (
-                until < time.monotonic() + _CONNECT
-                and not cast(QueuePool, self._writer.pool).checkedin()
-            ):
+            if until < time.monotonic() + _CONNECT and not self._usable:
                 raise LedgerError("there is no time left to connect to the database again")
-            connection = self._writer.connect()
+            connection, self._usable = self._writer.connect(), False  # until it answers
             try:
                 _raw(connection).until = until
                 if until > began + PATIENCE:
@@ -178,7 +176,7 @@ class PostgresStore(Store):
                 if soon and isinstance(error, exc.DBAPIError) and error.connection_invalidated:
                     continue
                 raise
-            self._anchor = row.now.astimezone(UTC), time.monotonic()
+            self._anchor, self._usable = (row.now.astimezone(UTC), time.monotonic()), True
             return connection
 
     @contextmanager
