@@ -338,6 +338,17 @@ def test_it_heals_once_an_hour_at_most(tmp_path: Path) -> None:
         assert caught.world.portal.count("PUT", "settings/webhook/enable") == 2
 
 
+def test_what_a_command_has_mended_is_told_no_more(tmp_path: Path) -> None:
+    """Not even until the next look: who has just mended it asks for the status."""
+    with net(tmp_path / "ledger.db") as caught:
+        caught.change(enabled=False)
+        caught.later()
+        assert caught.state["state"] == "disabled"
+        caught.administration.switch_on(caught.administration.pick(None))
+        assert caught.state == {}
+        assert caught.world.ledger.health.overview(caught.world.clock()).webhook == ""
+
+
 def test_a_removal_by_command_is_not_healed(tmp_path: Path) -> None:
     """It was meant."""
     with net(tmp_path / "ledger.db", heal=True) as caught:
