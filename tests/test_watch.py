@@ -405,6 +405,20 @@ def test_a_daemon_watches_where_its_key_may(tmp_path: Path) -> None:
         assert scene.portal.count("GET", "settings/webhook") == 1
 
 
+def test_a_watch_that_meets_a_dead_key_says_so_for_all(tmp_path: Path) -> None:
+    """The next sweep may be an hour away: until then nothing would be written, and nobody knew."""
+    with stage(tmp_path) as scene:
+        wide = scene.portal.add_key(scene.bot, WIDE)
+        idle = {"RECONCILER_SWEEP__EVERY": "1h", "RECONCILER_REVIEW__ROOMS": "[999]"}
+        with daemon(scene.environ | idle | {"DOCSPACE_API_KEY": wide}, tmp_path) as running:
+            assert _logged(tmp_path, '"sweep"')
+            assert _logged(tmp_path, "acting_as")
+            scene.portal.disable_key(wide)
+            assert _logged(tmp_path, "key_refused")
+            assert run(scene, "status").returncode == 3
+            assert running.terminate() == 0
+
+
 def _logged(folder: Path, text: str) -> bool:
     turn, log = threading.Event(), folder / "serve.log"
     return any(text in log.read_text("utf-8") or turn.wait(0.05) for _ in range(300))
