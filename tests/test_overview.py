@@ -357,7 +357,7 @@ def test_what_ails_the_webhook_is_told_with_its_cure(ledger: Ledger, state: str)
     """Updates are found all the same, so it is not grave; what the watch said long ago is past."""
     told_of(ledger, state)
     (problem,) = [one for one in verdict(see(ledger)) if one.kind is Kind.WEBHOOK]
-    assert problem.words == "webhook 1 is disabled: run: it; until then the sweep finds updates"
+    assert problem.words == "webhook 1 is disabled; run: it; until then the sweep finds updates"
     assert not problem.is_grave
     assert kinds(see(ledger, 2 * HOUR)) == []
 
@@ -366,6 +366,13 @@ def test_what_ails_the_webhook_is_told_with_its_cure(ledger: Ledger, state: str)
 def test_a_webhook_that_is_well_or_not_ours_is_no_problem(ledger: Ledger, state: str) -> None:
     """One of another account is not to be seen."""
     told_of(ledger, state, said="the portal has no webhook")
+    assert kinds(see(ledger)) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"state": "disabled"}'])
+def test_words_about_the_webhook_that_cannot_be_read_say_nothing(ledger: Ledger, text: str) -> None:
+    """The rest is told all the same."""
+    ledger.tell("webhook", text)
     assert kinds(see(ledger)) == []
 
 

@@ -49,7 +49,8 @@ def status(subject: Subject) -> Page:
         problems.append(Problem(Kind.LEDGER, f"the ledger cannot be read: {error}"))
         return rendered(Sight(now, subject.portal, tuple(problems)))
     problems += [] if refusal is None else [unwritable(refusal)]
-    problems += verdict(seen)
+    # The page tells of the webhook by itself, with all that is known of it.
+    problems += [one for one in verdict(seen) if one.kind is not Kind.WEBHOOK]
     limit = subject.writes_per_day
     return rendered(Sight(now, subject.portal, tuple(problems), seen, hook, limit))
 
