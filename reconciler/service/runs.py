@@ -160,7 +160,7 @@ def _swept(config: Config, parts: Parts, tally: Tally) -> Report:
     try:
         return swept(parts, sweep_of(config, parts), tally.listed)
     except (Unauthorised, Transient) as error:
-        now = utcnow()
+        now = parts.clock()
         with suppress(LedgerError):  # what stopped the sweep is what matters
             parts.ledger.health.fell_ill(ailment_of(error), str(error), now, until=now)
         raise

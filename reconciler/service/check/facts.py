@@ -206,7 +206,7 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 done=progress(ledger).done,
                 ended=_ended(config, remembered(ledger).retired),
                 hidden=_hidden(ledger.told(HIDDEN)),
-                problems=verdict(ledger.health.overview(utcnow(), shown=1)),
+                problems=verdict(ledger.health.overview(ledger.clock(utcnow)(), shown=1)),
             )
     except LedgerError as error:
         return error
