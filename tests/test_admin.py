@@ -234,6 +234,23 @@ def test_readyz_needs_a_ledger_that_can_be_written(tmp_path: Path) -> None:
     assert (answer.status, answer.body[:7]) == (503, "ledger:")
 
 
+def test_no_reason_of_readyz_writes_to_a_terminal(watched: Watched) -> None:
+    """The portal's own words stand in it, and people ask with curl."""
+    why = "\x1b[2J\u202egone"
+    watched.ledger.health.fell_ill(Ailment.AWAY, why, NOW, NOW)
+    body = watched.get("/readyz").body
+    assert body.startswith("away: ")
+    assert body.removesuffix("\n").isprintable()
+
+
+def test_metrics_tell_a_ledger_that_cannot_be_written(watched: Watched) -> None:
+    """It is one of the kinds of /readyz, and reading it may still work: the disk is full."""
+    assert watched.number("problem", kind="ledger") == 0
+    text = exposition(lambda: watched.ledger.health.overview(NOW), {}, 9000, LedgerError("full"))
+    assert 'reconciler_problem{kind="ledger"} 1.0' in text
+    assert "reconciler_ledger_up 1.0" in text
+
+
 def test_metrics_tell_the_queue_and_what_ended(watched: Watched) -> None:
     """As Prometheus reads them."""
     for file in (1, 2):

@@ -1,5 +1,6 @@
 """The overview: what is due, waits, failed and needs review, how updates arrived, what is wrong."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -343,6 +344,36 @@ def test_a_long_pause_is_told_with_its_reason(ledger: Ledger) -> None:
     ledger.pause(NOW + HOUR, "the 9000 writes of a day are used up")
     (problem, _) = verdict(see(ledger))
     assert problem.words.endswith("10:15:42 UTC: the 9000 writes of a day are used up")
+
+
+def told_of(ledger: Ledger, state: str, said: str = "webhook 1 is disabled") -> None:
+    """Leave in the ledger what the watch over the webhook leaves there."""
+    fact = {"state": state, "said": said, "cure": "run: it", "at": NOW.isoformat()}
+    ledger.tell("webhook", json.dumps(fact))
+
+
+@pytest.mark.parametrize("state", ["disabled", "missing", "signature"])
+def test_what_ails_the_webhook_is_told_with_its_cure(ledger: Ledger, state: str) -> None:
+    """Updates are found all the same, so it is not grave; what the watch said long ago is past."""
+    told_of(ledger, state)
+    (problem,) = [one for one in verdict(see(ledger)) if one.kind is Kind.WEBHOOK]
+    assert problem.words == "webhook 1 is disabled; run: it; until then the sweep finds updates"
+    assert not problem.is_grave
+    assert kinds(see(ledger, 2 * HOUR)) == []
+
+
+@pytest.mark.parametrize("state", ["ok", "unseen"])
+def test_a_webhook_that_is_well_or_not_ours_is_no_problem(ledger: Ledger, state: str) -> None:
+    """One of another account is not to be seen."""
+    told_of(ledger, state, said="the portal has no webhook")
+    assert kinds(see(ledger)) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"state": "disabled"}'])
+def test_words_about_the_webhook_that_cannot_be_read_say_nothing(ledger: Ledger, text: str) -> None:
+    """The rest is told all the same."""
+    ledger.tell("webhook", text)
+    assert kinds(see(ledger)) == []
 
 
 def test_who_holds_which_role_is_told(ledger: Ledger) -> None:

@@ -234,3 +234,22 @@ def test_a_title_cannot_write_to_the_terminal(scene: Stage) -> None:
     done = run(scene, "reconcile", "--dry-run")
     assert "\x1b" not in done.stdout
     assert "gone" in done.stdout
+
+
+@pytest.mark.parametrize("dead", [True, False])
+def test_a_refused_run_is_told_by_status_until_one_succeeds(scene: Stage, dead: bool) -> None:
+    """Cron alone is enough to learn that the portal is away or refuses the key: exit 3."""
+    assert run(scene, "reconcile").returncode == 0
+    key = scene.environ["DOCSPACE_API_KEY"]
+    if dead:
+        scene.portal.disable_key(key)
+    else:
+        scene.portal.down = True
+    assert run(scene, "reconcile").returncode == 3
+    status = run(scene, "status")
+    assert status.returncode == 3
+    assert status.stdout.startswith(f"WRONG: the portal {'refuses' if dead else 'is away'}")
+    scene.portal.down = False
+    scene.portal.enable_key(key)
+    assert run(scene, "reconcile").returncode == 0
+    assert run(scene, "status").returncode == 0

@@ -170,6 +170,18 @@ def test_the_files_are_written_and_named(tmp_path: Path) -> None:
     assert "9999" not in (out / "nginx.conf").read_text("utf-8")
 
 
+def test_a_link_into_nowhere_is_a_file_too(tmp_path: Path) -> None:
+    """What was laid there for root to follow is not written through."""
+    folder, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "nginx.conf").symlink_to(elsewhere)
+    assert run("service-files", str(folder)).returncode == 2
+    assert not elsewhere.exists()
+    assert run("service-files", str(folder), "--force").returncode == 0
+    assert not elsewhere.exists()
+    assert "server" in (folder / "nginx.conf").read_text("utf-8")
+
+
 def test_a_file_that_says_something_else_is_not_written_over(tmp_path: Path) -> None:
     """Nothing is written at all, until --force is given."""
     (tmp_path / "nginx.conf").write_text("mine", encoding="utf-8")

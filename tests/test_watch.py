@@ -338,6 +338,17 @@ def test_it_heals_once_an_hour_at_most(tmp_path: Path) -> None:
         assert caught.world.portal.count("PUT", "settings/webhook/enable") == 2
 
 
+def test_what_a_command_has_mended_is_told_no_more(tmp_path: Path) -> None:
+    """Not even until the next look: who has just mended it asks for the status."""
+    with net(tmp_path / "ledger.db") as caught:
+        caught.change(enabled=False)
+        caught.later()
+        assert caught.state["state"] == "disabled"
+        caught.administration.switch_on(caught.administration.pick(None))
+        assert caught.state == {}
+        assert caught.world.ledger.health.overview(caught.world.clock()).webhook == ""
+
+
 def test_a_removal_by_command_is_not_healed(tmp_path: Path) -> None:
     """It was meant."""
     with net(tmp_path / "ledger.db", heal=True) as caught:
@@ -392,6 +403,20 @@ def test_a_daemon_watches_where_its_key_may(tmp_path: Path) -> None:
             assert _logged(tmp_path, "webhook_not_seen")
             assert running.terminate() == 0
         assert scene.portal.count("GET", "settings/webhook") == 1
+
+
+def test_a_watch_that_meets_a_dead_key_says_so_for_all(tmp_path: Path) -> None:
+    """The next sweep may be an hour away: until then nothing would be written, and nobody knew."""
+    with stage(tmp_path) as scene:
+        wide = scene.portal.add_key(scene.bot, WIDE)
+        idle = {"RECONCILER_SWEEP__EVERY": "1h", "RECONCILER_REVIEW__ROOMS": "[999]"}
+        with daemon(scene.environ | idle | {"DOCSPACE_API_KEY": wide}, tmp_path) as running:
+            assert _logged(tmp_path, '"sweep"')
+            assert _logged(tmp_path, "acting_as")
+            scene.portal.disable_key(wide)
+            assert _logged(tmp_path, "key_refused")
+            assert run(scene, "status").returncode == 3
+            assert running.terminate() == 0
 
 
 def _logged(folder: Path, text: str) -> bool:

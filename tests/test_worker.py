@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.errors import Transient
 from reconciler.model import Ailment, Outcome, Rule
 from reconciler.review import Policy, Scope
 from reconciler.sandbox import Fault, Network
@@ -332,6 +333,20 @@ def test_an_outage_is_told_once_the_breaker_is_open(here: World) -> None:
     here.portal.down = False
     here.settle(16)
     assert ailment(here) is None
+
+
+def test_what_a_sweep_meets_is_the_portals_from_the_first_time(here: World) -> None:
+    """With nothing due nobody else would meet it; one failure pauses nothing."""
+    here.portal.down = True
+    with pytest.raises(Transient) as met:
+        here.docspace.rooms(0)
+    here.making.met(met.value)
+    assert ailment(here) is Ailment.AWAY
+    assert here.ledger.paused()[0] <= here.clock()
+    here.portal.down = False
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    assert (ailment(here), here.comment()) == (None, TARGET)
 
 
 def test_an_outage_opens_the_breaker_and_no_file_loses_its_turn(here: World) -> None:

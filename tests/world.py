@@ -69,8 +69,8 @@ class World:
     def work_with(self, docspace: DocSpace) -> None:
         """Let the worker ask the portal through ``docspace``."""
         terms = Terms(policy=self.policy)
-        making = Attempts(self.ledger, docspace, terms, self.clock, lambda: 0.0)
-        self.worker = Worker(self.ledger, making, self.clock, self.attempts.append, _raise)
+        self.making = Attempts(self.ledger, docspace, terms, self.clock, lambda: 0.0)
+        self.worker = Worker(self.ledger, self.making, self.clock, self.attempts.append, _raise)
 
     def close(self) -> None:
         """Close what `open` opened."""

@@ -27,19 +27,32 @@ Requests = Mapping[tuple[str, str, str], int]
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def exposition(look: Callable[[], Overview], requests: Requests, writes_per_day: int) -> str:
-    """Return everything in Prometheus' text format, without the ledger's where it is broken."""
+def exposition(
+    look: Callable[[], Overview],
+    requests: Requests,
+    writes_per_day: int,
+    refusal: LedgerError | None = None,
+) -> str:
+    """Return everything in Prometheus' text format, without the ledger's where it is broken.
+
+    ``refusal`` is why the ledger cannot be written.
+    """
     registry = CollectorRegistry()
-    registry.register(_Numbers(look, requests, writes_per_day))
+    registry.register(_Numbers(look, requests, writes_per_day, refusal))
     ProcessCollector(registry=registry)
     return generate_latest(registry).decode()
 
 
 class _Numbers(Collector):
     def __init__(
-        self, look: Callable[[], Overview], requests: Requests, writes_per_day: int
+        self,
+        look: Callable[[], Overview],
+        requests: Requests,
+        writes_per_day: int,
+        refusal: LedgerError | None,
     ) -> None:
         self._look, self._requests, self._writes_per_day = look, requests, writes_per_day
+        self._refusal = refusal
 
     def describe(self) -> Iterable[Metric]:
         """Look only when the numbers are asked for, not to learn their names."""
@@ -69,11 +82,12 @@ class _Numbers(Collector):
         yield from _limits(seen, self._writes_per_day)
         yield from _sweeps(seen)
         problems = {problem.kind for problem in verdict(seen)}
+        problems |= set() if self._refusal is None else {Kind.LEDGER}
         yield _gauges(
             "problem",
             "What is wrong: 1 while it is.",
             "kind",
-            {kind.value: kind in problems for kind in Kind if kind is not Kind.LEDGER},
+            {kind.value: kind in problems for kind in Kind},
         )
 
 

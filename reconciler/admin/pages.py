@@ -49,7 +49,8 @@ def status(subject: Subject) -> Page:
         problems.append(Problem(Kind.LEDGER, f"the ledger cannot be read: {error}"))
         return rendered(Sight(now, subject.portal, tuple(problems)))
     problems += [] if refusal is None else [unwritable(refusal)]
-    problems += verdict(seen)
+    # The page tells of the webhook by itself, with all that is known of it.
+    problems += [one for one in verdict(seen) if one.kind is not Kind.WEBHOOK]
     limit = subject.writes_per_day
     return rendered(Sight(now, subject.portal, tuple(problems), seen, hook, limit))
 
@@ -78,14 +79,21 @@ def readyz(subject: Subject) -> Page:
 
 def metrics(subject: Subject) -> Page:
     """Return the numbers as Prometheus reads them."""
+    now, health = subject.clock(), subject.ledger.health
     text = exposition(
-        lambda: subject.ledger.health.overview(subject.clock(), shown=1),
+        lambda: health.overview(now, shown=1),
         subject.requests(),
         subject.writes_per_day,
+        health.refusal(now),
     )
     return Page(text, kind=METRICS)
 
 
 def _unavailable(reasons: list[str]) -> Page:
-    lines = (" ".join(reason.split()) for reason in reasons)
+    # Some words are the portal's, and a terminal may show them.
+    lines = (_shown(" ".join(reason.split())) for reason in reasons)
     return Page("".join(f"{line}\n" for line in lines), HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _shown(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

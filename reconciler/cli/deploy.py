@@ -51,8 +51,10 @@ def _write(folder: Path, texts: dict[str, str], force: bool) -> None:
     """Write all files or none; name each with what became of it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        there = {name for name in texts if (folder / name).exists()}
-        same = {name for name in there if (folder / name).read_bytes() == texts[name].encode()}
+        links = {name for name in texts if (folder / name).is_symlink()}
+        there = links | {name for name in texts if (folder / name).exists()}
+        plain = there - links  # a link is not followed: who laid it may not write where it leads
+        same = {name for name in plain if (folder / name).read_bytes() == texts[name].encode()}
         if there - same and not force:
             names = ", ".join(sorted(there - same))
             typer.echo(
@@ -62,6 +64,8 @@ def _write(folder: Path, texts: dict[str, str], force: bool) -> None:
             )
             raise typer.Exit(USAGE)
         for name, text in texts.items():
+            if name in links:
+                (folder / name).unlink()
             if name not in same:
                 (folder / name).write_text(text, encoding="utf-8")
             typer.echo(f"{folder / name}{' (unchanged)' if name in same else ''}")

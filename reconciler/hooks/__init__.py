@@ -5,7 +5,7 @@ what deliveries are signed with, `keyring` knows which of them still count, `pro
 address from outside whether our receiver stands there.
 """
 
-from reconciler.hooks.administration import Administration, secret_to_register
+from reconciler.hooks.administration import SAID, Administration, secret_to_register
 from reconciler.hooks.keyring import GRACE, Keyring, fingerprint, remembered
 from reconciler.hooks.probe import head, ping_with
 from reconciler.hooks.secrets import SecretFile, faults_of, make_secret
@@ -13,6 +13,7 @@ from reconciler.hooks.state import Flaw, State, Wanted, find, judge
 
 __all__ = [
     "GRACE",
+    "SAID",
     "Administration",
     "Flaw",
     "Keyring",

@@ -27,6 +27,9 @@ from reconciler.hooks.secrets import SecretFile, faults_of, make_secret
 from reconciler.hooks.state import State, Wanted, find, judge, same
 from reconciler.ledger import Ledger
 
+SAID = "webhook"
+"""The fact in which the watch leaves what ails our webhook; it is past once that was changed."""
+
 _OURS, _MAY_READ, _YES = "webhook_id", "webhook_may_read", "yes"
 _WRITE = ("*:write",)
 _BAD = 400
@@ -101,6 +104,7 @@ class Administration:
         with _judged(address):
             hook = self._hooks.create(self.wanted.name, address, secret, triggers)
         self._ledger.tell(_OURS, str(hook.id))
+        self._ledger.tell(SAID, "")
         return hook
 
     def pick(self, number: int | None) -> Webhook:
@@ -127,6 +131,8 @@ class Administration:
         self._ledger.count_write(self._clock())
         with _judged(hook.url):
             self._hooks.set_enabled(hook, True)
+        if hook.id == self.known():
+            self._ledger.tell(SAID, "")
 
     def remove(self, hook: Webhook) -> None:
         """Delete a webhook, and its log with it."""
@@ -135,6 +141,7 @@ class Administration:
         self._hooks.remove(hook.id)
         if hook.id == self.known():
             self._ledger.tell(_OURS, "")  # it was meant: nothing to be healed
+            self._ledger.tell(SAID, "")
 
     def rotate(self, file: SecretFile) -> Webhook:
         """Let the portal sign with a new secret. Raises ConfigError, Unanswered, Rejected.
@@ -156,6 +163,7 @@ class Administration:
             # The answer was lost, and what it was: the portal may have the new one by now.
             error.detail += "; the new secret may be the portal's, so both stay valid: rotate again"
             raise
+        self._ledger.tell(SAID, "")
         return hook
 
     def _may_write(self, route: str) -> None:

@@ -7,7 +7,7 @@ answers are asked for every few seconds, beside the work.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, case, func, select
@@ -31,6 +31,7 @@ from reconciler.model import Ailment, Outcome, Source
 
 SHOWN = 20  # files, texts and sweeps of each kind that are shown unless told otherwise
 BOUNDS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)  # seconds; what is longer is under 0
+_WATCHED = timedelta(hours=1)  # what the watch said longer ago it would not say any more
 _ENTERED = (("accepted", "event"), ("accepted", "listed"))
 _ECHO = ("ignored", "echo")
 
@@ -142,6 +143,7 @@ class Overview:
     were marked, by day and by what told of them first; ``lags`` how long they waited, over all
     days. ``holders`` tells which process has which role. ``sweeping`` is since when a sweep is
     under way, ``next_sweep`` when the daemon wants to sweep next, or would if it still ran.
+    ``webhook`` is what lately ailed our webhook, and the cure.
     """
 
     now: datetime
@@ -166,6 +168,7 @@ class Overview:
     days: Mapping[datetime, Mapping[Source, int]]
     lags: Mapping[Source, Lag]
     holders: Mapping[Role, str] = field(default_factory=dict)
+    webhook: str = ""
 
     @property
     def serving(self) -> bool:
@@ -213,6 +216,7 @@ def _overview(c: Connection, now: datetime, shown: int, holders: Mapping[Role, s
         days=days,
         lags=lags,
         holders=holders,
+        webhook=_webhook(c, now),
     )
 
 
@@ -315,6 +319,17 @@ def _sweeping(c: Connection, done: tuple[Swept, ...]) -> datetime | None:
 def _told(c: Connection, name: str) -> datetime | None:
     text = fact(c, f"told {name}")
     return None if text is None else datetime.fromisoformat(text)
+
+
+def _webhook(c: Connection, now: datetime) -> str:
+    """Return what the watch said of our webhook, unless nobody watches any more."""
+    try:
+        told = json.loads(fact(c, "told webhook") or "{}")
+        past = now - datetime.fromisoformat(told["at"]) > _WATCHED
+        well = told["state"] in {"ok", "unseen"}
+        return "" if past or well else f"{told['said']}; {told['cure']}"
+    except (ValueError, TypeError, KeyError):
+        return ""  # another version's words must not keep anybody from the rest
 
 
 def _texts(c: Connection, limit: int) -> tuple[tuple[str, int], ...]:

@@ -28,10 +28,11 @@ class Kind(StrEnum):
     OVERDUE = "overdue"
     SWEEP_FAILED = "sweep_failed"
     BEHIND = "behind"
+    WEBHOOK = "webhook"
     FAILED = "failed"
 
 
-GRAVE = frozenset(Kind) - {Kind.SWEEP_FAILED, Kind.BEHIND, Kind.FAILED}
+GRAVE = frozenset(Kind) - {Kind.SWEEP_FAILED, Kind.BEHIND, Kind.WEBHOOK, Kind.FAILED}
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ def _sweep(seen: Overview) -> Iterator[Problem]:
         )
     if seen.behind:
         yield Problem(Kind.BEHIND, f"{seen.behind} rooms could not be read to the end")
+    if seen.webhook:
+        yield Problem(Kind.WEBHOOK, f"{seen.webhook}; until then the sweep finds updates")
 
 
 def _files(seen: Overview) -> Iterator[Problem]:

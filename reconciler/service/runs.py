@@ -3,13 +3,20 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
 
 from reconciler.config import Config
-from reconciler.errors import Busy, Forbidden, PortalError, Unauthorised
+from reconciler.errors import (
+    Busy,
+    Forbidden,
+    LedgerError,
+    PortalError,
+    Transient,
+    Unauthorised,
+)
 from reconciler.ledger import BACKFILL, Noted, Role
 from reconciler.model import Action, Outcome
 from reconciler.review import decide
@@ -19,7 +26,7 @@ from reconciler.service.sweeping import swept
 from reconciler.service.watch import watch_of
 from reconciler.sweep import Backfill, Job, Report
 from reconciler.sweep.backfill import Estimate, Step
-from reconciler.worker import Attempt
+from reconciler.worker import Attempt, ailment_of
 
 _MOST_SHOWN = 10_000  # due files that a dry run looks at
 _WAIT = 0.5
@@ -118,7 +125,7 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) 
             report = _rehearse(config, parts, tally, would)
         else:
             _watch(config, parts)
-            report = swept(parts, sweep_of(config, parts), tally.listed)
+            report = _swept(config, parts, tally)
             tally.handed |= report.broken
             ours = _work(parts, tally)
             tally.settle(parts)
@@ -146,6 +153,17 @@ def _watch(config: Config, parts: Parts) -> None:
         if isinstance(error, Forbidden) or (isinstance(error, Unauthorised) and error.scope):
             parts.administration.may_not_read()
         tell_error(error)
+
+
+def _swept(config: Config, parts: Parts, tally: Tally) -> Report:
+    """Sweep; that the portal is away or refuses the key is left in the ledger for `status`."""
+    try:
+        return swept(parts, sweep_of(config, parts), tally.listed)
+    except (Unauthorised, Transient) as error:
+        now = parts.clock()
+        with suppress(LedgerError):  # what stopped the sweep is what matters
+            parts.ledger.health.fell_ill(ailment_of(error), str(error), now, until=now)
+        raise
 
 
 def _left(parts: Parts) -> int:

@@ -391,5 +391,8 @@ class Service:
             if isinstance(error, Forbidden) or error.scope:
                 log.warning("webhook_not_watched", lacks=str(error))
                 self._scheduler.remove_job("watch")
+            else:
+                self._parts.attempts.met(error)
+                self._outages.met(error)
         except ReconcilerError as error:
             tell_error(error)

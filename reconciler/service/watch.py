@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from reconciler.config import Config
 from reconciler.errors import ReconcilerError
-from reconciler.hooks import Administration, Flaw, State, secret_to_register
+from reconciler.hooks import SAID, Administration, Flaw, State, secret_to_register
 from reconciler.ledger import Ledger
 from reconciler.service.build import Parts
 from reconciler.service.log import log, tell_error
@@ -21,7 +21,7 @@ from reconciler.sweep.deliveries import Found
 
 EVERY = timedelta(minutes=5)
 _REPAIR = timedelta(hours=1)
-_FACT, _REPAIRED = "webhook", "webhook_repaired"
+_REPAIRED = "webhook_repaired"
 _SIGNATURE, _ROTATE = "signature", "run: reconciler webhook rotate"
 
 
@@ -79,7 +79,7 @@ class Watch:
 
     def _is_refused_still(self, state: State) -> bool:
         """Whether the signature was refused before, and no delivery was accepted since."""
-        told = self._ledger.told(_FACT)
+        told = self._ledger.told(SAID)
         before = json.loads(told) if told else {}
         good = state.hook.succeeded_on if state.hook else ""
         return before.get("state") == _SIGNATURE and before.get("last_success") == good
@@ -120,7 +120,7 @@ class Watch:
             "last_failure": hook.failed_on if hook else "",
             "failure": hook.failure if hook else "",
         }
-        self._ledger.tell(_FACT, json.dumps(told))
+        self._ledger.tell(SAID, json.dumps(told))
 
 
 def cure_of(state: State) -> str:

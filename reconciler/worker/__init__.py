@@ -6,5 +6,6 @@ for the file and for everything else, `loop` hands due files to threads.
 
 from reconciler.worker.attempt import Attempt, Attempts, Terms
 from reconciler.worker.loop import Worker
+from reconciler.worker.trouble import ailment_of
 
-__all__ = ["Attempt", "Attempts", "Terms", "Worker"]
+__all__ = ["Attempt", "Attempts", "Terms", "Worker", "ailment_of"]

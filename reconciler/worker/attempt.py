@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from reconciler.client import DocSpace
-from reconciler.errors import Forbidden, PortalError
+from reconciler.errors import Forbidden, Permanent, PortalError
 from reconciler.ledger import Ledger
 from reconciler.model import (
     EPOCH,
@@ -95,10 +95,14 @@ class Attempts:
         return attempt if kept else None
 
     def met(self, error: PortalError) -> None:
-        """Somebody else met a failure of the portal: pause as after one of our own."""
+        """A sweep met a failure of the portal: pause as after one of our own.
+
+        What a file meets for the first time may be its own fault, what a sweep meets is not: so
+        it is told at once, even where there is nothing to pause for yet.
+        """
         verdict = self.trouble.judge(error, 0, self._jitter())
-        if verdict.everything is not None:
-            self._fall_ill(error, self._clock(), verdict.everything)
+        if not isinstance(error, (Permanent, Forbidden)):
+            self._fall_ill(error, self._clock(), verdict.everything or timedelta())
 
     def recovered(self) -> None:
         """The portal did what it was asked: say so where others look, if it was ill before."""

@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     portal.webhook,
     portal.deliveries,
     portal.clock,
+    installation.service,
     installation.files,
     installation.texts,
     installation.dates,

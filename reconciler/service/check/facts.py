@@ -27,7 +27,7 @@ from reconciler.client import (
 from reconciler.config import Config
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
 from reconciler.hooks import State, fingerprint, head, judge, ping_with, remembered
-from reconciler.ledger import Ledger, Role
+from reconciler.ledger import Ledger, Problem, Role, verdict
 from reconciler.service.build import transport_of, utcnow, wanted_of
 from reconciler.sweep.deliveries import progress
 from reconciler.sweep.sweep import HIDDEN
@@ -55,7 +55,8 @@ class PortalFacts:
 class LedgerFacts:
     """What the ledger told. ``ours`` is the webhook that it knows, ``done`` the last entry of
     its log, ``ended`` how many lines of the secrets' file are refused by now, ``hidden`` when the
-    daily sweep last found updates that no folder's date had told of, and how many.
+    daily sweep last found updates that no folder's date had told of, and how many; ``problems``
+    are what `status` says is wrong.
     """
 
     engine: str
@@ -66,6 +67,7 @@ class LedgerFacts:
     done: int = 0
     ended: int = 0
     hidden: tuple[datetime, int] | None = None
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def _asked(ask: Callable[[], _T]) -> _T | PortalError:
 
 def _problems(config: Config) -> tuple[str, ...]:
     problems: list[str] = []
-    for needed in (config.portal_url, config.api_key, config.secrets):
+    for needed in (config.portal_url, config.api_key, config.secrets, config.admin_password):
         try:
             needed()
         except ConfigError as error:
@@ -204,6 +206,7 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 done=progress(ledger).done,
                 ended=_ended(config, remembered(ledger).retired),
                 hidden=_hidden(ledger.told(HIDDEN)),
+                problems=verdict(ledger.health.overview(ledger.clock(utcnow)(), shown=1)),
             )
     except LedgerError as error:
         return error

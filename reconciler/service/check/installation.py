@@ -1,6 +1,7 @@
 """Checks of what is ours: configuration, ledger, disk, files, other instances. Pure."""
 
 from reconciler.errors import LedgerError, Unanswered
+from reconciler.ledger import Kind
 from reconciler.service.check.facts import Facts
 from reconciler.service.check.lines import Fault, Line, error, ok, skipped, warning
 
@@ -21,6 +22,9 @@ def configuration(facts: Facts) -> list[Line]:
     if unsigned and webhook.allow_unsigned:
         said = "webhook.allow_unsigned is true: whoever reaches the address can send events"
         lines.append(warning(about, said, "set webhook.secret_file, and allow_unsigned to false"))
+    if facts.config.review.observe:
+        said = "review.observe is true: everything is decided and nothing is written"
+        lines.append(warning(about, said, "set review.observe to false to mark files"))
     return lines or [ok(about, "complete")]
 
 
@@ -67,7 +71,17 @@ def instances(facts: Facts) -> list[Line]:
     if found is None or isinstance(found, LedgerError):
         return [skipped("instances", "the ledger cannot be used")]
     held = ", ".join(f"{who} holds {role}" for role, who in sorted(found.holders.items()))
-    return [ok("instances", held or "nothing runs: start serve, or run reconcile from cron")]
+    return [ok("instances", held or "nothing runs at this moment")]
+
+
+def service(facts: Facts) -> list[Line]:
+    """Whether somebody works and is not held up, as `status` says; the webhook is asked itself."""
+    found = facts.ledger
+    if found is None or isinstance(found, LedgerError):
+        return [skipped("service", "the ledger cannot be used")]
+    problems = [one for one in found.problems if one.kind is not Kind.WEBHOOK]
+    lines = [warning("service", one.words, "see: reconciler status") for one in problems]
+    return lines or [ok("service", "updates are marked")]
 
 
 def files(facts: Facts) -> list[Line]:
