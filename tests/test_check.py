@@ -259,6 +259,13 @@ def test_without_the_wide_scope_the_webhook_is_skipped(sound: Healthy) -> None:
     assert any("not read" in line.said for line in sound.lines())
 
 
+def test_a_key_that_may_not_tell_whose_it_is_works_all_the_same(sound: Healthy) -> None:
+    """Nothing that is marked needs that scope: a warning, and exit 0."""
+    sound.with_key(*(scope for scope in NARROW if not scope.startswith("accounts")))
+    (line,) = sound.wrong()
+    assert (line.level, line.about) == (Level.WARNING, "scopes")
+
+
 def test_a_webhook_of_another_account_is_told(sound: Healthy) -> None:
     """It announces only what that account may read."""
     boss = sound.portal.add_user("Boss", kind="owner")

@@ -16,8 +16,8 @@ _NEEDED = (
     ("files:read", "files:write"),
     ("files:write",),
     ("rooms:read", "rooms:write"),
-    ("accounts.self:read", "accounts.self:write"),
 )
+_ADVISED = ("accounts.self:read", "accounts.self:write")
 
 
 def portal(facts: Facts) -> list[Line]:
@@ -76,6 +76,9 @@ def _scopes(facts: Facts, found: Key) -> list[Line]:
         said = f"the key lacks {', '.join(missing)}"
         cure = "make a key with these scopes too; then set DOCSPACE_API_KEY"
         lines.append(error("scopes", said, cure, Fault.PORTAL))
+    if found.lacks(*_ADVISED):
+        said = f"without {_ADVISED[0]} it cannot be checked who the key acts as"
+        lines.append(warning("scopes", said, "make a key that has it too, when it is renewed"))
     if facts.config.webhook.self_heal and found.lacks("*:write"):
         said = "webhook.self_heal needs *:write, which the key lacks"
         lines.append(warning("scopes", said, "make a key that has *:write too"))
