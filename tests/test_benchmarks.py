@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests import postgres
 from tests.benchmarks.__main__ import main
 
 
@@ -20,6 +21,7 @@ def test_the_sweeps_benchmark_runs_and_its_counts_hold(capsys: pytest.CaptureFix
     [
         ("receive", ["durable accepts/s", "100 connections", "tutorial", "slowed by", "no portal"]),
         ("marks", ["save to comment", "p99, s", "API calls per update"]),
+        ("shared", ["one daemon on PostgreSQL", "3 daemons together"]),
         ("size", ["accepts with 1,000 files", "claims with", "reconciler status"]),
     ],
 )
@@ -27,6 +29,8 @@ def test_the_other_benchmarks_run_and_print(
     what: str, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A moment of each load: the same table, whatever the times are."""
+    if what == "shared":
+        postgres.needed(own=True)
     main([what, "--scale", "0.001", "--seconds", "0.3"])
     table = capsys.readouterr().out
     assert [word for word in words if word not in table] == []

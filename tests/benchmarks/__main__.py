@@ -1,10 +1,10 @@
-"""`python -m tests.benchmarks`: everything in one table, or `receive`, `marks`, `size`, `sweep`."""
+"""`python -m tests.benchmarks`: everything in one table, or the parts that are named."""
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tests.benchmarks import marks, receive, size, sweep
+from tests.benchmarks import marks, receive, shared, size, sweep
 from tests.benchmarks.table import Figure, load, machine, show
 
 Measured = Callable[[], Iterator[Figure]]
@@ -22,6 +22,7 @@ def main(words: Sequence[str] | None = None) -> None:
     terms = receive.Terms(given.seconds, given.latency, given.scale)
     parts: dict[str, Measured] = {
         "receive": lambda: receive.figures(terms),
+        "shared": lambda: shared.figures(terms),
         "marks": lambda: marks.figures(terms),
         "size": lambda: size.figures(terms),
         "sweep": lambda: sweep.figures(sweep.Terms(given.scale, given.latency, given.profiles)),

@@ -1,0 +1,48 @@
+"""One daemon on PostgreSQL, and three that share the database, each with deliveries of its own."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+
+from tests import postgres
+from tests.benchmarks.receive import Load, Terms, offer, serving
+from tests.benchmarks.table import Figure
+
+_DAEMONS = 3
+_FILES = 2000
+
+
+def figures(terms: Terms) -> Iterator[Figure]:
+    """Measure what they accept together; nothing where there is no server to be had."""
+    if postgres.binaries() is None:
+        return
+    with serving() as running:
+        sqlite = offer(running.address, terms)
+    one, *_ = _together(terms, 1)
+    several = _together(terms, _DAEMONS)
+    together, slowest = sum(load.rate for load in several), max(load.p99 for load in several)
+    yield Figure("accepts/s, one daemon on PostgreSQL", one.rate, sqlite.rate, "on SQLite")
+    yield Figure(f"accepts/s, {_DAEMONS} daemons together", together, one.rate, "one")
+    yield Figure("  their p99, ms", slowest, one.p99, "one's")
+
+
+def _together(terms: Terms, daemons: int) -> list[Load]:
+    """Keep so many daemons busy at once, on one database."""
+    with ExitStack() as opened:
+        place = opened.enter_context(postgres.server()).url
+        address = opened.enter_context(postgres.database(place))
+        running = [
+            opened.enter_context(serving(RECONCILER_STATE__URL=address)) for _ in range(daemons)
+        ]
+        loads = [
+            partial(
+                offer,
+                one.address,
+                terms,
+                files=range(1 + number * _FILES, 1 + (number + 1) * _FILES),
+            )
+            for number, one in enumerate(running)
+        ]
+        with ThreadPoolExecutor(daemons) as pool:
+            return list(pool.map(lambda load: load(), loads))
