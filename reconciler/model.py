@@ -18,6 +18,11 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
+def shown(text: str) -> str:
+    """Return what the portal or a person wrote, safe for a terminal: it cannot end a line."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def is_number(value: object) -> bool:
     """Return whether a JSON value is a whole number that a database can hold; True is none."""
     return type(value) is int and -LAST_NUMBER <= value <= LAST_NUMBER

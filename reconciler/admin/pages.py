@@ -11,6 +11,7 @@ from reconciler.admin.metrics import METRICS, Requests, exposition
 from reconciler.admin.status import Sight, rendered
 from reconciler.errors import LedgerError
 from reconciler.ledger import Kind, Ledger, Problem, unwritable, verdict
+from reconciler.model import shown
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,5 @@ def metrics(subject: Subject) -> Page:
 
 def _unavailable(reasons: list[str]) -> Page:
     # Some words are the portal's, and a terminal may show them.
-    lines = (_shown(" ".join(reason.split())) for reason in reasons)
+    lines = (shown(" ".join(reason.split())) for reason in reasons)
     return Page("".join(f"{line}\n" for line in lines), HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-def _shown(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -115,7 +115,9 @@ def _cure(error: Unanswered) -> str:
 
 def shown(text: str) -> str:
     """Return what the portal or a person wrote, safe for a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    from reconciler.model import shown as cleaned  # noqa: PLC0415 - help must be quick
+
+    return cleaned(text)
 
 
 def bug(error: Exception) -> str:

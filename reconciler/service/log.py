@@ -10,7 +10,7 @@ from typing import Any, Literal, TextIO, cast
 
 import structlog
 
-from reconciler.model import Outcome
+from reconciler.model import Outcome, shown
 from reconciler.receiver import Reply
 from reconciler.sweep import Report
 from reconciler.worker import Attempt
@@ -91,11 +91,7 @@ def _in_order(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str
 
 def _printable(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Take the power from what others wrote: a title must neither end a line nor paint."""
-    return {name: _shown(value) if type(value) is str else value for name, value in line.items()}
-
-
-def _shown(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return {name: shown(value) if type(value) is str else value for name, value in line.items()}
 
 
 def _tell_run(run: Mapping[str, object]) -> None:
