@@ -3,12 +3,14 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
+import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.program import Program
 
 SECRET = "Daemon-Secret-1!"
 
@@ -38,7 +40,7 @@ def environment(portal: str, key: str, folder: Path, port: int, **more: str) -> 
 class Daemon:
     """A running daemon and the address it printed."""
 
-    process: subprocess.Popen[str]
+    process: Program
     address: str
 
     def kill(self) -> None:
@@ -53,19 +55,21 @@ class Daemon:
 
 
 @contextmanager
-def daemon(environ: dict[str, str], folder: Path, module: str = "reconciler") -> Iterator[Daemon]:
+def daemon(environ: dict[str, str], folder: Path) -> Iterator[Daemon]:
     """Run a daemon within the block; its log goes to ``folder``/serve.log."""
-    command = [sys.executable, "-m", module, "serve"]
-    with (folder / "serve.log").open("a", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            command, env=environ, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True
-        )
-    assert process.stdout is not None
-    with process.stdout:
-        line = process.stdout.readline()
-        try:
-            assert line.startswith("listening on "), (folder / "serve.log").read_text("utf-8")
-            yield Daemon(process, line.removeprefix("listening on ").strip())
-        finally:
-            process.kill()
-            process.wait()
+    log, said = folder / "serve.log", folder / f"{uuid.uuid4().hex}.out"
+    process = Program(["serve"], environ, folder, said, log)
+    try:
+        yield Daemon(process, _address(process, said, log))
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _address(process: Program, said: Path, log: Path) -> str:
+    """Wait until the daemon tells where it listens."""
+    turn = threading.Event()
+    while not (line := said.read_text("utf-8") if said.exists() else "").endswith("\n"):
+        assert process.poll() is None, log.read_text("utf-8")
+        turn.wait(0.01)
+    return line.removeprefix("listening on ").strip()

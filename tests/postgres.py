@@ -137,8 +137,12 @@ def schema(place: str) -> Iterator[str]:
     yield f"{place}?options=-csearch_path%3D{name}"
 
 
+def plain(place: str) -> str:
+    """Return the address as the driver alone takes it."""
+    return make_url(place).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 @contextmanager
 def _asking(place: str) -> Iterator["psycopg.Connection[object]"]:
-    plain = make_url(place).set(drivername="postgresql").render_as_string(hide_password=False)
-    with closing(psycopg.connect(plain, autocommit=True)) as connection:
+    with closing(psycopg.connect(plain(place), autocommit=True)) as connection:
         yield connection

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 from reconciler.review import Policy
 from reconciler.sandbox import EntryId, ManualClock, Network, Portal, Server, User
 from reconciler.sweep import Report
+from tests import program
 from tests.daemon import environment, free_port
 from tests.support_ledger import sql, tables
 from tests.world import TARGET, World, world
@@ -189,22 +189,13 @@ def stage(folder: Path) -> Iterator[Stage]:
 
 def run(scene: Stage, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own, with no terminal."""
-    return subprocess.run(
-        [sys.executable, "-m", "reconciler", *words],
-        env=scene.environ | more,
-        cwd=scene.folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    return program.run(words, scene.environ | more, scene.folder)
 
 
 @contextmanager
 def held(
     scene: Stage, method: str, route: str, *words: str, after: bool = False, number: int = 1
-) -> Iterator[subprocess.Popen[str]]:
+) -> Iterator[program.Program]:
     """Run a command, and enter the block when its so-many-th request of a route has arrived
     (or, with ``after``, has taken effect); it goes on, or is dead, when the block is left.
     """
@@ -225,23 +216,14 @@ def held(
         scene.portal.on_answer = hook
     else:
         scene.portal.on_request = hook
-    with (scene.folder / "held.log").open("a", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", *words],
-            env=scene.environ,
-            cwd=scene.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-    with process:
-        try:
-            assert arrived.wait(20), (scene.folder / "held.log").read_text("utf-8")
-            yield process
-        finally:
-            left.set()
-            process.communicate(timeout=30)
+    log = scene.folder / "held.log"
+    process = program.Program(words, scene.environ, scene.folder, scene.folder / "held.out", log)
+    try:
+        assert arrived.wait(20), log.read_text("utf-8")
+        yield process
+    finally:
+        left.set()
+        process.wait()
 
 
 def killed(scene: Stage, method: str, route: str, *words: str, **when: Any) -> None:

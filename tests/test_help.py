@@ -84,6 +84,15 @@ def test_help_loads_nothing_that_only_work_needs() -> None:
     assert done.stdout.split() == []
 
 
+def test_a_ledger_in_a_file_loads_nothing_of_a_server() -> None:
+    """Each part of a library that is not used delays every command."""
+    code = "import reconciler.ledger, sys; print(*(n for n in sys.modules if 'postgres' in n))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.split() == []
+
+
 def test_what_help_knows_by_itself_is_what_the_rooms_below_know() -> None:
     """It is written twice, so that help need not load the others."""
     assert (options.CONFIG, options.LAST_FILE_ID) == (CONFIG, LAST_FILE_ID)

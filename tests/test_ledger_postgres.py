@@ -46,6 +46,17 @@ def two(address: str) -> Iterator[tuple[Ledger, Ledger]]:
         yield one, other
 
 
+def test_its_indexes_hold_only_the_rows_that_are_asked_for(address: str) -> None:
+    """A million settled files are in none of them that is read or written for each delivery."""
+    with (
+        closing(Ledger(address, PORTAL)),
+        closing(psycopg.connect(postgres.plain(address))) as asking,
+    ):
+        found = asking.execute("SELECT indexdef FROM pg_indexes WHERE indexdef LIKE '% WHERE %'")
+        names = {words[0].split()[2] for words in found}
+    assert names == {"files_due", "files_unfinished", "files_ours"}
+
+
 @contextmanager
 def stopped(server: PostgresServer) -> Iterator[None]:
     """Let the whole server hang within the block: connections stand, nothing is answered."""

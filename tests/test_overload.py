@@ -76,8 +76,8 @@ def test_more_than_can_be_handled_is_asked_to_come_later() -> None:
         connections = [stack.enter_context(connect(server)) for _ in range(330)]
         for connection in connections:
             connection.sendall(REQUEST)
-        for _ in range(200):
-            if server.is_full():
+        for _ in range(500):
+            if server.waiting() == 329:
                 break
             threading.Event().wait(0.02)
         assert server.is_full()

@@ -2,8 +2,8 @@
 
 import json
 import shutil
+import signal
 import subprocess
-import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ import pytest
 
 from reconciler.sandbox import Portal, Server
 from reconciler.service.service import Schedule
+from tests import program
 from tests.daemon import SECRET, daemon, environment, free_port
 from tests.test_crash import Scene, scene, wait_until_idle
 
@@ -22,10 +23,7 @@ __all__ = ["scene"]
 
 def serve(environ: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run `serve` that is expected to refuse."""
-    command = [sys.executable, "-m", "reconciler", "serve"]
-    return subprocess.run(
-        command, env=environ, cwd=folder, capture_output=True, text=True, timeout=20, check=False
-    )
+    return program.run(["serve"], environ, folder, timeout=20)
 
 
 def hang(scene: Scene, seconds: float) -> threading.Event:
@@ -146,7 +144,7 @@ def test_a_second_signal_ends_it_at_once(scene: Scene) -> None:
     with daemon(scene.environ, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)
         assert hung.wait(10)
-        running.process.terminate()
+        running.process.send_signal(signal.SIGTERM)
         threading.Event().wait(0.3)
         assert running.terminate(2) == 1
 

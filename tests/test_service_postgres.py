@@ -1,7 +1,5 @@
 """Daemons that share a ledger on a server: who sweeps, who takes over, what an outage costs."""
 
-import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -17,7 +15,7 @@ from reconciler.cli.send import Sample, body_of
 from reconciler.ledger import Ledger, Role
 from reconciler.sandbox import Network
 from reconciler.signature import HEADER, sign
-from tests import postgres
+from tests import postgres, program
 from tests.daemon import SECRET, Daemon, daemon, free_port
 from tests.postgres import PostgresServer
 from tests.test_crash import Scene, scene
@@ -117,14 +115,7 @@ def test_a_reconcile_beside_a_daemon_names_who_sweeps(
     """Exit 4: it would sweep twice."""
     with daemon(environ, scene.folder) as running:
         assert until(lambda: bool(sweeper(environ)))
-        refused = subprocess.run(
-            [sys.executable, "-m", "reconciler", "reconcile"],
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        refused = program.run(["reconcile"], environ, scene.folder)
         assert refused.returncode == 4
         assert f"process {running.process.pid} " in refused.stderr
 
@@ -133,14 +124,7 @@ def test_a_reconcile_of_its_own_marks_what_is_due(scene: Scene, environ: dict[st
     """From cron, without any daemon."""
     scene.portal.network = Network(drop=1.0)
     scene.portal.save(scene.file, by=scene.ann)
-    done = subprocess.run(
-        [sys.executable, "-m", "reconciler", "reconcile"],
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = program.run(["reconcile"], environ, scene.folder)
     assert (done.returncode, scene.marked()) == (0, True), done.stderr
 
 
@@ -151,8 +135,7 @@ def test_no_password_is_told(scene: Scene, environ: dict[str, str], server: Post
     with daemon(told, scene.folder) as running:
         server.stop("immediate")
         assert deliver(running, scene)[0] == 503
-        command = [sys.executable, "-m", "reconciler", "status"]
-        failed = subprocess.run(command, env=told, capture_output=True, text=True, check=False)
+        failed = program.run(["status"], told, scene.folder)
         server.start()
     assert failed.returncode == 5
     log = (scene.folder / "serve.log").read_text("utf-8")

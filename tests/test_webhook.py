@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pytest
 
 from reconciler.hooks import SecretFile, faults_of
 from reconciler.sandbox import Fault, Portal, Server, User
+from tests import program
 from tests.daemon import daemon, environment, free_port
 from tests.support_hooks import NARROW, WIDE
 
@@ -43,16 +43,7 @@ class Scene:
 
     def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run `reconciler webhook ...`."""
-        return subprocess.run(
-            [sys.executable, "-m", "reconciler", "webhook", *words],
-            env=self.environ | more,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        return program.run(["webhook", *words], self.environ | more, self.folder)
 
     def save(self) -> int:
         """Save the file; return what the receiver answered."""

@@ -23,7 +23,7 @@ from sqlalchemy import URL, Connection, Engine, and_, create_engine, event, exc,
 from sqlalchemy.pool import NullPool
 
 from reconciler.errors import Busy, LedgerError
-from reconciler.ledger.schema import files
+from reconciler.ledger.schema import PARTIAL, files
 from reconciler.ledger.session import Session, SharedSlots
 from reconciler.ledger.store import PATIENCE, IsOurs, Role, Store, translated
 from reconciler.model import EPOCH
@@ -50,6 +50,9 @@ _DURABLE = (
     "SELECT set_config('synchronous_commit', 'on', false) "
     "WHERE current_setting('synchronous_commit') = 'off'"
 )
+
+for _index in PARTIAL:
+    _index.dialect_options["postgresql"]["where"] = _index.dialect_options["sqlite"]["where"]
 
 
 class PostgresStore(Store):

@@ -77,9 +77,13 @@ class Server:
         """Whether it accepts."""
         return self._thread.is_alive()
 
+    def waiting(self) -> int:
+        """Return how many requests wait for a thread."""
+        return len(self._listeners[0].task_dispatcher.queue)
+
     def is_full(self) -> bool:
         """Whether more requests wait than can be answered soon."""
-        return len(self._listeners[0].task_dispatcher.queue) > _QUEUE
+        return self.waiting() > _QUEUE
 
     def stop(self, grace: float) -> None:
         """Accept nothing more, answer what was read within ``grace`` seconds, and let go."""

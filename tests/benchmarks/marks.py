@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from reconciler.sandbox import Portal
 from tests.benchmarks.portals import TARGET, Place, served
-from tests.benchmarks.receive import Terms, serving
+from tests.benchmarks.receive import Running, Terms, serving
 from tests.benchmarks.table import Figure
-from tests.daemon import SECRET, Daemon
+from tests.daemon import SECRET
 
 _RATE = 20  # updates a second
 _FILES = 400
@@ -35,7 +35,7 @@ def figures(terms: Terms) -> Iterator[Figure]:
     yield Figure("  API calls per update, its echo included", calls / len(saved), 2, "floor", 1)
 
 
-def _settle(place: Place, running: Daemon) -> None:
+def _settle(place: Place, running: Running) -> None:
     """Subscribe once the first sweep is over."""
     place.portal.add_webhook(by=place.ann, url=running.address, secret=SECRET)
     _pause(2)

@@ -19,7 +19,7 @@ from reconciler.model import Event
 from reconciler.sandbox import Network
 from tests.benchmarks.portals import Place, served
 from tests.benchmarks.table import Figure
-from tests.daemon import SECRET, Daemon, daemon, environment, free_port
+from tests.daemon import SECRET, environment, free_port
 
 HERE = Path(__file__).parent
 NOBODY = "http://127.0.0.1:9"  # a portal that is down: nothing is done but accepting
@@ -36,6 +36,14 @@ class Terms:
     seconds: float = 5.0
     latency: float = 0.05
     scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """A daemon: its process and the address of its webhook."""
+
+    pid: int
+    address: str
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def _with_much_due(terms: Terms) -> Iterator[Figure]:
     number = max(round(_DUE * terms.scale), 1)
     with serving(due=number) as running:
         met = offer(running.address, terms)
-        peak = peak_memory(running.process.pid)
+        peak = peak_memory(running.pid)
     yield Figure(f"accept p99 with {number:,} due and no portal, ms", met.p99, 50, "goal", 1)
     yield Figure("  peak memory, MB", peak, 100, "goal", 1)
 
@@ -140,15 +148,34 @@ def ceiling(*, commits: bool = False) -> Iterator[str]:
 @contextmanager
 def serving(
     place: Place | None = None, due: int = 0, module: str = "reconciler", **more: str
-) -> Iterator[Daemon]:
+) -> Iterator[Running]:
     """Run the daemon within the block, with so many files due already."""
     with tempfile.TemporaryDirectory() as folder:
         url, key = (place.server.url, place.key) if place else (NOBODY, "key")
         environ = environment(url, key, Path(folder), free_port(), **more)
         if due:
             fill(environ["RECONCILER_STATE__URL"], url, due)
-        with daemon(environ, Path(folder), module) as running:
+        with _begun(module, environ, Path(folder)) as running:
             yield running
+
+
+@contextmanager
+def _begun(module: str, environ: dict[str, str], folder: Path) -> Iterator[Running]:
+    """Run a daemon that starts as a user's does, so that nothing is shared with others."""
+    command = [sys.executable, "-m", module, "serve"]
+    with (folder / "serve.log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command, env=environ, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+    assert process.stdout is not None
+    with process:
+        line = process.stdout.readline()
+        try:
+            if not line.startswith("listening on "):
+                raise RuntimeError((folder / "serve.log").read_text("utf-8"))
+            yield Running(process.pid, line.removeprefix("listening on ").strip())
+        finally:
+            process.kill()
 
 
 def fill(state: str, portal: str, number: int) -> None:
