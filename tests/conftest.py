@@ -11,6 +11,26 @@ from tests import postgres
 from tests.support_ledger import ADDRESS
 from tests.world import World, world
 
+# The files that take longest, the longest first: a worker that began with one of them when
+# nothing else is left would keep all waiting.
+LONGEST = (
+    "test_convergence",
+    "test_ledger",
+    "test_sweep",
+    "test_review_model",
+    "test_benchmarks",
+    "test_storm",
+    "test_chaos_postgres",
+    "test_ledger_shared",
+    "test_worker",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the workers begin with what takes longest."""
+    order = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[World]:

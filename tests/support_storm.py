@@ -1,40 +1,22 @@
-"""A storm of edits with lossy deliveries, and real daemons that can be killed in it.
+"""A storm of edits with lossy deliveries, and real daemons that can be killed in it."""
 
-A daemon is a process of its own each time; it is forked from one that has everything
-imported already, so that fifty starts take seconds.
-"""
-
-import multiprocessing
-import os
 import random
-import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from reconciler.ledger import Ledger
+from reconciler.ledger.ledger import Totals
 from reconciler.sandbox import Network, Portal, Server, User
 from tests.daemon import SECRET, environment, free_port
+from tests.program import Program
 
 TARGET = "Need Review"
 pause = threading.Event().wait  # a daemon in another process works in real time
 FILES = 40
-
-
-def serve(environ: dict[str, str], log: str) -> None:
-    """Be `reconciler serve`; runs in the forked process."""
-    from reconciler.cli import main  # noqa: PLC0415 - imported by the server of forks already
-
-    os.environ.update(environ)
-    stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(stream, 1)
-    os.dup2(stream, 2)
-    sys.argv = ["reconciler", "serve"]
-    main()
 
 
 @dataclass
@@ -52,16 +34,15 @@ class Storm:
     ports: list[int]
     edits: int = 0
 
-    def start(self, number: int = 0) -> ForkServerProcess:
+    def start(self, number: int = 0) -> Program:
         """Start a daemon, on one of the ports."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["reconciler.cli", "reconciler.service"])
-        log = str(self.folder / "serve.log")
-        process = context.Process(
-            target=serve, args=(self.environ | {"PORT": str(self.ports[number])}, log)
-        )
-        process.start()
-        return process
+        environ = self.environ | {"PORT": str(self.ports[number])}
+        return Program(["serve"], environ, self.folder, self.folder / "serve.out", self.log)
+
+    @property
+    def log(self) -> Path:
+        """What the daemons log."""
+        return self.folder / "serve.log"
 
     def act(self) -> None:
         """Let somebody save a file, or approve one that carries the comment."""
@@ -82,6 +63,24 @@ class Storm:
     def is_settled(self) -> bool:
         """Return whether every file carries the comment or a person's word upon it."""
         return all(self._is_right(self.portal.file(file).comment or "") for file in self.files)
+
+    def settle(self, look: Callable[[], None] = lambda: None) -> None:
+        """Wait until every file is as promised, all deliveries have ended and nothing is owed.
+
+        ``look`` is called now and then, to look after the daemons.
+        """
+        for _ in range(1000):
+            look()
+            if self.is_settled() and self.server.drain(0) and self.totals().pending == 0:
+                return
+            pause(0.1)
+        raise AssertionError(self.log.read_text("utf-8")[-4000:])
+
+    def totals(self) -> Totals:
+        """Return what the ledger has counted."""
+        portal = self.environ["DOCSPACE_API_HOST"]
+        with closing(Ledger(self.environ["RECONCILER_STATE__URL"], portal)) as ledger:
+            return ledger.totals()
 
     def _is_right(self, comment: str) -> bool:
         return comment == TARGET or comment.startswith("Approved")
@@ -129,8 +128,6 @@ def check_comments(here: Storm) -> None:
 
 def check_ledger(here: Storm) -> None:
     """Every accepted event and listing ended in one counted outcome; nothing is owed."""
-    ledger = Ledger(here.environ["RECONCILER_STATE__URL"], here.environ["DOCSPACE_API_HOST"])
-    totals = ledger.totals()
-    ledger.close()
+    totals = here.totals()
     assert totals.accepted == sum(totals.ended.values()) + totals.pending
     assert totals.pending == 0

@@ -5,16 +5,15 @@ away nothing can be accepted; a daemon that starts then ends by itself, and is s
 """
 
 import json
+import signal
 import threading
-from contextlib import closing
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
 
-from reconciler.ledger import Ledger
 from tests import postgres
 from tests.postgres import PostgresServer
+from tests.program import Program
 from tests.support_storm import Storm, check_comments, check_ledger, pause, storm
 
 DAEMONS = 3
@@ -50,7 +49,7 @@ def test_three_daemons_keep_the_promises_whatever_is_killed(
 
 def survive(
     here: Storm, server: PostgresServer, edits: int, restarts: int
-) -> tuple[list[ForkServerProcess], int]:
+) -> tuple[list[Program], int]:
     """Kill daemons until the storm is over, and now and then the server; keep three running."""
     calm, killed, restarted = threading.Event(), 0, 0
     daemons = [here.start(number) for number in range(DAEMONS)]
@@ -64,53 +63,37 @@ def survive(
             pause(here.chance.uniform(0.2, 1.0))
             server.start()
         unlucky = here.chance.randrange(DAEMONS)
-        killed += daemons[unlucky].is_alive()
+        killed += daemons[unlucky].poll() is None
         daemons[unlucky].kill()
-        daemons[unlucky].join()
+        daemons[unlucky].wait()
         keep_running(here, daemons)
     weather.join()
     assert restarted == restarts
     return daemons, killed
 
 
-def keep_running(here: Storm, daemons: list[ForkServerProcess]) -> None:
+def keep_running(here: Storm, daemons: list[Program]) -> None:
     """Start again what has ended."""
     for number, daemon in enumerate(daemons):
-        if not daemon.is_alive():
+        if daemon.poll() is not None:
             daemons[number] = here.start(number)
 
 
-def bring_to_rest(here: Storm, daemons: list[ForkServerProcess]) -> None:
+def bring_to_rest(here: Storm, daemons: list[Program]) -> None:
     """Let the daemons live until every file is as promised, and stop them in peace.
 
     What a killed one may have written comes back at the end of the portal's longest answer.
     """
-    for _ in range(600):
-        pause(0.05)
-        keep_running(here, daemons)
-        if here.is_settled():
-            break
-    log = (here.folder / "serve.log").read_text("utf-8")
-    assert here.is_settled(), log[-4000:]
-    assert here.server.drain(20)
-    pause(1.5)  # what arrived last is looked at, and who was started last can be stopped
-    with closing(
-        Ledger(here.environ["RECONCILER_STATE__URL"], here.environ["DOCSPACE_API_HOST"])
-    ) as ledger:
-        for _ in range(200):
-            pause(0.1)
-            if ledger.totals().pending == 0:
-                break
+    here.settle(lambda: keep_running(here, daemons))
+    pause(1.5)  # who was started last can be stopped
     for daemon in daemons:
-        daemon.terminate()
-    for daemon in daemons:
-        daemon.join(25)
-    assert [daemon.exitcode for daemon in daemons] == [0] * DAEMONS
+        daemon.send_signal(signal.SIGTERM)
+    assert [daemon.wait() for daemon in daemons] == [0] * DAEMONS
 
 
 def check_log(here: Storm) -> None:
     """Somebody swept to the end, and nothing was met but what the ledger says of itself."""
-    lines = (here.folder / "serve.log").read_text("utf-8").splitlines()
+    lines = here.log.read_text("utf-8").splitlines()
     told = [json.loads(line) for line in lines if line.startswith("{")]
     assert any(line["event"] == "sweep" for line in told)
     assert {line["kind"] for line in told if line["level"] == "error"} <= {"LedgerError"}

@@ -38,7 +38,8 @@ from tests.support_sweep import (
 )
 from tests.world import START, TARGET, Clock, World
 
-pytestmark = pytest.mark.usefixtures("each_database")
+# For what is about the ledger and not about paging: there a server could differ from a file.
+ON_EACH_DATABASE = pytest.mark.usefixtures("each_database")
 IDLE = {"GET files/rooms": 1, "GET files/@my": 1}
 
 
@@ -59,6 +60,7 @@ def here(tmp_path: Path) -> Iterator[World]:
 # Where files hide: docspace.md 1.1 to 1.5.
 
 
+@ON_EACH_DATABASE
 def test_a_lost_delivery_is_made_good(here: World) -> None:
     """The simplest case: one save, no event, one sweep."""
     save(here, here.file)
@@ -206,6 +208,7 @@ def test_an_archived_room_is_left_alone_and_caught_up_with_when_it_is_back(here:
     assert here.comment() == TARGET
 
 
+@ON_EACH_DATABASE
 def test_updates_that_no_date_told_of_are_counted_and_remembered(here: World) -> None:
     """Should a portal not raise its folders' dates, it shows; other sweeps count none."""
     quiet = add_room(here, "Quiet")
@@ -440,6 +443,7 @@ def three_rooms(here: World) -> tuple[int, int, int]:
     return first, second, third
 
 
+@ON_EACH_DATABASE
 def test_a_room_that_fails_once_holds_up_no_other_and_is_read_again(here: World) -> None:
     """A 500 for the second room: the next sweep reads it, though nothing changed since."""
     files = three_rooms(here)
@@ -453,6 +457,7 @@ def test_a_room_that_fails_once_holds_up_no_other_and_is_read_again(here: World)
     assert asked(here, here.sweep) == IDLE
 
 
+@ON_EACH_DATABASE
 def test_a_file_that_moves_out_of_a_room_that_fails_is_found(here: World) -> None:
     """Its new room was read meanwhile, and a move raises no date: the deep sweep goes back to
     where all rooms were last read together."""
@@ -598,6 +603,7 @@ class Killed(BaseException):
     """The process is gone."""
 
 
+@ON_EACH_DATABASE
 @pytest.mark.parametrize("moment", range(1, 7))
 def test_a_sweep_that_is_killed_anywhere_goes_on_and_loses_nothing(
     here: World, moment: int
@@ -789,6 +795,7 @@ def test_once_a_day_the_dates_are_not_believed(here: World) -> None:
     assert due(here) == {here.file}
 
 
+@ON_EACH_DATABASE
 def test_a_deep_sweep_comes_a_day_after_the_first_and_after_each_other(here: World) -> None:
     """Not at once: the first sweep reads everything anyway."""
     here.clock.advance(DAY - 2 * HOUR)
@@ -873,6 +880,7 @@ def test_what_somebody_wrote_before_the_first_sweep_is_kept(fresh: World) -> Non
     assert here.comment() == TARGET
 
 
+@ON_EACH_DATABASE
 def test_texts_that_are_kept_from_a_list_are_counted(fresh: World) -> None:
     """A portal's text in another language is noticed by how often it is kept."""
     here = fresh
@@ -889,6 +897,7 @@ def test_texts_that_are_kept_from_a_list_are_counted(fresh: World) -> None:
 # List items that are no longer true.
 
 
+@ON_EACH_DATABASE
 def test_an_item_that_was_listed_before_our_write_decides_nothing(here: World) -> None:
     """While the answer is under way the file is marked and reviewed: the worker looks again."""
     save(here, here.file)
@@ -908,6 +917,7 @@ def test_an_item_that_was_listed_before_our_write_decides_nothing(here: World) -
     assert (here.comment(), here.portal.count("PUT")) == ("Approved", 1)
 
 
+@ON_EACH_DATABASE
 def test_an_item_settles_nothing_while_its_file_is_in_work(here: World) -> None:
     """The worker may be about to write to an older revision: the file is due again instead."""
     save(here, here.file)
@@ -926,6 +936,7 @@ def test_an_item_settles_nothing_while_its_file_is_in_work(here: World) -> None:
 # A dry run.
 
 
+@ON_EACH_DATABASE
 def test_a_dry_run_counts_the_same_and_writes_nothing_at_all(fresh: World) -> None:
     """Neither a row nor a watermark nor a comment, before the first sweep and after it."""
     here = fresh
@@ -969,6 +980,7 @@ def backfilled(here: World, unknown: Unknown | None, since: timedelta) -> None:
     here.ledger.note(listed, lambda *_: Decision(Rule.UPDATED), duty, here.clock())
 
 
+@ON_EACH_DATABASE
 def test_an_update_that_a_backfill_has_put_off_is_taken_over_by_the_sweep(here: World) -> None:
     """A backfill may wait for tomorrow; what was updated today may not."""
     save(here, here.file)
