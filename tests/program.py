@@ -15,8 +15,8 @@ from pathlib import Path
 
 from reconciler.cli import main
 
-_forkserver = multiprocessing.get_context("forkserver")
-_forkserver.set_forkserver_preload(
+FORKSERVER = multiprocessing.get_context("forkserver")
+FORKSERVER.set_forkserver_preload(
     [
         "reconciler.cli.backfilling",
         "reconciler.cli.overview",
@@ -34,7 +34,7 @@ class Program:
         self, words: Sequence[str], environ: Mapping[str, str], folder: Path, out: Path, err: Path
     ) -> None:
         """Start it in ``folder``; its output is added to the files ``out`` and ``err``."""
-        self._process = _forkserver.Process(
+        self._process = FORKSERVER.Process(
             target=_become, args=(tuple(words), dict(environ), folder, out, err), daemon=True
         )
         self._process.start()

@@ -1,10 +1,14 @@
-"""What tests let another process do: `python -m tests.support_process WHAT ARGUMENT...`."""
+"""What tests let another process do, which tells of it over a line.
 
+What depends on a process's environment starts as `python -m tests.support_process WHAT ...`.
+"""
+
+import os
 import resource
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import responses
@@ -12,6 +16,7 @@ import responses
 from reconciler.client import Transport
 from reconciler.errors import LedgerError
 from reconciler.ledger import Ledger, Role
+from tests.program import FORKSERVER
 from tests.support_ledger import NOW, PORTAL, event
 
 _PLACE = "https://p.example"
@@ -32,32 +37,32 @@ def verify(bundle: str) -> None:
     sys.stdout.write(str(kwargs["verify"]))
 
 
-def record(url: str, first: str, number: str) -> None:
-    """Record events about so many files, when told to on stdin."""
+def record(line: Connection, url: str, first: int, number: int) -> None:
+    """Record events about so many files, when told to or left alone."""
     with closing(Ledger(url, PORTAL)) as ledger:
-        _say("ready")
-        sys.stdin.readline()
-        for file in range(int(first), int(first) + int(number)):
+        line.send("ready")
+        _wait(line)
+        for file in range(first, first + number):
             ledger.record(event(file), NOW)
             ledger.record(event(1_000_000), NOW)
 
 
-def hold(url: str, role: str) -> None:
-    """Hold a role, say so, and keep it until stdin ends or we are killed."""
-    with closing(Ledger(url, PORTAL)) as ledger, ledger.role(Role(role)):
-        _say("held")
-        sys.stdin.read()
+def hold(line: Connection, url: str, role: Role) -> None:
+    """Hold a role, say so, and keep it until we are left alone or killed."""
+    with closing(Ledger(url, PORTAL)) as ledger, ledger.role(role):
+        line.send("held")
+        _wait(line)
 
 
-def accept(url: str) -> None:
+def accept(line: Connection, url: str) -> None:
     """Record an event, say so, and wait to be killed."""
     ledger = Ledger(url, PORTAL)
     ledger.record(event(7), NOW)
-    _say("recorded")
-    sys.stdin.read()
+    line.send("recorded")
+    _wait(line)
 
 
-def fill(url: str) -> None:
+def fill(line: Connection, url: str) -> None:
     """Record until no file may grow any more; say why, make room, record once more."""
     with closing(Ledger(url, PORTAL)) as ledger:
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
@@ -66,44 +71,63 @@ def fill(url: str) -> None:
             for file in range(1, 10_000):
                 ledger.record(event(file, title="x" * 2000), NOW)
         except LedgerError as error:
-            _say(f"LedgerError {error}")
+            line.send(f"LedgerError {error}")
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         ledger.record(event(file), NOW)
-        _say("recorded")
-        _say(str(file))
+        line.send("recorded")
+        line.send(str(file))
 
 
-def _say(word: str) -> None:
-    sys.stdout.write(f"{word}\n")
-    sys.stdout.flush()
+def _wait(line: Connection) -> None:
+    with suppress(EOFError):
+        line.recv()
 
 
 ROOT = Path(__file__).parents[1]
 
 
+class Helper:
+    """A process that does one of the above, and the line to it."""
+
+    def __init__(self, act: Callable[..., None], *arguments: object) -> None:
+        """Start it."""
+        self._line, theirs = FORKSERVER.Pipe()
+        self._process = FORKSERVER.Process(target=act, args=(theirs, *arguments), daemon=True)
+        self._process.start()
+        theirs.close()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def hear(self) -> str:
+        """Wait for its next word."""
+        return str(self._line.recv())
+
+    def go_on(self) -> None:
+        """Let it go on from where it waits."""
+        self._line.send("")
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def end(self) -> int:
+        """Leave it alone and see it end; return its exit code."""
+        self._line.close()
+        self._process.join(30)
+        assert self._process.exitcode is not None
+        return self._process.exitcode
+
+
 @contextmanager
-def process(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run a helper in a process of its own, and see it end."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.support_process", *arguments],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def helper(act: Callable[..., None], *arguments: object) -> Iterator[Helper]:
+    """Have a helper within the block."""
+    one = Helper(act, *arguments)
     try:
-        yield child
+        yield one
     finally:
-        child.communicate(timeout=30)
-
-
-def heard(child: "subprocess.Popen[str]") -> str:
-    """Wait for the process's next word."""
-    assert child.stdout is not None
-    return child.stdout.readline().strip()
+        one.end()
 
 
 if __name__ == "__main__":
-    acts = {"ask": ask, "verify": verify, "record": record, "hold": hold, "accept": accept}
-    acts["fill"] = fill
-    acts[sys.argv[1]](*sys.argv[2:])  # type: ignore[operator]
+    acts: dict[str, Callable[..., None]] = {"ask": ask, "verify": verify}
+    acts[sys.argv[1]](*sys.argv[2:])

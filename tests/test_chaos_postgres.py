@@ -92,9 +92,13 @@ def bring_to_rest(here: Storm, daemons: list[Program]) -> None:
 
 
 def check_log(here: Storm) -> None:
-    """Somebody swept to the end, and nothing was met but what the ledger says of itself."""
+    """Somebody swept to the end, and nothing was met but what the ledger says of itself.
+
+    On a busy machine a sweep may last longer than from one to the next, which is said.
+    """
     lines = here.log.read_text("utf-8").splitlines()
     told = [json.loads(line) for line in lines if line.startswith("{")]
     assert any(line["event"] == "sweep" for line in told)
     assert {line["kind"] for line in told if line["level"] == "error"} <= {"LedgerError"}
-    assert [line for line in told if line["event"] == "library"] == []
+    libraries = [line["error"] for line in told if line["event"] == "library"]
+    assert [words for words in libraries if "maximum number of running" not in words] == []

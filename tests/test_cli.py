@@ -24,6 +24,7 @@ from reconciler.errors import (
     Transient,
     Unauthorised,
 )
+from tests import program
 from tests.daemon import daemon, free_port
 from tests.test_crash import Scene, scene
 
@@ -32,14 +33,8 @@ __all__ = ["scene"]
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run a command in an environment of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "reconciler", *arguments],
-        env={"PATH": os.environ["PATH"], "HOME": "/nowhere", **environ},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    alone = {"PATH": os.environ["PATH"], "HOME": "/nowhere", **environ}
+    return program.run(arguments, alone, Path.cwd())
 
 
 def commands() -> list[str]:
@@ -48,8 +43,9 @@ def commands() -> list[str]:
 
 
 def test_the_version_is_printed() -> None:
-    """For bug reports."""
-    done = run("--version")
+    """For bug reports; and as a module, the command is the same."""
+    command = [sys.executable, "-m", "reconciler", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout[:11]) == (0, "reconciler ")
 
 

@@ -18,7 +18,7 @@ from reconciler.model import Permit
 from tests import postgres
 from tests.postgres import PostgresServer
 from tests.support_ledger import HOUR, LEASE, MINUTE, NOW, PORTAL, SECOND, claimed, event, permit
-from tests.support_process import heard, process
+from tests.support_process import helper, hold
 
 DUE = NOW + SECOND
 DEADLINE = 2.5  # seconds in which a delivery must be answered
@@ -201,15 +201,15 @@ def test_a_lost_connection_is_found_without_being_used(address: str) -> None:
 @pytest.mark.long
 def test_a_stopped_process_loses_its_role(address: str) -> None:
     """Its machine may be gone as well: after ten seconds of silence another may have the role."""
-    with closing(Ledger(address, PORTAL)) as ledger, process("hold", address, "sweep") as child:
-        assert heard(child) == "held"
-        child.send_signal(signal.SIGSTOP)
+    with closing(Ledger(address, PORTAL)) as ledger, helper(hold, address, Role.SWEEP) as child:
+        assert child.hear() == "held"
+        child.signal(signal.SIGSTOP)
         until, pause = monotonic() + 15, threading.Event()
         while ledger.holder(Role.SWEEP) is not None and monotonic() < until:
             pause.wait(0.1)
         with ledger.role(Role.SWEEP) as is_ours:
             assert is_ours()
-        child.send_signal(signal.SIGCONT)
+        child.signal(signal.SIGCONT)
 
 
 # Claims.

@@ -16,7 +16,7 @@ from reconciler.ledger.databases import store_at
 from reconciler.ledger.store import Store
 from tests.support_ledger import LEASE, NOW, POSTGRES_ONLY, SECOND, SQLITE_ONLY, ending, opened, url
 from tests.support_ledger import event as delivery
-from tests.support_process import heard, process
+from tests.support_process import accept, fill, helper, hold, record
 
 DUE = NOW + SECOND
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -221,18 +221,16 @@ def test_two_processes_lose_nothing(ledger: Ledger, tmp_path: Path) -> None:
     """They write at once into one file, some into one row; every record is there."""
     address = url(tmp_path)
     with (
-        process("record", address, "1", "60") as one,
-        process("record", address, "61", "60") as two,
+        helper(record, address, 1, 60) as one,
+        helper(record, address, 61, 60) as two,
     ):
         for child in (one, two):
-            assert heard(child) == "ready"
+            assert child.hear() == "ready"
         for child in (one, two):
-            assert child.stdin is not None
-            child.stdin.write("\n")
-            child.stdin.flush()
+            child.go_on()
         for number in range(20):
             assert ledger.record(delivery(500 + number), NOW)
-    assert (one.returncode, two.returncode) == (0, 0)
+    assert (one.end(), two.end()) == (0, 0)
     totals = ledger.totals()
     assert (totals.accepted, totals.pending, totals.due) == (260, 260, 141)
 
@@ -240,18 +238,18 @@ def test_two_processes_lose_nothing(ledger: Ledger, tmp_path: Path) -> None:
 def test_two_processes_may_create_one_ledger(tmp_path: Path) -> None:
     """`serve` and `reconcile` started at once on an empty folder."""
     address = url(tmp_path)
-    with process("record", address, "1", "1") as one, process("record", address, "2", "1") as two:
-        assert [heard(child) for child in (one, two)] == ["ready", "ready"]
-    assert (one.returncode, two.returncode) == (0, 0)
+    with helper(record, address, 1, 1) as one, helper(record, address, 2, 1) as two:
+        assert [child.hear() for child in (one, two)] == ["ready", "ready"]
+    assert (one.end(), two.end()) == (0, 0)
     with opened(tmp_path) as ledger:
         assert ledger.totals().accepted == 4
 
 
 def test_a_recorded_event_survives_a_kill(tmp_path: Path) -> None:
     """record has returned: the answer to the portal may be 200."""
-    with process("accept", url(tmp_path)) as child:
-        assert heard(child) == "recorded"
-        child.send_signal(signal.SIGKILL)
+    with helper(accept, url(tmp_path)) as child:
+        assert child.hear() == "recorded"
+        child.signal(signal.SIGKILL)
     with opened(tmp_path) as ledger:
         assert [claim.entry.id for claim in ledger.claim(DUE, 10, LEASE)] == [7]
 
@@ -259,9 +257,9 @@ def test_a_recorded_event_survives_a_kill(tmp_path: Path) -> None:
 @SQLITE_ONLY
 def test_a_full_disk_is_told_and_passes(tmp_path: Path) -> None:
     """LedgerError while it lasts; afterwards the same process goes on, with all it had."""
-    with process("fill", url(tmp_path)) as child:
-        words = [heard(child) for _ in range(3)]
-    assert child.returncode == 0
+    with helper(fill, url(tmp_path)) as child:
+        words = [child.hear() for _ in range(3)]
+    assert child.end() == 0
     assert words[0].startswith("LedgerError")
     assert words[1] == "recorded"
     with opened(tmp_path) as ledger:
@@ -274,8 +272,8 @@ def test_a_full_disk_is_told_and_passes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("role", [Role.SWEEP, Role.BACKFILL])
 def test_a_role_held_by_another_process_is_busy(ledger: Ledger, tmp_path: Path, role: Role) -> None:
     """And the holder is named, so that a person can find it."""
-    with process("hold", url(tmp_path), role.value) as child:
-        assert heard(child) == "held"
+    with helper(hold, url(tmp_path), role) as child:
+        assert child.hear() == "held"
         with pytest.raises(Busy) as caught, ledger.role(role):
             pass
         assert caught.value.role == role.value
@@ -286,8 +284,8 @@ def test_a_role_held_by_another_process_is_busy(ledger: Ledger, tmp_path: Path, 
 @SQLITE_ONLY
 def test_one_process_works_on_a_file(ledger: Ledger, tmp_path: Path) -> None:
     """Who starts to work gives all claims back: nobody else may be at it."""
-    with process("hold", url(tmp_path), "worker") as child:
-        assert heard(child) == "held"
+    with helper(hold, url(tmp_path), Role.WORKER) as child:
+        assert child.hear() == "held"
         with pytest.raises(Busy), ledger.role(Role.WORKER):
             pass
 
@@ -295,26 +293,26 @@ def test_one_process_works_on_a_file(ledger: Ledger, tmp_path: Path) -> None:
 @POSTGRES_ONLY
 def test_any_number_of_processes_works_on_a_server(ledger: Ledger, tmp_path: Path) -> None:
     """Their claims are theirs alone, and nobody gives back what is not abandoned."""
-    with process("hold", url(tmp_path), "worker") as child:
-        assert heard(child) == "held"
+    with helper(hold, url(tmp_path), Role.WORKER) as child:
+        assert child.hear() == "held"
         with ledger.role(Role.WORKER):
             pass
 
 
 def test_other_roles_are_free(ledger: Ledger, tmp_path: Path) -> None:
     """A backfill runs beside a sweep."""
-    with process("hold", url(tmp_path), "sweep") as child:
-        assert heard(child) == "held"
+    with helper(hold, url(tmp_path), Role.SWEEP) as child:
+        assert child.hear() == "held"
         with ledger.role(Role.BACKFILL), ledger.role(Role.WORKER):
             pass
 
 
 def test_a_role_goes_with_a_killed_process(ledger: Ledger, tmp_path: Path) -> None:
     """The lock is the operating system's; nothing has to expire."""
-    with process("hold", url(tmp_path), "sweep") as child:
-        assert heard(child) == "held"
-        child.send_signal(signal.SIGKILL)
-        child.wait(10)
+    with helper(hold, url(tmp_path), Role.SWEEP) as child:
+        assert child.hear() == "held"
+        child.signal(signal.SIGKILL)
+        assert child.end() == -signal.SIGKILL
         assert ledger.holder(Role.SWEEP) is None
         with ledger.role(Role.SWEEP):
             pass
