@@ -31,6 +31,6 @@ def test_the_other_benchmarks_run_and_print(
     """A moment of each load: the same table, whatever the times are."""
     if what == "shared":
         postgres.needed(own=True)
-    main([what, "--scale", "0.001", "--seconds", "0.3"])
+    main([what, "--scale", "0.001", "--seconds", "0.1"])
     table = capsys.readouterr().out
     assert [word for word in words if word not in table] == []

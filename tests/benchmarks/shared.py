@@ -19,18 +19,18 @@ def figures(terms: Terms) -> Iterator[Figure]:
         return
     with serving() as running:
         sqlite = offer(running.address, terms)
-    one, *_ = _together(terms, 1)
-    several = _together(terms, _DAEMONS)
+    with postgres.server() as server:
+        one, *_ = _together(server.url, terms, 1)
+        several = _together(server.url, terms, _DAEMONS)
     together, slowest = sum(load.rate for load in several), max(load.p99 for load in several)
     yield Figure("accepts/s, one daemon on PostgreSQL", one.rate, sqlite.rate, "on SQLite")
     yield Figure(f"accepts/s, {_DAEMONS} daemons together", together, one.rate, "one")
     yield Figure("  their p99, ms", slowest, one.p99, "one's")
 
 
-def _together(terms: Terms, daemons: int) -> list[Load]:
+def _together(place: str, terms: Terms, daemons: int) -> list[Load]:
     """Keep so many daemons busy at once, on one database."""
     with ExitStack() as opened:
-        place = opened.enter_context(postgres.server()).url
         address = opened.enter_context(postgres.database(place))
         running = [
             opened.enter_context(serving(RECONCILER_STATE__URL=address)) for _ in range(daemons)
