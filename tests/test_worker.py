@@ -12,9 +12,11 @@ from reconciler.review import Policy, Scope
 from reconciler.sandbox import Fault, Network
 from tests.world import TARGET, World, world
 
-pytestmark = pytest.mark.usefixtures("each_database")
+# For what is about the ledger and not about the portal: there a server could differ from a file.
+ON_EACH_DATABASE = pytest.mark.usefixtures("each_database")
 
 
+@ON_EACH_DATABASE
 def test_an_edit_costs_one_get_and_one_put(here: World) -> None:
     """One edit is marked with one GET and one PUT, and the echo of the PUT costs nothing."""
     cost = here.calls(lambda: here.portal.save(here.file, by=here.ann))
@@ -29,6 +31,7 @@ def test_nothing_happens_before_the_event_is_a_second_old(here: World) -> None:
     assert [a.ending.outcome for a in here.settle(0.1)] == [Outcome.MARKED]
 
 
+@ON_EACH_DATABASE
 def test_fifty_events_within_a_second_cost_one_get_and_one_put(here: World) -> None:
     """A burst for one file is one look and one write."""
 
@@ -82,6 +85,7 @@ def test_approved_survives_locking_by_someone_else(here: World) -> None:
     assert here.comment() == "Approved"
 
 
+@ON_EACH_DATABASE
 def test_approved_survives_a_restart(here: World) -> None:
     """What was settled is on disk."""
     here.portal.save(here.file, by=here.ann)
@@ -178,6 +182,7 @@ def test_a_deleted_file_is_skipped(here: World) -> None:
     assert [a.rule for a in here.settle()] == [Rule.GONE]
 
 
+@ON_EACH_DATABASE
 def test_a_reused_id_is_another_file(here: World) -> None:
     """What was known of the old file does not hold for the new one."""
     here.portal.save(here.file, by=here.ann)
@@ -191,6 +196,7 @@ def test_a_reused_id_is_another_file(here: World) -> None:
     assert here.comment() == TARGET
 
 
+@ON_EACH_DATABASE
 def test_a_portal_that_was_set_back_is_marked_anew(here: World) -> None:
     """A version lower than the settled one means that the portal was restored."""
     saved = here.portal.backup()
@@ -227,6 +233,7 @@ def test_an_answer_that_was_lost_after_the_write_is_not_written_again(here: Worl
     assert here.portal.count("PUT") == 1
 
 
+@ON_EACH_DATABASE
 def test_a_persons_comment_after_a_lost_answer_is_kept(here: World) -> None:
     """A comment that is neither ours nor the one before it was typed over our write."""
     here.portal.save(here.file, by=here.ann)
@@ -261,6 +268,7 @@ def test_a_refused_write_is_told_apart_by_a_second_look(here: World) -> None:
     assert here.ledger.entry(here.file).intent is None
 
 
+@ON_EACH_DATABASE
 def test_a_throttled_portal_pauses_everything_and_costs_no_attempts(here: World) -> None:
     """429 with Retry-After: nothing is tried before, and the pause survives a restart."""
     here.portal.save(here.file, by=here.ann)
@@ -289,6 +297,7 @@ def ailment(here: World) -> Ailment | None:
     return None if trouble is None else trouble.ailment
 
 
+@ON_EACH_DATABASE
 def test_a_dead_key_is_told_in_the_ledger_until_it_works(here: World) -> None:
     """From the first refusal on, beyond a restart, until the portal does what it is asked."""
     here.portal.disable_key(here.key)
@@ -321,6 +330,7 @@ def test_what_concerns_one_file_alone_is_no_ailment(
     assert ailment(here) is expected
 
 
+@ON_EACH_DATABASE
 def test_an_outage_is_told_once_the_breaker_is_open(here: World) -> None:
     """And is over with the first answer."""
     files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(6)]
@@ -413,6 +423,7 @@ def test_an_old_update_is_not_ours(here: World) -> None:
     assert [a.rule for a in here.settle()] == [Rule.OLD]
 
 
+@ON_EACH_DATABASE
 def test_the_days_writes_are_never_exceeded(here: World) -> None:
     """The write that would be one too many waits for the hour in which some return."""
     world_terms = replace(here.worker._attempts.terms, writes_per_day=3)
@@ -428,6 +439,7 @@ def test_the_days_writes_are_never_exceeded(here: World) -> None:
     assert here.portal.count("PUT") == 5
 
 
+@ON_EACH_DATABASE
 def test_a_revision_that_loses_its_comment_again_and_again_is_left_alone(here: World) -> None:
     """Five writes to one revision within an hour are a loop, whoever makes it."""
     here.portal.save(here.file, by=here.ann)
