@@ -21,7 +21,7 @@ from tests.postgres import PostgresServer
 from tests.test_crash import Scene, scene
 
 __all__ = ["scene"]
-DEADLINE = 4.0  # seconds: it is answered within 2.5, but not all cores are ours
+DEADLINE = 2.5  # seconds
 
 
 @pytest.fixture
