@@ -1,8 +1,8 @@
 """`reconciler` in a process of its own that begins at once.
 
 A process that starts by itself imports for half a second, and the suite starts hundreds. These are
-forked from one that has imported everything and runs no threads. The tests of the start itself
-(test_cli.py, test_help.py, test_demo.py) run `python -m reconciler`.
+forked from one that has imported everything and runs no threads. Where the start itself is
+tested, as in test_help.py and test_demo.py, it is `python -m reconciler`.
 """
 
 import multiprocessing

@@ -35,6 +35,7 @@ def test_three_daemons_keep_the_promises_whatever_is_killed(
             seed=7,
             daemons=DAEMONS,
             RECONCILER_STATE__URL=address,
+            RECONCILER_SWEEP__EVERY="5s",  # three share two cores: none may last longer
             RECONCILER_PORTAL__TIMEOUT_SECONDS="1",
         ) as here,
     ):
@@ -92,13 +93,9 @@ def bring_to_rest(here: Storm, daemons: list[Program]) -> None:
 
 
 def check_log(here: Storm) -> None:
-    """Somebody swept to the end, and nothing was met but what the ledger says of itself.
-
-    On a busy machine a sweep may last longer than from one to the next, which is said.
-    """
+    """Somebody swept to the end, and nothing was met but what the ledger says of itself."""
     lines = here.log.read_text("utf-8").splitlines()
     told = [json.loads(line) for line in lines if line.startswith("{")]
     assert any(line["event"] == "sweep" for line in told)
     assert {line["kind"] for line in told if line["level"] == "error"} <= {"LedgerError"}
-    libraries = [line["error"] for line in told if line["event"] == "library"]
-    assert [words for words in libraries if "maximum number of running" not in words] == []
+    assert [line for line in told if line["event"] == "library"] == []

@@ -49,7 +49,7 @@ from tests.support_convergence import (
 )
 from tests.world import TARGET
 
-EXAMPLES = int(os.environ.get("RECONCILER_TEST_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("RECONCILER_TEST_EXAMPLES", "20"))
 STEPS = int(os.environ.get("RECONCILER_TEST_STEPS", "30"))
 POLICY = Policy()
 
