@@ -13,7 +13,7 @@ from reconciler.errors import LedgerError
 
 A = TypeVar("A")
 T = TypeVar("T")
-_GATHER = 0.0005  # seconds that a commit waits for others to join, when the last ones had some
+_PATIENCE = 0.01  # seconds that a commit waits for others to join, at most
 _LATE = "the database does not answer in time"
 
 
@@ -55,14 +55,22 @@ class Commits:
 
     It is told until when the leader waits for it.
     ``commit`` never raises: it leaves in each job its result or its error, and ``done``.
+    Who was answered together comes back together: a commit waits for as many as the last one had,
+    but no longer than that one took, for by then it could have been done without them.
     """
 
-    def __init__(self, commit: Callable[[list[Job[Any, Any]], float], None]) -> None:
-        """Nobody waits, nobody leads."""
-        self._commit = commit
+    def __init__(
+        self,
+        commit: Callable[[list[Job[Any, Any]], float], None],
+        patience: float = _PATIENCE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nobody waits, nobody leads. Let no commit wait for others longer than ``patience``."""
+        self._commit, self._patience, self._clock = commit, patience, clock
         self._lock, self._committing = threading.Lock(), threading.Lock()
         self._jobs: list[Job[Any, Any]] = []
         self._led, self._crowd = False, 0
+        self._took, self._all_here = 0.0, threading.Event()
 
     def carry_out(self, job: Job[Any, Any]) -> None:
         """Return when the job is done: by the leader of a commit, or as one.
@@ -72,6 +80,8 @@ class Commits:
         with self._lock:
             self._jobs.append(job)
             job.leads, self._led = not self._led, True
+            if len(self._jobs) >= self._crowd:
+                self._all_here.set()
         if not job.leads and not job.turn.acquire(timeout=_left(job)):
             self._give_up(job)
         if not job.done:
@@ -95,14 +105,17 @@ class Commits:
     def _lead(self, mine: Job[Any, Any]) -> None:
         """Commit for all that wait; then let them go, and the next lead."""
         if self._crowd > 1:
-            time.sleep(_GATHER)  # those that were answered together come back together
+            self._all_here.wait(min(self._took, self._patience))
         with self._lock:
             batch, self._jobs = self._jobs, []
-        self._crowd = max(len(batch), self._crowd - 1)
+            self._crowd = max(len(batch), self._crowd - 1)
+            self._all_here.clear()
         if self._committing.acquire(timeout=_left(mine)):
+            begin = self._clock()
             try:
                 self._commit(batch, mine.until)
             finally:
+                self._took = self._clock() - begin
                 self._committing.release()
         else:
             for job in batch:
