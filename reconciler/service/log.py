@@ -150,9 +150,8 @@ def tell_reply(reply: Reply) -> None:
         fields["older_secret"] = reply.secret  # 0 is the newest: a rotation is not over yet
     if reply.error is not None:
         fields |= {"kind": type(reply.error).__name__, "error": str(reply.error)}
-    {"accepted": log.info, "ignored": log.debug}.get(reply.status, log.warning)(
-        f"delivery_{reply.status}", **fields
-    )
+    level = {"accepted": "info", "ignored": "debug"}.get(reply.status, "warning")
+    getattr(log, level)(f"delivery_{reply.status}", **fields)
 
 
 def tell_secrets(event: str, **fields: Any) -> None:
