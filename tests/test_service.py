@@ -1,19 +1,25 @@
 """The daemon as a process: what it prints, how it starts, refuses and stops."""
 
+import fcntl
 import json
+import os
 import shutil
 import signal
 import subprocess
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from reconciler.cli.send import Sample, body_of
 from reconciler.sandbox import Portal, Server
 from reconciler.service.service import Schedule
+from reconciler.signature import HEADER, sign
 from tests import program
 from tests.daemon import SECRET, daemon, environment, free_port
 from tests.test_crash import Scene, scene, wait_until_idle
@@ -157,6 +163,23 @@ def test_sigterm_gives_a_hanging_portal_a_bounded_time(scene: Scene) -> None:
         assert hung.wait(10)
         assert running.terminate() == 0
     assert scene.marked()
+
+
+def test_a_log_that_nobody_reads_keeps_no_delivery_from_its_answer(scene: Scene) -> None:
+    """As on a terminal that was stopped with Ctrl-S: it accepts, works, and ends in time."""
+    log = scene.folder / "serve.log"
+    os.mkfifo(log)
+    with closing(os.fdopen(os.open(log, os.O_RDONLY | os.O_NONBLOCK), "rb")) as unread:
+        fcntl.fcntl(unread, fcntl.F_SETPIPE_SZ, 4096)
+        with daemon(scene.environ, scene.folder) as running:
+            body = body_of(Sample(scene.file, "Contract.docx", "file.updated"), datetime.now(UTC))
+            for _ in range(100):
+                request = urllib.request.Request(
+                    running.address, body, {HEADER: sign(body, SECRET)}
+                )
+                with urllib.request.urlopen(request, timeout=5) as answer:
+                    assert answer.status == 200
+            assert running.terminate() == 0
 
 
 def test_nothing_secret_is_in_the_log(scene: Scene) -> None:

@@ -2,14 +2,18 @@
 
 import os
 import signal
+import sys
 import threading
 from contextlib import suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reconciler.cli import checking, deploy, runs, state, status, trial, webhook
 from reconciler.cli.options import ConfigPath, read_config
+
+if TYPE_CHECKING:
+    from reconciler.config import Config
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,14 +36,20 @@ def serve(config: ConfigPath = None) -> None:
         reconciler serve --config /etc/reconciler/config.toml
         RECONCILER_REVIEW__OBSERVE=true reconciler serve    # decide, write nothing
     """
-    from reconciler.service import (  # noqa: PLC0415 - help must be quick
-        Service,
-        Supervisor,
-        configure_log,
-    )
+    from reconciler.service import Lines, configure_log, tell_lost  # noqa: PLC0415 - help is quick
 
     settings = read_config(config)
-    configure_log(settings.log.level, settings.log.format)
+    with Lines(sys.stderr, tell_lost) as lines:
+        configure_log(settings.log.level, settings.log.format, lines)
+        finished = _served(settings)
+    if not finished:
+        os._exit(0)  # an answer of the portal did not come; its intent is on disk
+
+
+def _served(settings: "Config") -> bool:
+    """Serve until told to stop; return whether all work was finished by then."""
+    from reconciler.service import Service, Supervisor  # noqa: PLC0415
+
     service, supervisor = Service(settings), Supervisor(os.environ)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -55,8 +65,7 @@ def serve(config: ConfigPath = None) -> None:
     finished = service.stop()
     if not alive:
         raise RuntimeError("a part of the daemon has ended")
-    if not finished:
-        os._exit(0)  # an answer of the portal did not come; its intent is on disk
+    return finished
 
 
 app.command()(runs.reconcile)

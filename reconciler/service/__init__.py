@@ -1,12 +1,13 @@
 """Builds everything from the configuration, runs it, and stops it in order.
 
 `build` makes the parts, `service` is the daemon and `server` its waitress, `runs` are the
-commands that end, `explain` answers for one file, `log` writes the log, `notify` tells systemd
-how it goes, `files` are what runs the service well.
+commands that end, `explain` answers for one file, `log` says what is in the log and `lines`
+writes it, `notify` tells systemd how it goes, `files` are what runs the service well.
 """
 
 from reconciler.service.explain import Explanation, explain
-from reconciler.service.log import configure_log
+from reconciler.service.lines import Lines
+from reconciler.service.log import configure_log, tell_lost
 from reconciler.service.notify import Supervisor
 from reconciler.service.runs import BackfillRun, Summary, Would, backfill, reconcile
 from reconciler.service.service import Service
@@ -14,6 +15,7 @@ from reconciler.service.service import Service
 __all__ = [
     "BackfillRun",
     "Explanation",
+    "Lines",
     "Service",
     "Summary",
     "Supervisor",
@@ -22,4 +24,5 @@ __all__ = [
     "configure_log",
     "explain",
     "reconcile",
+    "tell_lost",
 ]

@@ -12,6 +12,7 @@ import structlog
 
 from reconciler.model import Outcome, shown
 from reconciler.receiver import Reply
+from reconciler.service.lines import Stream
 from reconciler.sweep import Report
 from reconciler.worker import Attempt
 
@@ -59,8 +60,8 @@ class Repeats:
         return {**line, "times": times} if times > 1 else line
 
 
-def configure_log(level: str, form: Format) -> None:
-    """Send the log to stderr from ``level`` on."""
+def configure_log(level: str, form: Format, out: Stream | None = None) -> None:
+    """Send the log to stderr from ``level`` on; by way of ``out`` where that is given."""
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
     forms: list[Any] = [_in_order, structlog.processors.JSONRenderer()]
     if text:
@@ -75,7 +76,7 @@ def configure_log(level: str, form: Format) -> None:
             *forms,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Patient(sys.stderr))),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, out or _Patient(sys.stderr))),
     )
     handler = _Forward(logging.WARNING)
     for name in ("waitress", "apscheduler"):
@@ -172,6 +173,11 @@ def tell_sweep(report: Report) -> None:
     if report.behind:
         fields["behind"] = report.behind
     (log.warning if report.behind else log.info)("sweep", deep=report.deep, **fields)
+
+
+def tell_lost(number: int) -> None:
+    """Log that nobody read the log, and that so many lines are not in it."""
+    log.warning("lines_lost", number=number)
 
 
 def tell_error(error: Exception) -> None:
