@@ -19,8 +19,18 @@ def test_the_sweeps_benchmark_runs_and_its_counts_hold(capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ("receive", ["durable accepts/s", "100 connections", "tutorial", "slowed by", "no portal"]),
-        ("marks", ["save to comment", "p99, s", "API calls per update"]),
+        (
+            "receive",
+            [
+                "durable accepts/s",
+                "100 connections",
+                "tutorial",
+                "slowed by",
+                "webhook.threads = 12",
+                "no portal",
+            ],
+        ),
+        ("marks", ["save to comment", "p99, s", "API calls per update", "and _writes = 15"]),
         ("shared", ["one daemon on PostgreSQL", "3 daemons together"]),
         ("size", ["accepts with 1,000 files", "claims with", "reconciler status"]),
     ],

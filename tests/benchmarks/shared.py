@@ -33,7 +33,8 @@ def _together(place: str, terms: Terms, daemons: int) -> list[Load]:
     with ExitStack() as opened:
         address = opened.enter_context(postgres.database(place))
         running = [
-            opened.enter_context(serving(RECONCILER_STATE__URL=address)) for _ in range(daemons)
+            opened.enter_context(serving(more={"RECONCILER_STATE__URL": address}))
+            for _ in range(daemons)
         ]
         loads = [
             partial(
