@@ -7,11 +7,13 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnDefault,
     Connection,
     Row,
     and_,
     case,
     func,
+    literal_column,
     select,
     type_coerce,
     update,
@@ -30,7 +32,6 @@ ACCEPTED = ("accepted", "event")
 ECHO = ("ignored", "echo")
 BACKFILL_PAUSE = "backfill_until"
 PRECEDENCE = (files.c.priority, files.c.due_at)
-_KEEP = Unknown.KEEP.value
 _BURST = timedelta(seconds=5)  # the longest that a burst of events can put a look off
 
 
@@ -63,32 +64,39 @@ def _arriving(event: Event, now: datetime, source: Source, begun: bool) -> dict[
         "name": event.title,
         "due_at": due_after(event, now),
         "since": None if begun else now,
-        "pending": 1,
         "pending_since": now,
-        "events": 1,
         "event_at": now,
         "source": source.value,
     }
 
 
+def _fixed(value: object) -> Any:
+    """Return a constant as a part of the statement: what is not is bound anew for each row."""
+    return literal_column(repr(value))
+
+
 @cache  # built once: that takes ten times as long as running it
 def _recording(dialect: str) -> Any:
-    statement = insert(dialect, files)
+    blank = {c.name: _fixed(c.default.arg) for c in files.c if isinstance(c.default, ColumnDefault)}
+    first = {"pending": _fixed(1), "events": _fixed(1)}
+    statement = insert(dialect, files).values(blank | first)
     new = statement.excluded
-    told = new.source == Source.WEBHOOK.value  # its word counts, whoever was first
+    told = new.source == _fixed(Source.WEBHOOK.value)  # its word counts, whoever was first
     return statement.on_conflict_do_update(
         index_elements=[files.c.id],
         set_={
             "name": new.name,
             "due_at": _due_by_event(new),
             "since": func.coalesce(files.c.since, new.since),
-            "priority": LIVE,
+            "priority": _fixed(LIVE),
             # A backfill's caution is not for what is saved now.
-            "unknown": case((files.c.unknown == _KEEP, None), else_=files.c.unknown),
-            "attempts": 0,
-            "pending": files.c.pending + 1,
+            "unknown": case(
+                (files.c.unknown == _fixed(Unknown.KEEP.value), None), else_=files.c.unknown
+            ),
+            "attempts": _fixed(0),
+            "pending": files.c.pending + _fixed(1),
             "pending_since": func.coalesce(files.c.pending_since, new.pending_since),
-            "events": files.c.events + 1,
+            "events": files.c.events + _fixed(1),
             "event_at": new.event_at,
             "source": case((told, new.source), else_=first_to_tell(new.source)),
         },
@@ -97,7 +105,9 @@ def _recording(dialect: str) -> Any:
 
 def _due_by_event(new: Any) -> Any:
     """A live claim keeps its lease; a burst puts the look off, but not for ever."""
-    latest = type_coerce(files.c.pending_since, BigInteger) + _BURST // timedelta(microseconds=1)
+    latest = type_coerce(files.c.pending_since, BigInteger) + _fixed(
+        _BURST // timedelta(microseconds=1)
+    )
     return case(
         (and_(files.c.claim.is_not(None), files.c.due_at > new.event_at), files.c.due_at),
         (and_(files.c.pending_since.is_not(None), latest < new.due_at), latest),
