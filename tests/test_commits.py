@@ -14,10 +14,9 @@ PATIENCE = 60.0  # seconds: longer than these tests wait for anything
 
 
 class Disk:
-    """Where jobs are committed to; a commit lasts until it may end, by its clock ``takes``."""
+    """Where jobs are committed to; a commit lasts until it may end."""
 
-    def __init__(self, takes: float) -> None:
-        self.takes, self.now = takes, 0.0
+    def __init__(self) -> None:
         self.batches: list[int] = []
         self.begun, self.may_end = threading.Semaphore(0), threading.Semaphore(0)
 
@@ -27,13 +26,8 @@ class Disk:
         self.batches.append(len(batch))
         self.begun.release()
         assert self.may_end.acquire(timeout=10)
-        self.now += self.takes
         for job in batch:
             job.done = True
-
-    def clock(self) -> float:
-        """Return the seconds that commits took so far."""
-        return self.now
 
     def await_begin(self) -> None:
         """Return once a commit has begun."""
@@ -71,15 +65,15 @@ def three_beside_one(commits: Commits, disk: Disk, pool: ThreadPoolExecutor) -> 
 
 def test_what_comes_during_a_commit_shares_the_next(pool: ThreadPoolExecutor) -> None:
     """The slower the disk, the more there are in one commit."""
-    disk = Disk(takes=0.001)
+    disk = Disk()
     three_beside_one(Commits(disk.commit), disk, pool)
     assert disk.batches == [1, 3]
 
 
 def test_a_commit_waits_for_those_who_come_back_together(pool: ThreadPoolExecutor) -> None:
     """Three were answered at once, so three are waited for: not one commit for the quickest."""
-    disk = Disk(takes=PATIENCE)
-    commits = Commits(disk.commit, PATIENCE, disk.clock)
+    disk = Disk()
+    commits = Commits(disk.commit, PATIENCE)
     three_beside_one(commits, disk, pool)
     for number in (1, 2, 3):
         pool.submit(commits.carry_out, job())
@@ -90,9 +84,9 @@ def test_a_commit_waits_for_those_who_come_back_together(pool: ThreadPoolExecuto
 
 
 def test_one_that_comes_alone_waits_for_nobody_long(pool: ThreadPoolExecutor) -> None:
-    """It waits as long as the last commit took, at most, and each time for fewer."""
-    disk = Disk(takes=60)
-    commits = Commits(disk.commit, 0.01, disk.clock)
+    """The first after a crowd waits a moment, the next for nobody."""
+    disk = Disk()
+    commits = Commits(disk.commit, 0.01)
     three_beside_one(commits, disk, pool)
     disk.may_end.release(3)
     for _ in range(3):

@@ -13,7 +13,7 @@ from reconciler.errors import LedgerError
 
 A = TypeVar("A")
 T = TypeVar("T")
-_PATIENCE = 0.01  # seconds that a commit waits for others to join, at most
+_PATIENCE = 0.005  # seconds that a commit waits for others to join, at most
 _LATE = "the database does not answer in time"
 
 
@@ -55,22 +55,19 @@ class Commits:
 
     It is told until when the leader waits for it.
     ``commit`` never raises: it leaves in each job its result or its error, and ``done``.
-    Who was answered together comes back together: a commit waits for as many as the last one had,
-    but no longer than that one took, for by then it could have been done without them.
+    Who was answered together comes back together: a commit waits a moment for as many as the last
+    one had, or the quickest of them would have it alone, and the others another.
     """
 
     def __init__(
-        self,
-        commit: Callable[[list[Job[Any, Any]], float], None],
-        patience: float = _PATIENCE,
-        clock: Callable[[], float] = time.monotonic,
+        self, commit: Callable[[list[Job[Any, Any]], float], None], patience: float = _PATIENCE
     ) -> None:
         """Nobody waits, nobody leads. Let no commit wait for others longer than ``patience``."""
-        self._commit, self._patience, self._clock = commit, patience, clock
+        self._commit, self._patience = commit, patience
         self._lock, self._committing = threading.Lock(), threading.Lock()
         self._jobs: list[Job[Any, Any]] = []
         self._led, self._crowd = False, 0
-        self._took, self._all_here = 0.0, threading.Event()
+        self._all_here = threading.Event()
 
     def carry_out(self, job: Job[Any, Any]) -> None:
         """Return when the job is done: by the leader of a commit, or as one.
@@ -105,17 +102,15 @@ class Commits:
     def _lead(self, mine: Job[Any, Any]) -> None:
         """Commit for all that wait; then let them go, and the next lead."""
         if self._crowd > 1:
-            self._all_here.wait(min(self._took, self._patience))
+            self._all_here.wait(self._patience)
         with self._lock:
             batch, self._jobs = self._jobs, []
-            self._crowd = max(len(batch), self._crowd - 1)
+            self._crowd = len(batch)
             self._all_here.clear()
         if self._committing.acquire(timeout=_left(mine)):
-            begin = self._clock()
             try:
                 self._commit(batch, mine.until)
             finally:
-                self._took = self._clock() - begin
                 self._committing.release()
         else:
             for job in batch:
