@@ -60,7 +60,7 @@ def test_the_end_does_not_wait_for_ever() -> None:
     reader = Reader()
     with Lines(reader, print, patience=0.05) as lines:
         lines.write("first\n")
-    assert not reader.taken
+    assert (lines.are_stuck(), reader.taken) == (True, "")
     reader.goes_on.set()
 
 

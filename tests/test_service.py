@@ -6,10 +6,10 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,21 +165,33 @@ def test_sigterm_gives_a_hanging_portal_a_bounded_time(scene: Scene) -> None:
     assert scene.marked()
 
 
-def test_a_log_that_nobody_reads_keeps_no_delivery_from_its_answer(scene: Scene) -> None:
-    """As on a terminal that was stopped with Ctrl-S: it accepts, works, and ends in time."""
-    log = scene.folder / "serve.log"
-    os.mkfifo(log)
-    with closing(os.fdopen(os.open(log, os.O_RDONLY | os.O_NONBLOCK), "rb")) as unread:
-        fcntl.fcntl(unread, fcntl.F_SETPIPE_SZ, 4096)
-        with daemon(scene.environ, scene.folder) as running:
-            body = body_of(Sample(scene.file, "Contract.docx", "file.updated"), datetime.now(UTC))
-            for _ in range(100):
-                request = urllib.request.Request(
-                    running.address, body, {HEADER: sign(body, SECRET)}
-                )
-                with urllib.request.urlopen(request, timeout=5) as answer:
-                    assert answer.status == 200
-            assert running.terminate() == 0
+def test_a_log_that_nobody_reads_holds_up_neither_answer_nor_end(scene: Scene) -> None:
+    """As on a terminal that was stopped with Ctrl-S; the process is a real one, as its end is."""
+    unread, log = os.pipe()
+    fcntl.fcntl(unread, fcntl.F_SETPIPE_SZ, 4096)
+    command = [sys.executable, "-m", "reconciler", "serve"]
+    with subprocess.Popen(
+        command,
+        env=scene.environ,
+        cwd=scene.folder,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+    ) as process:
+        os.close(log)
+        assert process.stdout is not None
+        address = process.stdout.readline().removeprefix("listening on ").strip()
+        body = body_of(Sample(scene.file, "Contract.docx", "file.updated"), datetime.now(UTC))
+        for _ in range(100):
+            request = urllib.request.Request(address, body, {HEADER: sign(body, SECRET)})
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                assert answer.status == 200
+        process.terminate()
+        try:
+            assert process.wait(25) == 0
+        finally:
+            process.kill()
+            os.close(unread)
 
 
 def test_nothing_secret_is_in_the_log(scene: Scene) -> None:

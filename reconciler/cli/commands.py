@@ -42,8 +42,9 @@ def serve(config: ConfigPath = None) -> None:
     with Lines(sys.stderr, tell_lost) as lines:
         configure_log(settings.log.level, settings.log.format, lines)
         finished = _served(settings)
-    if not finished:
-        os._exit(0)  # an answer of the portal did not come; its intent is on disk
+    if not finished or lines.are_stuck():
+        # An answer of the portal did not come: its intent is on disk. Or nobody reads the log.
+        os._exit(0)
 
 
 def _served(settings: "Config") -> bool:

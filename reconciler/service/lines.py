@@ -60,6 +60,10 @@ class Lines:
         if not self._thread.is_alive():
             self._write_out()
 
+    def are_stuck(self) -> bool:
+        """Whether a reader still holds up the thread: then Python's own end would wait for it."""
+        return self._thread.is_alive()
+
     def write(self, text: str) -> None:
         """Take a line."""
         with self._lock:
