@@ -6,7 +6,6 @@ written together: one by one they cost a delivery a fifth of its time.
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, Self
@@ -43,7 +42,7 @@ class Lines:
         """Write to ``stream``, which may be full or gone; the end waits ``patience`` seconds."""
         self._stream, self._tell_lost = stream, tell_lost
         self._most, self._patience = most, patience
-        self._lines, self._lost, self._lock = deque[str](), 0, threading.Lock()
+        self._lines, self._lost, self._lock = list[str](), 0, threading.Lock()
         self._some, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
