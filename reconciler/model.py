@@ -76,6 +76,13 @@ class File:
     read_at: datetime | None = None
 
 
+class Absent(Enum):
+    """Why the portal shows no file: it is not there, or not for this account (docspace.md 2)."""
+
+    GONE = "gone"
+    UNREADABLE = "unreadable"
+
+
 class Source(StrEnum):
     """What told us first that a file may have been updated."""
 
@@ -189,7 +196,8 @@ class Rule(Enum):
     words: str
 
     THIRD_PARTY = ("third_party", Action.LEAVE, Outcome.REFUSED, "third-party storage")
-    GONE = ("gone", Action.LEAVE, Outcome.SKIPPED, "gone or unreadable")
+    GONE = ("gone", Action.LEAVE, Outcome.SKIPPED, "gone")
+    UNREADABLE = ("unreadable", Action.LEAVE, Outcome.SKIPPED, "not readable by the key's account")
     SECTION = ("section", Action.LEAVE, Outcome.SKIPPED, "in trash, archive or templates")
     SCOPE = ("scope", Action.LEAVE, Outcome.SKIPPED, "outside the configured scope")
     ALREADY = ("already", Action.SETTLE_OURS, Outcome.ALREADY, "carries the comment already")

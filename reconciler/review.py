@@ -19,6 +19,7 @@ from functools import lru_cache
 
 from reconciler.model import (
     SECOND,
+    Absent,
     Action,
     Decision,
     Entry,
@@ -103,11 +104,13 @@ class Policy:
         return _matches(comment, self.unlock_texts)
 
 
-def decide(file: File | None, entry: Entry, policy: Policy, now: datetime) -> Decision:
-    """Decide on a look at a file (None: gone or unreadable). The first row that matches wins."""
-    outside = Rule.GONE if file is None else _outside(file, policy)
-    if file is None or outside is not None:
-        return Decision(outside or Rule.GONE)
+def decide(file: File | Absent, entry: Entry, policy: Policy, now: datetime) -> Decision:
+    """Decide on a look at a file, or at where none was seen. The first row that matches wins."""
+    if isinstance(file, Absent):
+        return Decision(Rule.GONE if file is Absent.GONE else Rule.UNREADABLE)
+    outside = _outside(file, policy)
+    if outside is not None:
+        return Decision(outside)
     forget = _is_another(file, entry)
     if forget:
         entry = entry.forgotten()

@@ -11,6 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from reconciler.model import (
+    Absent,
     Action,
     Decision,
     Entry,
@@ -28,7 +29,7 @@ AGES, SINCE, LOOKBACK, FIRST_SWEEP, RECENT = -1_000_000, -100_000, -50_000, -20_
 TARGET, APPROVED, UNLOCKED = "Need Review", "Approved", "The file is unlocked"
 POLICY = Policy()
 
-Decide = Callable[[File | None, Entry, Policy, datetime], Decision]
+Decide = Callable[[File | Absent, Entry, Policy, datetime], Decision]
 Ids = tuple[int, int, int]
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from reconciler.errors import PortalError
-from reconciler.model import EPOCH, Action, Entry, Revision
+from reconciler.model import EPOCH, Absent, Action, Entry, Revision
 from reconciler.review import decide
 from reconciler.sandbox import CommentWrite, FileInfo, Network, User
 from reconciler.sweep import Sweep, Terms
@@ -367,7 +367,7 @@ class Scene:
         entry = claims[0].entry
         try:
             file = self.here.docspace.file(entry.id)
-            if file is None or ledger.origin()[1] == EPOCH:
+            if isinstance(file, Absent) or ledger.origin()[1] == EPOCH:
                 return
             decision = decide(file, entry, self.here.policy, now)
             if decision.action is not Action.MARK:

@@ -17,6 +17,7 @@ import pytest
 
 from reconciler.client import DocSpace, Pace, Transport
 from reconciler.errors import Forbidden, PortalError, Transient
+from reconciler.model import File
 from tests.support_http import Line, answering, enveloped, http
 from tests.support_process import ROOT
 from tests.support_samples import response, sample
@@ -52,7 +53,7 @@ def test_a_look_is_one_get_with_the_key_as_bearer() -> None:
     """The path below the API's root, our name, JSON wanted."""
     with answering(enveloped(response("get_file.json"))) as line, client(line) as docspace:
         file = docspace.file(1245)
-    assert file is not None
+    assert isinstance(file, File)
     assert (file.id, file.comment) == (1245, "Edited")
     (request,) = line.requests
     assert request.line == "GET /api/2.0/files/file/1245 HTTP/1.1"
@@ -128,7 +129,7 @@ def test_the_answers_date_is_kept() -> None:
     dated = http(200, body, Date="Mon, 24 Nov 2025 09:20:00 GMT")
     with answering(dated) as line, client(line) as docspace:
         file = docspace.file(1245)
-        assert file is not None
+        assert isinstance(file, File)
         assert file.read_at == docspace.now() == datetime(2025, 11, 24, 9, 20, tzinfo=UTC)
 
 

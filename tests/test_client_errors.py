@@ -21,7 +21,7 @@ from reconciler.errors import (
     Transient,
     Unauthorised,
 )
-from reconciler.model import File
+from reconciler.model import Absent, File
 from tests.support_samples import response, sample
 
 API = "https://p.example/api/2.0/"
@@ -101,10 +101,10 @@ def test_401_means_a_dead_key(portal: Portal, docspace: DocSpace, ask: Ask) -> N
 
 
 def test_403_on_a_look_with_a_working_key_is_no_file(portal: Portal, docspace: DocSpace) -> None:
-    """Gone or not for us to read: the portal does not tell which."""
+    """It is not for us to read; what is gone is answered 404."""
     answer(portal, "GET", FILE, "error_403_put_comment_missing_file.http.json")
     answer(portal, "GET", SELF, "keys_self.json")
-    assert docspace.file(1245) is None
+    assert docspace.file(1245) is Absent.UNREADABLE
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_403_with_a_token_that_is_no_api_key_is_about_the_file(
     answer(portal, "GET", FILE, "error_403_put_comment.http.json")
     portal.get(SELF, status=404)
     answer(portal, "GET", PERSON, "people_self.json")
-    assert docspace.file(1245) is None
+    assert docspace.file(1245) is Absent.UNREADABLE
 
 
 def test_the_owner_of_a_token_that_is_no_api_key_is_known(
@@ -220,7 +220,7 @@ def test_402_is_an_outage(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
 def test_404_with_the_envelope_is_no_file(portal: Portal, docspace: DocSpace) -> None:
     """The portal looked and found nothing: no second request."""
     answer(portal, "GET", FILE, "error_404_get_file.http.json")
-    assert docspace.file(1245) is None
+    assert docspace.file(1245) is Absent.GONE
     assert docspace.requests == {"get": 1, "put": 0}
 
 
@@ -231,7 +231,7 @@ def test_404_without_the_envelope_is_confirmed(portal: Portal, docspace: DocSpac
     """With a working key it is about the file."""
     portal.get(FILE, PROBLEM, status=404, content_type="application/problem+json")
     answer(portal, "GET", SELF, "keys_self.json")
-    assert docspace.file(1245) is None
+    assert docspace.file(1245) is Absent.GONE
 
 
 def test_404_everywhere_is_an_outage(portal: Portal, docspace: DocSpace) -> None:

@@ -103,11 +103,11 @@ def test_an_event_that_waited_for_the_very_first_answer_is_no_old_update(here: W
 Act = Callable[[World], object]
 REFUSALS: dict[str, tuple[Act, Rule]] = {
     "locked by someone else": (lambda w: w.portal.lock(w.file, by=w.ann), Rule.LOCKED),
-    "in the trash": (lambda w: w.portal.trash(w.file, by=w.ann), Rule.GONE),
+    "in the trash": (lambda w: w.portal.trash(w.file, by=w.ann), Rule.UNREADABLE),
     "deleted": (lambda w: w.portal.delete(w.file, by=w.ann), Rule.GONE),
     "in an archived room": (lambda w: w.portal.archive_room(w.room), Rule.SECTION),
     "no right to comment": (lambda w: w.portal.invite(w.room, w.bot, access=2), Rule.FORBIDDEN),
-    "no member any more": (lambda w: w.portal.invite(w.room, w.bot, access=0), Rule.GONE),
+    "no member any more": (lambda w: w.portal.invite(w.room, w.bot, access=0), Rule.UNREADABLE),
 }
 
 

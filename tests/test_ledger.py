@@ -33,6 +33,7 @@ from reconciler.model import (
     Outcome,
     Permit,
     Revision,
+    Rule,
     Unknown,
 )
 from tests import postgres
@@ -695,7 +696,7 @@ def test_rows_that_hold_nothing_to_remember_are_pruned(tmp_path: Path) -> None:
         for number in (1, 2, 3):
             ledger.record(event(number), NOW)
         gone, ours, due = ledger.claim(DUE, 3, LEASE)
-        ledger.finish(gone, Ending(Outcome.SKIPPED, "gone"), DUE)
+        ledger.finish(gone, Ending(Outcome.SKIPPED, Rule.GONE.value), DUE)
         seen = a_file(ours.entry.id)
         ended = Ending(Outcome.KEPT, "same", seen=seen, settled=True)
         ledger.finish(ours, ended, DUE)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reconciler.model import (
     EPOCH,
     SECOND,
+    Absent,
     Action,
     Decision,
     Entry,
@@ -62,7 +63,7 @@ def file(**differs: Any) -> File:
     return replace(FILE, **differs)
 
 
-def rule(seen: File | None, entry: Entry = UNKNOWN, policy: Policy = POLICY) -> Rule:
+def rule(seen: File | Absent, entry: Entry = UNKNOWN, policy: Policy = POLICY) -> Rule:
     return decide(seen, entry, policy, NOW).rule
 
 
@@ -81,9 +82,14 @@ def test_row_1_third_party(differs: dict[str, Any]) -> None:
     assert Rule.THIRD_PARTY.outcome is Outcome.REFUSED
 
 
-def test_row_2_gone() -> None:
-    """A file that is gone or unreadable is skipped."""
-    assert rule(None, OURS) is Rule.GONE
+@pytest.mark.parametrize(
+    ("absent", "expected"),
+    [(Absent.GONE, Rule.GONE), (Absent.UNREADABLE, Rule.UNREADABLE)],
+)
+def test_row_2_gone_or_unreadable(absent: Absent, expected: Rule) -> None:
+    """A file that is gone or unreadable is skipped, and which of the two it was is remembered."""
+    assert rule(absent, OURS) is expected
+    assert (expected.action, expected.outcome) == (Action.LEAVE, Outcome.SKIPPED)
 
 
 @pytest.mark.parametrize(
@@ -645,14 +651,14 @@ policies = st.builds(
 )
 
 
-@given(st.none() | files, entries, policies)
+@given(st.sampled_from(Absent) | files, entries, policies)
 @example(file(locked=True), replace(BEFORE, attempts=10**9), POLICY)
-def test_a_decision_for_everything(seen: File | None, entry: Entry, policy: Policy) -> None:
+def test_a_decision_for_everything(seen: File | Absent, entry: Entry, policy: Policy) -> None:
     """Whatever file meets whatever entry, there is an answer; only waiting comes with a delay."""
     decision = decide(seen, entry, policy, NOW)
     assert isinstance(decision.action, Action)
     assert (decision.again is not None) == (decision.action is Action.WAIT)
-    if seen is not None:
+    if isinstance(seen, File):
         listed = decide_listed(seen, entry, policy, NOW)
         assert listed.action is not Action.WAIT
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model import Decision, Entry, File, Rule
+from reconciler.model import Absent, Decision, Entry, File, Rule
 from reconciler.review import Policy, decide
 from tests.builders import (
     AGES,
@@ -296,7 +296,7 @@ def test_no_history_goes_wrong(alphabet: str) -> None:
 def marking(*rules: Rule) -> Decide:
     """A table that marks where these rules would do something else."""
 
-    def mutant(file: File | None, entry: Entry, policy: Policy, now: datetime) -> Decision:
+    def mutant(file: File | Absent, entry: Entry, policy: Policy, now: datetime) -> Decision:
         decision = decide(file, entry, policy, now)
         return Decision(Rule.UPDATED) if decision.rule in rules else decision
 
@@ -306,18 +306,18 @@ def marking(*rules: Rule) -> Decide:
 def forgetting(**known: Any) -> Decide:
     """A table that never learns what the ledger knows of these."""
 
-    def mutant(file: File | None, entry: Entry, policy: Policy, now: datetime) -> Decision:
+    def mutant(file: File | Absent, entry: Entry, policy: Policy, now: datetime) -> Decision:
         return decide(file, replace(entry, **known), policy, now)
 
     return mutant
 
 
 def unlocking_always_wipes_ours(
-    file: File | None, entry: Entry, policy: Policy, now: datetime
+    file: File | Absent, entry: Entry, policy: Policy, now: datetime
 ) -> Decision:
     """Row 8 without "ours"."""
     decision = decide(file, entry, policy, now)
-    unlocked = file is not None and policy.is_unlocking(file.comment)
+    unlocked = isinstance(file, File) and policy.is_unlocking(file.comment)
     return Decision(Rule.UNLOCKED) if decision.rule is Rule.SAME and unlocked else decision
 
 

@@ -168,7 +168,7 @@ def test_a_trashed_file_is_skipped_and_marked_when_it_comes_back(here: World) ->
     here.portal.save(here.file, by=here.ann)
     here.portal.trash(here.file, by=here.ann)
     here.settle()
-    assert here.attempts[-1].rule in {Rule.SECTION, Rule.GONE}
+    assert here.attempts[-1].rule in {Rule.SECTION, Rule.UNREADABLE}
     here.portal.restore(here.file, by=here.ann)
     here.portal.save(here.file, by=here.ann)
     here.settle()
@@ -194,6 +194,58 @@ def test_a_reused_id_is_another_file(here: World) -> None:
     here.portal.save(here.file, by=here.ann)
     here.settle()
     assert here.comment() == TARGET
+
+
+def test_a_reused_id_is_another_file_also_where_the_write_has_to_wait(here: World) -> None:
+    """When the day's writes are used up, what was known of the old file goes all the same."""
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    here.worker._attempts.terms = replace(here.worker._attempts.terms, writes_per_day=1)
+    here.portal.delete(here.file, by=here.ann)
+    here.portal.next_id = here.file
+    here.portal.create(here.room, "Other.docx", by=here.ann)
+    here.clock.advance(10)
+    here.portal.save(here.file, by=here.ann)
+    assert [a.ending.reason for a in here.settle()] == ["spent"]
+    assert here.ledger.entry(here.file).settled is None
+
+
+def test_a_refused_write_to_a_reused_id_keeps_what_stood_there_before_it(here: World) -> None:
+    """Else a person's word that comes after the refusal would be taken for the portal's text."""
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    here.portal.delete(here.file, by=here.ann)
+    here.portal.next_id = here.file
+    here.portal.create(here.room, "Other.docx", by=here.ann)
+    here.clock.advance(10)
+
+    def refuse(method: str, route: str, file: object) -> None:
+        if method == "PUT":
+            here.portal.on_request = None
+            here.portal.invite(here.room, here.bot, access=2)
+
+    here.portal.on_request = refuse
+    here.portal.save(here.file, by=here.ann)
+    assert [a.rule for a in here.settle()] == [Rule.FORBIDDEN]
+    assert here.ledger.entry(here.file).intent is not None
+
+
+def test_a_reviewed_file_that_was_unreadable_for_a_while_is_not_forgotten(here: World) -> None:
+    """The account was no member for a time; pruning takes what is gone, not what was hidden."""
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    here.portal.comment(here.file, "Approved", by=here.bob)
+    here.settle()
+    here.portal.invite(here.room, here.bot, access=0)
+    here.portal.lock(here.file, by=here.ann)
+    assert [a.rule for a in here.settle()] == [Rule.UNREADABLE]
+    here.clock.advance(timedelta(days=40).total_seconds())
+    assert here.ledger.prune(here.clock()) == 0
+    here.portal.store.files[here.file].locked_by = None
+    here.portal.invite(here.room, here.bot, access=9)
+    here.portal.rename(here.file, "Contract, signed.docx", by=here.ann)
+    here.settle()
+    assert here.comment() == "Approved"
 
 
 @ON_EACH_DATABASE

@@ -78,7 +78,7 @@ def _portal(told: Explanation) -> list[str]:
         return [f"  portal     {shown(str(told.error))}"]
     file = told.file
     if file is None:
-        return ["  portal     gone, or not readable by the key's account"]
+        return ["  portal     shows no such file"]
     state = "locked by someone else" if file.locked else "not locked"
     rights = "may be commented" if file.editable else "may not be commented by the key's account"
     where = file.section.value + ("" if file.room is None else f", room {file.room}")

@@ -9,7 +9,7 @@ from reconciler.client.listing import PAGE, FilePage, RoomPage, parse_files, par
 from reconciler.client.parse import Key, parse_file, parse_key, parse_person, parse_room
 from reconciler.client.transport import Answer, Transport
 from reconciler.errors import Forbidden, Permanent, PortalError, Transient, Unauthorised
-from reconciler.model import File
+from reconciler.model import Absent, File
 
 _T = TypeVar("_T")
 READ = ("files:read", "files:write")
@@ -54,8 +54,8 @@ class DocSpace:
         """
         return self._http.pace.prepaid(2)
 
-    def file(self, file_id: int) -> File | None:
-        """Return the file as it is now, or None when it is gone or may not be read.
+    def file(self, file_id: int) -> File | Absent:
+        """Return the file as it is now, or why there is none to see.
 
         A dead key is treated as an anonymous visitor here and answered 403 (docspace.md 2),
         so a 403 is confirmed first.
@@ -65,13 +65,13 @@ class DocSpace:
             answer = self._http.get(route, f"files/file/{file_id}")
         except Forbidden as error:
             self._confirm(error, READ)
-            return None
+            return Absent.UNREADABLE
         except (Permanent, Transient) as error:
             if error.status != 404:
                 raise
             if isinstance(error, Transient):
                 self._confirm(error, READ)
-            return None
+            return Absent.GONE
         return parsed(f"GET {route}", lambda: parse_file(answer.response, answer.date))
 
     def set_comment(self, file_id: int, version: int, comment: str) -> str:

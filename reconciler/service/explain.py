@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.config import Config
 from reconciler.errors import PortalError
-from reconciler.model import EPOCH, Decision, File
+from reconciler.model import EPOCH, Absent, Decision, File
 from reconciler.review import decide
 from reconciler.service.build import parts_of
 
@@ -30,13 +30,14 @@ def explain(config: Config, file_id: int) -> Explanation:
         known = parts.ledger.facts(file_id)
         entry = parts.ledger.entry(file_id)
         try:
-            file = parts.docspace.file(file_id)
-            if file is not None:
-                file = parts.attempts.with_room(file, parts.clock())
+            seen = parts.docspace.file(file_id)
+            if not isinstance(seen, Absent):
+                seen = parts.attempts.with_room(seen, parts.clock())
         except PortalError as error:
             return Explanation(file_id, None, known, None, error)
+        file = None if isinstance(seen, Absent) else seen
         if file is not None and entry.first_sweep == EPOCH:
             date = file.read_at or parts.clock()
             entry = replace(entry, since=date - config.sweep.first_lookback, first_sweep=date)
-        decision = decide(file, entry, config.review.policy(), parts.clock())
+        decision = decide(seen, entry, config.review.policy(), parts.clock())
         return Explanation(file_id, file, known, decision)

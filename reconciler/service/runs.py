@@ -18,7 +18,7 @@ from reconciler.errors import (
     Unauthorised,
 )
 from reconciler.ledger import BACKFILL, Noted, Role
-from reconciler.model import Action, Outcome
+from reconciler.model import Absent, Action, Outcome
 from reconciler.review import decide
 from reconciler.service.build import Parts, listing_of, parts_of, sweep_of
 from reconciler.service.log import tell_attempt, tell_error
@@ -212,11 +212,12 @@ def _rehearse(config: Config, parts: Parts, tally: Tally, would: Callable[[Would
         if entry.id in seen:
             continue
         file = parts.docspace.file(entry.id)
-        if file is not None:
+        title = comment = ""
+        if not isinstance(file, Absent):
             file = parts.attempts.with_room(file, parts.clock())
+            title, comment = file.title, file.comment
         rule = decide(file, entry, policy, parts.clock()).rule
         tally.ended[rule.outcome or Outcome.WAITING] += 1
-        title, comment = (file.title, file.comment) if file else ("", "")
         would(Would(entry.id, title, comment, str(rule.outcome), rule.words))
     return report
 

@@ -14,6 +14,7 @@ from reconciler.errors import Forbidden, Permanent, PortalError
 from reconciler.ledger import Ledger
 from reconciler.model import (
     EPOCH,
+    Absent,
     Action,
     Claim,
     Decision,
@@ -119,11 +120,13 @@ class Attempts:
         self._ledger.finish(claim, ending, self._clock())
 
     def _look(self, entry: Entry) -> tuple[File | None, Decision]:
-        file = self._docspace.file(entry.id)
+        seen = self._docspace.file(entry.id)
         now = self._clock()
-        if file is not None:
-            entry = self._with_origin(entry, file, now)
-            file = self.with_room(file, now)
+        if isinstance(seen, Absent):
+            self.trouble.answered()
+            return None, decide(seen, entry, self.terms.policy, now)
+        entry = self._with_origin(entry, seen, now)
+        file = self.with_room(seen, now)
         self.trouble.answered()
         return file, decide(file, entry, self.terms.policy, now)
 
@@ -147,9 +150,9 @@ class Attempts:
             case Permit.LOST:
                 return None
             case Permit.SPENT:
-                ending = Ending(Outcome.WAITING, "spent", now, file)
+                ending = Ending(Outcome.WAITING, "spent", now, file, forget=decision.forget)
             case Permit.LOOPING:
-                ending = _looping(file, now)
+                ending = replace(_looping(file, now), forget=decision.forget)
             case _:
                 assert_never(permit)
         return Attempt(claim.entry.id, file, decision.rule, ending)
@@ -159,7 +162,7 @@ class Attempts:
         try:
             stored = self._docspace.set_comment(claim.entry.id, file.revision.version, target)
         except Forbidden as error:
-            return self._refused(claim, file, error)
+            return self._refused(_known(claim, file, decision), claim, error)
         self.trouble.answered()
         rule, now = decision.rule, self._clock()
         if stored != target:
@@ -169,14 +172,12 @@ class Attempts:
             ending = Ending(Outcome.MARKED, rule.value, seen=file, settled=True, ours=True)
         return Attempt(claim.entry.id, file, rule, ending)
 
-    def _refused(self, claim: Claim, seen: File, error: Forbidden) -> Attempt:
+    def _refused(self, entry: Entry, claim: Claim, error: Forbidden) -> Attempt:
         """A PUT was answered 403, which has many causes: a second look tells them apart.
 
         Nothing was written, yet the intent still tells what stood there before it: a comment
         that is another now is a person's.
         """
-        intent = Intent(seen.revision, seen.comment)
-        entry = replace(claim.entry, intent=intent, written_at=None)
         file, decision = self._look(entry)
         now = self._clock()
         if decision.action is Action.MARK:
@@ -244,6 +245,13 @@ def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) 
             return ending
         case _:
             assert_never(decision.action)
+
+
+def _known(claim: Claim, seen: File, decision: Decision) -> Entry:
+    """Return what is known of a file, seen so, once the intent to write to it is on disk."""
+    entry = claim.entry.forgotten() if decision.forget else claim.entry
+    intent = Intent(seen.revision, seen.comment)
+    return replace(entry, created=seen.created, intent=intent, written_at=None)
 
 
 def _looping(file: File, now: datetime) -> Ending:
