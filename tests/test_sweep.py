@@ -208,6 +208,65 @@ def test_an_archived_room_is_left_alone_and_caught_up_with_when_it_is_back(here:
     assert here.comment() == TARGET
 
 
+def archived(here: World) -> None:
+    """Archive the room."""
+    here.portal.archive_room(here.room)
+
+
+def out_of_the_room(here: World) -> None:
+    """Take our account out of the room."""
+    here.portal.invite(here.room, here.bot, access=0)
+
+
+def back(here: World) -> None:
+    """Undo both."""
+    here.portal.unarchive_room(here.room)
+    here.portal.invite(here.room, here.bot, access=9)
+
+
+@pytest.mark.parametrize("hide", [archived, out_of_the_room])
+@pytest.mark.parametrize("locked", [False, True])
+def test_an_update_that_was_listed_and_then_hidden_is_found_when_its_room_is_back(
+    here: World, hide: Callable[[World], None], locked: bool
+) -> None:
+    """The room's watermark is past it, and deep sweeps have gone by: the room begins anew."""
+    save(here, here.file)
+    if locked:
+        here.portal.lock(here.file, by=here.ann)
+    here.clock.advance(HOUR)
+    here.sweep()
+    if locked:
+        work(here)
+    hide(here)
+    here.clock.advance(8 * HOUR)
+    work(here)
+    for _ in range(2):
+        here.clock.advance(DAY)
+        sweep_and_work(here)
+    back(here)
+    if locked:
+        here.portal.unlock(here.file, by=here.ann)
+    here.clock.advance(DAY)
+    sweep_and_work(here)
+    assert here.comment() == TARGET
+
+
+def test_a_room_that_is_archived_while_it_is_behind_keeps_its_watermark(here: World) -> None:
+    """Everything in it is listed, and nothing is judged."""
+    save(here, here.file)
+    here.clock.advance(600)
+    here.portal.faults.add(Fault(f"GET {LISTING}", "status"))
+    assert here.sweep().behind == [here.room]
+    here.portal.archive_room(here.room)
+    for _ in range(3):
+        here.clock.advance(DAY)
+        assert sweep_and_work(here).behind == []
+    here.portal.unarchive_room(here.room)
+    here.clock.advance(DAY)
+    sweep_and_work(here)
+    assert here.comment() == TARGET
+
+
 @ON_EACH_DATABASE
 def test_updates_that_no_date_told_of_are_counted_and_remembered(here: World) -> None:
     """Should a portal not raise its folders' dates, it shows; other sweeps count none."""

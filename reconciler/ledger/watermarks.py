@@ -111,5 +111,10 @@ class Watermarks:
         self._store.write(write)
 
 
+def begin_anew(c: Connection, room: int) -> None:
+    """What was listed in a room is not done with: read it from the beginning when it is back."""
+    c.execute(update(rooms).where(rooms.c.id == room).values(watermark=None))
+
+
 def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)

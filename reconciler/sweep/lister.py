@@ -57,7 +57,7 @@ class Lister:
         self._ledger, self._docspace, self.terms = ledger, docspace, terms
         self._clock, self._duty, self._dry, self._hear = clock, duty, dry, hear
         self._observe = observe or terms.policy.observe
-        self._failures = 0
+        self._failures, self._inactive = 0, False
         self.origin: tuple[datetime, datetime] | None = None
         self.report = Report()
 
@@ -105,6 +105,7 @@ class Lister:
         is left for another time and does not hold up the others.
         """
         self.report.folders += 1
+        self._inactive = False
         try:
             sound = read_folder(
                 lambda start: self._page(folder, start),
@@ -125,6 +126,8 @@ class Lister:
             sound = False
         else:
             self._failures = 0
+        if sound and self._inactive:
+            return self._give_up(folder, "section")
         if not sound:
             self.report.behind.append(folder.id)
             if not self._dry:
@@ -132,7 +135,7 @@ class Lister:
         return sound
 
     def _give_up(self, folder: Folder, reason: str) -> bool:
-        """It cannot be read by this account: its watermark stays, but we do not insist."""
+        """It cannot be read now, or is archived: its watermark stays, but we do not insist."""
         self.report.skipped[reason] += 1
         if not self._dry:
             self._ledger.watermarks.give_up(folder.id)
@@ -160,6 +163,7 @@ class Lister:
         )
         self._suspect(page.broken)
         for one in noted:
+            self._inactive |= one.decision.rule is Rule.SECTION
             self.report.count(one)
             self._hear(one)
 
