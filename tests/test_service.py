@@ -194,6 +194,25 @@ def test_a_log_that_nobody_reads_holds_up_neither_answer_nor_end(scene: Scene) -
             os.close(unread)
 
 
+def test_it_works_without_a_stream_to_log_to(scene: Scene) -> None:
+    """Closed as by some supervisors: what would be said goes nowhere, not into the ledger."""
+    command = f"exec {sys.executable} -m reconciler serve 2>&-"
+    with subprocess.Popen(
+        ["sh", "-c", command],
+        env=scene.environ,
+        cwd=scene.folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("listening on ")
+        scene.portal.save(scene.file, by=scene.ann)
+        assert scene.server.drain()
+        process.terminate()
+        assert process.wait(25) == 0
+    assert scene.portal.deliveries[-1].status == 200
+
+
 def test_nothing_secret_is_in_the_log(scene: Scene) -> None:
     """Neither the key nor the secret, whatever goes wrong."""
     with daemon(scene.environ | {"RECONCILER_LOG__LEVEL": "debug"}, scene.folder) as running:

@@ -13,6 +13,7 @@ __all__ = ["main"]
 
 def main() -> NoReturn:
     """Run the command; turn errors into words and an exit code."""
+    _open_what_is_closed()
     try:
         app()
     except ReconcilerError as error:
@@ -25,3 +26,10 @@ def main() -> NoReturn:
         code = BUG
         print(bug(error), file=sys.stderr)
     sys.exit(code)
+
+
+def _open_what_is_closed() -> None:
+    """Let what goes to a closed stream (`2>&-`) go nowhere: else the ledger takes its number."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r+"))
