@@ -198,7 +198,7 @@ def test_it_works_without_a_stream_to_log_to(scene: Scene) -> None:
     """Closed as by some supervisors: what would be said goes nowhere, not into the ledger."""
     command = f"exec {sys.executable} -m reconciler serve 2>&-"
     with subprocess.Popen(
-        ["sh", "-c", command],
+        ["/bin/sh", "-c", command],
         env=scene.environ,
         cwd=scene.folder,
         stdout=subprocess.PIPE,
