@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.errors import LedgerError
 from reconciler.ledger.commits import Commits, Job
 
 PATIENCE = 60.0  # seconds: longer than these tests wait for anything
@@ -41,9 +42,9 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
-def job() -> Job[None, None]:
-    """Return something to do that may wait for long."""
-    return Job(lambda _, items: [None for _ in items], None, time.monotonic() + 60)
+def job(patience: float = 60) -> Job[None, None]:
+    """Return something to do that may wait for so many seconds."""
+    return Job(lambda _, items: [None for _ in items], None, time.monotonic() + patience)
 
 
 def wait_for(commits: Commits, number: int) -> None:
@@ -81,6 +82,22 @@ def test_a_commit_waits_for_those_who_come_back_together(pool: ThreadPoolExecuto
     disk.await_begin()
     disk.may_end.release()
     assert disk.batches == [1, 3, 3]
+
+
+def test_who_waits_too_long_is_told_so_and_is_not_in_the_next_commit(
+    pool: ThreadPoolExecutor,
+) -> None:
+    """A delivery is answered in time: the portal tries again, and the disk may recover."""
+    disk = Disk()
+    commits = Commits(disk.commit, 0.01)
+    first = pool.submit(commits.carry_out, job())
+    disk.await_begin()
+    with pytest.raises(LedgerError, match="in time"):
+        commits.carry_out(job(0.05))
+    disk.may_end.release(2)
+    first.result(timeout=10)
+    commits.carry_out(job())
+    assert disk.batches == [1, 1]
 
 
 def test_one_that_comes_alone_waits_for_nobody_long(pool: ThreadPoolExecutor) -> None:

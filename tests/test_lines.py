@@ -23,6 +23,17 @@ class Reader:
         """Nothing is kept back."""
 
 
+class Counted(io.StringIO):
+    """A stream that knows how often something was written to it."""
+
+    times = 0
+
+    def write(self, text: str) -> int:
+        """Take some text."""
+        self.times += 1
+        return super().write(text)
+
+
 def test_lines_are_written_in_order_and_all_of_them_at_the_end() -> None:
     """Leaving the block waits for what was written last."""
     out = io.StringIO()
@@ -52,7 +63,18 @@ def test_what_finds_no_room_is_lost_and_counted() -> None:
         for name in ("second", "third", "fourth", "fifth"):
             lines.write(f"{name}\n")
         reader.goes_on.set()
-    assert (reader.taken, lost) == ("first\nsecond\nthird\n", [2])
+    lines.write("sixth\n")
+    assert (reader.taken, lost) == ("first\nsecond\nthird\nsixth\n", [2])
+
+
+def test_lines_that_come_together_are_written_together() -> None:
+    """Each writing costs those who answer deliveries a turn."""
+    out, turn = Counted(), threading.Event()
+    with Lines(out, print, together=60) as lines:
+        for number in range(3):
+            lines.write(f"{number}\n")
+            turn.wait(0.01)
+    assert (out.times, out.getvalue()) == (1, "0\n1\n2\n")
 
 
 def test_the_end_does_not_wait_for_ever() -> None:

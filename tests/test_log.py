@@ -14,7 +14,7 @@ import structlog
 from reconciler.errors import Throttled, Unauthorised
 from reconciler.model import Ending, File, Outcome, Revision, Rule, Section
 from reconciler.service import configure_log
-from reconciler.service.log import CALM_SECRETS, LOUD_SECRETS, Repeats, log, tell_attempt
+from reconciler.service.log import CALM_SECRETS, LOUD_SECRETS, Repeats, log, tell_attempt, tell_lost
 from reconciler.service.outages import EVENTS, Outages
 from reconciler.worker import Attempt
 from tests.daemon import daemon
@@ -129,6 +129,14 @@ def test_a_run_of_files_that_wait_for_the_portal_is_one_line() -> None:
     assert repeats(None, "info", {**line, "file": 7})
     with pytest.raises(structlog.DropEvent):
         repeats(None, "info", {**line, "file": 8})
+
+
+def test_each_loss_of_lines_is_told_with_its_number(said: Said) -> None:
+    """They add up to what is not in the log."""
+    configure_log("info", "json")
+    for number in (5, 7000):
+        tell_lost(number)
+    assert [json.loads(line)["number"] for line in said().splitlines()] == [5, 7000]
 
 
 def test_a_title_cannot_break_or_paint_a_line_of_text(said: Said) -> None:

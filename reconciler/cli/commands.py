@@ -28,7 +28,7 @@ def serve(config: ConfigPath = None) -> None:
 
     Prints the address it listens on to stdout; the log goes to stderr, as text on a terminal and
     as JSON elsewhere. When told to stop it finishes what is under way and exits 0; a second
-    signal ends it at once, and nothing is lost then either.
+    signal ends it at once, and no work is lost then either.
 
     Examples:
 

@@ -38,10 +38,14 @@ class Lines:
         *,
         most: int = _MOST,
         patience: float = _PATIENCE,
+        together: float = _TOGETHER,
     ) -> None:
-        """Write to ``stream``, which may be full or gone; the end waits ``patience`` seconds."""
+        """Write to ``stream``, which may be full or gone; the end waits ``patience`` seconds.
+
+        A line waits for others for ``together`` seconds.
+        """
         self._stream, self._tell_lost = stream, tell_lost
-        self._most, self._patience = most, patience
+        self._most, self._patience, self._together = most, patience, together
         self._lines, self._lost, self._lock = list[str](), 0, threading.Lock()
         self._some, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -80,7 +84,7 @@ class Lines:
     def _run(self) -> None:
         while not self._ended.is_set():
             self._some.wait()
-            self._ended.wait(_TOGETHER)
+            self._ended.wait(self._together)
             self._some.clear()
             self._write_out()
 
@@ -90,7 +94,8 @@ class Lines:
             self._lines.clear()
             self._lost = 0
         with suppress(OSError, ValueError):
-            self._stream.write(text)
-            self._stream.flush()
+            if text:
+                self._stream.write(text)
+                self._stream.flush()
         if lost:
             self._tell_lost(lost)

@@ -22,6 +22,7 @@ CALM_SECRETS = {"secrets_read", "new_secret_in_use", "older_secrets_refused"}
 LOUD_SECRETS = {"older_secret_again", "secrets_not_read", "rotation_not_remembered"}
 _RUN = 60.0  # seconds
 _SAME = ("event", "kind", "reason", "error")  # what makes two failures equal
+_NEWS = {"lines_lost"}  # told each time: the number is what it is about
 
 
 class Repeats:
@@ -43,6 +44,7 @@ class Repeats:
         """Pass a line on, or drop it as another of the same."""
         key = tuple(line.get(name) for name in _SAME)
         is_failure = method in {"warning", "error"} or "error" in line
+        is_failure &= line.get("event") not in _NEWS
         now = self._clock()
         with self._lock:
             begun, times = self._said.get(key, (now, 0)) if is_failure else (now, 0)
