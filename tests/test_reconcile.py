@@ -3,12 +3,16 @@ code."""
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.config import load
+from reconciler.ledger import Ledger
+from reconciler.model import Ending, Event, Outcome, Rule
 from reconciler.sandbox import Fault
 from reconciler.service import Summary, reconcile
 from tests.daemon import daemon
@@ -99,6 +103,20 @@ def test_a_room_that_could_not_be_read_is_exit_1(scene: Stage) -> None:
     scene.clock.advance(3600)
     assert here(scene).failed == 0
     assert scene.comments() == [TARGET] * 3
+
+
+def test_the_daily_deep_sweep_prunes(scene: Stage) -> None:
+    """Where cron sweeps, or a daemon is restarted each night, nobody lives for a day."""
+    environ = scene.environ | {"RECONCILER_STATE__KEEP": "1d"}
+    reconcile(load(None, environ), dry_run=False, would=lambda _: None)
+    long_ago = datetime.now(UTC) - timedelta(days=2)
+    with closing(Ledger(environ["RECONCILER_STATE__URL"], scene.server.url)) as ledger:
+        ledger.record(Event(99, "file.updated", 99, "Gone.docx", "ann", long_ago), long_ago)
+        (claim,) = ledger.claim(long_ago + timedelta(minutes=1), 1, timedelta(minutes=3))
+        ledger.finish(claim, Ending(Outcome.SKIPPED, Rule.GONE.value), long_ago)
+        scene.clock.advance(25 * 3600)
+        reconcile(load(None, environ), dry_run=False, would=lambda _: None)
+        assert ledger.facts(99) is None
 
 
 def test_an_unreachable_portal_is_exit_3(scene: Stage) -> None:

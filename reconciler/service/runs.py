@@ -22,7 +22,7 @@ from reconciler.model import Absent, Action, Outcome
 from reconciler.review import decide
 from reconciler.service.build import Parts, listing_of, parts_of, sweep_of
 from reconciler.service.log import tell_attempt, tell_error
-from reconciler.service.sweeping import swept
+from reconciler.service.sweeping import pruned, swept
 from reconciler.service.watch import watch_of
 from reconciler.sweep import Backfill, Job, Report
 from reconciler.sweep.backfill import Estimate, Step
@@ -126,6 +126,8 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) 
         else:
             _watch(config, parts)
             report = _swept(config, parts, tally)
+            if report.deep:
+                pruned(parts, config.state.keep)
             tally.handed |= report.broken
             ours = _work(parts, tally)
             tally.settle(parts)

@@ -34,7 +34,7 @@ from reconciler.service.build import Parts, gate_of, keyring_of, parts_of, sweep
 from reconciler.service.log import log, tell_attempt, tell_error, tell_reply, tell_sweep
 from reconciler.service.outages import Outages
 from reconciler.service.server import Server
-from reconciler.service.sweeping import swept
+from reconciler.service.sweeping import pruned, swept
 from reconciler.service.watch import EVERY, watch_of
 from reconciler.sweep import Report
 from reconciler.worker import Attempt
@@ -223,22 +223,9 @@ class Service:
             max_instances=1,
             misfire_grace_time=None,
         )
-        self._scheduler.add_job(self._prune, "interval", days=1, misfire_grace_time=None)
         if self.ledger.shared:
             often = {"seconds": _RELEASE_EVERY, "misfire_grace_time": None}
             self._scheduler.add_job(self._release, "interval", **often)
-
-    def _prune(self) -> None:
-        if self._resting.is_set():
-            return
-        try:
-            now = self._parts.clock()
-            pruned = self.ledger.prune(now - self._config.state.keep)
-            self.ledger.health.fold(now)
-        except LedgerError as error:
-            tell_error(error)
-        else:
-            log.info("pruned", rows=pruned)
 
     def _sweep_once(self) -> None:
         with self._sweeping:
@@ -251,9 +238,12 @@ class Service:
             if paused > self._parts.clock():
                 log.warning("sweep_put_off", until=paused.isoformat(), reason=why)
             else:
-                self._on_sweep(swept(self._parts, self._sweep))
+                report = swept(self._parts, self._sweep)
+                self._on_sweep(report)
                 self._parts.attempts.recovered()
                 self._outages.over()
+                if report.deep:
+                    log.info("pruned", rows=pruned(self._parts, self._config.state.keep))
         except PortalError as error:
             self._parts.attempts.met(error)
             self._outages.met(error)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 
 from reconciler.errors import LedgerError, ReconcilerError, Stopped
@@ -30,6 +30,17 @@ def swept(parts: Parts, sweep: Sweep, hear: Callable[[Noted], None] = lambda _: 
         raise
     remember(report)
     return report
+
+
+def pruned(parts: Parts, keep: timedelta) -> int:
+    """Delete what holds nothing to remember since ``keep``; return how many rows that were.
+
+    For after a deep sweep: that is once a day, whoever sweeps, and however short he lives.
+    """
+    now = parts.clock()
+    rows = parts.ledger.prune(now - keep)
+    parts.ledger.health.fold(now)
+    return rows
 
 
 def _record(began: datetime, seconds: float, requests: int, report: Report, error: str) -> Swept:
