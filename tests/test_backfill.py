@@ -363,6 +363,7 @@ def test_a_dry_run_estimates_and_writes_nothing(scene: Stage) -> None:
     done = run(scene, "backfill", "--since", "60d", "--dry-run", "--json", **SHARE)
     assert (done.returncode, rows(scene.ledger), scene.portal.count("PUT")) == (0, before, 0)
     assert (told(done)["dry_run"], told(done)["scanned"]) == (True, 7)
+    assert (told(done)["marked"], added_up(told(done)), told(done)["left"]) == (5, 7, 0)
     assert "7 files in 2 folders" in done.stderr
     assert "about 5 to be marked" in done.stderr
     assert "1.7 days at 3 writes a day" in done.stderr

@@ -194,6 +194,26 @@ def test_a_log_that_nobody_reads_holds_up_neither_answer_nor_end(scene: Scene) -
             os.close(unread)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+def test_an_output_that_takes_nothing_does_not_matter(scene: Scene) -> None:
+    """The line with the address is a courtesy; the log has it too."""
+    with (
+        Path("/dev/full").open("w") as full,
+        subprocess.Popen(
+            [sys.executable, "-m", "reconciler", "serve"],
+            env=scene.environ,
+            cwd=scene.folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        assert process.stderr is not None
+        assert any('"started"' in line for line in process.stderr)
+        process.terminate()
+        assert process.wait(25) == 0
+
+
 def test_it_works_without_a_stream_to_log_to(scene: Scene) -> None:
     """Closed as by some supervisors: what would be said goes nowhere, not into the ledger."""
     command = f"exec {sys.executable} -m reconciler serve 2>&-"

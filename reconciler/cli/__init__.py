@@ -1,11 +1,12 @@
 """The command line: commands, words and exit codes; the work is done in the rooms below."""
 
-import os
+import errno
 import sys
 from typing import NoReturn
 
 from reconciler.cli.commands import app
-from reconciler.cli.words import BUG, bug, in_words
+from reconciler.cli.streams import give_up, open_closed
+from reconciler.cli.words import BUG, USAGE, bug, in_words
 from reconciler.errors import ReconcilerError
 
 __all__ = ["main"]
@@ -13,23 +14,20 @@ __all__ = ["main"]
 
 def main() -> NoReturn:
     """Run the command; turn errors into words and an exit code."""
-    _open_what_is_closed()
+    open_closed()
     try:
         app()
     except ReconcilerError as error:
         code, text = in_words(error)
         print(text, file=sys.stderr)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up(sys.stdout)
         code = 0
     except Exception as error:  # noqa: BLE001 - the last place to turn a bug into words
-        code = BUG
-        print(bug(error), file=sys.stderr)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            give_up(sys.stdout)
+            code, text = USAGE, "The output finds no room: free some space, or send it elsewhere."
+        else:
+            code, text = BUG, bug(error)
+        print(text, file=sys.stderr)
     sys.exit(code)
-
-
-def _open_what_is_closed() -> None:
-    """Let what goes to a closed stream (`2>&-`) go nowhere: else the ledger takes its number."""
-    for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r+"))

@@ -38,6 +38,8 @@ class Backfilling:
                 estimate = run.estimate(self._told)
                 run.report = estimate.report
                 self._show(estimate)
+                if dry_run:
+                    run.rehearsed(estimate)
             if not dry_run and self._agreed():
                 for _ in self._shown(run):
                     pass

@@ -4,13 +4,13 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reconciler.cli import checking, deploy, runs, state, status, trial, webhook
 from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.streams import give_up
 
 if TYPE_CHECKING:
     from reconciler.config import Config
@@ -56,17 +56,26 @@ def _served(settings: "Config") -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set())
     service.start()
-    with suppress(BrokenPipeError):
-        print(f"listening on {service.address}", flush=True)
-    supervisor.ready(f"listening on {service.address}")
-    while not stop.wait(min(1.0, supervisor.every or 1.0)) and service.is_alive():
-        supervisor.alive()
-    alive = service.is_alive()
-    supervisor.stopping("finishing what is under way")
-    finished = service.stop()
+    try:
+        _say(f"listening on {service.address}")
+        supervisor.ready(f"listening on {service.address}")
+        while not stop.wait(min(1.0, supervisor.every or 1.0)) and service.is_alive():
+            supervisor.alive()
+        alive = service.is_alive()
+        supervisor.stopping("finishing what is under way")
+    finally:
+        finished = service.stop()
     if not alive:
         raise RuntimeError("a part of the daemon has ended")
     return finished
+
+
+def _say(line: str) -> None:
+    """Print a line, unless nobody reads it or its disk is full: the log tells the same."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        give_up(sys.stdout)
 
 
 app.command()(runs.reconcile)

@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 state = typer.Typer(no_args_is_help=True)
-Address = Annotated[str, typer.Argument(metavar="FROM", help="sqlite:///PATH or postgresql://...")]
+Address = Annotated[
+    str, typer.Argument(metavar="FROM", help="sqlite:///PATH or postgresql+psycopg://...")
+]
 Other = Annotated[str, typer.Argument(metavar="TO", help="An empty database, or a new file.")]
 
 

@@ -58,6 +58,8 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
 def group() -> None:
     """List the files that failed or wait, or try them again now.
 
+    They are tried again by themselves, each when `list` says.
+
     Examples:
 
         reconciler failed list
@@ -68,6 +70,8 @@ def group() -> None:
 @failed.command("list")
 def failed_list(config: ConfigPath = None, json: Json = False) -> None:
     """List the files that failed, were refused or wait, with the reason and the next try.
+
+    What failed comes first, then the newest.
 
     Examples:
 

@@ -103,6 +103,8 @@ def register(
 def enable(which: Which = _OURS, config: ConfigPath = None) -> None:
     """Switch a webhook on again, if its address answers.
 
+    The portal switches one off that has failed for three days.
+
     Examples:
 
         reconciler webhook enable
@@ -139,6 +141,8 @@ def rotate(config: ConfigPath = None) -> None:
 @app.command()
 def remove(which: Which, yes: Yes = False, config: ConfigPath = None) -> None:
     """Delete a webhook from the portal; the log of its deliveries goes with it.
+
+    Asks first, on a terminal.
 
     Examples:
 

@@ -136,20 +136,28 @@ def run(tell: Tell) -> Verdict:
     with _portal() as (cast, server, key), tempfile.TemporaryDirectory() as folder:
         watch, portal = _Watch(cast, tell), cast.portal
         service = _service(server.url, key, Path(folder), watch)
-        portal.add_webhook(by=cast.ann, url=service.address, secret=_SECRET)
-        service.start()
-        wrong = [line for steps in ROUNDS for line in watch.play(steps)]
-        portal.network = Network(drop=_DROP, seed=3)
-        watch.storm(STORM)
-        server.drain(2.0)
-        storm = _storm(service, cast)
-        service.stop()
+        try:
+            wrong, storm = _played(service, server, cast, watch)
+        finally:  # also when nobody reads the story any more
+            service.stop()
         wrong += _differences(cast, EXPECTED, "in the end")
         comments = {name: portal.file(cast.files[name]).comment or "" for name in DECIDED}
         gets, puts = portal.count("GET"), portal.count("PUT")
     writes, seconds = _tutorial()
     acts = sum(map(len, ROUNDS)) + len(STORM)
     return Verdict(tuple(wrong), comments, acts, gets, puts, storm, writes, seconds)
+
+
+def _played(service: Service, server: Server, cast: Cast, watch: _Watch) -> tuple[list[str], Storm]:
+    """Play the story with the daemon; return what is not as promised, and what the storm met."""
+    portal = cast.portal
+    portal.add_webhook(by=cast.ann, url=service.address, secret=_SECRET)
+    service.start()
+    wrong = [line for steps in ROUNDS for line in watch.play(steps)]
+    portal.network = Network(drop=_DROP, seed=3)
+    watch.storm(STORM)
+    server.drain(2.0)
+    return wrong, _storm(service, cast)
 
 
 def _service(url: str, key: str, folder: Path, watch: _Watch) -> Service:

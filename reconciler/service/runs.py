@@ -246,6 +246,10 @@ class BackfillRun:
         """Read and decide, write nothing."""
         return self.backfill.estimate(self.job, tell)
 
+    def rehearsed(self, estimate: Estimate) -> None:
+        """Let the summary tell of what was estimated: nothing will be done."""
+        self.tally.ended.update(estimate.would)
+
     def done_before(self) -> int:
         """Return how many folders an earlier run has done."""
         return self.backfill.remaining(self.job)
@@ -262,8 +266,8 @@ class BackfillRun:
                 return
 
     def summary(self, dry_run: bool) -> Summary:
-        """Return what was done."""
-        left = self.parts.ledger.owed(self.parts.clock(), BACKFILL)
+        """Return what was done, or would be: then nothing is left of it."""
+        left = 0 if dry_run else self.parts.ledger.owed(self.parts.clock(), BACKFILL)
         requests, seconds = self.parts.docspace.requests, monotonic() - self.began
         return Summary(
             self.report,

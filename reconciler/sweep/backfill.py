@@ -12,7 +12,7 @@ from datetime import datetime
 from reconciler.client import DocSpace
 from reconciler.errors import ConfigError, Forbidden, Permanent
 from reconciler.ledger import BACKFILL, Duty, Ledger, Noted
-from reconciler.model import Unknown
+from reconciler.model import Outcome, Unknown
 from reconciler.sweep.lister import Folder, Lister, Terms
 from reconciler.sweep.report import Report
 
@@ -34,10 +34,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a backfill would read and write. ``texts`` counts the comments that stand there."""
+    """What a backfill would read and write. ``texts`` counts the comments that stand there.
+
+    ``would`` counts how the files that a listing does not settle would end.
+    """
 
     report: Report
     texts: Counter[str]
+    would: Counter[Outcome]
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,11 @@ class Backfill:
     def estimate(self, job: Job, tell: Callable[[Step], None]) -> Estimate:
         """Read everything, decide on it, write nothing. Raises PortalError."""
         texts: Counter[str] = Counter()
+        would: Counter[Outcome] = Counter()
 
         def hear(noted: Noted) -> None:
+            if noted.outcome is None:
+                would[noted.decision.rule.outcome or Outcome.WAITING] += 1
             text = noted.file.comment
             texts[text if text in texts or len(texts) < _MOST_TEXTS else _OTHER_TEXTS] += 1
 
@@ -75,7 +82,8 @@ class Backfill:
         for number, folder in enumerate(folders, 1):
             lister.read(folder, job.since, job.until)
             tell(Step(folder, number, len(folders)))
-        return Estimate(lister.report, texts)
+        would[Outcome.WAITING] += len(lister.report.broken)
+        return Estimate(lister.report, texts, would)
 
     def remaining(self, job: Job) -> int:
         """Return how many folders earlier runs of the same job have done."""
