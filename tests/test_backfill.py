@@ -156,7 +156,10 @@ def test_a_room_that_is_not_there_is_exit_2(scene: Stage) -> None:
     assert "--room 4711" in done.stderr
 
 
-@pytest.mark.parametrize("words", [("--since", "soon"), ("--since", "9d", "--until", "later")])
+@pytest.mark.parametrize(
+    "words",
+    [("--since", "soon"), ("--since", "9d", "--until", "later"), ("--since", "2999-01-01")],
+)
 def test_a_date_that_is_none_is_exit_2(scene: Stage, words: tuple[str, ...]) -> None:
     """With what to give instead."""
     done = run(scene, "backfill", *words)

@@ -86,7 +86,11 @@ def backfill(
     words = [since, until or "", *map(str, sorted(room or [])), f"{over_all}", f"{observe}"]
     begin, end = moment(since, "--since"), moment(until, "--until") if until else None
     if begin > datetime.now(UTC):
-        typer.echo(f"--since {since} lies in the future: nothing was updated then.", err=True)
+        typer.echo(
+            f"--since {since} lies in the future: give a date (2026-01-01) or a duration back "
+            "(30d, 12h).",
+            err=True,
+        )
         raise typer.Exit(USAGE)
     if end is not None and end < begin:
         typer.echo("--until lies before --since: nothing lies between.", err=True)
