@@ -54,6 +54,24 @@ def test_the_demonstration_shows_webhook_and_sweep_side_by_side(
     assert missed == repaired >= 3
 
 
+def test_the_demonstration_ends_when_nobody_reads_it(tmp_path: Path) -> None:
+    """As before `| head -1`: the daemon in it must not go on alone."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "demo"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        try:
+            assert process.wait(40) is not None
+        finally:
+            process.kill()
+
+
 def test_the_tutorials_script_never_ends_with_one_edit() -> None:
     """One edit, two seconds, dozens of writes: each is an update to the script."""
     writes, _ = _tutorial()
