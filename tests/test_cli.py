@@ -37,6 +37,21 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return program.run(arguments, alone, Path.cwd())
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+def test_an_output_without_room_is_no_bug() -> None:
+    """Exit 2, and what to do."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "reconciler", "--version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "free some space" in done.stderr
+
+
 def commands() -> list[str]:
     """Return the names of all commands."""
     return [info.name or info.callback.__name__ for info in app.registered_commands]  # type: ignore[union-attr]
