@@ -194,6 +194,26 @@ def test_a_log_that_nobody_reads_holds_up_neither_answer_nor_end(scene: Scene) -
             os.close(unread)
 
 
+@pytest.mark.parametrize(
+    ("setting", "event"),
+    [
+        ({"RECONCILER_WEBHOOK__TRIGGERS": '["file.update"]'}, "updates_are_ignored"),
+        ({"DOCSPACE_WEBHOOK_SECRET": "Long-Passw0rd,x"}, "a_secret_can_be_guessed"),
+    ],
+)
+def test_a_setting_that_is_likely_a_mistake_is_told_at_the_start(
+    scene: Scene, setting: dict[str, str], event: str
+) -> None:
+    """As a warning with its cure, and not where all is well."""
+    with daemon(scene.environ | setting, scene.folder) as running:
+        assert logged(scene, f'"{event}"')
+        assert running.terminate() == 0
+    (scene.folder / "serve.log").unlink()
+    with daemon(scene.environ, scene.folder) as running:
+        assert running.terminate() == 0
+    assert event not in (scene.folder / "serve.log").read_text("utf-8")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
 def test_an_output_that_takes_nothing_does_not_matter(scene: Scene) -> None:
     """The line with the address is a courtesy; the log has it too."""

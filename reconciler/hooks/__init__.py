@@ -8,12 +8,13 @@ address from outside whether our receiver stands there.
 from reconciler.hooks.administration import SAID, Administration, secret_to_register
 from reconciler.hooks.keyring import GRACE, Keyring, fingerprint, remembered
 from reconciler.hooks.probe import head, ping_with
-from reconciler.hooks.secrets import SecretFile, faults_of, make_secret
+from reconciler.hooks.secrets import SHORTEST, SecretFile, faults_of, make_secret
 from reconciler.hooks.state import Flaw, State, Wanted, find, judge
 
 __all__ = [
     "GRACE",
     "SAID",
+    "SHORTEST",
     "Administration",
     "Flaw",
     "Keyring",

@@ -27,6 +27,7 @@ from reconciler.errors import (
     Stopped,
     Unauthorised,
 )
+from reconciler.hooks import SHORTEST
 from reconciler.ledger import Role
 from reconciler.model import Ailment
 from reconciler.receiver import Receiver, Reply
@@ -46,6 +47,7 @@ _FIRST_WATCH = timedelta(seconds=5)  # the first sweep fixes where our responsib
 _ROLE_AGAIN = 1.0  # seconds between tries to take a role that another process has
 _RELEASE_EVERY = 5.0  # seconds between looks for claims of processes that are gone
 _ADMIN_THREADS, _ADMIN_BYTES, _ADMIN_GRACE = 2, 1024, 0.5
+_UPDATES = "file.updated"
 _JITTER = 0.1  # of the interval, so that many installations do not sweep in one second
 
 
@@ -124,6 +126,11 @@ class Service:
             log.warning("every_delivery_is_refused", cure="set webhook.trusted_proxy")
         if not self._config.secrets():
             log.warning("anyone_can_send_events", cure="set DOCSPACE_WEBHOOK_SECRET")
+        if any(len(secret) < SHORTEST for secret in self._config.secrets()):
+            cure = "secrets of 8 characters or more; one with a comma in webhook.secret_file"
+            log.warning("a_secret_can_be_guessed", cure=cure)
+        if _UPDATES not in self._config.webhook.triggers:
+            log.warning("updates_are_ignored", cure=f"add {_UPDATES} to webhook.triggers")
         self._schedule(utcnow())
         self._scheduler.start()
         for thread in self._threads:
