@@ -42,7 +42,8 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one option a knob
     webhook: Annotated[str, typer.Option(help="Where deliveries go; none if empty.")] = DEFAULT_URL,
     secret: Annotated[str, typer.Option(help="What deliveries are signed with.")] = PLAY,
     edit_every: Annotated[
-        float, typer.Option(help="Seconds between edits by the people of the portal; 0: none.")
+        float,
+        typer.Option(min=0, help="Seconds between edits by the people of the portal; 0: none."),
     ] = 5.0,
     drop: Annotated[float, typer.Option(min=0, max=1, help="Share of deliveries lost.")] = 0.0,
     duplicate: Annotated[float, typer.Option(min=0, max=1, help="Share sent twice.")] = 0.0,
