@@ -11,14 +11,15 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from reconciler.cli.send import Sample, body_of
+from reconciler.config import load
 from reconciler.sandbox import Portal, Server
-from reconciler.service.service import Schedule
+from reconciler.service.service import Schedule, Service
 from reconciler.signature import HEADER, sign
 from tests import program
 from tests.daemon import SECRET, daemon, environment, free_port
@@ -279,6 +280,21 @@ def test_after_a_clean_stop_the_ledger_is_one_file(scene: Scene) -> None:
         assert logged(replace(scene, folder=other), '"sweep"')
         assert running.terminate() == 0
     assert scene.portal.count("PUT") == 1
+
+
+def test_a_clock_that_is_set_back_stops_no_sweep(environ: dict[str, str]) -> None:
+    """The next one would lie ahead by as much; what is due is set right by it too."""
+    service = Service(load(None, environ))
+    service.start()
+    try:
+        turn = threading.Event()
+        assert any(service.ledger.told("next_sweep") or turn.wait(0.05) for _ in range(200))
+        far = datetime.now(UTC) + timedelta(days=400)
+        service._scheduler.modify_job("sweep", next_run_time=far)
+        service.keep_time()
+        assert service._scheduler.get_job("sweep").next_run_time < far - timedelta(days=1)
+    finally:
+        service.stop()
 
 
 def test_a_schedule_tells_whether_it_runs() -> None:

@@ -2,7 +2,8 @@
 
 `build` makes the parts, `service` is the daemon and `server` its waitress, `runs` are the
 commands that end, `explain` answers for one file, `log` says what is in the log and `lines`
-writes it, `notify` tells systemd how it goes, `files` are what runs the service well.
+writes it, `doubts` are settings to look at, `notify` tells systemd how it goes, `files` are what
+runs the service well.
 """
 
 from reconciler.service.explain import Explanation, explain

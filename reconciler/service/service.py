@@ -27,11 +27,11 @@ from reconciler.errors import (
     Stopped,
     Unauthorised,
 )
-from reconciler.hooks import SHORTEST
 from reconciler.ledger import Role
 from reconciler.model import Ailment
 from reconciler.receiver import Receiver, Reply
 from reconciler.service.build import Parts, gate_of, keyring_of, parts_of, sweep_of, utcnow
+from reconciler.service.doubts import tell_doubts
 from reconciler.service.log import log, tell_attempt, tell_error, tell_reply, tell_sweep
 from reconciler.service.outages import Outages
 from reconciler.service.server import Server
@@ -47,7 +47,7 @@ _FIRST_WATCH = timedelta(seconds=5)  # the first sweep fixes where our responsib
 _ROLE_AGAIN = 1.0  # seconds between tries to take a role that another process has
 _RELEASE_EVERY = 5.0  # seconds between looks for claims of processes that are gone
 _ADMIN_THREADS, _ADMIN_BYTES, _ADMIN_GRACE = 2, 1024, 0.5
-_UPDATES = "file.updated"
+_MOMENT = timedelta(minutes=1)
 _JITTER = 0.1  # of the interval, so that many installations do not sweep in one second
 
 
@@ -120,17 +120,7 @@ class Service:
 
     def start(self) -> None:
         """Begin to work, to sweep and to accept."""
-        for file in self._config.exposed_files():
-            log.warning("others_can_read_a_secret", path=str(file), cure=f"chmod 600 {file}")
-        if self._config.webhook.require_https and not self._config.webhook.trusted_proxy:
-            log.warning("every_delivery_is_refused", cure="set webhook.trusted_proxy")
-        if not self._config.secrets():
-            log.warning("anyone_can_send_events", cure="set DOCSPACE_WEBHOOK_SECRET")
-        if any(len(secret) < SHORTEST for secret in self._config.secrets()):
-            cure = "secrets of 8 characters or more; one with a comma in webhook.secret_file"
-            log.warning("a_secret_can_be_guessed", cure=cure)
-        if _UPDATES not in self._config.webhook.triggers:
-            log.warning("updates_are_ignored", cure=f"add {_UPDATES} to webhook.triggers")
+        tell_doubts(self._config)
         self._schedule(utcnow())
         self._scheduler.start()
         for thread in self._threads:
@@ -149,6 +139,12 @@ class Service:
     def is_alive(self) -> bool:
         """Whether everything that `start` started still runs."""
         return all(self._alive().values())
+
+    def keep_time(self) -> None:
+        """Sweep now if the next sweep lies too far ahead: the machine's clock was set back."""
+        job = self._scheduler.get_job("sweep")
+        if job.next_run_time - utcnow() > 2 * self._config.sweep.every + _MOMENT:
+            self._scheduler.modify_job("sweep", next_run_time=utcnow())
 
     def stop(self, grace: float = GRACE) -> bool:
         """Stop in order within about ``grace`` seconds; return whether all work was finished.
