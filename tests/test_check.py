@@ -168,6 +168,11 @@ def ledger_that_is_damaged(here: Healthy) -> None:
     (here.folder / "ledger.db").write_bytes(b"no database" * 500)
 
 
+def url_of_a_page(here: Healthy) -> None:
+    """As it stands in the browser."""
+    here.environ["DOCSPACE_API_HOST"] += "/rooms/shared"
+
+
 def portal_down(here: Healthy) -> None:
     """Every connection is reset."""
     here.portal.down = True
@@ -217,6 +222,7 @@ def no_key(here: Healthy) -> None:
         (ledger_of_another_portal, "error", "ledger", "test.example.org", "state.url"),
         (ledger_that_is_read_only, "error", "ledger", "/proc/ledger.db", "rights"),
         (ledger_that_is_damaged, "error", "ledger", "not a database", "state.url"),
+        (url_of_a_page, "error", "portal", "answered 404", "without the path"),
         (portal_down, "error", "portal", "settings/version/build", "network"),
         (clock_off, "warning", "clock", "differ by 360", "NTP"),
         (key_that_ends, "warning", "key", "valid until", "new key"),

@@ -186,8 +186,10 @@ def test_a_fault_that_does_not_exist_is_answered_with_those_that_do() -> None:
         (AddressInUse("127.0.0.1:3001", "in use", "admin"), 2, "admin.port."),
         (Unauthorised("GET keys/@self", 401), 3, "DOCSPACE_API_KEY"),
         (Transient("GET keys/@self", None, "refused"), 3, "portal.url"),
+        (Transient("GET keys/@self", 404), 3, "without the path of a page"),
         (Busy("sweep", "process 7 on host"), 4, "process 7 on host"),
         (LedgerError("disk full"), 5, "disk space"),
+        (LedgerError("file is not a database"), 5, "If the ledger is lost"),
     ],
 )
 def test_every_error_has_its_code_and_its_next_step(

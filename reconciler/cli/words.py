@@ -34,23 +34,39 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
         case Unauthorised():
             return PORTAL, _about_the_key(error)
         case PortalError():
-            return PORTAL, (
-                f"The portal cannot be used: {shown(str(error))}.\n"
-                "Check portal.url, the network and the portal's certificate; nothing is lost."
-            )
+            return PORTAL, f"The portal cannot be used: {shown(str(error))}.\n{_way(error)}"
         case Busy():
             return BUSY, (
                 f"Another run is active: {error.holder or 'unknown process'} holds the role "
                 f"{error.role}.\nWait for it, or stop it; nothing was changed."
             )
         case LedgerError():
-            return LEDGER, (
-                f"The ledger cannot be used: {error}.\n"
-                "Check state.url, the rights of its folder, and the free disk space; a ledger of "
-                "another portal or program needs another state.url."
-            )
+            return LEDGER, f"The ledger cannot be used: {error}.\n{_repair(str(error))}"
         case _:
             return BUG, str(error)
+
+
+def _way(error: PortalError) -> str:
+    """Return what to do about a portal that does not answer as one."""
+    if error.status == 404:
+        return (
+            "Is portal.url the portal's address alone, as https://portal.example.com, without the "
+            "path of a page? Nothing is lost."
+        )
+    return "Check portal.url, the network and the portal's certificate; nothing is lost."
+
+
+def _repair(reason: str) -> str:
+    """Return what to do about a ledger."""
+    if any(word in reason for word in ("malformed", "not a database", "damaged")):
+        return (
+            "Move it away and start anew, as README tells under *If the ledger is lost*: what "
+            "people wrote is kept."
+        )
+    return (
+        "Check state.url, the rights of its folder, and the free disk space; a ledger of "
+        "another portal or program needs another state.url."
+    )
 
 
 def _about_the_key(error: Unauthorised) -> str:

@@ -1,6 +1,7 @@
 """Checks of what the portal told: itself, the key, the account, the rooms, the webhook. Pure."""
 
 from datetime import timedelta
+from http import HTTPStatus
 
 from reconciler.client import Failures, Key, Webhook
 from reconciler.errors import LedgerError, PortalError, Unauthorised
@@ -27,6 +28,8 @@ def portal(facts: Facts) -> list[Line]:
         return [skipped("portal", "portal.url or the API key is missing")]
     if isinstance(build, PortalError):
         cure = "check portal.url, the network and the portal's certificate"
+        if build.status == HTTPStatus.NOT_FOUND:
+            cure = "set portal.url to the portal's address alone, without the path of a page"
         return [error("portal", str(build), cure, Fault.PORTAL)]
     return [ok("portal", f"{facts.config.portal.url} is DocSpace {build.docspace}")]
 
