@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -357,6 +358,15 @@ def test_a_second_backfill_is_exit_4_and_names_the_first(scene: Stage) -> None:
 
 
 # What it says.
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(scene: Stage) -> None:
+    """Exit 130, as for every program that is interrupted."""
+    words = ("backfill", "--since", "60d", "--yes")
+    with held(scene, "PUT", "files/file/{id}/comment", *words) as process:
+        process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
+    assert "it goes on where it was" in (scene.folder / "held.log").read_text("utf-8")
 
 
 def test_a_dry_run_estimates_and_writes_nothing(scene: Stage) -> None:

@@ -41,12 +41,22 @@ class Backfilling:
                 if dry_run:
                     run.rehearsed(estimate)
             if not dry_run and self._agreed():
-                for _ in self._shown(run):
-                    pass
+                self._go_through(run)
             summary = run.summary(dry_run)
         typer.echo(as_json(summary) if self._json else in_a_line(summary))
         self._advise(run)
         return summary
+
+    def _go_through(self, run: BackfillRun) -> None:
+        try:
+            for _ in self._shown(run):
+                pass
+        except KeyboardInterrupt:
+            self._console.print(
+                "Stopped. What is marked stays marked. Run the same command again: it goes on "
+                "where it was.",
+            )
+            raise
 
     def _agreed(self) -> bool:
         if not self._ask or not sys.stdin.isatty():
