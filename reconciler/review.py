@@ -136,6 +136,13 @@ def decide_listed(file: File, entry: Entry, policy: Policy, asked: datetime) -> 
     return Decision(_row(file, entry, policy))
 
 
+def hindrance(file: File) -> Rule | None:
+    """Return what keeps us from commenting on the file now, None when nothing does."""
+    if file.locked:
+        return Rule.LOCKED
+    return None if file.editable else Rule.FORBIDDEN
+
+
 def is_echo(event: Event, entry: Entry, owner: str | None) -> bool:
     """Return whether an event only tells us of our own comment.
 
@@ -228,10 +235,8 @@ def _is_another(file: File, entry: Entry) -> bool:
 
 
 def _gate(file: File, entry: Entry, policy: Policy, now: datetime) -> Rule | None:
-    if file.locked:
-        return Rule.LOCKED
-    if not file.editable:
-        return Rule.FORBIDDEN
+    if (hindered := hindrance(file)) is not None:
+        return hindered
     if entry.written_at is not None and abs(now - entry.written_at) < SECOND:
         return Rule.TOO_SOON
     if file.read_at is not None and abs(file.read_at - file.revision.updated) < SECOND:

@@ -178,6 +178,13 @@ def test_a_dry_run_lists_what_and_why_and_writes_nothing(scene: Stage) -> None:
     assert (rows(scene.ledger), scene.portal.count("PUT")) == (before, puts)
 
 
+def test_a_dry_run_tells_what_would_have_to_wait(scene: Stage) -> None:
+    """A list item knows of locks and rights: what cannot be marked now is not called marked."""
+    scene.portal.lock(scene.files[0], by=scene.ann)
+    summary = told(run(scene, "reconcile", "--dry-run", "--json"))
+    assert (summary["marked"], summary["waiting"], added_up(summary)) == (2, 1, 3)
+
+
 def test_a_dry_run_as_json_prints_one_object_that_adds_up(scene: Stage) -> None:
     """On a ledger that knows nothing yet, too."""
     summary = told(run(scene, "reconcile", "--dry-run", "--json"))

@@ -24,7 +24,7 @@ from reconciler.service.build import Parts, listing_of, parts_of, sweep_of
 from reconciler.service.log import tell_attempt, tell_error
 from reconciler.service.sweeping import pruned, swept
 from reconciler.service.watch import watch_of
-from reconciler.sweep import Backfill, Job, Report
+from reconciler.sweep import Backfill, Job, Report, would_end
 from reconciler.sweep.backfill import Estimate, Step
 from reconciler.worker import Attempt, ailment_of
 
@@ -194,16 +194,19 @@ def _work(parts: Parts, tally: Tally) -> bool:
     return True
 
 
+_NEWS = {Action.MARK, Action.LOOK, Action.WAIT}
+
+
 def _rehearse(config: Config, parts: Parts, tally: Tally, would: Callable[[Would], None]) -> Report:
     """Decide on everything and write nothing: neither comment nor watermark nor row."""
     seen: set[int | str] = set()
 
     def hear(noted: Noted) -> None:
+        rule = would_end(noted)
         if noted.outcome is None:
             seen.add(noted.file.id)
-            tally.ended[noted.decision.rule.outcome or Outcome.WAITING] += 1
-        rule = noted.decision.rule
-        if rule.action in {Action.MARK, Action.LOOK} or rule.outcome is Outcome.REFUSED:
+            tally.ended[rule.outcome or Outcome.WAITING] += 1
+        if rule.action in _NEWS or rule.outcome is Outcome.REFUSED:
             outcome = str(noted.outcome or rule.outcome or "look")
             file = noted.file
             would(Would(file.id, file.title, file.comment, outcome, rule.words))

@@ -7,7 +7,7 @@ watermarks, `backfill` reads all of them back to a date, `report` counts what wa
 
 from reconciler.sweep.backfill import Backfill, Job
 from reconciler.sweep.deliveries import Deliveries
-from reconciler.sweep.report import Report
+from reconciler.sweep.report import Report, would_end
 from reconciler.sweep.sweep import Sweep, Terms
 
-__all__ = ["Backfill", "Deliveries", "Job", "Report", "Sweep", "Terms"]
+__all__ = ["Backfill", "Deliveries", "Job", "Report", "Sweep", "Terms", "would_end"]

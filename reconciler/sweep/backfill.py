@@ -14,7 +14,7 @@ from reconciler.errors import ConfigError, Forbidden, Permanent
 from reconciler.ledger import BACKFILL, Duty, Ledger, Noted
 from reconciler.model import Outcome, Unknown
 from reconciler.sweep.lister import Folder, Lister, Terms
-from reconciler.sweep.report import Report
+from reconciler.sweep.report import Report, would_end
 
 _MOST_TEXTS = 1000  # distinct comments that an estimate tells apart
 _OTHER_TEXTS = "(other texts)"
@@ -73,7 +73,7 @@ class Backfill:
 
         def hear(noted: Noted) -> None:
             if noted.outcome is None:
-                would[noted.decision.rule.outcome or Outcome.WAITING] += 1
+                would[would_end(noted).outcome or Outcome.WAITING] += 1
             text = noted.file.comment
             texts[text if text in texts or len(texts) < _MOST_TEXTS else _OTHER_TEXTS] += 1
 

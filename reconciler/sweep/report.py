@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.ledger import Noted
-from reconciler.model import Action, Outcome
+from reconciler.model import Action, Outcome, Rule
+from reconciler.review import hindrance
 
 
 @dataclass
@@ -42,3 +43,9 @@ class Report:
     def number(self, outcome: Outcome) -> int:
         """Return how many files ended so."""
         return sum(n for (ended, _), n in self.ended.items() if ended is outcome)
+
+
+def would_end(noted: Noted) -> Rule:
+    """Return the rule by which a listed file would end now, if a look showed the same."""
+    marked = noted.decision.action is Action.MARK
+    return (hindrance(noted.file) if marked else None) or noted.decision.rule
