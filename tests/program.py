@@ -7,6 +7,7 @@ tested, as in test_help.py and test_demo.py, it is `python -m reconciler`.
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -85,6 +86,7 @@ def _become(
     for path, number in ((out, 1), (err, 2)):
         with path.open("ab") as end:
             os.dup2(end.fileno(), number)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what runs behind a shell
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environ)

@@ -189,7 +189,7 @@ def test_a_fault_that_does_not_exist_is_answered_with_those_that_do() -> None:
         (Transient("GET keys/@self", 404), 3, "without the path of a page"),
         (Busy("sweep", "process 7 on host"), 4, "process 7 on host"),
         (LedgerError("disk full"), 5, "disk space"),
-        (LedgerError("file is not a database"), 5, "If the ledger is lost"),
+        (LedgerError("file is not a database"), 5, "Move what state.url names away"),
     ],
 )
 def test_every_error_has_its_code_and_its_next_step(

@@ -60,8 +60,8 @@ def _repair(reason: str) -> str:
     """Return what to do about a ledger."""
     if any(word in reason for word in ("malformed", "not a database", "damaged")):
         return (
-            "Move it away and start anew, as README tells under *If the ledger is lost*: what "
-            "people wrote is kept."
+            "Move what state.url names away and start anew, as README tells under *If the ledger "
+            "is lost*: what people wrote is kept."
         )
     return (
         "Check state.url, the rights of its folder, and the free disk space; a ledger of "
