@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from reconciler.cli.send import Sample, body_of
 from reconciler.config import load
@@ -280,6 +281,22 @@ def test_after_a_clean_stop_the_ledger_is_one_file(scene: Scene) -> None:
         assert logged(replace(scene, folder=other), '"sweep"')
         assert running.terminate() == 0
     assert scene.portal.count("PUT") == 1
+
+
+def test_a_sweep_that_takes_longer_than_its_interval_is_not_run_twice(
+    environ: dict[str, str],
+) -> None:
+    """The turn is left out, and the log says why."""
+    service = Service(load(None, environ))
+    service.start()
+    try:
+        assert service._turn.acquire(timeout=20)
+        with capture_logs() as said:
+            service._sweep_once()
+        service._turn.release()
+    finally:
+        service.stop()
+    assert "sweep_takes_long" in [line["event"] for line in said]
 
 
 def test_a_clock_that_is_set_back_stops_no_sweep(environ: dict[str, str]) -> None:

@@ -109,6 +109,7 @@ class Service:
         self._outages, self._on_attempt = Outages(utcnow), on_attempt
         self._worker = parts.worker(self._hear_attempt, tell_error)
         self._scheduler, self._sweeping = Schedule(timezone="UTC"), threading.Lock()
+        self._turn = threading.Lock()
         self._threads = [
             threading.Thread(target=self._work, name="worker", daemon=True),
             threading.Thread(target=self._know_key, name="key", daemon=True),
@@ -223,7 +224,7 @@ class Service:
             jitter=every * _JITTER,
             next_run_time=first,
             coalesce=True,
-            max_instances=1,
+            max_instances=2,  # one that sweeps, and one that sees it and says so
             misfire_grace_time=None,
         )
         if self.ledger.shared:
@@ -231,9 +232,15 @@ class Service:
             self._scheduler.add_job(self._release, "interval", **often)
 
     def _sweep_once(self) -> None:
-        with self._sweeping:
-            if not self._resting.is_set():
-                self._try_sweep()
+        if not self._turn.acquire(blocking=False):
+            log.info("sweep_takes_long")
+            return
+        try:
+            with self._sweeping:
+                if not self._resting.is_set():
+                    self._try_sweep()
+        finally:
+            self._turn.release()
 
     def _try_sweep(self) -> None:
         try:
