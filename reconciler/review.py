@@ -22,6 +22,7 @@ from reconciler.model import (
     Absent,
     Action,
     Decision,
+    Ending,
     Entry,
     Event,
     File,
@@ -153,6 +154,12 @@ def is_echo(event: Event, entry: Entry, owner: str | None) -> bool:
         return False
     revisions = (entry.settled, entry.intent.revision if entry.intent else None)
     return any(r is not None and r.updated == event.modified for r in revisions)
+
+
+def is_out_of_sight(ending: Ending) -> bool:
+    """Return whether a file was only hidden: its room is archived, or not ours for a while."""
+    archived = ending.seen is not None and ending.seen.section is Section.ARCHIVE
+    return archived or ending.reason == Rule.UNREADABLE.value
 
 
 def due_after(event: Event, now: datetime) -> datetime:

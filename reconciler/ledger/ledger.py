@@ -58,7 +58,6 @@ from reconciler.ledger.rows import (
     Origin,
     ending_values,
     entry_of,
-    may_come_back,
     settled_values,
     writing_values,
 )
@@ -67,6 +66,7 @@ from reconciler.ledger.slots import reserve
 from reconciler.ledger.survey import Survey
 from reconciler.ledger.watermarks import Watermarks, begin_anew
 from reconciler.model import Claim, Ending, Entry, Event, File, Outcome, Permit, Rule, Source
+from reconciler.review import is_out_of_sight
 
 _LOOP = 5  # writes an hour to one revision
 
@@ -255,7 +255,7 @@ class Ledger:
             if ending.outcome not in OPEN:
                 count(c, ending.outcome, ending.reason, row.claimed)
             arrived(c, row, ending, now)
-            if row.room is not None and may_come_back(ending):
+            if row.room is not None and is_out_of_sight(ending):
                 begin_anew(c, row.room)
             if ending.reason == "unknown" and ending.seen:
                 add(c, texts, {"text": ending.seen.comment}, 1)

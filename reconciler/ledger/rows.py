@@ -5,18 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from reconciler.model import (
-    SECOND,
-    Ending,
-    Entry,
-    File,
-    Intent,
-    Outcome,
-    Revision,
-    Rule,
-    Section,
-    Unknown,
-)
+from reconciler.model import SECOND, Ending, Entry, File, Intent, Outcome, Revision, Unknown
 
 Origin = tuple[datetime, datetime]  # since, and the date of the first sweep
 OPEN = (Outcome.WAITING, Outcome.FAILED)  # every other outcome is final
@@ -120,9 +109,3 @@ def _next_due(row: Row[Any], ending: Ending) -> datetime | None:
     arrived = None if row.pending_since is None else row.pending_since + SECOND
     times = [moment for moment in (arrived, ending.again) if moment is not None]
     return min(times, default=None)
-
-
-def may_come_back(ending: Ending) -> bool:
-    """Whether a file is only out of sight: its room is archived, or not ours for a while."""
-    archived = ending.seen is not None and ending.seen.section is Section.ARCHIVE
-    return archived or ending.reason == Rule.UNREADABLE.value
