@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from reconciler.client import DocSpace, FilePage, Room
 from reconciler.errors import Forbidden, Permanent, Stopped, Transient
 from reconciler.ledger import Duty, Ledger, Noted
-from reconciler.model import Action, Decision, Entry, File, Rule
+from reconciler.model import Action, Decision, Entry, File, Outcome, Rule
 from reconciler.review import Policy, decide_listed
 from reconciler.sweep.reading import STEP, read_folder
 from reconciler.sweep.report import Report
 
 _GONE = 404
+_INACTIVE = (Outcome.SKIPPED, Rule.SECTION.value)  # files that lie in an archived room
 _PATIENCE = 3  # folders in a row that fail: then it may be the portal
 
 
@@ -57,7 +58,7 @@ class Lister:
         self._ledger, self._docspace, self.terms = ledger, docspace, terms
         self._clock, self._duty, self._dry, self._hear = clock, duty, dry, hear
         self._observe = observe or terms.policy.observe
-        self._failures, self._inactive = 0, False
+        self._failures = 0
         self.origin: tuple[datetime, datetime] | None = None
         self.report = Report()
 
@@ -105,7 +106,7 @@ class Lister:
         is left for another time and does not hold up the others.
         """
         self.report.folders += 1
-        self._inactive = False
+        inactive = self.report.ended[_INACTIVE]
         try:
             sound = read_folder(
                 lambda start: self._page(folder, start),
@@ -126,7 +127,7 @@ class Lister:
             sound = False
         else:
             self._failures = 0
-        if sound and self._inactive:
+        if sound and self.report.ended[_INACTIVE] > inactive:
             return self._give_up(folder, "section")
         if not sound:
             self.report.behind.append(folder.id)
@@ -163,7 +164,6 @@ class Lister:
         )
         self._suspect(page.broken)
         for one in noted:
-            self._inactive |= one.decision.rule is Rule.SECTION
             self.report.count(one)
             self._hear(one)
 
