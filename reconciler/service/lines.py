@@ -25,6 +25,24 @@ class Stream(Protocol):
         """Keep nothing back."""
 
 
+class Patient:
+    """Writes to a stream that may be full or gone: work must not fail for want of a log."""
+
+    def __init__(self, stream: Stream) -> None:
+        """Write to ``stream``."""
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write, if it can be."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Keep nothing back, if it can be."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 class Lines:
     """A stream to log to, from entering the block to leaving it; directly after that.
 
@@ -44,7 +62,7 @@ class Lines:
 
         A line waits for others for ``together`` seconds.
         """
-        self._stream, self._tell_lost = stream, tell_lost
+        self._stream, self._tell_lost = Patient(stream), tell_lost
         self._most, self._patience, self._together = most, patience, together
         self._lines, self._lost, self._lock = list[str](), 0, threading.Lock()
         self._some, self._ended = threading.Event(), threading.Event()
@@ -93,9 +111,8 @@ class Lines:
             text, lost = "".join(self._lines), self._lost
             self._lines.clear()
             self._lost = 0
-        with suppress(OSError, ValueError):
-            if text:
-                self._stream.write(text)
-                self._stream.flush()
+        if text:
+            self._stream.write(text)
+            self._stream.flush()
         if lost:
             self._tell_lost(lost)

@@ -3,7 +3,6 @@
 import logging
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
-from contextlib import suppress
 from threading import Lock
 from time import monotonic
 from typing import Any, Literal, TextIO, cast
@@ -12,7 +11,7 @@ import structlog
 
 from reconciler.model import Outcome, shown
 from reconciler.receiver import Reply
-from reconciler.service.lines import Stream
+from reconciler.service.lines import Patient, Stream
 from reconciler.sweep import Report
 from reconciler.worker import Attempt
 
@@ -78,7 +77,7 @@ def configure_log(level: str, form: Format, out: Stream | None = None) -> None:
             *forms,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, out or _Patient(sys.stderr))),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, out or Patient(sys.stderr))),
     )
     handler = _Forward(logging.WARNING)
     for name in ("waitress", "apscheduler"):
@@ -101,21 +100,6 @@ def _tell_run(run: Mapping[str, object]) -> None:
     """Log how often a failure was met before it ended."""
     fields = {name: value for name, value in run.items() if value is not None and name != "event"}
     log.info("repeated", what=run["event"], **fields)
-
-
-class _Patient:
-    """Writes to a stream that may be full or gone: work must not fail for want of a log."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.write(text)
-
-    def flush(self) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.flush()
 
 
 class _Forward(logging.Handler):
