@@ -150,11 +150,12 @@ class Attempts:
             case Permit.LOST:
                 return None
             case Permit.SPENT:
-                ending = Ending(Outcome.WAITING, "spent", now, file, forget=decision.forget)
+                ending = Ending(Outcome.WAITING, "spent", now, file)
             case Permit.LOOPING:
-                ending = replace(_looping(file, now), forget=decision.forget)
+                ending = _looping(file, now)
             case _:
                 assert_never(permit)
+        ending = replace(ending, forget=decision.forget)
         return Attempt(claim.entry.id, file, decision.rule, ending)
 
     def _write(self, claim: Claim, file: File, decision: Decision) -> Attempt:
