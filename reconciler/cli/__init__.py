@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from reconciler.cli.commands import app
 from reconciler.cli.streams import give_up, open_closed
-from reconciler.cli.words import BUG, USAGE, bug, in_words
+from reconciler.cli.words import BUG, NO_ROOM, USAGE, bug, in_words
 from reconciler.errors import ReconcilerError
 
 __all__ = ["main"]
@@ -26,7 +26,7 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last place to turn a bug into words
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             give_up(sys.stdout)
-            code, text = USAGE, "The output finds no room: free some space, or send it elsewhere."
+            code, text = USAGE, NO_ROOM
         else:
             code, text = BUG, bug(error)
         print(text, file=sys.stderr)

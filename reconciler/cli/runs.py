@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Decide everything, write nothing.")]
 
+_DATES = "give a date (2026-01-01) or a duration back (30d, 12h)."
+
 
 def reconcile(config: ConfigPath = None, dry_run: DryRun = False, json: Json = False) -> None:
     """Find what no webhook brought, mark it, and exit: for cron and systemd timers.
@@ -84,17 +86,7 @@ def backfill(
     settings = read_config(config)
     configure_log(settings.log.level, settings.log.format)
     words = [since, until or "", *map(str, sorted(room or [])), f"{over_all}", f"{observe}"]
-    begin, end = moment(since, "--since"), moment(until, "--until") if until else None
-    if begin > datetime.now(UTC):
-        typer.echo(
-            f"--since {since} lies in the future: give a date (2026-01-01) or a duration back "
-            "(30d, 12h).",
-            err=True,
-        )
-        raise typer.Exit(USAGE)
-    if end is not None and end < begin:
-        typer.echo("--until lies before --since: nothing lies between.", err=True)
-        raise typer.Exit(USAGE)
+    begin, end = _span(since, until)
     job = Job(
         name=" ".join(words),
         since=begin,
@@ -132,6 +124,18 @@ def explain(
         raise typer.Exit(PORTAL)
 
 
+def _span(since: str, until: str | None) -> tuple[datetime, datetime | None]:
+    """Return from when to when; a span in which nothing can lie is a mistake."""
+    begin, end = moment(since, "--since"), moment(until, "--until") if until else None
+    if begin > datetime.now(UTC):
+        typer.echo(f"--since {since} lies in the future: {_DATES}", err=True)
+        raise typer.Exit(USAGE)
+    if end is not None and end < begin:
+        typer.echo("--until lies before --since: nothing lies between.", err=True)
+        raise typer.Exit(USAGE)
+    return begin, end
+
+
 def moment(text: str, option: str) -> datetime:
     """Return a date or a duration back as a time, in UTC; up to a day includes that day."""
     from reconciler.config import duration  # noqa: PLC0415
@@ -145,9 +149,7 @@ def moment(text: str, option: str) -> datetime:
     try:
         date = datetime.fromisoformat(text)
     except ValueError as error:
-        typer.echo(
-            f"{option} {text}: give a date (2026-01-01) or a duration back (30d, 12h).", err=True
-        )
+        typer.echo(f"{option} {text}: {_DATES}", err=True)
         raise typer.Exit(USAGE) from error
     if option == "--until" and len(text) == len("2026-01-31"):
         date += timedelta(days=1, microseconds=-1)

@@ -14,6 +14,7 @@ from reconciler.errors import (
     Unauthorised,
 )
 
+NO_ROOM = "The output finds no room: free some space, or send it elsewhere."
 OK, SOME_FAILED, USAGE, PORTAL, BUSY, LEDGER, BUG = 0, 1, 2, 3, 4, 5, 70
 
 
