@@ -56,13 +56,14 @@ class Section(Enum):
 class File:
     """A file as the portal showed it, in a look or in a listing.
 
-    ``room`` is None where it was not asked for. ``locked`` means locked by someone else.
-    ``read_at`` is the portal's own time of the answer (its ``Date``), None without that header.
+    ``room`` is None where it was not asked for, ``created`` where it is not told. ``locked``
+    means locked by someone else. ``read_at`` is the portal's own time of the answer (its
+    ``Date``), None without that header.
     """
 
     id: int | str
     title: str
-    created: datetime
+    created: datetime | None
     revision: Revision
     comment: str
     section: Section
@@ -120,40 +121,37 @@ class Intent:
     before: str
 
 
-class Unknown(Enum):
-    """What to do with a comment that is neither ours, nor empty, nor the portal's own."""
-
-    KEEP = "keep"
-    MARK = "mark"
-
-
 @dataclass(frozen=True)
 class Entry:
     """What the ledger knows of one file. A file never heard of is an entry with an id alone.
 
-    ``settled`` is the last revision that is done with and ``title`` the file's title then;
-    ``ours`` says that the target stood there when we left it, else a person's word stands.
-    ``since`` is where our responsibility begins; ``first_sweep`` divides files that we have
-    watched from those that were there before us. ``unknown`` is what a backfill asked for.
+    ``since`` is where our responsibility begins. ``portal_known`` says whether this portal has
+    shown a text of its own that we know, None before anybody asked; ``announced`` that an event
+    led to this look, ``announced_date`` the newest date that an event gave the file, and
+    ``overwrite`` that a backfill asked to overwrite comments.
+
+    ``settled`` is the last revision that is done with; ``ours`` says that the target stood there
+    when we left it, else a person's comment stands. ``marked_version`` last carried the target.
     """
 
     id: int
     since: datetime = EPOCH
-    first_sweep: datetime = EPOCH
-    unknown: Unknown | None = None
+    portal_known: bool | None = None
+    announced: bool = False
+    announced_date: datetime | None = None
+    overwrite: bool = False
     created: datetime | None = None
-    title: str = ""
     settled: Revision | None = None
     ours: bool = False
+    marked_version: int | None = None
     intent: Intent | None = None
-    written_at: datetime | None = None
     touched_at: datetime | None = None
     attempts: int = 0
 
     def forgotten(self) -> "Entry":
         """Return the entry without what was known of another file of the same id."""
         return replace(
-            self, created=None, title="", settled=None, ours=False, intent=None, written_at=None
+            self, created=None, settled=None, ours=False, marked_version=None, intent=None
         )
 
 
@@ -189,38 +187,64 @@ class Action(Enum):
 
 
 class Rule(Enum):
-    """The rows of the decision table and its gates: (name, action, outcome, words)."""
+    """The rows of the decision table and its gates: (name, row, action, outcome, words).
 
+    ``row`` is the number in the table of design.md; a gate has None.
+    """
+
+    row: int | None
     action: Action
     outcome: Outcome | None
     words: str
 
-    THIRD_PARTY = ("third_party", Action.LEAVE, Outcome.REFUSED, "third-party storage")
-    GONE = ("gone", Action.LEAVE, Outcome.SKIPPED, "gone")
-    UNREADABLE = ("unreadable", Action.LEAVE, Outcome.SKIPPED, "not readable by the key's account")
-    SECTION = ("section", Action.LEAVE, Outcome.SKIPPED, "in trash, archive or templates")
-    SCOPE = ("scope", Action.LEAVE, Outcome.SKIPPED, "outside the configured scope")
-    ALREADY = ("already", Action.SETTLE_OURS, Outcome.ALREADY, "carries the comment already")
-    ANSWERED = ("answered", Action.SETTLE_THEIRS, Outcome.KEPT, "a person changed our comment")
-    UNLOCKED = ("unlocked", Action.MARK, Outcome.MARKED, "unlocking wiped our comment")
-    SAME = ("same", Action.SETTLE_THEIRS, Outcome.KEPT, "no update, a person's comment stands")
-    RENAMED = ("renamed", Action.SETTLE_THEIRS, Outcome.KEPT, "renamed, not saved")
-    TOUCHED = ("touched", Action.SETTLE_THEIRS, Outcome.KEPT, "touched, not saved")
-    NEW = ("new", Action.SETTLE_THEIRS, Outcome.SKIPPED, "new, not updated")
-    OLD = ("old", Action.LEAVE, Outcome.SKIPPED, "updated before our responsibility begins")
-    UNKNOWN = ("unknown", Action.SETTLE_THEIRS, Outcome.KEPT, "an unknown comment is kept")
-    UPDATED = ("updated", Action.MARK, Outcome.MARKED, "updated")
-    LOCKED = ("locked", Action.WAIT, Outcome.WAITING, "locked by someone else")
-    FORBIDDEN = ("forbidden", Action.WAIT, Outcome.REFUSED, "the key's account may not comment")
-    TOO_SOON = ("too_soon", Action.WAIT, Outcome.WAITING, "saved or written in this very second")
-    OBSERVED = ("observed", Action.LEAVE, Outcome.SKIPPED, "observing only: would mark")
-    STALE = ("stale", Action.LOOK, None, "listed before the last write or settling")
+    THIRD_PARTY = ("third_party", 1, Action.LEAVE, Outcome.REFUSED, "third-party storage")
+    GONE = ("gone", 2, Action.LEAVE, Outcome.SKIPPED, "gone")
+    UNREADABLE = (
+        *("unreadable", 2, Action.LEAVE, Outcome.SKIPPED),
+        "not readable by the key's account",
+    )
+    SECTION = ("section", 3, Action.LEAVE, Outcome.SKIPPED, "in trash, archive or templates")
+    SCOPE = ("scope", 4, Action.LEAVE, Outcome.SKIPPED, "outside the configured scope")
+    ALREADY = ("already", 6, Action.SETTLE_OURS, Outcome.ALREADY, "carries the comment already")
+    ANSWERED = (
+        *("answered", 7, Action.SETTLE_THEIRS, Outcome.KEPT),
+        "a person replaced our comment",
+    )
+    UNMARKED = (
+        *("kept_unmarked", 7, Action.SETTLE_THEIRS, Outcome.KEPT),
+        "a person's comment stands on a version that was never marked",
+    )
+    CHANGED = (
+        *("changed", 8, Action.SETTLE_THEIRS, Outcome.KEPT),
+        "the comment of a settled version was changed by a person",
+    )
+    UNLOCKED = (
+        *("unlocked", 9, Action.SETTLE_THEIRS, Outcome.KEPT),
+        "unlocking wiped a person's comment, not ours",
+    )
+    NEW = ("new", 10, Action.LEAVE, Outcome.SKIPPED, "new, not updated")
+    OLD = ("old", 11, Action.LEAVE, Outcome.SKIPPED, "updated before our responsibility begins")
+    UPDATED = ("updated", 12, Action.MARK, Outcome.MARKED, "updated")
+    RESTORED = ("restored", 12, Action.MARK, Outcome.MARKED, "unlocking wiped our comment")
+    LOCKED = ("locked", None, Action.WAIT, Outcome.WAITING, "locked by someone else")
+    FORBIDDEN = (
+        *("forbidden", None, Action.WAIT, Outcome.REFUSED),
+        "the key's account may not comment",
+    )
+    EARLY = (
+        *("early", None, Action.WAIT, Outcome.WAITING),
+        "the portal does not yet show the update that it announced",
+    )
+    OBSERVED = ("observed", None, Action.LEAVE, Outcome.SKIPPED, "observing only: would mark")
+    STALE = ("stale", None, Action.LOOK, None, "listed before the last write or settling")
 
-    def __new__(cls, name: str, action: Action, outcome: Outcome | None, words: str) -> "Rule":
+    def __new__(
+        cls, name: str, row: int | None, action: Action, outcome: Outcome | None, words: str
+    ) -> "Rule":
         """Keep the name as the value; the rest are attributes."""
         rule = object.__new__(cls)
         rule._value_ = name
-        rule.action, rule.outcome, rule.words = action, outcome, words
+        rule.row, rule.action, rule.outcome, rule.words = row, action, outcome, words
         return rule
 
 
@@ -269,4 +293,4 @@ class Permit(Enum):
     GRANTED = "granted"
     LOST = "lost"  # the claim is no longer ours
     SPENT = "spent"  # the day's writes are used up
-    LOOPING = "looping"  # this revision was written to too often
+    LOOPING = "looping"  # our comment on this revision was undone too often

@@ -3,20 +3,21 @@
 A webhook payload has neither version nor comment (docspace.md 4.1), so the decision is made
 on a file as the portal shows it now (`File`) and on what the ledger remembers (`Entry`).
 
-The facts that the table rests on: every path that saves content overwrites the comment with
-a text of the portal's own, and the comment never carries over to a new version; a rename
-raises ``updated`` and leaves version, size and comment; a comment, a lock or an order change
-raises nothing; unlocking overwrites the comment (docspace.md 4.2, 4.3). So an unchanged
-revision whose comment is not what we left was changed by a person, unless it is an unlock
-text. The table was model-checked: `tests/test_review_model.py` is the checker; change one
-only with the other at hand.
+The facts that the table rests on: every path that saves content writes a text of the portal's
+own as the comment, and no comment carries over to a new version; a rename raises ``updated``
+alone; a comment, a lock or an order change raises nothing; unlocking writes a text of its own
+over the comment (docspace.md 4.2, 4.3). So the class of a comment decides nearly everything: a
+text of the portal's on a revision that carried ours means that it was saved again or unlocked,
+and a text of a person's is never overwritten. The numbers are the rows of design.md. The table
+was model-checked: `tests/test_review_model.py` is the checker; change one only with the other.
 """
 
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from enum import Enum, auto
 
+from reconciler.comments import CommentTexts, texts_of
 from reconciler.model import (
     SECOND,
     Absent,
@@ -26,34 +27,13 @@ from reconciler.model import (
     Entry,
     Event,
     File,
-    Revision,
     Rule,
     Section,
-    Unknown,
 )
-
-# FilesCommonResource.resx of the server, English (docspace.md 4.2); {0} stands for anything.
-PORTAL_TEXTS = (
-    "Autosaved",
-    "Changed owner",
-    "Converted from {0}",
-    "Copied",
-    "Created",
-    "Edited",
-    "Encrypted",
-    "Overwritten",
-    "Restored from the document change of {0}",
-    "Restored from the revision of {0}",
-    "Saved",
-    "Submitted form",
-    "The file is unlocked",
-    "Uploaded",
-)
-UNLOCK_TEXTS = ("The file is unlocked",)
 
 _LOCK_FIRST, _LOCK_MOST = timedelta(minutes=5), timedelta(hours=6)
 _FORBIDDEN_AGAIN = timedelta(days=1)
-_TYPING = timedelta(minutes=1)
+_EARLY_LOOKS = 3
 _INACTIVE = {Section.TRASH, Section.ARCHIVE, Section.TEMPLATES, Section.AI_AGENTS}
 
 
@@ -86,38 +66,81 @@ class Scope:
 
 @dataclass(frozen=True)
 class Policy:
-    """What the administrator configured about the decision."""
+    """What the administrator configured about the decision.
+
+    ``former_targets`` are earlier values of ``target`` that the ledger remembers.
+    """
 
     target: str = "Need Review"
+    former_targets: frozenset[str] = frozenset()
     portal_texts: tuple[str, ...] = ()
-    unlock_texts: tuple[str, ...] = UNLOCK_TEXTS
-    unknown: Unknown = Unknown.MARK
+    unlock_texts: tuple[str, ...] = ()
+    overwrite: bool = False
     mark_new: bool = False
     observe: bool = False
     scope: Scope = Scope()
 
-    def is_portals(self, comment: str) -> bool:
-        """Return whether the comment is a text that the portal writes by itself."""
-        return _matches(comment, PORTAL_TEXTS + self.portal_texts + self.unlock_texts)
+    @property
+    def texts(self) -> CommentTexts:
+        """The texts that the portal writes by itself: those of every language, and ours."""
+        return texts_of(self.portal_texts, self.unlock_texts)
 
-    def is_unlocking(self, comment: str) -> bool:
-        """Return whether the comment is the text that unlocking writes (docspace.md 4.2)."""
-        return _matches(comment, self.unlock_texts)
+    def is_target(self, comment: str) -> bool:
+        """Return whether the comment says that a review is needed."""
+        return comment == self.target or comment in self.former_targets
+
+    def recognizes(self, comments: Iterable[str]) -> bool:
+        """Return whether any of the comments is a text of the portal's that we know."""
+        return any(map(self.texts.is_portals, comments))
 
 
-def decide(file: File | Absent, entry: Entry, policy: Policy, now: datetime) -> Decision:
+class CommentClass(Enum):
+    """Whose text stands on a file, as far as it can be told."""
+
+    TARGET = auto()
+    EMPTY = auto()
+    UNLOCKING = auto()
+    SAVING = auto()
+    PERSON = auto()
+    UNCLEAR = auto()
+
+    @property
+    def is_portals(self) -> bool:
+        """Whether the portal wrote it by itself."""
+        return self in {CommentClass.UNLOCKING, CommentClass.SAVING}
+
+
+def classify(comment: str, entry: Entry, policy: Policy) -> CommentClass:
+    """Return the class of a comment; the first that fits.
+
+    A text that is nobody's else is a person's on a portal that has shown texts which we know.
+    On any other portal it may be the portal's own, in a language that nobody told us of.
+    """
+    if policy.is_target(comment):
+        return CommentClass.TARGET
+    if not comment:
+        return CommentClass.EMPTY
+    if policy.texts.is_unlocking(comment):
+        return CommentClass.UNLOCKING
+    if policy.texts.is_portals(comment):
+        return CommentClass.SAVING
+    gives_way = policy.overwrite or entry.overwrite or not entry.portal_known
+    return CommentClass.UNCLEAR if gives_way else CommentClass.PERSON
+
+
+def decide(file: File | Absent, entry: Entry, policy: Policy) -> Decision:
     """Decide on a look at a file, or at where none was seen. The first row that matches wins."""
-    if isinstance(file, Absent):
+    if isinstance(file, Absent):  # row 2
         return Decision(Rule.GONE if file is Absent.GONE else Rule.UNREADABLE)
     outside = _outside(file, policy)
     if outside is not None:
         return Decision(outside)
-    forget = _is_another(file, entry)
+    forget = _is_another(file, entry)  # row 5
     if forget:
         entry = entry.forgotten()
-    rule = _row(file, entry, policy)
+    rule = Rule.EARLY if _is_early(file, entry) else _row(file, entry, policy)
     if rule.action is Action.MARK:
-        rule = _gate(file, entry, policy, now) or rule
+        rule = _gate(file, policy) or rule
     return Decision(rule, _again(rule, entry), forget)
 
 
@@ -162,22 +185,8 @@ def is_out_of_sight(ending: Ending) -> bool:
     return archived or ending.reason == Rule.UNREADABLE.value
 
 
-def due_after(event: Event, now: datetime) -> datetime:
-    """Return when an event that was received at ``now`` becomes due: one second later.
-
-    Dates are whole seconds, and a look must not share its second with the save that caused
-    it. MySQL rounds half a second up (docspace.md 3), so a date just ahead of us counts too.
-    """
-    if event.modified is not None and now < event.modified <= now + SECOND:
-        return event.modified + SECOND
-    return now + SECOND
-
-
-def _row(file: File, entry: Entry, policy: Policy) -> Rule:
-    return _comment_row(file, entry, policy) or _unsettled_row(file, entry, policy)
-
-
 def _outside(file: File, policy: Policy) -> Rule | None:
+    """Rows 1, 3 and 4."""
     if isinstance(file.id, str) or file.provider:
         return Rule.THIRD_PARTY
     if file.section in _INACTIVE:
@@ -185,70 +194,75 @@ def _outside(file: File, policy: Policy) -> Rule | None:
     return None if policy.scope.holds(file) else Rule.SCOPE
 
 
-def _comment_row(file: File, entry: Entry, policy: Policy) -> Rule | None:
-    """Rows 6 to 11: what the comment tells beside the settled revision and an open intent."""
-    settled, seen = entry.settled, file.revision
-    if file.comment == policy.target:
+def _row(file: File, entry: Entry, policy: Policy) -> Rule:
+    whose = classify(file.comment, entry, policy)
+    return _kept_row(file, entry, whose) or _unsettled_row(file, entry, policy, whose)
+
+
+def _kept_row(file: File, entry: Entry, whose: CommentClass) -> Rule | None:
+    """Rows 6 to 9: whose comment stands there, beside what was settled or is under way."""
+    if whose is CommentClass.TARGET:  # row 6
         return Rule.ALREADY
-    portals = policy.is_portals(file.comment)
+    version = file.revision.version
+    if whose is CommentClass.PERSON:  # row 7
+        return Rule.ANSWERED if version == entry.marked_version else Rule.UNMARKED
+    settled = entry.settled
+    if not whose.is_portals:  # row 8
+        is_settled = settled is not None and settled.version == version
+        return Rule.CHANGED if is_settled or _is_written_over(file, entry) else None
+    theirs = settled == file.revision and not entry.ours
+    if whose is CommentClass.UNLOCKING and theirs:  # row 9
+        return Rule.UNLOCKED
+    return None
+
+
+def _is_written_over(file: File, entry: Entry) -> bool:
+    """Whether a write was begun on this version, and something else stands there since.
+
+    What stood there before the write tells that the write never happened.
+    """
     intent = entry.intent
-    under_way = intent is not None and _same_content(intent.revision, seen)
-    if intent and under_way and file.comment != intent.before and not portals:
-        return Rule.ANSWERED
-    if settled == seen:
-        wiped = entry.ours and policy.is_unlocking(file.comment)
-        return Rule.UNLOCKED if wiped else Rule.SAME
-    if settled is None or portals or not _same_content(settled, seen):
-        return None
-    return Rule.RENAMED if file.title != entry.title else Rule.TOUCHED
+    if intent is None or intent.revision.version != file.revision.version:
+        return False
+    return file.comment != intent.before
 
 
-def _same_content(before: Revision, seen: Revision) -> bool:
-    """Whether only a rename or a touch lies between: they raise the date alone."""
-    same = (before.version, before.size) == (seen.version, seen.size)
-    return same and before.updated <= seen.updated
+def _unsettled_row(file: File, entry: Entry, policy: Policy, whose: CommentClass) -> Rule:
+    """Rows 10 to 12: nothing keeps the comment that stands there."""
+    settled_here = entry.settled == file.revision
+    if not _is_believed(entry):
+        new = file.revision.version == 1 and file.revision.updated == file.created
+        if new and not policy.mark_new and not (settled_here and entry.ours):  # row 10
+            return Rule.NEW
+        if file.revision.updated < entry.since and not settled_here:  # row 11
+            return Rule.OLD
+    wiped = settled_here and entry.ours and whose is CommentClass.UNLOCKING
+    return Rule.RESTORED if wiped else Rule.UPDATED  # row 12
 
 
-def _unsettled_row(file: File, entry: Entry, policy: Policy) -> Rule:
-    """Rows 12 to 15: the revision is not settled."""
-    new = file.revision.version == 1 and file.revision.updated == file.created
-    if new and not policy.mark_new:
-        return Rule.NEW
-    if file.revision.updated < entry.since:
-        return Rule.OLD
-    other = bool(file.comment) and not policy.is_portals(file.comment)
-    if other and _is_settled_down(file) and _on_unknown(file, entry, policy) is Unknown.KEEP:
-        return Rule.UNKNOWN
-    return Rule.UPDATED
-
-
-def _is_settled_down(file: File) -> bool:
-    """Within a minute of a save nobody has typed: whatever stands there is the portal's."""
-    return file.read_at is None or file.read_at - file.revision.updated > _TYPING
-
-
-def _on_unknown(file: File, entry: Entry, policy: Policy) -> Unknown:
-    if policy.unknown is Unknown.KEEP:
-        return Unknown.KEEP
-    if entry.unknown is not None:
-        return entry.unknown
-    return Unknown.KEEP if file.revision.updated < entry.first_sweep else Unknown.MARK
+def _is_believed(entry: Entry) -> bool:
+    """Whether an event's word is enough, as the tutorial has it: on a portal of unknown texts."""
+    return entry.announced and not entry.portal_known
 
 
 def _is_another(file: File, entry: Entry) -> bool:
-    if entry.created is not None and entry.created != file.created:
+    """Row 5. A file of which no creation date is told cannot be told from another."""
+    if None not in {entry.created, file.created} and entry.created != file.created:
         return True
     return entry.settled is not None and file.revision.version < entry.settled.version
 
 
-def _gate(file: File, entry: Entry, policy: Policy, now: datetime) -> Rule | None:
-    if (hindered := hindrance(file)) is not None:
-        return hindered
-    if entry.written_at is not None and abs(now - entry.written_at) < SECOND:
-        return Rule.TOO_SOON
-    if file.read_at is not None and abs(file.read_at - file.revision.updated) < SECOND:
-        return Rule.TOO_SOON
-    return Rule.OBSERVED if policy.observe else None
+def _gate(file: File, policy: Policy) -> Rule | None:
+    return hindrance(file) or (Rule.OBSERVED if policy.observe else None)
+
+
+def _is_early(file: File, entry: Entry) -> bool:
+    """Whether an event gave the file a newer date than the look shows, for a few looks.
+
+    Such a look says nothing about the update, whichever row it would match.
+    """
+    date = entry.announced_date
+    return date is not None and file.revision.updated < date and entry.attempts < _EARLY_LOOKS
 
 
 def _again(rule: Rule, entry: Entry) -> timedelta | None:
@@ -256,17 +270,4 @@ def _again(rule: Rule, entry: Entry) -> timedelta | None:
         return min(_LOCK_FIRST * (1 << min(entry.attempts, 10)), _LOCK_MOST)
     if rule is Rule.FORBIDDEN:
         return _FORBIDDEN_AGAIN
-    return SECOND if rule is Rule.TOO_SOON else None
-
-
-def _matches(comment: str, patterns: tuple[str, ...]) -> bool:
-    return _compiled(patterns).fullmatch(comment) is not None
-
-
-@lru_cache
-def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(map(_pattern, patterns)) or r"(?!)", re.DOTALL)
-
-
-def _pattern(text: str) -> str:
-    return ".*".join(map(re.escape, text.split("{0}")))
+    return SECOND if rule is Rule.EARLY else None

@@ -22,14 +22,14 @@ from reconciler.model import (
     Rule,
     Section,
 )
-from reconciler.review import Policy, decide, decide_listed, due_after, is_echo
+from reconciler.review import Policy, decide, decide_listed, is_echo
 
 NOW = datetime.fromisoformat("2025-11-24T09:00:00+00:00")
-AGES, SINCE, LOOKBACK, FIRST_SWEEP, RECENT = -1_000_000, -100_000, -50_000, -20_000, -10_000
+AGES, SINCE, RECENT = -1_000_000, -100_000, -10_000
 TARGET, APPROVED, UNLOCKED = "Need Review", "Approved", "The file is unlocked"
-POLICY = Policy()
+PORTALS = {"Edited", "Autosaved", "Created", UNLOCKED}
 
-Decide = Callable[[File | Absent, Entry, Policy, datetime], Decision]
+Decide = Callable[[File | Absent, Entry, Policy], Decision]
 Ids = tuple[int, int, int]
 
 
@@ -40,17 +40,15 @@ class Seen(NamedTuple):
     updated: int = AGES
     size: int = 1
     comment: str = "Edited"
-    title: str = "a.docx"
     created: int = AGES
     locked: bool = False
     trashed: bool = False
     content: int = 0  # a new number with every save
     update: bool = False  # this content was saved in the time we are responsible for
-    persons: bool = False  # a person's word stands there
-    early: bool = False  # it was typed before the ledger knew this content
-    answered: bool = False  # a person has written about this content
-    lost: bool = False  # unlocking wiped a person's word
-    twin: bool = False  # it looks just like a settled or listed content; see `save`
+    persons: bool = False  # a person's comment stands there, be it an emptied one
+    early: bool = False  # it was left there before the ledger knew this content
+    answered: bool = False  # a person has commented on this content
+    lost: bool = False  # unlocking wiped a person's comment
     writes: int = 0  # of ours to this content
 
 
@@ -58,12 +56,12 @@ class Ledger(NamedTuple):
     """One row. ``knows`` is the checker's: the content last recorded."""
 
     due: int | None = None
+    announced: bool = False
     settled: Ids | None = None
     ours: bool = False
-    title: str = ""
     created: int | None = None
+    marked_version: int | None = None
     intent: tuple[Ids, str] | None = None
-    written_at: int | None = None
     touched_at: int | None = None
     knows: int | None = None
 
@@ -88,10 +86,16 @@ class World(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The decision that is checked, the real one or a mutant, and what is wrong about a write."""
+    """The decision that is checked, the real one or a mutant, and what is wrong about a write.
+
+    ``known`` says whether the portal has shown texts that we know. One that has not speaks a
+    language of its own.
+    """
 
     wrong: Callable[[Seen, Ledger], str]
     decide: Decide = decide
+    policy: Policy = Policy()
+    known: bool = True
 
 
 # ---------------------------------------------------------------- values between the two worlds
@@ -110,34 +114,34 @@ def revision(seen: Ids) -> Revision:
 
 
 @cache
-def as_file(seen: Seen, asked: int) -> File:
+def as_file(seen: Seen, known: bool = True) -> File:
     section = Section.TRASH if seen.trashed else Section.ROOMS
+    foreign = not known and seen.comment in PORTALS
     return File(
         id=1,
-        title=seen.title,
+        title="a.docx",
         created=at(seen.created),
         revision=revision(ids(seen)),
-        comment=seen.comment,
+        comment=f"¿{seen.comment}?" if foreign else seen.comment,
         section=section,
         folder=2,
         updated_by="anna",
         locked=seen.locked,
-        read_at=at(asked),
     )
 
 
 @cache
-def as_entry(row: Ledger) -> Entry:
+def as_entry(row: Ledger, known: bool = True) -> Entry:
     return Entry(
         id=1,
         since=at(SINCE),
-        first_sweep=at(FIRST_SWEEP),
+        portal_known=known,
+        announced=row.announced,
         created=None if row.created is None else at(row.created),
-        title=row.title,
         settled=revision(row.settled) if row.settled else None,
         ours=row.ours,
+        marked_version=row.marked_version,
         intent=Intent(revision(row.intent[0]), row.intent[1]) if row.intent else None,
-        written_at=None if row.written_at is None else at(row.written_at),
         touched_at=None if row.touched_at is None else at(row.touched_at),
     )
 
@@ -162,7 +166,6 @@ def pass_time(world: World, by: int) -> World:
         settled=row.settled and rev(row.settled),
         created=None if row.created is None else older(row.created),
         intent=row.intent and (rev(row.intent[0]), row.intent[1]),
-        written_at=None if row.written_at is None else older(row.written_at),
         touched_at=None if row.touched_at is None else older(row.touched_at),
     )
     return world._replace(
@@ -183,28 +186,19 @@ def told(world: World, file: Seen, author: str = "person") -> World:
 
 
 def save(world: World, version: int, other_size: bool) -> World | None:
-    """Save content: in a new version or, like a forcesave, in the same one.
-
-    It is the twin of what the ledger settled in this second, if the size is equal too. It may
-    not be the twin of what we wrote to in this second: a gate sees to that.
-    """
+    """Save content: in a new version or, like a forcesave, in the same one."""
     file = world.file
     if file.trashed:
         return None
-    ids_after = (file.version + version, 0, 3 - file.size if other_size else file.size)
-    ours = file.writes > 0 and world.row.written_at == 0
-    twin = ids_after in (None if ours else world.row.settled, world.page and ids(world.page[0]))
     saved = Seen(
-        version=ids_after[0],
+        version=file.version + version,
         updated=0,
-        size=ids_after[2],
+        size=3 - file.size if other_size else file.size,
         comment="Edited" if version else "Autosaved",
-        title=file.title,
         created=file.created,
         locked=file.locked,
         content=file.content + 1,
         update=True,
-        twin=twin,
     )
     return told(world, saved)
 
@@ -219,8 +213,7 @@ def comment(world: World, text: str) -> World | None:
 
 def rename(world: World) -> World | None:
     file = world.file
-    title = "b.docx" if file.title == "a.docx" else "a.docx"
-    return None if file.trashed else told(world, file._replace(title=title, updated=0))
+    return None if file.trashed else told(world, file._replace(updated=0))
 
 
 def lock(world: World) -> World | None:
@@ -265,16 +258,15 @@ def deliver(world: World, event: tuple[str, int]) -> World:
     value = Event(1, "file.updated", 1, "", event[0], at(event[1]))
     if is_echo(value, as_entry(world.row), owner="us"):
         return world
-    wait = due_after(value, NOW) - NOW
-    return world._replace(row=make_due(world.row, int(wait.total_seconds())))
+    return world._replace(row=make_due(world.row, 0)._replace(announced=True))
 
 
 def settle(row: Ledger, seen: Seen, ours: bool) -> Ledger:
     return row._replace(
         settled=ids(seen),
         ours=ours,
-        title=seen.title,
         created=seen.created,
+        marked_version=seen.version if ours else row.marked_version,
         intent=None,
         touched_at=0,
         knows=seen.content,
@@ -288,12 +280,13 @@ def read_page(world: World) -> World | None:
     return world._replace(page=(world.file, 0))
 
 
-def use_page(world: World) -> World | None:
+def use_page(world: World, table: Table) -> World | None:
     """The sweep decides on the item that it has read; it settles nothing under a worker's hands."""
     if world.page is None:
         return None
     (seen, asked), row = world.page, world.row
-    decision = decide_listed(as_file(seen, asked), as_entry(row), POLICY, at(asked))
+    listed, entry = as_file(seen, table.known), as_entry(row, table.known)
+    decision = decide_listed(listed, entry, table.policy, at(asked))
     if world.work is not None or decision.action in {Action.MARK, Action.LOOK}:
         row = make_due(row, 0)
     elif decision.action is not Action.LEAVE:
@@ -301,9 +294,9 @@ def use_page(world: World) -> World | None:
     return world._replace(page=None, row=row)
 
 
-def sweep(world: World) -> World | None:
+def sweep(world: World, table: Table) -> World | None:
     listed = read_page(world)
-    return listed and use_page(listed)
+    return listed and use_page(listed, table)
 
 
 # ---------------------------------------------------------------- the worker
@@ -315,10 +308,10 @@ def look(world: World, table: Table) -> World | None:
         return None
     world = pass_time(world, world.row.due)
     seen, row = world.file, world.row._replace(due=None)
-    decision = table.decide(as_file(seen, 0), as_entry(row), POLICY, NOW)
+    decision = table.decide(as_file(seen, table.known), as_entry(row, table.known), table.policy)
     if decision.forget:
-        row = row._replace(created=None, title="", settled=None, ours=False, intent=None)
-        row = row._replace(written_at=None)
+        row = row._replace(created=None, settled=None, ours=False, intent=None)
+        row = row._replace(marked_version=None)
     if decision.action is Action.MARK:
         return world._replace(row=row, work=Work(seen, table.wrong(seen, world.row)))
     if decision.rule is Rule.LOCKED:
@@ -327,15 +320,20 @@ def look(world: World, table: Table) -> World | None:
         row = make_due(row, int(decision.again.total_seconds()))
     elif decision.action is not Action.LEAVE:
         row = settle(row, seen, decision.action is Action.SETTLE_OURS)
-    return world._replace(row=row)
+    return world._replace(row=row._replace(announced=row.announced and bool(decision.again)))
 
 
-def intend(world: World) -> World | None:
+def intend(world: World, table: Table) -> World | None:
     work = world.work
     if work is None or work.intended:
         return None
-    intent = (ids(work.seen), work.seen.comment)
-    row = world.row._replace(intent=intent, touched_at=0, knows=work.seen.content)
+    seen = work.seen
+    row = world.row._replace(
+        intent=(ids(seen), as_file(seen, table.known).comment),
+        marked_version=seen.version,
+        touched_at=0,
+        knows=seen.content,
+    )
     return world._replace(row=row, work=work._replace(intended=True))
 
 
@@ -347,7 +345,7 @@ def put(world: World, answered: bool) -> World | None:
     if file.version == work.seen.version:
         file = file._replace(comment=TARGET, persons=False, early=False, writes=file.writes + 1)
     row = world.row
-    done = settle(row, work.seen, ours=True)._replace(written_at=0)
+    done = settle(row, work.seen, ours=True)._replace(announced=row.due is not None)
     row = done if answered else make_due(row, 1)
     return told(world, file, "us")._replace(row=row, work=None, flaw=work.flaw)
 

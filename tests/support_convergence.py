@@ -311,8 +311,8 @@ class Scene:
 
     def since(self) -> datetime:
         """Return where our responsibility begins, or would begin now."""
-        since, first = self.here.ledger.origin()
-        return self.now.replace(microsecond=0) - LOOKBACK if first == EPOCH else since
+        since = self.here.ledger.baseline().since
+        return self.now.replace(microsecond=0) - LOOKBACK if since == EPOCH else since
 
     def step(self) -> Attempt | None:
         """Let the worker work off one due file, and judge what it wrote."""
@@ -367,9 +367,9 @@ class Scene:
         entry = claims[0].entry
         try:
             file = self.here.docspace.file(entry.id)
-            if isinstance(file, Absent) or ledger.origin()[1] == EPOCH:
+            if isinstance(file, Absent) or entry.since == EPOCH:
                 return
-            decision = decide(file, entry, self.here.policy, now)
+            decision = decide(file, entry, self.here.policy)
             if decision.action is not Action.MARK:
                 return
             until = now + timedelta(seconds=60)

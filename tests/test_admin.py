@@ -259,7 +259,7 @@ def test_metrics_tell_the_queue_and_what_ended(watched: Watched) -> None:
     watched.ledger.finish(claim, kit.marked(claim.entry.id), NOW + SECOND)
     watched.now = NOW + 11 * SECOND
     assert watched.number("queue_files") == 1
-    assert watched.number("queue_oldest_due_seconds") == 10
+    assert watched.number("queue_oldest_due_seconds") == 11
     assert watched.number("outcomes_total", outcome="marked", reason="marked") == 1
     assert watched.number("in_review_files") == 1
 

@@ -99,9 +99,10 @@ def test_by_default_only_empty_comments_and_the_portals_own_are_written_over(
     assert summary["requests"]["put"] == scene.portal.count("PUT") == 5
 
 
-def test_over_all_writes_over_every_text(scene: Stage) -> None:
-    """That is asked for explicitly."""
-    assert run(scene, "backfill", "--since", "60d", "--over-all", "--yes").returncode == 0
+def test_comments_are_overwritten_when_that_is_asked_for(scene: Stage) -> None:
+    """With an option, or as it is configured."""
+    words = ("backfill", "--since", "60d", "--overwrite-comments", "--yes")
+    assert run(scene, *words).returncode == 0
     assert scene.comments() == [TARGET] * 4
 
 
@@ -171,7 +172,7 @@ def test_a_date_that_is_none_is_exit_2(scene: Stage, words: tuple[str, ...]) -> 
 # --observe.
 
 
-def observed(here: World, *, over: bool) -> int:
+def renamed(here: World, *, over: bool) -> int:
     """Let a reviewed file of ten days ago be there, perhaps observe it, and rename it."""
     (file,) = add_files(here, 1)
     save(here, file)
@@ -193,16 +194,12 @@ def _ignore(_: object) -> None:
     """Hear the report, and let it be."""
 
 
-def test_an_old_reviewed_file_that_was_observed_survives_its_rename(here: World) -> None:
-    """The rename is told from an update, because the revision is known."""
-    file = observed(here, over=True)
-    assert here.attempts[-1].rule is Rule.RENAMED
+@pytest.mark.parametrize("over", [True, False])
+def test_an_old_reviewed_file_survives_its_rename(here: World, over: bool) -> None:
+    """A person's comment stays, whether the file was ever observed or not."""
+    file = renamed(here, over=over)
+    assert here.attempts[-1].rule is Rule.UNMARKED
     assert here.comment(file) == "Approved"
-
-
-def test_without_observing_such_a_rename_is_taken_for_an_update(here: World) -> None:
-    """That is what --observe is for."""
-    assert here.comment(observed(here, over=False)) == TARGET
 
 
 def settled(scene: Stage) -> set[int]:

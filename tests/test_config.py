@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from reconciler.config import CONFIG, Config, duration, keys, load, require
 from reconciler.errors import ConfigError
-from reconciler.model import Unknown
-from reconciler.review import PORTAL_TEXTS, Policy
+from reconciler.portal_texts import by_culture
+from reconciler.review import Policy
 
 SHIPPED = Path(__file__).parents[1] / "config.toml"
 MINUTES, DAY = timedelta(minutes=5), timedelta(days=1)
@@ -47,16 +47,16 @@ DEFAULTS: dict[str, object] = {
     "webhook.threads": 8,
     "review.comment": "Need Review",
     "review.mark_new_files": False,
-    "review.unknown_comments": Unknown.MARK,
+    "review.overwrite_comments": False,
     "review.portal_texts": (),
-    "review.restore_over": ("The file is unlocked",),
+    "review.unlock_texts": (),
     "review.observe": False,
     "review.rooms": frozenset(),
     "review.exclude_rooms": frozenset(),
     "review.extensions": frozenset(),
     "review.ignore_users": frozenset(),
     "review.personal_documents": True,
-    "sweep.every": MINUTES,
+    "sweep.every": timedelta(minutes=1),
     "sweep.overlap": MINUTES,
     "sweep.first_lookback": DAY,
     "sweep.deep_every": DAY,
@@ -98,9 +98,9 @@ VARIABLES: dict[str, tuple[str, object]] = {
     "webhook.threads": ("2", 2),
     "review.comment": ("Please check", "Please check"),
     "review.mark_new_files": ("true", True),
-    "review.unknown_comments": ("keep", Unknown.KEEP),
-    "review.portal_texts": ('["Bearbeitet"]', ("Bearbeitet",)),
-    "review.restore_over": ("[]", ()),
+    "review.overwrite_comments": ("true", True),
+    "review.portal_texts": ('["Redaguota"]', ("Redaguota",)),
+    "review.unlock_texts": ('["Atrakinta"]', ("Atrakinta",)),
     "review.observe": ("true", True),
     "review.rooms": ("[1, 2]", frozenset({1, 2})),
     "review.exclude_rooms": ("[3]", frozenset({3})),
@@ -197,7 +197,7 @@ def test_a_variable_changes_nothing_else(key: str) -> None:
 def test_every_key_but_a_secret_is_read_from_the_file(key: str, tmp_path: Path) -> None:
     """Each key of the reference can be set in config.toml."""
     text, expected = VARIABLES[key]
-    plain = DEFAULTS[key] is None or isinstance(DEFAULTS[key], str | timedelta | Unknown)
+    plain = DEFAULTS[key] is None or isinstance(DEFAULTS[key], str | timedelta)
     section, _, name = key.partition(".")
     written = f'"{text}"' if plain else {"1": "true"}.get(text, text)
     config = load(write(tmp_path, f"[{section}]\n{name} = {written}\n"), {})
@@ -426,18 +426,27 @@ def test_a_comment_that_the_portal_cannot_keep_apart_is_refused(text: str, words
     assert str(caught.value).startswith("review.comment: ")
 
 
-@pytest.mark.parametrize("text", PORTAL_TEXTS)
-def test_none_of_the_portals_texts_is_a_comment(text: str) -> None:
-    """Each built-in text is refused, whatever stands in its place holder."""
-    with pytest.raises(ConfigError, match="by itself"):
-        load(None, {"RECONCILER_REVIEW__COMMENT": text.replace("{0}", "1")})
+@pytest.mark.parametrize("culture", by_culture())
+def test_none_of_the_portals_texts_is_a_comment(culture: str) -> None:
+    """A text of any language is refused, whatever stands in its place holder."""
+    for text in by_culture()[culture].values():
+        with pytest.raises(ConfigError, match="by itself"):
+            load(None, {"RECONCILER_REVIEW__COMMENT": text.replace("{0}", "1")})
 
 
-@pytest.mark.parametrize("key", ["portal_texts", "restore_over"])
+@pytest.mark.parametrize("key", ["portal_texts", "unlock_texts"])
 def test_a_configured_portal_text_is_no_comment(key: str, tmp_path: Path) -> None:
     """A text named as the portal's cannot be ours at the same time."""
-    (problem,) = problems(f'[review]\ncomment = "Bearbeitet"\n{key} = ["Bearb{{0}}"]\n', tmp_path)
-    assert "by itself" in problem
+    (problem,) = problems(f'[review]\ncomment = "Redaguota"\n{key} = ["Redag{{0}}"]\n', tmp_path)
+    assert "by the portal" in problem
+
+
+@pytest.mark.parametrize("key", ["portal_texts", "unlock_texts"])
+@pytest.mark.parametrize("text", ["", " ", "{0}", " {0} {0}"])
+def test_a_portal_text_has_a_word_of_its_own(key: str, text: str, tmp_path: Path) -> None:
+    """Else every comment would be the portal's, and give way."""
+    (problem,) = problems(f'[review]\n{key} = ["{text}"]\n', tmp_path)
+    assert "a word of its own" in problem
 
 
 def test_the_policy_is_what_was_configured(tmp_path: Path) -> None:

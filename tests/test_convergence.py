@@ -90,7 +90,7 @@ def touched_before_anybody_saved(wrote: Wrote) -> bool:
 def touched_portals_text(wrote: Wrote) -> bool:
     """A rename of a file that nobody has saved yet, or of a reviewed file that was unlocked."""
     settled = wrote.entry.settled
-    if settled is None or not POLICY.is_portals(wrote.write.before or ""):
+    if settled is None or not POLICY.texts.is_portals(wrote.write.before or ""):
         return False
     seen = revision(wrote.file)
     same = (settled.version, settled.size) == (seen.version, seen.size)

@@ -55,7 +55,7 @@ def said(address: str) -> dict[str, object]:
             "totals": ledger.totals(),
             "facts": [ledger.facts(number) for number in (1, 2, 3)],
             "owner": ledger.owner(),
-            "origin": ledger.origin(),
+            "origin": ledger.baseline(),
             "portal": ledger.watermarks.portal(),
             "rooms": ledger.watermarks.rooms(),
             "written": ledger.writes_in_a_day(DUE),

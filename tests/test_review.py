@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from reconciler.comments import texts_of
 from reconciler.model import (
-    EPOCH,
     SECOND,
     Absent,
     Action,
@@ -22,28 +22,22 @@ from reconciler.model import (
     Revision,
     Rule,
     Section,
-    Unknown,
 )
-from reconciler.review import (
-    PORTAL_TEXTS,
-    Policy,
-    Scope,
-    decide,
-    decide_listed,
-    due_after,
-    is_echo,
-)
+from reconciler.portal_texts import by_culture, every_text
+from reconciler.review import Policy, Scope, decide, decide_listed, is_echo
 
 NOW = datetime.fromisoformat("2025-11-24T12:00:00+00:00")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 TARGET, APPROVED, UNLOCKED = "Need Review", "Approved", "The file is unlocked"
 POLICY = Policy()
+OVERWRITE = Policy(overwrite=True)
+CREATED = NOW - 30 * DAY
 SAVED = Revision(3, NOW - HOUR, 1000)
 OLDER = Revision(2, NOW - 9 * HOUR, 900)
 FILE = File(
     id=7,
     title="plan.docx",
-    created=NOW - 30 * DAY,
+    created=CREATED,
     revision=SAVED,
     comment="Edited",
     section=Section.ROOMS,
@@ -52,19 +46,21 @@ FILE = File(
     room=10,
     read_at=NOW,
 )
-UNKNOWN = Entry(7)
-OURS = Entry(7, created=FILE.created, title=FILE.title, settled=SAVED, ours=True)
+BLANK = Entry(7, portal_known=True)
+OURS = replace(BLANK, created=CREATED, settled=SAVED, ours=True, marked_version=3)
 THEIRS = replace(OURS, ours=False)
-BEFORE = replace(OURS, settled=OLDER)
-WRITING = replace(BEFORE, intent=Intent(SAVED, "Edited"))
+BEFORE = replace(OURS, settled=OLDER, marked_version=2)
+WRITING = replace(BEFORE, intent=Intent(SAVED, "Edited"), marked_version=3)
+STRANGE = replace(BLANK, portal_known=False)
+BELIEVED = replace(STRANGE, announced=True)
 
 
 def file(**differs: Any) -> File:
     return replace(FILE, **differs)
 
 
-def rule(seen: File | Absent, entry: Entry = UNKNOWN, policy: Policy = POLICY) -> Rule:
-    return decide(seen, entry, policy, NOW).rule
+def rule(seen: File | Absent, entry: Entry = BLANK, policy: Policy = POLICY) -> Rule:
+    return decide(seen, entry, policy).rule
 
 
 def touched(**differs: Any) -> File:
@@ -97,239 +93,267 @@ def test_row_2_gone_or_unreadable(absent: Absent, expected: Rule) -> None:
 )
 def test_row_3_section(section: Section) -> None:
     """A file in trash, archive, templates or AI agents is skipped and settles nothing."""
-    decision = decide(file(section=section, comment=TARGET), OURS, POLICY, NOW)
+    decision = decide(file(section=section, comment=TARGET), OURS, POLICY)
     assert (decision.rule, decision.action) == (Rule.SECTION, Action.LEAVE)
 
 
 def test_row_4_scope() -> None:
     """A file outside the configured scope is skipped and settles nothing."""
     policy = Policy(scope=Scope(rooms=frozenset({11})))
-    decision = decide(FILE, UNKNOWN, policy, NOW)
+    decision = decide(FILE, BLANK, policy)
     assert (decision.rule, decision.action) == (Rule.SCOPE, Action.LEAVE)
 
 
 def test_row_5_id_used_again() -> None:
     """A file of another creation date is another file: the row is forgotten, then decided."""
-    decision = decide(file(comment=""), replace(THEIRS, created=FILE.created - DAY), POLICY, NOW)
+    decision = decide(file(comment=""), replace(THEIRS, created=CREATED - DAY), POLICY)
     assert decision == Decision(Rule.UPDATED, forget=True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "entry"),
+    [
+        (file(comment="", created=None), THEIRS),
+        (file(comment=""), replace(THEIRS, created=None)),
+    ],
+)
+def test_row_5_without_a_creation_date(seen: File, entry: Entry) -> None:
+    """A creation date that is not told identifies nothing, and forgets nothing."""
+    assert decide(seen, entry, POLICY) == Decision(Rule.CHANGED)
 
 
 def test_row_5_portal_was_set_back() -> None:
     """A version lower than the settled one means a restored portal: the row is forgotten."""
     settled = replace(SAVED, version=4)
-    decision = decide(FILE, replace(THEIRS, settled=settled), POLICY, NOW)
+    decision = decide(FILE, replace(THEIRS, settled=settled), POLICY)
     assert decision == Decision(Rule.UPDATED, forget=True)
 
 
 def test_row_5_forgets_the_intent_too() -> None:
     """An intent for another file of the same id says nothing about this one."""
-    entry = replace(WRITING, created=FILE.created - DAY, settled=None)
-    assert rule(file(comment=APPROVED), entry) is Rule.UPDATED
+    entry = replace(WRITING, created=CREATED - DAY, settled=None)
+    assert rule(file(comment=""), entry) is Rule.UPDATED
 
 
 def test_row_5_keeps_where_our_responsibility_begins() -> None:
     """Forgetting a row does not forget its `since`."""
-    entry = replace(OURS, created=FILE.created - DAY, since=NOW)
-    assert decide(FILE, entry, POLICY, NOW) == Decision(Rule.OLD, forget=True)
+    entry = replace(OURS, created=CREATED - DAY, since=NOW)
+    assert decide(FILE, entry, POLICY) == Decision(Rule.OLD, forget=True)
 
 
 def test_row_6_already() -> None:
     """A file that carries the target is settled as ours, whoever wrote it."""
-    decision = decide(file(comment=TARGET), BEFORE, POLICY, NOW)
+    decision = decide(file(comment=TARGET), BEFORE, POLICY)
     assert (decision.rule, decision.action) == (Rule.ALREADY, Action.SETTLE_OURS)
 
 
-@pytest.mark.parametrize("comment", [APPROVED, ""])
-def test_row_7_answered(comment: str) -> None:
-    """An open intent, and a comment that is neither: the write happened, a person changed it."""
-    decision = decide(file(comment=comment), WRITING, POLICY, NOW)
+def test_row_6_a_former_target() -> None:
+    """What was written before the comment was configured anew still says what it said."""
+    policy = Policy(target="Please check", former_targets=frozenset({TARGET}))
+    assert rule(file(comment=TARGET), BEFORE, policy) is Rule.ALREADY
+    assert rule(file(comment=TARGET), BEFORE, replace(policy, former_targets=frozenset())) is (
+        Rule.UNMARKED
+    )
+
+
+@pytest.mark.parametrize("entry", [OURS, WRITING, replace(THEIRS, settled=SAVED)])
+def test_row_7_a_person_replaced_our_comment(entry: Entry) -> None:
+    """A person's comment on a version that carried ours is kept, and settled as theirs."""
+    decision = decide(file(comment=APPROVED), entry, POLICY)
     assert (decision.rule, decision.action) == (Rule.ANSWERED, Action.SETTLE_THEIRS)
 
 
-def test_row_7_comment_as_before_the_write() -> None:
-    """An open intent whose comment is as before the write falls through to be marked again."""
-    writing = replace(WRITING, intent=Intent(SAVED, APPROVED))
-    assert rule(file(comment=APPROVED), writing) is Rule.UPDATED
+@pytest.mark.parametrize("entry", [BLANK, BEFORE, replace(BLANK, since=NOW)])
+def test_row_7_a_version_that_was_never_marked(entry: Entry) -> None:
+    """A person's comment on an update that was never marked is kept, and counted apart."""
+    decision = decide(file(comment=APPROVED), entry, POLICY)
+    assert (decision.rule, decision.action) == (Rule.UNMARKED, Action.SETTLE_THEIRS)
 
 
-def test_row_7_comment_is_the_portals() -> None:
-    """An open intent over which the portal wrote falls through to be marked again."""
-    assert rule(file(comment="Autosaved"), WRITING) is Rule.UPDATED
+def test_row_7_renamed() -> None:
+    """A rename of a file that a person has commented on leaves the comment."""
+    assert rule(touched(comment=APPROVED), OURS) is Rule.ANSWERED
 
 
-def test_row_7_intent_for_another_revision() -> None:
-    """An intent for an older version says nothing about this one."""
-    writing = replace(BEFORE, intent=Intent(OLDER, "Edited"))
-    assert rule(file(comment=APPROVED), writing) is Rule.UPDATED
-
-
-@pytest.mark.parametrize("title", ["plan.docx", "renamed.docx"])
-def test_row_7_renamed_or_touched_under_an_open_intent(title: str) -> None:
-    """The answer of a PUT is lost, a person answers, the file is renamed: the word stands."""
-    assert rule(touched(comment=APPROVED, title=title), WRITING) is Rule.ANSWERED
-
-
-def test_row_8_unlocked() -> None:
-    """Unlocking wiped our mark: to be marked."""
-    assert rule(file(comment=UNLOCKED), OURS) is Rule.UNLOCKED
-    assert Rule.UNLOCKED.action is Action.MARK
-
-
-def test_row_8_needs_ours() -> None:
-    """Unlocking a file whose comment was a person's puts no mark there."""
-    assert rule(file(comment=UNLOCKED), THEIRS) is Rule.SAME
-
-
-def test_row_8_unlock_texts_are_configured() -> None:
-    """The texts of unlocking are the policy's."""
-    policy = Policy(unlock_texts=("Datei entsperrt",))
-    assert rule(file(comment="Datei entsperrt"), OURS, policy) is Rule.UNLOCKED
-    assert rule(file(comment=UNLOCKED), OURS, policy) is Rule.SAME
+@pytest.mark.parametrize("comment", ["Approved; Edited", "Edited; Approved", "Edited by me"])
+def test_row_7_beside_a_text_of_the_portals(comment: str) -> None:
+    """A comment is the portal's only when every part of it is."""
+    assert rule(file(comment=comment)) is Rule.UNMARKED
 
 
 @pytest.mark.parametrize("entry", [OURS, THEIRS])
-@pytest.mark.parametrize("comment", [APPROVED, "", "Edited"])
-def test_row_9_same(comment: str, entry: Entry) -> None:
-    """The settled revision with any other comment is kept, and settled as theirs."""
-    decision = decide(file(comment=comment), entry, POLICY, NOW)
-    assert (decision.rule, decision.action) == (Rule.SAME, Action.SETTLE_THEIRS)
+def test_row_8_emptied(entry: Entry) -> None:
+    """A settled version whose comment was emptied is kept: a person did it."""
+    decision = decide(file(comment=""), entry, POLICY)
+    assert (decision.rule, decision.action) == (Rule.CHANGED, Action.SETTLE_THEIRS)
 
 
-@pytest.mark.parametrize("comment", [APPROVED, ""])
-def test_row_10_renamed(comment: str) -> None:
-    """A rename of a file whose comment a person changed is kept."""
-    seen = touched(title="new.docx", comment=comment)
-    assert rule(seen, OURS) is Rule.RENAMED
-    assert Rule.RENAMED.action is Action.SETTLE_THEIRS
+def test_row_8_emptied_and_renamed() -> None:
+    """It is the version that was settled, whatever happened to its date or size."""
+    assert rule(touched(comment=""), OURS) is Rule.CHANGED
+    seen = file(comment="", revision=replace(SAVED, size=1))
+    assert rule(seen, OURS) is Rule.CHANGED
 
 
-@pytest.mark.parametrize("comment", [APPROVED, ""])
-def test_row_11_touched(comment: str) -> None:
-    """A file that went to the trash and back is kept."""
-    assert rule(touched(comment=comment), THEIRS) is Rule.TOUCHED
-    assert Rule.TOUCHED.action is Action.SETTLE_THEIRS
+def test_row_8_emptied_over_an_intent() -> None:
+    """The write's answer was lost, and the comment is another than before: a person's act."""
+    assert rule(file(comment=""), WRITING) is Rule.CHANGED
 
 
-@pytest.mark.parametrize("title", ["plan.docx", "renamed.docx"])
-@pytest.mark.parametrize("comment", ["Autosaved", UNLOCKED])
-def test_rows_10_and_11_portals_text(comment: str, title: str) -> None:
-    """The portal's text on a newer date is a save, renamed or not."""
-    assert rule(touched(comment=comment, title=title), OURS) is Rule.UPDATED
+def test_row_8_as_before_the_intent() -> None:
+    """What stood there before the write says that it never happened: to be marked."""
+    writing = replace(WRITING, intent=Intent(SAVED, ""))
+    assert rule(file(comment=""), writing) is Rule.UPDATED
 
 
-@pytest.mark.parametrize("differs", [{"version": 4}, {"size": 1001}])
-def test_rows_10_and_11_other_content(differs: dict[str, Any]) -> None:
-    """Another version or size is a save, whatever the comment says."""
-    seen = touched(comment=APPROVED)
-    assert rule(replace(seen, revision=replace(seen.revision, **differs)), OURS) is Rule.UPDATED
+def test_row_8_an_intent_for_another_version() -> None:
+    """An intent for an older version says nothing about this one."""
+    writing = replace(BEFORE, intent=Intent(OLDER, "Edited"))
+    assert rule(file(comment=""), writing) is Rule.UPDATED
 
 
-def test_row_12_new() -> None:
-    """A new file is not an updated one: skipped, and settled as theirs."""
-    seen = file(revision=Revision(1, FILE.created, 10), comment="Created")
-    decision = decide(seen, UNKNOWN, POLICY, NOW)
-    assert (decision.rule, decision.action) == (Rule.NEW, Action.SETTLE_THEIRS)
+@pytest.mark.parametrize(
+    ("entry", "policy"),
+    [
+        (STRANGE, POLICY),
+        (replace(STRANGE, portal_known=None), POLICY),
+        (BLANK, OVERWRITE),
+        (replace(BLANK, overwrite=True), POLICY),
+    ],
+)
+def test_row_8_an_unclear_comment(entry: Entry, policy: Policy) -> None:
+    """On an unknown portal, or where comments are overwritten, it gives way once a version."""
+    strange = file(comment="Redaktita")
+    assert rule(strange, entry, policy) is Rule.UPDATED
+    settled = replace(entry, created=CREATED, settled=SAVED, ours=True)
+    assert rule(strange, settled, policy) is Rule.CHANGED
+    assert rule(strange, replace(settled, ours=False), policy) is Rule.CHANGED
+    assert rule(strange, replace(entry, intent=Intent(SAVED, "Other")), policy) is Rule.CHANGED
+
+
+def test_row_9_unlocking_wiped_a_persons_comment() -> None:
+    """Unlocking a file whose comment was a person's puts no mark there."""
+    decision = decide(file(comment=UNLOCKED), THEIRS, POLICY)
+    assert (decision.rule, decision.action) == (Rule.UNLOCKED, Action.SETTLE_THEIRS)
+
+
+def test_row_9_is_about_this_very_revision() -> None:
+    """With a newer date the file was saved, or renamed, since: to be marked."""
+    assert rule(touched(comment=UNLOCKED), THEIRS) is Rule.UPDATED
+
+
+def test_row_10_new() -> None:
+    """A new file is not an updated one: skipped, and nothing is settled."""
+    seen = file(revision=Revision(1, CREATED, 10), comment="Created")
+    decision = decide(seen, BLANK, POLICY)
+    assert (decision.rule, decision.action) == (Rule.NEW, Action.LEAVE)
     assert decision.rule.outcome is Outcome.SKIPPED
 
 
-def test_row_12_mark_new_files() -> None:
+def test_row_10_mark_new_files() -> None:
     """With `mark_new_files` a new file is marked."""
-    seen = file(revision=Revision(1, FILE.created, 10), comment="Created")
-    assert rule(seen, UNKNOWN, Policy(mark_new=True)) is Rule.UPDATED
+    seen = file(revision=Revision(1, CREATED, 10), comment="Created")
+    assert rule(seen, BLANK, Policy(mark_new=True)) is Rule.UPDATED
 
 
-def test_row_12_version_1_saved_later() -> None:
+def test_row_10_version_1_saved_later() -> None:
     """Version 1 with a later date was updated."""
     assert rule(file(revision=Revision(1, NOW - HOUR, 10))) is Rule.UPDATED
 
 
-def test_row_13_old() -> None:
+def test_row_10_a_new_file_of_ours() -> None:
+    """A mark on a new file that unlocking wiped is put back."""
+    seen = file(revision=Revision(1, CREATED, 10), comment=UNLOCKED)
+    assert rule(seen, replace(OURS, settled=seen.revision)) is Rule.RESTORED
+
+
+def test_row_11_old() -> None:
     """What was updated before our responsibility begins is skipped and settles nothing."""
-    decision = decide(FILE, Entry(7, since=SAVED.updated + SECOND), POLICY, NOW)
+    decision = decide(FILE, replace(BLANK, since=SAVED.updated + SECOND), POLICY)
     assert (decision.rule, decision.action) == (Rule.OLD, Action.LEAVE)
 
 
-def test_row_13_the_very_second() -> None:
+def test_row_11_the_very_second() -> None:
     """The second in which our responsibility begins is ours."""
-    assert rule(FILE, Entry(7, since=SAVED.updated)) is Rule.UPDATED
+    assert rule(FILE, replace(BLANK, since=SAVED.updated)) is Rule.UPDATED
 
 
-def test_row_14_unknown_kept() -> None:
-    """With "keep" a comment of unknown origin is kept, and settled as theirs."""
-    policy = Policy(unknown=Unknown.KEEP)
-    assert rule(file(comment=APPROVED), UNKNOWN, policy) is Rule.UNKNOWN
-    assert Rule.UNKNOWN.action is Action.SETTLE_THEIRS
+def test_row_11_is_not_about_a_settled_revision() -> None:
+    """A mark that unlocking wiped is put back, however old the revision."""
+    assert rule(file(comment=UNLOCKED), replace(OURS, since=NOW)) is Rule.RESTORED
+
+
+@pytest.mark.parametrize("comment", ["", "Redaktita"])
+def test_rows_10_and_11_an_event_is_believed(comment: str) -> None:
+    """On a portal of unknown texts an event leads to a mark, on a new or an old file too."""
+    new = file(revision=Revision(1, CREATED, 10), comment=comment)
+    old = file(comment=comment)
+    assert rule(new, BELIEVED) is rule(old, replace(BELIEVED, since=NOW)) is Rule.UPDATED
+    assert rule(new, STRANGE) is Rule.NEW
+    assert rule(old, replace(STRANGE, since=NOW)) is Rule.OLD
+    known = replace(BELIEVED, portal_known=True)
+    assert rule(file(revision=new.revision, comment=""), known) is Rule.NEW
 
 
 @pytest.mark.parametrize("comment", ["", "Edited"])
-def test_row_14_is_about_other_comments(comment: str) -> None:
-    """Empty and the portal's own are no unknown comments."""
-    assert rule(file(comment=comment), UNKNOWN, Policy(unknown=Unknown.KEEP)) is Rule.UPDATED
-
-
-@pytest.mark.parametrize(
-    ("age", "expected"), [(MINUTE, Rule.UPDATED), (MINUTE + SECOND, Rule.UNKNOWN)]
-)
-def test_row_14_first_minute(age: timedelta, expected: Rule) -> None:
-    """Within a minute of a save nobody has typed: whatever stands there is the portal's."""
-    seen = file(comment=APPROVED, revision=replace(SAVED, updated=NOW - age))
-    assert rule(seen, UNKNOWN, Policy(unknown=Unknown.KEEP)) is expected
-
-
-def test_row_14_without_a_date() -> None:
-    """Without the portal's date nobody can say that nobody has typed: kept."""
-    seen = file(comment=APPROVED, read_at=None)
-    assert rule(seen, UNKNOWN, Policy(unknown=Unknown.KEEP)) is Rule.UNKNOWN
-
-
-@pytest.mark.parametrize(("older", "expected"), [(SECOND, Rule.UNKNOWN), (0 * DAY, Rule.UPDATED)])
-def test_row_14_before_the_first_sweep(older: timedelta, expected: Rule) -> None:
-    """Unknown comments are kept on what was updated before the first sweep, marked later."""
-    entry = Entry(7, since=EPOCH, first_sweep=SAVED.updated + older)
-    assert rule(file(comment=APPROVED), entry) is expected
-
-
-@pytest.mark.parametrize(
-    ("asked", "expected"), [(Unknown.KEEP, Rule.UNKNOWN), (Unknown.MARK, Rule.UPDATED)]
-)
-def test_row_14_a_backfill_says_it_itself(asked: Unknown, expected: Rule) -> None:
-    """What a backfill asked for goes before the first sweep's division."""
-    first_sweep = NOW if asked is Unknown.MARK else EPOCH
-    entry = Entry(7, first_sweep=first_sweep, unknown=asked)
-    assert rule(file(comment=APPROVED), entry) is expected
-
-
-def test_row_14_the_policy_goes_first() -> None:
-    """A configured "keep" holds for a backfill that would mark."""
-    entry = Entry(7, unknown=Unknown.MARK)
-    assert rule(file(comment=APPROVED), entry, Policy(unknown=Unknown.KEEP)) is Rule.UNKNOWN
-
-
-@pytest.mark.parametrize("comment", ["", "Edited", APPROVED])
-def test_row_15_a_new_version(comment: str) -> None:
-    """A new version is marked, whatever the comment."""
-    decision = decide(file(comment=comment), BEFORE, POLICY, NOW)
+def test_row_12_a_new_version(comment: str) -> None:
+    """A new version with a text of the portal's, or none, is marked."""
+    decision = decide(file(comment=comment), BEFORE, POLICY)
     assert decision == Decision(Rule.UPDATED)
     assert decision.action is Action.MARK
 
 
-def test_row_15_other_content_in_the_same_version() -> None:
-    """A forcesave within the settled version is marked."""
-    settled = replace(SAVED, size=999, updated=NOW - 2 * HOUR)
-    assert rule(file(comment="Autosaved"), replace(OURS, settled=settled)) is Rule.UPDATED
+@pytest.mark.parametrize("entry", [OURS, THEIRS])
+@pytest.mark.parametrize("comment", ["Autosaved", UNLOCKED])
+def test_row_12_a_newer_date(comment: str, entry: Entry) -> None:
+    """A text of the portal's on a newer date is a save."""
+    assert rule(touched(comment=comment), entry) is Rule.UPDATED
 
 
-def test_row_15_never_seen() -> None:
+@pytest.mark.parametrize("entry", [OURS, THEIRS])
+def test_row_12_saved_again_in_its_second(entry: Entry) -> None:
+    """A text of the portal's on the settled revision itself: it was saved in the same second."""
+    assert rule(file(comment="Autosaved"), entry) is Rule.UPDATED
+
+
+@pytest.mark.parametrize("culture", by_culture())
+def test_row_12_unlocked_in_any_language(culture: str) -> None:
+    """A mark that unlocking wiped is put back, whatever language the person speaks."""
+    unlocked = by_culture()[culture]["unlocked"]
+    assert rule(file(comment=unlocked), OURS) is Rule.RESTORED
+    assert Rule.RESTORED.action is Action.MARK
+
+
+@pytest.mark.parametrize("text", ["Failas atrakintas", "Atrakinta {0}"])
+def test_row_12_unlock_texts_are_added(text: str) -> None:
+    """A text of unlocking that is configured counts beside the known ones."""
+    policy = Policy(unlock_texts=(text,))
+    seen = file(comment=text.replace("{0}", "9:15"))
+    assert rule(seen, OURS, policy) is rule(file(comment=UNLOCKED), OURS, policy) is Rule.RESTORED
+    assert rule(seen, OURS) is Rule.ANSWERED
+
+
+def test_row_12_portal_texts_are_added() -> None:
+    """A text that is configured as the portal's own is a person's no more."""
+    seen = file(comment="Redaguota")
+    assert rule(seen, THEIRS) is Rule.ANSWERED
+    assert rule(seen, THEIRS, Policy(portal_texts=("Redaguota",))) is Rule.UPDATED
+
+
+def test_row_12_over_the_portals_text_under_an_intent() -> None:
+    """An open intent over which the portal wrote leads to a mark again."""
+    assert rule(file(comment="Autosaved"), WRITING) is Rule.UPDATED
+
+
+def test_row_12_never_seen() -> None:
     """A file never heard of, updated in our time, is marked."""
     assert rule(FILE) is Rule.UPDATED
 
 
 # ---------------------------------------------------------------- first match wins
 
-NEW = Revision(1, FILE.created, 10)
+NEW = Revision(1, CREATED, 10)
 TRASHED = {"section": Section.TRASH, "comment": TARGET}
-WIPED = replace(WRITING, settled=SAVED)
-KEEP = Policy(unknown=Unknown.KEEP)
 
 
 @pytest.mark.parametrize(
@@ -340,19 +364,17 @@ KEEP = Policy(unknown=Unknown.KEEP)
         (file(updated_by="bot", comment=TARGET), OURS, POLICY, Rule.SCOPE),
         (file(comment=TARGET), replace(WRITING, settled=SAVED), POLICY, Rule.ALREADY),
         (file(comment=TARGET, locked=True), BEFORE, POLICY, Rule.ALREADY),
-        (file(comment=TARGET, revision=NEW), UNKNOWN, POLICY, Rule.ALREADY),
-        (file(comment=TARGET), Entry(7, since=NOW), POLICY, Rule.ALREADY),
-        (file(comment=APPROVED), WIPED, POLICY, Rule.ANSWERED),
-        (file(comment=APPROVED), replace(WRITING, since=NOW), POLICY, Rule.ANSWERED),
-        (file(comment=UNLOCKED), WIPED, POLICY, Rule.UNLOCKED),
-        (file(comment=UNLOCKED), replace(OURS, since=NOW), POLICY, Rule.UNLOCKED),
-        (file(comment=APPROVED), replace(THEIRS, since=NOW), KEEP, Rule.SAME),
-        (file(revision=NEW), replace(THEIRS, settled=NEW), POLICY, Rule.SAME),
-        (touched(title="b", comment=APPROVED), replace(OURS, since=NOW), KEEP, Rule.RENAMED),
-        (touched(comment=APPROVED), replace(OURS, since=NOW), KEEP, Rule.TOUCHED),
-        (file(revision=NEW, comment=APPROVED), Entry(7, since=NOW), KEEP, Rule.NEW),
-        (file(comment=APPROVED), Entry(7, since=NOW), KEEP, Rule.OLD),
-        (file(comment=APPROVED, locked=True), UNKNOWN, KEEP, Rule.UNKNOWN),
+        (file(comment=TARGET, revision=NEW), BLANK, POLICY, Rule.ALREADY),
+        (file(comment=TARGET), replace(BLANK, since=NOW), POLICY, Rule.ALREADY),
+        (file(comment=APPROVED), replace(BLANK, since=NOW), POLICY, Rule.UNMARKED),
+        (file(comment=APPROVED, revision=NEW), BLANK, POLICY, Rule.UNMARKED),
+        (file(comment=APPROVED, locked=True), BLANK, POLICY, Rule.UNMARKED),
+        (file(comment=""), replace(OURS, since=NOW), POLICY, Rule.CHANGED),
+        (file(comment="", revision=NEW), replace(THEIRS, settled=NEW), POLICY, Rule.CHANGED),
+        (file(comment=APPROVED), replace(OURS, since=NOW), OVERWRITE, Rule.CHANGED),
+        (file(comment=UNLOCKED), replace(THEIRS, since=NOW), POLICY, Rule.UNLOCKED),
+        (file(revision=NEW), replace(BLANK, since=NOW), POLICY, Rule.NEW),
+        (file(locked=True), replace(BLANK, since=NOW), POLICY, Rule.OLD),
     ],
 )
 def test_the_first_row_that_matches_wins(
@@ -363,10 +385,14 @@ def test_the_first_row_that_matches_wins(
     assert rule(seen, entry, policy) is expected
 
 
-# ---------------------------------------------------------------- the gates
+def test_rows_are_numbered_as_in_the_table() -> None:
+    """Every row but the one that only forgets stands in the code under its number, in order."""
+    numbers = [rule.row for rule in Rule if rule.row is not None]
+    assert numbers == sorted(numbers)
+    assert set(numbers) == set(range(1, 13)) - {5}
 
-JUST_SAVED = file(revision=replace(SAVED, updated=NOW))
-JUST_WRITTEN = replace(BEFORE, written_at=NOW - SECOND / 2)
+
+# ---------------------------------------------------------------- the gates
 
 
 @pytest.mark.parametrize(
@@ -374,49 +400,44 @@ JUST_WRITTEN = replace(BEFORE, written_at=NOW - SECOND / 2)
 )
 def test_gate_lock(attempts: int, minutes: int) -> None:
     """A lock is waited for: five minutes, doubling to six hours."""
-    decision = decide(file(locked=True), replace(BEFORE, attempts=attempts), POLICY, NOW)
+    decision = decide(file(locked=True), replace(BEFORE, attempts=attempts), POLICY)
     assert decision == Decision(Rule.LOCKED, timedelta(minutes=minutes))
 
 
 def test_gate_forbidden() -> None:
     """Where the key's account may not comment it is refused, and looked at again in a day."""
-    decision = decide(file(editable=False), BEFORE, POLICY, NOW)
+    decision = decide(file(editable=False), BEFORE, POLICY)
     assert decision == Decision(Rule.FORBIDDEN, DAY)
     assert decision.rule.outcome is Outcome.REFUSED
 
 
-def test_gate_written_in_this_second() -> None:
-    """A file written less than a second ago is due again a second later."""
-    assert decide(FILE, JUST_WRITTEN, POLICY, NOW) == Decision(Rule.TOO_SOON, SECOND)
-    assert rule(FILE, replace(BEFORE, written_at=NOW - SECOND)) is Rule.UPDATED
+@pytest.mark.parametrize("comment", ["Edited", TARGET, APPROVED])
+def test_gate_early(comment: str) -> None:
+    """A look older than the date that an event told says nothing: look again after a second."""
+    entry = replace(BEFORE, announced_date=SAVED.updated + SECOND)
+    assert decide(file(comment=comment), entry, POLICY) == Decision(Rule.EARLY, SECOND)
 
 
-@pytest.mark.parametrize("ahead", [timedelta(0), SECOND / 2, -SECOND / 2])
-def test_gate_saved_in_this_second(ahead: timedelta) -> None:
-    """A look within a second of `updated`, by the portal's own clock, is due again later."""
-    seen = file(revision=replace(SAVED, updated=NOW + ahead))
-    assert decide(seen, BEFORE, POLICY, NOW) == Decision(Rule.TOO_SOON, SECOND)
+def test_gate_early_three_times_at_most() -> None:
+    """A portal whose dates never agree is believed after three looks."""
+    entry = replace(BEFORE, announced_date=NOW, attempts=2)
+    assert rule(FILE, entry) is Rule.EARLY
+    assert rule(FILE, replace(entry, attempts=3)) is Rule.UPDATED
 
 
-def test_gate_saved_a_second_ago() -> None:
-    """A whole second after the save the file is marked."""
-    assert rule(file(revision=replace(SAVED, updated=NOW - SECOND)), BEFORE) is Rule.UPDATED
+def test_gate_early_is_not_about_the_same_date() -> None:
+    """A look of the very date that the event told is not early."""
+    assert rule(FILE, replace(BEFORE, announced_date=SAVED.updated)) is Rule.UPDATED
 
 
-def test_gate_our_clock_does_not_count() -> None:
-    """The second of a save is told by the portal's date alone."""
-    seen = file(revision=replace(SAVED, updated=NOW), read_at=NOW + MINUTE)
-    assert rule(seen, BEFORE) is Rule.UPDATED
-
-
-def test_gate_without_the_portals_date() -> None:
-    """Without the portal's date there is nothing to compare: the file is marked."""
-    assert rule(replace(JUST_SAVED, read_at=None), BEFORE) is Rule.UPDATED
+def test_there_is_no_waiting_for_a_second_to_be_over() -> None:
+    """What was saved in this very second is marked at once."""
+    assert rule(file(revision=replace(SAVED, updated=NOW)), BEFORE) is Rule.UPDATED
 
 
 def test_gate_observe() -> None:
     """Observing, what would be marked is left, and nothing is settled."""
-    decision = decide(FILE, BEFORE, Policy(observe=True), NOW)
+    decision = decide(FILE, BEFORE, Policy(observe=True))
     assert (decision.rule, decision.action) == (Rule.OBSERVED, Action.LEAVE)
 
 
@@ -428,21 +449,20 @@ def test_gates_stand_before_unlocking_too() -> None:
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
-        (replace(JUST_SAVED, locked=True, editable=False), Rule.LOCKED),
-        (replace(JUST_SAVED, editable=False), Rule.FORBIDDEN),
-        (JUST_SAVED, Rule.TOO_SOON),
+        (file(locked=True, editable=False), Rule.LOCKED),
+        (file(editable=False), Rule.FORBIDDEN),
         (FILE, Rule.OBSERVED),
     ],
 )
 def test_the_first_gate_that_is_shut_wins(seen: File, expected: Rule) -> None:
-    """Locked, forbidden, too soon, observing: in this order."""
+    """Locked, forbidden, observing: in this order."""
     assert rule(seen, BEFORE, Policy(observe=True)) is expected
 
 
 def test_a_row_that_is_forgotten_keeps_its_attempts() -> None:
     """The wait for a lock grows also when the row was about another file."""
-    entry = replace(OURS, created=FILE.created - DAY, attempts=1)
-    decision = decide(file(locked=True), entry, POLICY, NOW)
+    entry = replace(OURS, created=CREATED - DAY, attempts=1)
+    decision = decide(file(locked=True), entry, POLICY)
     assert decision == Decision(Rule.LOCKED, timedelta(minutes=10), forget=True)
 
 
@@ -451,14 +471,15 @@ def test_a_row_that_is_forgotten_keeps_its_attempts() -> None:
 
 def test_listed_decides_like_a_look() -> None:
     """A list item is a whole file: it is decided on by the same rows."""
-    assert decide_listed(file(comment=APPROVED), OURS, POLICY, NOW).rule is Rule.SAME
+    assert decide_listed(file(comment=APPROVED), OURS, POLICY, NOW).rule is Rule.ANSWERED
     assert decide_listed(file(section=Section.TRASH), OURS, POLICY, NOW).rule is Rule.SECTION
 
 
 def test_listed_leaves_the_gates_to_the_worker() -> None:
     """What must be marked goes to the worker, which looks again: no gate here."""
-    seen = replace(JUST_SAVED, locked=True, editable=False)
-    assert decide_listed(seen, BEFORE, Policy(observe=True), NOW) == Decision(Rule.UPDATED)
+    seen = file(locked=True, editable=False)
+    entry = replace(BEFORE, announced_date=NOW)
+    assert decide_listed(seen, entry, Policy(observe=True), NOW) == Decision(Rule.UPDATED)
 
 
 @pytest.mark.parametrize("late", [timedelta(0), SECOND])
@@ -471,12 +492,12 @@ def test_listed_before_the_last_touch(late: timedelta) -> None:
 def test_listed_after_the_last_touch() -> None:
     """An item asked for after the last settling or intent decides."""
     entry = replace(OURS, touched_at=NOW - SECOND)
-    assert decide_listed(FILE, entry, POLICY, NOW).rule is Rule.SAME
+    assert decide_listed(file(comment=TARGET), entry, POLICY, NOW).rule is Rule.ALREADY
 
 
 @pytest.mark.parametrize(
     "entry",
-    [replace(OURS, created=FILE.created - DAY), replace(OURS, settled=replace(SAVED, version=4))],
+    [replace(OURS, created=CREATED - DAY), replace(OURS, settled=replace(SAVED, version=4))],
 )
 def test_listed_another_file(entry: Entry) -> None:
     """Only a look can tell that an id was used again or the portal set back."""
@@ -490,7 +511,7 @@ def event(author: str = "us", modified: datetime | None = SAVED.updated) -> Even
     return Event(1, "file.updated", 7, FILE.title, author, modified)
 
 
-@pytest.mark.parametrize("entry", [OURS, replace(UNKNOWN, intent=Intent(SAVED, ""))])
+@pytest.mark.parametrize("entry", [OURS, replace(BLANK, intent=Intent(SAVED, ""))])
 def test_echo(entry: Entry) -> None:
     """Our own event with the date of the settled revision or of the open intent is an echo."""
     assert is_echo(event(), entry, owner="us")
@@ -502,7 +523,7 @@ def test_echo(entry: Entry) -> None:
         (event(author="anna"), OURS, "us"),
         (event(modified=SAVED.updated + SECOND), OURS, "us"),
         (event(modified=None), OURS, "us"),
-        (event(), UNKNOWN, "us"),
+        (event(), BLANK, "us"),
         (event(), OURS, None),
     ],
 )
@@ -511,44 +532,41 @@ def test_no_echo(heard: Event, entry: Entry, owner: str | None) -> None:
     assert not is_echo(heard, entry, owner)
 
 
-@pytest.mark.parametrize("modified", [None, NOW - HOUR, NOW, NOW + HOUR])
-def test_due_a_second_later(modified: datetime | None) -> None:
-    """An event becomes due one second after it was received; a far date does not move it."""
-    assert due_after(event(modified=modified), NOW) == NOW + SECOND
-
-
-@pytest.mark.parametrize("ahead", [SECOND / 4, SECOND])
-def test_due_a_second_after_a_rounded_date(ahead: timedelta) -> None:
-    """A date that was rounded up ahead of us is waited for, and the second after it."""
-    assert due_after(event(modified=NOW + ahead), NOW) == NOW + ahead + SECOND
-
-
 # ---------------------------------------------------------------- policy and scope
 
 
-@pytest.mark.parametrize("text", PORTAL_TEXTS)
-def test_portals_texts(text: str) -> None:
-    """Every text that the portal writes by itself is known, whatever stands for {0}."""
-    assert POLICY.is_portals(text.replace("{0}", "11/24/2025 (9:15)\nAM"))
+@pytest.mark.parametrize("culture", by_culture())
+def test_portals_texts(culture: str) -> None:
+    """Every text of every language is the portal's, whatever stands for {0}."""
+    for text in by_culture()[culture].values():
+        assert POLICY.texts.is_portals(text.replace("{0}", "11/24/2025 (9:15)\nAM"))
 
 
-@pytest.mark.parametrize("text", ["", "edited", "Edited by me", "Not Edited", TARGET, "Copied {0}"])
+@given(st.lists(st.sampled_from(sorted(every_text())), min_size=1, max_size=4))
+def test_joined_texts(texts: list[str]) -> None:
+    """Several texts of the portal's, joined by "; ", are the portal's."""
+    assert POLICY.texts.is_portals("; ".join(texts))
+
+
+@pytest.mark.parametrize("text", ["edited", "Edited by me", "Not Edited", TARGET, "Edited;Saved"])
 def test_not_the_portals_texts(text: str) -> None:
     """A text is the portal's as a whole, letter by letter, or not at all."""
-    assert not POLICY.is_portals(text)
+    assert not POLICY.texts.is_portals(text)
+
+
+@given(st.text())
+def test_a_persons_part_makes_the_comment_a_persons(text: str) -> None:
+    """Whatever a person writes behind a text of the portal's, the comment is a person's."""
+    assume(not all(map(POLICY.texts.is_portals, text.split("; "))))
+    assert not POLICY.texts.is_portals(f"Autosaved; {text}")
 
 
 def test_configured_portal_texts() -> None:
-    """Texts in another language are added, and only {0} is special in them."""
-    policy = Policy(portal_texts=("Gespeichert (v.{0})",))
-    assert policy.is_portals("Gespeichert (v.12)")
-    assert policy.is_portals("Edited")
-    assert not policy.is_portals("Gespeichert (vx12)")
-
-
-def test_no_unlock_texts() -> None:
-    """With no texts of unlocking configured no comment is one, not even the empty one."""
-    assert not Policy(unlock_texts=()).is_unlocking("")
+    """Texts of another server are added, and only {0} is special in them."""
+    texts = texts_of(("Redaguota (v.{0})",))
+    assert texts.is_portals("Redaguota (v.12)")
+    assert texts.is_portals("Edited; Redaguota (v.12)")
+    assert not texts.is_portals("Redaguota (vx12)")
 
 
 PERSONAL = file(section=Section.PERSONAL, room=None)
@@ -607,13 +625,12 @@ moments = st.sampled_from([NOW + n * SECOND for n in (-90, -60, -2, -1, 0, 1)]) 
 maybe = st.none() | moments
 revisions = st.builds(Revision, st.integers(0, 3), moments, st.integers(0, 2))
 words = st.sampled_from([TARGET, APPROVED, "", "Edited", UNLOCKED]) | st.text()
-titles = st.sampled_from(["a.docx", "b.docx"]) | st.text()
 numbers = st.integers(1, 2)
 files = st.builds(
     File,
     id=numbers | st.just("box-1"),
-    title=titles,
-    created=moments,
+    title=st.sampled_from(["a.docx", "b.docx"]) | st.text(),
+    created=maybe,
     revision=revisions,
     comment=words,
     section=st.sampled_from([Section.ROOMS, Section.PERSONAL, *Section]),
@@ -629,22 +646,21 @@ entries = st.builds(
     Entry,
     id=st.just(1),
     since=moments,
-    first_sweep=moments,
-    unknown=st.none() | st.sampled_from(Unknown),
+    portal_known=st.sampled_from([True, False, None]),
+    announced=st.booleans(),
+    announced_date=maybe,
+    overwrite=st.booleans(),
     created=maybe,
-    title=titles,
     settled=st.none() | revisions,
     ours=st.booleans(),
+    marked_version=st.none() | st.integers(0, 3),
     intent=st.none() | st.builds(Intent, revisions, words),
-    written_at=maybe,
     touched_at=maybe,
     attempts=st.integers(0, 10**6),
 )
 policies = st.builds(
     Policy,
-    portal_texts=st.lists(st.text()).map(tuple),
-    unlock_texts=st.lists(st.text()).map(tuple),
-    unknown=st.sampled_from(Unknown),
+    overwrite=st.booleans(),
     mark_new=st.booleans(),
     observe=st.booleans(),
     scope=st.builds(Scope, rooms=st.frozensets(numbers), personal=st.booleans()),
@@ -655,7 +671,7 @@ policies = st.builds(
 @example(file(locked=True), replace(BEFORE, attempts=10**9), POLICY)
 def test_a_decision_for_everything(seen: File | Absent, entry: Entry, policy: Policy) -> None:
     """Whatever file meets whatever entry, there is an answer; only waiting comes with a delay."""
-    decision = decide(seen, entry, policy, NOW)
+    decision = decide(seen, entry, policy)
     assert isinstance(decision.action, Action)
     assert (decision.again is not None) == (decision.action is Action.WAIT)
     if isinstance(seen, File):
@@ -673,15 +689,26 @@ def test_every_rule_has_an_action() -> None:
 def test_the_target_is_never_written_again(seen: File, entry: Entry, policy: Policy) -> None:
     """A file that carries the target is never marked: our own events cannot make a loop."""
     seen = replace(seen, comment=policy.target)
-    assert decide(seen, entry, policy, NOW).action is not Action.MARK
+    assert decide(seen, entry, policy).action is not Action.MARK
     assert decide_listed(seen, entry, policy, NOW).action is not Action.MARK
 
 
-@given(files, entries, policies, words)
-def test_a_persons_word_on_a_settled_revision_stands(
-    seen: File, entry: Entry, policy: Policy, word: str
+@given(files, entries, policies, st.text(min_size=1))
+def test_a_persons_comment_is_never_overwritten(
+    seen: File, entry: Entry, policy: Policy, comment: str
 ) -> None:
-    """A settled revision that did not change is not marked over any word but that of unlocking."""
-    assume(not policy.is_unlocking(word))
+    """On a known portal no text of a person's gives way, whatever the ledger knows."""
+    policy = replace(policy, overwrite=False)
+    entry = replace(entry, portal_known=True, overwrite=False)
+    assume(not policy.texts.is_portals(comment))
+    assert decide(replace(seen, comment=comment), entry, policy).action is not Action.MARK
+
+
+@given(files, entries, policies, st.text())
+def test_a_settled_version_keeps_what_no_portal_writes(
+    seen: File, entry: Entry, policy: Policy, comment: str
+) -> None:
+    """A settled version is marked again over texts of the portal's alone, on any portal."""
+    assume(not policy.texts.is_portals(comment))
     entry = replace(entry, settled=seen.revision, created=seen.created)
-    assert decide(replace(seen, comment=word), entry, policy, NOW).action is not Action.MARK
+    assert decide(replace(seen, comment=comment), entry, policy).action is not Action.MARK

@@ -14,7 +14,7 @@ from reconciler.client import DocSpace, RoomPage
 from reconciler.client.listing import PAGE, Room
 from reconciler.errors import Throttled, Transient, Unauthorised
 from reconciler.ledger import BACKFILL, Duty
-from reconciler.model import LAST_FILE_ID, Decision, Outcome, Rule, Unknown
+from reconciler.model import LAST_FILE_ID, Decision, Outcome, Rule
 from reconciler.review import Policy, Scope
 from reconciler.sandbox import Fault
 from reconciler.sweep import Sweep, Terms
@@ -927,7 +927,7 @@ def test_the_first_sweep_looks_back_a_day_and_no_further(fresh: World) -> None:
 
 
 def test_what_somebody_wrote_before_the_first_sweep_is_kept(fresh: World) -> None:
-    """An unknown text on an update that is older than we are is a person's."""
+    """A text that no portal writes is a person's."""
     here = fresh
     save(here, here.file)
     here.portal.comment(here.file, "Approved", by=here.bob)
@@ -946,11 +946,11 @@ def test_texts_that_are_kept_from_a_list_are_counted(fresh: World) -> None:
     first, second = add_files(here, 2)
     save(here, first, second)
     for file in (first, second):
-        here.portal.comment(file, "Bearbeitet", by=here.bob)
+        here.portal.comment(file, "Redaguota", by=here.bob)
     here.clock.advance(HOUR)
     here.sweep()
     here.sweep()
-    assert rows(here.path)["texts"] == [("Bearbeitet", 2)]
+    assert rows(here.path)["texts"] == [("Redaguota", 2, 0)]
 
 
 # List items that are no longer true.
@@ -1032,9 +1032,9 @@ def test_a_dry_run_over_failing_and_forbidden_rooms_writes_nothing(here: World) 
 # Beside a backfill.
 
 
-def backfilled(here: World, unknown: Unknown | None, since: timedelta) -> None:
+def backfilled(here: World, since: timedelta, *, overwrite: bool = False) -> None:
     """Let a backfill list the room, and find that its files must be marked."""
-    duty = Duty(BACKFILL, here.clock() - since, unknown)
+    duty = Duty(BACKFILL, here.clock() - since, overwrite)
     listed = here.docspace.room_files(here.room).files
     here.ledger.note(listed, lambda *_: Decision(Rule.UPDATED), duty, here.clock())
 
@@ -1043,7 +1043,7 @@ def backfilled(here: World, unknown: Unknown | None, since: timedelta) -> None:
 def test_an_update_that_a_backfill_has_put_off_is_taken_over_by_the_sweep(here: World) -> None:
     """A backfill may wait for tomorrow; what was updated today may not."""
     save(here, here.file)
-    backfilled(here, Unknown.KEEP, timedelta(days=9))
+    backfilled(here, timedelta(days=9))
     assert here.ledger.owed(here.clock(), BACKFILL) == 1
     here.clock.advance(10)
     here.sweep()
@@ -1051,28 +1051,16 @@ def test_an_update_that_a_backfill_has_put_off_is_taken_over_by_the_sweep(here: 
     assert due(here) == {here.file}
 
 
-def test_an_update_in_an_unknown_language_is_not_kept_because_a_backfill_was_there(
-    here: World,
-) -> None:
-    """The backfill's caution is for what is old: the sweep's word on a new update is bolder."""
-    save(here, here.file)
-    backfilled(here, Unknown.KEEP, timedelta(days=9))
-    here.portal.comment(here.file, "Bearbeitet", by=here.bob)
-    here.clock.advance(120)
-    sweep_and_work(here)
-    assert here.comment() == TARGET
-
-
-@pytest.mark.parametrize("unknown", [Unknown.KEEP, Unknown.MARK])
+@pytest.mark.parametrize("overwrite", [True, False])
 def test_a_backfill_reaches_back_also_for_a_file_that_is_due_already(
-    here: World, unknown: Unknown
+    here: World, overwrite: bool
 ) -> None:
     """The file is due for a lost try or an event: the backfill's beginning is noted with it."""
     (old,) = add_files(here, 1)
     save(here, old)
     here.clock.advance(3 * DAY)
-    backfilled(here, None, timedelta(days=1))
-    backfilled(here, unknown, timedelta(days=9))
+    backfilled(here, timedelta(days=1))
+    backfilled(here, timedelta(days=9), overwrite=overwrite)
     entry = here.ledger.entry(old)
     assert entry.since == here.clock() - timedelta(days=9)
-    assert entry.unknown is (unknown if unknown is Unknown.MARK else None)
+    assert entry.overwrite is overwrite

@@ -236,7 +236,7 @@ def test_a_ledger_that_cannot_be_written_moves_no_mark(caught: Net) -> None:
 
 class _Full:
     def __init__(self, ledger: Ledger) -> None:
-        self.told, self.tell, self.origin = ledger.told, ledger.tell, ledger.origin
+        self.told, self.tell, self.baseline = ledger.told, ledger.tell, ledger.baseline
 
     def record(self, event: Event, now: object, source: Source) -> bool:
         raise LedgerError("disk full")

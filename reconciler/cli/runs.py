@@ -53,8 +53,12 @@ def backfill(
     room: Annotated[
         list[int] | None, typer.Option(metavar="ID", help="Only this room; repeatable.")
     ] = None,
-    over_all: Annotated[
-        bool, typer.Option("--over-all", help="Write over every text, also a person's.")
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite-comments",
+            help="Mark also where a person's comment stands, unless it was settled.",
+        ),
     ] = False,
     observe: Annotated[
         bool, typer.Option("--observe", help="Note what stands there, write nothing.")
@@ -85,14 +89,14 @@ def backfill(
 
     settings = read_config(config)
     configure_log(settings.log.level, settings.log.format)
-    words = [since, until or "", *map(str, sorted(room or [])), f"{over_all}", f"{observe}"]
+    words = [since, until or "", *map(str, sorted(room or [])), f"{overwrite}", f"{observe}"]
     begin, end = _span(since, until)
     job = Job(
         name=" ".join(words),
         since=begin,
         until=end,
         rooms=frozenset(room or []),
-        over_all=over_all,
+        overwrite=overwrite,
         observe=observe,
     )
     summary = Backfilling(settings, job, json=json, ask=not yes).run(dry_run)

@@ -1,12 +1,19 @@
 """Which request answers which question. One method a question; values in, values out."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
 from reconciler.client.listing import PAGE, FilePage, RoomPage, parse_files, parse_rooms
-from reconciler.client.parse import Key, parse_file, parse_key, parse_person, parse_room
+from reconciler.client.parse import (
+    Key,
+    parse_file,
+    parse_history,
+    parse_key,
+    parse_person,
+    parse_room,
+)
 from reconciler.client.transport import Answer, Transport
 from reconciler.errors import Forbidden, Permanent, PortalError, Transient, Unauthorised
 from reconciler.model import Absent, File
@@ -16,6 +23,7 @@ READ = ("files:read", "files:write")
 WRITE = ("files:write",)
 ROOMS = ("rooms:read", "rooms:write")
 _NOT_A_KEY = {403, 404}
+_SAMPLED_ROOMS = 5
 _NEWEST = {"sortBy": "DateAndTime", "sortOrder": "descending"}
 _DEEP = {"filterType": "FilesOnly", "withSubFolders": "true"}
 
@@ -147,6 +155,24 @@ class DocSpace:
         return parsed(
             "GET files/{folderId}", lambda: parse_files(answer.response, start, answer.date, room)
         )
+
+    def sample_comments(self, file_id: int) -> Iterator[str]:
+        """Yield comments of the file's older versions, then of the newest files of some rooms.
+
+        Each answer is asked for when it is wanted; what the portal does not have or does not
+        show yields nothing. Older versions keep their comments (docspace.md 4.2).
+        """
+        with suppress(Forbidden, Permanent):
+            yield from self._history(file_id)
+        with suppress(Forbidden, Permanent):
+            for room in self.rooms(count=_SAMPLED_ROOMS).rooms:
+                if isinstance(room.id, int):
+                    yield from (file.comment for file in self.room_files(room.id).files)
+
+    def _history(self, file_id: int) -> list[str]:
+        route = "files/file/{id}/history"
+        answer = self._listing(route, f"files/file/{file_id}/history", {}, READ)
+        return parsed(f"GET {route}", lambda: parse_history(answer.response))
 
     def my_files(self, start: int = 0, count: int = PAGE) -> FilePage:
         """Return a page of all files in "My documents" of the key's owner, newest first."""

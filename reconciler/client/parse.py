@@ -88,6 +88,13 @@ def parse_file(data: object, read_at: datetime | None, room: int | None = None) 
     )
 
 
+def parse_history(data: object) -> list[str]:
+    """Return the comments of a file's versions, newest first (docspace.md 1.6)."""
+    if not isinstance(data, list):
+        raise ValueError("the versions are missing or no list")
+    return [text_of(fields_of(version, "version"), "comment", "") for version in data]
+
+
 def parse_key(data: object) -> Key:
     """Return the answer of keys/@self (docspace.md 7)."""
     fields = fields_of(data, "key")

@@ -25,8 +25,7 @@ from pydantic_settings import (
 
 from reconciler.config.addresses import database, has_valid_port, joined, parted
 from reconciler.errors import ConfigError
-from reconciler.model import Unknown
-from reconciler.review import UNLOCK_TEXTS, Policy, Scope
+from reconciler.review import Policy, Scope
 
 PREFIX = "RECONCILER_"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -53,8 +52,15 @@ def _comment(text: str) -> str:
         raise ValueError(f"has {len(text)} characters; the portal keeps {_MOST_COMMENT}")
     if any(ord(c) > _BASIC_PLANE or not c.isprintable() for c in text):
         raise ValueError("must have neither control characters nor emoji: the portal loses them")
-    if Policy().is_portals(text):
+    if Policy().texts.is_portals(text):
         raise ValueError("is a text that the portal writes by itself: it would mark nothing")
+    return text
+
+
+def _portal_text(text: str) -> str:
+    """Without a word of its own a text would make every comment the portal's."""
+    if not text.replace("{0}", "").strip():
+        raise ValueError("must have a word of its own beside {0}")
     return text
 
 
@@ -117,6 +123,7 @@ def _secret(secret: SecretStr) -> SecretStr:
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Interval = Annotated[Duration, Field(ge=timedelta(seconds=1))]
 Port = Annotated[int, Field(ge=0, le=65535)]
+PortalText = Annotated[str, AfterValidator(_portal_text)]
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -153,13 +160,13 @@ class Webhook(_Section):
 
 
 class Review(_Section):
-    """What is reviewed, and what counts as a person's word."""
+    """What is reviewed, and which comments are the portal's own."""
 
     comment: Annotated[str, AfterValidator(_comment)] = "Need Review"
     mark_new_files: bool = False
-    unknown_comments: Unknown = Unknown.MARK
-    portal_texts: tuple[str, ...] = ()
-    restore_over: tuple[str, ...] = UNLOCK_TEXTS
+    overwrite_comments: bool = False
+    portal_texts: tuple[PortalText, ...] = ()
+    unlock_texts: tuple[PortalText, ...] = ()
     observe: bool = False
     rooms: frozenset[int] = frozenset()
     exclude_rooms: frozenset[int] = frozenset()
@@ -169,9 +176,9 @@ class Review(_Section):
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
-        if self.policy().is_portals(self.comment):
+        if self.policy().texts.is_portals(self.comment):
             raise ValueError(
-                "comment is named in portal_texts or restore_over as written by itself"
+                "comment is named in portal_texts or unlock_texts as written by the portal"
             )
         return self
 
@@ -180,8 +187,8 @@ class Review(_Section):
         return Policy(
             target=self.comment,
             portal_texts=self.portal_texts,
-            unlock_texts=self.restore_over,
-            unknown=self.unknown_comments,
+            unlock_texts=self.unlock_texts,
+            overwrite=self.overwrite_comments,
             mark_new=self.mark_new_files,
             observe=self.observe,
             scope=Scope(
@@ -197,7 +204,7 @@ class Review(_Section):
 class Sweep(_Section):
     """How often the portal is asked what changed, and how far back."""
 
-    every: Interval = timedelta(minutes=5)
+    every: Interval = timedelta(minutes=1)
     overlap: Duration = timedelta(minutes=5)
     first_lookback: Duration = timedelta(hours=24)
     deep_every: Interval = timedelta(hours=24)

@@ -9,14 +9,16 @@ how the service is doing, `verdict` what is wrong with it, and `ledger` the ques
 
 from reconciler.ledger.copying import copy
 from reconciler.ledger.ledger import Ledger
-from reconciler.ledger.notes import BACKFILL, SWEEP, Duty, Noted
+from reconciler.ledger.notes import Duty, Noted
 from reconciler.ledger.overview import Overview, Swept
+from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
 from reconciler.ledger.store import Role
 from reconciler.ledger.verdict import Kind, Problem, unwritable, verdict
 
 __all__ = [
     "BACKFILL",
     "SWEEP",
+    "Baseline",
     "Duty",
     "Kind",
     "Ledger",

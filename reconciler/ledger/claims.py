@@ -13,6 +13,7 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    literal,
     literal_column,
     select,
     type_coerce,
@@ -21,18 +22,19 @@ from sqlalchemy import (
 
 from reconciler.ledger.counting import HOUR, count, free_at, written
 from reconciler.ledger.facts import set_fact, time_fact, two_facts
-from reconciler.ledger.notes import BACKFILL, LIVE, SWEEP, first_to_tell
-from reconciler.ledger.rows import entry_of
-from reconciler.ledger.schema import files
+from reconciler.ledger.notes import first_to_tell
+from reconciler.ledger.rows import BACKFILL, LIVE, SWEEP, Baseline, entry_of
+from reconciler.ledger.schema import Moment, files
 from reconciler.ledger.upsert import insert
-from reconciler.model import EPOCH, Event, Revision, Source, Unknown
-from reconciler.review import due_after, is_echo
+from reconciler.model import SECOND, Event, Revision, Source
+from reconciler.review import is_echo
 
 ACCEPTED = ("accepted", "event")
 ECHO = ("ignored", "echo")
 BACKFILL_PAUSE = "backfill_until"
 PRECEDENCE = (files.c.priority, files.c.due_at)
-_BURST = timedelta(seconds=5)  # the longest that a burst of events can put a look off
+_MICROSECOND = timedelta(microseconds=1)
+_IN_FLIGHT = timedelta(seconds=2)
 
 
 def record(c: Connection, events: Sequence[tuple[Event, datetime, Source]]) -> list[bool]:
@@ -54,7 +56,7 @@ def _echoes(c: Connection, events: Sequence[Event], owner: str | None) -> list[b
     if owner is None or not ours:
         return [False] * len(events)
     found = c.execute(select(files).where(files.c.id.in_(ours)))
-    known = {row.id: entry_of(row, (EPOCH, EPOCH)) for row in found}
+    known = {row.id: entry_of(row, Baseline()) for row in found}
     return [e.file in known and is_echo(e, known[e.file], owner) for e in events]
 
 
@@ -62,7 +64,8 @@ def _arriving(event: Event, now: datetime, source: Source, begun: bool) -> dict[
     return {
         "id": event.file,
         "name": event.title,
-        "due_at": due_after(event, now),
+        "due_at": now,
+        "announced_date": event.modified,
         "since": None if begun else now,
         "pending_since": now,
         "event_at": now,
@@ -89,9 +92,9 @@ def _recording(dialect: str) -> Any:
             "due_at": _due_by_event(new),
             "since": func.coalesce(files.c.since, new.since),
             "priority": _fixed(LIVE),
-            # A backfill's caution is not for what is saved now.
-            "unknown": case(
-                (files.c.unknown == _fixed(Unknown.KEEP.value), None), else_=files.c.unknown
+            "announced_date": case(
+                (new.announced_date < files.c.announced_date, files.c.announced_date),
+                else_=func.coalesce(new.announced_date, files.c.announced_date),
             ),
             "attempts": _fixed(0),
             "pending": files.c.pending + _fixed(1),
@@ -104,13 +107,16 @@ def _recording(dialect: str) -> Any:
 
 
 def _due_by_event(new: Any) -> Any:
-    """A live claim keeps its lease; a burst puts the look off, but not for ever."""
-    latest = type_coerce(files.c.pending_since, BigInteger) + _fixed(
-        _BURST // timedelta(microseconds=1)
-    )
+    """At once, but for a live claim, which keeps its lease, and for a file just looked at.
+
+    A file is looked at no more often than once a second, so that a burst costs little. A look
+    that lies ahead tells of a clock that was set back, and holds nothing up.
+    """
+    again = _later(files.c.looked_at, SECOND)
+    just_looked = and_(files.c.looked_at <= new.event_at, again > new.event_at)
     return case(
         (and_(files.c.claim.is_not(None), files.c.due_at > new.event_at), files.c.due_at),
-        (and_(files.c.pending_since.is_not(None), latest < new.due_at), latest),
+        (just_looked, again),
         else_=new.due_at,
     )
 
@@ -140,9 +146,22 @@ def taking(now: datetime, limit: int, until: datetime, token: str, lowest: int) 
 
 
 def freeing(gone: Any, now: datetime) -> Any:
-    """Return the write that makes claimed rows due at once, where the condition says so."""
+    """Return the write that makes claimed rows due at once, where the condition says so.
+
+    A write that was sent just before its process ended may still arrive at the portal: a look
+    before it does would lead to a second one.
+    """
     held = (files.c.claim.is_not(None), files.c.due_at.is_not(None))  # the latter: its index
-    return update(files).where(*held, gone).values(claim=None, due_at=now)
+    arrives = _later(files.c.touched_at, _IN_FLIGHT)
+    in_flight = and_(files.c.intent_version.is_not(None), files.c.touched_at <= now, arrives > now)
+    due = case((in_flight, arrives), else_=literal(now, Moment))
+    return update(files).where(*held, gone).values(claim=None, due_at=due)
+
+
+def _later(column: Any, by: timedelta) -> Any:
+    """Return the time in a column, moved by a constant."""
+    moved = type_coerce(column, BigInteger) + _fixed(by // _MICROSECOND)
+    return type_coerce(moved, Moment)
 
 
 def lowest_precedence(c: Connection, now: datetime) -> int:
@@ -166,8 +185,14 @@ def is_spent(
     return True
 
 
-def times_written(row: Row[Any], revision: Revision, now: datetime) -> int:
-    """Return how often this revision was written to within the hour."""
-    same = (row.written_version, row.written_updated) == (revision.version, revision.updated)
-    recent = row.written_since is not None and now - row.written_since < HOUR
-    return int(row.written_times) if same and recent else 0
+def undone_values(row: Row[Any], revision: Revision, now: datetime) -> dict[str, Any]:
+    """Return how often our comment was found undone within the hour, counting the write to come.
+
+    Only a write that was confirmed can be undone, so only one on the settled revision counts.
+    """
+    settled = (row.settled_version, row.settled_updated, row.settled_size)
+    if not row.ours or settled != (revision.version, revision.updated, revision.size):
+        return {"undone_since": None, "undone_times": 0}
+    recent = row.undone_since is not None and timedelta() <= now - row.undone_since < HOUR
+    times = row.undone_times if recent else 0
+    return {"undone_since": row.undone_since if recent else now, "undone_times": times + 1}

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
-from reconciler.ledger.schema import counts, writes
+from reconciler.ledger.schema import counts, texts, writes
 from reconciler.ledger.upsert import insert
 
 DAY = timedelta(days=1)
@@ -30,6 +30,13 @@ def count(c: Connection, outcome: str, reason: str, number: int) -> None:
     """Count events or listings that came or ended so."""
     if number:
         add(c, counts, {"outcome": str(outcome), "reason": reason}, number)
+
+
+def count_kept_text(c: Connection, text: str, number: int, prompt: int) -> None:
+    """Count a comment that was kept, ``prompt`` times of it within seconds of a save."""
+    statement = insert(c.dialect.name, texts).values(text=text, number=number, prompt=prompt)
+    more = {name: texts.c[name] + statement.excluded[name] for name in ("number", "prompt")}
+    c.execute(statement.on_conflict_do_update(index_elements=["text"], set_=more))
 
 
 def add(c: Connection, table: Table, key: dict[str, Any], number: int) -> None:

@@ -4,13 +4,16 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, or_, select
 
-from reconciler.ledger.rows import Origin
+from reconciler.ledger.rows import Baseline
 from reconciler.ledger.schema import facts
 from reconciler.ledger.upsert import insert
 from reconciler.model import EPOCH
 
 # Built once: for the smallest questions building the statement takes longest.
 _FACT = select(facts.c.value).where(facts.c.name == bindparam("name"))
+PORTAL_KNOWN, YES, NO = "portal_known", "yes", "no"
+_MOMENTS = ("since", "first_sweep")
+_BASELINE = select(facts).where(facts.c.name.in_((*_MOMENTS, PORTAL_KNOWN)))
 _TWO = select(facts).where(
     or_(facts.c.name == bindparam("one"), facts.c.name == bindparam("other"))
 )
@@ -48,6 +51,9 @@ def pause(c: Connection, until: datetime, why: str) -> None:
         set_fact(c, "paused_why", why)
 
 
-def origin(c: Connection) -> Origin:
-    """Return where our responsibility begins, and when the first sweep was."""
-    return time_fact(c, "since"), time_fact(c, "first_sweep")
+def baseline(c: Connection) -> Baseline:
+    """Return what holds for every row."""
+    known = {row.name: row.value for row in c.execute(_BASELINE)}
+    since, first = (datetime.fromisoformat(known[n]) if n in known else EPOCH for n in _MOMENTS)
+    told = known.get(PORTAL_KNOWN)
+    return Baseline(since, first, portal_known=None if told is None else told == YES)

@@ -108,7 +108,7 @@ def arrived(c: Connection, row: Row[object], ending: Ending, now: datetime) -> N
 
     A comment that an unlocking wiped is set again, but nothing was updated.
     """
-    marked = ending.outcome is Outcome.MARKED and ending.reason != Rule.UNLOCKED.value
+    marked = ending.outcome is Outcome.MARKED and ending.reason != Rule.RESTORED.value
     if not marked or ending.seen is None or row.source is None:
         return
     lag = max(int((now - ending.seen.revision.updated).total_seconds()), 0)

@@ -6,6 +6,7 @@ arrives while its file is worked on leaves ``pending_since`` behind, and the row
 when the work ends.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,40 +36,52 @@ from reconciler.ledger.claims import (
     lowest_precedence,
     record,
     taking,
-    times_written,
+    undone_values,
 )
-from reconciler.ledger.counting import add, count, count_write, written
+from reconciler.ledger.counting import count, count_kept_text, count_write, written
 from reconciler.ledger.databases import store_at
-from reconciler.ledger.facts import fact, origin, pause, set_fact, time_fact
+from reconciler.ledger.facts import (
+    NO,
+    PORTAL_KNOWN,
+    YES,
+    baseline,
+    fact,
+    pause,
+    set_fact,
+    time_fact,
+)
 from reconciler.ledger.health import Health, arrived
 from reconciler.ledger.notes import (
-    BACKFILL,
-    LIVE,
+    KEPT,
     Duty,
     Judge,
     Noted,
     Plan,
     carried_out,
+    is_prompt,
     judged,
     outcomes,
     suspected,
 )
 from reconciler.ledger.rows import (
+    BACKFILL,
+    LIVE,
     OPEN,
-    Origin,
+    Baseline,
     ending_values,
     entry_of,
-    settled_values,
+    forgotten_values,
     writing_values,
 )
-from reconciler.ledger.schema import counts, files, migrate, texts
+from reconciler.ledger.schema import counts, files, migrate
 from reconciler.ledger.slots import reserve
 from reconciler.ledger.survey import Survey
 from reconciler.ledger.watermarks import Watermarks, begin_anew
 from reconciler.model import Claim, Ending, Entry, Event, File, Outcome, Permit, Rule, Source
 from reconciler.review import is_out_of_sight
 
-_LOOP = 5  # writes an hour to one revision
+_LOOP = 5  # times an hour that our comment on one revision may be undone
+_TARGETS = "targets"
 
 
 @dataclass(frozen=True)
@@ -140,6 +153,20 @@ class Ledger:
         """Return whether that is fixed already."""
         return self._store.read(lambda c: fact(c, "first_sweep")) is not None
 
+    def learn_portal(self, known: bool) -> None:
+        """Remember whether the portal has shown a text of its own that we know."""
+        self._store.write(lambda c: set_fact(c, PORTAL_KNOWN, YES if known else NO))
+
+    def learn_target(self, target: str) -> None:
+        """Remember a comment that is about to be written, also when it is configured no more."""
+        known = {*self.targets(), target}
+        self._store.write(lambda c: set_fact(c, _TARGETS, json.dumps(sorted(known))))
+
+    def targets(self) -> frozenset[str]:
+        """Return every comment that was ever written."""
+        text = self._store.read(lambda c: fact(c, _TARGETS))
+        return frozenset(json.loads(text) if text else ())
+
     def pause(self, until: datetime, why: str) -> None:
         """Let nothing be claimed before ``until``; a pause is never shortened by another."""
         self._store.write(lambda c: pause(c, until, why))
@@ -199,9 +226,9 @@ class Ledger:
         def job(c: Connection) -> list[Claim]:
             if now < time_fact(c, "paused_until"):
                 return []
-            beginning = origin(c)
+            common = baseline(c)
             take = taking(now, limit, now + lease, token, lowest_precedence(c, now))
-            return [Claim(entry_of(row, beginning), token) for row in c.execute(take)]
+            return [Claim(entry_of(row, common), token) for row in c.execute(take)]
 
         return self._store.write(job)
 
@@ -228,16 +255,14 @@ class Ledger:
             row = c.execute(select(files).where(_ours(claim))).first()
             if row is None:
                 return Permit.LOST
-            times = times_written(row, file.revision, now)
-            if times >= _LOOP:
+            undone = undone_values(row, file.revision, now)
+            if undone["undone_times"] > _LOOP:
                 return Permit.LOOPING
             if is_spent(c, row.priority, now, per_day, backfill_per_day):
                 return Permit.SPENT
             count_write(c, now)
-            values = writing_values(row, file, now, times)
-            if forget:
-                values |= settled_values(None) | {"title": "", "ours": False}
-            values["due_at"] = until
+            values = (forgotten_values() if forget else {}) | undone
+            values |= writing_values(file, now) | {"due_at": until}
             c.execute(update(files).where(files.c.id == row.id).values(values))
             return Permit.GRANTED
 
@@ -257,8 +282,8 @@ class Ledger:
             arrived(c, row, ending, now)
             if row.room is not None and is_out_of_sight(ending):
                 begin_anew(c, row.room)
-            if ending.reason == "unknown" and ending.seen:
-                add(c, texts, {"text": ending.seen.comment}, 1)
+            if ending.seen is not None and ending.reason in KEPT:
+                count_kept_text(c, ending.seen.comment, 1, int(is_prompt(ending.seen)))
             return True
 
         return self._store.write(job)
@@ -313,14 +338,14 @@ class Ledger:
         late = select(files).where(files.c.due_at <= now).order_by(*PRECEDENCE).limit(limit)
 
         def job(c: Connection) -> list[Entry]:
-            beginning = origin(c)
-            return [entry_of(row, beginning) for row in c.execute(late)]
+            common = baseline(c)
+            return [entry_of(row, common) for row in c.execute(late)]
 
         return self._store.read(job)
 
-    def origin(self) -> Origin:
-        """Return where our responsibility begins, and the date of the first sweep."""
-        return self._store.read(origin)
+    def baseline(self) -> Baseline:
+        """Return where our responsibility begins, and what else holds for every row."""
+        return self._store.read(baseline)
 
     def tell(self, name: str, value: str) -> None:
         """Leave a message for other processes, such as when the next sweep is."""
@@ -343,8 +368,9 @@ class Ledger:
 
         def job(c: Connection) -> Entry:
             row = c.execute(select(files).where(files.c.id == file_id)).first()
-            beginning = origin(c)
-            return entry_of(row, beginning) if row else Entry(file_id, *beginning)
+            common = baseline(c)
+            blank = Entry(file_id, common.since, common.portal_known)
+            return entry_of(row, common) if row else blank
 
         return self._store.read(job)
 

@@ -8,37 +8,43 @@ revision that is no longer the newest, and its settling must not undo a later on
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 
-from reconciler.ledger.counting import add
-from reconciler.ledger.facts import origin
-from reconciler.ledger.rows import Origin, entry_of, place_values, settled_values
-from reconciler.ledger.schema import files, texts
+from reconciler.ledger.counting import count_kept_text
+from reconciler.ledger.facts import baseline
+from reconciler.ledger.rows import (
+    SWEEP,
+    Baseline,
+    entry_of,
+    intent_values,
+    place_values,
+    settled_values,
+)
+from reconciler.ledger.schema import files
 from reconciler.ledger.upsert import insert
-from reconciler.model import Action, Decision, Entry, File, Outcome, Rule, Source, Unknown
+from reconciler.model import Action, Decision, Entry, File, Outcome, Rule, Source
 
 Judge = Callable[[File, Entry], Decision]
-LIVE, SWEEP, BACKFILL = 0, 1, 2  # in order of precedence
 _SOURCES = (Source.WEBHOOK, Source.SWEEP, Source.BACKFILL)  # by precedence
 _PLACE = ("folder", "room", "author")
-_BOLDNESS = (Unknown.KEEP.value, None, Unknown.MARK.value)  # None: as it is configured
+KEPT = frozenset({Rule.ANSWERED.value, Rule.UNMARKED.value})  # a person's comment stands
+_PROMPT = timedelta(seconds=10)  # a text that stands there so soon after a save is hardly typed
 _KNOWN = select(files).where(files.c.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True)
 class Duty:
-    """For whom a listing is read. A backfill brings its own beginning and its own caution.
-
-    ``origin`` is what a dry run supposes where nothing has begun.
+    """For whom a listing is read. A backfill brings its own beginning, and may ask to overwrite
+    comments. ``baseline`` is what a dry run supposes where nothing has begun.
     """
 
     priority: int = SWEEP
     since: datetime | None = None
-    unknown: Unknown | None = None
-    origin: Origin | None = None
+    overwrite: bool = False
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True)
@@ -65,13 +71,13 @@ def judged(
     """Return a plan for each listed file."""
     ids = [file.id for file in listed if isinstance(file.id, int)]
     known = {row.id: row for row in c.execute(_KNOWN, {"ids": ids})}
-    since, first_sweep = duty.origin or origin(c)
-    beginning = (min(since, duty.since or since), first_sweep)
-    blank = Entry(0, *beginning, unknown=duty.unknown)
+    common = duty.baseline or baseline(c)
+    common = common._replace(since=min(common.since, duty.since or common.since))
+    blank = Entry(0, common.since, common.portal_known, overwrite=duty.overwrite)
     plans = []
     for file in listed:
         row = known.get(file.id)
-        entry = blank if row is None else _entry(row, beginning, duty)
+        entry = blank if row is None else _entry(row, common, duty)
         plans.append(_plan(file, row, entry, judge, duty, now))
     return plans
 
@@ -79,25 +85,27 @@ def judged(
 def carried_out(c: Connection, plans: Sequence[Plan], now: datetime) -> None:
     """Write what the plans ask for: many rows, two statements. Texts that are kept are counted."""
     settled = [plan.settle for plan in plans if plan.settle]
-    unknown = [p for p in plans if p.settle and p.noted.decision.rule is Rule.UNKNOWN]
-    for text, number in Counter(plan.noted.file.comment for plan in unknown).items():
-        add(c, texts, {"text": text}, number)
+    kept = [p.noted.file for p in plans if p.settle and p.noted.decision.rule.value in KEPT]
+    prompt = Counter(file.comment for file in kept if is_prompt(file))
+    for text, number in Counter(file.comment for file in kept).items():
+        count_kept_text(c, text, number, prompt[text])
     due = [plan.due for plan in plans if plan.due]
-    if settled:
-        c.execute(_settling(c, settled[0]), settled)
+    for ours in (True, False):
+        some = [values for values in settled if values["ours"] is ours]
+        if some:
+            c.execute(_settling(c, some[0]), some)
     if due:
         c.execute(_making_due(c, now), due)
 
 
-def _entry(row: Row[Any], beginning: Origin, duty: Duty) -> Entry:
-    asked = duty.unknown
-    if row.due_at is not None and _boldness(row.unknown) > _boldness(asked and asked.value):
-        return entry_of(row, beginning)
-    return replace(entry_of(row, beginning), unknown=asked)
+def is_prompt(file: File) -> bool:
+    """Whether the file was seen within seconds of its save, by the portal's own clock."""
+    return file.read_at is not None and file.read_at - file.revision.updated <= _PROMPT
 
 
-def _boldness(unknown: str | None) -> int:
-    return _BOLDNESS.index(unknown)
+def _entry(row: Row[Any], common: Baseline, duty: Duty) -> Entry:
+    entry = entry_of(row, common)
+    return replace(entry, overwrite=entry.overwrite or duty.overwrite)
 
 
 def _plan(
@@ -129,7 +137,7 @@ def _plan(
 def _serves(row: Row[Any], duty: Duty) -> bool:
     """Whether a row that is due already will be worked off as the duty asks for."""
     early = duty.since is None or (row.since is not None and row.since <= duty.since)
-    bold = _boldness(row.unknown) >= _boldness(duty.unknown and duty.unknown.value)
+    bold = row.overwrite or not duty.overwrite
     return early and bold and bool(row.priority <= duty.priority)
 
 
@@ -145,15 +153,14 @@ def _waits_rightly(file: File, row: Row[Any], now: datetime) -> bool:
 
 
 def _is_settled_so(file: File, entry: Entry, ours: bool) -> bool:
-    same = entry.settled == file.revision and entry.title == file.title
-    return same and entry.ours == ours and entry.intent is None
+    return entry.settled == file.revision and entry.ours == ours and entry.intent is None
 
 
 def _settle(file: File, ours: bool, decision: Decision, now: datetime) -> dict[str, Any]:
-    return {
+    marked = {"marked_version": file.revision.version} if ours else {}
+    return marked | {
         "id": file.id,
         "name": file.title,
-        "title": file.title,
         "created": file.created,
         **settled_values(file.revision),
         "ours": ours,
@@ -177,7 +184,7 @@ def _due_row(number: int | str, name: str, duty: Duty, now: datetime) -> dict[st
         "pending": 1,
         "pending_since": now,
         "since": duty.since,
-        "unknown": None if duty.unknown is None else duty.unknown.value,
+        "overwrite": duty.overwrite,
         "source": _SOURCES[duty.priority].value,
     }
 
@@ -185,8 +192,7 @@ def _due_row(number: int | str, name: str, duty: Duty, now: datetime) -> dict[st
 def _settling(c: Connection, columns: Iterable[str]) -> Any:
     statement = insert(c.dialect.name, files)
     new = {name: statement.excluded[name] for name in columns if name != "id"}
-    gone = {f"intent_{name}": None for name in ("version", "updated", "size", "before")}
-    return statement.on_conflict_do_update(index_elements=["id"], set_=new | gone)
+    return statement.on_conflict_do_update(index_elements=["id"], set_=new | intent_values(None))
 
 
 def suspected(c: Connection, ids: Sequence[int], duty: Duty, now: datetime) -> None:
@@ -222,7 +228,7 @@ def _making_due(c: Connection, now: datetime) -> Any:
             "pending": files.c.pending + 1,
             "pending_since": func.coalesce(files.c.pending_since, new.pending_since),
             "since": case((earlier, new.since), else_=files.c.since),
-            "unknown": case((idle, new.unknown), else_=_bolder(new.unknown, files.c.unknown)),
+            "overwrite": case((idle, new.overwrite), else_=or_(new.overwrite, files.c.overwrite)),
             "source": first_to_tell(new.source),
             **{name: func.coalesce(new[name], files.c[name]) for name in _PLACE},
         },
@@ -233,10 +239,3 @@ def first_to_tell(source: Any) -> Any:
     """Who told first of what is due stays the one who told of it."""
     due = and_(files.c.due_at.is_not(None), files.c.source.is_not(None))
     return case((due, files.c.source), else_=source)
-
-
-def _bolder(one: Any, other: Any) -> Any:
-    """Who is due for two duties is treated as the bolder asks: a backfill slows nothing down."""
-    keep, _, mark = _BOLDNESS
-    bold = (or_(one == mark, other == mark), mark)
-    return case(bold, (and_(one == keep, other == keep), keep), else_=None)

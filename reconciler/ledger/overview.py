@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Table, and_, case, func, select
 
 from reconciler.ledger.counting import written
 from reconciler.ledger.facts import fact, time_fact
-from reconciler.ledger.notes import BACKFILL
+from reconciler.ledger.rows import BACKFILL
 from reconciler.ledger.schema import (
     MARKED,
     OURS,
@@ -296,7 +296,7 @@ def _reviews(c: Connection, limit: int) -> tuple[InReview, ...]:
 def _in_review(row: Row[Any]) -> InReview:
     return InReview(
         file_id=row.id,
-        title=row.title,
+        title=row.name,
         version=row.settled_version,
         updated=row.settled_updated,
         marked_at=row.marked_at,

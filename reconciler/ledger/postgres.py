@@ -137,7 +137,8 @@ class PostgresStore(Store):
         connection loses such a claim while it looks, and does not get its permit.
         """
         alive = [str(number) for number in self._session.holders(c)]
-        writing = func.coalesce(files.c.written_at >= files.c.looked_at, False)
+        begun = func.coalesce(files.c.touched_at >= files.c.looked_at, False)
+        writing = and_(files.c.intent_version.is_not(None), begun)
         return and_(func.split_part(files.c.claim, "-", 1).not_in(alive), not_(writing))
 
     def _now(self) -> datetime:

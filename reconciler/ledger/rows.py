@@ -1,30 +1,43 @@
 """A row as values and values as a row: what an entry is, and what an ending writes down."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 
-from reconciler.model import SECOND, Ending, Entry, File, Intent, Outcome, Revision, Unknown
+from reconciler.model import EPOCH, SECOND, Ending, Entry, File, Intent, Outcome, Revision
 
-Origin = tuple[datetime, datetime]  # since, and the date of the first sweep
 OPEN = (Outcome.WAITING, Outcome.FAILED)  # every other outcome is final
 
 
-def entry_of(row: Row[Any], origin: Origin) -> Entry:
+class Baseline(NamedTuple):
+    """What holds for every row: where our responsibility begins, the date of the first sweep,
+    and whether the portal has shown a text that we know, None before anybody asked.
+    """
+
+    since: datetime = EPOCH
+    first_sweep: datetime = EPOCH
+    portal_known: bool | None = None
+
+
+LIVE, SWEEP, BACKFILL = 0, 1, 2  # priorities, in order of precedence
+
+
+def entry_of(row: Row[Any], baseline: Baseline) -> Entry:
     """Return what the row says of its file."""
     intent = _revision(row, "intent")
     return Entry(
         id=row.id,
-        since=min(origin[0], row.since or origin[0]),
-        first_sweep=origin[1],
-        unknown=Unknown(row.unknown) if row.unknown else None,
+        since=min(baseline.since, row.since or baseline.since),
+        portal_known=baseline.portal_known,
+        announced=row.due_at is not None and row.priority == LIVE,
+        announced_date=row.announced_date,
+        overwrite=row.due_at is not None and row.overwrite,
         created=row.created,
-        title=row.title,
         settled=_revision(row, "settled"),
         ours=row.ours,
+        marked_version=row.marked_version,
         intent=Intent(intent, row.intent_before) if intent else None,
-        written_at=row.written_at,
         touched_at=row.touched_at,
         attempts=row.attempts,
     )
@@ -53,16 +66,17 @@ def _columns(prefix: str, revision: Revision | None) -> dict[str, Any]:
     }
 
 
-def writing_values(row: Row[Any], file: File, now: datetime, times: int) -> dict[str, Any]:
-    """Return what changes in a row that is about to be written for, for the next of ``times``."""
+def forgotten_values() -> dict[str, Any]:
+    """Return the columns of a row of which nothing is known that was settled or marked."""
+    return settled_values(None) | {"created": None, "ours": False, "marked_version": None}
+
+
+def writing_values(file: File, now: datetime) -> dict[str, Any]:
+    """Return what changes in a row that is about to be written for."""
     return intent_values(file.revision, file.comment) | {
         "created": file.created,
         "touched_at": now,
-        "written_at": now,
-        "written_version": file.revision.version,
-        "written_updated": file.revision.updated,
-        "written_since": row.written_since if times else now,
-        "written_times": times + 1,
+        "marked_version": file.revision.version,
     }
 
 
@@ -78,7 +92,7 @@ def ending_values(row: Row[Any], ending: Ending, now: datetime) -> dict[str, Any
     """Return what changes in a claimed row when its attempt has ended so."""
     values: dict[str, Any] = {
         "claim": None,
-        "due_at": _next_due(row, ending),
+        "due_at": _next_due(row, ending, now),
         "attempts": ending.attempts,
         "outcome": ending.outcome.value,
         "reason": ending.reason,
@@ -87,10 +101,9 @@ def ending_values(row: Row[Any], ending: Ending, now: datetime) -> dict[str, Any
     if ending.outcome not in OPEN:
         values |= {"pending": row.pending - row.claimed, "claimed": 0}
     if ending.again is None and row.pending_since is None:
-        values |= {"since": None, "unknown": None, "priority": 0}
+        values |= {"since": None, "overwrite": False, "announced_date": None, "priority": LIVE}
     if ending.forget:
-        values |= {"created": None, "title": "", "ours": False}
-        values |= settled_values(None) | intent_values(None)
+        values |= forgotten_values() | intent_values(None)
     if ending.closes:
         values |= intent_values(None)
     if ending.seen is not None:
@@ -98,14 +111,16 @@ def ending_values(row: Row[Any], ending: Ending, now: datetime) -> dict[str, Any
         values |= place_values(ending.seen, row)
     if ending.settled and ending.seen is not None:
         values |= settled_values(ending.seen.revision) | intent_values(None)
-        values |= {"title": ending.seen.title, "ours": ending.ours, "touched_at": now}
+        values |= {"ours": ending.ours, "touched_at": now}
+    if ending.settled and ending.ours and ending.seen is not None:
+        values |= {"marked_version": ending.seen.revision.version}
     if ending.outcome is Outcome.MARKED:
         values |= {"marks": row.marks + 1, "marked_at": now}
     return values
 
 
-def _next_due(row: Row[Any], ending: Ending) -> datetime | None:
-    """An event that came during the work makes the file due again."""
-    arrived = None if row.pending_since is None else row.pending_since + SECOND
+def _next_due(row: Row[Any], ending: Ending, now: datetime) -> datetime | None:
+    """An event that came during the work makes the file due again, a second after its look."""
+    arrived = None if row.pending_since is None else min(row.looked_at, now) + SECOND
     times = [moment for moment in (arrived, ending.again) if moment is not None]
     return min(times, default=None)

@@ -24,7 +24,6 @@ from sqlalchemy import (
     inspect,
     text,
 )
-from sqlalchemy.schema import CreateColumn, CreateIndex
 
 from reconciler.errors import LedgerError
 from reconciler.model import EPOCH
@@ -70,30 +69,29 @@ files = Table(
     Column("claim", String),
     Column("attempts", Integer, nullable=False, default=0),
     Column("since", Moment),
-    Column("unknown", String),
+    Column("overwrite", Boolean, nullable=False, default=False),
+    Column("announced_date", Moment),  # the newest date that an event gave the file
     Column("source", String),  # what told of it first; a webhook's word counts before the others
     # Accepted events and listings that have not ended yet; those the claim covers.
     Column("pending", Integer, nullable=False, default=0),
     Column("pending_since", Moment),
     Column("claimed", Integer, nullable=False, default=0),
-    # Settled: the revision that is done with, the title then, and whose word stands.
+    # Settled: the revision that is done with, and whether our comment stood there then.
     Column("created", Moment),
-    Column("title", String, nullable=False, default=""),
     Column("settled_version", BigInteger),
     Column("settled_updated", Moment),
     Column("settled_size", BigInteger),
     Column("ours", Boolean, nullable=False, default=False),
+    Column("marked_version", BigInteger),  # the last version that carried our comment
     # A write under way.
     Column("intent_version", BigInteger),
     Column("intent_updated", Moment),
     Column("intent_size", BigInteger),
     Column("intent_before", String),
-    # Writes to one revision within an hour: more than a few are a loop.
-    Column("written_at", Moment),
-    Column("written_version", BigInteger),
-    Column("written_updated", Moment),
-    Column("written_since", Moment),
-    Column("written_times", Integer, nullable=False, default=0),
+    # How often our comment on the settled revision was found undone within an hour: more than
+    # a few times are a loop.
+    Column("undone_since", Moment),
+    Column("undone_times", Integer, nullable=False, default=0),
     Column("touched_at", Moment),
     # History, to explain.
     Column("events", Integer, nullable=False, default=0),
@@ -146,12 +144,14 @@ writes = Table(
     Column("number", Integer, nullable=False),
 )
 
-# Texts that were kept as unknown: a portal's text in another language shows here.
+# Texts that were kept as a person's, and how often one stood there within seconds of a save:
+# a text of the portal's own that we do not know shows here.
 texts = Table(
     "texts",
     metadata,
     Column("text", String, primary_key=True),
     Column("number", BigInteger, nullable=False),
+    Column("prompt", BigInteger, nullable=False, default=0),
 )
 _frequent = Index("texts_frequent", texts.c.number)
 
@@ -209,46 +209,9 @@ arrivals = Table(
 )
 
 
-def _to_1(connection: Connection) -> None:
-    """Create the first tables."""
-    metadata.create_all(connection, tables=[files, counts, writes])
-
-
-def _to_2(connection: Connection) -> None:
-    """Count the texts that are kept."""
-    metadata.create_all(connection, tables=[texts])
-
-
-def _to_3(connection: Connection) -> None:
-    """Remember how far the sweep and a backfill have come."""
-    metadata.create_all(connection, tables=[rooms, backfills])
-
-
-def _to_4(connection: Connection) -> None:
-    """Share the requests of a minute between processes."""
-    metadata.create_all(connection, tables=[paces])
-
-
-def _to_5(connection: Connection) -> None:
-    """Tell how the service is doing: sweeps, arrivals, and what the files' rows lack for it."""
-    metadata.create_all(connection, tables=[sweeps, arrivals])
-    for column in (files.c.source, files.c.folder, files.c.room, files.c.author, rooms.c.title):
-        _add(connection, column)
-    for index in (_unfinished, _ours, _frequent):
-        connection.execute(CreateIndex(index, if_not_exists=True))
-
-
-def _add(connection: Connection, column: Column[Any]) -> None:
-    """Add a column, unless the table was only just created with it."""
-    table = column.table.name
-    if column.name not in {known["name"] for known in inspect(connection).get_columns(table)}:
-        words = CreateColumn(column).compile(dialect=connection.dialect)
-        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {words}")
-
-
-# A ledger of version n becomes one of n + 1 by MIGRATIONS[n].
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_to_1, _to_2, _to_3, _to_4, _to_5)
-VERSION = len(MIGRATIONS)
+# A ledger of version n becomes one of n + 1 by MIGRATIONS[n - 1].
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = ()
+VERSION = 1 + len(MIGRATIONS)
 
 
 def migrate(connection: Connection) -> None:
@@ -257,18 +220,19 @@ def migrate(connection: Connection) -> None:
     found = connection.execute(facts.select().where(facts.c.name == "schema")).first()
     if found is None and inspect(connection).get_table_names() != [facts.name]:
         raise LedgerError("this database holds tables of another program")
-    text = "0" if found is None else found.value
-    if not text.isdecimal():
-        raise LedgerError(f"the ledger is damaged: its schema is {text!r}")
-    version = int(text)
+    if found is None:
+        metadata.create_all(connection)
+        connection.execute(facts.insert().values(name="schema", value=str(VERSION)))
+        return
+    if not found.value.isdecimal() or found.value == "0":
+        raise LedgerError(f"the ledger is damaged: its schema is {found.value!r}")
+    version = int(found.value)
     if version > VERSION:
         raise LedgerError(
             f"the ledger has schema {version}, this reconciler knows {VERSION}: install the newer"
         )
-    for step in MIGRATIONS[version:]:
+    for step in MIGRATIONS[version - 1 :]:
         step(connection)
-    row = {"name": "schema", "value": str(VERSION)}
-    if found is None:
-        connection.execute(facts.insert().values(row))
-    elif version < VERSION:
-        connection.execute(facts.update().where(facts.c.name == "schema").values(row))
+    if version < VERSION:
+        values = {"value": str(VERSION)}
+        connection.execute(facts.update().where(facts.c.name == "schema").values(values))

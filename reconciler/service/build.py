@@ -4,7 +4,7 @@ import random
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from reconciler import sweep
@@ -13,6 +13,7 @@ from reconciler.config import Config, require
 from reconciler.hooks import Administration, Keyring, Wanted
 from reconciler.ledger import Ledger
 from reconciler.receiver import Gate
+from reconciler.review import Policy
 from reconciler.service.log import tell_secrets
 from reconciler.sweep import Sweep
 from reconciler.worker import Attempt, Attempts, Terms, Worker
@@ -33,6 +34,7 @@ class Parts:
     ledger: Ledger
     docspace: DocSpace
     attempts: Attempts
+    policy: Policy
     stop: threading.Event
     hooks: Hooks
     administration: Administration
@@ -56,10 +58,16 @@ def parts_of(config: Config, opened: ExitStack, *, webhook: bool = False) -> Par
     docspace = DocSpace(transport)
     opened.callback(docspace.close)
     hooks = Hooks(transport, docspace.key)
-    attempts = Attempts(ledger, docspace, terms_of(config), clock, random.random)
+    policy = policy_of(config, ledger)
+    attempts = Attempts(ledger, docspace, terms_of(config, policy), clock, random.random)
     wanted = wanted_of(config)
     administration = Administration(ledger, hooks, docspace.key, wanted, clock)
-    return Parts(ledger, docspace, attempts, stop, hooks, administration, clock)
+    return Parts(ledger, docspace, attempts, policy, stop, hooks, administration, clock)
+
+
+def policy_of(config: Config, ledger: Ledger) -> Policy:
+    """Return what is configured about the decision, and what was configured before."""
+    return replace(config.review.policy(), former_targets=ledger.targets())
 
 
 def wanted_of(config: Config) -> Wanted:
@@ -125,12 +133,12 @@ def pace_of(
     )
 
 
-def terms_of(config: Config) -> Terms:
+def terms_of(config: Config, policy: Policy) -> Terms:
     """Return how the worker works; its lease outlasts the portal's longest answers."""
     answer = timedelta(seconds=2 * config.portal.timeout_seconds + 5)
     limits = config.limits
     return Terms(
-        policy=config.review.policy(),
+        policy=policy,
         lookback=config.sweep.first_lookback,
         writes_per_day=limits.writes_per_day,
         backfill_per_day=int(limits.writes_per_day * limits.backfill_share),
@@ -143,13 +151,19 @@ def terms_of(config: Config) -> Terms:
 
 def sweep_of(config: Config, parts: Parts, stop: threading.Event | None = None) -> Sweep:
     """Return the sweep; ``stop`` ends it, else what ends everything."""
-    return Sweep(parts.ledger, parts.docspace, listing_of(config), parts.clock, stop or parts.stop)
+    return Sweep(
+        parts.ledger,
+        parts.docspace,
+        listing_of(config, parts.policy),
+        parts.clock,
+        stop or parts.stop,
+    )
 
 
-def listing_of(config: Config) -> sweep.Terms:
+def listing_of(config: Config, policy: Policy) -> sweep.Terms:
     """Return how the portal is listed."""
     return sweep.Terms(
-        policy=config.review.policy(),
+        policy=policy,
         overlap=config.sweep.overlap,
         lookback=config.sweep.first_lookback,
         deep_every=config.sweep.deep_every,

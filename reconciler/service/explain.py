@@ -33,11 +33,12 @@ def explain(config: Config, file_id: int) -> Explanation:
             seen = parts.docspace.file(file_id)
             if not isinstance(seen, Absent):
                 seen = parts.attempts.with_room(seen, parts.clock())
+                entry = replace(entry, portal_known=parts.attempts.knows_portal(entry, seen))
         except PortalError as error:
             return Explanation(file_id, None, known, None, error)
         file = None if isinstance(seen, Absent) else seen
-        if file is not None and entry.first_sweep == EPOCH:
+        if file is not None and entry.since == EPOCH:
             date = file.read_at or parts.clock()
-            entry = replace(entry, since=date - config.sweep.first_lookback, first_sweep=date)
-        decision = decide(seen, entry, config.review.policy(), parts.clock())
+            entry = replace(entry, since=date - config.sweep.first_lookback)
+        decision = decide(seen, entry, parts.policy)
         return Explanation(file_id, file, known, decision)

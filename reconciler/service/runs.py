@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -18,7 +18,7 @@ from reconciler.errors import (
     Unauthorised,
 )
 from reconciler.ledger import BACKFILL, Noted, Role
-from reconciler.model import Absent, Action, Outcome
+from reconciler.model import Absent, Action, Entry, Outcome, Rule
 from reconciler.review import decide
 from reconciler.service.build import Parts, listing_of, parts_of, sweep_of
 from reconciler.service.log import tell_attempt, tell_error
@@ -212,19 +212,24 @@ def _rehearse(config: Config, parts: Parts, tally: Tally, would: Callable[[Would
             would(Would(file.id, file.title, file.comment, outcome, rule.words))
 
     report = sweep_of(config, parts).run(dry=True, hear=hear)
-    policy = config.review.policy()
     for entry in parts.ledger.due(parts.clock(), _MOST_SHOWN):
-        if entry.id in seen:
-            continue
-        file = parts.docspace.file(entry.id)
-        title = comment = ""
-        if not isinstance(file, Absent):
-            file = parts.attempts.with_room(file, parts.clock())
-            title, comment = file.title, file.comment
-        rule = decide(file, entry, policy, parts.clock()).rule
-        tally.ended[rule.outcome or Outcome.WAITING] += 1
-        would(Would(entry.id, title, comment, str(rule.outcome), rule.words))
+        if entry.id not in seen:
+            rule, told = _look(parts, entry)
+            tally.ended[rule.outcome or Outcome.WAITING] += 1
+            would(told)
     return report
+
+
+def _look(parts: Parts, entry: Entry) -> tuple[Rule, Would]:
+    """Look at a file that is due, and decide."""
+    file = parts.docspace.file(entry.id)
+    title = comment = ""
+    if not isinstance(file, Absent):
+        file = parts.attempts.with_room(file, parts.clock())
+        entry = replace(entry, portal_known=parts.attempts.knows_portal(entry, file))
+        title, comment = file.title, file.comment
+    rule = decide(file, entry, parts.policy).rule
+    return rule, Would(entry.id, title, comment, str(rule.outcome), rule.words)
 
 
 @dataclass
@@ -309,5 +314,5 @@ def backfill(config: Config, job: Job) -> Iterator[BackfillRun]:
     with ExitStack() as opened:
         parts = parts_of(config, opened)
         opened.enter_context(parts.ledger.role(Role.BACKFILL))
-        run = Backfill(parts.ledger, parts.docspace, listing_of(config), parts.clock)
+        run = Backfill(parts.ledger, parts.docspace, listing_of(config, parts.policy), parts.clock)
         yield BackfillRun(parts, run, job, monotonic())

@@ -28,7 +28,7 @@ from reconciler.errors import (
     Unauthorised,
 )
 from reconciler.ledger import Role
-from reconciler.model import Ailment
+from reconciler.model import Ailment, Event
 from reconciler.receiver import Receiver, Reply
 from reconciler.service.build import Parts, gate_of, keyring_of, parts_of, sweep_of, utcnow
 from reconciler.service.doubts import tell_doubts
@@ -83,7 +83,7 @@ class Service:
             self._keyring = keyring_of(config, parts.ledger)
             receiver = Receiver(
                 gate_of(config, self._keyring),
-                parts.ledger.record,
+                self._record,
                 parts.clock,
                 self._tell_reply,
                 self._is_full,
@@ -177,6 +177,13 @@ class Service:
             tell_error(error)
         log.info("stopped", finished=finished, seconds=round(monotonic() - began, 1))
         return finished
+
+    def _record(self, event: Event, now: datetime) -> bool:
+        """Put an event on disk, and let the worker look at its file at once."""
+        fresh = self.ledger.record(event, now)
+        if fresh:
+            self._worker.wake()
+        return fresh
 
     def _hear_attempt(self, attempt: Attempt) -> None:
         self._outages.attempt(attempt)

@@ -1,7 +1,7 @@
 """The backfill: every folder back to a date, one after the other, with a checkpoint for each.
 
-It notes what it finds with its own beginning and its own caution: by default a comment that is
-neither empty nor the portal's own is a person's, and stays.
+It notes what it finds with its own beginning. Like everywhere else a person's comment stays,
+unless it is asked to overwrite comments.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from datetime import datetime
 from reconciler.client import DocSpace
 from reconciler.errors import ConfigError, Forbidden, Permanent
 from reconciler.ledger import BACKFILL, Duty, Ledger, Noted
-from reconciler.model import Outcome, Unknown
+from reconciler.model import Outcome
 from reconciler.sweep.lister import Folder, Lister, Terms
 from reconciler.sweep.report import Report, would_end
 
@@ -28,7 +28,7 @@ class Job:
     since: datetime
     until: datetime | None = None
     rooms: frozenset[int] = frozenset()
-    over_all: bool = False
+    overwrite: bool = False
     observe: bool = False
 
 
@@ -124,13 +124,12 @@ class Backfill:
         dry: bool = False,
         hear: Callable[[Noted], None] = lambda _: None,
     ) -> Lister:
-        unknown = Unknown.MARK if job.over_all else Unknown.KEEP
         return Lister(
             self._ledger,
             self._docspace,
             self._terms,
             self._clock,
-            duty=Duty(BACKFILL, since, unknown),
+            duty=Duty(BACKFILL, since, job.overwrite),
             dry=dry,
             observe=job.observe,
             hear=hear,

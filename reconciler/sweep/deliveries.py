@@ -85,7 +85,7 @@ class Deliveries:
         Where it breaks off nothing is lost: the mark is moved last, and what is recorded twice
         costs one more look.
         """
-        done, since = progress(self._ledger).done, self._ledger.origin()[0]
+        done, since = progress(self._ledger).done, self._ledger.baseline().since
         ends: dict[int, str] = {}
         unsigned: set[int] = set()
         for number in range(_MOST_PAGES):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from reconciler.client import DocSpace, FilePage, Room
 from reconciler.errors import Forbidden, Permanent, Stopped, Transient
-from reconciler.ledger import Duty, Ledger, Noted
+from reconciler.ledger import Baseline, Duty, Ledger, Noted
 from reconciler.model import Action, Decision, Entry, File, Outcome, Rule
 from reconciler.review import Policy, decide_listed
 from reconciler.sweep.reading import STEP, read_folder
@@ -59,17 +59,33 @@ class Lister:
         self._clock, self._duty, self._dry, self._hear = clock, duty, dry, hear
         self._observe = observe or terms.policy.observe
         self._failures = 0
-        self.origin: tuple[datetime, datetime] | None = None
+        self._portal_known: bool | None = None
+        self.baseline: Baseline | None = None
         self.report = Report()
 
     def fix_origin(self, date: datetime) -> datetime:
         """Fix, once, where our responsibility begins; a dry run only supposes it."""
         if self._dry and not self._ledger.begun():
-            self.origin = (date - self.terms.lookback, date)
-            self._duty = replace(self._duty, origin=self.origin)
+            self.baseline = Baseline(date - self.terms.lookback, date)
+            self._duty = replace(self._duty, baseline=self.baseline)
         else:
             self._ledger.begin(date, self.terms.lookback)
-        return (self.origin or self._ledger.origin())[0]
+        common = self.baseline or self._ledger.baseline()
+        self._portal_known = common.portal_known
+        return common.since
+
+    def _learn_portal(self, files: Sequence[File]) -> None:
+        """Learn whether the portal writes texts that we know, before any text is judged."""
+        policy, before = self.terms.policy, self._portal_known
+        telling = [f for f in files if f.comment and not policy.is_target(f.comment)]
+        if before or not telling:
+            return
+        known = policy.recognizes(file.comment for file in telling)
+        if not known and before is None and isinstance(telling[0].id, int):
+            known = policy.recognizes(self._docspace.sample_comments(telling[0].id))
+        self._portal_known = known
+        if known is not before and not self._dry:
+            self._ledger.learn_portal(known)
 
     def rooms(self, until: Callable[[Room], bool]) -> list[Room]:
         """Return the rooms, pinned ones first, then newest first, up to where ``until`` says so.
@@ -158,6 +174,7 @@ class Lister:
         until: datetime | None,
     ) -> None:
         asked = self._asked
+        self._learn_portal(files)
         inside = [f for f in files if _is_between(f.revision.updated, back_to, until)]
         noted = self._ledger.note(
             inside, lambda f, e: self._judge(f, e, asked), self._duty, self._clock(), self._dry
@@ -176,6 +193,7 @@ class Lister:
             self._ledger.suspect(fresh, self._duty, self._clock())
 
     def _judge(self, file: File, entry: Entry, asked: datetime) -> Decision:
+        entry = replace(entry, portal_known=self._portal_known)
         decision = decide_listed(file, entry, self.terms.policy, asked)
         observed = self._observe and decision.action in {Action.MARK, Action.LOOK}
         return Decision(Rule.OBSERVED) if observed else decision

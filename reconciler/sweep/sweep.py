@@ -150,7 +150,7 @@ class Sweep:
         marks = self._ledger.watermarks
         # A watermark ahead of the portal's clock would hide everything until then.
         watermark = min(marks.portal() or since, date)
-        _, first = lister.origin or self._ledger.origin()
+        first = (lister.baseline or self._ledger.baseline()).first_sweep
         deep = date - (marks.deep() or first) >= self._terms.deep_every
         lister.report.since, lister.report.until, lister.report.deep = watermark, date, deep
         return _State(date, watermark, since, deep, marks.whole() or since)

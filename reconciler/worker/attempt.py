@@ -82,6 +82,7 @@ class Attempts:
         self._rooms: dict[int | str, tuple[int | None, datetime]] = {}
         self.trouble = Trouble(terms.probe)
         self._may_be_ill = True  # as an earlier process may have left it in the ledger
+        self._target_known = False
 
     def make(self, claim: Claim) -> Attempt | None:
         """Make one attempt and write down its ending; None when the claim was lost."""
@@ -124,16 +125,17 @@ class Attempts:
         now = self._clock()
         if isinstance(seen, Absent):
             self.trouble.answered()
-            return None, decide(seen, entry, self.terms.policy, now)
-        entry = self._with_origin(entry, seen, now)
+            return None, decide(seen, entry, self.terms.policy)
+        entry = self._with_portal(self._with_origin(entry, seen, now), seen)
         file = self.with_room(seen, now)
         self.trouble.answered()
-        return file, decide(file, entry, self.terms.policy, now)
+        return file, decide(file, entry, self.terms.policy)
 
     def _act(self, claim: Claim, file: File | None, decision: Decision) -> Attempt | None:
         if file is None or decision.action is not Action.MARK:
             ending = _ending(file, decision, claim.entry, self._clock())
             return Attempt(claim.entry.id, file, decision.rule, ending)
+        self._remember_target()
         now = self._clock()
         permit = self._ledger.permit(
             claim,
@@ -206,10 +208,33 @@ class Attempts:
 
     def _with_origin(self, entry: Entry, file: File, now: datetime) -> Entry:
         """Before the first sweep, the first look fixes where our responsibility begins."""
-        if entry.first_sweep != EPOCH:
+        if entry.since != EPOCH:
             return entry
         self._ledger.begin(file.read_at or now, self.terms.lookback)
         return self._ledger.entry(entry.id)
+
+    def _with_portal(self, entry: Entry, file: File) -> Entry:
+        """Learn whether the portal writes texts that we know, and remember it."""
+        known = self.knows_portal(entry, file)
+        if known is not None and known is not entry.portal_known:
+            self._ledger.learn_portal(known)
+        return replace(entry, portal_known=known)
+
+    def knows_portal(self, entry: Entry, file: File) -> bool | None:
+        """Return whether the portal writes texts that we know; it is asked once, before a text
+        that may be anybody's is judged. None where that does not matter yet.
+        """
+        policy = self.terms.policy
+        if entry.portal_known or policy.recognizes([file.comment]):
+            return True
+        if entry.portal_known is not None or policy.is_target(file.comment):
+            return entry.portal_known
+        return policy.recognizes(self._docspace.sample_comments(entry.id))
+
+    def _remember_target(self) -> None:
+        if not self._target_known:
+            self._ledger.learn_target(self.terms.policy.target)
+            self._target_known = True
 
     def with_room(self, file: File, now: datetime) -> File:
         """A file does not tell its room (docspace.md 1.1): ask its folder, now and then."""
@@ -235,7 +260,7 @@ def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) 
         seen=file,
         forget=decision.forget,
         closes=rule is Rule.LOCKED,  # whatever is typed now, unlocking wipes it
-        attempts=entry.attempts + 1 if rule is Rule.LOCKED else 0,
+        attempts=entry.attempts + 1 if rule in {Rule.LOCKED, Rule.EARLY} else 0,
     )
     match decision.action:
         case Action.SETTLE_OURS:
@@ -252,9 +277,9 @@ def _known(claim: Claim, seen: File, decision: Decision) -> Entry:
     """Return what is known of a file, seen so, once the intent to write to it is on disk."""
     entry = claim.entry.forgotten() if decision.forget else claim.entry
     intent = Intent(seen.revision, seen.comment)
-    return replace(entry, created=seen.created, intent=intent, written_at=None)
+    return replace(entry, created=seen.created, intent=intent)
 
 
 def _looping(file: File, now: datetime) -> Ending:
-    error = "this revision was written to five times within an hour and lost the comment again"
+    error = "our comment on this revision was undone more than five times within an hour"
     return Ending(Outcome.FAILED, "loop", now + _HOUR, file, error=error)

@@ -10,7 +10,7 @@ from reconciler.ledger import Ledger
 from reconciler.model import Claim
 from reconciler.worker.attempt import Attempt, Attempts
 
-_POLL = 1.0  # seconds between looks at the ledger: an event is due a second after it came
+_POLL = 1.0  # seconds between looks at the ledger: another process may have recorded an event
 _SHORTEST = 0.01
 _MOMENT = timedelta(seconds=2.5)
 
@@ -34,7 +34,7 @@ class Worker:
         self._ledger, self._attempts, self._terms = ledger, attempts, attempts.terms
         self._clock, self._tell, self._complain = clock, tell, complain
         self._changed = threading.Condition()
-        self._busy, self._stopping = 0, False
+        self._busy, self._stopping, self._woken = 0, False, False
 
     def run(self) -> None:
         """Work until `stop`; then finish what is under way and give back the rest."""
@@ -51,7 +51,7 @@ class Worker:
                     pool.submit(self._one, claim)
 
     def _is_idle(self) -> bool:
-        """A file that was saved in this very second is due in a moment: wait for it."""
+        """A file that was looked at in this very second is due in a moment: wait for it."""
         with self._changed:
             if self._busy:
                 return False
@@ -61,8 +61,13 @@ class Worker:
 
     def stop(self) -> None:
         """Let `run` end; call it from any thread."""
+        self._stopping = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Let `run` look at once for what is due; call it from any thread."""
         with self._changed:
-            self._stopping = True
+            self._woken = True
             self._changed.notify_all()
 
     def step(self) -> Attempt | None:
@@ -109,8 +114,9 @@ class Worker:
 
     def _rest(self, seconds: float) -> None:
         with self._changed:
-            if not self._stopping:
+            if not self._woken:
                 self._changed.wait(seconds)
+            self._woken = False
 
     def _one(self, claim: Claim) -> None:
         try:
@@ -120,7 +126,7 @@ class Worker:
         finally:
             with self._changed:
                 self._busy -= 1
-                self._changed.notify_all()
+            self.wake()
 
     def _make(self, claim: Claim) -> None:
         if self._stopping:

@@ -1,0 +1,61 @@
+"""Which comments the portal writes by itself, in any of its languages (docspace.md 4.2).
+
+A save may write several of its texts, joined by "; ", so a comment is the portal's own when every
+part of it is.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from reconciler import portal_texts
+
+_JOINT = "; "
+_ANYTHING = "{0}"
+
+
+@dataclass(frozen=True)
+class TextSet:
+    """A set of texts: those that stand as they are, and those in which something varies."""
+
+    plain: frozenset[str]
+    varying: re.Pattern[str]
+
+    def has(self, text: str) -> bool:
+        """Return whether the whole text is one of the set."""
+        return text in self.plain or self.varying.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class CommentTexts:
+    """What the portal writes by itself: any of its texts, and those that unlocking writes."""
+
+    any: TextSet
+    unlocking: TextSet
+
+    def is_portals(self, comment: str) -> bool:
+        """Return whether every part of the comment is a text of the portal's."""
+        return all(map(self.any.has, comment.split(_JOINT)))
+
+    def is_unlocking(self, comment: str) -> bool:
+        """Return whether the comment is a text that unlocking writes."""
+        return self.unlocking.has(comment)
+
+
+@lru_cache
+def texts_of(portals: tuple[str, ...] = (), unlocking: tuple[str, ...] = ()) -> CommentTexts:
+    """Return the texts of every language, and those that the administrator added."""
+    unlocks = portal_texts.unlock_texts() | set(unlocking)
+    every = portal_texts.every_text() | set(portals) | unlocks
+    return CommentTexts(any=_text_set(every), unlocking=_text_set(unlocks))
+
+
+def _text_set(texts: Iterable[str]) -> TextSet:
+    plain = frozenset(text for text in texts if _ANYTHING not in text)
+    varying = map(_pattern, sorted(set(texts) - plain))
+    return TextSet(plain, re.compile("|".join(varying) or r"(?!)", re.DOTALL))
+
+
+def _pattern(text: str) -> str:
+    return ".*".join(map(re.escape, text.split(_ANYTHING)))
