@@ -23,6 +23,6 @@ def test_only_dates_and_titles_stand_for_anything() -> None:
 
 def test_the_unlock_texts_are_those_of_all_languages() -> None:
     """English and German are among the texts that unlocking writes; an edit is not."""
-    assert {"The file is unlocked", "Die Datei ist entsperrt"} <= portal_texts.unlock_texts()
+    assert {"The file is unlocked", "Die Datei ist nicht gesperrt"} <= portal_texts.unlock_texts()
     assert "Edited" not in portal_texts.unlock_texts()
     assert portal_texts.unlock_texts() < portal_texts.every_text()
