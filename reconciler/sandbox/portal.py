@@ -19,8 +19,9 @@ class Portal(Files):
 
     ``latency`` delays every API answer (seconds), ``down`` resets every connection.
     ``tie_step`` is by how many places files of the same second change places from one
-    listing to the next (0: stable). ``on_request`` runs before an answer is computed,
-    ``on_answer`` after its effect and before it is sent; neither holds the portal's lock.
+    listing to the next (0: stable). ``form_rooms_apart`` lists form rooms in ``@forms`` alone,
+    ``refuse_private_addresses`` takes no webhook to them. ``on_request`` runs before an answer
+    is computed, ``on_answer`` after its effect and before it is sent; neither holds the lock.
     """
 
     def __init__(

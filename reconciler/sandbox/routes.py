@@ -49,6 +49,7 @@ ROUTES = (
     Route("GET", "files/rooms/{id}", "rooms:read", api_folders.get_room, anonymous=True),
     Route("GET", "files/@my", _READ, api_folders.get_my),
     Route("GET", "files/@trash", _READ, api_folders.get_trash),
+    Route("GET", "files/@forms", "rooms:read", api_folders.get_forms),
     Route("GET", "files/@root", _READ, api_folders.get_root),
     Route("GET", "files/{id}", _READ, api_folders.get_content, anonymous=True),
     Route("GET", "people/@self", "accounts.self:read", api_self.get_self),
