@@ -165,6 +165,18 @@ def test_a_host_without_address_disables_at_once() -> None:
         assert not world.portal.webhooks[number].enabled
 
 
+@pytest.mark.parametrize("url", ["http://[", "http://127.0.0.1:99999/", "nothing"])
+def test_an_address_that_is_none_harms_no_other(url: str) -> None:
+    """The webhook is disabled, and the others are delivered to."""
+    with served() as world, receiver() as hook:
+        number = world.portal.add_webhook(by=world.bot, url=url, secret=SECRET)
+        hooked(world, hook)
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert len(hook.bodies) == 1
+        assert not world.portal.webhooks[number].enabled
+
+
 def test_http_with_ssl_disables_at_once() -> None:
     """An address without TLS that must have it gets nothing."""
     with served() as world, receiver() as hook:

@@ -115,7 +115,18 @@ def test_no_answer_is_500() -> None:
         assert create(world, Receiver(url)).status == 500
 
 
-@pytest.mark.parametrize("url", ["", "ftp://127.0.0.1/", "no address", "https:///path"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://127.0.0.1/",
+        "no address",
+        "https:///path",
+        "http://[",
+        "http://a:99999/",
+        f"http://{'a' * 70}.b/",
+    ],
+)
 def test_an_address_must_be_one(url: str) -> None:
     """400 for anything else."""
     with served() as world:

@@ -360,6 +360,15 @@ def test_form_drafts_and_docusign_are_new_files(comment: Comment, text: str) -> 
     assert world.triggers() == ["file.created"]
 
 
+def test_a_conversion_may_make_a_new_file() -> None:
+    """It names where it comes from, and nobody hears of it."""
+    world = small()
+    convert = Comment.CONVERTED
+    fid = world.portal.create(world.room, "b.odt", by=world.ann, comment=convert, publish=False)
+    assert world.portal.file(fid).comment == "Converted from b.odt"
+    assert world.triggers() == []
+
+
 def test_encrypted_saves_never_overwrite_a_version() -> None:
     """After a forcesave an encrypted save is a version of its own."""
     world = small()

@@ -28,15 +28,25 @@ def find_fault(
     url: str, *, ssl: bool, resolve: Resolve, refuse_private: bool
 ) -> AddressFault | None:
     """Return what is wrong with an address, or None."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    host = _host(url)
+    if not host:
         return AddressFault.INVALID
-    if ssl and parts.scheme == "http":
+    if ssl and not url.lower().startswith("https:"):
         return AddressFault.NOT_HTTPS
     try:
-        found = resolve(parts.hostname)
-    except OSError:
+        found = resolve(host)
+    except (OSError, UnicodeError):  # UnicodeError: it cannot be a name at all
         return AddressFault.UNKNOWN_HOST
     if refuse_private and any(ipaddress.ip_address(one).is_private for one in found):
         return AddressFault.PRIVATE
     return None
+
+
+def _host(url: str) -> str:
+    """Return the host of an address; empty for one that cannot be called."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if usable else ""

@@ -161,7 +161,8 @@ def in_folder(store: Store, user: User, folder_id: EntryId) -> Standing:
 def in_file(store: Store, user: User, row: FileRow) -> Standing:
     """Return what the user is to a file: its folder's standing, or what was shared."""
     standing = in_folder(store, user, row.folder_id)
-    standing = replace(standing, private=standing.private or row.current.encrypted)
+    if row.current.encrypted:
+        standing = replace(standing, private=True)
     share = (row.shares or {}).get(user.id, 0)
     if not share or standing.owner or standing.section is Section.TRASH:
         return standing

@@ -26,10 +26,10 @@ class Saves(Rows):
     ) -> EntryId:
         """Create a file; ``publish`` False skips event and log, to fill big portals fast.
 
-        ``comment`` is another one for a form's draft and for what DocuSign made.
+        ``comment`` is another one for a form's draft, what DocuSign made, or a conversion.
         """
         with self.mutex:
-            row = self._new(folder_id, title, by, size, self.text(comment, by))
+            row = self._new(folder_id, title, by, size, self.text(comment, by, title))
             if publish:
                 self._record(row, Action.CREATED, by)
                 self.publish("file.created", row, by)
