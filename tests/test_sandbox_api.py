@@ -133,6 +133,33 @@ def test_personal_files() -> None:
         assert world.api.comment(fid, 1, "x").status == 200
 
 
+@pytest.mark.parametrize("private", ["room", "file"])
+def test_comments_on_private_files_are_the_owners(private: str) -> None:
+    """On an encrypted file, or in a private room, only the room's owner may set comments."""
+    with served() as world:
+        room = world.portal.add_room("P", owner=world.admin, private=private == "room")
+        world.portal.invite(room, world.bot)
+        fid = world.portal.create(room, "a.docx", by=world.admin)
+        world.portal.save(fid, by=world.admin, encrypted=private == "file")
+        shown = world.api.get(f"files/file/{fid}").response
+        assert (shown["security"]["EditHistory"], shown.get("encrypted")) == (
+            False,
+            True if private == "file" else None,
+        )
+        assert world.api.comment(fid, 2, "x").status == 403
+        assert world.as_user(world.admin).comment(fid, 2, "x").status == 200
+
+
+def test_an_anonymous_author_is_shown_as_one() -> None:
+    """isAnonim tells who saved by a link."""
+    with served() as world:
+        fid = world.create()
+        world.portal.save(fid, by=world.portal.anonymous)
+        shown = world.api.get(f"files/file/{fid}").response
+        assert (shown["updatedBy"]["isAnonim"], shown["createdBy"]["isAnonim"]) == (True, False)
+        assert shown["updatedBy"]["id"] == "712d9ec3-5d2b-4b13-824f-71f00191dcca"
+
+
 @pytest.mark.parametrize("place", ["trash", "archive"])
 def test_no_comment_in_trash_and_archive(place: str) -> None:
     """Files in the own trash and in archived rooms can be read, not commented."""

@@ -1,11 +1,12 @@
 """Webhook deliveries, settings and the log (docspace.md 6)."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
 
-from reconciler.sandbox import Network
+from reconciler.sandbox import Network, Server
 from reconciler.signature import HEADER, matching_secret
 from tests.test_sandbox_kit import Receiver, World, receiver, served
 
@@ -102,16 +103,208 @@ def test_redirects_are_failures() -> None:
         assert [one.status for one in world.portal.deliveries] == [302, 204]
 
 
-def test_410_deletes_the_webhook() -> None:
-    """Gone means gone: the webhook and its log disappear."""
+def test_six_410_delete_the_webhook() -> None:
+    """Gone means gone after the last retry: the webhook and its log disappear."""
     with served() as world, receiver() as hook:
         hooked(world, hook)
         hook.decide = lambda _: 410
         world.portal.save(world.create(), by=world.ann)
         assert world.server.drain()
         full = world.as_user(world.bot)
+        assert len(hook.bodies) == 6
         assert world.portal.webhooks == {}
         assert full.get("settings/webhooks/log").json["total"] == 0
+
+
+@pytest.mark.parametrize("gone", [1, 3, 5])
+def test_fewer_410_do_not(gone: int) -> None:
+    """A receiver that comes to its senses keeps its webhook."""
+    with served() as world, receiver() as hook:
+        number = hooked(world, hook)
+        hook.decide = lambda _: 410 if len(hook.bodies) <= gone else 200
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert world.portal.webhooks[number].enabled
+        assert [one.status for one in world.portal.deliveries] == [410] * gone + [200]
+
+
+def test_a_timeout_never_disables() -> None:
+    """However long ago the last success is; the log has status 500."""
+    with served() as world, receiver() as hook:
+        number = hooked(world, hook)
+        world.portal.retry_seconds, world.portal.delivery_timeout = (), 0.1
+        wake = threading.Event()
+
+        def hang(_: dict[str, Any]) -> int:
+            wake.wait(10)
+            return 200
+
+        hook.decide = hang
+        world.clock.advance(days=30)
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        wake.set()
+        assert world.portal.logs[1].status == 500
+        assert world.portal.webhooks[number].last_failure is not None
+        assert world.portal.webhooks[number].enabled
+
+
+def nowhere(host: str) -> list[str]:
+    """Know no host."""
+    raise OSError(host)
+
+
+def test_a_host_without_address_disables_at_once() -> None:
+    """Nothing is sent, and nothing tried again."""
+    with served() as world, receiver() as hook:
+        number = hooked(world, hook)
+        world.portal.resolve = nowhere
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert (hook.bodies, len(world.portal.deliveries)) == ([], 1)
+        assert not world.portal.webhooks[number].enabled
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://127.0.0.1:99999/", "nothing"])
+def test_an_address_that_is_none_harms_no_other(url: str) -> None:
+    """The webhook is disabled, and the others are delivered to."""
+    with served() as world, receiver() as hook:
+        number = world.portal.add_webhook(by=world.bot, url=url, secret=SECRET)
+        hooked(world, hook)
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert len(hook.bodies) == 1
+        assert not world.portal.webhooks[number].enabled
+
+
+def test_http_with_ssl_disables_at_once() -> None:
+    """An address without TLS that must have it gets nothing."""
+    with served() as world, receiver() as hook:
+        number = hooked(world, hook, ssl=True)
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert hook.bodies == []
+        assert not world.portal.webhooks[number].enabled
+
+
+@pytest.mark.parametrize("found", ["127.0.0.1", "10.1.2.3", "192.168.0.7", "169.254.1.1", "::1"])
+def test_a_private_address_deletes_where_refused(found: str) -> None:
+    """It is told by what the host resolves to, when it is sent."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        world.portal.refuse_private_addresses = True
+        world.portal.resolve = lambda _: [found]
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert (hook.bodies, world.portal.webhooks) == ([], {})
+
+
+def test_what_is_under_way_has_status_0_in_the_log() -> None:
+    """Until the delivery has ended, its row is one that was never sent."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        rows: list[tuple[int, bool]] = []
+
+        def look(_: dict[str, Any]) -> int:
+            log = world.portal.logs[1]
+            rows.append((log.status, '"id":1,' in log.body.partition("payload")[0]))
+            return 503
+
+        hook.decide = look
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert rows == [(0, False)] * 6
+        assert world.portal.logs[1].status == 503
+        assert '"retryCount":5' in world.portal.logs[1].body
+
+
+def test_a_batch_of_ten_holds_its_places_through_all_retries() -> None:
+    """The eleventh delivery waits until all ten have ended, though nine did long ago."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        world.portal.hold_deliveries()
+        hook.decide = lambda body: 503 if body["event"]["id"] == 1 else 200
+        fid = world.create()
+        for _ in range(12):
+            world.portal.save(fid, by=world.ann)
+        world.portal.release_deliveries()
+        assert world.server.drain()
+        sent = [one["event"]["id"] for one in hook.events]
+        assert sent.count(1) == 6
+        assert set(sent[:15]) == set(range(1, 11))
+        assert sorted(sent[15:]) == [11, 12]
+
+
+def test_a_small_batch_holds_the_queue_as_well() -> None:
+    """What is published while one delivery is tried again waits for its end."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        fid = world.create()
+
+        def save_once(body: dict[str, Any]) -> int:
+            if len(hook.bodies) == 1:
+                world.portal.save(fid, by=world.ann)
+            return 503 if body["event"]["id"] == 1 else 200
+
+        hook.decide = save_once
+        world.portal.save(fid, by=world.ann)
+        assert world.server.drain()
+        assert [one["event"]["id"] for one in hook.events] == [1] * 6 + [2]
+
+
+def test_the_queue_may_be_polled() -> None:
+    """What waits is found at the next look."""
+    with served(poll_seconds=0.1) as world, receiver() as hook:
+        hooked(world, hook)
+        fid = world.create()
+        for _ in range(2):
+            world.portal.save(fid, by=world.ann)
+            assert world.server.drain()
+        assert len(hook.bodies) == 2
+
+
+def test_a_stopped_portal_goes_on_where_it_was() -> None:
+    """A delivery between two attempts is in the queue of the next start."""
+    with receiver() as hook:
+        with served() as world:
+            hooked(world, hook)
+            world.portal.retry_seconds = (600,)
+            called = threading.Event()
+
+            def refuse(_: dict[str, Any]) -> int:
+                called.set()
+                return 503
+
+            hook.decide = refuse
+            world.portal.save(world.create(), by=world.ann)
+            assert called.wait(10)
+        hook.decide = lambda _: 200
+        with Server(world.portal) as server:
+            assert server.drain()
+        assert [one["webhook"].get("retryCount") for one in hook.events] == [None, 1]
+
+
+def test_own_acts_are_heard_without_the_right_to_read() -> None:
+    """The creator's right to read is asked for what others do only."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        fid = world.create()
+        world.portal.invite(world.room, world.bot, access=0)
+        world.portal.save(fid, by=world.ann)
+        world.portal.save(fid, by=world.bot)
+        assert world.server.drain()
+        assert [one["event"]["createBy"] for one in hook.events] == [world.bot.id]
+
+
+def test_anonymous_saves_are_delivered() -> None:
+    """Author of event and version is the portal's guest."""
+    with served() as world, receiver() as hook:
+        hooked(world, hook)
+        world.portal.forcesave(world.create(), by=world.portal.anonymous)
+        assert world.server.drain()
+        (event,) = hook.events
+        guest = "712d9ec3-5d2b-4b13-824f-71f00191dcca"
+        assert (event["event"]["createBy"], event["payload"]["modifiedBy"]) == (guest, guest)
 
 
 @pytest.mark.parametrize(("days", "enabled"), [(2.9, True), (3.1, False)])
@@ -259,39 +452,13 @@ def test_manual_retry_has_a_new_id() -> None:
         assert again["payload"] == first["payload"]
 
 
-def test_create_by_api() -> None:
-    """Creating asks the URL with HEAD and wants a fair secret; the secret is never shown."""
-    with served() as world, receiver() as hook:
-        full = world.as_user(world.bot)
-        body = {"name": "n", "uri": hook.url, "secretKey": SECRET, "triggers": 512}
-        made = full.send("POST", "settings/webhook", body)
-        hook.head = 404
-        assert (made.status, made.response["triggers"]) == (200, 512)
-        assert SECRET.encode() not in full.get("settings/webhook").body
-        assert full.send("POST", "settings/webhook", body).status == 400
-        hook.head = 200
-        assert full.send("POST", "settings/webhook", {**body, "secretKey": "short"}).status == 400
-
-
-def test_change_and_delete_by_api() -> None:
-    """PUT replaces, PUT enable switches, DELETE removes."""
-    with served() as world, receiver() as hook:
-        full = world.as_user(world.bot)
-        number = hooked(world, hook)
-        full.put("settings/webhook", {"id": number, "secretKey": "Another-Secret-2!"})
-        full.put("settings/webhook/enable", {"id": number, "enabled": False})
-        changed = world.portal.webhooks[number]
-        full.send("DELETE", f"settings/webhook/{number}")
-        assert (changed.secret, changed.enabled) == ("Another-Secret-2!", False)
-        assert full.get("settings/webhook").response == []
-
-
 def test_triggers_by_api() -> None:
     """The trigger names come with their bits."""
     with served() as world:
         found = world.as_user(world.bot).get("settings/webhook/triggers").response
         bits = {one["name"]: one["id"] for one in found}
         assert (bits["file.updated"], bits["*"]) == (512, 0)
+        assert (bits["form.filled.out"], bits["folder.downloaded"]) == (2**29, 2**35)
 
 
 def test_trashing_is_announced_to_those_who_could_read() -> None:

@@ -1,5 +1,7 @@
 """Listings: recursion, order, pages, pinned rooms and traps (docspace.md 1)."""
 
+import pytest
+
 from reconciler.sandbox.values import EntryId
 from tests.test_sandbox_kit import NEWEST, World, served
 
@@ -179,6 +181,68 @@ def test_room_filters() -> None:
         assert rooms("storageFilter=Internal") == [world.room]
         assert rooms("storageFilter=ThirdParty") == [drive]
         assert rooms("searchArea=Archive") == [old]
+
+
+def roots(world: World, path: str) -> dict[EntryId, int]:
+    """Return the rooms of a list with their rootFolderType."""
+    found = world.api.get(path).response["folders"]
+    return {one["id"]: one["rootFolderType"] for one in found}
+
+
+def furnished(world: World) -> tuple[EntryId, EntryId, EntryId]:
+    """Add a form room, an archived room and a template; return them."""
+    form = world.portal.add_room("Forms", owner=world.bot, room_type=1)
+    old = world.portal.add_room("Old", owner=world.bot)
+    template = world.portal.add_room("Template", owner=world.bot, template=True)
+    world.portal.archive_room(old)
+    return form, old, template
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_any_area_brings_form_rooms_and_the_archive(apart: bool) -> None:
+    """searchArea=Any is not split; what is archived is told by its root."""
+    with served() as world:
+        form, old, _ = furnished(world)
+        world.portal.form_rooms_apart = apart
+        found = roots(world, "files/rooms?searchArea=Any")
+        assert found == {world.room: 14, form: 14, old: 20}
+
+
+def test_any_area_has_the_rooms_root_as_current() -> None:
+    """The date of the last save in a room is told there as well."""
+    with served() as world:
+        found = world.api.get("files/rooms?searchArea=Any&count=1").response
+        assert (found["current"]["id"], len(found["folders"]), found["total"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(("area", "root"), [("Archive", 20), ("Templates", 30)])
+def test_archive_and_templates_are_areas_of_their_own(area: str, root: int) -> None:
+    """Each lists its own rooms only."""
+    with served() as world:
+        _, old, template = furnished(world)
+        found = roots(world, f"files/rooms?searchArea={area}")
+        assert found == {{20: old, 30: template}[root]: root}
+
+
+def test_form_rooms_may_be_listed_apart() -> None:
+    """Then the active rooms omit them and @forms has them; else it does not exist."""
+    with served() as world:
+        form, _, _ = furnished(world)
+        assert roots(world, "files/rooms") == {world.room: 14, form: 14}
+        assert world.api.get("files/@forms").status == 404
+        world.portal.form_rooms_apart = True
+        assert roots(world, "files/rooms") == {world.room: 14}
+        assert roots(world, "files/rooms?searchArea=Active") == {world.room: 14}
+        assert roots(world, "files/@forms") == {form: 14}
+
+
+def test_files_of_templates_take_no_comment() -> None:
+    """They can be read."""
+    with served() as world:
+        _, _, template = furnished(world)
+        fid = world.portal.create(template, "a.docx", by=world.bot)
+        assert world.api.get(f"files/file/{fid}").response["rootFolderType"] == 30
+        assert world.api.comment(fid, 1, "x").status == 403
 
 
 def test_others_see_their_rooms_only() -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.test_sandbox_kit import BOT, NEWEST, World, receiver, served
 
+SECRET = "Sample-Secret-1!"
 _NAMES = {
     "FilesApi": "files.files_api",
     "FoldersApi": "files.folders_api",
@@ -129,7 +130,7 @@ def test_webhooks() -> None:
         world.api.key = world.portal.add_key(world.bot, permissions=())
         with client(world) as api:
             webhooks = api("WebhooksApi")
-            wanted = {"name": "n", "uri": hook.url, "secretKey": "Sample-Secret-1!"}
+            wanted = {"name": "n", "uri": hook.url, "secretKey": SECRET, "enabled": True}
             body = sdk().CreateWebhooksConfigRequestsDto.from_dict({**wanted, "triggers": 512})
             number = webhooks.create_webhook(body).response.id
             world.portal.save(world.create(), by=world.ann)

@@ -198,10 +198,10 @@ def test_webhook_bytes_of_retry() -> None:
     job.failure = "Response status code does not indicate success: 503 (Service Unavailable)."
     with served() as world:
         log = log_of_samples(world, creator_member=False)
-        world.portal.finish(world.portal.webhooks[7], failure=None, failed_on=None)
+        world.portal.succeed(world.portal.webhooks[7])
         config = world.portal.webhooks[7]
         world.clock.set(utc("2025-11-24T08:59:01"))
-        world.portal.finish(config, failure=None, failed_on=None)
+        world.portal.succeed(config)
         body = world.portal.body(log, world.portal.webhooks[7], job)
     assert body == expected["rawBody"]
 

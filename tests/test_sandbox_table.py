@@ -8,9 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reconciler.sandbox import ManualClock, Portal, User, dates
+from reconciler.portal_texts import by_culture
+from reconciler.sandbox import Comment, ManualClock, Portal, User, dates
+from reconciler.sandbox.texts import Comments
 from reconciler.sandbox.values import EntryId
 from tests.test_sandbox_kit import utc
+
+BY_CULTURE = by_culture()
 
 
 @dataclass
@@ -72,6 +76,70 @@ ROWS: list[tuple[str, Action, int, bool, str | None, list[str]]] = [
         ["file.updated"],
     ),
     (
+        "encrypted save",
+        lambda w: w.portal.save(w.fid, by=w.ann, encrypted=True),
+        1,
+        True,
+        "Edited with encrypt",
+        ["file.updated"],
+    ),
+    (
+        "encrypted forcesave",
+        lambda w: w.portal.forcesave(w.fid, by=w.ann, encrypted=True),
+        1,
+        True,
+        "Edited with encrypt; Saved",
+        ["file.updated"],
+    ),
+    (
+        "anonymous save",
+        lambda w: w.portal.save(w.fid, by=w.portal.anonymous),
+        1,
+        True,
+        "Author of the save is unknown",
+        ["file.updated"],
+    ),
+    (
+        "anonymous forcesave",
+        lambda w: w.portal.forcesave(w.fid, by=w.portal.anonymous),
+        1,
+        True,
+        "Author of the save is unknown; Saved",
+        ["file.updated"],
+    ),
+    (
+        "anonymous forcesave by the timer",
+        lambda w: w.portal.forcesave(w.fid, by=w.portal.anonymous, timer=True),
+        1,
+        True,
+        "Author of the save is unknown; Autosaved",
+        ["file.updated"],
+    ),
+    (
+        "anonymous save with a lost URL",
+        lambda w: w.portal.save_failed(w.fid, by=w.portal.anonymous),
+        1,
+        True,
+        "Author of the save is unknown; Failed to get the file to be saved",
+        [],
+    ),
+    (
+        "save by the API",
+        lambda w: w.portal.save_by_api(w.fid, by=w.ann),
+        1,
+        True,
+        "Edited",
+        ["file.updated"],
+    ),
+    (
+        "encrypted save by the API",
+        lambda w: w.portal.save_by_api(w.fid, by=w.ann, encrypted=True),
+        1,
+        True,
+        "Encrypted",
+        ["file.updated"],
+    ),
+    (
         "save with a lost URL",
         lambda w: w.portal.save_failed(w.fid, by=w.ann),
         1,
@@ -117,6 +185,14 @@ ROWS: list[tuple[str, Action, int, bool, str | None, list[str]]] = [
         1,
         True,
         "Restored from the revision of 11/24/2025 11:00:00 AM",
+        ["file.updated"],
+    ),
+    (
+        "restored change",
+        lambda w: w.portal.restore_version(w.fid, 1, by=w.ann, change=True),
+        1,
+        True,
+        "Restored from the document change of 11/24/2025 11:00:00 AM",
         ["file.updated"],
     ),
     (
@@ -256,6 +332,95 @@ def test_overwriting_move() -> None:
     assert other not in world.portal.file_ids()
 
 
+def test_restoring_over_a_file() -> None:
+    """A file from the trash over another gives that one a version, and file.restored."""
+    world = small()
+    other = world.portal.create(world.room, "b.docx", by=world.ann, size=500)
+    world.portal.trash(other, by=world.ann)
+    world.portal.restore(other, by=world.ann, overwrite=world.fid)
+    target = world.portal.file(world.fid)
+    assert (target.version, target.comment, target.size) == (2, "Overwritten", 500)
+    assert other not in world.portal.file_ids()
+    assert world.portal.events[-1].trigger == "file.restored"
+
+
+@pytest.mark.parametrize(
+    ("comment", "text"),
+    [
+        (Comment.CREATED_FORM_DRAFT, "Created to fill in the form"),
+        (Comment.CREATED_BY_DOCUSIGN, "Created by DocuSign"),
+    ],
+)
+def test_form_drafts_and_docusign_are_new_files(comment: Comment, text: str) -> None:
+    """They are version 1, say where they come from, and publish file.created."""
+    world = small()
+    fid = world.portal.create(world.room, "form.pdf", by=world.ann, comment=comment)
+    made = world.portal.file(fid)
+    assert (made.version, made.comment) == (1, text)
+    assert world.triggers() == ["file.created"]
+
+
+def test_a_conversion_may_make_a_new_file() -> None:
+    """It names where it comes from, and nobody hears of it."""
+    world = small()
+    convert = Comment.CONVERTED
+    fid = world.portal.create(world.room, "b.odt", by=world.ann, comment=convert, publish=False)
+    assert world.portal.file(fid).comment == "Converted from b.odt"
+    assert world.triggers() == []
+
+
+def test_encrypted_saves_never_overwrite_a_version() -> None:
+    """After a forcesave an encrypted save is a version of its own."""
+    world = small()
+    world.portal.forcesave(world.fid, by=world.ann)
+    world.portal.save(world.fid, by=world.ann, encrypted=True)
+    assert world.portal.file(world.fid).version == 3
+
+
+def test_anonymous_saves_overwrite_the_version_of_their_session() -> None:
+    """Whoever saves: the session's version is written over, and the text anew."""
+    world = small()
+    world.portal.forcesave(world.fid, by=world.portal.anonymous, timer=True)
+    world.portal.save(world.fid, by=world.portal.anonymous)
+    saved = world.portal.file(world.fid)
+    assert (saved.version, saved.comment) == (2, "Author of the save is unknown")
+    assert saved.updated_by.id == "712d9ec3-5d2b-4b13-824f-71f00191dcca"
+
+
+def test_anonymous_people_save_in_the_portals_language() -> None:
+    """They have no language of their own."""
+    portal = Portal(culture="ja-JP")
+    ann = portal.add_user("Ann", culture="de")
+    fid = portal.create(portal.add_room("Legal", owner=ann), "a.docx", by=ann)
+    portal.save(fid, by=portal.anonymous)
+    assert portal.file(fid).comment == BY_CULTURE["ja-JP"]["save_anonymous"]
+
+
+def test_every_comment_is_one_of_the_portals_texts() -> None:
+    """The names are those of the data."""
+    assert {str(one) for one in Comment} == set(BY_CULTURE["en"])
+
+
+@pytest.mark.parametrize("culture", sorted(BY_CULTURE))
+def test_every_language_is_spoken(culture: str) -> None:
+    """In each of the 30 languages each text is the data's own."""
+    said = Comments()
+    shown = {str(one): said.say(one, culture, "{0}") for one in Comment}
+    assert shown == BY_CULTURE[culture]
+
+
+def test_a_portal_may_speak_a_language_of_its_own() -> None:
+    """Texts of a further culture are written for its people; what they lack is English."""
+    texts = {"tlh": {"edited": "choHlu'pu'", "restored_revision": "{0} law'"}}
+    portal = Portal(culture="tlh", texts=texts)
+    ann = portal.add_user("Ann")
+    fid = portal.create(portal.add_room("Legal", owner=ann), "a.docx", by=ann)
+    portal.save(fid, by=ann)
+    assert [one.comment for one in portal.versions(fid)] == ["Created", "choHlu'pu'"]
+    portal.restore_version(fid, 1, by=ann)
+    assert (portal.file(fid).comment or "").endswith(" law'")
+
+
 def test_copy_is_a_new_file() -> None:
     """A copy is version 1 of a new file, says Copied."""
     world = small()
@@ -333,10 +498,15 @@ def test_restoring_from_trash_raises_no_folder_date() -> None:
 @pytest.mark.parametrize(
     ("culture", "edited", "unlocked"),
     [
-        ("de", "Bearbeitet", "Die Datei ist entsperrt"),
+        ("de", "Bearbeitet", "Die Datei ist nicht gesperrt"),
+        ("de-DE", "Bearbeitet", "Die Datei ist nicht gesperrt"),
         ("fr", "Modifié(e)", "Le fichier est déverrouillé"),
-        ("es", "Editado", "El archivo está desbloqueado"),
+        ("es", "Editado", "El archivo es desbloqueado"),
         ("ru", "Отредактирована", "Файл разблокирован"),
+        ("pt", "Editado", "O ficheiro está desbloqueado"),
+        ("pt-BR", "Editado", "O arquivo está desbloqueado"),
+        ("ja-JP", "編集済みの", "ファイルがアンロックとなりました"),
+        ("tlh", "Edited", "The file is unlocked"),
     ],
 )
 def test_texts_are_in_the_actors_language(culture: str, edited: str, unlocked: str) -> None:

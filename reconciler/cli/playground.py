@@ -33,7 +33,8 @@ class Playground:
 
     def __init__(self, trouble: Trouble) -> None:
         """Build the portal; a fault that does not exist ends the command."""
-        self._portal = Portal(poll_seconds=0.5)
+        # A tenth of the portal's times: nobody wants to wait for a queue while trying things.
+        self._portal = Portal(poll_seconds=0.5, retry_seconds=(0.1, 0.2, 0.4, 0.8, 1.6))
         self._seeded = populate(self._portal)
         self._portal.latency = trouble.latency
         self._portal.network = Network(

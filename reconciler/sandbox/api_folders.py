@@ -6,10 +6,10 @@ from reconciler.sandbox.calls import Call
 from reconciler.sandbox.listing import Page, Wanted
 from reconciler.sandbox.query import AREAS, FILTERS, STORAGE
 from reconciler.sandbox.rooms import ARCHIVE_ROOT, ROOMS_ROOT, TEMPLATES_ROOT
-from reconciler.sandbox.store import FolderRow
+from reconciler.sandbox.store import FORM_ROOM, FolderRow
 from reconciler.sandbox.texts import Text
 
-_ARCHIVE, _ANY, _TEMPLATES = 1, 2, 4
+_ACTIVE, _ARCHIVE, _ANY, _TEMPLATES = 0, 1, 2, 4
 _INTERNAL, _THIRD_PARTY = 1, 2
 Json = dict[str, object]
 
@@ -60,20 +60,39 @@ def get_room(call: Call) -> Answer:
 
 
 def get_rooms(call: Call) -> Answer:
-    """``GET files/rooms``: not recursive, pinned rooms first (docspace.md 1.3)."""
-    wanted = _wanted(call, recursive=False)
-    roots = _area_roots(call.query.choice("searchArea", AREAS, 0))
-    rooms = [
+    """``GET files/rooms``: not recursive, pinned rooms first (docspace.md 1.3).
+
+    A portal that lists form rooms apart omits them, but for other areas than Active.
+    """
+    area = call.query.choice("searchArea", AREAS, 0)
+    rooms = _rooms(call, _area_roots(area))
+    if area == _ACTIVE and call.portal.form_rooms_apart:
+        rooms = [room for room in rooms if room.room_type != FORM_ROOM]
+    return _room_page(call, rooms, _area_roots(area)[0])
+
+
+def get_forms(call: Call) -> Answer:
+    """``GET files/@forms``: the form rooms, on portals that list them apart (docspace.md 10)."""
+    if not call.portal.form_rooms_apart:
+        raise not_found(call.say(Text.FOLDER_NOT_FOUND))
+    rooms = [room for room in _rooms(call, [ROOMS_ROOT]) if room.room_type == FORM_ROOM]
+    return _room_page(call, rooms, ROOMS_ROOT)
+
+
+def _rooms(call: Call, roots: list[int]) -> list[FolderRow]:
+    portal = call.portal
+    return [
         room
         for root_id in roots
-        for room in listing.visible_rooms(
-            call.portal, call.person, call.portal.store.folders[root_id]
-        )
+        for room in listing.visible_rooms(portal, call.person, portal.store.folders[root_id])
         if _matches(call, room)
     ]
+
+
+def _room_page(call: Call, rooms: list[FolderRow], root: int) -> Answer:
+    wanted = _wanted(call, recursive=False)
     page = listing.room_list(call.person, rooms, wanted)
-    current = call.portal.store.folders[roots[0]]
-    return call.answer(_body(call, current, page, wanted.start))
+    return call.answer(_body(call, call.portal.store.folders[root], page, wanted.start))
 
 
 def _area_roots(area: int) -> list[int]:

@@ -35,6 +35,13 @@ TRIGGERS = {
     "room.restored": 67108864,
     "room.copied": 134217728,
     "form.submit": 268435456,
+    "form.filled.out": 536870912,
+    "form.stopped": 1073741824,
+    "agent.created": 2147483648,
+    "agent.updated": 4294967296,
+    "agent.deleted": 8589934592,
+    "file.downloaded": 17179869184,
+    "folder.downloaded": 34359738368,
 }
 """The bits of a webhook's ``triggers``; 0 stands for all."""
 
@@ -67,7 +74,7 @@ class Config:
     last_failure_on: datetime | None = None
     last_failure: str | None = None
     last_success_on: datetime | None = None
-    ssl: bool = True
+    ssl: bool = False
 
     def wants(self, trigger: str, target: EntryId) -> bool:
         """Whether an event of this kind about this entry is to be delivered."""

@@ -4,6 +4,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from reconciler.sandbox import dates, kinds, rights
+from reconciler.sandbox.people import GUEST
 from reconciler.sandbox.portal import Portal
 from reconciler.sandbox.store import FileRow, FolderRow, Section, VersionRow
 from reconciler.sandbox.values import User
@@ -79,7 +80,7 @@ class Dto:
             "mute": False,
             "tags": [],
             "pinned": self._user.id in folder.pinned,
-            "private": False,
+            "private": folder.private,
             "indexing": folder.indexing,
             "denyDownload": False,
             **self._provider(folder.id if folder.provider_key else None),
@@ -132,6 +133,8 @@ class Dto:
         }
         if shown.comment is not None:
             head["comment"] = shown.comment
+        if shown.encrypted:
+            head["encrypted"] = True
         return head | {
             "thumbnailStatus": 1,
             "formFillingStatus": 0,
@@ -189,7 +192,7 @@ class Dto:
         return len(folder.files) + sum(len(one.files) for one in below), len(below)
 
     def _standing(self, row: FileRow) -> rights.Standing:
-        if row.shares:
+        if row.shares or row.current.encrypted:
             return rights.in_file(self._store, self._user, row)
         known = self._standings.get(row.folder_id)
         if known is None:
@@ -209,5 +212,5 @@ class Dto:
             "avatarSmall": _PHOTO.format("32-32"),
             "profileUrl": f"{self._base}/accounts/people/filter?search={quote(first)}",
             "hasAvatar": False,
-            "isAnonim": False,
+            "isAnonim": user.id == GUEST,
         }

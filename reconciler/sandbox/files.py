@@ -5,105 +5,16 @@ replaces the current one, both raise the dates of all folders above; a comment i
 set, never carried over; ``publish`` is the webhook, and some actions have none.
 """
 
-from reconciler.sandbox import rights, texts
+from reconciler.sandbox import rights
 from reconciler.sandbox.audit import Action
-from reconciler.sandbox.rows import Rows
-from reconciler.sandbox.store import Session
-from reconciler.sandbox.texts import Text
+from reconciler.sandbox.saves import Saves
+from reconciler.sandbox.store import FileRow
+from reconciler.sandbox.texts import Comment
 from reconciler.sandbox.values import CommentWrite, EntryId, User
 
-GROWTH = 37
-"""The bytes a save adds when no size is given."""
 
-
-class Files(Rows):
+class Files(Saves):
     """The actions of people, and of the portal on their behalf."""
-
-    def create(
-        self,
-        folder_id: EntryId,
-        title: str,
-        *,
-        by: User,
-        size: int = 7000,
-        publish: bool = True,
-    ) -> EntryId:
-        """Create a file; ``publish`` False skips event and log, to fill big portals fast."""
-        with self.mutex:
-            row = self._new(folder_id, title, by, size, texts.say(Text.CREATED, by.culture))
-            if publish:
-                self._record(row, Action.CREATED, by)
-                self.publish("file.created", row, by)
-            return row.id
-
-    def upload(
-        self,
-        folder_id: EntryId,
-        title: str,
-        *,
-        by: User,
-        size: int = 7000,
-        simple: bool = False,
-    ) -> EntryId:
-        """Upload a file, over one of the same title if there is one: then no file.updated.
-
-        ``simple`` is the plain form upload, which publishes file.created as well.
-        """
-        with self.mutex:
-            comment = texts.say(Text.UPLOADED, by.culture)
-            row = self._titled(folder_id, title)
-            if row:
-                self._version(row, by, comment, size)
-                self._record(row, Action.OVERWRITTEN, by)
-            else:
-                row = self._new(folder_id, title, by, size, comment)
-                self._record(row, Action.UPLOADED, by)
-            self.publish("file.uploaded", row, by)
-            if simple:
-                self.publish("file.created", row, by)
-            return row.id
-
-    def replace_content(self, fid: EntryId, *, by: User, size: int | None = None) -> None:
-        """Upload through an edit session with keepVersion: the same version, new content."""
-        with self.mutex:
-            row = self.store.files[fid]
-            self._overwrite(row, by, texts.say(Text.UPLOADED, by.culture), size)
-            self.publish("file.uploaded", row, by)
-
-    def save(self, fid: EntryId, *, by: User, size: int | None = None) -> None:
-        """Save from the editor at the end of a session, over a forcesave of it if any."""
-        with self.mutex:
-            row = self.store.files[fid]
-            comment = texts.say(Text.EDITED, by.culture)
-            if row.session is None or self._keeps(row.session):
-                self._version(row, by, comment, size)
-            else:
-                self._overwrite(row, by, comment, size)
-            row.session = None
-            self._record(row, Action.UPDATED, by)
-            self.publish("file.updated", row, by)
-
-    def forcesave(
-        self, fid: EntryId, *, by: User, timer: bool = False, size: int | None = None
-    ) -> None:
-        """Save while editing goes on: a version for the first, then the same one again."""
-        with self.mutex:
-            row = self.store.files[fid]
-            comment = texts.say(Text.AUTOSAVED if timer else Text.SAVED, by.culture)
-            if row.session is None or self._keeps(row.session):
-                self._version(row, by, comment, size)
-            else:
-                self._overwrite(row, by, comment, size)
-            row.session = Session.TIMER if timer else Session.USER
-            self._record(row, Action.UPDATED, by)
-            self.publish("file.updated", row, by)
-
-    def save_failed(self, fid: EntryId, *, by: User) -> None:
-        """Lose the content of a save: a version with an error text, and no event."""
-        with self.mutex:
-            row = self.store.files[fid]
-            text = texts.say(Text.SAVE_LOST, by.culture)
-            self._version(row, by, text, row.current.size)
 
     def rename(self, fid: EntryId, title: str, *, by: User) -> None:
         """Give the current version another title: its date moves, no folder's does."""
@@ -150,7 +61,7 @@ class Files(Rows):
             row = self.store.files[fid]
             row.locked_by = None
             self._record(row, Action.UNLOCKED, by)
-            self.comment(fid, texts.say(Text.UNLOCKED, by.culture), by=by)
+            self.comment(fid, self.text(Comment.UNLOCKED, by), by=by)
             self.publish("file.updated", row, by)
 
     def trash(self, fid: EntryId, *, by: User) -> None:
@@ -165,14 +76,21 @@ class Files(Rows):
             self.store.move_file(row, self.trash_of(by))
             self.publish("file.trashed", row, by, readers=readers)
 
-    def restore(self, fid: EntryId, *, by: User) -> None:
-        """Take a file out of the trash to where it was: no date moves."""
+    def restore(self, fid: EntryId, *, by: User, overwrite: EntryId | None = None) -> None:
+        """Take a file out of the trash to where it was: no date moves.
+
+        ``overwrite`` is a file there whose content it replaces, in a new version.
+        """
         with self.mutex:
             row = self.store.files[fid]
-            if row.trashed_from is None:
+            folder_id = row.trashed_from
+            if folder_id is None:
                 raise ValueError(f"file {fid} is not in the trash")
-            self.store.move_file(row, row.trashed_from)
-            row.trashed_from = None
+            if overwrite is not None:
+                row = self._replace(overwrite, row, by)
+            else:
+                self.store.move_file(row, folder_id)
+                row.trashed_from = None
             self.publish("file.restored", row, by)
 
     def delete(self, fid: EntryId, *, by: User) -> None:
@@ -190,11 +108,7 @@ class Files(Rows):
         with self.mutex:
             row = self.store.files[fid]
             if overwrite is not None:
-                target = self.store.files[overwrite]
-                text = texts.say(Text.OVERWRITTEN, by.culture)
-                self._version(target, by, text, row.current.size)
-                self.store.drop_file(row)
-                row = target
+                row = self._replace(overwrite, row, by)
             else:
                 self.store.move_file(row, folder_id)
             self._record(row, Action.MOVED, by)
@@ -207,11 +121,11 @@ class Files(Rows):
         with self.mutex:
             source = self.store.files[fid].current
             if overwrite is None:
-                text = texts.say(Text.COPIED, by.culture)
+                text = self.text(Comment.COPIED, by)
                 target = self._new(folder_id, source.title, by, source.size, text)
             else:
                 target = self.store.files[overwrite]
-                text = texts.say(Text.OVERWRITTEN, by.culture)
+                text = self.text(Comment.OVERWRITTEN, by)
                 self._version(target, by, text, source.size)
             self._record(target, Action.COPIED, by)
             self.publish("file.copied", target, by)
@@ -221,15 +135,18 @@ class Files(Rows):
         """Convert a file in place: a version, and no event."""
         with self.mutex:
             row = self.store.files[fid]
-            self._version(row, by, texts.say(Text.CONVERTED, by.culture, row.current.title), None)
+            self._version(row, by, self.text(Comment.CONVERTED, by, row.current.title), None)
             self._record(row, Action.CONVERTED, by)
 
-    def restore_version(self, fid: EntryId, version: int, *, by: User) -> None:
-        """Make an older version the newest again, dated now."""
+    def restore_version(
+        self, fid: EntryId, version: int, *, by: User, change: bool = False
+    ) -> None:
+        """Make an older version, or a single ``change`` of it, the newest, dated now."""
+        comment = Comment.RESTORED_CHANGE if change else Comment.RESTORED_REVISION
         with self.mutex:
             row = self.store.files[fid]
             old = next(one for one in row.versions if one.version == version)
-            self._version(row, by, self._restored(old.modified, by), old.size)
+            self._version(row, by, self._restored(comment, old.modified, by), old.size)
             self._record(row, Action.RESTORED_VERSION, by)
             self.publish("file.updated", row, by)
 
@@ -238,7 +155,12 @@ class Files(Rows):
         with self.mutex:
             row = self.store.files[fid]
             current = row.current
-            self._version(row, by, self._restored(current.modified, by), current.size)
+            self._version(
+                row,
+                by,
+                self._restored(Comment.RESTORED_REVISION, current.modified, by),
+                current.size,
+            )
 
     def continue_version(self, fid: EntryId, version: int) -> None:
         """Join a version to the one before: later groups move down, nothing else."""
@@ -271,7 +193,7 @@ class Files(Rows):
         with self.mutex:
             row = self.store.files[fid]
             row.created_by = new_owner.id
-            self._version(row, by, texts.say(Text.CHANGED_OWNER, by.culture), row.current.size)
+            self._version(row, by, self.text(Comment.OWNER_CHANGED, by), row.current.size)
             self.publish("file.updated", row, by)
 
     def custom_filter(self, fid: EntryId, *, by: User) -> None:
@@ -280,21 +202,6 @@ class Files(Rows):
             row = self.store.files[fid]
             row.filtered = not row.filtered
             self._record(row, Action.FILTER_ON if row.filtered else Action.FILTER_OFF, by)
-
-    def submit_form(self, fid: EntryId, *, by: User) -> EntryId:
-        """Fill a form in: a new file beside it, and form.submit instead of file.updated."""
-        with self.mutex:
-            form = self.store.files[fid]
-            title = f"{by.name} - {form.current.title}"
-            text = texts.say(Text.SUBMITTED, by.culture)
-            row = self._new(form.folder_id, title, by, form.current.size + GROWTH, text)
-            self._record(row, Action.SUBMITTED, by)
-            payload: dict[str, object] = {
-                "originalForm": self.payload(form, by),
-                "submittedForm": self.payload(row, by),
-            }
-            self.publish("form.submit", row, by, payload=payload)
-            return row.id
 
     def share(self, fid: EntryId, user: User, *, access: int = rights.EDITING) -> None:
         """Share one file with a user."""
@@ -311,6 +218,13 @@ class Files(Rows):
         """End what ``start_converting`` began."""
         with self.mutex:
             self.store.converting.discard(fid)
+
+    def _replace(self, fid: EntryId, source: FileRow, by: User) -> FileRow:
+        """Put the content of ``source``, which goes, over a file; return that."""
+        target = self.store.files[fid]
+        self._version(target, by, self.text(Comment.OVERWRITTEN, by), source.current.size)
+        self.store.drop_file(source)
+        return target
 
 
 def _cut(text: str) -> str:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 
 from reconciler.sandbox import dates, rights
+from reconciler.sandbox.addresses import Resolve, resolve
 from reconciler.sandbox.configs import TRIGGERS, Config, Log, mask, names
 from reconciler.sandbox.outbox import Job, Outbox
 from reconciler.sandbox.people import system_clock
@@ -28,11 +29,18 @@ class Hooks(Rooms):
         round_dates: bool = True,
         poll_seconds: float = 0.0,
     ) -> None:
-        """Start without webhooks; ``poll_seconds`` is how often the queue is looked at."""
+        """Start without webhooks; ``poll_seconds`` is how often the queue is looked at.
+
+        A delivery is given up after ``delivery_timeout`` seconds, the question whether an
+        address is there after ``head_timeout``. ``resolve`` returns the IP addresses of a host.
+        """
         super().__init__(clock, zone, culture, round_dates=round_dates)
         self.poll_seconds = poll_seconds
         self.retry_seconds: tuple[float, ...] = (1, 2, 4, 8, 16)
         self.delivery_timeout = 100.0
+        self.head_timeout = 10.0
+        self.resolve: Resolve = resolve
+        self.refuse_private_addresses = False
         self.webhooks: dict[int, Config] = {}
         self.logs: dict[int, Log] = {}
         self.outbox = Outbox()
@@ -82,8 +90,12 @@ class Hooks(Rooms):
         enabled: bool = True,
         target_id: str = "",
         name: str = "need-review",
+        ssl: bool | None = None,
     ) -> int:
-        """Add a webhook without asking its URL; no triggers means all."""
+        """Add a webhook without asking its URL; no triggers means all.
+
+        ``ssl`` asks for HTTPS; by default as the address says.
+        """
         with self.mutex:
             number = self.next_webhook_id
             self.next_webhook_id += 1
@@ -97,6 +109,7 @@ class Hooks(Rooms):
                 target_id=target_id,
                 created_by=by.id,
                 created_on=self.now(),
+                ssl=url.startswith("https:") if ssl is None else ssl,
             )
             return number
 
@@ -111,8 +124,8 @@ class Hooks(Rooms):
     ) -> None:
         """Publish an event about a file as the database holds it now.
 
-        Only webhooks whose creator can read the file hear of it: ``readers``, when the file
-        has meanwhile gone where they cannot.
+        Only webhooks whose creator can read the file hear of it, or acts himself: ``readers``,
+        when the file has meanwhile gone where they cannot.
         """
         at = self.clock().replace(microsecond=0)
         self._events.append(Event(trigger, row.id, by, at))
@@ -120,7 +133,8 @@ class Hooks(Rooms):
             return
         readers = self.readers(row) if readers is None else readers
         for config in tuple(self.webhooks.values()):
-            if config.wants(trigger, row.id) and config.id in readers:
+            hears = config.id in readers or config.created_by == by.id
+            if hears and config.wants(trigger, row.id):
                 shown = payload or self.payload(row, self.person(config.created_by))
                 self._log(config, trigger, row.id, self._event(trigger, by, at), shown)
 
@@ -193,24 +207,32 @@ class Hooks(Rooms):
         at = self.clock()
         self._deliveries.append(Delivery(log.id, log.file_id, attempt, status, at))
 
-    def finish(self, config: Config, *, failure: str | None, failed_on: datetime | None) -> None:
-        """Write back a webhook as it was read before the delivery, with the outcome.
+    def succeed(self, config: Config) -> None:
+        """Write a webhook back after a delivery that arrived."""
+        self._write_back(replace(config, last_success_on=self.clock().replace(microsecond=0)))
+
+    def fail(self, config: Config, failure: str, failed_on: datetime, *, disable: bool) -> None:
+        """Write a webhook back after a delivery that failed for good."""
+        self._write_back(
+            replace(
+                config,
+                last_failure_on=failed_on,
+                last_failure=failure,
+                enabled=config.enabled and not disable,
+            )
+        )
+
+    def is_hopeless(self, config: Config) -> bool:
+        """Whether the last success, or the creation, is too long ago."""
+        return self.clock() - (config.last_success_on or config.created_on) > GIVE_UP
+
+    def _write_back(self, config: Config) -> None:
+        """Store a webhook as it was read before the delivery, with the outcome.
 
         Edits made meanwhile are lost, as on the real portal (docspace.md 6).
         """
-        if config.id not in self.webhooks:
-            return
-        now = self.clock().replace(microsecond=0)
-        if failure is None:
-            self.webhooks[config.id] = replace(config, last_success_on=now)
-            return
-        last_good = config.last_success_on or config.created_on
-        self.webhooks[config.id] = replace(
-            config,
-            last_failure_on=failed_on,
-            last_failure=failure,
-            enabled=config.enabled and now - last_good <= GIVE_UP,
-        )
+        if config.id in self.webhooks:
+            self.webhooks[config.id] = config
 
     def _event(self, trigger: str, by: User, at: datetime) -> dict[str, object]:
         return {
@@ -245,5 +267,5 @@ class Hooks(Rooms):
         if not copies:
             self.note_attempt(log, 1, 0)
         for _ in range(copies):
-            self.outbox.put(Job(log.id), self.poll_seconds)
+            self.outbox.put(Job(log.id))
         return log.id

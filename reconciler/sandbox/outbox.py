@@ -54,26 +54,43 @@ class Outbox:
                 return 0
             return 2 if self._random.random() < self._network.duplicate else 1
 
-    def put(self, job: Job, after: float) -> None:
-        """Queue a job, due ``after`` seconds from now, plus the network's delay."""
+    def put(self, job: Job) -> None:
+        """Queue a job, due after the network's delay."""
         with self._changed:
-            due = time.monotonic() + after + self._network.delay
+            due = time.monotonic() + self._network.delay
             heapq.heappush(self._waiting, (due, next(self._numbers), job))
             self._changed.notify_all()
 
-    def take(self, stop: threading.Event) -> Job | None:
-        """Wait for a job that is due and take it; None once ``stop`` is set."""
+    def take(self, size: int, poll: float, stop: threading.Event) -> list[Job]:
+        """Wait for jobs that are due and take up to ``size``; none once ``stop`` is set.
+
+        An empty queue is looked at every ``poll`` seconds, with 0 as soon as it changes.
+        """
+        while not stop.is_set():
+            with self._changed:
+                jobs = self._take_due(size)
+                if jobs:
+                    self._busy += len(jobs)
+                    return jobs
+                if not poll and not stop.is_set():
+                    self._changed.wait(self._until_next())
+            if poll:
+                stop.wait(poll)
+        return []
+
+    def pause(self, seconds: float, stop: threading.Event) -> bool:
+        """Let a taken job wait, longer while held; False once ``stop`` is set."""
         with self._changed:
+            due = time.monotonic() + seconds + self._network.delay
             while not stop.is_set():
-                job = self._due()
-                if job is not None:
-                    self._busy += 1
-                    return job
-                self._changed.wait(self._until_next())
-            return None
+                left = due - time.monotonic()
+                if left <= 0 and not self._held:
+                    return True
+                self._changed.wait(left if left > 0 else None)
+            return False
 
     def done(self) -> None:
-        """Say that a taken job is finished, its retry queued if there is one."""
+        """Say that a taken job is finished, or queued again."""
         with self._changed:
             self._busy -= 1
             self._changed.notify_all()
@@ -94,16 +111,19 @@ class Outbox:
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout)
 
-    def _due(self) -> Job | None:
+    def _take_due(self, size: int) -> list[Job]:
         now = time.monotonic()
-        if self._held or not self._waiting or self._waiting[0][0] > now:
-            return None
-        if not self._network.reorder:
-            return heapq.heappop(self._waiting)[2]
-        due = [number for number, (at, _, _) in enumerate(self._waiting) if at <= now]
-        job = self._waiting.pop(self._random.choice(due))[2]
-        heapq.heapify(self._waiting)
-        return job
+        due: list[tuple[float, int, Job]] = []
+        mixed = self._network.reorder
+        while not self._held and self._waiting and self._waiting[0][0] <= now:
+            if len(due) == size and not mixed:
+                break
+            due.append(heapq.heappop(self._waiting))
+        if mixed:
+            self._random.shuffle(due)
+        for left in due[size:]:
+            heapq.heappush(self._waiting, left)
+        return [job for _, _, job in due[:size]]
 
     def _until_next(self) -> float | None:
         if self._held or not self._waiting:

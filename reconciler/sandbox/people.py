@@ -7,7 +7,11 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from reconciler.sandbox import dates
 from reconciler.sandbox.store import FolderRow, Section, Store
+from reconciler.sandbox.texts import EPOCH, Comment, Comments
 from reconciler.sandbox.values import Clock, Key, Kind, User
+
+GUEST = "712d9ec3-5d2b-4b13-824f-71f00191dcca"
+"""The id under which people without an account act, who come by a link (docspace.md 4.2)."""
 
 
 def system_clock() -> datetime:
@@ -32,11 +36,21 @@ class People:
         self.zone = zone
         self.culture = culture
         self.round_dates = round_dates
+        self.texts = Comments()
         self.store = Store()
         self.users: dict[str, User] = {}
         self.keys: dict[str, Key] = {}
         self._personal: dict[str, int] = {}
         self._trash: dict[str, int] = {}
+
+    @property
+    def anonymous(self) -> User:
+        """Whoever has no account: may save, in the portal's language."""
+        return User(GUEST, "Anonymous", Kind.GUEST, self.culture, "", EPOCH)
+
+    def text(self, comment: Comment, by: User, value: str = "") -> str:
+        """Return a comment of the portal's in the user's language."""
+        return self.texts.say(comment, by.culture, value)
 
     def now(self) -> datetime:
         """Return the clock's time as the database would store it."""
@@ -131,6 +145,8 @@ class People:
 
     def person(self, user_id: str) -> User:
         """Return an account, or the system account for ids of the portal's own."""
+        if user_id == GUEST:
+            return self.anonymous
         known = self.users.get(user_id)
         if known:
             return known

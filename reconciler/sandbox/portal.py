@@ -1,12 +1,13 @@
 """The portal: people, rooms, files and webhooks, with a journal and knobs for trouble."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import tzinfo
 
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.files import Files
 from reconciler.sandbox.limits import Meter
 from reconciler.sandbox.people import system_clock
+from reconciler.sandbox.texts import Comments
 from reconciler.sandbox.values import Clock, EntryId, Limits, Request
 
 Hook = Callable[[str, str, EntryId | None], None]
@@ -18,8 +19,9 @@ class Portal(Files):
 
     ``latency`` delays every API answer (seconds), ``down`` resets every connection.
     ``tie_step`` is by how many places files of the same second change places from one
-    listing to the next (0: stable). ``on_request`` runs before an answer is computed,
-    ``on_answer`` after its effect and before it is sent; neither holds the portal's lock.
+    listing to the next (0: stable). ``form_rooms_apart`` lists form rooms in ``@forms`` alone,
+    ``refuse_private_addresses`` takes no webhook to them. ``on_request`` runs before an answer
+    is computed, ``on_answer`` after its effect and before it is sent; neither holds the lock.
     """
 
     def __init__(
@@ -31,10 +33,16 @@ class Portal(Files):
         round_dates: bool = True,
         poll_seconds: float = 0.0,
         retry_seconds: tuple[float, ...] = (1, 2, 4, 8, 16),
+        texts: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """Start an empty portal; ``zone`` defaults to UTC+3."""
+        """Start an empty portal; ``zone`` defaults to UTC+3.
+
+        ``culture`` is everybody's who has no other. ``texts`` are the comments of further
+        cultures, by culture and by the names of ``portal_texts``.
+        """
         super().__init__(clock, zone, culture, round_dates=round_dates, poll_seconds=poll_seconds)
         self.retry_seconds = retry_seconds
+        self.texts = Comments(texts)
         self.limits = Limits()
         self.meter = Meter()
         self.faults = Faults()

@@ -1,6 +1,6 @@
 """Who may do what: the rules of docspace.md 5, and the ``security`` members that show them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.sandbox.store import FileRow, FolderRow, Section, Store
 from reconciler.sandbox.values import EntryId, Kind, User
@@ -95,7 +95,10 @@ _OWNER_FOLDER = _MEMBER_FOLDER | {"Delete", "EditRoom", "Rename", "Copy", "Move"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a user is to a place: its owner, a member with ``access``, a visiting admin."""
+    """What a user is to a place: its owner, a member with ``access``, a visiting admin.
+
+    ``private`` is an encrypted file or one in a private room: comments are its owner's.
+    """
 
     section: Section
     owner: bool
@@ -104,6 +107,7 @@ class Standing:
     guest: bool
     external: bool
     shared: bool
+    private: bool = False
 
     @property
     def reads(self) -> bool:
@@ -115,7 +119,7 @@ class Standing:
     @property
     def edits_history(self) -> bool:
         """Whether the user may set comments there (EditHistory, docspace.md 5)."""
-        if self.external or self.guest:
+        if self.external or self.guest or (self.private and not self.owner):
             return False
         if self.section is Section.USER:
             return self.owner or self.access == EDITING
@@ -150,24 +154,19 @@ def in_folder(store: Store, user: User, folder_id: EntryId) -> Standing:
         guest=user.kind is Kind.GUEST,
         external=isinstance(folder_id, str),
         shared=room is None and section not in (Section.USER, Section.TRASH),
+        private=room is not None and room.private,
     )
 
 
 def in_file(store: Store, user: User, row: FileRow) -> Standing:
     """Return what the user is to a file: its folder's standing, or what was shared."""
     standing = in_folder(store, user, row.folder_id)
+    if row.current.encrypted:
+        standing = replace(standing, private=True)
     share = (row.shares or {}).get(user.id, 0)
     if not share or standing.owner or standing.section is Section.TRASH:
         return standing
-    return Standing(
-        section=standing.section,
-        owner=False,
-        access=share,
-        admin=standing.admin,
-        guest=standing.guest,
-        external=standing.external,
-        shared=False,
-    )
+    return replace(standing, access=share, shared=False)
 
 
 def reads_file(store: Store, user: User | None, row: FileRow) -> bool:

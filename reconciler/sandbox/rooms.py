@@ -28,11 +28,15 @@ class Rooms(People):
         *,
         round_dates: bool = True,
     ) -> None:
-        """Start with the shared section roots; ``zone`` defaults to UTC+3."""
+        """Start with the shared section roots; ``zone`` defaults to UTC+3.
+
+        ``form_rooms_apart`` lists form rooms in ``@forms`` alone (docspace.md 10).
+        """
         if zone is None:
             super().__init__(clock, culture=culture, round_dates=round_dates)
         else:
             super().__init__(clock, zone, culture, round_dates=round_dates)
+        self.form_rooms_apart = False
         self._next_provider = 4
         now = self.now()
         for root_id, title, section in _SHARED_ROOTS:
@@ -57,16 +61,21 @@ class Rooms(People):
         indexing: bool = False,
         third_party: bool = False,
         room_type: int = 5,
+        template: bool = False,
+        private: bool = False,
     ) -> EntryId:
-        """Add a room; an id of third-party storage is a string (docspace.md 8)."""
+        """Add a room, or a template of one; an id of third-party storage is a string.
+
+        In a ``private`` room members may not set comments (docspace.md 8, 10).
+        """
         if room_type not in ROOM_FOLDER_TYPES:
             raise ValueError(f"no such room type: {room_type}")
         with self.mutex:
             now = self.now()
-            room = FolderRow(
-                self._free_folder_id(), ROOMS_ROOT, title, now, owner.id, now, owner.id
-            )
+            root = TEMPLATES_ROOT if template else ROOMS_ROOT
+            room = FolderRow(self._free_folder_id(), root, title, now, owner.id, now, owner.id)
             room.room_type = room_type
+            room.private = private
             room.indexing = indexing
             if third_party:
                 room.provider_key, room.provider_id = "GoogleDrive", self._next_provider

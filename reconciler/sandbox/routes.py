@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reconciler.sandbox import api_files, api_folders, api_hooks, api_logs, api_self
+from reconciler.sandbox import api_files, api_folders, api_hook_log, api_hooks, api_logs, api_self
 from reconciler.sandbox.answers import Answer
 from reconciler.sandbox.calls import Call
 from reconciler.sandbox.values import EntryId
@@ -49,6 +49,7 @@ ROUTES = (
     Route("GET", "files/rooms/{id}", "rooms:read", api_folders.get_room, anonymous=True),
     Route("GET", "files/@my", _READ, api_folders.get_my),
     Route("GET", "files/@trash", _READ, api_folders.get_trash),
+    Route("GET", "files/@forms", "rooms:read", api_folders.get_forms),
     Route("GET", "files/@root", _READ, api_folders.get_root),
     Route("GET", "files/{id}", _READ, api_folders.get_content, anonymous=True),
     Route("GET", "people/@self", "accounts.self:read", api_self.get_self),
@@ -62,10 +63,10 @@ ROUTES = (
     Route("PUT", "settings/webhook", _ALL_WRITE, api_hooks.update_hook, waits=True),
     Route("PUT", "settings/webhook/enable", _ALL_WRITE, api_hooks.enable_hook, waits=True),
     Route("GET", "settings/webhook/triggers", _ALL, api_hooks.list_triggers),
-    Route("PUT", "settings/webhook/retry", _ALL_WRITE, api_hooks.retry_many),
-    Route("PUT", "settings/webhook/{id}/retry", _ALL_WRITE, api_hooks.retry_one),
+    Route("PUT", "settings/webhook/retry", _ALL_WRITE, api_hook_log.retry_many),
+    Route("PUT", "settings/webhook/{id}/retry", _ALL_WRITE, api_hook_log.retry_one),
     Route("DELETE", "settings/webhook/{id}", _ALL_WRITE, api_hooks.delete_hook),
-    Route("GET", "settings/webhooks/log", _ALL, api_hooks.get_log),
+    Route("GET", "settings/webhooks/log", _ALL, api_hook_log.get_log),
 )
 
 PREFIX = "/api/2.0/"

@@ -15,7 +15,7 @@ from reconciler.sandbox.store import (
     Session,
     VersionRow,
 )
-from reconciler.sandbox.texts import Text
+from reconciler.sandbox.texts import Comment
 from reconciler.sandbox.values import Clock, CommentWrite, EntryId, FileInfo, User
 
 
@@ -108,6 +108,7 @@ class Rows(Hooks):
                 modified_by=by.id,
                 size=old.size + 37 if size is None else size,
                 comment=comment,
+                encrypted=False,
             )
         )
         row.session = None
@@ -119,6 +120,7 @@ class Rows(Hooks):
         current.modified_by = by.id
         current.size = current.size + 37 if size is None else size
         current.comment = None if isinstance(row.id, str) else comment
+        current.encrypted = False
         self._saved(row)
 
     def _saved(self, row: FileRow) -> None:
@@ -132,9 +134,9 @@ class Rows(Hooks):
         rows = (self.store.files[fid] for fid in self.store.folders[folder_id].files)
         return next((row for row in rows if row.current.title == title), None)
 
-    def _restored(self, moment: datetime, by: User) -> str:
+    def _restored(self, comment: Comment, moment: datetime, by: User) -> str:
         written = texts.moment(dates.as_read(moment, self.zone), by.culture)
-        return texts.say(Text.RESTORED, by.culture, written)
+        return self.text(comment, by, written)
 
     def _next_order(self) -> int:
         self._last_order += 1

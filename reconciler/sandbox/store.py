@@ -51,6 +51,7 @@ class VersionRow:
     modified_by: str
     size: int
     comment: str | None
+    encrypted: bool = False
 
 
 @dataclass(slots=True)
@@ -94,6 +95,7 @@ class FolderRow:
     section: Section | None = None
     room_type: int | None = None
     indexing: bool = False
+    private: bool = False
     provider_key: str | None = None
     provider_id: int | None = None
     folders: dict[EntryId, None] = field(default_factory=dict)

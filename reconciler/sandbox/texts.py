@@ -1,29 +1,47 @@
 """The texts the portal writes, in the acting user's language (docspace.md 4.2).
 
 Both the comments of save paths and the error messages are localised: code that compares
-texts in English only works for English-speaking users.
+texts in English only works for English-speaking users. The comments are those of
+``reconciler.portal_texts``, of all 30 languages; messages are here, of a few.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
+
+from reconciler import portal_texts
+
+SEPARATOR = "; "
+"""Stands between the texts of one save (docspace.md 4.2)."""
+
+
+class Comment(StrEnum):
+    """The comments that the portal writes; the values are the names in ``portal_texts``."""
+
+    AUTOSAVED = auto()
+    CONVERTED = auto()
+    COPIED = auto()
+    CREATED = auto()
+    CREATED_BY_DOCUSIGN = auto()
+    CREATED_FORM_DRAFT = auto()
+    EDITED = auto()
+    EDITED_ENCRYPTED = auto()
+    ENCRYPTED = auto()
+    FORM_SUBMITTED = auto()
+    OVERWRITTEN = auto()
+    OWNER_CHANGED = auto()
+    RESTORED_CHANGE = auto()
+    RESTORED_REVISION = auto()
+    SAVE_ANONYMOUS = auto()
+    SAVE_LOST = auto()
+    SAVED = auto()
+    UNLOCKED = auto()
+    UPLOADED = auto()
 
 
 class Text(Enum):
-    """What the portal has to say; the wording depends on the culture."""
+    """What the portal says to a refused request; the wording depends on the culture."""
 
-    EDITED = auto()
-    SAVED = auto()
-    AUTOSAVED = auto()
-    UPLOADED = auto()
-    OVERWRITTEN = auto()
-    CONVERTED = auto()
-    RESTORED = auto()
-    CHANGED_OWNER = auto()
-    COPIED = auto()
-    CREATED = auto()
-    SUBMITTED = auto()
-    UNLOCKED = auto()
-    SAVE_LOST = auto()
     FILE_NOT_FOUND = auto()
     FOLDER_NOT_FOUND = auto()
     LOCKED = auto()
@@ -41,19 +59,6 @@ _ORDER = tuple(Text)
 
 _TABLE: dict[str, tuple[str, ...]] = {
     "en": (
-        "Edited",
-        "Saved",
-        "Autosaved",
-        "Uploaded",
-        "Overwritten",
-        "Converted from {0}",
-        "Restored from the revision of {0}",
-        "Changed owner",
-        "Copied",
-        "Created",
-        "Submitted form",
-        "The file is unlocked",
-        "Failed to get the file to be saved",
         "The required file was not found",
         "The required folder was not found",
         "The file is currently locked by another user",
@@ -64,19 +69,6 @@ _TABLE: dict[str, tuple[str, ...]] = {
         "Access denied",
     ),
     "de": (
-        "Bearbeitet",
-        "Gespeichert",
-        "Automatisch gespeichert",
-        "Hochgeladen",
-        "Überschrieben",
-        "Umgewandelt von {0}",
-        "Von Revision {0} wieder hergestellt",
-        "Portalbesitzer wurde geändert",
-        "Kopiert",
-        "Erstellt",
-        "Formular abgesendet",
-        "Die Datei ist entsperrt",
-        "Erhaltung der Datei für die Speicherung ist fehlgeschlagen",
         "Die angefragte Datei wurde nicht gefunden",
         "Der angefragte Ordner wurde nicht gefunden",
         "Die Datei ist vom anderen Benutzer gesperrt",
@@ -87,19 +79,6 @@ _TABLE: dict[str, tuple[str, ...]] = {
         "Zugriff verweigert",
     ),
     "fr": (
-        "Modifié(e)",
-        "Enregistré",
-        "Enregistré automatiquement",
-        "Chargée",
-        "Remplacé",
-        "Convertie de {0}",
-        "Restauré(e) à partir de la révision de {0}",
-        "Propriétaire est changé",
-        "Copiée",
-        "Créée",
-        "Formulaire soumis",
-        "Le fichier est déverrouillé",
-        "Impossible d'obtenir le fichier à enregistrer",
         "Le fichier requis n'a pas été trouvé",
         "Le dossier requis est introuvable",
         "Le fichier est bloqué par un autre utilisateur",
@@ -110,19 +89,6 @@ _TABLE: dict[str, tuple[str, ...]] = {
         "Accès refusé",
     ),
     "es": (
-        "Editado",
-        "Guardado",
-        "Autoguardado",
-        "Subido",
-        "Sobrescrito",
-        "Convertido de {0}",
-        "Restaurado de revisión de {0}",
-        "Propietario ha sido cambiado",
-        "Copiada",
-        "Creada",
-        "Formulario enviado",
-        "El archivo está desbloqueado",
-        "Imposible obtener el archivo para guardarlo",
         "El archivo solicitado no es encontrado",
         "La carpeta solicitada no es encontrada",
         "El archivo se está bloqueando por otro usuario",
@@ -133,19 +99,6 @@ _TABLE: dict[str, tuple[str, ...]] = {
         "Acceso denegado",
     ),
     "ru": (
-        "Отредактирована",
-        "Сохранена",
-        "Сохранена автоматически",
-        "Загружена",
-        "Перезаписана",
-        "Сконвертирована из {0}",
-        "Восстановлена из ревизии от {0}",
-        "Изменен владелец",
-        "Скопирована",
-        "Создано",
-        "Отправленная форма",
-        "Файл разблокирован",
-        "Не удалось получить файл для сохранения",
         "Запрашиваемый файл не найден",
         "Запрашиваемая папка не найдена",
         "Файл заблокирован другим пользователем",
@@ -166,10 +119,34 @@ _DATES = {
 _REGIONS = {"en": "en-US", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "ru": "ru-RU"}
 
 
-def say(text: Text, culture: str, value: str = "") -> str:
-    """Return ``text`` in ``culture`` (English when unknown), ``{0}`` filled with ``value``."""
-    words = _TABLE.get(_language(culture), _TABLE["en"])
-    return words[_ORDER.index(text)].replace("{0}", value)
+class Comments:
+    """The comments by culture: those of the server's 30 languages, and any that are added."""
+
+    def __init__(self, added: Mapping[str, Mapping[str, str]] | None = None) -> None:
+        """Take further cultures; a text that one of them lacks is English."""
+        cultures = {**portal_texts.by_culture(), **(added or {})}
+        self._cultures = {name.lower(): texts for name, texts in cultures.items()}
+
+    def say(self, comment: Comment, culture: str, value: str = "") -> str:
+        """Return a comment in ``culture``, ``{0}`` filled with ``value``."""
+        text = self._find(culture).get(comment) or portal_texts.by_culture()["en"][comment]
+        return text.replace("{0}", value)
+
+    def join(self, comments: tuple[Comment, ...], culture: str) -> str:
+        """Return several comments of one save as the portal writes them."""
+        return SEPARATOR.join(self.say(comment, culture) for comment in comments)
+
+    def _find(self, culture: str) -> Mapping[str, str]:
+        """Return the texts of a culture, else of its parent (``de`` for ``de-DE``), or English."""
+        name = culture.lower()
+        while name not in self._cultures and name:
+            name = name.rpartition("-")[0]
+        return self._cultures[name or "en"]
+
+
+def say(text: Text, culture: str) -> str:
+    """Return a message in ``culture``, in English when it is none of those known here."""
+    return _TABLE.get(_language(culture), _TABLE["en"])[_ORDER.index(text)]
 
 
 def moment(local: datetime, culture: str) -> str:

@@ -1,0 +1,52 @@
+"""Which addresses the portal takes for a webhook, and which it still sends to (docspace.md 6)."""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from enum import Enum
+from urllib.parse import urlsplit
+
+Resolve = Callable[[str], Sequence[str]]
+"""Returns the IP addresses of a host. Raises OSError when there are none."""
+
+
+class AddressFault(Enum):
+    """What is wrong with an address; the value is what the portal says."""
+
+    INVALID = "The webhook URL is not valid"
+    NOT_HTTPS = "The webhook URL must use HTTPS when SSL verification is required"
+    UNKNOWN_HOST = "The host of the webhook URL cannot be resolved"
+    PRIVATE = "The webhook URL belongs to a private or loopback network"
+
+
+def resolve(host: str) -> list[str]:
+    """Ask the system for the IP addresses of a host."""
+    return [str(info[4][0]) for info in socket.getaddrinfo(host, None)]
+
+
+def find_fault(
+    url: str, *, ssl: bool, resolve: Resolve, refuse_private: bool
+) -> AddressFault | None:
+    """Return what is wrong with an address, or None."""
+    host = _host(url)
+    if not host:
+        return AddressFault.INVALID
+    if ssl and not url.lower().startswith("https:"):
+        return AddressFault.NOT_HTTPS
+    try:
+        found = resolve(host)
+    except (OSError, UnicodeError):  # UnicodeError: it cannot be a name at all
+        return AddressFault.UNKNOWN_HOST
+    if refuse_private and any(ipaddress.ip_address(one).is_private for one in found):
+        return AddressFault.PRIVATE
+    return None
+
+
+def _host(url: str) -> str:
+    """Return the host of an address; empty for one that cannot be called."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if usable else ""
