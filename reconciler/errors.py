@@ -129,7 +129,12 @@ class PortalError(ReconcilerError):
 
 @dataclass
 class Transient(PortalError):
-    """It may work later, and says nothing about the file: no connection, 5xx, 402, no JSON."""
+    """It may work later, and says nothing about the file: no connection, 5xx, 402, no JSON.
+
+    ``retry_after`` is the pause that the portal asked for, None when it asked for none.
+    """
+
+    retry_after: timedelta | None = field(default=None)
 
 
 @dataclass

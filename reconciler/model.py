@@ -93,11 +93,12 @@ class Source(StrEnum):
     BACKFILL = "backfill"
 
 
-class Ailment(StrEnum):
-    """What is wrong with the portal as a whole; it is over when the portal does as it is asked."""
+class OutageKind(StrEnum):
+    """What the portal as a whole does not do. An outage ends when the portal does it again."""
 
     DEAD_KEY = "dead_key"
-    AWAY = "away"
+    LOOKS = "looks"
+    WRITES = "writes"
     THROTTLED = "throttled"
 
 
@@ -272,7 +273,8 @@ class Ending:
 
     ``again`` is when the file is due anew. With ``settled`` the revision is done with, and
     ``ours`` tells whose word stands. ``closes`` ends the intent, ``forget`` drops what was
-    known before. ``error`` says in words what failed, ``attempts`` how often so far.
+    known before. ``error`` says in words what failed, ``attempts`` how often so far, and
+    ``waits_for`` which kind of request has to work before the file can be marked.
     """
 
     outcome: Outcome
@@ -285,6 +287,7 @@ class Ending:
     forget: bool = False
     error: str = ""
     attempts: int = 0
+    waits_for: OutageKind | None = None
 
 
 class Permit(Enum):

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from reconciler.errors import PortalError
+from reconciler.ledger import Quota
 from reconciler.model import EPOCH, Absent, Action, Entry, Revision
 from reconciler.review import decide
 from reconciler.sandbox import CommentWrite, FileInfo, Network, User
@@ -373,7 +374,7 @@ class Scene:
             if decision.action is not Action.MARK:
                 return
             until = now + timedelta(seconds=60)
-            ledger.permit(claims[0], file, now, until=until, per_day=9000, forget=decision.forget)
+            ledger.permit(claims[0], file, now, until=until, forget=decision.forget)
             if how == "effect":
                 self.here.docspace.set_comment(entry.id, file.revision.version, TARGET)
         except PortalError:
@@ -385,12 +386,12 @@ class Scene:
     def sweep(self) -> bool:
         """Sweep as the service does; return whether it was complete."""
         here = self.here
-        if here.ledger.paused()[0] > self.now:
+        if here.ledger.paused(self.now) is not None:
             return False
         try:
             report = Sweep(here.ledger, here.docspace, Terms(here.policy), here.clock).run()
         except PortalError as error:
-            here.worker._attempts.met(error)
+            here.health.record_listing_failure(error, self.now)
             return False
         finally:
             self.tick += 1
@@ -398,7 +399,6 @@ class Scene:
         if report.deep and not report.behind:
             self.deep_tick = self.tick
         assert report.scanned == report.handed + sum(report.ended.values())
-        here.worker._attempts.trouble.answered()
         return not report.behind
 
     def restart(self) -> None:
@@ -413,11 +413,10 @@ class Scene:
         What waits for a lock that is still there may wait.
         """
         for steps in range(300):
-            ledger = self.here.ledger
-            due = ledger.next_due(self.now)
+            due = self.here.ledger.next_claim(self.now, Quota())
             if due is None:
                 return steps
-            due = max(due, ledger.paused()[0])
+            due = max(due, self.here.health.next_look(self.now))
             if due > self.now:
                 if all(self._waits_for_its_lock(one.id) for one in self._owed()):
                     return steps
@@ -444,7 +443,8 @@ class Scene:
         for _ in range(12):
             attempts = self.work_off()
             self.advance(1)  # an item read in the very moment of a settling decides nothing
-            self.here.clock.now = max(self.now, self.here.ledger.paused()[0])
+            pause = self.here.ledger.paused(self.now)
+            self.here.clock.now = self.now if pause is None else pause.until
             if self.sweep() and attempts + self.work_off() == 0:
                 self.post = ONCE
                 return

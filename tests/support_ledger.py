@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import NullPool, create_engine, inspect, text
 
-from reconciler.ledger import Ledger
+from reconciler.ledger import Ledger, Quota
 from reconciler.model import (
     Claim,
     Ending,
@@ -108,7 +108,8 @@ def claimed(ledger: Ledger, now: datetime) -> Claim:
 def permit(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> Permit:
     """Ask for a write to the claimed file, with room for it."""
     file = changes.pop("file", None) or a_file(claim.entry.id)
-    return ledger.permit(claim, file, now, until=now + LEASE, **{"per_day": 9000} | changes)
+    quota = Quota(changes.pop("per_day", 9000))
+    return ledger.permit(claim, file, now, until=now + LEASE, quota=quota, **changes)
 
 
 def is_root() -> bool:

@@ -22,7 +22,7 @@ from reconciler.admin.metrics import exposition
 from reconciler.admin.pages import Subject, pages_of
 from reconciler.errors import LedgerError
 from reconciler.ledger import Ledger, Overview, Role, Swept
-from reconciler.model import Ailment, Outcome
+from reconciler.model import OutageKind, Outcome
 from tests import support_ledger as kit
 from tests.daemon import daemon
 from tests.support_ledger import HOUR, NOW, SECOND, opened
@@ -206,7 +206,8 @@ def test_readyz_is_ready_when_nothing_is_wrong(watched: Watched) -> None:
 
 def test_readyz_names_every_reason_on_a_line(watched: Watched) -> None:
     """A dead key, a pause of hours, a sweep that does not come."""
-    watched.ledger.health.fell_ill(Ailment.DEAD_KEY, "answered\n401", NOW, NOW + HOUR)
+    watched.ledger.health.open_outage(OutageKind.DEAD_KEY, "answered\n401", NOW)
+    watched.ledger.pause(NOW, HOUR, "too many requests")
     watched.ledger.tell("next_sweep", (NOW - HOUR).isoformat())
     answer = watched.get("/readyz")
     assert answer.status == 503
@@ -237,7 +238,7 @@ def test_readyz_needs_a_ledger_that_can_be_written(tmp_path: Path) -> None:
 def test_no_reason_of_readyz_writes_to_a_terminal(watched: Watched) -> None:
     """The portal's own words stand in it, and people ask with curl."""
     why = "\x1b[2J\u202egone"
-    watched.ledger.health.fell_ill(Ailment.AWAY, why, NOW, NOW)
+    watched.ledger.health.open_outage(OutageKind.LOOKS, why, NOW)
     body = watched.get("/readyz").body
     assert body.startswith("away: ")
     assert body.removesuffix("\n").isprintable()
@@ -289,7 +290,8 @@ def test_metrics_tell_the_requests_to_the_portal(watched: Watched) -> None:
 def test_metrics_tell_what_is_wrong_and_the_last_sweep(watched: Watched) -> None:
     """Each kind of trouble is a number of its own, for alerts."""
     watched.ledger.health.swept(Swept(NOW, 0.5, 2, scanned=7))
-    watched.ledger.health.fell_ill(Ailment.DEAD_KEY, "401", NOW, NOW + HOUR)
+    watched.ledger.health.open_outage(OutageKind.DEAD_KEY, "401", NOW)
+    watched.ledger.pause(NOW, HOUR, "too many requests")
     assert watched.number("problem", kind="dead_key") == 1
     assert watched.number("problem", kind="away") == 0
     assert watched.number("pause_seconds") == 3600

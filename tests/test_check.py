@@ -16,7 +16,6 @@ from reconciler.config import load
 from reconciler.errors import LedgerError
 from reconciler.hooks import fingerprint
 from reconciler.ledger import Ledger
-from reconciler.model import Ailment
 from reconciler.sandbox import ManualClock, Portal, Server, User
 from reconciler.service.check import Facts, LedgerFacts, Level, Line, check, gather, judged
 from tests.daemon import environment
@@ -302,9 +301,7 @@ def test_it_says_why_nothing_is_marked_though_all_is_there(sound: Healthy) -> No
     del sound.environ["RECONCILER_REVIEW__OBSERVE"]
     now, config = datetime.now(UTC), load(None, sound.environ)
     with closing(Ledger(config.state.url, config.portal_url())) as ledger:
-        ledger.health.fell_ill(
-            Ailment.THROTTLED, "too many requests", now, now + timedelta(hours=1)
-        )
+        ledger.pause(now, timedelta(hours=1), "too many requests")
     (line,) = sound.wrong()
     assert (line.about, "too many requests" in line.said) == ("service", True)
 

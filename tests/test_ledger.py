@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from reconciler.errors import LedgerError
-from reconciler.ledger import Ledger
+from reconciler.ledger import BACKFILL, Duty, Ledger, Quota
 from reconciler.model import (
     EPOCH,
     SECOND,
@@ -31,6 +31,7 @@ from reconciler.model import (
     Entry,
     File,
     Intent,
+    OutageKind,
     Outcome,
     Permit,
     Revision,
@@ -142,8 +143,7 @@ def test_a_burst_does_not_put_the_look_off(ledger: Ledger) -> None:
     """While events come in, the file stays due since the first of them."""
     for second in range(20):
         ledger.record(event(), NOW + second * SECOND)
-    assert [claim.entry.id for claim in ledger.claim(NOW, 10, LEASE)] == []
-    assert len(ledger.claim(NOW + 19 * SECOND, 10, LEASE)) == 1
+    assert [claim.entry.id for claim in ledger.claim(NOW, 10, LEASE)] == [1]
 
 
 def test_the_newest_title_is_shown(ledger: Ledger) -> None:
@@ -335,7 +335,7 @@ def test_a_permit_is_an_intent_on_disk(tmp_path: Path) -> None:
         ledger.record(event(), NOW)
         claim = claimed(ledger, DUE)
         until = DUE + HOUR
-        assert ledger.permit(claim, a_file(), DUE, until=until, per_day=1) is Permit.GRANTED
+        assert ledger.permit(claim, a_file(), DUE, until=until) is Permit.GRANTED
     with opened(tmp_path) as ledger:
         entry = ledger.entry(1)
         assert entry.intent == Intent(REVISION, "Edited")
@@ -461,31 +461,49 @@ def test_a_day_later_there_is_room_again(tmp_path: Path) -> None:
         assert permit(ledger, other, NOW + 25 * HOUR, per_day=1) is Permit.GRANTED
 
 
-def test_a_spent_day_pauses_until_there_is_room(ledger: Ledger) -> None:
+def test_exhausted_writes_hold_until_there_is_room(ledger: Ledger) -> None:
     """Nothing is claimed in vain: the files come back in the hour in which a write is free."""
+    quota = Quota(1)
     for file in (1, 2):
         ledger.record(event(file), NOW)
-    first, second = ledger.claim(DUE, 2, LEASE)
+    first, second = ledger.claim(DUE, 2, LEASE, quota)
     permit(ledger, first, DUE, per_day=1)
     assert permit(ledger, second, DUE, per_day=1) is Permit.SPENT
     ledger.renew(second, DUE)
-    until, why = ledger.paused()
-    assert until == NOW.replace(minute=0, second=0) + 25 * HOUR
-    assert "used up" in why
-    assert ledger.claim(until - SECOND, 10, LEASE) == []
-    claims = ledger.claim(until, 10, LEASE)
+    until = NOW.replace(minute=0, second=0) + 25 * HOUR
+    assert ledger.next_claim(DUE, quota) == ledger.write_at(DUE, quota, backfill=False) == until
+    assert ledger.claim(until - SECOND, 10, LEASE, quota) == []
+    claims = ledger.claim(until, 10, LEASE, quota)
     assert permit(ledger, claims[-1], until, per_day=1) is Permit.GRANTED
 
 
-def test_a_spent_day_does_not_shorten_a_pause(ledger: Ledger) -> None:
-    """Another thread was told by the portal to wait longer."""
-    for file in (1, 2):
-        ledger.record(event(file), NOW)
-    first, second = ledger.claim(DUE, 2, LEASE)
-    permit(ledger, first, DUE, per_day=1)
-    ledger.pause(NOW + 48 * HOUR, "daily limit")
-    assert permit(ledger, second, DUE, per_day=1) is Permit.SPENT
-    assert ledger.paused() == (NOW + 48 * HOUR, "daily limit")
+@pytest.mark.parametrize("raised", [2, 100])
+def test_a_limit_that_is_raised_counts_at_once(tmp_path: Path, raised: int) -> None:
+    """What is used up is computed from today's setting, not remembered."""
+    with opened(tmp_path) as ledger:
+        for file in (1, 2):
+            ledger.record(event(file), NOW)
+        first, second = ledger.claim(DUE, 2, LEASE, Quota(1))
+        permit(ledger, first, DUE, per_day=1)
+        ledger.renew(second, DUE)
+        assert ledger.claim(DUE, 1, LEASE, Quota(1)) == []
+    with opened(tmp_path) as ledger:
+        assert ledger.next_claim(DUE, Quota(raised)) == DUE
+        assert len(ledger.claim(DUE, 1, LEASE, Quota(raised))) == 1
+
+
+def test_a_backfill_takes_no_more_than_its_share(ledger: Ledger) -> None:
+    """Live events are claimed while a backfill has to wait for the next day."""
+    quota = Quota(per_day=10, backfill=1)
+    ledger.record(event(1), NOW)
+    claim = claimed(ledger, NOW)
+    permit(ledger, claim, NOW)
+    ledger.finish(claim, marked(), NOW)
+    ledger.suspect([2], Duty(BACKFILL), NOW)
+    assert ledger.claim(NOW, 10, LEASE, quota) == []
+    assert ledger.next_claim(NOW, quota) == ledger.write_at(NOW, quota, backfill=True) > NOW
+    ledger.record(event(3), NOW)
+    assert [claim.entry.id for claim in ledger.claim(NOW, 10, LEASE, quota)] == [3]
 
 
 def marked_again(ledger: Ledger, now: datetime, file: File | None = None) -> Permit:
@@ -555,25 +573,84 @@ def test_a_pause_survives_the_process(tmp_path: Path) -> None:
     until = NOW + 6 * HOUR
     with opened(tmp_path) as ledger:
         ledger.record(event(), NOW)
-        ledger.pause(until, "daily limit")
+        ledger.pause(NOW, 6 * HOUR, "daily limit")
     with opened(tmp_path) as ledger:
-        assert ledger.paused() == (until, "daily limit")
+        assert held(ledger, NOW) == (until, "daily limit")
+        assert ledger.next_claim(NOW, Quota()) == until
         assert ledger.claim(until - SECOND, 10, LEASE) == []
         assert len(ledger.claim(until, 10, LEASE)) == 1
 
 
+def held(ledger: Ledger, now: datetime) -> tuple[datetime, str] | None:
+    """Return until when a pause holds, and why."""
+    pause = ledger.paused(now)
+    return None if pause is None else (pause.until, pause.why)
+
+
 def test_a_pause_is_never_shortened(ledger: Ledger) -> None:
     """A short limit hit meanwhile does not end the long one; a longer one extends it."""
-    ledger.pause(NOW + HOUR, "long")
-    ledger.pause(NOW + MINUTE, "short")
-    assert ledger.paused() == (NOW + HOUR, "long")
-    ledger.pause(NOW + 2 * HOUR, "longer")
-    assert ledger.paused() == (NOW + 2 * HOUR, "longer")
+    ledger.pause(NOW, HOUR, "long")
+    ledger.pause(NOW, MINUTE, "short")
+    assert held(ledger, NOW) == (NOW + HOUR, "long")
+    ledger.pause(NOW, 2 * HOUR, "longer")
+    assert held(ledger, NOW) == (NOW + 2 * HOUR, "longer")
+
+
+@pytest.mark.parametrize("ahead", [SECOND, 2 * HOUR, timedelta(days=3650)])
+def test_a_pause_that_began_ahead_of_now_is_none(ledger: Ledger, ahead: timedelta) -> None:
+    """The clock was wrong when it was noted, and was put right."""
+    ledger.pause(NOW + ahead, HOUR, "daily limit")
+    assert held(ledger, NOW) is None
+    ledger.pause(NOW, MINUTE, "short")
+    assert held(ledger, NOW) == (NOW + MINUTE, "short")
+
+
+def test_a_pause_belongs_to_the_keys_owner(ledger: Ledger) -> None:
+    """The portal counts for each user: with another account's key nothing is paused."""
+    ledger.learn_owner("bot")
+    ledger.pause(NOW, 24 * HOUR, "daily limit")
+    assert held(ledger, NOW) is not None
+    ledger.learn_owner("other")
+    assert held(ledger, NOW) is None
+    ledger.learn_owner("bot")
+    assert held(ledger, NOW) is not None
+
+
+def test_what_waits_for_a_kind_of_request_is_released_together(ledger: Ledger) -> None:
+    """Looks that work say nothing about writes; a file of its own fault stays where it is."""
+    waits = {1: OutageKind.LOOKS, 2: OutageKind.WRITES, 3: OutageKind.LOOKS, 4: None}
+    for file in waits:
+        ledger.record(event(file), NOW)
+    for claim in ledger.claim(NOW, 9, LEASE):
+        file = claim.entry.id
+        failed = ending(Outcome.FAILED, again=NOW + HOUR, waits_for=waits[file])
+        ledger.finish(claim, replace(failed, attempts=9 if file == 3 else 1), NOW)
+    assert ledger.claim(NOW, 9, LEASE) == []
+    ledger.release_waiting(OutageKind.LOOKS, NOW)
+    assert [claim.entry.id for claim in ledger.claim(NOW, 9, LEASE)] == [1]
+
+
+@pytest.mark.parametrize("again", [MINUTE, 6 * HOUR])
+def test_waits_that_began_ahead_of_now_are_over(ledger: Ledger, again: timedelta) -> None:
+    """The clock was set back: what waits since then is due at once, what waits rightly is not."""
+    wrong = NOW + 2 * HOUR
+    for file in (1, 2, 3):
+        ledger.record(event(file), wrong if file < 3 else NOW)
+    waiting = ending(Outcome.WAITING, again=wrong + again)
+    one, *_ = ledger.claim(wrong, 1, LEASE)
+    ledger.finish(one, waiting, wrong)
+    ledger.forget_future(NOW)
+    claims = ledger.claim(NOW, 9, LEASE)
+    assert {claim.entry.id for claim in claims} == {1, 2, 3}
+    for claim in claims:
+        ledger.finish(claim, replace(waiting, again=NOW + again), NOW)
+    ledger.forget_future(NOW)
+    assert ledger.claim(NOW, 9, LEASE) == []
 
 
 def test_events_are_recorded_while_paused(ledger: Ledger) -> None:
     """Only the acting stops."""
-    ledger.pause(NOW + HOUR, "key")
+    ledger.pause(NOW, HOUR, "key")
     assert ledger.record(event(), NOW) is True
     assert balance(ledger) == (1, 0, 1)
 

@@ -102,7 +102,7 @@ def test_a_server_that_crashes_and_returns_needs_no_restart(
         server.stop("immediate")
         try:
             assert seconds(lambda: ledger.record(event(2), NOW)) < DEADLINE
-            assert seconds(lambda: ledger.next_due(NOW)) < DEADLINE
+            assert seconds(lambda: ledger.next_due()) < DEADLINE
         finally:
             server.start()
         assert ledger.record(event(3), NOW)
@@ -113,10 +113,10 @@ def test_a_connection_that_broke_while_idle_is_not_noticed(address: str) -> None
     """The next delivery is accepted all the same, on a new one."""
     with closing(Ledger(address, PORTAL)) as ledger:
         ledger.record(event(1), NOW)
-        ledger.next_due(NOW)
+        ledger.next_due()
         cut(address)
         assert ledger.record(event(2), NOW)
-        assert ledger.next_due(NOW) == NOW
+        assert ledger.next_due() == NOW
 
 
 def test_a_server_that_hangs_is_not_waited_for(server: PostgresServer, address: str) -> None:

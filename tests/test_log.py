@@ -12,10 +12,10 @@ import pytest
 import structlog
 
 from reconciler.errors import Throttled, Unauthorised
-from reconciler.model import Ending, File, Outcome, Revision, Rule, Section
+from reconciler.model import Ending, File, OutageKind, Outcome, Revision, Rule, Section
 from reconciler.service import configure_log
 from reconciler.service.log import CALM_SECRETS, LOUD_SECRETS, Repeats, log, tell_attempt, tell_lost
-from reconciler.service.outages import EVENTS, Outages
+from reconciler.service.outages import EVENTS, OutageLog
 from reconciler.worker import Attempt
 from tests.daemon import daemon
 from tests.test_crash import Scene, scene, wait_until_idle
@@ -177,39 +177,18 @@ def test_an_attempt_is_told_under_the_name_of_its_outcome(outcome: Outcome, said
     assert json.loads(said())["event"] == outcome.value
 
 
-def test_an_outage_is_told_once_and_its_end_once(said: Said) -> None:
-    """However many attempts met it, and how long it took."""
+@pytest.mark.parametrize("kind", OutageKind)
+def test_an_outage_and_its_end_are_told(kind: OutageKind, said: Said) -> None:
+    """Each kind by names of its own, with the reason and how long it took."""
     configure_log("info", "json")
     clock = Clock()
-    outages = Outages(clock)
-    for _ in range(3):
-        outages.attempt(met(DEAD))
-        outages.met(DEAD)
+    outages = OutageLog(clock)
+    outages.on_outage(kind, "answered 500")
     clock.advance(90)
-    for _ in range(3):
-        outages.attempt(attempt(Outcome.MARKED, "updated"))
-        outages.over()
-    told = [json.loads(line) for line in said().splitlines()]
-    assert [one["event"] for one in told] == ["key_refused", "key_works"]
-    assert told[1]["seconds"] == 90
-
-
-def test_another_trouble_in_an_outage_is_told(said: Said) -> None:
-    """It asks for another cure."""
-    configure_log("info", "json")
-    outages = Outages(Clock())
-    outages.met(Throttled("PUT files/file/{id}", 429))
-    outages.met(DEAD)
-    outages.over()
-    told = [json.loads(line)["event"] for line in said().splitlines()]
-    assert told == ["throttled", "key_refused", "key_works"]
-
-
-def test_a_file_that_fails_alone_is_no_outage(said: Said) -> None:
-    """Its own line tells of it."""
-    configure_log("info", "json")
-    Outages(Clock()).attempt(Attempt(7, None, None, Ending(Outcome.FAILED, "permanent", START)))
-    assert said() == ""
+    outages.on_recovery(kind)
+    began, ended = (json.loads(line) for line in said().splitlines())
+    assert (began["event"], ended["event"]) == EVENTS[kind]
+    assert (began["error"], ended["seconds"]) == ("answered 500", 90)
 
 
 def test_a_session_is_told_from_start_to_stop(scene: Scene) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from reconciler.ledger import BACKFILL, Duty, Kind, Ledger, Overview, Role, Swept, verdict
-from reconciler.model import EPOCH, Ailment, Decision, Outcome, Rule, Source
+from reconciler.model import EPOCH, Decision, OutageKind, Outcome, Rule, Source
 from tests import support_ledger as kit
 from tests.support_ledger import HOUR, LEASE, MINUTE, NOW, SAVED, SECOND, a_file, claimed, opened
 
@@ -317,31 +317,32 @@ def test_a_reconcile_is_not_late_after_a_daemon(ledger: Ledger) -> None:
 
 def test_a_dead_key_is_told_with_its_beginning_until_it_works(ledger: Ledger) -> None:
     """Also after the pause that each refusal brings."""
-    until = NOW + 15 * SECOND
     for later in (NOW, NOW + 20 * SECOND):
-        ledger.health.fell_ill(Ailment.DEAD_KEY, "answered 401", later, until)
+        ledger.health.open_outage(OutageKind.DEAD_KEY, "answered 401", later)
     seen = see(ledger, MINUTE)
     (problem, _) = verdict(seen)
     assert (problem.kind, problem.is_grave) == (Kind.DEAD_KEY, True)
     assert "refuses the API key since 2025-11-24 09:15:42 UTC: answered 401" in problem.words
-    ledger.health.recovered()
+    ledger.health.close_outages([OutageKind.DEAD_KEY])
     assert kinds(see(ledger, MINUTE)) == []
 
 
-def test_a_sweep_that_ends_well_ends_the_trouble(ledger: Ledger) -> None:
-    """Whichever process told of it."""
-    ledger.health.fell_ill(Ailment.AWAY, "no answer", NOW, NOW)
+def test_looks_writes_and_sweeps_are_told_apart(ledger: Ledger) -> None:
+    """Good listings do not hide that every comment is refused."""
+    ledger.health.open_outage(OutageKind.LOOKS, "no answer", NOW)
+    ledger.health.open_outage(OutageKind.WRITES, "answered 500", NOW)
     ledger.health.swept(Swept(NOW, 1, 2, error="no answer"))
-    assert kinds(see(ledger)) == [Kind.AWAY, Kind.SWEEP_FAILED]
+    assert kinds(see(ledger)) == [Kind.AWAY, Kind.WRITES, Kind.SWEEP_FAILED]
     ledger.health.swept(Swept(NOW + SECOND, 1, 2))
-    assert kinds(see(ledger)) == []
+    ledger.health.close_outages([OutageKind.LOOKS])
+    assert kinds(see(ledger)) == [Kind.WRITES]
 
 
 def test_a_long_pause_is_told_with_its_reason(ledger: Ledger) -> None:
     """One of seconds is not worth a word."""
-    ledger.pause(NOW + 30 * SECOND, "too many requests")
+    ledger.pause(NOW, 30 * SECOND, "too many requests")
     assert kinds(see(ledger)) == []
-    ledger.pause(NOW + HOUR, "the 9000 writes of a day are used up")
+    ledger.pause(NOW, HOUR, "the 9000 writes of a day are used up")
     (problem, _) = verdict(see(ledger))
     assert problem.words.endswith("10:15:42 UTC: the 9000 writes of a day are used up")
 

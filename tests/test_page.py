@@ -22,7 +22,7 @@ from reconciler.admin.pages import Subject, pages_of
 from reconciler.admin.status import ago
 from reconciler.ledger import Ledger, Role, Swept
 from reconciler.ledger.overview import Lag
-from reconciler.model import EPOCH, Ailment, Outcome, Source
+from reconciler.model import EPOCH, OutageKind, Outcome, Source
 from reconciler.service.server import Server
 from tests import support_ledger as kit
 from tests.daemon import daemon
@@ -140,7 +140,7 @@ def test_an_empty_ledger_has_a_page(watched: Watched) -> None:
 def test_the_gravest_is_named_first(watched: Watched) -> None:
     """And what stops all updates is told apart from what does not."""
     end(watched.ledger, Outcome.FAILED)
-    watched.ledger.health.fell_ill(Ailment.DEAD_KEY, "answered 401", NOW, NOW)
+    watched.ledger.health.open_outage(OutageKind.DEAD_KEY, "answered 401", NOW)
     watched.alive["worker"] = False
     words = page(watched).words
     assert page(watched).headings[0] == "3 problems"
@@ -240,7 +240,7 @@ def test_other_peoples_words_are_text(watched: Watched, text: str) -> None:
     mark(watched.ledger, text, 1)
     end(watched.ledger, Outcome.FAILED, 2, error=text)
     watched.ledger.health.swept(Swept(NOW, 1, 2, error=text))
-    watched.ledger.health.fell_ill(Ailment.AWAY, text, NOW, NOW + HOUR)
+    watched.ledger.health.open_outage(OutageKind.LOOKS, text, NOW)
     watched.ledger.tell("webhook", json.dumps({"state": text, "said": text, "cure": text}))
     seen, body = page(watched), watched.get("/").body
     assert len(body) < 40_000

@@ -1,6 +1,7 @@
 """`reconciler reconcile` as cron runs it: a process, a portal of which no delivery comes, an exit
 code."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -88,11 +89,26 @@ def test_json_has_everything_that_is_promised_and_adds_up(scene: Stage) -> None:
 
 
 def test_a_file_that_failed_is_exit_1_and_says_why(scene: Stage) -> None:
-    """The others are marked; it is tried again later."""
-    scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", status=400))
+    """A run says what failed, and the next one tries it again, whenever it is due."""
+    scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", status=400, times=None))
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["failed"], told(done)["marked"]) == (1, 1, 2)
+    assert (done.returncode, told(done)["failed"], told(done)["marked"]) == (1, 3, 0)
     assert "answered 400" in done.stderr
+    scene.portal.faults.clear()
+    done = run(scene, "reconcile", "--json")
+    assert (done.returncode, told(done)["failed"], told(done)["marked"]) == (0, 0, 3)
+
+
+def test_a_file_that_is_not_tried_again_is_exit_1_too(scene: Stage) -> None:
+    """All is not well while a file failed: one that is stopped as a loop waits for a person."""
+    assert run(scene, "reconcile").returncode == 0
+    with closing(sqlite3.connect(scene.ledger)) as connection:
+        later = int((datetime.now(UTC) + timedelta(minutes=30)).timestamp()) * 1_000_000
+        words = "UPDATE files SET outcome = 'failed', reason = 'loop', due_at = ? WHERE id = ?"
+        connection.execute(words, (later, scene.files[0]))
+        connection.commit()
+    done = run(scene, "reconcile", "--json")
+    assert (done.returncode, told(done)["failed"]) == (1, 1)
 
 
 def test_a_room_that_could_not_be_read_is_exit_1(scene: Stage) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from reconciler.cli.overview import as_json, print_overview
 from reconciler.ledger import Ledger, verdict
-from reconciler.model import Ailment, Ending, Outcome
+from reconciler.model import Ending, OutageKind, Outcome
 from tests.support_ledger import a_file, event
 from tests.support_sweep import Stage, run, stage, told
 
@@ -74,7 +74,7 @@ def test_status_counts_the_requests_of_the_sweep_alone(scene: Stage) -> None:
 
 def test_status_begins_with_what_is_wrong(scene: Stage, ledger: Ledger) -> None:
     """A dead key is named first, with its beginning and what to do; exit 3."""
-    ledger.health.fell_ill(Ailment.DEAD_KEY, "GET keys/@self answered 401", now(), now())
+    ledger.health.open_outage(OutageKind.DEAD_KEY, "GET keys/@self answered 401", now())
     done = run(scene, "status")
     assert done.returncode == 3
     first = done.stdout.splitlines()[0]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Transient
-from reconciler.model import Ailment, Outcome, Rule
+from reconciler.ledger import Quota
+from reconciler.model import OutageKind, Outcome, Rule
 from reconciler.review import Policy, Scope
 from reconciler.sandbox import Fault, Network
 from tests.world import TARGET, World, world
@@ -210,13 +211,16 @@ def test_a_reused_id_is_another_file_also_where_the_write_has_to_wait(here: Worl
     """When the day's writes are used up, what was known of the old file goes all the same."""
     here.portal.save(here.file, by=here.ann)
     here.settle()
-    here.worker._attempts.terms = replace(here.worker._attempts.terms, writes_per_day=1)
+    here.making.terms = replace(here.making.terms, quota=Quota(1))
     here.portal.delete(here.file, by=here.ann)
     here.portal.next_id = here.file
     here.portal.create(here.room, "Other.docx", by=here.ann)
     here.clock.advance(10)
     here.portal.save(here.file, by=here.ann)
-    assert [a.ending.reason for a in here.settle()] == ["spent"]
+    assert here.server.drain()
+    attempt = here.worker.step()
+    assert attempt is not None
+    assert attempt.ending.reason == "spent"
     assert here.ledger.entry(here.file).settled is None
 
 
@@ -353,10 +357,9 @@ def test_a_dead_key_stops_all_writes_and_recovers_by_itself(here: World) -> None
     assert [a.ending.outcome for a in here.settle(20)] == [Outcome.MARKED]
 
 
-def ailment(here: World) -> Ailment | None:
-    """Return what the ledger says is wrong with the portal."""
-    trouble = here.ledger.health.trouble()
-    return None if trouble is None else trouble.ailment
+def outages(here: World) -> list[OutageKind]:
+    """Return what the ledger says that the portal does not do."""
+    return [outage.kind for outage in here.ledger.health.outages()]
 
 
 @ON_EACH_DATABASE
@@ -365,31 +368,31 @@ def test_a_dead_key_is_told_in_the_ledger_until_it_works(here: World) -> None:
     here.portal.disable_key(here.key)
     here.portal.save(here.file, by=here.ann)
     here.settle()
-    began = here.ledger.health.trouble()
+    began = here.ledger.health.outages()
     here.restart()
     here.settle(20)
-    assert ailment(here) is Ailment.DEAD_KEY
-    assert here.ledger.health.trouble() == began
+    assert outages(here) == here.outages[-1:] == [OutageKind.DEAD_KEY]
+    assert here.ledger.health.outages() == began
     here.portal.enable_key(here.key)
     here.settle(20)
-    assert ailment(here) is None
+    assert outages(here) == []
 
 
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
-        (Fault(route="PUT", kind="throttle_day", retry_after=60), Ailment.THROTTLED),
-        (Fault(route="PUT", kind="reset_before"), None),
+        (Fault(route="PUT", kind="throttle_day", retry_after=60), [OutageKind.THROTTLED]),
+        (Fault(route="PUT", kind="reset_before"), []),
     ],
 )
-def test_what_concerns_one_file_alone_is_no_ailment(
-    here: World, fault: Fault, expected: Ailment | None
+def test_what_concerns_one_file_alone_is_no_outage(
+    here: World, fault: Fault, expected: list[OutageKind]
 ) -> None:
     """A single lost answer says nothing about the portal, a 429 does."""
     here.portal.save(here.file, by=here.ann)
     here.portal.faults.add(fault)
-    here.settle()
-    assert ailment(here) is expected
+    here.settle(0)
+    assert outages(here) == expected
 
 
 @ON_EACH_DATABASE
@@ -401,24 +404,24 @@ def test_an_outage_is_told_once_the_breaker_is_open(here: World) -> None:
     for file in files:
         here.portal.save(file, by=here.ann)
     here.settle()
-    assert ailment(here) is Ailment.AWAY
+    assert outages(here) == here.outages == [OutageKind.LOOKS]
     here.portal.down = False
-    here.settle(16)
-    assert ailment(here) is None
+    here.settle(5)
+    assert outages(here) == here.outages == []
+    assert {here.comment(file) for file in files} == {TARGET}
 
 
-def test_what_a_sweep_meets_is_the_portals_from_the_first_time(here: World) -> None:
-    """With nothing due nobody else would meet it; one failure pauses nothing."""
+def test_a_portal_that_answers_no_sweep_is_told(here: World) -> None:
+    """With nothing due nobody else would meet it; it stops no look."""
     here.portal.down = True
     with pytest.raises(Transient) as met:
         here.docspace.rooms(0)
-    here.making.met(met.value)
-    assert ailment(here) is Ailment.AWAY
-    assert here.ledger.paused()[0] <= here.clock()
+    here.health.record_listing_failure(met.value, here.clock())
+    assert outages(here) == [OutageKind.LOOKS]
     here.portal.down = False
     here.portal.save(here.file, by=here.ann)
-    here.settle()
-    assert (ailment(here), here.comment()) == (None, TARGET)
+    here.settle(0)
+    assert (outages(here), here.comment()) == ([], TARGET)
 
 
 def test_an_outage_opens_the_breaker_and_no_file_loses_its_turn(here: World) -> None:
@@ -430,10 +433,9 @@ def test_an_outage_opens_the_breaker_and_no_file_loses_its_turn(here: World) -> 
         here.portal.save(file, by=here.ann)
     here.settle()
     assert max(here.ledger.entry(file).attempts for file in files) <= 1
-    assert len(here.settle(16)) == 1
+    assert len(here.settle(5)) == 1
     here.portal.down = False
-    here.settle(16)
-    here.settle(60)
+    here.settle(5)
     assert {here.comment(file) for file in files} == {TARGET}
 
 
@@ -488,8 +490,7 @@ def test_an_old_update_is_not_ours(here: World) -> None:
 @ON_EACH_DATABASE
 def test_the_days_writes_are_never_exceeded(here: World) -> None:
     """The write that would be one too many waits for the hour in which some return."""
-    world_terms = replace(here.worker._attempts.terms, writes_per_day=3)
-    here.worker._attempts.terms = world_terms
+    here.making.terms = here.worker._terms = replace(here.making.terms, quota=Quota(3))
     files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(5)]
     here.clock.advance(10)
     for file in files:

@@ -12,13 +12,13 @@ from pathlib import Path
 from reconciler import sweep
 from reconciler.client import DocSpace, Transport
 from reconciler.ledger import Ledger
-from reconciler.model import Event
+from reconciler.model import Event, OutageKind
 from reconciler.receiver import Gate, Receiver
 from reconciler.review import Policy
 from reconciler.sandbox import Portal, Server, User
 from reconciler.service.server import Server as WebServer
 from reconciler.sweep import Report, Sweep
-from reconciler.worker import Attempt, Attempts, Terms, Worker
+from reconciler.worker import Attempt, Attempts, PortalHealth, Terms, Worker
 from tests.support_ledger import url
 
 SECRET = "World-Secret-1!"
@@ -57,6 +57,7 @@ class World:
     policy: Policy
     stack: ExitStack
     attempts: list[Attempt] = field(default_factory=list)
+    outages: list[OutageKind] = field(default_factory=list)
 
     def open(self) -> None:
         """Open the ledger and the client as a starting process does, and release claims."""
@@ -69,8 +70,17 @@ class World:
     def work_with(self, docspace: DocSpace) -> None:
         """Let the worker ask the portal through ``docspace``."""
         terms = Terms(policy=self.policy)
-        self.making = Attempts(self.ledger, docspace, terms, self.clock, lambda: 0.0)
+        self.health = PortalHealth(
+            self.ledger, lambda: 0.0, timedelta(seconds=15), self._on_outage, self._on_recovery
+        )
+        self.making = Attempts(self.ledger, docspace, terms, self.clock, self.health)
         self.worker = Worker(self.ledger, self.making, self.clock, self.attempts.append, _raise)
+
+    def _on_outage(self, kind: OutageKind, error: str) -> None:
+        self.outages.append(kind)
+
+    def _on_recovery(self, kind: OutageKind) -> None:
+        self.outages.remove(kind)
 
     def close(self) -> None:
         """Close what `open` opened."""

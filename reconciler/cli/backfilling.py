@@ -107,8 +107,7 @@ class Backfilling:
 
     def _advise(self, run: BackfillRun) -> None:
         if run.put_off is not None:
-            said = run.why or "the day's writes for backfills are used up"
             self._console.print(
-                f"Stopped: {said}. Run the same command again after "
+                f"Stopped: {run.why}. Run the same command again after "
                 f"{run.put_off:%Y-%m-%d %H:%M} UTC; it goes on where it was.",
             )

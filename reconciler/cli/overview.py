@@ -70,7 +70,7 @@ def as_json(seen: Overview, problems: Sequence[Problem], limit: int) -> str:
             "files": _plain([asdict(one) for one in seen.files]),
             "in_review": seen.in_review,
             "reviews": _plain([asdict(one) for one in seen.reviews]),
-            "trouble": _plain(None if seen.trouble is None else asdict(seen.trouble)),
+            "outages": [_plain(asdict(outage)) for outage in seen.outages],
             "paused": _plain({"until": seen.paused_until, "why": seen.paused_why}),
             "backfill_until": _plain(seen.backfill_until),
             "writes": {"used": seen.written, "per_day": limit},

@@ -72,6 +72,10 @@ class Transport:
         """Show no key."""
         return f"Transport({self._url})"
 
+    def use_key(self, key: str) -> None:
+        """Act with another key from now on."""
+        self._session.auth = _Bearer(key)
+
     def get(self, route: str, path: str, params: Mapping[str, Any] | None = None) -> Answer:
         """GET ``path`` below the API's root. Raises PortalError by class."""
         return self._exchange("GET", route, path, params=params)

@@ -10,7 +10,8 @@ how the service is doing, `verdict` what is wrong with it, and `ledger` the ques
 from reconciler.ledger.copying import copy
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.notes import Duty, Noted
-from reconciler.ledger.overview import Overview, Swept
+from reconciler.ledger.overview import Outage, Overview, Swept
+from reconciler.ledger.quota import Quota
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
 from reconciler.ledger.store import Role
 from reconciler.ledger.verdict import Kind, Problem, unwritable, verdict
@@ -23,8 +24,10 @@ __all__ = [
     "Kind",
     "Ledger",
     "Noted",
+    "Outage",
     "Overview",
     "Problem",
+    "Quota",
     "Role",
     "Swept",
     "copy",

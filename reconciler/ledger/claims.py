@@ -15,26 +15,27 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
     type_coerce,
     update,
 )
 
-from reconciler.ledger.counting import HOUR, count, free_at, written
-from reconciler.ledger.facts import set_fact, time_fact, two_facts
+from reconciler.ledger.counting import HOUR, count
+from reconciler.ledger.facts import two_facts
 from reconciler.ledger.notes import first_to_tell
-from reconciler.ledger.rows import BACKFILL, LIVE, SWEEP, Baseline, entry_of
-from reconciler.ledger.schema import Moment, files
+from reconciler.ledger.rows import LIVE, Baseline, entry_of
+from reconciler.ledger.schema import UNFINISHED, Moment, files
 from reconciler.ledger.upsert import insert
 from reconciler.model import SECOND, Event, Revision, Source
 from reconciler.review import is_echo
 
 ACCEPTED = ("accepted", "event")
 ECHO = ("ignored", "echo")
-BACKFILL_PAUSE = "backfill_until"
 PRECEDENCE = (files.c.priority, files.c.due_at)
 _MICROSECOND = timedelta(microseconds=1)
 _IN_FLIGHT = timedelta(seconds=2)
+_SHARED_FAULT = 5  # failures in a row that may have been everybody's
 
 
 def record(c: Connection, events: Sequence[tuple[Event, datetime, Source]]) -> list[bool]:
@@ -116,9 +117,16 @@ def _due_by_event(new: Any) -> Any:
     just_looked = and_(files.c.looked_at <= new.event_at, again > new.event_at)
     return case(
         (and_(files.c.claim.is_not(None), files.c.due_at > new.event_at), files.c.due_at),
+        (and_(files.c.claim.is_(None), files.c.due_at < new.due_at), files.c.due_at),
         (just_looked, again),
         else_=new.due_at,
     )
+
+
+def first_due(lowest: int) -> Any:
+    """Return the question when the first file of this priority or a higher one is due."""
+    due = (files.c.priority <= lowest, files.c.due_at.is_not(None))  # as in its index
+    return select(func.min(files.c.due_at)).where(*due)
 
 
 def taking(now: datetime, limit: int, until: datetime, token: str, lowest: int) -> Any:
@@ -164,25 +172,25 @@ def _later(column: Any, by: timedelta) -> Any:
     return type_coerce(moved, Moment)
 
 
-def lowest_precedence(c: Connection, now: datetime) -> int:
-    """Return the lowest precedence that may be claimed: a backfill may be put off."""
-    return SWEEP if now < time_fact(c, BACKFILL_PAUSE) else BACKFILL
+def releasing(kind: str, now: datetime) -> Any:
+    """Return the write that makes due what waited for a kind of request that works again.
+
+    A file that failed more often than an outage takes to be noticed has a fault of its own.
+    """
+    waits = (UNFINISHED, files.c.waits_for == kind, files.c.claim.is_(None))
+    ready = (files.c.due_at > now, files.c.attempts <= _SHARED_FAULT)
+    return update(files).where(*waits, *ready).values(due_at=now)
 
 
-def is_spent(
-    c: Connection, priority: int, now: datetime, per_day: int, backfill_per_day: int | None
-) -> bool:
-    """Put off what has no room in the day's writes, until the hour in which some return."""
-    limit, pause = per_day, "paused_until"
-    if priority == BACKFILL and backfill_per_day is not None:
-        limit, pause = backfill_per_day, BACKFILL_PAUSE
-    if written(c, now) < limit:
-        return False
-    until = free_at(c, now, limit)
-    if until > time_fact(c, pause):  # a longer pause that the portal asked for stands
-        set_fact(c, pause, until.isoformat())
-        set_fact(c, "paused_why", f"the {limit} writes of a day are used up")
-    return True
+def forgetting_future(now: datetime) -> Any:
+    """Return the write that makes due what waits since a time that lies ahead.
+
+    The clock was set back since then: such a wait began now at the latest, and none of them is
+    worth more than the try that ends it.
+    """
+    ahead = or_(files.c.looked_at > now, files.c.pending_since > now)
+    idle = (files.c.claim.is_(None), files.c.due_at > now)
+    return update(files).where(*idle, ahead).values(due_at=now)
 
 
 def undone_values(row: Row[Any], revision: Revision, now: datetime) -> dict[str, Any]:

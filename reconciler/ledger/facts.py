@@ -1,6 +1,8 @@
 """Single facts about the whole ledger: a name and a text."""
 
-from datetime import datetime
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, or_, select
 
@@ -13,6 +15,7 @@ from reconciler.model import EPOCH
 _FACT = select(facts.c.value).where(facts.c.name == bindparam("name"))
 PORTAL_KNOWN, YES, NO = "portal_known", "yes", "no"
 _MOMENTS = ("since", "first_sweep")
+_PAUSE = "pause"
 _BASELINE = select(facts).where(facts.c.name.in_((*_MOMENTS, PORTAL_KNOWN)))
 _TWO = select(facts).where(
     or_(facts.c.name == bindparam("one"), facts.c.name == bindparam("other"))
@@ -44,11 +47,41 @@ def time_fact(c: Connection, name: str) -> datetime:
     return EPOCH if value is None else datetime.fromisoformat(value)
 
 
-def pause(c: Connection, until: datetime, why: str) -> None:
-    """Let nothing be claimed before ``until``; a pause is never shortened by another."""
-    if until > time_fact(c, "paused_until"):
-        set_fact(c, "paused_until", until.isoformat())
-        set_fact(c, "paused_why", why)
+@dataclass(frozen=True)
+class Pause:
+    """A pause that the portal asked of an account: it counts from ``began`` and for that account.
+
+    One that begins ahead of now was noted by a clock that was set back since, and counts no more.
+    """
+
+    owner: str | None
+    began: datetime
+    until: datetime
+    why: str
+
+    def holds(self, owner: str | None, now: datetime) -> bool:
+        """Return whether ``owner`` is to wait at ``now``."""
+        return self.owner == owner and self.began <= now < self.until
+
+
+def pause(c: Connection, now: datetime, length: timedelta, why: str) -> None:
+    """Let nothing be claimed for a while; a pause is never shortened by another."""
+    known = paused(c, now)
+    if known is None or now + length > known.until:
+        until = (now + length).isoformat()
+        noted = {"owner": fact(c, "owner"), "began": now.isoformat(), "until": until, "why": why}
+        set_fact(c, _PAUSE, json.dumps(noted))
+
+
+def paused(c: Connection, now: datetime) -> Pause | None:
+    """Return the pause that holds at ``now``, None when there is none."""
+    text = fact(c, _PAUSE)
+    if text is None:
+        return None
+    noted = json.loads(text)
+    began, until = (datetime.fromisoformat(noted[name]) for name in ("began", "until"))
+    found = Pause(noted["owner"], began, until, noted["why"])
+    return found if found.holds(fact(c, "owner"), now) else None
 
 
 def baseline(c: Connection) -> Baseline:

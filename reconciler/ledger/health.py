@@ -1,30 +1,30 @@
 """What is written down to tell how the service is doing, and what a person may set right."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.counting import DAY
-from reconciler.ledger.facts import pause, set_fact
+from reconciler.ledger.facts import set_fact
 from reconciler.ledger.overview import (
     BOUNDS,
     SHOWN,
+    Outage,
     Overview,
     Swept,
-    Trouble,
     Unfinished,
     is_listed,
+    known_outages,
     overview,
-    trouble,
     unfinished,
 )
-from reconciler.ledger.schema import arrivals, files, sweeps
+from reconciler.ledger.quota import Quota
+from reconciler.ledger.schema import UNFINISHED, arrivals, files, outages, sweeps
 from reconciler.ledger.store import Store
 from reconciler.ledger.upsert import insert
-from reconciler.model import EPOCH, Ailment, Ending, Outcome, Rule
+from reconciler.model import EPOCH, Ending, OutageKind, Outcome, Rule
 
 _KEPT_SWEEPS = 100
 _KEPT_DAYS = timedelta(days=90)
@@ -37,29 +37,28 @@ class Health:
         """Share the ledger's store."""
         self._store = store
 
-    def overview(self, now: datetime, shown: int = SHOWN) -> Overview:
+    def overview(self, now: datetime, shown: int = SHOWN, quota: Quota | None = None) -> Overview:
         """Return how everything is at ``now``; of each list no more than ``shown``."""
-        return overview(self._store, now, shown)
+        return overview(self._store, now, shown, quota or Quota())
 
-    def fell_ill(self, ailment: Ailment, why: str, now: datetime, until: datetime) -> None:
-        """The portal as a whole is not usable: remember since when, and pause ``until``."""
+    def open_outage(self, kind: OutageKind, why: str, now: datetime) -> None:
+        """Remember what the portal as a whole does not do, since when, and why."""
 
         def job(c: Connection) -> None:
-            known = trouble(c)
-            since = known.since if known is not None and known.ailment is ailment else now
-            said = {"ailment": ailment.value, "since": since.isoformat(), "why": why}
-            set_fact(c, "trouble", json.dumps(said))
-            pause(c, until, why)
+            put = insert(c.dialect.name, outages).values(kind=kind.value, since=now, why=why)
+            newest = {"why": put.excluded.why}
+            c.execute(put.on_conflict_do_update(index_elements=["kind"], set_=newest))
 
         self._store.write(job)
 
-    def recovered(self) -> None:
-        """The portal does what it is asked."""
-        self._store.write(lambda c: set_fact(c, "trouble", None))
+    def close_outages(self, kinds: Iterable[OutageKind]) -> None:
+        """Forget outages: the portal does what it is asked."""
+        ended = delete(outages).where(outages.c.kind.in_([kind.value for kind in kinds]))
+        self._store.write(lambda c: c.execute(ended))
 
-    def trouble(self) -> Trouble | None:
-        """Return what is wrong with the portal as a whole, None when nothing is known to be."""
-        return self._store.read(trouble)
+    def outages(self) -> tuple[Outage, ...]:
+        """Return what the portal as a whole does not do, as far as is known."""
+        return self._store.read(known_outages)
 
     def refusal(self, now: datetime) -> LedgerError | None:
         """Write something; return why that cannot be done, None when it is on disk."""
@@ -70,11 +69,9 @@ class Health:
         return None
 
     def swept(self, swept: Swept) -> None:
-        """Remember a sweep, and forget the oldest; after one that ended well the portal is, too."""
+        """Remember a sweep, and forget the oldest."""
 
         def job(c: Connection) -> None:
-            if not swept.error:
-                set_fact(c, "trouble", None)
             c.execute(insert(c.dialect.name, sweeps).values(vars(swept)).on_conflict_do_nothing())
             kept = select(sweeps.c.began).order_by(sweeps.c.began.desc()).limit(_KEPT_SWEEPS)
             c.execute(delete(sweeps).where(sweeps.c.began.not_in(kept)))
@@ -87,9 +84,30 @@ class Health:
 
     def retry(self, ids: Sequence[int], now: datetime) -> frozenset[int]:
         """Make unfinished files due now (no ids: all of them), as if never tried; return which."""
-        values = {"due_at": now, "attempts": 0}
+        values = {"due_at": now, "attempts": 0, "undone_since": None, "undone_times": 0}
         hurry = update(files).where(is_listed(ids)).values(values).returning(files.c.id)
         return self._store.write(lambda c: frozenset(c.execute(hurry).scalars()))
+
+    def retry_passing(self, now: datetime) -> int:
+        """Make due what failed because of a request that may work by now; return how many."""
+        waits = (is_listed(()), files.c.waits_for.is_not(None), files.c.due_at > now)
+        hurry = update(files).where(*waits).values(due_at=now)
+        return self._store.write(lambda c: c.execute(hurry).rowcount)
+
+    def waiting_for_portal(self, now: datetime) -> int:
+        """Return how many files wait for a kind of request to work again, and are not due."""
+        waits = (
+            UNFINISHED,
+            files.c.outcome == Outcome.WAITING.value,
+            files.c.waits_for.is_not(None),
+        )
+        number = select(func.count()).select_from(files).where(*waits, files.c.due_at > now)
+        return int(self._store.read(lambda c: c.execute(number).scalar_one()))
+
+    def failed(self) -> frozenset[int]:
+        """Return the files that failed and will be tried again."""
+        found = select(files.c.id).where(UNFINISHED, files.c.outcome == Outcome.FAILED.value)
+        return self._store.read(lambda c: frozenset(c.execute(found).scalars()))
 
     def fold(self, now: datetime) -> None:
         """Add the days that are long past to one that stands for all of them (the epoch)."""

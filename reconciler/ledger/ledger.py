@@ -28,13 +28,13 @@ from sqlalchemy import (
 from reconciler.errors import LedgerError
 from reconciler.ledger.claims import (
     ACCEPTED,
-    BACKFILL_PAUSE,
     ECHO,
     PRECEDENCE,
+    first_due,
+    forgetting_future,
     freeing,
-    is_spent,
-    lowest_precedence,
     record,
+    releasing,
     taking,
     undone_values,
 )
@@ -44,11 +44,12 @@ from reconciler.ledger.facts import (
     NO,
     PORTAL_KNOWN,
     YES,
+    Pause,
     baseline,
     fact,
     pause,
+    paused,
     set_fact,
-    time_fact,
 )
 from reconciler.ledger.health import Health, arrived
 from reconciler.ledger.notes import (
@@ -63,10 +64,12 @@ from reconciler.ledger.notes import (
     outcomes,
     suspected,
 )
+from reconciler.ledger.quota import Quota
 from reconciler.ledger.rows import (
     BACKFILL,
     LIVE,
     OPEN,
+    SWEEP,
     Baseline,
     ending_values,
     entry_of,
@@ -77,7 +80,18 @@ from reconciler.ledger.schema import counts, files, migrate
 from reconciler.ledger.slots import reserve
 from reconciler.ledger.survey import Survey
 from reconciler.ledger.watermarks import Watermarks, begin_anew
-from reconciler.model import Claim, Ending, Entry, Event, File, Outcome, Permit, Rule, Source
+from reconciler.model import (
+    Claim,
+    Ending,
+    Entry,
+    Event,
+    File,
+    OutageKind,
+    Outcome,
+    Permit,
+    Rule,
+    Source,
+)
 from reconciler.review import is_out_of_sight
 
 _LOOP = 5  # times an hour that our comment on one revision may be undone
@@ -167,15 +181,26 @@ class Ledger:
         text = self._store.read(lambda c: fact(c, _TARGETS))
         return frozenset(json.loads(text) if text else ())
 
-    def pause(self, until: datetime, why: str) -> None:
-        """Let nothing be claimed before ``until``; a pause is never shortened by another."""
-        self._store.write(lambda c: pause(c, until, why))
+    def pause(self, now: datetime, length: timedelta, why: str) -> None:
+        """Let nothing be claimed for a while; a pause is never shortened by another.
 
-    def paused(self) -> tuple[datetime, str]:
-        """Return until when nothing is claimed, and why."""
-        return self._store.read(
-            lambda c: (time_fact(c, "paused_until"), fact(c, "paused_why") or "")
-        )
+        It is the key's owner's: with another account's key it does not hold.
+        """
+        self._store.write(lambda c: pause(c, now, length, why))
+
+    def paused(self, now: datetime) -> Pause | None:
+        """Return the pause that holds at ``now``, None when there is none."""
+        return self._store.read(lambda c: paused(c, now))
+
+    def release_waiting(self, kind: OutageKind, now: datetime) -> int:
+        """Make due what waited for requests of a kind that works again; return how many."""
+        release = releasing(kind.value, now)
+        return self._store.write(lambda c: c.execute(release).rowcount)
+
+    def forget_future(self, now: datetime) -> int:
+        """Make due what waits since a time that lies ahead: the clock was set back."""
+        forget = forgetting_future(now)
+        return self._store.write(lambda c: c.execute(forget).rowcount)
 
     def reserve(self, now: datetime, number: int, per_minute: int) -> float:
         """Take slots of the minute for requests; return 0, or the seconds to wait for them."""
@@ -219,15 +244,20 @@ class Ledger:
 
     # Work out.
 
-    def claim(self, now: datetime, limit: int, lease: timedelta) -> list[Claim]:
-        """Take up to ``limit`` due files, live events first; none while paused."""
-        token = self._store.token()
+    def claim(
+        self, now: datetime, limit: int, lease: timedelta, quota: Quota | None = None
+    ) -> list[Claim]:
+        """Take up to ``limit`` due files, live events first; none while paused, or while the
+        day's writes are used up.
+        """
+        token, quota = self._store.token(), quota or Quota()
 
         def job(c: Connection) -> list[Claim]:
-            if now < time_fact(c, "paused_until"):
+            lowest = quota.lowest_priority(c, now)
+            if lowest is None or paused(c, now) is not None:
                 return []
             common = baseline(c)
-            take = taking(now, limit, now + lease, token, lowest_precedence(c, now))
+            take = taking(now, limit, now + lease, token, lowest)
             return [Claim(entry_of(row, common), token) for row in c.execute(take)]
 
         return self._store.write(job)
@@ -239,17 +269,17 @@ class Ledger:
         now: datetime,
         *,
         until: datetime,
-        per_day: int,
-        backfill_per_day: int | None = None,
+        quota: Quota | None = None,
         forget: bool = False,
     ) -> Permit:
         """Write the intent to set the file's comment, if the claim is ours and the day has room.
 
         The claim is extended to ``until``, which must lie beyond the longest answer. The write
         is counted here, before it is sent: a failed one counts for the portal too. When the
-        day's writes (or a backfill's share) are used up, all that need them are put off. With
+        day's writes (or a backfill's share) are used up, all that need them have to wait. With
         ``forget`` the row was about another file, and what it had settled goes.
         """
+        limits = quota or Quota()
 
         def job(c: Connection) -> Permit:
             row = c.execute(select(files).where(_ours(claim))).first()
@@ -258,7 +288,7 @@ class Ledger:
             undone = undone_values(row, file.revision, now)
             if undone["undone_times"] > _LOOP:
                 return Permit.LOOPING
-            if is_spent(c, row.priority, now, per_day, backfill_per_day):
+            if limits.is_exhausted(c, now, row.priority):
                 return Permit.SPENT
             count_write(c, now)
             values = (forgotten_values() if forget else {}) | undone
@@ -313,14 +343,22 @@ class Ledger:
 
     # Questions.
 
-    def next_due(self, now: datetime | None = None) -> datetime | None:
-        """Return when the next file is due (at ``now``: that may be claimed then), or None."""
+    def next_due(self) -> datetime | None:
+        """Return when the next file is due, None when none is."""
+        return self._store.read(lambda c: c.execute(first_due(BACKFILL)).scalar())
+
+    def next_claim(self, now: datetime, quota: Quota) -> datetime | None:
+        """Return when the next file may be claimed, None when nothing is due."""
 
         def job(c: Connection) -> datetime | None:
-            lowest = BACKFILL if now is None else lowest_precedence(c, now)
-            due = (files.c.priority <= lowest, files.c.due_at.is_not(None))  # as in its index
-            first = select(func.min(files.c.due_at)).where(*due)
-            return c.execute(first).scalar()
+            found = []
+            for lowest, limit in ((SWEEP, LIVE), (BACKFILL, BACKFILL)):
+                due = c.execute(first_due(lowest)).scalar()
+                if due is not None:
+                    found.append(max(due, quota.free_at(c, now, limit)))
+            pause = paused(c, now)
+            first = min(found, default=None)
+            return first if first is None or pause is None else max(first, pause.until)
 
         return self._store.read(job)
 
@@ -329,9 +367,10 @@ class Ledger:
         late = select(func.count()).where(files.c.due_at <= now, files.c.priority >= priority)
         return int(self._store.read(lambda c: c.execute(late).scalar_one()))
 
-    def backfill_put_off(self) -> datetime:
-        """Return until when a backfill's writes are put off; the epoch when they are not."""
-        return self._store.read(lambda c: time_fact(c, BACKFILL_PAUSE))
+    def write_at(self, now: datetime, quota: Quota, *, backfill: bool) -> datetime:
+        """Return when a write may be sent (of a backfill): now, or when the day's have room."""
+        priority = BACKFILL if backfill else LIVE
+        return self._store.read(lambda c: quota.free_at(c, now, priority))
 
     def due(self, now: datetime, limit: int) -> list[Entry]:
         """Return what is due without claiming it, to show what would be done."""

@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, and_, case, func, select
 
 from reconciler.ledger.counting import written
-from reconciler.ledger.facts import fact, time_fact
-from reconciler.ledger.rows import BACKFILL
+from reconciler.ledger.facts import fact, paused
+from reconciler.ledger.quota import Quota
+from reconciler.ledger.rows import BACKFILL, LIVE
 from reconciler.ledger.schema import (
     MARKED,
     OURS,
@@ -22,12 +23,13 @@ from reconciler.ledger.schema import (
     arrivals,
     counts,
     files,
+    outages,
     rooms,
     sweeps,
     texts,
 )
 from reconciler.ledger.store import Role, Store
-from reconciler.model import Ailment, Outcome, Source
+from reconciler.model import OutageKind, Outcome, Source
 
 SHOWN = 20  # files, texts and sweeps of each kind that are shown unless told otherwise
 BOUNDS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)  # seconds; what is longer is under 0
@@ -83,10 +85,10 @@ class InReview:
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """What is wrong with the portal as a whole, since when, and in which words it said so."""
+class Outage:
+    """What the portal as a whole does not do, since when, and in which words it said so."""
 
-    ailment: Ailment
+    kind: OutageKind
     since: datetime
     why: str
 
@@ -155,7 +157,7 @@ class Overview:
     files: tuple[Unfinished, ...]
     in_review: int
     reviews: tuple[InReview, ...]
-    trouble: Trouble | None
+    outages: tuple[Outage, ...]
     paused_until: datetime | None
     paused_why: str
     backfill_until: datetime | None
@@ -180,18 +182,21 @@ class Overview:
         return self.lags[source].number if source in self.lags else 0
 
 
-def overview(store: Store, now: datetime, shown: int = SHOWN) -> Overview:
+def overview(store: Store, now: datetime, shown: int, quota: Quota) -> Overview:
     """Return how the service is doing at ``now``. Raises LedgerError."""
     holders = {role: holder for role in Role if (holder := store.holder(role)) is not None}
-    return store.read(lambda c: _overview(c, now, shown, holders))
+    return store.read(lambda c: _overview(c, now, shown, quota, holders))
 
 
-def _overview(c: Connection, now: datetime, shown: int, holders: Mapping[Role, str]) -> Overview:
+def _overview(
+    c: Connection, now: datetime, shown: int, quota: Quota, holders: Mapping[Role, str]
+) -> Overview:
     ended = {(row.outcome, row.reason): row.number for row in c.execute(select(counts))}
     accepted = sum(ended.pop(entered, 0) for entered in _ENTERED)
     echoes = ended.pop(_ECHO, 0)
     done = _sweeps(c, shown)
-    paused, backfill = time_fact(c, "paused_until"), time_fact(c, "backfill_until")
+    until, why = _paused(c, now, quota)
+    backfill = quota.free_at(c, now, BACKFILL)
     days, lags = _arrivals(c)
     return Overview(
         now=now,
@@ -203,9 +208,9 @@ def _overview(c: Connection, now: datetime, shown: int, holders: Mapping[Role, s
         files=unfinished(c, shown),
         in_review=_count(c, files, OURS),
         reviews=_reviews(c, shown),
-        trouble=trouble(c),
-        paused_until=paused if paused > now else None,
-        paused_why=(fact(c, "paused_why") or "") if paused > now else "",
+        outages=known_outages(c),
+        paused_until=until,
+        paused_why=why,
         backfill_until=backfill if backfill > now else None,
         written=written(c, now),
         sweeps=done,
@@ -245,13 +250,20 @@ def unfinished(c: Connection, limit: int | None) -> tuple[Unfinished, ...]:
     )
 
 
-def trouble(c: Connection) -> Trouble | None:
-    """Return what is wrong with the portal as a whole."""
-    text = fact(c, "trouble")
-    if text is None:
-        return None
-    said = json.loads(text)
-    return Trouble(Ailment(said["ailment"]), datetime.fromisoformat(said["since"]), said["why"])
+def known_outages(c: Connection) -> tuple[Outage, ...]:
+    """Return what the portal as a whole does not do, the oldest outage first."""
+    found = c.execute(select(outages).order_by(outages.c.since))
+    return tuple(Outage(OutageKind(row.kind), row.since, row.why) for row in found)
+
+
+def _paused(c: Connection, now: datetime, quota: Quota) -> tuple[datetime | None, str]:
+    """Return until when nothing is written, and why: what lasts longest."""
+    pause, free = paused(c, now), quota.free_at(c, now, LIVE)
+    if pause is not None and pause.until >= free:
+        return pause.until, pause.why
+    if free > now:
+        return free, f"the {quota.per_day} writes of a day are used up (limits.writes_per_day)"
+    return None, ""
 
 
 def _queue(c: Connection, now: datetime) -> Queue:

@@ -97,6 +97,7 @@ def ending_values(row: Row[Any], ending: Ending, now: datetime) -> dict[str, Any
         "outcome": ending.outcome.value,
         "reason": ending.reason,
         "error": ending.error,
+        "waits_for": None if ending.waits_for is None else ending.waits_for.value,
     }
     if ending.outcome not in OPEN:
         values |= {"pending": row.pending - row.claimed, "claimed": 0}

@@ -68,6 +68,7 @@ files = Table(
     Column("priority", Integer, nullable=False, default=0),
     Column("claim", String),
     Column("attempts", Integer, nullable=False, default=0),
+    Column("waits_for", String),  # the kind of request that has to work first
     Column("since", Moment),
     Column("overwrite", Boolean, nullable=False, default=False),
     Column("announced_date", Moment),  # the newest date that an event gave the file
@@ -180,6 +181,15 @@ paces = Table(
     metadata,
     Column("bucket", Moment, primary_key=True),
     Column("number", Integer, nullable=False),
+)
+
+# What the portal as a whole does not do, since when, and in which words it said so.
+outages = Table(
+    "outages",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("why", String, nullable=False),
 )
 
 # The last sweeps.

@@ -8,7 +8,7 @@ from enum import StrEnum
 from reconciler.errors import LedgerError
 from reconciler.ledger.overview import Overview
 from reconciler.ledger.store import Role
-from reconciler.model import Ailment, Outcome
+from reconciler.model import OutageKind, Outcome
 
 _SHORT = timedelta(minutes=1)  # a pause that needs no words
 _LATE = timedelta(minutes=1)
@@ -21,6 +21,7 @@ class Kind(StrEnum):
     LEDGER = "ledger"
     DEAD_KEY = "dead_key"
     AWAY = "away"
+    WRITES = "writes"
     PAUSED = "paused"
     NO_SERVE = "no_serve"
     IDLE = "idle"
@@ -59,15 +60,15 @@ def verdict(seen: Overview) -> tuple[Problem, ...]:
 
 
 def _portal(seen: Overview) -> Iterator[Problem]:
-    ill = seen.trouble
-    if ill is not None and ill.ailment is Ailment.DEAD_KEY:
-        yield Problem(
-            Kind.DEAD_KEY,
-            f"the portal refuses the API key since {_date(ill.since)}: {ill.why}; "
-            "make a new one and set DOCSPACE_API_KEY",
-        )
-    elif ill is not None and ill.ailment is Ailment.AWAY:
-        yield Problem(Kind.AWAY, f"the portal is away since {_date(ill.since)}: {ill.why}")
+    for outage in seen.outages:
+        since, why = _date(outage.since), outage.why
+        if outage.kind is OutageKind.DEAD_KEY:
+            words = f"the portal refuses the API key since {since}: {why}; "
+            yield Problem(Kind.DEAD_KEY, f"{words}make a new one and set DOCSPACE_API_KEY")
+        elif outage.kind is OutageKind.LOOKS:
+            yield Problem(Kind.AWAY, f"the portal is away since {since}: {why}")
+        elif outage.kind is OutageKind.WRITES:
+            yield Problem(Kind.WRITES, f"the portal takes no comment since {since}: {why}")
     if seen.paused_until is not None and seen.paused_until - seen.now > _SHORT:
         until = _date(seen.paused_until)
         yield Problem(Kind.PAUSED, f"nothing is done before {until}: {seen.paused_why}")

@@ -11,14 +11,16 @@ from reconciler import sweep
 from reconciler.client import DocSpace, Hooks, Pace, Transport
 from reconciler.config import Config, require
 from reconciler.hooks import Administration, Keyring, Wanted
-from reconciler.ledger import Ledger
+from reconciler.ledger import Ledger, Quota
 from reconciler.receiver import Gate
 from reconciler.review import Policy
 from reconciler.service.log import tell_secrets
+from reconciler.service.outages import OutageLog
 from reconciler.sweep import Sweep
-from reconciler.worker import Attempt, Attempts, Terms, Worker
+from reconciler.worker import Attempt, Attempts, PortalHealth, Terms, Worker
 
 _BLOCK = 40  # requests that are admitted with one transaction
+KEY_PROBE = timedelta(seconds=15)  # between questions whether a refused key works again
 _MINUTE = timedelta(seconds=90)  # the longest wait for a place in the minute, and some more
 
 
@@ -34,7 +36,9 @@ class Parts:
     ledger: Ledger
     docspace: DocSpace
     attempts: Attempts
+    health: PortalHealth
     policy: Policy
+    reload_key: Callable[[], None]
     stop: threading.Event
     hooks: Hooks
     administration: Administration
@@ -59,10 +63,23 @@ def parts_of(config: Config, opened: ExitStack, *, webhook: bool = False) -> Par
     opened.callback(docspace.close)
     hooks = Hooks(transport, docspace.key)
     policy = policy_of(config, ledger)
-    attempts = Attempts(ledger, docspace, terms_of(config, policy), clock, random.random)
+    outages = OutageLog(utcnow)
+    health = PortalHealth(ledger, random.random, KEY_PROBE, outages.on_outage, outages.on_recovery)
+    attempts = Attempts(ledger, docspace, terms_of(config, policy), clock, health)
     wanted = wanted_of(config)
     administration = Administration(ledger, hooks, docspace.key, wanted, clock)
-    return Parts(ledger, docspace, attempts, policy, stop, hooks, administration, clock)
+    return Parts(
+        ledger=ledger,
+        docspace=docspace,
+        attempts=attempts,
+        health=health,
+        policy=policy,
+        reload_key=lambda: transport.use_key(config.api_key()),
+        stop=stop,
+        hooks=hooks,
+        administration=administration,
+        clock=clock,
+    )
 
 
 def policy_of(config: Config, ledger: Ledger) -> Policy:
@@ -133,6 +150,12 @@ def pace_of(
     )
 
 
+def quota_of(config: Config) -> Quota:
+    """Return the day's writes; a backfill's share of them is one at least."""
+    per_day = config.limits.writes_per_day
+    return Quota(per_day, max(1, int(per_day * config.limits.backfill_share)))
+
+
 def terms_of(config: Config, policy: Policy) -> Terms:
     """Return how the worker works; its lease outlasts the portal's longest answers."""
     answer = timedelta(seconds=2 * config.portal.timeout_seconds + 5)
@@ -140,8 +163,7 @@ def terms_of(config: Config, policy: Policy) -> Terms:
     return Terms(
         policy=policy,
         lookback=config.sweep.first_lookback,
-        writes_per_day=limits.writes_per_day,
-        backfill_per_day=int(limits.writes_per_day * limits.backfill_share),
+        quota=quota_of(config),
         # Each thread may write: more of them would wait for a place between look and write.
         threads=min(limits.concurrent_reads, limits.concurrent_writes),
         lease=3 * answer + _MINUTE,

@@ -14,7 +14,6 @@ from reconciler.errors import (
     Forbidden,
     LedgerError,
     PortalError,
-    Transient,
     Unauthorised,
 )
 from reconciler.ledger import BACKFILL, Noted, Role
@@ -26,12 +25,12 @@ from reconciler.service.sweeping import pruned, swept
 from reconciler.service.watch import watch_of
 from reconciler.sweep import Backfill, Job, Report, would_end
 from reconciler.sweep.backfill import Estimate, Step
-from reconciler.worker import Attempt, ailment_of
+from reconciler.worker import Attempt
 
 _MOST_SHOWN = 10_000  # due files that a dry run looks at
 _WAIT = 0.5
 _SHORT = timedelta(minutes=2)  # a pause that is waited for
-_TROUBLE = {"unauthorised", "transient"}
+_TROUBLE = {"unauthorised", "transient", "writes_fail"}
 
 
 @dataclass
@@ -72,6 +71,11 @@ class Tally:
         """Count the rest as the ledger has it: another process worked them off, or they wait."""
         self.ended.update(parts.ledger.outcomes(sorted(self.handed), parts.clock()))
         self.handed.clear()
+
+    def add_failed(self, parts: Parts) -> None:
+        """Count files that failed before and were not tried now: not all is well while one does."""
+        counted = self.last.keys() | self.handed
+        self.ended[Outcome.FAILED] += len(parts.ledger.health.failed() - counted)
 
 
 @dataclass(frozen=True)
@@ -129,9 +133,11 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) 
             if report.deep:
                 pruned(parts, config.state.keep)
             tally.handed |= report.broken
+            parts.ledger.health.retry_passing(parts.clock())
             ours = _work(parts, tally)
+            tally.add_failed(parts)
             tally.settle(parts)
-        put_off, why = _put_off(parts)
+        put_off, why = _put_off(parts, backfill=False)
         return Summary(
             report,
             tally.ended,
@@ -158,26 +164,39 @@ def _watch(config: Config, parts: Parts) -> None:
 
 
 def _swept(config: Config, parts: Parts, tally: Tally) -> Report:
-    """Sweep; that the portal is away or refuses the key is left in the ledger for `status`."""
+    """Sweep; that the portal refuses the key is left in the ledger for `status`."""
     try:
-        return swept(parts, sweep_of(config, parts), tally.listed)
-    except (Unauthorised, Transient) as error:
-        now = parts.clock()
+        report = swept(parts, sweep_of(config, parts), tally.listed)
+    except PortalError as error:
         with suppress(LedgerError):  # what stopped the sweep is what matters
-            parts.ledger.health.fell_ill(ailment_of(error), str(error), now, until=now)
+            parts.health.record_listing_failure(error, parts.clock())
         raise
+    parts.health.record_listing_success(parts.clock())
+    return report
 
 
 def _left(parts: Parts) -> int:
-    """Return what is still due; what a backfill has put off until tomorrow is not ours."""
-    now, ledger = parts.clock(), parts.ledger
-    put_off = ledger.owed(now, BACKFILL) if ledger.backfill_put_off() > now else 0
-    return ledger.owed(now) - put_off
+    """Return what is still due, or waits for the portal to work again.
+
+    What a backfill has put off until tomorrow is not ours.
+    """
+    now, ledger, quota = parts.clock(), parts.ledger, parts.attempts.terms.quota
+    is_put_off = ledger.write_at(now, quota, backfill=True) > now
+    owed = ledger.owed(now) - (ledger.owed(now, BACKFILL) if is_put_off else 0)
+    return owed + ledger.health.waiting_for_portal(now)
 
 
-def _put_off(parts: Parts) -> tuple[datetime | None, str]:
-    until, why = parts.ledger.paused()
-    return (until, why) if until > parts.clock() else (None, "")
+def _put_off(parts: Parts, *, backfill: bool) -> tuple[datetime | None, str]:
+    """Return until when nothing more can be done, and why; None when that is now."""
+    now, quota = parts.clock(), parts.attempts.terms.quota
+    pause, free = parts.ledger.paused(now), parts.ledger.write_at(now, quota, backfill=backfill)
+    if pause is not None and pause.until > free:
+        return pause.until, pause.why
+    if free > now:
+        whose = "writes for backfills" if backfill else "writes"
+        return free, f"the day's {whose} are used up"
+    probe = max(parts.health.next_look(now), parts.health.next_write(now))
+    return (probe, "the portal cannot be asked now") if probe > now else (None, "")
 
 
 def _work(parts: Parts, tally: Tally) -> bool:
@@ -297,11 +316,10 @@ class BackfillRun:
         ledger, clock = self.parts.ledger, self.parts.clock
         while not self.parts.stop.is_set():
             _work(self.parts, self.tally)
-            paused, why = ledger.paused()
-            put_off = max(ledger.backfill_put_off(), paused)
-            if put_off > clock() + (_SHORT if put_off == paused else timedelta()):
-                self.put_off = put_off if ledger.owed(clock(), BACKFILL) else None
-                self.why = why if put_off == paused else ""
+            until, why = _put_off(self.parts, backfill=True)
+            if until is not None and until > clock() + _SHORT:
+                self.put_off = until if ledger.owed(clock(), BACKFILL) else None
+                self.why = why
                 return
             if not ledger.owed(clock(), BACKFILL):
                 return

@@ -28,12 +28,11 @@ from reconciler.errors import (
     Unauthorised,
 )
 from reconciler.ledger import Role
-from reconciler.model import Ailment, Event
+from reconciler.model import Event, OutageKind
 from reconciler.receiver import Receiver, Reply
 from reconciler.service.build import Parts, gate_of, keyring_of, parts_of, sweep_of, utcnow
 from reconciler.service.doubts import tell_doubts
 from reconciler.service.log import log, tell_attempt, tell_error, tell_reply, tell_sweep
-from reconciler.service.outages import Outages
 from reconciler.service.server import Server
 from reconciler.service.sweeping import pruned, swept
 from reconciler.service.watch import EVERY, watch_of
@@ -106,8 +105,7 @@ class Service:
         self._working, self._resting = False, threading.Event()
         self._sweep = sweep_of(config, parts, self._resting)
         self._watch = watch_of(config, parts)
-        self._outages, self._on_attempt = Outages(utcnow), on_attempt
-        self._worker = parts.worker(self._hear_attempt, tell_error)
+        self._worker = parts.worker(on_attempt, tell_error)
         self._scheduler, self._sweeping = Schedule(timezone="UTC"), threading.Lock()
         self._turn = threading.Lock()
         self._threads = [
@@ -185,10 +183,6 @@ class Service:
             self._worker.wake()
         return fresh
 
-    def _hear_attempt(self, attempt: Attempt) -> None:
-        self._outages.attempt(attempt)
-        self._on_attempt(attempt)
-
     def _alive(self) -> dict[str, bool]:
         return {
             "worker": self._threads[0].is_alive(),
@@ -251,19 +245,18 @@ class Service:
 
     def _try_sweep(self) -> None:
         try:
-            paused, why = self.ledger.paused()
-            if paused > self._parts.clock():
-                log.warning("sweep_put_off", until=paused.isoformat(), reason=why)
+            pause = self.ledger.paused(self._parts.clock())
+            if pause is not None:
+                log.warning("sweep_put_off", until=pause.until.isoformat(), reason=pause.why)
             else:
                 report = swept(self._parts, self._sweep)
                 self._on_sweep(report)
-                self._parts.attempts.recovered()
-                self._outages.over()
+                self._parts.health.record_listing_success(self._parts.clock())
+                self._worker.wake()
                 if report.deep:
                     log.info("pruned", rows=pruned(self._parts, self._config.state.keep))
         except PortalError as error:
-            self._parts.attempts.met(error)
-            self._outages.met(error)
+            self._parts.health.record_listing_failure(error, self._parts.clock())
             tell_error(error)
         except Stopped:
             return
@@ -347,17 +340,18 @@ class Service:
         self._begin_to_watch(key)
 
     def _probe(self) -> None:
-        """Where there is a trouble that an answer to any question would end, ask one."""
-        trouble = self.ledger.health.trouble()
-        if trouble is None or trouble.ailment is Ailment.THROTTLED:
+        """While the key is refused, or the portal away, ask whether that is over."""
+        ends = {OutageKind.DEAD_KEY, OutageKind.LOOKS}
+        if not ends & {outage.kind for outage in self.ledger.health.outages()}:
             return
+        self._parts.reload_key()
         try:
             usable = self._parts.docspace.is_usable()
         except PortalError:
             return  # that is known already
         if usable:
-            self._parts.attempts.recovered()
-            self._outages.over()
+            self._parts.health.record_success(OutageKind.LOOKS, self._parts.clock())
+            self._worker.wake()
 
     def _begin_to_watch(self, key: Key) -> None:
         """Watch the webhook where the key may; without that the sweep alone carries on."""
@@ -389,7 +383,7 @@ class Service:
 
     def _try_to_watch(self) -> None:
         try:
-            if self.ledger.paused()[0] <= self._parts.clock():
+            if self.ledger.paused(self._parts.clock()) is None:
                 self._watch.run()
         except Stopped:
             return
@@ -399,7 +393,6 @@ class Service:
                 log.warning("webhook_not_watched", lacks=str(error))
                 self._scheduler.remove_job("watch")
             else:
-                self._parts.attempts.met(error)
-                self._outages.met(error)
+                self._parts.health.record_listing_failure(error, self._parts.clock())
         except ReconcilerError as error:
             tell_error(error)

@@ -5,13 +5,13 @@ unless the claim was lost to another process.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from reconciler.client import DocSpace
-from reconciler.errors import Forbidden, Permanent, PortalError
-from reconciler.ledger import Ledger
+from reconciler.errors import Forbidden, PortalError
+from reconciler.ledger import Ledger, Quota
 from reconciler.model import (
     EPOCH,
     Absent,
@@ -22,13 +22,14 @@ from reconciler.model import (
     Entry,
     File,
     Intent,
+    OutageKind,
     Outcome,
     Permit,
     Rule,
     Section,
 )
 from reconciler.review import Policy, decide
-from reconciler.worker.trouble import Trouble, ailment_of
+from reconciler.worker.health import PortalHealth, request_kind
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _ROOM_KNOWN = timedelta(minutes=5)
@@ -52,21 +53,18 @@ class Terms:
     """How the worker works.
 
     ``lease`` and ``answer`` are bounds: on a whole attempt, and on the portal's longest answer.
-    ``probe`` is the pause between tries while the portal is away.
     """
 
     policy: Policy
     lookback: timedelta = timedelta(hours=24)
-    writes_per_day: int = 9000
-    backfill_per_day: int = 6300
+    quota: Quota = field(default_factory=Quota)
     threads: int = 8
     lease: timedelta = timedelta(seconds=180)
     answer: timedelta = timedelta(seconds=60)
-    probe: timedelta = timedelta(seconds=15)
 
 
 class Attempts:
-    """Makes attempts. ``clock`` tells the time, ``jitter`` gives a number from 0 to 1."""
+    """Makes attempts. ``clock`` tells the time."""
 
     def __init__(
         self,
@@ -74,14 +72,12 @@ class Attempts:
         docspace: DocSpace,
         terms: Terms,
         clock: Callable[[], datetime],
-        jitter: Callable[[], float],
+        health: PortalHealth,
     ) -> None:
         """Share one view of the portal's health between all attempts."""
         self._ledger, self._docspace, self.terms = ledger, docspace, terms
-        self._clock, self._jitter = clock, jitter
+        self._clock, self.health = clock, health
         self._rooms: dict[int | str, tuple[int | None, datetime]] = {}
-        self.trouble = Trouble(terms.probe)
-        self._may_be_ill = True  # as an earlier process may have left it in the ledger
         self._target_known = False
 
     def make(self, claim: Claim) -> Attempt | None:
@@ -90,28 +86,10 @@ class Attempts:
             with self._docspace.look_and_write():
                 file, decision = self._look(claim.entry)
                 attempt = self._act(claim, file, decision)
-            self.recovered()
         except PortalError as error:
             attempt = self._failed(claim, error)
         kept = attempt is not None and self._ledger.finish(claim, attempt.ending, self._clock())
         return attempt if kept else None
-
-    def met(self, error: PortalError) -> None:
-        """A sweep met a failure of the portal: pause as after one of our own.
-
-        What a file meets for the first time may be its own fault, what a sweep meets is not: so
-        it is told at once, even where there is nothing to pause for yet.
-        """
-        verdict = self.trouble.judge(error, 0, self._jitter())
-        if not isinstance(error, (Permanent, Forbidden)):
-            self._fall_ill(error, self._clock(), verdict.everything or timedelta())
-
-    def recovered(self) -> None:
-        """The portal did what it was asked: say so where others look, if it was ill before."""
-        self.trouble.answered()
-        if self._may_be_ill:
-            self._may_be_ill = False
-            self._ledger.health.recovered()
 
     def abandon(self, claim: Claim, error: Exception) -> None:
         """Write down that a bug of ours ended the attempt; the file is tried again later."""
@@ -124,11 +102,11 @@ class Attempts:
         seen = self._docspace.file(entry.id)
         now = self._clock()
         if isinstance(seen, Absent):
-            self.trouble.answered()
+            self.health.record_success(OutageKind.LOOKS, now)
             return None, decide(seen, entry, self.terms.policy)
         entry = self._with_portal(self._with_origin(entry, seen, now), seen)
         file = self.with_room(seen, now)
-        self.trouble.answered()
+        self.health.record_success(OutageKind.LOOKS, now)
         return file, decide(file, entry, self.terms.policy)
 
     def _act(self, claim: Claim, file: File | None, decision: Decision) -> Attempt | None:
@@ -137,13 +115,15 @@ class Attempts:
             return Attempt(claim.entry.id, file, decision.rule, ending)
         self._remember_target()
         now = self._clock()
+        if not self.health.begin_write(now):
+            ending = replace(self._waiting_to_write(file, now), forget=decision.forget)
+            return Attempt(claim.entry.id, file, decision.rule, ending)
         permit = self._ledger.permit(
             claim,
             file,
             now,
             until=now + self.terms.answer,
-            per_day=self.terms.writes_per_day,
-            backfill_per_day=self.terms.backfill_per_day,
+            quota=self.terms.quota,
             forget=decision.forget,
         )
         match permit:
@@ -166,8 +146,8 @@ class Attempts:
             stored = self._docspace.set_comment(claim.entry.id, file.revision.version, target)
         except Forbidden as error:
             return self._refused(_known(claim, file, decision), claim, error)
-        self.trouble.answered()
         rule, now = decision.rule, self._clock()
+        self.health.record_success(OutageKind.WRITES, now)
         if stored != target:
             said = f"the portal stored {stored[:80]!r} instead of the comment"
             ending = Ending(Outcome.FAILED, "altered", now + _DAY, file, settled=True, error=said)
@@ -188,23 +168,26 @@ class Attempts:
         ending = replace(_ending(file, decision, entry, now), error=str(error))
         return Attempt(claim.entry.id, file, decision.rule, ending)
 
+    def _waiting_to_write(self, file: File, now: datetime) -> Ending:
+        """Writes fail, and another one probes whether they work again."""
+        again, kind = self.health.park_write(now), OutageKind.WRITES
+        return Ending(Outcome.WAITING, "writes_fail", again, file, waits_for=kind)
+
     def _failed(self, claim: Claim, error: PortalError) -> Attempt:
+        """Plan the next try: after a delay of the file's own, or when the portal is well again."""
         entry, now = claim.entry, self._clock()
-        verdict = self.trouble.judge(error, entry.attempts, self._jitter())
-        if verdict.everything is not None:
-            self._fall_ill(error, now, verdict.everything)
+        delay = self.health.record_failure(error, entry.attempts, now)
+        kind = request_kind(error)
+        own = now if kind is OutageKind.LOOKS else self.health.next_write(now)
         ending = Ending(
-            Outcome.WAITING if verdict.file is None else Outcome.FAILED,
+            Outcome.WAITING if delay is None else Outcome.FAILED,
             type(error).__name__.lower(),
-            again=now if verdict.file is None else now + verdict.file,
+            again=own if delay is None else now + delay,
             error=str(error),
-            attempts=entry.attempts + (verdict.file is not None),
+            attempts=entry.attempts + (delay is not None),
+            waits_for=kind,
         )
         return Attempt(entry.id, None, None, ending)
-
-    def _fall_ill(self, error: PortalError, now: datetime, pause: timedelta) -> None:
-        self._ledger.health.fell_ill(ailment_of(error), str(error), now, now + pause)
-        self._may_be_ill = True
 
     def _with_origin(self, entry: Entry, file: File, now: datetime) -> Entry:
         """Before the first sweep, the first look fixes where our responsibility begins."""

@@ -35,6 +35,7 @@ class Worker:
         self._clock, self._tell, self._complain = clock, tell, complain
         self._changed = threading.Condition()
         self._busy, self._stopping, self._woken = 0, False, False
+        self._last: datetime | None = None
 
     def run(self) -> None:
         """Work until `stop`; then finish what is under way and give back the rest."""
@@ -56,8 +57,8 @@ class Worker:
             if self._busy:
                 return False
         soon = self._clock() + _MOMENT
-        due, (paused, _) = self._ledger.next_due(self._clock()), self._ledger.paused()
-        return due is None or max(due, paused) > soon
+        due = self._next_claim(self._clock())
+        return due is None or due > soon
 
     def stop(self) -> None:
         """Let `run` end; call it from any thread."""
@@ -72,7 +73,9 @@ class Worker:
 
     def step(self) -> Attempt | None:
         """Work off one due file; None when there is none, or when its claim was lost."""
-        claims = self._ledger.claim(self._clock(), 1, self._terms.lease)
+        now = self._clock()
+        due = self._next_claim(now)
+        claims = self._claim(1) if due is not None and due <= now else []
         attempt = self._attempts.make(claims[0]) if claims else None
         if attempt is not None:
             self._tell(attempt)
@@ -85,7 +88,7 @@ class Worker:
             if wait > 0:
                 self._rest(wait)
                 return []
-            claims = self._ledger.claim(self._clock(), self._free(), self._terms.lease)
+            claims = self._claim(self._free())
         except LedgerError as error:
             self._complain(error)
             self._rest(_POLL)
@@ -96,20 +99,31 @@ class Worker:
             self._busy += len(claims)
         return claims
 
+    def _claim(self, number: int) -> list[Claim]:
+        return self._ledger.claim(self._clock(), number, self._terms.lease, self._terms.quota)
+
     def _until_due(self) -> float:
         """Return the seconds to wait before anything can be claimed."""
         if self._free() == 0:
             return _POLL
         now = self._clock()
-        due, (paused, _) = self._ledger.next_due(now), self._ledger.paused()
+        due = self._next_claim(now)
         if due is None:
             return _POLL
-        wait = (max(due, paused) - now).total_seconds()
+        wait = (due - now).total_seconds()
         return min(max(wait, _SHORTEST), _POLL) if wait > 0 else 0
+
+    def _next_claim(self, now: datetime) -> datetime | None:
+        """Return when the next file may be claimed, None when nothing is due."""
+        if self._last is None or now < self._last:
+            self._ledger.forget_future(now)  # the clock was set back, perhaps while we were away
+        self._last = now
+        due = self._ledger.next_claim(now, self._terms.quota)
+        return None if due is None else max(due, self._attempts.health.next_look(now))
 
     def _free(self) -> int:
         with self._changed:
-            most = 1 if self._attempts.trouble.open else self._terms.threads
+            most = 1 if self._attempts.health.is_probing else self._terms.threads
             return max(most - self._busy, 0)
 
     def _rest(self, seconds: float) -> None:

@@ -148,5 +148,5 @@ def _accepts(ledger: Ledger, turn: int) -> None:
 def _claims(ledger: Ledger, turn: int) -> None:
     later = datetime.now(UTC) + timedelta(hours=1 + turn)
     for _ in range(_TIMES):
-        ledger.next_due(later)
+        ledger.next_due()
         assert len(ledger.claim(later, 1, _LEASE)) == 1
