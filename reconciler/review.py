@@ -85,6 +85,18 @@ class Policy:
         """The texts that the portal writes by itself: those of every language, and ours."""
         return texts_of(self.portal_texts, self.unlock_texts)
 
+    @property
+    def reach(self) -> str:
+        """What decides which updates are marked at all, as a text to compare.
+
+        When it changes, updates that were passed over before may have to be marked now.
+        """
+        scope = self.scope
+        rooms = (sorted(scope.rooms), sorted(scope.exclude_rooms), scope.personal)
+        others = (sorted(scope.extensions), sorted(scope.ignore_users), self.observe)
+        texts = (sorted(self.portal_texts), sorted(self.unlock_texts))
+        return repr((*rooms, *others, *texts))
+
     def is_target(self, comment: str) -> bool:
         """Return whether the comment says that a review is needed."""
         return comment == self.target or comment in self.former_targets

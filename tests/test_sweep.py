@@ -13,7 +13,7 @@ import pytest
 from reconciler.client import DocSpace, RoomPage
 from reconciler.client.listing import PAGE, Room
 from reconciler.errors import Throttled, Transient, Unauthorised
-from reconciler.ledger import BACKFILL, Duty
+from reconciler.ledger import BACKFILL, CLOCK_WAS_AHEAD, Duty
 from reconciler.model import LAST_FILE_ID, Decision, Outcome, Rule
 from reconciler.review import Policy, Scope
 from reconciler.sandbox import Fault
@@ -318,6 +318,7 @@ def test_only_the_configured_rooms_are_read(tmp_path: Path, excluded: bool) -> N
         out = frozenset({other})
         scope = Scope(exclude_rooms=out) if excluded else Scope(rooms=frozenset({here.room}))
         here.policy = Policy(scope=scope)
+        here.sweep()
         save(here, here.file, file)
         report = here.sweep()
         assert (report.folders, report.skipped) == (1, {"scope": 1})
@@ -603,34 +604,106 @@ def test_a_portal_that_fails_altogether_ends_the_sweep(here: World) -> None:
     assert due(here) == set(files)
 
 
-def test_a_room_that_may_not_be_read_holds_up_no_other_and_is_not_insisted_on(
-    here: World,
-) -> None:
-    """A 403 of a key that works is about the room; when it may be read again, the deep sweep
-    goes back to the room's own watermark."""
+def test_a_room_that_may_not_be_read_holds_up_no_other(here: World) -> None:
+    """A 403 of a key that works is about the room; each sweep asks once whether it is back, and
+    then goes back to the room's own watermark."""
     files = three_rooms(here)
-    here.portal.faults.add(Fault(f"GET {LISTING}", "status", status=403))
+    here.portal.faults.add(Fault(f"GET {LISTING}", "status", status=403, times=2))
     report = here.sweep()
-    assert (report.skipped, report.behind) == ({"forbidden": 1}, [])
-    assert due(here) == {files[0], files[1]}
+    assert (report.skipped, report.behind) == ({"forbidden": 2}, [])
+    (only,) = due(here)
+    here.portal.faults.add(Fault(f"GET {LISTING}", "status", status=403, times=2))
     here.clock.advance(HOUR)
-    assert asked(here, here.sweep) == IDLE
-    here.clock.advance(DAY)
+    assert asked(here, here.sweep)["GET files/{id}"] == 2
+    assert due(here) == {only}
+    here.clock.advance(HOUR)
     here.sweep()
     assert due(here) == set(files)
+    assert asked(here, here.sweep) == IDLE
 
 
-def test_a_room_that_may_be_read_again_is_caught_up_with_when_rooms_are_listed(
+def test_an_update_in_an_archived_room_is_marked_when_the_room_is_back(here: World) -> None:
+    """Neither the archiving nor the coming back raises a date that would tell."""
+    save(here, here.file)
+    here.portal.archive_room(here.room)
+    for _ in range(3):
+        here.clock.advance(HOUR)
+        assert here.sweep().skipped["section"] in {0, 1}
+        assert due(here) == set()
+    here.portal.unarchive_room(here.room)
+    here.sweep()
+    assert due(here) == {here.file}
+
+
+def test_an_update_is_marked_when_our_account_is_back_in_the_room(here: World) -> None:
+    """The room is listed again: there is one more than the last time."""
+    here.portal.invite(here.room, here.bot, access=0)
+    save(here, here.file)
+    for _ in range(3):
+        here.clock.advance(HOUR)
+        here.sweep()
+        assert due(here) == set()
+    here.portal.invite(here.room, here.bot, access=9)
+    here.sweep()
+    assert due(here) == {here.file}
+
+
+NARROWER: dict[str, Callable[[World], Policy]] = {
+    "exclude_rooms": lambda w: Policy(scope=Scope(exclude_rooms=frozenset({w.room}))),
+    "rooms": lambda _: Policy(scope=Scope(rooms=frozenset({7}))),
+    "extensions": lambda _: Policy(scope=Scope(extensions=frozenset({"xlsx"}))),
+    "ignore_users": lambda w: Policy(scope=Scope(ignore_users=frozenset({w.ann.id}))),
+    "observe": lambda _: Policy(observe=True),
+}
+
+
+@pytest.mark.parametrize("key", NARROWER)
+def test_what_comes_into_reach_is_read_back_to_when_it_left(here: World, key: str) -> None:
+    """A scope that was narrowed for a while, or a portal that was only observed."""
+    wide = here.policy
+    here.policy = NARROWER[key](here)
+    here.sweep()
+    save(here, here.file)
+    for _ in range(3):
+        here.clock.advance(HOUR)
+        sweep_and_work(here)
+    assert here.comment() == "Edited"
+    here.policy = wide
+    here.restart()
+    sweep_and_work(here)
+    assert here.comment() == TARGET
+    here.clock.advance(HOUR)
+    assert asked(here, here.sweep) == IDLE
+
+
+def test_files_kept_for_a_text_that_is_the_portals_are_marked_once_it_is_told(
     here: World,
 ) -> None:
-    """A save elsewhere has the rooms listed: this one is dated after its own watermark."""
-    files = three_rooms(here)
-    here.portal.faults.add(Fault(f"GET {LISTING}", "status", status=403))
-    here.sweep()
+    """`review.portal_texts` has the line by now; a person's comment stays."""
+    other, *_ = add_files(here, 1)
+    save(here, here.file, other)
+    here.portal.comment(here.file, "Redaguota", by=here.bob)
+    here.portal.comment(other, "Approved", by=here.bob)
     here.clock.advance(HOUR)
+    sweep_and_work(here)
+    assert (here.comment(), here.comment(other)) == ("Redaguota", "Approved")
+    here.policy = Policy(portal_texts=("Redaguota",))
+    here.restart()
+    sweep_and_work(here)
+    assert (here.comment(), here.comment(other)) == (TARGET, "Approved")
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=31), timedelta(hours=30)])
+def test_a_portal_whose_clock_was_ahead_once_hides_nothing(fresh: World, ahead: timedelta) -> None:
+    """Our responsibility begins no later than the portal's present."""
+    here = fresh
+    here.clock.now += ahead
+    here.sweep()
+    here.clock.now -= ahead
     save(here, here.file)
-    assert asked(here, here.sweep)["GET files/{id}"] == 2
-    assert due(here) == {*files, here.file}
+    sweep_and_work(here)
+    assert here.comment() == TARGET
+    assert here.ledger.told(CLOCK_WAS_AHEAD) is not None
 
 
 def test_a_throttled_sweep_ends_at_once_and_loses_nothing(here: World) -> None:

@@ -25,6 +25,7 @@ ROOMS = ("rooms:read", "rooms:write")
 _NOT_A_KEY = {403, 404}
 _SAMPLED_ROOMS = 5
 _NEWEST = {"sortBy": "DateAndTime", "sortOrder": "descending"}
+_EVERY_ROOM = {"searchArea": "Any", "storageFilter": "Internal"}  # docspace.md 10
 _DEEP = {"filterType": "FilesOnly", "withSubFolders": "true"}
 
 
@@ -141,16 +142,16 @@ class DocSpace:
 
         `Page.updated` is the last save in any internal room (docspace.md 1.4).
         """
-        params = _NEWEST | {"storageFilter": "Internal", "startIndex": start, "count": count}
+        params = _NEWEST | _EVERY_ROOM | {"startIndex": start, "count": count}
         answer = self._listing("files/rooms", "files/rooms", params, ROOMS)
         return parsed("GET files/rooms", lambda: parse_rooms(answer.response, start, answer.date))
 
-    def room_files(self, room: int, start: int = 0) -> FilePage:
+    def room_files(self, room: int, start: int = 0, count: int = PAGE) -> FilePage:
         """Return a page of all files in a room, newest first.
 
         Only with a filterType does the portal look into folders (docspace.md 1.1).
         """
-        params = _NEWEST | _DEEP | {"startIndex": start, "count": PAGE}
+        params = _NEWEST | _DEEP | {"startIndex": start, "count": count}
         answer = self._listing("files/{folderId}", f"files/{room}", params, READ)
         return parsed(
             "GET files/{folderId}", lambda: parse_files(answer.response, start, answer.date, room)

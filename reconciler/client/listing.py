@@ -56,6 +56,11 @@ class RoomPage(Page):
 
     rooms: tuple[Room, ...]
 
+    @property
+    def total(self) -> int:
+        """How many rooms there are."""
+        return self.start + len(self.rooms) + self.behind
+
 
 @dataclass(frozen=True)
 class FilePage(Page):

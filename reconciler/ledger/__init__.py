@@ -8,7 +8,7 @@ how the service is doing, `verdict` what is wrong with it, and `ledger` the ques
 """
 
 from reconciler.ledger.copying import copy
-from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.ledger import CLOCK_WAS_AHEAD, Ledger
 from reconciler.ledger.notes import Duty, Noted
 from reconciler.ledger.overview import Outage, Overview, Swept
 from reconciler.ledger.quota import Quota
@@ -18,6 +18,7 @@ from reconciler.ledger.verdict import Kind, Problem, unwritable, verdict
 
 __all__ = [
     "BACKFILL",
+    "CLOCK_WAS_AHEAD",
     "SWEEP",
     "Baseline",
     "Duty",

@@ -81,6 +81,7 @@ from reconciler.ledger.slots import reserve
 from reconciler.ledger.survey import Survey
 from reconciler.ledger.watermarks import Watermarks, begin_anew
 from reconciler.model import (
+    EPOCH,
     Claim,
     Ending,
     Entry,
@@ -96,6 +97,8 @@ from reconciler.review import is_out_of_sight
 
 _LOOP = 5  # times an hour that our comment on one revision may be undone
 _TARGETS = "targets"
+CLOCK_WAS_AHEAD = "clock_was_ahead"
+"""Under this name stands what the portal's clock said at the first sweep, when it was wrong."""
 
 
 @dataclass(frozen=True)
@@ -150,13 +153,20 @@ class Ledger:
     def begin(self, date: datetime, lookback: timedelta) -> None:
         """Fix, once, where our responsibility begins: ``lookback`` before ``date``.
 
-        For files of which an event was accepted before it begins as long before that event.
+        For files of which an event was accepted before it begins as long before that event. It is
+        never later than the portal's present, should the portal's clock have been wrong once.
         """
         earlier = type_coerce(files.c.since, BigInteger) - lookback // timedelta(microseconds=1)
 
         def job(c: Connection) -> None:
             set_fact(c, "portal", self._portal)
-            if fact(c, "first_sweep") is None:
+            known = baseline(c)
+            if known.first_sweep > date:
+                # The portal's clock was ahead then: our responsibility begins no later than now.
+                set_fact(c, "first_sweep", _text(date))
+                set_fact(c, "since", _text(min(known.since, date - lookback)))
+                set_fact(c, f"told {CLOCK_WAS_AHEAD}", _text(known.first_sweep))
+            if known.first_sweep == EPOCH:
                 set_fact(c, "first_sweep", _text(date))
                 set_fact(c, "since", _text(date - lookback))
                 c.execute(update(files).where(files.c.since.is_not(None)).values(since=earlier))

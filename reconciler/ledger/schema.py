@@ -156,14 +156,15 @@ texts = Table(
 )
 _frequent = Index("texts_frequent", texts.c.number)
 
-# Per room (or "My documents"): up to which portal time everything in it was listed, and
-# whether its last reading failed.
+# Per room (or "My documents"): up to which portal time everything in it was listed, whether its
+# last reading failed, and whether it is out of sight (archived, or closed to our account).
 rooms = Table(
     "rooms",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("watermark", Moment),
     Column("behind", Boolean, nullable=False, default=False),
+    Column("hidden", Boolean, nullable=False, default=False),
     Column("title", String),
 )
 

@@ -3,6 +3,7 @@
 Every time in here is the portal's own clock; the local one plays no part.
 """
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from reconciler.ledger.facts import fact, set_fact
 from reconciler.ledger.schema import backfills, rooms
 from reconciler.ledger.store import Store
 from reconciler.ledger.upsert import insert
+from reconciler.model import EPOCH
 
 
 class Watermarks:
@@ -55,19 +57,64 @@ class Watermarks:
         late = select(rooms.c.id).where(rooms.c.behind)
         return self._store.read(lambda c: frozenset(c.execute(late).scalars()))
 
+    def hidden(self) -> frozenset[int]:
+        """Return the rooms that are out of sight, and hold updates that were not seen."""
+        found = select(rooms.c.id).where(rooms.c.hidden)
+        return self._store.read(lambda c: frozenset(c.execute(found).scalars()))
+
     def set_room(self, room: int, date: datetime, title: str = "") -> None:
         """Everything in the room was listed up to ``date``; its title, where it is known."""
         known = {"title": title} if title else {}
-        self._put_room(room, {"watermark": date, "behind": False} | known)
+        self._put_room(room, {"watermark": date, "behind": False, "hidden": False} | known)
 
     def set_behind(self, room: int) -> None:
         """The room's reading failed: its watermark stays, and it is read again next time."""
         self._put_room(room, {"behind": True})
 
+    def set_hidden(self, room: int) -> None:
+        """The room is out of sight: its watermark stays for the time when it is back."""
+        self._put_room(room, {"behind": False, "hidden": True})
+
     def give_up(self, room: int) -> None:
-        """The room cannot be read now: do not insist. Its watermark stays for another time."""
-        leave = update(rooms).where(rooms.c.id == room).values(behind=False)
+        """The room is gone: do not insist."""
+        leave = update(rooms).where(rooms.c.id == room).values(behind=False, hidden=False)
         self._store.write(lambda c: c.execute(leave))
+
+    def rooms_total(self) -> int | None:
+        """Return how many rooms the last complete sweep saw."""
+        text = self._store.read(lambda c: fact(c, "rooms_total"))
+        return None if text is None else int(text)
+
+    def set_rooms_total(self, total: int) -> None:
+        """Remember how many rooms there are: one more may be one that came back."""
+        if total != self.rooms_total():
+            self._store.write(lambda c: set_fact(c, "rooms_total", str(total)))
+
+    def reach_changed(self, reach: str) -> datetime | None:
+        """Return up to when everything in ``reach`` was seen, if that is another one than before.
+
+        None when it is the same; the epoch when it never was in force.
+        """
+        known = self._reaches()
+        if known.get("current") in {None, reach}:
+            return None
+        return datetime.fromisoformat(known["ended"].get(reach, EPOCH.isoformat()))
+
+    def set_reach(self, reach: str, date: datetime) -> None:
+        """Everything in ``reach`` is seen from now on; what was seen before ended at ``date``."""
+        known = self._reaches()
+        if known.get("current") == reach:
+            return
+        ended = {name: at for name, at in known.get("ended", {}).items() if name != reach}
+        if "current" in known:
+            ended[known["current"]] = date.isoformat()
+        text = json.dumps({"current": reach, "ended": ended})
+        self._store.write(lambda c: set_fact(c, "reach", text))
+
+    def _reaches(self) -> dict[str, Any]:
+        text = self._store.read(lambda c: fact(c, "reach"))
+        found: dict[str, Any] = json.loads(text) if text else {}
+        return found
 
     def done(self, job: str) -> frozenset[int]:
         """Return the rooms that the backfill is done with."""
@@ -113,7 +160,7 @@ class Watermarks:
 
 def begin_anew(c: Connection, room: int) -> None:
     """What was listed in a room is not done with: read it from the beginning when it is back."""
-    c.execute(update(rooms).where(rooms.c.id == room).values(watermark=None))
+    c.execute(update(rooms).where(rooms.c.id == room).values(watermark=None, hidden=True))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -152,10 +152,12 @@ class Lister:
         return sound
 
     def _give_up(self, folder: Folder, reason: str) -> bool:
-        """It cannot be read now, or is archived: its watermark stays, but we do not insist."""
+        """It is gone, or out of sight: then its watermark stays until it is back."""
         self.report.skipped[reason] += 1
-        if not self._dry:
+        if not self._dry and reason == "gone":
             self._ledger.watermarks.give_up(folder.id)
+        elif not self._dry:
+            self._ledger.watermarks.set_hidden(folder.id)
         return False
 
     def _page(self, folder: Folder, start: int) -> FilePage:

@@ -15,6 +15,7 @@ from datetime import datetime
 from reconciler.client import DocSpace, FilePage, RoomPage
 from reconciler.errors import Forbidden, Permanent, Transient
 from reconciler.ledger import SWEEP, Duty, Ledger, Noted
+from reconciler.model import Section
 from reconciler.sweep.lister import Folder, Lister, Terms
 from reconciler.sweep.report import Report
 
@@ -29,14 +30,18 @@ _MINE = 0  # stands for "My documents" where its id is not known
 class _State:
     """What is known at the beginning: the portal's time, its watermark, and the beginning.
 
-    ``whole`` is up to when all rooms were seen together; a deep sweep goes back to it.
+    ``widened`` says that every room is read back to ``back_to``, up to when everything was seen:
+    all rooms together, for a deep sweep, or all that is in reach now, where that was changed.
+    ``all_rooms`` says that every room is looked at: one may have come back.
     """
 
     date: datetime
     watermark: datetime
     since: datetime
     deep: bool
-    whole: datetime
+    back_to: datetime
+    widened: bool
+    all_rooms: bool
 
 
 class Sweep:
@@ -69,27 +74,44 @@ class Sweep:
         rooms, mine = self._docspace.rooms(count=1), self._mine(lister)
         state = self._state(lister, rooms, mine)
         marks = self._ledger.watermarks
-        own, behind = marks.rooms(), set(marks.behind())
+        own, behind, hidden = marks.rooms(), set(marks.behind()), marks.hidden()
         changed_after = state.watermark - self._terms.overlap
         if mine is not None and isinstance(mine.folder, int):
             folder = Folder(mine.folder, None, "My documents")
-            if state.deep or mine.updated >= changed_after or folder.id in behind:
+            if state.widened or mine.updated >= changed_after or folder.id in behind:
                 self._read(lister, folder, own, state, dry)
             behind.discard(folder.id)
-        if state.deep or rooms.updated >= changed_after:
+        if state.all_rooms or rooms.updated >= changed_after:
             self._sweep_rooms(lister, own, behind, state, dry)
+        behind |= {room for room in hidden if self._is_back(room)}
         for room in sorted(behind):
             self._read(lister, Folder(room, room, ""), own, state, dry)
         if not dry and _MINE not in lister.report.behind:
-            marks.set_portal(state.date)
-            if state.deep:
-                marks.set_deep(state.date)
-            if state.deep and not lister.report.behind:
-                marks.set_whole(state.watermark)
+            self._note_progress(state, complete=not lister.report.behind)
+            marks.set_rooms_total(rooms.total)
         if lister.report.hidden and not dry:
             told = {"at": state.date.isoformat(), "updates": lister.report.hidden}
             self._ledger.tell(HIDDEN, json.dumps(told))
         return lister.report
+
+    def _note_progress(self, state: _State, *, complete: bool) -> None:
+        """Move the watermarks of the portal as a whole."""
+        marks, reach = self._ledger.watermarks, self._terms.policy.reach
+        marks.set_portal(state.date)
+        if state.deep:
+            marks.set_deep(state.date)
+        if state.deep and complete:
+            marks.set_whole(state.watermark)
+        if complete:
+            marks.set_reach(reach, state.watermark)
+
+    def _is_back(self, room: int) -> bool:
+        """Ask whether a room that was archived, or closed to our account, is back."""
+        try:
+            files = self._docspace.room_files(room, count=1).files
+        except (Forbidden, Permanent, Transient):
+            return False
+        return not any(file.section is Section.ARCHIVE for file in files)
 
     def _sweep_rooms(
         self,
@@ -101,13 +123,18 @@ class Sweep:
     ) -> None:
         """Read every room that changed, newest first; take it from those that are behind."""
         changed_after = state.watermark - self._terms.overlap
-        for room in lister.rooms(lambda room: not state.deep and room.updated < changed_after):
-            if not isinstance(room.id, int) or not lister.wanted(room):
+        for room in lister.rooms(lambda room: not state.all_rooms and room.updated < changed_after):
+            if not isinstance(room.id, int):
+                lister.wanted(room)
                 continue
             known = own.get(room.id, state.since)
-            missed = room.updated >= changed_after or room.updated >= known or room.id in behind
+            missed = room.updated >= min(changed_after, known) or room.id in behind
+            if not lister.wanted(room):
+                if missed and not room.active and not dry:
+                    self._ledger.watermarks.set_hidden(room.id)
+                continue
             before = lister.report.to_mark
-            if state.deep or missed:
+            if state.widened or missed:
                 self._read(lister, Folder(room.id, room.id, room.title), own, state, dry)
             if not missed:
                 lister.report.hidden += lister.report.to_mark - before
@@ -121,9 +148,7 @@ class Sweep:
         state: _State,
         dry: bool,
     ) -> None:
-        known = min(own.get(folder.id, state.since), state.date)
-        if state.deep:
-            known = min(known, state.whole)
+        known = min(own.get(folder.id, state.since), state.date, state.back_to)
         complete = lister.read(folder, known - self._terms.overlap)
         if complete and not dry:
             self._ledger.watermarks.set_room(folder.id, state.date, folder.title)
@@ -151,6 +176,18 @@ class Sweep:
         # A watermark ahead of the portal's clock would hide everything until then.
         watermark = min(marks.portal() or since, date)
         first = (lister.baseline or self._ledger.baseline()).first_sweep
-        deep = date - (marks.deep() or first) >= self._terms.deep_every
+        # So would a full scan that lies ahead.
+        deep = date - min(marks.deep() or first, date) >= self._terms.deep_every
+        reach = marks.reach_changed(self._terms.policy.reach)
+        seen_to = [marks.whole() or since] if deep else []
+        seen_to += [max(reach, since)] if reach is not None else []
         lister.report.since, lister.report.until, lister.report.deep = watermark, date, deep
-        return _State(date, watermark, since, deep, marks.whole() or since)
+        return _State(
+            date=date,
+            watermark=watermark,
+            deep=deep,
+            since=since,
+            back_to=min(seen_to, default=date),
+            widened=bool(seen_to),
+            all_rooms=bool(seen_to) or rooms.total != marks.rooms_total(),
+        )
