@@ -1,7 +1,10 @@
-"""README names every command, key, exit code and variable, and its commands are the real ones."""
+"""README names every command, key, exit code and variable, and its commands are the real ones;
+what the code cites of the portal stands in the shipped docspace.md."""
 
 import re
 import shlex
+from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -138,3 +141,58 @@ def test_the_configuration_that_readme_shows_can_be_used(tmp_path: Path) -> None
         tmp_path / "api_key",
         True,
     )
+
+
+# The facts about the portal.
+
+FACTS = files("reconciler").joinpath("docs", "docspace.md").read_text("utf-8")
+SECTION = r"\d+(?:\.\d+)?"
+CITATION = re.compile(rf"docspace\.md ({SECTION}(?:(?:, | and | to ){SECTION})*)")
+
+
+def sections() -> list[str]:
+    """Return the numbers of the sections of the shipped file, in its order."""
+    return re.findall(rf"^##+ ({SECTION})", FACTS, re.MULTILINE)
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Yield each file that may cite, and its text with its lines joined."""
+    for path in sorted([*(ROOT / "reconciler").rglob("*"), *(ROOT / "tests").rglob("*")]):
+        tells = path.suffix in {".py", ".md", ".html"}
+        if tells and path.name not in {"docspace.md", Path(__file__).name}:
+            text = re.sub(r"\s*\n[\s#]*", " ", path.read_text("utf-8"))
+            yield str(path.relative_to(ROOT)), text
+
+
+def test_the_shipped_facts_number_each_section_once() -> None:
+    """The numbers are unique and rise, and a section within another carries its number."""
+    numbers = [tuple(map(int, number.split("."))) for number in sections()]
+    assert numbers
+    assert numbers == sorted(set(numbers))
+    assert {number[:1] for number in numbers} <= set(numbers)
+
+
+def test_every_cited_section_is_shipped() -> None:
+    """Whatever section of docspace.md the code names is in the package's file."""
+    there = set(sections())
+    cited = {
+        (path, number)
+        for path, text in texts()
+        for numbers in CITATION.findall(text)
+        for number in re.findall(SECTION, numbers)
+    }
+    assert cited
+    assert not {(path, number) for path, number in cited if number not in there}
+
+
+def test_every_citation_is_complete() -> None:
+    """The file is cited with a section, and a section with its file."""
+    for path, text in texts():
+        assert not re.findall(rf"(?<!/)docspace\.md(?! {SECTION})", text), path
+        assert not re.findall(r" \(\d+\.\d+\)", text), path
+
+
+def test_readme_links_the_shipped_facts() -> None:
+    """The link leads to the file that the package ships."""
+    (link,) = set(re.findall(r"\]\(([^)]*docspace\.md)\)", README))
+    assert (ROOT / link).read_text("utf-8") == FACTS

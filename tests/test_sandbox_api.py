@@ -123,7 +123,7 @@ def test_stranger_may_not_read() -> None:
 
 
 def test_personal_files() -> None:
-    """Own documents may be commented; shared ones with Editing, shown under SHARE (6)."""
+    """Own documents may be commented; shared ones with Editing, as SHARE (docspace.md 9)."""
     with served() as world:
         fid = world.portal.create(world.portal.personal(world.ann), "a.docx", by=world.ann)
         assert world.as_user(world.ann).comment(fid, 1, "x").status == 200

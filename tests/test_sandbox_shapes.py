@@ -1,4 +1,4 @@
-"""The sandbox's answers look like the samples of docspace.md, name by name."""
+"""The sandbox's answers look like the samples, name by name."""
 
 import json
 from typing import Any

@@ -253,7 +253,7 @@ def test_caddy_takes_its_file(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_templates_are_in_the_wheel(tmp_path: Path) -> None:
+def test_the_templates_and_the_documents_are_in_the_wheel(tmp_path: Path) -> None:
     """An installation has them, not only a clone."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["reconciler"]}
@@ -269,3 +269,4 @@ def test_the_templates_are_in_the_wheel(tmp_path: Path) -> None:
     assert all(f"reconciler/service/templates/{name}" in names for name in NAMES)
     page = ("status.html", "status.css", "status.js")
     assert all(f"reconciler/admin/templates/{name}" in names for name in page)
+    assert all(f"reconciler/{name}" in names for name in ("docs/docspace.md", "portal_texts.json"))

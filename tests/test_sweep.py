@@ -69,7 +69,7 @@ def test_a_lost_delivery_is_made_good(here: World) -> None:
 
 
 def test_a_file_in_a_folder_of_a_folder_is_found(here: World) -> None:
-    """Only with a filterType does the portal look into folders (1.1)."""
+    """Only with a filterType does the portal look into folders (docspace.md 1.1)."""
     outer = here.portal.add_folder(here.room, "Outer", by=here.ann)
     inner = here.portal.add_folder(outer, "Inner", by=here.ann)
     (deep,) = add_files(here, 1, inner)
@@ -79,7 +79,7 @@ def test_a_file_in_a_folder_of_a_folder_is_found(here: World) -> None:
 
 
 def test_rooms_are_read_one_by_one_and_their_root_never(here: World) -> None:
-    """The root with FilesOnly answers nothing, which would look like no changes (1.2)."""
+    """The root with FilesOnly answers nothing, as if nothing changed (docspace.md 1.2)."""
     other = add_room(here)
     (file,) = add_files(here, 1, other)
     save(here, here.file, file)
@@ -89,7 +89,7 @@ def test_rooms_are_read_one_by_one_and_their_root_never(here: World) -> None:
 
 
 def test_the_newest_files_come_first_though_that_is_not_the_default(here: World) -> None:
-    """Sorted ascending, as is the default, the one save would lie on the last page (1.1)."""
+    """Sorted ascending, as is the default, it would lie on the last page (docspace.md 1.1)."""
     files = add_files(here, 250)
     here.sweep()
     here.clock.advance(HOUR)
@@ -100,14 +100,14 @@ def test_the_newest_files_come_first_though_that_is_not_the_default(here: World)
 
 
 def test_the_sort_order_that_people_see_stays_as_it_is(here: World) -> None:
-    """A sortBy becomes the user's own (1.1): only the default's default is asked for."""
+    """A sortBy becomes the user's own (docspace.md 1.1): only the default's default is sent."""
     save(here, here.file)
     here.sweep()
     assert here.portal.default_sort == {here.bot.id: ("DateAndTime", True)}
 
 
 def test_an_old_pinned_room_does_not_stop_the_paging(fresh: World) -> None:
-    """Pinned rooms come first, whatever their date (1.3)."""
+    """Pinned rooms come first, whatever their date (docspace.md 1.3)."""
     here = fresh
     for number in range(3):
         here.portal.pin(add_room(here, f"Pinned {number}"), here.bot)
@@ -121,7 +121,7 @@ def test_an_old_pinned_room_does_not_stop_the_paging(fresh: World) -> None:
 
 
 def test_a_changed_room_behind_a_page_of_pinned_ones_is_found(fresh: World) -> None:
-    """One hundred and one pinned rooms fill the first page and more (1.3)."""
+    """One hundred and one pinned rooms fill the first page and more (docspace.md 1.3)."""
     here = fresh
     for number in range(101):
         here.portal.pin(add_room(here, f"Pinned {number}"), here.bot)
@@ -145,7 +145,7 @@ def test_more_than_a_page_of_changed_rooms_are_all_read(here: World) -> None:
 
 
 def test_paging_of_rooms_ends_with_the_first_that_did_not_change(here: World) -> None:
-    """The rooms behind it did not change either: one page of two (1.5)."""
+    """The rooms behind it did not change either: one page of two (docspace.md 1.5)."""
     for number in range(150):
         add_room(here, f"Room {number}")
     here.clock.advance(HOUR)
@@ -156,7 +156,7 @@ def test_paging_of_rooms_ends_with_the_first_that_did_not_change(here: World) ->
 
 
 def test_a_room_with_an_order_of_its_own_is_read_whole(here: World) -> None:
-    """With automatic indexing the newest file may be the last one (1.1)."""
+    """With automatic indexing the newest file may be the last one (docspace.md 1.1)."""
     room = add_room(here, "Data room", indexing=True)
     files = add_files(here, 250, room)
     here.sweep()
@@ -325,7 +325,7 @@ def test_only_the_configured_rooms_are_read(tmp_path: Path, excluded: bool) -> N
         assert due(here) == {here.file}
 
 
-# Files that are being converted drop out of their page (1.1).
+# Files that are being converted drop out of their page (docspace.md 1.1).
 
 
 def test_a_short_page_is_not_the_last_one(here: World) -> None:
@@ -376,7 +376,7 @@ def test_a_conversion_on_the_only_page_is_covered_by_the_overlap(here: World) ->
     assert due(here) == {here.file}
 
 
-# Many files saved in one second have no order (1.1).
+# Many files saved in one second have no order (docspace.md 1.1).
 
 
 @pytest.mark.parametrize("step", [0, 1, 7, 37, 99, 101, 1000])
@@ -826,7 +826,7 @@ def test_a_watermark_ahead_of_the_portals_clock_hides_nothing(here: World) -> No
 def test_an_idle_sweep_is_two_requests_whatever_the_size_of_the_portal(
     here: World, rooms: int
 ) -> None:
-    """Two dates tell that nothing changed (1.5)."""
+    """Two dates tell that nothing changed (docspace.md 1.5)."""
     for number in range(rooms):
         add_room(here, f"Room {number}")
     add_files(here, 300)
@@ -910,7 +910,7 @@ def test_a_file_that_may_not_be_commented_is_not_looked_at_anew_by_each_sweep(
 
 def test_once_a_day_the_dates_are_not_believed(here: World) -> None:
     """A save is moved into a room that nobody saves into before any sweep saw it: a move raises
-    no folder's date (1.4). It is found a day late instead of never."""
+    no folder's date (docspace.md 1.4). It is found a day late instead of never."""
     quiet = add_room(here, "Quiet")
     (old,) = add_files(here, 1, quiet)
     save(here, old)

@@ -29,7 +29,7 @@ from reconciler.review import Policy, Scope
 
 PREFIX = "RECONCILER_"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_MOST_COMMENT = 255  # the portal cuts the rest (docspace.md 9)
+_MOST_COMMENT = 255  # the portal cuts the rest (docspace.md 2, 9)
 _BASIC_PLANE = 0xFFFF  # its MySQL column loses what lies beyond (docspace.md 9)
 _LONGEST = timedelta(days=3650)  # a slip of the hand beyond; dates must not overflow
 

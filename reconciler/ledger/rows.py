@@ -81,7 +81,7 @@ def writing_values(file: File, now: datetime) -> dict[str, Any]:
 
 
 def place_values(seen: File, row: Row[Any] | None = None) -> dict[str, Any]:
-    """Return where the file lies and who saved it; a look does not tell the room (1.1)."""
+    """Return where the file lies and who saved it; looks tell no room (docspace.md 1.1)."""
     folder = seen.folder if isinstance(seen.folder, int) else None
     known = row.room if row is not None and row.folder == folder else None
     room = seen.room if seen.room is not None else known

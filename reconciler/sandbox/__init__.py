@@ -1,8 +1,9 @@
 """A DocSpace portal in memory, served over HTTP on the loopback interface.
 
 The path: ``server -> gate (faults, limits, keys) -> routes -> portal -> store``, and
-``portal -> webhooks -> courier`` for deliveries. It follows DocSpace 3.7.2 as docspace.md
-describes it, traps included; the demo and the tests use it instead of a live portal.
+``portal -> webhooks -> courier`` for deliveries. It follows DocSpace 3.7.2 as
+`reconciler/docs/docspace.md` describes it, traps included; the demo and the tests use it instead
+of a live portal.
 """
 
 from reconciler.sandbox.clock import ManualClock

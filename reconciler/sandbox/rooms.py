@@ -66,7 +66,7 @@ class Rooms(People):
     ) -> EntryId:
         """Add a room, or a template of one; an id of third-party storage is a string.
 
-        In a ``private`` room members may not set comments (docspace.md 8, 10).
+        In a ``private`` room members may not set comments (docspace.md 10).
         """
         if room_type not in ROOM_FOLDER_TYPES:
             raise ValueError(f"no such room type: {room_type}")
