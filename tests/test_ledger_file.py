@@ -137,8 +137,9 @@ def test_a_file_is_not_opened_under_two_hard_links_at_once(path: Path) -> None:
     with closing(Ledger(address(path), PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         other = hard_link(path)
-        with pytest.raises(Busy, match="another name"):
-            Ledger(address(other), PORTAL)
+        for read_only in (False, True):
+            with pytest.raises(Busy, match="another name"):
+                Ledger(address(other), PORTAL, read_only=read_only)
         assert [file.name for file in other.parent.iterdir()] == [other.name]
     with closing(Ledger(address(other), PORTAL)) as ledger:
         assert ledger.totals().accepted == 1
@@ -300,7 +301,7 @@ def asked(request: "urllib.request.Request | str") -> tuple[int, str]:
 def test_a_daemon_whose_file_is_gone_answers_503_and_says_why(
     scene: Scene, lose: Callable[[Path], None]
 ) -> None:
-    """To the portal, in /readyz, and in its log."""
+    """To the portal, in /readyz, in its log, and in `status` of another process."""
     ledger, log = scene.folder / "ledger.db", scene.folder / "serve.log"
     with daemon(scene.environ, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)
@@ -312,6 +313,11 @@ def test_a_daemon_whose_file_is_gone_answers_503_and_says_why(
         assert admin is not None
         code, words = asked(f"{admin[1]}/readyz")
         assert (code, "restart serve" in words) == (503, True)
+        if lose is not log_deleted:
+            said = program.run(["status"], scene.environ, scene.folder)
+            assert said.returncode == 5
+            assert f"process {running.process.pid} " in said.stdout + said.stderr
+            assert "restart it" in said.stdout + said.stderr
         running.kill()
 
 

@@ -13,12 +13,12 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, true
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, true
 from sqlalchemy.pool import QueuePool
 
 from reconciler.errors import Busy, LedgerError
@@ -146,9 +146,20 @@ class SqliteStore(Store):
 
     def _close(self) -> None:
         with held(self._lock, self._lock.path.name):
+            self._fold()
             self._reader.dispose()
             self._writer.dispose()
         self._opened.close()
+
+    def _fold(self) -> None:
+        """Leave a database that is whole without its log, also while somebody looks at it.
+
+        The last connection of all folds the log by itself; a look that comes in between may not.
+        """
+        with suppress(sqlite3.Error, exc.SQLAlchemyError):  # the next start does it
+            if self._file.is_in_place():
+                with closing(self._connected()) as connection:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def lock_path(path: Path, role: Role) -> Path:

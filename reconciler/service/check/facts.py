@@ -56,7 +56,8 @@ class LedgerFacts:
     """What the ledger told. ``ours`` is the webhook that it knows, ``done`` the last entry of
     its log, ``ended`` how many lines of the secrets' file are refused by now, ``hidden`` when the
     daily sweep last found updates that no folder's date had told of, and how many; ``problems``
-    are what `status` says is wrong.
+    are what `status` says is wrong. Where it is not there yet, all of that is what an empty one
+    tells.
     """
 
     engine: str
@@ -68,6 +69,7 @@ class LedgerFacts:
     ended: int = 0
     hidden: tuple[datetime, int] | None = None
     problems: tuple[Problem, ...] = ()
+    is_there: bool = True
 
 
 @dataclass(frozen=True)
@@ -188,12 +190,14 @@ def _free(config: Config) -> int | None:
 
 
 def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
-    """Open the ledger, write to it, and ask it; None where it is not known whose it would be."""
+    """Look at the ledger, and change nothing; None where it is not known whose it would be."""
     if config.portal.url is None:
         return None
     try:
-        with closing(Ledger(config.database(), config.portal.url)) as ledger:
-            ledger.tell("checked", ledger.clock(utcnow)().isoformat())
+        with closing(Ledger(config.database(), config.portal.url, read_only=True)) as ledger:
+            refusal = ledger.refusal()
+            if refusal is not None:
+                return refusal
             engine, version = ledger.survey.engine()
             held = {role.value: ledger.holder(role) for role in Role}
             ours = ledger.told("webhook_id")
@@ -207,6 +211,7 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 ended=_ended(config, remembered(ledger).retired),
                 hidden=_hidden(ledger.told(HIDDEN)),
                 problems=verdict(ledger.health.overview(ledger.clock(utcnow)(), shown=1)),
+                is_there=ledger.read_only,
             )
     except LedgerError as error:
         return error
