@@ -15,6 +15,7 @@ from reconciler.ledger import MEMORY, Ledger
 from reconciler.receiver import Gate
 from reconciler.review import Policy
 from reconciler.service.log import tell_secrets
+from reconciler.service.portal_identity import ledger_of
 from reconciler.sweep import Sweep
 from reconciler.worker import Attempt, Attempts, Terms, Worker
 
@@ -54,11 +55,11 @@ def parts_of(
     """Open ledger and client; ``opened`` closes them.
 
     With ``read_only`` nothing is created and nothing can be written, as who only looks needs it.
-    Raises ConfigError or LedgerError.
+    Raises ConfigError, LedgerError, and PortalError while it is not known whose the ledger is.
     """
     require(config, webhook=webhook)
     stop = threading.Event()
-    ledger = Ledger(config.database(), config.portal_url(), read_only=read_only)
+    ledger = ledger_of(config, lambda: passing_docspace(config), read_only=read_only)
     opened.callback(ledger.close)
     clock = ledger.clock(utcnow)
     if read_only:
@@ -157,6 +158,11 @@ def _modest_pace(
         reserve=lambda number: alone.reserve(clock(), number, most),
         stop=stop,
     )
+
+
+def passing_docspace(config: Config) -> DocSpace:
+    """Return a connection for a few questions that leaves no trace in any ledger."""
+    return DocSpace(transport_of(config, Pace(reads=1, writes=1)))
 
 
 def terms_of(config: Config, policy: Policy) -> Terms:

@@ -28,7 +28,8 @@ from reconciler.config import Config
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
 from reconciler.hooks import State, fingerprint, head, judge, ping_with, remembered
 from reconciler.ledger import Ledger, Problem, Role, verdict
-from reconciler.service.build import transport_of, utcnow, wanted_of
+from reconciler.service.build import passing_docspace, transport_of, utcnow, wanted_of
+from reconciler.service.portal_identity import ledger_of
 from reconciler.sweep.deliveries import progress
 from reconciler.sweep.sweep import HIDDEN
 
@@ -194,7 +195,7 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
     if config.portal.url is None:
         return None
     try:
-        with closing(Ledger(config.database(), config.portal.url, read_only=True)) as ledger:
+        with closing(_ledger(config)) as ledger:
             refusal = ledger.refusal()
             if refusal is not None:
                 return refusal
@@ -215,6 +216,14 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
             )
     except LedgerError as error:
         return error
+
+
+def _ledger(config: Config) -> Ledger:
+    """Open the ledger to look at it, also while no portal can tell whether it is its own."""
+    try:
+        return ledger_of(config, lambda: passing_docspace(config), read_only=True)
+    except (ConfigError, PortalError):
+        return Ledger(config.database(), config.portal_url(), read_only=True, any_portal=True)
 
 
 def _hidden(told: str | None) -> tuple[datetime, int] | None:

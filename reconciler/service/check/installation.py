@@ -45,6 +45,8 @@ def ledger(facts: Facts) -> list[Line]:
         return [skipped("ledger", "portal.url is missing")]
     if isinstance(found, LedgerError):
         cure = "check state.url, the rights of its folder and the disk; each portal has its own"
+        if "belongs to" in str(found):
+            cure = "the same portal, moved: reconciler state adopt; another needs another state.url"
         return [error("ledger", str(found), cure, Fault.LEDGER)]
     if not found.is_there:
         return [ok("ledger", "there is none yet: the first start of serve or reconcile makes it")]
