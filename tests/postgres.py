@@ -74,6 +74,22 @@ class PostgresServer:
             "initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync"
         )
 
+    def copy(self, other: "PostgresServer") -> None:
+        """Become a standby of another server, which is running."""
+        self._run("pg_basebackup", "-R", "-c", "fast", "--no-sync", "-d", plain(other.url))
+
+    def promote(self) -> None:
+        """Let a standby become the server to write to."""
+        self._control("-w", "promote")
+
+    def take_writings(self, yes: bool) -> None:
+        """Stay up, and take writings from anybody, or from nobody any more."""
+        with _asking(self.url) as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            value = "off" if yes else "on"
+            connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+            connection.execute("SELECT pg_reload_conf()")
+
     def _control(self, *arguments: str) -> None:
         self._run("pg_ctl", *arguments)
 
@@ -96,8 +112,8 @@ def _lent() -> pwd.struct_passwd:
 
 
 @contextmanager
-def server() -> Iterator[PostgresServer]:
-    """Run a server of our own within the block."""
+def server(standby_of: PostgresServer | None = None) -> Iterator[PostgresServer]:
+    """Run a server of our own within the block: a new one, or the standby of another."""
     folder = Path(tempfile.mkdtemp(prefix="reconciler-postgres-"))
     user: dict[str, object] = {}
     if os.geteuid() == 0:
@@ -106,7 +122,10 @@ def server() -> Iterator[PostgresServer]:
         user = {"user": lent.pw_uid, "group": lent.pw_gid, "extra_groups": []}
     own = PostgresServer(folder, free_port(), user)
     try:
-        own.create()
+        if standby_of is None:
+            own.create()
+        else:
+            own.copy(standby_of)
         own.start()
         yield own
     finally:
@@ -142,7 +161,12 @@ def plain(place: str) -> str:
     return make_url(place).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+def connected(place: str) -> "psycopg.Connection[tuple[object, ...]]":
+    """Return a connection by the driver alone; each statement is a transaction of its own."""
+    return psycopg.connect(plain(place), autocommit=True)
+
+
 @contextmanager
-def _asking(place: str) -> Iterator["psycopg.Connection[object]"]:
-    with closing(psycopg.connect(plain(place), autocommit=True)) as connection:
+def _asking(place: str) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
+    with closing(connected(place)) as connection:
         yield connection

@@ -30,7 +30,7 @@ class Backfilling:
 
     def run(self, dry_run: bool) -> Summary:
         """Estimate, ask, and backfill; return what was done."""
-        with opened(self._config, self._job) as run:
+        with opened(self._config, self._job, dry_run=dry_run) as run:
             before = run.done_before()
             if before:
                 self._console.print(f"Going on: {before} folders were done by an earlier run.")

@@ -1,8 +1,20 @@
-"""Commands on the ledger's database: from a file to a server, and back."""
+"""Commands on the ledger as a whole: to another database, or with its portal to another address."""
 
+import sys
 from typing import Annotated
 
 import typer
+
+from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.words import USAGE
+
+_RISK = (
+    "The ledger knows its portal as {known}, and portal.url is {portal}.\n"
+    "Go on only if that is the same portal. At another one the ids mean other files: what was "
+    "updated there before the last sweep is not looked for, files may pass for ones that are "
+    "settled, and a reviewer's comment may be overwritten where it passes for our own doing. "
+    "Another portal needs another state.url."
+)
 
 state = typer.Typer(no_args_is_help=True)
 Address = Annotated[
@@ -13,11 +25,12 @@ Other = Annotated[str, typer.Argument(metavar="TO", help="An empty database, or 
 
 @state.callback()
 def group() -> None:
-    """Copy the ledger to another database.
+    """Copy the ledger to another database, or bind it to its portal's new address.
 
     Examples:
 
         reconciler state copy sqlite:///reconciler.db postgresql://me@db/ledger
+        reconciler state adopt
     """
 
 
@@ -41,3 +54,35 @@ def copy(source: Address, target: Other) -> None:
     others = sum(numbers.values()) - numbers["files"]
     typer.echo(f"Copied {numbers['files']} files and {others} other rows.")
     typer.echo(f"Now set state.url to {parted(target)[0]} and start serve.", err=True)
+
+
+@state.command()
+def adopt(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: ConfigPath = None,
+) -> None:
+    """Say that the portal at portal.url is the one that the ledger knows, moved.
+
+    For a portal whose new address was refused: `serve` and `reconcile` go on by themselves where
+    the key has the same owner as before and the files are there. Asks first; without a terminal
+    it needs --yes. Stop every `serve` first: beside one it exits 4.
+
+    Examples:
+
+        reconciler state adopt
+        reconciler state adopt --yes --config /etc/reconciler/config.toml
+    """
+    from reconciler.service.portal_identity import adoption  # noqa: PLC0415 - help must be quick
+
+    with adoption(read_config(config)) as found:
+        if found is None:
+            typer.echo("Nothing to do: the ledger knows no other address.")
+            return
+        typer.echo(_RISK.format(known=found.known, portal=found.portal), err=True)
+        if not yes and not sys.stdin.isatty():
+            typer.echo("Without a terminal it needs --yes.", err=True)
+            raise typer.Exit(USAGE)
+        if not yes:
+            typer.confirm("Is it the same portal?", abort=True, err=True)
+        found.bind()
+    typer.echo(f"The ledger belongs to {found.portal} now.")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from reconciler.ledger import Ledger
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-_SQLITE = "sqlite:///"
 
 failed = typer.Typer(no_args_is_help=True)
 
@@ -37,9 +35,9 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
     from reconciler.ledger import Kind, unwritable, verdict  # noqa: PLC0415
 
     settings = read_config(config)
-    with _opened(settings) as ledger:
+    with _looked_at(settings) as ledger:
         now = ledger.clock(_local)()
-        refusal, seen = ledger.health.refusal(now), ledger.health.overview(now)
+        refusal, seen = ledger.refusal(), ledger.health.overview(now)
     problems = (() if refusal is None else (unwritable(refusal),)) + verdict(seen)
     limit = settings.limits.writes_per_day
     if json:
@@ -80,7 +78,7 @@ def failed_list(config: ConfigPath = None, json: Json = False) -> None:
     """
     from reconciler.cli.overview import files_as_json, print_files  # noqa: PLC0415
 
-    with _opened(read_config(config)) as ledger:
+    with _looked_at(read_config(config)) as ledger:
         found = ledger.health.unfinished()
     if json:
         typer.echo(files_as_json(found))
@@ -130,18 +128,42 @@ def _local() -> datetime:
 
 
 @contextmanager
-def _opened(config: "Config") -> "Iterator[Ledger]":
-    """Open the ledger, but create none: it would belong to whoever only asked."""
-    from reconciler.ledger import Ledger  # noqa: PLC0415 - help must be quick
+def _looked_at(config: "Config") -> "Iterator[Ledger]":
+    """Open the ledger to look at it; the portal is not asked whether it is its own."""
+    from reconciler.ledger import Ledger, is_same_address  # noqa: PLC0415 - help must be quick
 
-    portal, url = config.portal_url(), config.state.url
-    path = Path(url.removeprefix(_SQLITE))
-    if url.startswith(_SQLITE) and not path.exists():
-        typer.echo(
-            f"There is no ledger at {path}: nothing has run with this configuration yet.\n"
-            "Check state.url and --config, or start reconciler serve.",
-            err=True,
-        )
-        raise typer.Exit(LEDGER)
-    with closing(Ledger(config.database(), portal)) as ledger:
+    portal = config.portal_url()
+    with closing(Ledger(config.database(), portal, read_only=True, any_portal=True)) as ledger:
+        if not ledger.read_only:
+            refusal = ledger.refusal()
+            raise _none_yet(config, "" if refusal is None else f"\nAnd {refusal}.")
+        known = ledger.ownership.portal()
+        if known is not None and not is_same_address(known, portal):
+            typer.echo(
+                f"It knows its portal as {known}: serve and reconcile find out whether {portal} "
+                "is the same.",
+                err=True,
+            )
         yield ledger
+
+
+@contextmanager
+def _opened(config: "Config") -> "Iterator[Ledger]":
+    """Open the ledger to change it, but create none: it would belong to whoever only asked."""
+    from reconciler.ledger import Ledger, is_there  # noqa: PLC0415 - help must be quick
+
+    if not is_there(config.state.url):
+        raise _none_yet(config)
+    with closing(Ledger(config.database(), config.portal_url())) as ledger:
+        yield ledger
+
+
+def _none_yet(config: "Config", more: str = "") -> typer.Exit:
+    """Say that there is no ledger; return the end of the command."""
+    typer.echo(
+        f"There is no ledger at {config.state.url.removeprefix('sqlite:///')}: nothing has run "
+        f"with this configuration yet.\nCheck state.url and --config, or start reconciler serve."
+        f"{more}",
+        err=True,
+    )
+    return typer.Exit(LEDGER)

@@ -48,7 +48,7 @@ def list_(
     """
     from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
 
-    with webhook.administration(read_config(config)) as opened:
+    with webhook.administration(read_config(config), create=False) as opened:
         hooks = opened.listed()
         ours = opened.ours(hooks)
     if as_json:

@@ -64,9 +64,14 @@ def _repair(reason: str) -> str:
             "Move what state.url names away and start anew, as README tells under *If the ledger "
             "is lost*: what people wrote is kept."
         )
+    if "belongs to" in reason:
+        return (
+            "If that is the same portal at a new address, run: reconciler state adopt (it tells "
+            "the risk, and asks). Another portal needs another state.url."
+        )
     return (
         "Check state.url, the rights of its folder, and the free disk space; a ledger of "
-        "another portal or program needs another state.url."
+        "another program needs another state.url."
     )
 
 

@@ -1,15 +1,19 @@
 """What we know and owe, on disk: one row per file, seen, due and settled.
 
-`schema` has the tables and their history, `store` the transactions, `sqlite` and `postgres` what
-each database does in its own way, `session` who lives and holds what on a shared one, `copying` the
-way from one to another; `rows` what a row says, `facts` and `counting` the small things, `notes`
-what a listing leaves behind, `watermarks` how far the listings have come, `overview` and `health`
-how the service is doing, `verdict` what is wrong with it, and `ledger` the questions.
+`schema` has the tables and their history, `opening` sees that they are today's and whose they are,
+`store` the transactions, `sqlite` and `postgres` what each database does in its own way, `views`
+what only looks, `database_file` and `file_locks` what one process may do at a time on a file,
+`session` who lives and holds what on a shared one, `copying` the way from one to another; `rows`
+what a row says, `facts` and `counting` the small things, `notes` what a listing leaves behind,
+`watermarks` how far the listings have come, `overview` and `health` how the service is doing,
+`verdict` what is wrong with it, and `ledger` the questions.
 """
 
 from reconciler.ledger.copying import copy
+from reconciler.ledger.databases import MEMORY, is_there
 from reconciler.ledger.ledger import CLOCK_WAS_AHEAD, Ledger
 from reconciler.ledger.notes import Duty, Noted
+from reconciler.ledger.opening import another_portal, is_same_address
 from reconciler.ledger.overview import Outage, Overview, Swept
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
@@ -19,6 +23,7 @@ from reconciler.ledger.verdict import Kind, Problem, unwritable, verdict
 __all__ = [
     "BACKFILL",
     "CLOCK_WAS_AHEAD",
+    "MEMORY",
     "SWEEP",
     "Baseline",
     "Duty",
@@ -31,7 +36,10 @@ __all__ = [
     "Quota",
     "Role",
     "Swept",
+    "another_portal",
     "copy",
+    "is_same_address",
+    "is_there",
     "unwritable",
     "verdict",
 ]

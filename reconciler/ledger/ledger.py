@@ -25,7 +25,6 @@ from sqlalchemy import (
     update,
 )
 
-from reconciler.errors import LedgerError
 from reconciler.ledger.claims import (
     ACCEPTED,
     ECHO,
@@ -39,7 +38,6 @@ from reconciler.ledger.claims import (
     undone_values,
 )
 from reconciler.ledger.counting import count, count_kept_text, count_write, written
-from reconciler.ledger.databases import store_at
 from reconciler.ledger.facts import (
     NO,
     PORTAL_KNOWN,
@@ -64,6 +62,7 @@ from reconciler.ledger.notes import (
     outcomes,
     suspected,
 )
+from reconciler.ledger.opening import Ownership, opened_store
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.rows import (
     BACKFILL,
@@ -76,7 +75,7 @@ from reconciler.ledger.rows import (
     forgotten_values,
     writing_values,
 )
-from reconciler.ledger.schema import counts, files, migrate
+from reconciler.ledger.schema import counts, files
 from reconciler.ledger.slots import reserve
 from reconciler.ledger.survey import Survey
 from reconciler.ledger.watermarks import Watermarks, begin_anew
@@ -115,18 +114,20 @@ class Totals:
 class Ledger:
     """What is known and owed, for one portal. Safe to share between threads."""
 
-    def __init__(self, url: str, portal: str) -> None:
+    def __init__(
+        self, url: str, portal: str, *, read_only: bool = False, any_portal: bool = False
+    ) -> None:
         """Open or create the ledger of ``portal``. Raises LedgerError for another portal's.
 
         It becomes this portal's with the first answer of it, not before: an address that was
-        mistyped must not bind it.
+        mistyped must not bind it. ``any_portal`` is for who finds out himself whose it is. With
+        ``read_only`` nothing is created, changed or left behind: a ledger that is not there is
+        an empty one, and nothing can be written to one that is.
         """
-        self._store, self._portal = store_at(url), portal
-        try:
-            self._store.write_long(lambda c: _open(c, portal))
-        except LedgerError:
-            self._store.close()
-            raise
+        asked = None if any_portal else portal
+        self._store, self._portal = opened_store(url, asked, read_only=read_only), portal
+        self.ownership = Ownership(self._store)
+        self.read_only, self.refusal = self._store.read_only, self._store.refusal
         self.watermarks, self.health = Watermarks(self._store), Health(self._store)
         self.survey = Survey(self._store)
         self.role, self.slots = self._store.role, self._store.slots
@@ -453,13 +454,6 @@ _LISTED = ("accepted", "listed")
 
 def _ours(claim: Claim) -> Any:
     return and_(files.c.id == claim.entry.id, files.c.claim == claim.token)
-
-
-def _open(c: Connection, portal: str) -> None:
-    migrate(c)
-    known = fact(c, "portal")
-    if known not in {None, portal}:
-        raise LedgerError(f"this ledger belongs to {known}: give {portal} a state.url of its own")
 
 
 def _note(

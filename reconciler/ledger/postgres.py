@@ -7,6 +7,11 @@ than one writer can do at a time. The lock goes with its transaction, and the se
 transaction that says nothing for `_SILENCE`.
 
 The database's clock is everybody's, carried on by our own between two writings.
+
+A server may be replaced by another while it still answers, read-only. So only a server that can be
+written to is connected to, each connection is asked for that whenever it is used, and the first
+that finds it read-only lets all of them, the session too, be made anew: where ``state.url`` names
+several hosts, or the name leads to another server by now, they meet on that one.
 """
 
 import os
@@ -35,13 +40,17 @@ _SILENCE = 3  # seconds after which a transaction that says nothing is ended
 _READ = 30
 _AT_ONCE = 0.2  # a connection that breaks so soon was broken before
 _READ_ONLY = "25006"  # the state of a server that is no longer the one to write to
+_DEMOTED = "the server has become read-only; no other that can be written to was found yet"
 _NAME = 63  # bytes
 
 _FACTS = text(
     "SELECT current_schema() AS space, current_setting('server_encoding') AS encoding, "
     "current_setting('server_version_num')::int / 10000 AS version"
 )
-_ALONE = text("SELECT pg_advisory_xact_lock(hashtext(:space)), clock_timestamp() AS now")
+_ALONE = text(
+    "SELECT pg_advisory_xact_lock(hashtext(:space)), clock_timestamp() AS now, "
+    "current_setting('transaction_read_only') = 'on' AS read_only"
+)
 _PATIENTLY = text(
     "SELECT set_config('statement_timeout', :most, true), set_config('lock_timeout', :most, true), "
     "set_config('idle_in_transaction_session_timeout', :most, true)"
@@ -60,9 +69,10 @@ class PostgresStore(Store):
 
     shared = True
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, read_only: bool = False) -> None:
         """Open the database, which must exist. Raises LedgerError."""
-        super().__init__()
+        super().__init__(read_only=read_only)
+        url = url.update_query_dict({"target_session_attrs": "read-write"} | dict(url.query))
         self._writer = _engine(url, _limits(PATIENCE, _LOCK, _SILENCE), pool_size=1, max_overflow=0)
         self._reader = _engine(
             url,
@@ -78,7 +88,7 @@ class PostgresStore(Store):
         try:
             with translated(), self._reader.connect() as connection:
                 self._space = _checked(connection.execute(_FACTS).one())
-            self._session = Session(self._keeper, self._space)
+            self._session = Session(self._keeper, self._space, self._forget_server)
         except LedgerError:
             self._dispose()
             raise
@@ -86,6 +96,10 @@ class PostgresStore(Store):
     @contextmanager
     def role(self, role: Role) -> Iterator[IsOurs]:
         """Hold ``role`` within the block. Any number may work: claims are theirs alone."""
+        if self.read_only:
+            with self._respected(role) as is_ours:
+                yield is_ours
+            return
         name = f"role {role.value}"
         if role is Role.WORKER:
             self._session.announce(name)
@@ -156,6 +170,7 @@ class PostgresStore(Store):
             self._usable = not error.connection_invalidated
             if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
                 connection.invalidate()
+                self._move()
             raise
         finally:
             raw.until = None
@@ -180,13 +195,33 @@ class PostgresStore(Store):
                 if soon and isinstance(error, exc.DBAPIError) and error.connection_invalidated:
                     continue
                 raise
+            if row.read_only:
+                self._move()
+                connection.invalidate()
+                connection.close()
+                continue
             self._anchor, self._usable = (row.now.astimezone(UTC), time.monotonic()), True
             return connection
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with self._reader.begin() as connection:
+        try:
+            connection = self._reader.connect()
+        except exc.InvalidRequestError as error:  # whatever was connected to is read-only
+            raise LedgerError(_DEMOTED) from error
+        with connection, connection.begin():
             yield connection
+
+    def _move(self) -> None:
+        """The server is not the one to write to any more: let everything be connected anew."""
+        self._session.move()
+        self._forget_server()
+
+    def _forget_server(self) -> None:
+        """Let the next reading and writing connect anew; what is under way ends where it is."""
+        self._usable = False
+        self._reader.dispose()
+        self._writer.dispose()
 
     def _close(self) -> None:
         self._session.close()
@@ -202,6 +237,11 @@ class _Impatient(psycopg.Connection[Any]):
 
     patience: float = _READ
     until: float | None = None  # by the monotonic clock; for all that is asked before
+
+    def is_demoted(self) -> bool:
+        """Return whether the server said with its last answer that it cannot be written to."""
+        names = (b"default_transaction_read_only", b"in_hot_standby")
+        return any(self.pgconn.parameter_status(name) == b"on" for name in names)
 
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         """Do as any connection does, but only until it takes too long."""
@@ -265,6 +305,11 @@ def _engine(url: URL, limits: dict[str, int], reads: bool = False, **pool: Any) 
         if reads:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
+
+    @event.listens_for(engine, "checkout")
+    def _use(connection: _Impatient, _: object, __: object) -> None:
+        if reads and connection.is_demoted():
+            raise exc.DisconnectionError(_DEMOTED)
 
     return engine
 

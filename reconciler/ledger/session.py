@@ -4,13 +4,16 @@ An advisory lock belongs to a connection: the server frees it when the process d
 has not been heard of for `_LEASE` (its machine is gone, or it is stopped). A thread speaks up
 every few seconds. Who finds the connection broken has lost what it held, and knows it before the
 server can give it to another.
+
+A server that has become read-only is not the one any more: another was promoted, whose locks count.
+The connection is given up as a broken one is, and so are those that ``on_move`` stands for.
 """
 
 import secrets
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine, exc, text
@@ -23,7 +26,7 @@ _DOUBT = 1  # of them, in which it may be over for the server already
 _BEAT = 2.5  # seconds between signs of life
 _ALIVE = "alive"
 
-_SPEAK_UP = text("SELECT 1")
+_SPEAK_UP = text("SELECT current_setting('transaction_read_only') = 'on'")
 _LEASED = text(f"SELECT set_config('idle_session_timeout', '{_LEASE}s', false)")
 _TAKE = text(
     "SELECT n FROM unnest(CAST(:numbers AS int[])) AS n "
@@ -42,9 +45,13 @@ _HELD = text(
 class Session:
     """Takes and gives locks of several kinds, each by number. Safe to share between threads."""
 
-    def __init__(self, engine: Engine, space: str) -> None:
-        """Say that we live, and go on doing so. Ledgers in other spaces have other locks."""
+    def __init__(self, engine: Engine, space: str, on_move: Callable[[], None]) -> None:
+        """Say that we live, and go on doing so. Ledgers in other spaces have other locks.
+
+        ``on_move`` is called when the server cannot be written to any more.
+        """
         self._engine, self._space, self._id = engine, space, 0
+        self._on_move, self._moved = on_move, threading.Event()
         self._standing = {_ALIVE}
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._connection: Connection | None = None
@@ -96,6 +103,10 @@ class Session:
         rows = c.execute(_HELD, {"kind": self._key(kind) % 2**32})
         return {row.number: (row.name or "").removeprefix("reconciler ") for row in rows}
 
+    def move(self) -> None:
+        """Do not rely on the connection: its server is not the one to write to any more."""
+        self._moved.set()
+
     def close(self) -> None:
         """Let go of everything."""
         self._stop.set()
@@ -110,7 +121,8 @@ class Session:
                 connection.execute(_GIVE, {"kind": self._key(kind), "number": number})
 
     def _lives(self, life: int) -> bool:
-        return self._life == life and time.monotonic() < self._heard + _LEASE - _DOUBT
+        is_here = self._life == life and not self._moved.is_set()
+        return is_here and time.monotonic() < self._heard + _LEASE - _DOUBT
 
     def _key(self, kind: str) -> int:
         key = zlib.crc32(f"{self._space} {kind}".encode())
@@ -126,6 +138,9 @@ class Session:
             raise
 
     def _connected(self) -> Connection:
+        if self._moved.is_set():
+            self._lose()
+            self._moved.clear()
         if self._connection is None:
             connection, self._id = self._engine.connect(), secrets.randbits(31)
             try:
@@ -148,13 +163,18 @@ class Session:
             connection.close()
 
     def _speak_up(self) -> None:
-        while not self._stop.wait(_BEAT):
+        is_demoted = False
+        while not self._stop.wait(0 if is_demoted else _BEAT):
+            is_demoted = False
             with self._lock:
                 if self._stop.is_set():
                     return
                 # Who holds something asks whether it is still theirs.
                 with suppress(exc.SQLAlchemyError), self._speaking() as connection:
-                    connection.execute(_SPEAK_UP)
+                    is_demoted = connection.execute(_SPEAK_UP).scalar_one()
+            if is_demoted:
+                self.move()
+                self._on_move()
 
 
 class SharedSlots(Slots):

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, exc
 
-from reconciler.errors import LedgerError
+from reconciler.errors import Busy, LedgerError
 from reconciler.ledger.commits import Commits, Job, by_what_they_do
 from reconciler.ledger.slots import Slots
 
@@ -36,13 +36,15 @@ class Role(Enum):
 class Store(ABC):
     """One database. Safe to share between threads; close it when done.
 
-    ``shared`` tells whether any number of daemons may work on it at once.
+    ``shared`` tells whether any number of daemons may work on it at once, ``read_only`` whether it
+    was opened to look: then nothing can be written, and nothing is left behind.
     """
 
     shared: bool
 
-    def __init__(self) -> None:
+    def __init__(self, *, read_only: bool = False) -> None:
         """Open nothing; what inherits does."""
+        self.read_only = read_only
         self._commits, self._closed = Commits(self._commit), False
 
     def write(self, job: Callable[[Connection], T]) -> T:
@@ -85,6 +87,18 @@ class Store(ABC):
 
         It goes with a killed process. What is yielded tells whether it is still ours.
         """
+
+    @contextmanager
+    def _respected(self, role: Role) -> Iterator[IsOurs]:
+        """Take nothing, as who only looks may not, but raise Busy while somebody has ``role``."""
+        holder = self.holder(role)
+        if holder is not None:
+            raise Busy(role.value, holder)
+        yield lambda: True
+
+    def refusal(self) -> LedgerError | None:
+        """Return why a process could not write, as far as can be told without writing."""
+        return None
 
     @abstractmethod
     def alone(self) -> AbstractContextManager[None]:
@@ -130,6 +144,8 @@ class Store(ABC):
         try:
             if self._closed:
                 raise LedgerError("the ledger is closed")
+            if self.read_only:
+                raise LedgerError("the ledger is open for reading only")
             with translated(), self._writing(until) as connection:
                 running = True
                 for run, jobs in by_what_they_do(batch).items():

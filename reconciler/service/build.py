@@ -11,16 +11,18 @@ from reconciler import sweep
 from reconciler.client import DocSpace, Hooks, Pace, Transport
 from reconciler.config import Config, require
 from reconciler.hooks import Administration, Keyring, Wanted
-from reconciler.ledger import Ledger, Quota
+from reconciler.ledger import MEMORY, Ledger, Quota
 from reconciler.receiver import Gate
 from reconciler.review import Policy
 from reconciler.service.log import tell_secrets
 from reconciler.service.outages import OutageLog
+from reconciler.service.portal_identity import ledger_of
 from reconciler.sweep import Sweep
 from reconciler.worker import Attempt, Attempts, PortalHealth, Terms, Worker
 
 _BLOCK = 40  # requests that are admitted with one transaction
 KEY_PROBE = timedelta(seconds=15)  # between questions whether a refused key works again
+_LEFT = 4  # the part of the minute's requests for who only looks: with all of ours 1,500
 _MINUTE = timedelta(seconds=90)  # the longest wait for a place in the minute, and some more
 
 
@@ -51,14 +53,24 @@ class Parts:
         return Worker(self.ledger, self.attempts, self.clock, tell, complain)
 
 
-def parts_of(config: Config, opened: ExitStack, *, webhook: bool = False) -> Parts:
-    """Open ledger and client; ``opened`` closes them. Raises ConfigError or LedgerError."""
+def parts_of(
+    config: Config, opened: ExitStack, *, webhook: bool = False, read_only: bool = False
+) -> Parts:
+    """Open ledger and client; ``opened`` closes them.
+
+    With ``read_only`` nothing is created and nothing can be written, as who only looks needs it.
+    Raises ConfigError, LedgerError, and PortalError while it is not known whose the ledger is.
+    """
     require(config, webhook=webhook)
     stop = threading.Event()
-    ledger = Ledger(config.database(), config.portal_url())
+    ledger = ledger_of(config, lambda: passing_docspace(config), read_only=read_only)
     opened.callback(ledger.close)
     clock = ledger.clock(utcnow)
-    transport = transport_of(config, pace_of(config, ledger, clock, opened, stop))
+    if read_only:
+        pace = _modest_pace(config, clock, opened, stop)
+    else:
+        pace = pace_of(config, ledger, clock, opened, stop)
+    transport = transport_of(config, pace)
     docspace = DocSpace(transport)
     opened.callback(docspace.close)
     hooks = Hooks(transport, docspace.key)
@@ -154,6 +166,26 @@ def quota_of(config: Config) -> Quota:
     """Return the day's writes; a backfill's share of them is one at least."""
     per_day = config.limits.writes_per_day
     return Quota(per_day, max(1, int(per_day * config.limits.backfill_share)))
+
+
+def _modest_pace(
+    config: Config, clock: Callable[[], datetime], opened: ExitStack, stop: threading.Event
+) -> Pace:
+    """Return a pace of our own: who only looks tells nobody, so he takes what others leave."""
+    limits = config.limits
+    alone, most = Ledger(MEMORY, config.portal_url()), max(limits.requests_per_minute // _LEFT, 1)
+    opened.callback(alone.close)
+    return Pace(
+        reads=limits.concurrent_reads,
+        writes=limits.concurrent_writes,
+        reserve=lambda number: alone.reserve(clock(), number, most),
+        stop=stop,
+    )
+
+
+def passing_docspace(config: Config) -> DocSpace:
+    """Return a connection for a few questions that leaves no trace in any ledger."""
+    return DocSpace(transport_of(config, Pace(reads=1, writes=1)))
 
 
 def terms_of(config: Config, policy: Policy) -> Terms:

@@ -26,7 +26,7 @@ class Explanation:
 def explain(config: Config, file_id: int) -> Explanation:
     """Look and decide as the worker would, and change nothing. Raises ConfigError, LedgerError."""
     with ExitStack() as opened:
-        parts = parts_of(config, opened)
+        parts = parts_of(config, opened, read_only=True)
         known = parts.ledger.facts(file_id)
         entry = parts.ledger.entry(file_id)
         try:

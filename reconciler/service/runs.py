@@ -123,7 +123,7 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) 
     """
     began, tally, ours = monotonic(), Tally(), False
     with ExitStack() as opened:
-        parts = parts_of(config, opened)
+        parts = parts_of(config, opened, read_only=dry_run)
         opened.enter_context(parts.ledger.role(Role.SWEEP))
         if dry_run:
             report = _rehearse(config, parts, tally, would)
@@ -327,10 +327,10 @@ class BackfillRun:
 
 
 @contextmanager
-def backfill(config: Config, job: Job) -> Iterator[BackfillRun]:
+def backfill(config: Config, job: Job, *, dry_run: bool = False) -> Iterator[BackfillRun]:
     """Open a backfill within the block. Raises Busy beside another one."""
     with ExitStack() as opened:
-        parts = parts_of(config, opened)
+        parts = parts_of(config, opened, read_only=dry_run)
         opened.enter_context(parts.ledger.role(Role.BACKFILL))
         run = Backfill(parts.ledger, parts.docspace, listing_of(config, parts.policy), parts.clock)
         yield BackfillRun(parts, run, job, monotonic())

@@ -71,7 +71,8 @@ class Service:
     ) -> None:
         """Open the ledger, take the sweep's role, bind the address; start nothing.
 
-        Raises ConfigError, LedgerError, Busy or AddressInUse, with nothing left open.
+        Raises ConfigError, LedgerError, Busy or AddressInUse, with nothing left open; PortalError
+        where the ledger knows the portal at another address and nobody can tell whose it is.
         """
         self._config, self._on_sweep, self._stack = config, on_sweep, ExitStack()
         self._on_reply = on_reply

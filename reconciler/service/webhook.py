@@ -8,6 +8,7 @@ from reconciler.client import Webhook
 from reconciler.config import Config, public_address
 from reconciler.errors import ConfigError
 from reconciler.hooks import Administration, SecretFile, make_secret, secret_to_register
+from reconciler.ledger import is_there
 from reconciler.service.build import parts_of
 
 
@@ -20,10 +21,14 @@ class Made:
 
 
 @contextmanager
-def administration(config: Config) -> Iterator[Administration]:
-    """Open the administration within the block. Raises ConfigError or LedgerError."""
+def administration(config: Config, *, create: bool = True) -> Iterator[Administration]:
+    """Open the administration within the block. Raises ConfigError or LedgerError.
+
+    Without ``create`` no ledger is made; in one that is there it is noted what the key may do.
+    """
     with ExitStack() as opened:
-        yield parts_of(config, opened).administration
+        read_only = not create and not is_there(config.database())
+        yield parts_of(config, opened, read_only=read_only).administration
 
 
 def provide_secret(config: Config) -> bool:

@@ -65,11 +65,11 @@ class Lister:
 
     def fix_origin(self, date: datetime) -> datetime:
         """Fix, once, where our responsibility begins; a dry run only supposes it."""
-        if self._dry and not self._ledger.begun():
+        if not self._dry:
+            self._ledger.begin(date, self.terms.lookback)
+        elif not self._ledger.begun():
             self.baseline = Baseline(date - self.terms.lookback, date)
             self._duty = replace(self._duty, baseline=self.baseline)
-        else:
-            self._ledger.begin(date, self.terms.lookback)
         common = self.baseline or self._ledger.baseline()
         self._portal_known = common.portal_known
         return common.since

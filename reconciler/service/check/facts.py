@@ -28,7 +28,8 @@ from reconciler.config import Config
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
 from reconciler.hooks import State, fingerprint, head, judge, ping_with, remembered
 from reconciler.ledger import Ledger, Problem, Role, verdict
-from reconciler.service.build import transport_of, utcnow, wanted_of
+from reconciler.service.build import passing_docspace, transport_of, utcnow, wanted_of
+from reconciler.service.portal_identity import ledger_of
 from reconciler.sweep.deliveries import progress
 from reconciler.sweep.sweep import HIDDEN
 
@@ -56,7 +57,8 @@ class LedgerFacts:
     """What the ledger told. ``ours`` is the webhook that it knows, ``done`` the last entry of
     its log, ``ended`` how many lines of the secrets' file are refused by now, ``hidden`` when the
     daily sweep last found updates that no folder's date had told of, and how many; ``problems``
-    are what `status` says is wrong.
+    are what `status` says is wrong. Where it is not there yet, all of that is what an empty one
+    tells.
     """
 
     engine: str
@@ -68,6 +70,7 @@ class LedgerFacts:
     ended: int = 0
     hidden: tuple[datetime, int] | None = None
     problems: tuple[Problem, ...] = ()
+    is_there: bool = True
 
 
 @dataclass(frozen=True)
@@ -188,12 +191,14 @@ def _free(config: Config) -> int | None:
 
 
 def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
-    """Open the ledger, write to it, and ask it; None where it is not known whose it would be."""
+    """Look at the ledger, and change nothing; None where it is not known whose it would be."""
     if config.portal.url is None:
         return None
     try:
-        with closing(Ledger(config.database(), config.portal.url)) as ledger:
-            ledger.tell("checked", ledger.clock(utcnow)().isoformat())
+        with closing(_ledger(config)) as ledger:
+            refusal = ledger.refusal()
+            if refusal is not None:
+                return refusal
             engine, version = ledger.survey.engine()
             held = {role.value: ledger.holder(role) for role in Role}
             ours = ledger.told("webhook_id")
@@ -207,9 +212,18 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 ended=_ended(config, remembered(ledger).retired),
                 hidden=_hidden(ledger.told(HIDDEN)),
                 problems=verdict(ledger.health.overview(ledger.clock(utcnow)(), shown=1)),
+                is_there=ledger.read_only,
             )
     except LedgerError as error:
         return error
+
+
+def _ledger(config: Config) -> Ledger:
+    """Open the ledger to look at it, also while no portal can tell whether it is its own."""
+    try:
+        return ledger_of(config, lambda: passing_docspace(config), read_only=True)
+    except (ConfigError, PortalError):
+        return Ledger(config.database(), config.portal_url(), read_only=True, any_portal=True)
 
 
 def _hidden(told: str | None) -> tuple[datetime, int] | None:

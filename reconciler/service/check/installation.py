@@ -45,7 +45,11 @@ def ledger(facts: Facts) -> list[Line]:
         return [skipped("ledger", "portal.url is missing")]
     if isinstance(found, LedgerError):
         cure = "check state.url, the rights of its folder and the disk; each portal has its own"
+        if "belongs to" in str(found):
+            cure = "the same portal, moved: reconciler state adopt; another needs another state.url"
         return [error("ledger", str(found), cure, Fault.LEDGER)]
+    if not found.is_there:
+        return [ok("ledger", "there is none yet: the first start of serve or reconcile makes it")]
     version = ".".join(map(str, found.version))
     said = f"can be written, {found.engine} {version}"
     if found.engine == "sqlite" and found.version < _SOUND_SQLITE:

@@ -1,0 +1,191 @@
+"""The ledger's file itself: which one it is, and locks that cannot be deleted apart from it.
+
+A lock file guards a name. The same database has other names behind a symlink, a hard link or
+another mount, and a lock file that was deleted guards nothing. So whatever one process may do at a
+time is a lock on a byte of the database itself, far behind its content and behind the bytes that
+SQLite locks (at 1 GiB): it goes by device and inode, whatever the name, and it ends with the
+process. These are locks of an open file description (fcntl(2), F_OFD_SETLK), not of the process:
+two ledgers in one process keep each other out, and closing one takes nothing from the other.
+
+SQLite's own locks are the process's: closing any descriptor of the file would drop them all, and
+another process could then delete the log under ours. So our descriptors stay open until the last
+ledger of this process on that file is closed, as SQLite keeps its own.
+"""
+
+import fcntl
+import os
+import struct
+import sys
+import threading
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.errors import Busy, LedgerError
+
+GONE = (
+    "the ledger's file is gone, or another one stands at its path: put it back, or restart serve "
+    "to go on with what is there"
+)
+Identity = tuple[int, int]  # device and inode
+_FLOCK = struct.Struct("hhqqi4x")  # type, whence, start, length, process: as Linux has it
+_BEHIND = 2**62
+_NAMES = 2**32  # behind that: a byte for each name under which the file may be in use
+
+
+@dataclass
+class _Descriptors:
+    """What this process has open of one file: who uses it, and what nobody needs just now."""
+
+    users: int = 0
+    spare: list[int] = field(default_factory=list)
+
+
+_guard = threading.Lock()
+_open: dict[Identity, _Descriptors] = {}  # of the process, as the locks of SQLite are
+
+
+class DatabaseFile:
+    """One database file that must stay at its path while it is open. Close it when done.
+
+    Of one file only one name may be in use: SQLite keeps its log beside the name, so that under a
+    hard link there would be another log, and the file would be damaged by the two.
+    """
+
+    def __init__(self, path: Path, *, writable: bool = True) -> None:
+        """Open the file, which must exist. Raises OSError, and Busy for another name in use."""
+        self.path, self._name = path, str(path)
+        self._mode = os.O_RDWR if writable else os.O_RDONLY
+        with _guard:
+            self._probe = os.open(path, self._mode | os.O_CLOEXEC)
+            self.identity = identity_of(os.fstat(self._probe))
+            _open.setdefault(self.identity, _Descriptors()).users += 1
+        if not _is_only_name(self._probe, path):
+            self.close()
+            raise Busy("ledger", "whoever has the file open under another name (a hard link)")
+
+    def check(self) -> None:
+        """Raise LedgerError unless this very file stands at its path."""
+        if not self.is_in_place():
+            raise LedgerError(GONE)
+
+    def is_in_place(self) -> bool:
+        """Return whether this very file stands at its path."""
+        return identity_at(self._name) == self.identity
+
+    def is_locked(self, byte: int) -> bool | None:
+        """Return whether somebody has the byte, and take nothing; None where nobody can tell."""
+        kind = _fcntl("F_OFD_GETLK", self._probe, byte, fcntl.F_WRLCK)
+        return None if kind is None else kind != fcntl.F_UNLCK
+
+    def borrow(self) -> int:
+        """Return a descriptor with an open file description of its own. Raises LedgerError."""
+        with _guard:
+            spare = _open[self.identity].spare
+            if spare:
+                return spare.pop()
+            try:
+                number = os.open(self.path, self._mode | os.O_CLOEXEC)
+            except FileNotFoundError as error:
+                raise LedgerError(GONE) from error
+            if identity_of(os.fstat(number)) == self.identity:
+                return number
+        # It is left open: it may be the file of another ledger of this process.
+        raise LedgerError(GONE)
+
+    def give_back(self, number: int) -> None:
+        """Take a descriptor back; it is closed with the last user of the file."""
+        with _guard:
+            _open[self.identity].spare.append(number)
+
+    def close(self) -> None:
+        """Let go of the file, once SQLite has. What is borrowed must have been given back."""
+        _fcntl("F_OFD_SETLK", self._probe, 0, fcntl.F_UNLCK, _NAMES + 2**32)
+        with _guard:
+            mine = _open[self.identity]
+            mine.users -= 1
+            mine.spare.append(self._probe)
+            if mine.users:
+                return
+            del _open[self.identity]
+            for number in mine.spare:
+                os.close(number)
+
+
+class ByteLock:
+    """An exclusive lock on one byte of the database. Close it before the file."""
+
+    def __init__(self, file: DatabaseFile, byte: int) -> None:
+        """Lock nothing yet. Raises OSError."""
+        self._file, self._byte, self._number = file, byte, file.borrow()
+
+    def attempt(self) -> bool:
+        """Take the lock if it is free."""
+        try:
+            _fcntl("F_OFD_SETLK", self._number, self._byte, fcntl.F_WRLCK)
+        except BlockingIOError:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Let others have it."""
+        _fcntl("F_OFD_SETLK", self._number, self._byte, fcntl.F_UNLCK)
+
+    def close(self) -> None:
+        """Let others have it, for good."""
+        self.release()
+        self._file.give_back(self._number)
+
+
+def _is_only_name(number: int, path: Path) -> bool:
+    """Say under which name the file is used; return whether nobody uses it under another."""
+    folder = path.parent.stat()  # it may be mounted at several paths
+    own = zlib.crc32(f"{folder.st_dev} {folder.st_ino} {path.name}".encode())
+    _fcntl("F_OFD_SETLK", number, _NAMES + own, fcntl.F_RDLCK)
+    others = ((_NAMES, own), (_NAMES + own + 1, 2**32 - own - 1))
+    return all(
+        _fcntl("F_OFD_GETLK", number, first, fcntl.F_WRLCK, length) in {None, fcntl.F_UNLCK}
+        for first, length in others
+        if length
+    )
+
+
+def _fcntl(command: str, number: int, byte: int, kind: int, length: int = 1) -> int | None:
+    """Return the kind of a lock that stands in the way; None where there are no such locks."""
+    if sys.platform != "linux":
+        return None
+    asked = _FLOCK.pack(kind, os.SEEK_SET, _BEHIND + byte, length, 0)
+    return int(_FLOCK.unpack(fcntl.fcntl(number, getattr(fcntl, command), asked))[0])
+
+
+def identity_at(name: str) -> Identity | None:
+    """Return which file stands at a path, None where there is none. Quick: asked for each write."""
+    try:
+        return identity_of(os.stat(name))  # noqa: PTH116
+    except OSError:
+        return None
+
+
+def identity_of(found: os.stat_result) -> Identity:
+    """Return which file it is, whatever its name."""
+    return found.st_dev, found.st_ino
+
+
+def create(path: Path, owner: Path) -> None:
+    """Make the file if it is not there, for its owner alone. Raises OSError.
+
+    What root makes belongs to whom ``owner`` does: the service, which is not root, must be able
+    to open what a root shell left. SQLite does so with its own files.
+    """
+    try:
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return
+    try:
+        if os.geteuid() == 0:
+            theirs = owner.stat()
+            with suppress(OSError):  # a root without that right made a file of its own
+                os.fchown(number, theirs.st_uid, theirs.st_gid)
+    finally:
+        os.close(number)

@@ -1,0 +1,100 @@
+"""Opening a ledger: bring its tables to today's form and see whose it is, or only look at it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, inspect, select
+
+from reconciler.errors import LedgerError
+from reconciler.ledger.databases import MEMORY, store_at
+from reconciler.ledger.facts import fact, set_fact
+from reconciler.ledger.schema import VERSION, facts, files, migrate
+from reconciler.ledger.store import Store
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def opened_store(url: str, portal: str | None, *, read_only: bool) -> Store:
+    """Open the ledger with today's tables; another's than ``portal``'s only if that is None.
+
+    With ``read_only`` it is left as it is, and one that is not there is empty. Raises LedgerError.
+    """
+    store = store_at(url, read_only=read_only)
+    try:
+        if store.read_only and not store.read(_is_current):
+            store.close()
+            store = store_at(MEMORY)
+        if not store.read_only:
+            store.write_long(migrate)
+        known = store.read(lambda c: fact(c, "portal"))
+        if portal is not None and known is not None and not is_same_address(known, portal):
+            raise another_portal(known, portal)
+    except LedgerError:
+        store.close()
+        raise
+    return store
+
+
+def _is_current(c: Connection) -> bool:
+    """Return whether the tables are today's, False where there are none. Raises LedgerError."""
+    tables = inspect(c).get_table_names()
+    if not tables:
+        return False
+    found = fact(c, "schema") if facts.name in tables else None
+    if found is None:
+        raise LedgerError("this database holds tables of another program")
+    if found != str(VERSION):
+        raise LedgerError(
+            f"the ledger has schema {found}, this reconciler reads {VERSION}: start the serve of "
+            "this version, which brings it there, or install the newer reconciler"
+        )
+    return True
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A file by which a portal is known again: ids are reused, but not with the same date."""
+
+    file_id: int
+    created: datetime
+
+
+class Ownership:
+    """Which portal the ledger belongs to. Each call is one short transaction."""
+
+    def __init__(self, store: Store) -> None:
+        """Share the ledger's store."""
+        self._store = store
+
+    def portal(self) -> str | None:
+        """Return the address under which the portal was last known, None before its answer."""
+        return self._store.read(lambda c: fact(c, "portal"))
+
+    def bind(self, portal: str) -> None:
+        """The ledger belongs to the portal at this address, by proof or by a person's word."""
+        self._store.write(lambda c: set_fact(c, "portal", portal))
+
+    def witnesses(self, limit: int) -> tuple[Witness, ...]:
+        """Return the files that were looked at last and whose date of creation is known."""
+        known = select(files.c.id, files.c.created).where(files.c.created.is_not(None))
+        newest = known.order_by(files.c.looked_at.desc().nulls_last()).limit(limit)
+        return self._store.read(
+            lambda c: tuple(Witness(row.id, row.created) for row in c.execute(newest))
+        )
+
+
+def another_portal(known: str, portal: str) -> LedgerError:
+    """Return what refuses a ledger that is not known to be this portal's."""
+    return LedgerError(f"this ledger belongs to {known}: give {portal} a state.url of its own")
+
+
+def is_same_address(one: str, other: str) -> bool:
+    """Return whether two addresses can only mean one portal: case, default port, last slash."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(address: str) -> tuple[str, str, int | None, str]:
+    parts = urlsplit(address)
+    host = (parts.hostname or "").removesuffix(".")
+    return parts.scheme, host, parts.port or _PORTS.get(parts.scheme), parts.path.rstrip("/")

@@ -1,0 +1,335 @@
+"""The ledger's file under other names, without its lock files, deleted, replaced, and put back."""
+
+import re
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.send import Sample, body_of
+from reconciler.errors import Busy, LedgerError
+from reconciler.ledger import Ledger, Role
+from reconciler.signature import HEADER, sign
+from tests import program
+from tests.daemon import SECRET, Daemon, daemon, free_port
+from tests.support_ledger import NOW, PORTAL, event
+from tests.support_process import helper, hold
+from tests.test_crash import Scene, scene
+from tests.test_service_postgres import until
+
+__all__ = ["scene"]
+
+
+def address(path: Path) -> str:
+    """Return the address of a file."""
+    return f"sqlite:///{path}"
+
+
+# Other names of the same file.
+
+
+def itself(path: Path) -> Path:
+    """The same name."""
+    return path
+
+
+def symlink(path: Path) -> Path:
+    """A link to the file."""
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+    return link
+
+
+def relative_symlink(path: Path) -> Path:
+    """A link that is relative to its folder, to a link."""
+    link = path.with_name("second.db")
+    link.symlink_to(symlink(path).name)
+    return link
+
+
+def linked_folder(path: Path) -> Path:
+    """The file in a link to its folder."""
+    folder = path.parent.parent / "elsewhere"
+    folder.symlink_to(path.parent)
+    return folder / path.name
+
+
+def way_around(path: Path) -> Path:
+    """A path that goes up and down again."""
+    return path.parent / ".." / path.parent.name / path.name
+
+
+def hard_link(path: Path) -> Path:
+    """A second name in another folder."""
+    folder = path.parent / "other"
+    folder.mkdir()
+    other = folder / "hard.db"
+    other.hardlink_to(path)
+    return other
+
+
+def unlocked(path: Path) -> Path:
+    """The same name, after somebody deleted the lock files."""
+    for lock in path.parent.glob("*.lock"):
+        lock.unlink()
+    return path
+
+
+def tidied(path: Path) -> Path:
+    """A link to the file, after somebody deleted the lock files."""
+    return symlink(unlocked(path))
+
+
+NAMES = [
+    itself,
+    symlink,
+    relative_symlink,
+    linked_folder,
+    way_around,
+    hard_link,
+    unlocked,
+    tidied,
+]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the ledger lies."""
+    (tmp_path / "state").mkdir()
+    return tmp_path / "state" / "ledger.db"
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_role_goes_by_the_file_and_not_by_its_name(
+    path: Path, name: Callable[[Path], Path], role: Role
+) -> None:
+    """Held by another process under one name, it is held under every name."""
+    with helper(hold, address(path), role) as child:
+        assert child.hear() == "held"
+        with (
+            pytest.raises(Busy),
+            closing(Ledger(address(name(path)), PORTAL)) as ledger,
+            ledger.role(role),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("name", [itself, linked_folder, tidied])
+def test_writings_take_turns_under_every_name(path: Path, name: Callable[[Path], Path]) -> None:
+    """The lock for writing is the file's too."""
+    with (
+        closing(Ledger(address(path), PORTAL)) as one,
+        closing(Ledger(address(name(path)), PORTAL)) as two,
+        one._store._writing(0),
+        pytest.raises(LedgerError, match="locked"),
+    ):
+        two.record(event(1), NOW)
+
+
+def test_a_file_is_not_opened_under_two_hard_links_at_once(path: Path) -> None:
+    """SQLite's log lies beside the name: two names would have two logs. Later either may be."""
+    with closing(Ledger(address(path), PORTAL)) as ledger:
+        ledger.record(event(1), NOW)
+        other = hard_link(path)
+        for read_only in (False, True):
+            with pytest.raises(Busy, match="another name"):
+                Ledger(address(other), PORTAL, read_only=read_only)
+        assert [file.name for file in other.parent.iterdir()] == [other.name]
+    with closing(Ledger(address(other), PORTAL)) as ledger:
+        assert ledger.totals().accepted == 1
+
+
+@pytest.mark.parametrize("name", [symlink, hard_link, unlocked])
+def test_a_second_daemon_on_the_same_file_is_refused(
+    scene: Scene, name: Callable[[Path], Path]
+) -> None:
+    """Exit 4, whatever it calls the file, and though the lock files are gone."""
+    with daemon(scene.environ, scene.folder) as running:
+        other = address(name(scene.folder / "ledger.db"))
+        again = scene.environ | {"PORT": str(free_port()), "RECONCILER_STATE__URL": other}
+        refused = program.run(["serve"], again, scene.folder)
+        assert refused.returncode == 4, refused.stderr
+        assert running.terminate() == 0
+
+
+def test_a_lock_file_that_was_deleted_names_its_holder_again(path: Path) -> None:
+    """With the next writing; meanwhile the role is held all the same."""
+    with closing(Ledger(address(path), PORTAL)) as ledger, ledger.role(Role.SWEEP):
+        named = ledger.holder(Role.SWEEP)
+        unlocked(path)
+        assert ledger.holder(Role.SWEEP) == "another process"
+        ledger.record(event(1), NOW)
+        assert ledger.holder(Role.SWEEP) == named
+
+
+def test_a_lock_file_that_was_deleted_is_no_lasting_trouble(path: Path) -> None:
+    """Whoever comes after the holder takes the role."""
+    with closing(Ledger(address(path), PORTAL)) as ledger:
+        with ledger.role(Role.SWEEP):
+            unlocked(path)
+        with ledger.role(Role.SWEEP):
+            pass
+        assert ledger.holder(Role.SWEEP) is None
+
+
+def test_closing_one_ledger_takes_no_lock_from_another(path: Path) -> None:
+    """Locks of SQLite are the process's: who closes a descriptor of the file drops them all."""
+    with closing(Ledger(address(path), PORTAL)) as ledger:
+        ledger.record(event(1), NOW)
+        Ledger(address(path), PORTAL).close()
+        with helper(hold, address(path), Role.SWEEP) as child:
+            assert child.hear() == "held"
+        # That process was not the last one, so it has left the log alone.
+        assert path.with_name("ledger.db-wal").exists()
+        ledger.record(event(2), NOW)
+        assert ledger.totals().accepted == 2
+
+
+# The file is gone.
+
+
+def deleted(path: Path) -> None:
+    """Somebody tidied up."""
+    path.unlink()
+
+
+def replaced(path: Path) -> None:
+    """A backup was put in its place."""
+    copy = path.with_name("backup.db")
+    shutil.copy(path, copy)
+    copy.replace(path)
+
+
+def renamed(path: Path) -> None:
+    """Its folder has another name now."""
+    path.parent.rename(path.parent.with_name("renamed"))
+
+
+def everything_deleted(path: Path) -> None:
+    """With all that lies beside it."""
+    for file in path.parent.iterdir():
+        file.unlink()
+
+
+def log_deleted(path: Path) -> None:
+    """The file stands there, but not its log, in which the newest is."""
+    path.with_name(f"{path.name}-wal").unlink()
+
+
+def log_emptied(path: Path) -> None:
+    """Another log was put in its place."""
+    other = path.with_name("other")
+    other.touch()
+    other.replace(path.with_name(f"{path.name}-wal"))
+
+
+LOSSES = [deleted, replaced, renamed, everything_deleted, log_deleted, log_emptied]
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_nothing_is_accepted_into_a_file_that_is_gone(
+    path: Path, lose: Callable[[Path], None]
+) -> None:
+    """LedgerError with what to do, as often as it is tried."""
+    ledger = Ledger(address(path), PORTAL)
+    ledger.record(event(1), NOW)
+    lose(path)
+    for _ in range(2):
+        with pytest.raises(LedgerError, match=r"gone.*restart serve"):
+            ledger.record(event(2), NOW)
+    ledger.close()
+
+
+@pytest.mark.parametrize("lose", [deleted, replaced, renamed])
+def test_nothing_is_read_from_a_file_that_is_gone(path: Path, lose: Callable[[Path], None]) -> None:
+    """What it says is not what a restart will find."""
+    ledger = Ledger(address(path), PORTAL)
+    ledger.record(event(1), NOW)
+    lose(path)
+    with pytest.raises(LedgerError, match="gone"):
+        ledger.totals()
+    ledger.close()
+
+
+def test_a_file_that_was_put_back_is_the_ledger_again(path: Path) -> None:
+    """Nothing is lost, and no restart is needed."""
+    with closing(Ledger(address(path), PORTAL)) as ledger:
+        ledger.record(event(1), NOW)
+        renamed(path)
+        with pytest.raises(LedgerError):
+            ledger.record(event(2), NOW)
+        path.parent.with_name("renamed").rename(path.parent)
+        assert ledger.record(event(3), NOW)
+        assert ledger.totals().accepted == 2
+
+
+def test_what_is_lost_during_its_writing_is_not_accepted(path: Path) -> None:
+    """Looked at before alone, the answer would be 200."""
+    ledger = Ledger(address(path), PORTAL)
+    with pytest.raises(LedgerError, match="gone"):
+        ledger._store.write(lambda _: deleted(path))
+    ledger.close()
+
+
+# Under a running daemon.
+
+
+def deliver(running: Daemon, file: int) -> int:
+    """Send a delivery; return the status of the answer."""
+    body = body_of(Sample(file, "Contract.docx", "file.updated"), datetime.now(UTC))
+    headers = {HEADER: sign(body, SECRET), "Content-Type": "application/json"}
+    return asked(urllib.request.Request(running.address, body, headers))[0]
+
+
+def asked(request: "urllib.request.Request | str") -> tuple[int, str]:
+    """Return the status and the text of an answer."""
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+@pytest.mark.parametrize("lose", [deleted, replaced, log_deleted])
+def test_a_daemon_whose_file_is_gone_answers_503_and_says_why(
+    scene: Scene, lose: Callable[[Path], None]
+) -> None:
+    """To the portal, in /readyz, in its log, and in `status` of another process."""
+    ledger, log = scene.folder / "ledger.db", scene.folder / "serve.log"
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        assert until(scene.marked)
+        lose(ledger)
+        assert deliver(running, scene.file) == 503
+        assert until(lambda: "restart serve" in log.read_text("utf-8"))
+        admin = re.search(r'"admin": "(http://[^"]+)"', log.read_text("utf-8"))
+        assert admin is not None
+        code, words = asked(f"{admin[1]}/readyz")
+        assert (code, "restart serve" in words) == (503, True)
+        if lose is not log_deleted:
+            said = program.run(["status"], scene.environ, scene.folder)
+            assert said.returncode == 5
+            assert f"process {running.process.pid} " in said.stdout + said.stderr
+            assert "restart it" in said.stdout + said.stderr
+        running.kill()
+
+
+def test_a_daemon_goes_on_when_its_folder_is_back(scene: Scene, tmp_path: Path) -> None:
+    """503 while it is away; then 200, and the update is marked."""
+    state = tmp_path / "state"
+    state.mkdir()
+    environ = scene.environ | {"RECONCILER_STATE__URL": address(state / "ledger.db")}
+    with daemon(environ, scene.folder) as running:
+        state.rename(tmp_path / "away")
+        assert deliver(running, scene.file) == 503
+        (tmp_path / "away").rename(state)
+        scene.portal.save(scene.file, by=scene.ann)
+        assert until(scene.marked)
+        assert running.terminate() == 0
