@@ -144,7 +144,7 @@ def ceiling(*, commits: bool = False) -> Iterator[str]:
         words = [sys.executable, str(HERE / "ceiling.py"), str(port), str(_THREADS), *more]
         with subprocess.Popen(words) as process:
             try:
-                _await(port)
+                await_port(port)
                 yield f"http://127.0.0.1:{port}/hook"
             finally:
                 process.kill()
@@ -198,7 +198,7 @@ def fill(state: str, portal: str, number: int) -> None:
     ledger.close()
 
 
-def _await(port: int) -> None:
+def await_port(port: int) -> None:
     until = time.monotonic() + 10
     while True:
         try:
