@@ -406,10 +406,10 @@ def test_beyond_this_machine_a_password_is_required(scene: Scene) -> None:
 
 
 def test_an_admin_port_in_use_is_named(scene: Scene) -> None:
-    """Exit 2, with what to set."""
+    """Exit 69, with what to set."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         refused = serve(scene.environ | {"RECONCILER_ADMIN__PORT": port}, scene.folder)
-    assert refused.returncode == 2
+    assert refused.returncode == 69
     assert f"Cannot listen on 127.0.0.1:{port}" in refused.stderr
     assert "admin.port" in refused.stderr
