@@ -92,6 +92,14 @@ def test_send_is_accepted_with_the_right_secret(scene: Scene) -> None:
         assert "DOCSPACE_WEBHOOK_SECRET" in wrong.stderr
 
 
+@pytest.mark.parametrize("name", ["RECONCILER_CONFIG", "DOCSPACE_API_HOST"])
+def test_an_empty_variable_is_not_set(name: str) -> None:
+    """Neither the path of the configuration nor a key."""
+    done = run("status", **{name: ""})
+    assert done.returncode == 2
+    assert "portal.url is missing" in done.stderr
+
+
 def test_up_to_a_day_includes_that_day() -> None:
     """A person who says --until 2026-01-31 means its evening."""
     assert moment("2026-01-31", "--until") == datetime(2026, 1, 31, 23, 59, 59, 999999, UTC)
