@@ -14,7 +14,15 @@ import structlog
 from reconciler.errors import Throttled, Unauthorised
 from reconciler.model import Ending, File, OutageKind, Outcome, Revision, Rule, Section
 from reconciler.service import configure_log
-from reconciler.service.log import CALM_SECRETS, LOUD_SECRETS, Repeats, log, tell_attempt, tell_lost
+from reconciler.service.log import (
+    CALM_SECRETS,
+    LOUD_SECRETS,
+    Repeats,
+    log,
+    log_failed_login,
+    tell_attempt,
+    tell_lost,
+)
 from reconciler.service.outages import EVENTS, OutageLog
 from reconciler.worker import Attempt
 from tests.daemon import daemon
@@ -137,6 +145,20 @@ def test_each_loss_of_lines_is_told_with_its_number(said: Said) -> None:
     for number in (5, 7000):
         tell_lost(number)
     assert [json.loads(line)["number"] for line in said().splitlines()] == [5, 7000]
+
+
+def test_a_burst_of_guesses_is_one_line(said: Said) -> None:
+    """From one address or many."""
+    configure_log("info", "json")
+    for number in range(1000):
+        log_failed_login(f"192.0.2.{number % 250}")
+    (line,) = said().splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["level"], told["client"]) == (
+        "login_failed",
+        "warning",
+        "192.0.2.0",
+    )
 
 
 def test_a_title_cannot_break_or_paint_a_line_of_text(said: Said) -> None:

@@ -161,6 +161,11 @@ def tell_sweep(report: Report) -> None:
     (log.warning if report.behind else log.info)("sweep", deep=report.deep, **fields)
 
 
+def log_failed_login(client: str) -> None:
+    """Log that a wrong password came from an address; `Repeats` counts those that follow."""
+    log.warning("login_failed", client=client)
+
+
 def tell_lost(number: int) -> None:
     """Log that nobody read the log, and that so many lines are not in it."""
     log.warning("lines_lost", number=number)
