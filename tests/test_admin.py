@@ -24,6 +24,7 @@ from reconciler.admin.pages import Subject, pages_of
 from reconciler.admin.throttle import LoginThrottle
 from reconciler.errors import LedgerError
 from reconciler.ledger import Ledger, Overview, Role, Swept
+from reconciler.ledger.overview import BOUNDS
 from reconciler.model import OutageKind, Outcome
 from tests import support_ledger as kit
 from tests.daemon import daemon
@@ -410,6 +411,24 @@ def test_metrics_tell_missed_updates_and_how_long_they_waited(watched: Watched) 
     }
     assert list(buckets.values()) == [0, 1, 1, 1]
     assert watched.number("update_lag_seconds_sum", source="sweep") == 600
+
+
+@pytest.mark.parametrize(
+    ("seconds", "first"), [(0.5, "1.0"), (1.99, "2.0"), (2.01, "5.0"), (86401, "+Inf")]
+)
+def test_a_histogram_counts_each_wait_from_the_first_bucket_that_holds_it(
+    watched: Watched, seconds: float, first: str
+) -> None:
+    """And in every larger one."""
+    sweep_finds(watched.ledger)
+    (claim,) = watched.ledger.claim(NOW, 1, HOUR)
+    now = kit.SAVED + seconds * SECOND
+    watched.ledger.finish(claim, kit.marked(), now)
+    bounds = [*(f"{bound}.0" for bound in BOUNDS), "+Inf"]
+    found = [watched.number("update_lag_seconds_bucket", source="sweep", le=le) for le in bounds]
+    place = bounds.index(first)
+    assert found == [0] * place + [1] * (len(bounds) - place)
+    assert watched.number("update_lag_seconds_count", source="sweep") == 1
 
 
 def test_metrics_tell_the_requests_to_the_portal(watched: Watched) -> None:

@@ -250,6 +250,30 @@ def test_the_wait_from_save_to_comment_is_counted_in_buckets(
     assert lag.within(0.5) == (bound or None)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "bound"),
+    [
+        (0.25, 1),
+        (1.0, 1),
+        (1.01, 2),
+        (1.99, 2),
+        (2.5, 5),
+        (59.999, 60),
+        (60.001, 300),
+        (86400.5, 0),
+    ],
+)
+def test_no_wait_is_counted_in_a_bucket_below_it(
+    ledger: Ledger, seconds: float, bound: int
+) -> None:
+    """Parts of a second count: 1.99 s are not within one."""
+    ledger.record(kit.event(), NOW)
+    saved = replace(kit.REVISION, updated=DUE - timedelta(seconds=seconds))
+    mark(ledger, seen=a_file(revision=saved))
+    lag = see(ledger).lags[Source.WEBHOOK]
+    assert (lag.buckets, lag.seconds) == ({bound: 1}, round(seconds))
+
+
 def test_days_long_past_are_folded_into_one(ledger: Ledger) -> None:
     """The sums stay: a counter must not go back."""
     sweep_finds(ledger)
