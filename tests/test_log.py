@@ -4,7 +4,9 @@ import json
 import logging
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,8 +24,10 @@ from reconciler.service.log import (
     log_failed_login,
     tell_attempt,
     tell_lost,
+    tell_sweep,
 )
 from reconciler.service.outages import EVENTS, OutageLog
+from reconciler.sweep import Report
 from reconciler.worker import Attempt
 from tests.daemon import daemon
 from tests.test_crash import Scene, scene, wait_until_idle
@@ -197,6 +201,20 @@ def test_an_attempt_is_told_under_the_name_of_its_outcome(outcome: Outcome, said
     configure_log("info", "json")
     tell_attempt(attempt(outcome, "r"))
     assert json.loads(said())["event"] == outcome.value
+
+
+def test_a_field_of_a_sweep_has_one_type_always(said: Said) -> None:
+    """Whatever it found: a collector that met a number refuses an object of the same name."""
+    configure_log("info", "json")
+    plain = Report(ended=Counter({(Outcome.SKIPPED, "new"): 3}))
+    for report in (plain, replace(plain, skipped=Counter({"forbidden": 2}), behind=[7]), Report()):
+        tell_sweep(report)
+    types: dict[str, set[type]] = {}
+    for line in map(json.loads, said().splitlines()):
+        for name, value in line.items():
+            types.setdefault(name, set()).add(type(value))
+    assert [name for name, found in types.items() if len(found) > 1] == []
+    assert (types["skipped"], types["skipped_folders"]) == ({int}, {dict})
 
 
 @pytest.mark.parametrize("kind", OutageKind)
