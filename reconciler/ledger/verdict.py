@@ -36,18 +36,8 @@ class Kind(StrEnum):
     REFUSED = "refused"
 
 
-GRAVE = frozenset(
-    {
-        Kind.LEDGER,
-        Kind.DEAD_KEY,
-        Kind.AWAY,
-        Kind.PAUSED,
-        Kind.NO_SERVE,
-        Kind.IDLE,
-        Kind.BACKFILL,
-        Kind.OVERDUE,
-    }
-)
+_MILD = {Kind.SWEEP_FAILED, Kind.BEHIND, Kind.WEBHOOK, Kind.BACKLOG, Kind.FAILED, Kind.REFUSED}
+GRAVE = frozenset(Kind) - _MILD
 HARMLESS = frozenset({Kind.BACKFILL, Kind.WEBHOOK})
 
 
