@@ -7,6 +7,7 @@ import socket
 import threading
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,8 +21,10 @@ from reconciler.admin.app import Admin, Page
 from reconciler.admin.guard import Guard
 from reconciler.admin.metrics import exposition
 from reconciler.admin.pages import Subject, pages_of
+from reconciler.admin.throttle import LoginThrottle
 from reconciler.errors import LedgerError
 from reconciler.ledger import Ledger, Overview, Role, Swept
+from reconciler.ledger.overview import BOUNDS
 from reconciler.model import OutageKind, Outcome
 from tests import support_ledger as kit
 from tests.daemon import daemon
@@ -154,6 +157,136 @@ def test_with_a_password_nothing_is_answered_without_it(header: str, status: int
         assert ("WWW-Authenticate" in answer.headers) == (status == 401)
 
 
+# How often a password may be tried.
+
+
+@dataclass
+class Gate:
+    """A page behind a password; ``now`` are seconds, ``heard`` whose passwords were refused."""
+
+    now: float = 1_000.0
+    heard: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.throttle = LoginThrottle()
+        guard = Guard(
+            PASSWORD,
+            on_failed_login=self.heard.append,
+            clock=lambda: self.now,
+            throttle=self.throttle,
+        )
+        self.app = Admin({"/": lambda: Page("here\n")}, guard, fail)
+
+    def try_(self, password: str, address: str = "192.0.2.7") -> Answer:
+        """Ask with a password."""
+        header = basic(f"admin:{password}")
+        return ask(self.app, "/", REMOTE_ADDR=address, HTTP_AUTHORIZATION=header)
+
+    def statuses(
+        self, number: int, address: str = "192.0.2.7", per_second: float = 1e9
+    ) -> Counter[int]:
+        """Guess so often; return how often each status was answered."""
+        found: Counter[int] = Counter()
+        for guess in range(number):
+            found[self.try_(f"guess {guess}", address).status] += 1
+            self.now += 1 / per_second
+        return found
+
+
+def test_after_five_wrong_passwords_one_a_second_is_looked_at() -> None:
+    """429 else, with when to come again; then the right one is not looked at either."""
+    gate = Gate()
+    assert gate.statuses(5) == {401: 5}
+    for password in ("wrong", PASSWORD):
+        answer = gate.try_(password)
+        assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
+        assert "WWW-Authenticate" not in answer.headers
+    gate.now += 1
+    assert gate.try_("wrong").status == 401
+    assert gate.try_("wrong").status == 429
+    gate.now += 1
+    assert gate.try_(PASSWORD).status == 200
+
+
+@pytest.mark.parametrize("per_second", [20, 2400])
+def test_guessing_is_slowed_to_one_a_second(per_second: int) -> None:
+    """However quickly somebody asks."""
+    found = Gate().statuses(60 * per_second, per_second=per_second)
+    assert 60 <= found[401] <= 66
+    assert found[401] + found[429] == 60 * per_second
+
+
+def test_who_mistypes_now_and_then_is_not_slowed() -> None:
+    """The right password makes the wrong ones before forgotten."""
+    gate = Gate()
+    for _ in range(5):
+        assert gate.statuses(4) == {401: 4}
+        assert gate.try_(PASSWORD).status == 200
+
+
+def test_a_watchdog_with_the_password_is_never_slowed() -> None:
+    """It may ask as often as it likes."""
+    gate = Gate()
+    assert {gate.try_(PASSWORD).status for _ in range(1000)} == {200}
+    assert gate.heard == []
+
+
+def test_who_gives_no_password_guesses_nothing() -> None:
+    """A browser asks once without, to learn that one is needed."""
+    gate = Gate()
+    for _ in range(100):
+        assert ask(gate.app, "/", REMOTE_ADDR="192.0.2.7").status == 401
+    assert (gate.try_(PASSWORD).status, gate.heard) == (200, [])
+
+
+@pytest.mark.parametrize("header", ["Basic %%%", "Bearer x", "x", "Basic"])
+def test_what_is_no_password_is_a_guess_all_the_same(header: str) -> None:
+    """It is no way around the limit."""
+    gate = Gate()
+    for _ in range(10):
+        answer = ask(gate.app, "/", REMOTE_ADDR="192.0.2.7", HTTP_AUTHORIZATION=header)
+    assert answer.status == 429
+
+
+@pytest.mark.parametrize("address", ["192.0.2.8", "127.0.0.1", "::1", "2001:db8:1::7"])
+def test_one_who_guesses_keeps_nobody_else_out(address: str) -> None:
+    """Each address has tries of its own."""
+    gate = Gate()
+    gate.statuses(1000)
+    assert gate.try_(PASSWORD, address).status == 200
+
+
+@pytest.mark.parametrize("network", ["10.{}.{}.1", "2001:db8:{:x}:{:x}::1"])
+def test_guesses_from_many_addresses_have_a_limit_together(network: str) -> None:
+    """The administrator who was there before, and the machine itself, are let in all the same."""
+    gate = Gate()
+    assert gate.try_(PASSWORD, "192.0.2.99").status == 200
+    addresses = [network.format(n // 250, n % 250) for n in range(5000)]
+    found = Counter(gate.try_("guess", address).status for address in addresses)
+    assert found == {401: 50, 429: 4950}
+    assert gate.try_(PASSWORD, "192.0.2.99").status == 200
+    assert gate.try_(PASSWORD, "127.0.0.1").status == 200
+    gate.now += 10
+    found = Counter(gate.try_("guess", address).status for address in addresses)
+    assert found[401] == 50
+    assert len(vars(gate.throttle)["_buckets"]) <= 1000
+
+
+def test_one_network_of_ipv6_is_one_client() -> None:
+    """Whoever has one of its addresses has them all."""
+    gate = Gate()
+    found = Counter(gate.try_("guess", f"2001:db8::{n:x}").status for n in range(100))
+    assert found == {401: 5, 429: 95}
+
+
+def test_every_failed_login_is_told_with_where_it_came_from() -> None:
+    """Also those that were not looked at, and never the password."""
+    gate = Gate()
+    gate.statuses(7)
+    gate.try_("guess", "::ffff:192.0.2.9")
+    assert gate.heard == ["192.0.2.7"] * 7 + ["::ffff:192.0.2.9"]
+
+
 def test_the_password_is_not_shown() -> None:
     """Not even in a traceback."""
     assert PASSWORD not in repr(Guard(PASSWORD))
@@ -280,6 +413,24 @@ def test_metrics_tell_missed_updates_and_how_long_they_waited(watched: Watched) 
     assert watched.number("update_lag_seconds_sum", source="sweep") == 600
 
 
+@pytest.mark.parametrize(
+    ("seconds", "first"), [(0.5, "1.0"), (1.99, "2.0"), (2.01, "5.0"), (86401, "+Inf")]
+)
+def test_a_histogram_counts_each_wait_from_the_first_bucket_that_holds_it(
+    watched: Watched, seconds: float, first: str
+) -> None:
+    """And in every larger one."""
+    sweep_finds(watched.ledger)
+    (claim,) = watched.ledger.claim(NOW, 1, HOUR)
+    now = kit.SAVED + seconds * SECOND
+    watched.ledger.finish(claim, kit.marked(), now)
+    bounds = [*(f"{bound}.0" for bound in BOUNDS), "+Inf"]
+    found = [watched.number("update_lag_seconds_bucket", source="sweep", le=le) for le in bounds]
+    place = bounds.index(first)
+    assert found == [0] * place + [1] * (len(bounds) - place)
+    assert watched.number("update_lag_seconds_count", source="sweep") == 1
+
+
 def test_metrics_tell_the_requests_to_the_portal(watched: Watched) -> None:
     """By method, route and status."""
     watched.requests = {("GET", "files/file/{id}", "200"): 3}
@@ -402,14 +553,20 @@ def test_beyond_this_machine_a_password_is_required(scene: Scene) -> None:
         assert fetch(f"{url}/healthz").status == 200
         assert fetch(f"{url}/metrics").status == 401
         assert fetch(f"{url}/metrics", Authorization=basic(f"me:{PASSWORD}")).status == 200
+        guesses = [fetch(f"{url}/", Authorization=basic(f"me:{n}-guess")) for n in range(20)]
+        assert {one.status for one in guesses} == {401, 429}
         assert running.terminate() == 0
+    log = (scene.folder / "serve.log").read_text("utf-8")
+    assert log.count('"event": "login_failed"') == 1
+    assert '"client": "127.0.0.1"' in log
+    assert "guess" not in log
 
 
 def test_an_admin_port_in_use_is_named(scene: Scene) -> None:
-    """Exit 2, with what to set."""
+    """Exit 69, with what to set."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         refused = serve(scene.environ | {"RECONCILER_ADMIN__PORT": port}, scene.folder)
-    assert refused.returncode == 2
+    assert refused.returncode == 69
     assert f"Cannot listen on 127.0.0.1:{port}" in refused.stderr
     assert "admin.port" in refused.stderr

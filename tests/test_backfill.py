@@ -268,6 +268,20 @@ def test_a_room_that_failed_is_read_by_the_next_run(scene: Stage) -> None:
     assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
 
 
+@pytest.mark.parametrize("span", [("--since", "60d"), ("--since", "1h"), ("--since", "1d")])
+def test_a_file_that_an_earlier_run_left_failed_is_exit_1(
+    scene: Stage, span: tuple[str, str]
+) -> None:
+    """Whether this run lists it or not, and also of an estimate."""
+    comment = f"PUT {FILE}/comment"
+    scene.portal.faults.add(Fault(comment, "status", times=None, status=400))
+    assert run(scene, "backfill", "--since", "60d", "--yes").returncode == 1
+    again = run(scene, "backfill", *span, "--yes")
+    assert again.returncode == 1
+    assert "Files that failed and will be tried again: " in again.stderr
+    assert run(scene, "backfill", *span, "--dry-run").returncode == 1
+
+
 # Its share of the day's writes.
 
 SHARE = {"RECONCILER_LIMITS__WRITES_PER_DAY": "10", "RECONCILER_LIMITS__BACKFILL_SHARE": "0.3"}

@@ -15,11 +15,13 @@ from reconciler.client import Key, Room
 from reconciler.config import load
 from reconciler.errors import LedgerError
 from reconciler.hooks import fingerprint
-from reconciler.ledger import Ledger
+from reconciler.ledger import Kind, Ledger, Problem, Role
+from reconciler.model import Ending, Outcome
 from reconciler.sandbox import ManualClock, Portal, Server, User
 from reconciler.service.check import Facts, LedgerFacts, Level, Line, check, gather, judged
 from tests.daemon import environment
 from tests.support_hooks import NARROW, WIDE, address
+from tests.support_ledger import event
 from tests.support_sweep import run, stage
 
 SECRET = "Check-Secret-1!"
@@ -45,7 +47,7 @@ class Healthy:
     def wrong(self) -> list[Line]:
         """Return the lines that are not ok, but for the daemon that does not run here."""
         bad = [one for one in self.lines() if one.level in {Level.ERROR, Level.WARNING}]
-        return [one for one in bad if not one.said.startswith("no serve is running")]
+        return [one for one in bad if not one.said.startswith("the daemon is not running")]
 
     def with_key(self, *permissions: str) -> None:
         """Use a key with other permissions."""
@@ -415,6 +417,50 @@ def test_the_command_prints_the_worst_first_and_its_code(tmp_path: Path) -> None
         told = json.loads(wrong.stdout)
         assert (wrong.returncode, told["exit_code"]) == (2, 2)
         assert "sweep.every" in told["lines"][0]["said"]
+
+
+def test_the_command_is_not_content_while_updates_are_not_marked(tmp_path: Path) -> None:
+    """Exit 1 for a file that failed, a daemon that has ended, a pause; 0 before the first start."""
+    with stage(tmp_path) as scene:
+        scene.clock.set(datetime.now(UTC))
+        assert run(scene, "check").returncode == 0
+        now = datetime.now(UTC)
+        with closing(Ledger(scene.environ["RECONCILER_STATE__URL"], scene.server.url)) as ledger:
+            ledger.record(event(7), now)
+            ended = run(scene, "check")
+            with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
+                (claim,) = ledger.claim(now + timedelta(seconds=1), 1, timedelta(hours=1))
+                assert run(scene, "check").returncode == 0
+                again = now + timedelta(hours=1)
+                ledger.finish(claim, Ending(Outcome.FAILED, "transient", again=again), now)
+                failed = run(scene, "check")
+                ledger.pause(now, timedelta(hours=1), "the day's writes are used up")
+                paused = run(scene, "check")
+    for done, words in (
+        (ended, "the daemon is not running"),
+        (failed, "1 file failed"),
+        (paused, "the day's writes are used up"),
+    ):
+        assert done.returncode == 1
+        assert next(line for line in done.stdout.splitlines() if words in line).startswith("error")
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"),
+    [
+        (Kind.REFUSED, Level.WARNING),
+        (Kind.BACKFILL, Level.WARNING),
+        (Kind.BACKLOG, Level.ERROR),
+        (Kind.NO_SERVE, Level.ERROR),
+    ],
+)
+def test_what_keeps_updates_from_being_marked_is_an_error(
+    facts: Facts, kind: Kind, level: Level
+) -> None:
+    """What needs somebody at the portal, or only time, is a warning."""
+    assert isinstance(facts.ledger, LedgerFacts)
+    told = replace(facts.ledger, problems=(Problem(kind, "why"),), has_run=True)
+    assert (first(facts, ledger=told).said, first(facts, ledger=told).level) == ("why", level)
 
 
 def test_the_command_leaves_the_ledger_as_it_is(tmp_path: Path) -> None:

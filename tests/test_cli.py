@@ -92,6 +92,14 @@ def test_send_is_accepted_with_the_right_secret(scene: Scene) -> None:
         assert "DOCSPACE_WEBHOOK_SECRET" in wrong.stderr
 
 
+@pytest.mark.parametrize("name", ["RECONCILER_CONFIG", "DOCSPACE_API_HOST"])
+def test_an_empty_variable_is_not_set(name: str) -> None:
+    """Neither the path of the configuration nor a key."""
+    done = run("status", **{name: ""})
+    assert done.returncode == 2
+    assert "portal.url is missing" in done.stderr
+
+
 def test_up_to_a_day_includes_that_day() -> None:
     """A person who says --until 2026-01-31 means its evening."""
     assert moment("2026-01-31", "--until") == datetime(2026, 1, 31, 23, 59, 59, 999999, UTC)
@@ -163,11 +171,11 @@ def test_the_walk_of_readme_leads_to_a_marked_file(tmp_path: Path) -> None:
 
 
 def test_a_sandbox_on_a_port_in_use_says_so() -> None:
-    """Exit 2 and what to try."""
+    """Exit 69 and what to try."""
     with sandbox("--webhook", "") as (exports, _):
         port = exports["DOCSPACE_API_HOST"].rpartition(":")[2]
         done = run("sandbox", "--port", port)
-    assert done.returncode == 2
+    assert done.returncode == 69
     assert "--port 0" in done.stderr
 
 
@@ -182,8 +190,8 @@ def test_a_fault_that_does_not_exist_is_answered_with_those_that_do() -> None:
     ("error", "code", "hint"),
     [
         (ConfigError(("portal.url is missing",)), 2, "portal.url is missing"),
-        (AddressInUse("127.0.0.1:3000", "in use"), 2, "webhook.port (or PORT)"),
-        (AddressInUse("127.0.0.1:3001", "in use", "admin"), 2, "admin.port."),
+        (AddressInUse("127.0.0.1:3000", "in use"), 69, "webhook.port (or PORT)"),
+        (AddressInUse("127.0.0.1:3001", "in use", "admin"), 69, "admin.port."),
         (Unauthorised("GET keys/@self", 401), 3, "DOCSPACE_API_KEY"),
         (Transient("GET keys/@self", None, "refused"), 3, "portal.url"),
         (Transient("GET keys/@self", 404), 3, "without the path of a page"),

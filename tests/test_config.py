@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.config import CONFIG, Config, duration, keys, load, require
+from reconciler.config import CONFIG, NAMED, Config, duration, keys, load, require
 from reconciler.errors import ConfigError
 from reconciler.portal_texts import by_culture
 from reconciler.review import Policy
@@ -241,6 +241,102 @@ def test_an_empty_well_known_name_is_not_set(tmp_path: Path) -> None:
     assert (config.webhook.port, config.portal.api_key, config.secrets()) == (4000, None, ())
 
 
+EMPTY = [*map(variable, DEFAULTS), *NAMED, CONFIG, "RECONCILER_SWEEP", "RECONCILER_SWEP__EVERY"]
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_empty_variable_is_not_set(name: str, tmp_path: Path) -> None:
+    """Of any key, of a whole section, of a misspelt one: ${X:-} hands on nothing as empty."""
+    path = write(tmp_path, "[webhook]\nport = 4000\n")
+    assert load(path, {name: ""}) == load(path, {})
+
+
+SERVED = 'url = "postgresql+psycopg://u@h/db"\n'
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"RECONCILER_STATE__PASSWORD": ""},
+        {"RECONCILER_STATE": '{"password": ""}'},
+        {"RECONCILER_STATE__URL": "postgresql+psycopg://u:@h/db"},
+        {"RECONCILER_STATE__PASSWORD": "", "RECONCILER_STATE__URL": ""},
+    ],
+)
+def test_an_empty_password_switches_no_file_off(environ: dict[str, str], tmp_path: Path) -> None:
+    """Wherever it comes from, it is none."""
+    (tmp_path / "p").write_text("from-file\n", encoding="utf-8")
+    path = write(tmp_path, f'[state]\n{SERVED}password_file = "p"\n')
+    assert load(path, environ).database() == "postgresql+psycopg://u:from-file@h/db"
+
+
+@pytest.mark.parametrize("name", ["DOCSPACE_API_KEY", "RECONCILER_PORTAL__API_KEY"])
+def test_an_empty_key_switches_no_file_off(name: str, tmp_path: Path) -> None:
+    """The file has it."""
+    (tmp_path / "k").write_text("sk-1\n", encoding="utf-8")
+    path = write(tmp_path, '[portal]\napi_key_file = "k"\n')
+    assert load(path, {name: ""}).api_key() == "sk-1"
+
+
+@pytest.mark.parametrize("name", ["DOCSPACE_WEBHOOK_SECRET", "RECONCILER_WEBHOOK__SECRET"])
+def test_an_empty_secret_switches_no_file_off(name: str, tmp_path: Path) -> None:
+    """And without a file there is no secret, which is another thing than an empty one."""
+    (tmp_path / "s").write_text("from-file\n", encoding="utf-8")
+    path = write(tmp_path, '[webhook]\nsecret_file = "s"\n')
+    assert load(path, {name: ""}).secrets() == ("from-file",)
+    with pytest.raises(ConfigError, match="anyone could send events"):
+        require(load(None, {name: ""}), webhook=True)
+
+
+KUBERNETES = {
+    "SERVICE_HOST": "10.96.0.7",
+    "SERVICE_PORT": "3000",
+    "SERVICE_PORT_HTTP": "3000",
+    "SERVICE_PORT_WEB_ADMIN": "3001",
+    "PORT": "tcp://10.96.0.7:3000",
+    "PORT_3000_TCP": "tcp://10.96.0.7:3000",
+    "PORT_3000_TCP_PROTO": "tcp",
+    "PORT_3000_TCP_PORT": "3000",
+    "PORT_3000_TCP_ADDR": "10.96.0.7",
+    "PORT_53_UDP": "udp://10.96.0.7:53",
+    "PORT_53_UDP_ADDR": "10.96.0.7",
+}
+DOCKER = {
+    "NAME": "/web/reconciler",
+    "ENV_PATH": "/usr/bin",
+    "ENV_PYTHON__X": "1",
+    "PORT_3000_TCP_START": "tcp://172.17.0.5:3000",
+    "PORT_3000_TCP_PORT_START": "3000",
+}
+
+
+@pytest.mark.parametrize("of", ["", "ADMIN_", "WEBHOOK_", "STATE_", "CONFIG_", "1_", "MY_TEAM_"])
+def test_what_an_orchestrator_injects_is_passed_over(of: str) -> None:
+    """Kubernetes and Docker tell of a service named reconciler, or reconciler-admin, so."""
+    injected = {f"RECONCILER_{of}{name}": text for name, text in (KUBERNETES | DOCKER).items()}
+    assert load(None, injected) == load(None, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "meant"),
+    [
+        ("RECONCILER_SWEP__EVERY", "5m", "RECONCILER_SWEEP__EVERY"),
+        ("RECONCILER_WEBHOOK_PORT", "3000", "RECONCILER_WEBHOOK__PORT"),
+        ("RECONCILER_ADMIN_PORT", "3001", "RECONCILER_ADMIN__PORT"),
+        ("RECONCILER_ADMIN_HOST", "::1", "RECONCILER_ADMIN__HOST"),
+        ("RECONCILER_WEBHOK__PORT", "3000", "RECONCILER_WEBHOOK__PORT"),
+        ("RECONCILER_PORT", "3000", "RECONCILER_"),
+        ("RECONCILER_SERVICE__PORT", "3000", ""),
+    ],
+)
+def test_a_mistake_beside_them_is_still_refused(name: str, text: str, meant: str) -> None:
+    """With the nearest name."""
+    injected = {f"RECONCILER_{one}": value for one, value in KUBERNETES.items()}
+    found = told(None, injected | {name: text})
+    assert found.startswith(f"unknown environment variable {name}")
+    assert meant in found
+
+
 def test_other_programs_variables_are_left_alone() -> None:
     """Only our prefix is ours; the path of the configuration is no key."""
     assert load(None, {"PATH": "/bin", "SWEEP__EVERY": "x", CONFIG: "/etc/c.toml"})
@@ -407,7 +503,7 @@ def test_a_comment_may_be_any_printable_text(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "must not be empty"),
+        (" ", "must not be empty"),
         ("  ", "must not be empty"),
         ("x" * 256, "has 256 characters; the portal keeps 255"),
         ("Check \U0001f440", "emoji"),
@@ -545,7 +641,7 @@ def test_an_empty_secret_file_is_an_error(tmp_path: Path) -> None:
         config.secrets()
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n"])
+@pytest.mark.parametrize("text", [" ", "\t", "\n"])
 def test_a_blank_secret_is_an_error(text: str) -> None:
     """A variable that holds nothing must not mean that nothing is verified."""
     with pytest.raises(ConfigError, match=r"webhook\.secret: must not be empty"):

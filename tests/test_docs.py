@@ -94,7 +94,7 @@ def test_every_foreseen_error_is_among_those() -> None:
 def test_readme_names_every_exit_code() -> None:
     """Every code that a command can end with stands in the table."""
     codes = {words.OK, words.SOME_FAILED, words.USAGE, words.PORTAL, words.BUSY}
-    for code in codes | {words.LEDGER, words.BUG}:
+    for code in codes | {words.LEDGER, words.UNAVAILABLE, words.BUG}:
         assert f"\n| {code} | " in README
 
 

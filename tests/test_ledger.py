@@ -783,6 +783,17 @@ def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
         assert ledger.owner() == "bot"
 
 
+def test_a_closed_ledger_opens_no_connection_again(tmp_path: Path) -> None:
+    """Nobody would close it: from Python 3.13 on that is a warning."""
+    with opened(tmp_path) as ledger:
+        ledger.record(event(), NOW)
+    for ask in (ledger.totals, ledger.owner, ledger.next_due):
+        with pytest.raises(LedgerError, match="closed"):
+            ask()
+    with pytest.raises(LedgerError, match="closed"):
+        ledger.record(event(), NOW)
+
+
 def test_another_portal_is_refused(tmp_path: Path) -> None:
     """Ids mean nothing at another portal; the right one is still accepted afterwards."""
     with opened(tmp_path) as ledger:

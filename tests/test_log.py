@@ -4,7 +4,9 @@ import json
 import logging
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +16,18 @@ import structlog
 from reconciler.errors import Throttled, Unauthorised
 from reconciler.model import Ending, File, OutageKind, Outcome, Revision, Rule, Section
 from reconciler.service import configure_log
-from reconciler.service.log import CALM_SECRETS, LOUD_SECRETS, Repeats, log, tell_attempt, tell_lost
+from reconciler.service.log import (
+    CALM_SECRETS,
+    LOUD_SECRETS,
+    Repeats,
+    log,
+    log_failed_login,
+    tell_attempt,
+    tell_lost,
+    tell_sweep,
+)
 from reconciler.service.outages import EVENTS, OutageLog
+from reconciler.sweep import Report
 from reconciler.worker import Attempt
 from tests.daemon import daemon
 from tests.test_crash import Scene, scene, wait_until_idle
@@ -139,6 +151,20 @@ def test_each_loss_of_lines_is_told_with_its_number(said: Said) -> None:
     assert [json.loads(line)["number"] for line in said().splitlines()] == [5, 7000]
 
 
+def test_a_burst_of_guesses_is_one_line(said: Said) -> None:
+    """From one address or many."""
+    configure_log("info", "json")
+    for number in range(1000):
+        log_failed_login(f"192.0.2.{number % 250}")
+    (line,) = said().splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["level"], told["client"]) == (
+        "login_failed",
+        "warning",
+        "192.0.2.0",
+    )
+
+
 def test_a_title_cannot_break_or_paint_a_line_of_text(said: Said) -> None:
     """Line ends and escape sequences of any kind lose their power."""
     configure_log("info", "text")
@@ -175,6 +201,20 @@ def test_an_attempt_is_told_under_the_name_of_its_outcome(outcome: Outcome, said
     configure_log("info", "json")
     tell_attempt(attempt(outcome, "r"))
     assert json.loads(said())["event"] == outcome.value
+
+
+def test_a_field_of_a_sweep_has_one_type_always(said: Said) -> None:
+    """Whatever it found: a collector that met a number refuses an object of the same name."""
+    configure_log("info", "json")
+    plain = Report(ended=Counter({(Outcome.SKIPPED, "new"): 3}))
+    for report in (plain, replace(plain, skipped=Counter({"forbidden": 2}), behind=[7]), Report()):
+        tell_sweep(report)
+    types: dict[str, set[type]] = {}
+    for line in map(json.loads, said().splitlines()):
+        for name, value in line.items():
+            types.setdefault(name, set()).add(type(value))
+    assert [name for name, found in types.items() if len(found) > 1] == []
+    assert (types["skipped"], types["skipped_folders"]) == ({int}, {dict})
 
 
 @pytest.mark.parametrize("kind", OutageKind)

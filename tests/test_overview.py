@@ -250,6 +250,30 @@ def test_the_wait_from_save_to_comment_is_counted_in_buckets(
     assert lag.within(0.5) == (bound or None)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "bound"),
+    [
+        (0.25, 1),
+        (1.0, 1),
+        (1.01, 2),
+        (1.99, 2),
+        (2.5, 5),
+        (59.999, 60),
+        (60.001, 300),
+        (86400.5, 0),
+    ],
+)
+def test_no_wait_is_counted_in_a_bucket_below_it(
+    ledger: Ledger, seconds: float, bound: int
+) -> None:
+    """Parts of a second count: 1.99 s are not within one."""
+    ledger.record(kit.event(), NOW)
+    saved = replace(kit.REVISION, updated=DUE - timedelta(seconds=seconds))
+    mark(ledger, seen=a_file(revision=saved))
+    lag = see(ledger).lags[Source.WEBHOOK]
+    assert (lag.buckets, lag.seconds) == ({bound: 1}, round(seconds))
+
+
 def test_days_long_past_are_folded_into_one(ledger: Ledger) -> None:
     """The sums stay: a counter must not go back."""
     sweep_finds(ledger)
@@ -313,6 +337,44 @@ def test_a_reconcile_is_not_late_after_a_daemon(ledger: Ledger) -> None:
     ledger.health.swept(Swept(NOW + HOUR, 0.5, 2))
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
         assert kinds(see(ledger, HOUR + MINUTE)) == []
+
+
+def test_a_queue_that_is_not_worked_off_is_told(ledger: Ledger) -> None:
+    """When its oldest file is due for more than two minutes; not grave: others may be marked."""
+    with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
+        ledger.record(kit.event(1), NOW)
+        ledger.record(kit.event(2), NOW + MINUTE)
+        assert kinds(see(ledger, 2 * MINUTE)) == []
+        (problem,) = verdict(see(ledger, 2 * MINUTE + 2 * SECOND))
+    assert (problem.kind, problem.is_grave, problem.is_harmless) == (Kind.BACKLOG, False, False)
+    assert "2 files due, the oldest since 2025-11-24 09:15:4" in problem.words
+
+
+def test_what_is_due_for_a_backfill_may_wait(ledger: Ledger) -> None:
+    """Thousands of files are worked off in days, as the day's writes allow."""
+    sweep_finds(ledger, 1, Duty(BACKFILL))
+    with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
+        assert see(ledger, HOUR).queue.due == 1
+        assert kinds(see(ledger, HOUR)) == []
+
+
+def test_between_two_runs_of_cron_a_file_may_be_due(ledger: Ledger) -> None:
+    """What the last run left behind may not."""
+    ledger.health.swept(Swept(NOW, 0.5, 2))
+    ledger.record(kit.event(), NOW + SECOND)
+    assert kinds(see(ledger, 5 * MINUTE)) == []
+    ledger.health.swept(Swept(NOW + MINUTE, 0.5, 2))
+    assert kinds(see(ledger, 5 * MINUTE)) == [Kind.BACKLOG]
+
+
+def test_a_refused_file_is_told_with_where_to_look(ledger: Ledger) -> None:
+    """Others are marked, but this one is not, until somebody gives the account the right."""
+    ledger.record(kit.event(), NOW)
+    ended = kit.ending(Outcome.REFUSED, reason="forbidden", again=DUE + HOUR)
+    ledger.finish(claimed(ledger, DUE), ended, DUE)
+    (problem,) = [one for one in verdict(see(ledger)) if one.kind is Kind.REFUSED]
+    assert (problem.is_grave, problem.is_harmless) == (False, False)
+    assert problem.words.endswith(": reconciler failed list")
 
 
 def test_a_dead_key_is_told_with_its_beginning_until_it_works(ledger: Ledger) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -318,6 +319,10 @@ def test_a_bad_signature_is_refused(header: str) -> None:
 # What is ignored, with 200 so that the portal does not send it again.
 
 
+# Python 3.11 gives up on JSON of a thousand levels; later ones read it, and find no event in it.
+TOO_DEEP = "not_json" if sys.version_info < (3, 12) else "no_event"
+
+
 def _event(payload: Any) -> bytes:
     return json.dumps({"event": {"trigger": "file.updated"}, "payload": payload}).encode()
 
@@ -330,7 +335,8 @@ def _event(payload: Any) -> bytes:
         (b"\xff\xfe\xfd", "not_json"),
         (b"[" * 3000 + b"]", "not_json"),
         (b'{"a":' * 700, "not_json"),
-        (b"[" * 2000 + b"]" * 2000, "not_json"),
+        (b"[" * 2000 + b"]" * 2000, TOO_DEEP),
+        (b'{"event": ' + b"[" * 1500 + b"]" * 1500 + b"}", TOO_DEEP),
         (b'{"event": {"id": ' + b"9" * 4050 + b"}}", "no_payload"),
         (b"null", "no_event"),
         (b"[]", "no_event"),

@@ -1,10 +1,12 @@
 """The daemon as a process: what it prints, how it starts, refuses and stops."""
 
+import errno
 import fcntl
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -32,6 +34,15 @@ __all__ = ["scene"]
 def serve(environ: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run `serve` that is expected to refuse."""
     return program.run(["serve"], environ, folder, timeout=20)
+
+
+def may_listen_on(port: int) -> bool:
+    """Return whether this user may listen on a port, if it is free."""
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return True
+    except OSError as error:
+        return error.errno != errno.EACCES
 
 
 def hang(scene: Scene, seconds: float) -> threading.Event:
@@ -97,13 +108,51 @@ def test_without_a_secret_it_serves_only_when_told_to(
 
 
 def test_a_port_in_use_is_named(environ: dict[str, str], tmp_path: Path) -> None:
-    """Exit 2, with what to set; the ledger is given back."""
+    """Exit 69, with what to set; the ledger is given back."""
     with daemon(environ, tmp_path):
         other = tmp_path / "other.db"
         refused = serve(environ | {"RECONCILER_STATE__URL": f"sqlite:///{other}"}, tmp_path)
-    assert refused.returncode == 2
+    assert refused.returncode == 69
     assert environ["PORT"] in refused.stderr
     assert "webhook.port" in refused.stderr
+
+
+@pytest.mark.parametrize("section", ["webhook", "admin"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "fe80::1", "a..b"])
+def test_an_address_that_is_not_ours_is_an_exit_code_of_its_own(
+    section: str, host: str, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Exit 69: it may become ours, as when a network comes up late."""
+    (tmp_path / "password").write_text("correct horse", "utf-8")
+    named = {
+        f"RECONCILER_{section.upper()}__HOST": host,
+        "RECONCILER_ADMIN__PASSWORD_FILE": str(tmp_path / "password"),
+    }
+    refused = serve(environ | {"PORT": "0"} | named, tmp_path)
+    written = f"[{host}]:0" if ":" in host else f"{host}:0"
+    assert refused.returncode == 69
+    assert f"Cannot listen on {written}: " in refused.stderr
+    assert f"{section}.host" in refused.stderr
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_an_ipv6_port_in_use_is_named(host: str, environ: dict[str, str], tmp_path: Path) -> None:
+    """As one of IPv4 is."""
+    with socket.create_server((host, 0), family=socket.AF_INET6) as other:
+        port = str(other.getsockname()[1])
+        refused = serve(environ | {"RECONCILER_WEBHOOK__HOST": host, "PORT": port}, tmp_path)
+    assert refused.returncode == 69
+    assert f"Cannot listen on [{host}]:{port}: " in refused.stderr
+
+
+@pytest.mark.skipif(may_listen_on(80), reason="every port may be listened on here")
+def test_a_port_that_needs_a_right_is_an_exit_code_of_its_own(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Exit 69, and the name of the right."""
+    refused = serve(environ | {"PORT": "80"}, tmp_path)
+    assert refused.returncode == 69
+    assert "CAP_NET_BIND_SERVICE" in refused.stderr
 
 
 def test_a_second_daemon_on_the_same_ledger_is_refused(

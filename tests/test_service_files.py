@@ -270,3 +270,11 @@ def test_the_templates_and_the_documents_are_in_the_wheel(tmp_path: Path) -> Non
     page = ("status.html", "status.css", "status.js")
     assert all(f"reconciler/admin/templates/{name}" in names for name in page)
     assert all(f"reconciler/{name}" in names for name in ("docs/docspace.md", "portal_texts.json"))
+
+
+def test_an_address_that_cannot_be_bound_is_tried_again(tmp_path: Path) -> None:
+    """Of the exit codes only a configuration that cannot be used ends the unit for good."""
+    unit = texts(tmp_path)["reconciler.service"]
+    assert re.findall(r"^RestartPreventExitStatus=(.*)$", unit, re.MULTILINE) == ["2"]
+    assert "\nRestart=on-failure\n" in unit
+    assert "\nStartLimitIntervalSec=0\n" in unit

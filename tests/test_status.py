@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from reconciler.cli.overview import as_json, print_overview
-from reconciler.ledger import Ledger, verdict
+from reconciler.ledger import Ledger, Role, verdict
 from reconciler.model import Ending, OutageKind, Outcome
 from tests.support_ledger import a_file, event
 from tests.support_sweep import Stage, run, stage, told
@@ -40,6 +40,13 @@ def ledger(scene: Stage) -> Iterator[Ledger]:
 def now() -> datetime:
     """Return the time: the commands are processes with a clock of their own."""
     return datetime.now(UTC)
+
+
+@contextmanager
+def serving(ledger: Ledger) -> Iterator[None]:
+    """Hold the roles of a daemon."""
+    with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
+        yield
 
 
 def end(ledger: Ledger, file: int, outcome: Outcome, **more: Any) -> None:
@@ -92,6 +99,78 @@ def test_failed_files_make_status_exit_1(scene: Stage, ledger: Ledger) -> None:
     assert "7  7.docx  failed  failed  no answer" in done.stdout
 
 
+def test_without_a_daemon_status_says_how_to_start_it(scene: Stage, ledger: Ledger) -> None:
+    """Exit 1: nothing is being marked."""
+    done = run(scene, "status")
+    assert done.returncode == 1
+    assert done.stdout.startswith(
+        "WRONG: the daemon is not running (start it with: reconciler serve)"
+    )
+    assert "All is well" not in done.stdout
+
+
+def test_a_daemon_that_does_its_work_is_well(scene: Stage, ledger: Ledger) -> None:
+    """Exit 0."""
+    end(ledger, 1, Outcome.KEPT)
+    with serving(ledger):
+        done = run(scene, "status")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "All is well.")
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_refused_files_make_status_exit_1(scene: Stage, ledger: Ledger, number: int) -> None:
+    """They are not marked, and somebody must do something about it."""
+    for file in range(1, number + 1):
+        end(ledger, file, Outcome.REFUSED, reason="forbidden", again=now() + HOUR)
+    with serving(ledger):
+        done = run(scene, "status")
+    assert done.returncode == 1
+    files = "1 file was" if number == 1 else "3 files were"
+    assert done.stdout.startswith(f"WRONG: {files} refused and not marked")
+    assert "reconciler failed list" in done.stdout.splitlines()[0]
+
+
+def test_a_file_that_waits_is_nothing_wrong(scene: Stage, ledger: Ledger) -> None:
+    """Somebody has locked it, say: it will be marked then."""
+    end(ledger, 1, Outcome.WAITING, reason="locked", again=now() + HOUR)
+    with serving(ledger):
+        assert run(scene, "status").returncode == 0
+
+
+@pytest.mark.parametrize(("number", "minutes"), [(3000, 4), (1, 3), (20, 600)])
+def test_a_queue_that_is_not_worked_off_makes_status_exit_1(
+    scene: Stage, ledger: Ledger, number: int, minutes: int
+) -> None:
+    """Whatever the daemon says of itself."""
+    since = now() - timedelta(minutes=minutes)
+    for file in range(1, number + 1):
+        ledger.record(event(file), since)
+    with serving(ledger):
+        done = run(scene, "status")
+    assert done.returncode == 1
+    assert done.stdout.startswith("WRONG: the queue is not worked off: ")
+    assert f"{number} file" in done.stdout.splitlines()[0]
+
+
+def test_a_pause_makes_status_exit_1(scene: Stage, ledger: Ledger) -> None:
+    """Nothing is marked until it ends."""
+    ledger.pause(now(), HOUR, "the 9000 writes of a day are used up")
+    with serving(ledger):
+        done = run(scene, "status")
+    assert done.returncode == 1
+    assert "writes of a day are used up" in done.stdout.splitlines()[0]
+
+
+def test_what_only_makes_it_slower_is_named_and_exits_0(scene: Stage, ledger: Ledger) -> None:
+    """Without the webhook the sweep finds every update."""
+    said = {"state": "disabled", "said": "it is disabled", "cure": "enable it"}
+    ledger.tell("webhook", json.dumps(said | {"at": now().isoformat()}))
+    with serving(ledger):
+        done = run(scene, "status")
+    assert (done.returncode, "All is well" in done.stdout) == (0, False)
+    assert "it is disabled" in done.stdout
+
+
 def test_a_full_disk_is_named_first(scene: Stage, ledger: Ledger) -> None:
     """It can be read, but not be written: exit 5."""
     ledger.record(event(), now())  # the log is there, but may not grow
@@ -138,11 +217,25 @@ def test_failed_retry_makes_files_due_now(scene: Stage, ledger: Ledger) -> None:
     """All of them, or those that are named."""
     for file in (1, 2):
         end(ledger, file, Outcome.FAILED, again=now() + HOUR)
-    assert run(scene, "failed", "retry", "2").stdout == "1 file is due now\n"
-    assert ledger.owed(now()) == 1
-    done = run(scene, "failed", "retry")
+    with serving(ledger):
+        assert run(scene, "failed", "retry", "2").stdout == "1 file is due now\n"
+        assert ledger.owed(now()) == 1
+        done = run(scene, "failed", "retry")
     assert (done.returncode, done.stdout) == (0, "2 files are due now\n")
     assert ledger.owed(now()) == 2
+
+
+def test_a_retry_that_nobody_will_make_says_why(scene: Stage, ledger: Ledger) -> None:
+    """Exit 1, with each reason: nobody runs, or what runs has to wait."""
+    end(ledger, 1, Outcome.FAILED, again=now() + HOUR)
+    done = run(scene, "failed", "retry")
+    assert (done.returncode, done.stdout) == (1, "1 file is due now\n")
+    assert "the daemon is not running (start it with: reconciler serve)" in done.stderr
+    with serving(ledger):
+        ledger.pause(now(), HOUR, "the 9000 writes of a day are used up")
+        done = run(scene, "failed", "retry", "1")
+    assert (done.returncode, done.stdout) == (1, "1 file is due now\n")
+    assert "writes of a day are used up" in done.stderr
 
 
 def test_retrying_a_file_that_did_not_fail_is_a_usage_error(scene: Stage, ledger: Ledger) -> None:

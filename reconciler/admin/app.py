@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from reconciler.admin.guard import Guard
+from reconciler.admin.guard import Access, Guard
+from reconciler.admin.throttle import RETRY_AFTER
 from reconciler.errors import LedgerError
 
 Environ = Mapping[str, Any]
@@ -53,6 +54,8 @@ class Admin:
         ]
         if page.code is HTTPStatus.METHOD_NOT_ALLOWED:
             headers.append(("Allow", "GET, HEAD"))
+        if page.code is HTTPStatus.TOO_MANY_REQUESTS:
+            headers.append(("Retry-After", str(RETRY_AFTER)))
         if page.code is HTTPStatus.UNAUTHORIZED:
             headers.append(("WWW-Authenticate", 'Basic realm="reconciler", charset="UTF-8"'))
         start_response(f"{page.code.value} {page.code.phrase}", headers)
@@ -60,8 +63,9 @@ class Admin:
 
     def _page(self, environ: Environ) -> Page:
         path = environ.get("PATH_INFO") or "/"
-        if path not in OPEN and not self._guard.admits(environ):
-            return _refusal(self._guard)
+        access = Access.GRANTED if path in OPEN else self._guard.access(environ)
+        if access is not Access.GRANTED:
+            return _refusal(self._guard, access)
         make = self._pages.get(path)
         if make is None:
             return Page("There is no such page.\n", HTTPStatus.NOT_FOUND)
@@ -76,7 +80,10 @@ class Admin:
             return Page("This is a bug: see the log.\n", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _refusal(guard: Guard) -> Page:
+def _refusal(guard: Guard, access: Access) -> Page:
+    if access is Access.THROTTLED:
+        words = "Too many wrong passwords: try again in a second.\n"
+        return Page(words, HTTPStatus.TOO_MANY_REQUESTS)
     if guard.has_password:
         return Page("The password is needed.\n", HTTPStatus.UNAUTHORIZED)
     words = "Ask for localhost or 127.0.0.1: without a password no other name is answered.\n"

@@ -7,32 +7,65 @@ rebinding): so without a password only the loopback's own names are answered.
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
+
+from reconciler.admin.throttle import LoginThrottle
 
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 
+class Access(Enum):
+    """Whether a request may be answered."""
+
+    GRANTED = auto()
+    DENIED = auto()
+    THROTTLED = auto()  # too many passwords came from there, and this one was not looked at
+
+
 @dataclass(frozen=True)
 class Guard:
-    """Asks for ``password`` (None: none is needed, but a local name), whatever the user's name."""
+    """Asks for ``password`` (None: none is needed, but a local name), whatever the user's name.
+
+    ``on_failed_login`` is told the address from which a password came that was wrong, or one too
+    many; ``clock`` are seconds.
+    """
 
     password: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
+    on_failed_login: Callable[[str], object] = lambda _: None
+    clock: Callable[[], float] = monotonic
+    throttle: LoginThrottle = field(default_factory=LoginThrottle)
 
     @property
     def has_password(self) -> bool:
         """Whether a password is asked for."""
         return self.password is not None
 
-    def admits(self, environ: Mapping[str, Any]) -> bool:
+    def access(self, environ: Mapping[str, Any]) -> Access:
         """Return whether the request may be answered."""
         if self.password is None:
-            return _name(environ.get("HTTP_HOST", "")) in _LOCAL | {self.host}
-        given = _password(environ.get("HTTP_AUTHORIZATION", ""))
-        return hmac.compare_digest(given, self.password.encode())
+            is_local = _name(environ.get("HTTP_HOST", "")) in _LOCAL | {self.host}
+            return Access.GRANTED if is_local else Access.DENIED
+        header, client = environ.get("HTTP_AUTHORIZATION", ""), environ.get("REMOTE_ADDR", "")
+        if not header:
+            return Access.DENIED  # no guess: a browser asks once without
+        access = self._login(self.password, header, client)
+        if access is not Access.GRANTED:
+            self.on_failed_login(client)
+        return access
+
+    def _login(self, password: str, header: str, client: str) -> Access:
+        if not self.throttle.acquire(client, self.clock()):
+            return Access.THROTTLED
+        if not hmac.compare_digest(_password(header), password.encode()):
+            return Access.DENIED
+        self.throttle.succeeded(client)
+        return Access.GRANTED
 
 
 def _name(host: str) -> str | None:

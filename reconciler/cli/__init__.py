@@ -5,7 +5,7 @@ import sys
 from typing import NoReturn
 
 from reconciler.cli.commands import app
-from reconciler.cli.streams import give_up, open_closed
+from reconciler.cli.streams import give_up, open_closed, replace_unencodable
 from reconciler.cli.words import BUG, NO_ROOM, USAGE, bug, in_words
 from reconciler.errors import ReconcilerError
 
@@ -15,6 +15,7 @@ __all__ = ["main"]
 def main() -> NoReturn:
     """Run the command; turn errors into words and an exit code."""
     open_closed()
+    replace_unencodable()
     try:
         app()
     except ReconcilerError as error:

@@ -25,6 +25,7 @@ class Backfilling:
     def __init__(self, config: Config, job: Job, *, json: bool, ask: bool) -> None:
         """Ask only on a terminal, and only if ``ask``."""
         self._config, self._job, self._json, self._ask = config, job, json, ask
+        self.failing = 0  # files that failed, in this run or another
         # Titles are other people's words: no markup is read from them.
         self._console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
@@ -43,6 +44,7 @@ class Backfilling:
             if not dry_run and self._agreed():
                 self._go_through(run)
             summary = run.summary(dry_run)
+            self.failing = run.failing()
         typer.echo(as_json(summary) if self._json else in_a_line(summary))
         self._advise(run)
         return summary
@@ -106,6 +108,11 @@ class Backfilling:
             self._console.print(f"  {number:>8}  {text!r}")
 
     def _advise(self, run: BackfillRun) -> None:
+        if self.failing:
+            self._console.print(
+                f"Files that failed and will be tried again: {self.failing}. See them with: "
+                "reconciler failed list",
+            )
         if run.put_off is not None:
             self._console.print(
                 f"Stopped: {run.why}. Run the same command again after "

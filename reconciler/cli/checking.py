@@ -21,7 +21,7 @@ def check(
 
     Asks the configuration, the ledger, the disk, the portal (about ten GET), and the webhook's
     address. Writes nothing to the portal. Exits 0 also with warnings; else by the first error
-    2 (configuration), 3 (portal, key), 5 (ledger), or 1.
+    2 (configuration), 3 (portal, key), 5 (ledger), or 1, as while files failed or nobody works.
 
     Examples:
 

@@ -103,7 +103,8 @@ def root(
 
     Results go to stdout, words and the log to stderr. Exit codes: 0 all is well, 1 some files
     failed and will be tried again, 2 usage or configuration, 3 the portal cannot be used,
-    4 another run is active, 5 the ledger cannot be used, 70 a bug.
+    4 another run is active, 5 the ledger cannot be used, 69 an address cannot be listened on,
+    70 a bug.
 
     Examples:
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import typer
 
-from reconciler.cli.words import USAGE
+from reconciler.cli.words import UNAVAILABLE, USAGE
 from reconciler.sandbox import Fault, Network, Portal, Server
 from reconciler.sandbox.faults import FaultKind
 from reconciler.sandbox.seed import Seeded, populate
@@ -55,7 +55,7 @@ class Playground:
                 server = stack.enter_context(Server(self._portal, port=port))
             except OSError as error:
                 typer.echo(f"Cannot listen on 127.0.0.1:{port}: {error}. Try --port 0.", err=True)
-                raise typer.Exit(USAGE) from error
+                raise typer.Exit(UNAVAILABLE) from error
             if webhook:
                 self._portal.add_webhook(by=self._seeded.admin, url=webhook, secret=secret)
             _introduce(server.url, self._seeded, webhook, secret)

@@ -74,7 +74,8 @@ def backfill(
 
     Estimates first and asks, on a terminal. Only empty comments and the portal's own texts are
     written over. Takes a share of the day's writes (limits.backfill_share), stops by itself when
-    that is spent (exit 1), and goes on where it was when it is run again.
+    that is spent (exit 1), and goes on where it was when it is run again. Exits 1, too, while
+    files failed, in this run or an earlier one.
 
     Examples:
 
@@ -99,8 +100,9 @@ def backfill(
         overwrite=overwrite,
         observe=observe,
     )
-    summary = Backfilling(settings, job, json=json, ask=not yes).run(dry_run)
-    raise typer.Exit(_code(summary))
+    backfilling = Backfilling(settings, job, json=json, ask=not yes)
+    code = _code(backfilling.run(dry_run))
+    raise typer.Exit(SOME_FAILED if code == OK and backfilling.failing else code)
 
 
 def explain(

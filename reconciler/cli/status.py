@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
-from reconciler.cli.words import LEDGER, OK, PORTAL, SOME_FAILED, USAGE
+from reconciler.cli.words import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, shown
 
 if TYPE_CHECKING:
     from reconciler.config import Config
@@ -23,8 +23,9 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
     """Say how the service is doing: what is wrong first, then the numbers.
 
     Asks the ledger alone, beside a running `serve` or without one. Exits 5 when the ledger cannot
-    be written, 3 while the portal is away or refuses the key, 1 when some files failed and will
-    be tried again, else 0.
+    be written, 3 while the portal is away or refuses the key, 1 when files failed or were
+    refused, or while updates are not marked for another reason (nobody runs, a pause, a queue that
+    is not worked off), else 0.
 
     Examples:
 
@@ -49,7 +50,7 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
         raise typer.Exit(LEDGER)
     if kinds & {Kind.DEAD_KEY, Kind.AWAY}:
         raise typer.Exit(PORTAL)
-    raise typer.Exit(SOME_FAILED if Kind.FAILED in kinds else OK)
+    raise typer.Exit(OK if all(problem.is_harmless for problem in problems) else SOME_FAILED)
 
 
 @failed.callback()
@@ -97,21 +98,23 @@ def failed_retry(
     """Try files again now, as if they had never been tried; without ids all that are listed.
 
     Does not work itself: a running `serve` or the next `reconcile` does. A pause still holds.
+    Exits 1 while nobody works, or nothing is marked for another reason, which is named.
 
     Examples:
 
         reconciler failed retry
         reconciler failed retry 4711 4712
     """
+    from reconciler.ledger import verdict  # noqa: PLC0415 - help must be quick
+
     with _opened(read_config(config)) as ledger:
         now = ledger.clock(_local)()
         due = ledger.health.retry(files or [], now)
         seen = ledger.health.overview(now, shown=1)
     typer.echo(f"{len(due)} {'file is' if len(due) == 1 else 'files are'} due now")
-    if seen.paused_until is not None:
-        typer.echo(f"but not before {seen.paused_until:%H:%M:%S} UTC: {seen.paused_why}", err=True)
-    if not seen.holders:
-        typer.echo("No serve is running: run reconciler serve or reconcile.", err=True)
+    blocking = [one for one in verdict(seen) if one.is_grave and not one.is_harmless]
+    for problem in blocking:
+        typer.echo(f"But {shown(problem.words)}.", err=True)
     missing = sorted(set(files or []) - due)
     if missing:
         listed = ", ".join(map(str, missing))
@@ -121,6 +124,7 @@ def failed_retry(
             err=True,
         )
         raise typer.Exit(USAGE)
+    raise typer.Exit(SOME_FAILED if blocking else OK)
 
 
 def _local() -> datetime:

@@ -1,7 +1,8 @@
-"""Standard streams that are closed, full or unread: what is said to them goes nowhere."""
+"""Standard streams that are closed, full, unread, or in an encoding that lacks a character."""
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import TextIO
 
 
@@ -10,6 +11,15 @@ def open_closed() -> None:
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r+"))
+
+
+def replace_unencodable() -> None:
+    """Print ``?`` for what the locale's encoding lacks: titles are in any language.
+
+    Python does so on stderr by itself, with escapes.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def give_up(stream: TextIO) -> None:

@@ -15,7 +15,7 @@ from reconciler.errors import (
 )
 
 NO_ROOM = "The output finds no room: free some space, or send it elsewhere."
-OK, SOME_FAILED, USAGE, PORTAL, BUSY, LEDGER, BUG = 0, 1, 2, 3, 4, 5, 70
+OK, SOME_FAILED, USAGE, PORTAL, BUSY, LEDGER, UNAVAILABLE, BUG = 0, 1, 2, 3, 4, 5, 69, 70
 
 
 def in_words(error: ReconcilerError) -> tuple[int, str]:
@@ -26,9 +26,10 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
         case AddressInUse():
             keys = f"{error.section}.host and {error.section}.port"
             keys += " (or PORT)" if error.section == "webhook" else ""
-            return USAGE, (
+            return UNAVAILABLE, (
                 f"Cannot listen on {error.address}: {error.detail}.\n"
-                f"Is another reconciler running? Else set {keys}."
+                f"Is another program listening there? Else set {keys}. Ports below 1024 need a "
+                "right of their own (CAP_NET_BIND_SERVICE)."
             )
         case Unanswered() | Registered() | NoWebhook() | Rejected():
             return _about_the_webhook(error)

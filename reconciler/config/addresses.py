@@ -24,13 +24,13 @@ def database(text: str) -> str:
 
 
 def parted(url: str) -> tuple[str, str | None]:
-    """Return a database's address without its password, and the password."""
+    """Return a database's address without its password, and the password; an empty one is none."""
     parts = None if url.startswith("sqlite") else _split(url)
     if parts is None or parts.password is None:
         return url, None
     host = parts.netloc.rpartition("@")[2]
     alone = parts._replace(netloc=f"{parts.username or ''}@{host}")
-    return alone.geturl(), unquote(parts.password)
+    return alone.geturl(), unquote(parts.password) or None
 
 
 def joined(url: str, password: str) -> str:

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from reconciler.config.addresses import parted
-from reconciler.config.values import PREFIX, Config, State
+from reconciler.config.environment import PREFIX, settings
+from reconciler.config.values import Config, State
 from reconciler.errors import ConfigError
 
 NAMED = {
@@ -50,12 +51,12 @@ def require(config: Config, *, webhook: bool) -> None:
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
-    """Read the file (None: there is none) under the environment, which wins.
+    """Read the file (None: there is none) under the environment, which wins. Empty is unset.
 
     Raises ConfigError with every problem found: unreadable TOML, unknown keys with the
     nearest valid name, wrong values, secrets where they do not belong.
     """
-    given = {} if path is None else _read_toml(path)
+    given, environ = {} if path is None else _read_toml(path), settings(environ)
     problems = list(_misplaced(given)) + list(_unknown_variables(environ))
     layers = [given, _named(environ)]
     for name in sorted(environ):  # a whole section before its keys
@@ -129,7 +130,7 @@ def _variables() -> list[str]:
 def _named(environ: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for variable, (section, name) in NAMED.items():
-        if environ.get(variable):
+        if variable in environ:
             values.setdefault(section, {})[name] = environ[variable]
     return values
 

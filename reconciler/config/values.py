@@ -24,10 +24,10 @@ from pydantic_settings import (
 )
 
 from reconciler.config.addresses import database, has_valid_port, joined, parted
+from reconciler.config.environment import PREFIX
 from reconciler.errors import ConfigError
 from reconciler.review import Policy, Scope
 
-PREFIX = "RECONCILER_"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOST_COMMENT = 255  # the portal cuts the rest (docspace.md 2, 9)
 _BASIC_PLANE = 0xFFFF  # its MySQL column loses what lies beyond (docspace.md 9)
@@ -223,7 +223,8 @@ class Limits(_Section):
 class State(_Section):
     """Where the ledger is, and how long it keeps rows that hold nothing to remember.
 
-    A password in ``url`` is moved to ``password``, so that the address may be shown.
+    A password in ``url`` is moved to ``password``, so that the address may be shown. An empty
+    one is none: it must not switch ``password_file`` off.
     """
 
     url: Annotated[str, AfterValidator(database)] = "sqlite:///reconciler.db"
@@ -237,7 +238,7 @@ class State(_Section):
         if not isinstance(values, dict) or not isinstance(values.get("url"), str):
             return values
         url, password = parted(values["url"])
-        return values if password is None else {**values, "url": url, "password": password}
+        return {**values, "url": url, "password": password or values.get("password") or None}
 
 
 class Admin(_Section):

@@ -129,10 +129,10 @@ def arrived(c: Connection, row: Row[object], ending: Ending, now: datetime) -> N
     marked = ending.outcome is Outcome.MARKED and ending.reason != Rule.RESTORED.value
     if not marked or ending.seen is None or row.source is None:
         return
-    lag = max(int((now - ending.seen.revision.updated).total_seconds()), 0)
+    lag = max((now - ending.seen.revision.updated).total_seconds(), 0.0)
     bound = next((bound for bound in BOUNDS if lag <= bound), 0)
     day = EPOCH + (now - EPOCH) // DAY * DAY
-    _add(c, day, row.source, bound, 1, lag)
+    _add(c, day, row.source, bound, 1, round(lag))
 
 
 def _add(c: Connection, day: datetime, source: str, bound: int, number: int, seconds: int) -> None:

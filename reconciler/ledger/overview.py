@@ -43,6 +43,7 @@ class Queue:
     """What is to be looked at: all of it, of that for a backfill, and of that due by now.
 
     ``oldest`` is when that was due which waits longest, ``next`` when the next file is due.
+    ``due_live`` and ``oldest_live`` leave out what is for a backfill.
     """
 
     depth: int = 0
@@ -50,6 +51,8 @@ class Queue:
     due: int = 0
     oldest: datetime | None = None
     next: datetime | None = None
+    due_live: int = 0
+    oldest_live: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -276,12 +279,15 @@ def _queue(c: Connection, now: datetime) -> Queue:
         func.min(case((~is_due, files.c.due_at))),
     ).where(files.c.due_at.is_not(None))
     rows = c.execute(each.group_by(files.c.priority)).all()
+    live = [row for row in rows if row[0] != BACKFILL]
     return Queue(
         depth=sum(row[1] for row in rows),
         backfill=sum(row[1] for row in rows if row[0] == BACKFILL),
         due=sum(row[2] for row in rows),
         oldest=min((row[3] for row in rows if row[3] is not None), default=None),
         next=min((row[4] for row in rows if row[4] is not None), default=None),
+        due_live=sum(row[2] for row in live),
+        oldest_live=min((row[3] for row in live if row[3] is not None), default=None),
     )
 
 

@@ -71,6 +71,8 @@ class Store(ABC):
 
     def read(self, job: Callable[[Connection], T]) -> T:
         """Run ``job`` on a consistent view of the database. Raises LedgerError."""
+        if self._closed:  # else the engine would open a connection that nobody closes
+            raise LedgerError("the ledger is closed")
         with translated(), self._reading() as connection:
             return job(connection)
 

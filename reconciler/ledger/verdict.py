@@ -12,6 +12,7 @@ from reconciler.model import OutageKind, Outcome
 
 _SHORT = timedelta(minutes=1)  # a pause that needs no words
 _LATE = timedelta(minutes=1)
+_BACKLOG = timedelta(minutes=2)  # what is due for longer is not worked off as it comes
 _RARE = timedelta(hours=1)  # who sweeps more rarely than that does not take a daemon's place
 
 
@@ -30,10 +31,14 @@ class Kind(StrEnum):
     SWEEP_FAILED = "sweep_failed"
     BEHIND = "behind"
     WEBHOOK = "webhook"
+    BACKLOG = "backlog"
     FAILED = "failed"
+    REFUSED = "refused"
 
 
-GRAVE = frozenset(Kind) - {Kind.SWEEP_FAILED, Kind.BEHIND, Kind.WEBHOOK, Kind.FAILED}
+_MILD = {Kind.SWEEP_FAILED, Kind.BEHIND, Kind.WEBHOOK, Kind.BACKLOG, Kind.FAILED, Kind.REFUSED}
+GRAVE = frozenset(Kind) - _MILD
+HARMLESS = frozenset({Kind.BACKFILL, Kind.WEBHOOK})
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,11 @@ class Problem:
     def is_grave(self) -> bool:
         """Whether updates are not marked, or are not found, until it is over."""
         return self.kind in GRAVE
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether every update is found and marked all the same, only later."""
+        return self.kind in HARMLESS
 
 
 def unwritable(error: LedgerError) -> Problem:
@@ -79,7 +89,11 @@ def _process(seen: Overview) -> Iterator[Problem]:
     backfill = seen.holders.get(Role.BACKFILL)
     if serving is None:
         if not _is_swept_by_cron(seen):
-            yield Problem(Kind.NO_SERVE, "no serve is running: start it, or let cron run reconcile")
+            yield Problem(
+                Kind.NO_SERVE,
+                "the daemon is not running (start it with: reconciler serve), and no cron job "
+                "runs reconciler reconcile",
+            )
     elif working is None:
         yield Problem(Kind.IDLE, f"{serving} serves, but does not work (yet): see its log")
     elif working == backfill:
@@ -118,12 +132,37 @@ def _sweep(seen: Overview) -> Iterator[Problem]:
 
 
 def _files(seen: Overview) -> Iterator[Problem]:
+    if _is_backlogged(seen):
+        since = "" if seen.queue.oldest_live is None else _date(seen.queue.oldest_live)
+        yield Problem(
+            Kind.BACKLOG,
+            f"the queue is not worked off: {_files_of(seen.queue.due_live)} due, the oldest since "
+            f"{since}: see the log, and limits.requests_per_minute",
+        )
     failed = seen.unfinished.get(Outcome.FAILED, 0)
     if failed:
-        plural = "file" if failed == 1 else "files"
-        yield Problem(
-            Kind.FAILED, f"{failed} {plural} failed and will be tried again: reconciler failed list"
-        )
+        said = f"{_files_of(failed)} failed and will be tried again: reconciler failed list"
+        yield Problem(Kind.FAILED, said)
+    refused = seen.unfinished.get(Outcome.REFUSED, 0)
+    if refused:
+        were = "1 file was" if refused == 1 else f"{refused} files were"
+        said = f"{were} refused and not marked; the reasons: reconciler failed list"
+        yield Problem(Kind.REFUSED, said)
+
+
+def _is_backlogged(seen: Overview) -> bool:
+    """Whether updates are due for minutes; those of a backfill may be.
+
+    Between two runs of cron that is so: there counts what the last run has left.
+    """
+    oldest = seen.queue.oldest_live
+    if oldest is None or seen.now - oldest <= _BACKLOG:
+        return False
+    return seen.serving or not seen.sweeps or oldest < seen.sweeps[0].began
+
+
+def _files_of(number: int) -> str:
+    return f"{number} {'file' if number == 1 else 'files'}"
 
 
 def _date(moment: datetime) -> str:

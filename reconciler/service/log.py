@@ -155,10 +155,15 @@ def tell_sweep(report: Report) -> None:
     if report.hidden:
         fields["hidden"] = report.hidden
     if report.skipped:
-        fields["skipped"] = dict(report.skipped)
+        fields["skipped_folders"] = dict(report.skipped)  # as in the JSON of `reconcile`
     if report.behind:
         fields["behind"] = report.behind
     (log.warning if report.behind else log.info)("sweep", deep=report.deep, **fields)
+
+
+def log_failed_login(client: str) -> None:
+    """Log that a wrong password came from an address; `Repeats` counts those that follow."""
+    log.warning("login_failed", client=client)
 
 
 def tell_lost(number: int) -> None:

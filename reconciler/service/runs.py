@@ -325,6 +325,11 @@ class BackfillRun:
                 return
             self.parts.stop.wait(_WAIT)
 
+    def failing(self) -> int:
+        """Return how many files failed and wait for their next try, whichever run met them."""
+        seen = self.parts.ledger.health.overview(self.parts.clock(), shown=1)
+        return seen.unfinished.get(Outcome.FAILED, 0)
+
 
 @contextmanager
 def backfill(config: Config, job: Job, *, dry_run: bool = False) -> Iterator[BackfillRun]:

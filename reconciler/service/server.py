@@ -42,6 +42,7 @@ class Server:
         _logger.setLevel(logging.ERROR)
         self._map: dict[int, Any] = {}
         proxy = {"trusted_proxy": trusted_proxy, "trusted_proxy_headers": {"x-forwarded-proto"}}
+        name = f"[{host}]" if ":" in host else host
         try:
             self._server = create_server(
                 application,
@@ -57,14 +58,18 @@ class Server:
                 **(proxy if trusted_proxy else {}),
             )
         except (OSError, ValueError) as error:
-            raise AddressInUse(f"{host}:{port}", str(error), section) from error
+            close_all(self._map)  # a name may have several addresses, and some were bound
+            # waitress has no words of its own for a name that leads nowhere.
+            detail = (
+                str(error) if isinstance(error, OSError) else "it is no address of this machine"
+            )
+            raise AddressInUse(f"{name}:{port}", detail, section) from error
         self._listeners = [one for one in self._map.values() if hasattr(one, "effective_port")]
         for one in self._listeners:
             # Else head and body are two packets, and the loop spins for the lock that a thread
             # holds while it sends them: half the rate. The option is frowned upon, its value not.
             one.adj.send_bytes = _WHOLE
         self.host, self.port = host, int(self._listeners[0].effective_port)
-        name = f"[{host}]" if ":" in host else host
         self.url = f"http://{name}:{self.port}"
         self._thread = threading.Thread(target=self._run, name="http")
         self._stopping, self._grace = threading.Event(), 0.0

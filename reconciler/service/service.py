@@ -32,7 +32,14 @@ from reconciler.model import Event, OutageKind
 from reconciler.receiver import Receiver, Reply
 from reconciler.service.build import Parts, gate_of, keyring_of, parts_of, sweep_of, utcnow
 from reconciler.service.doubts import tell_doubts
-from reconciler.service.log import log, tell_attempt, tell_error, tell_reply, tell_sweep
+from reconciler.service.log import (
+    log,
+    log_failed_login,
+    tell_attempt,
+    tell_error,
+    tell_reply,
+    tell_sweep,
+)
 from reconciler.service.server import Server
 from reconciler.service.sweeping import pruned, swept
 from reconciler.service.watch import EVERY, watch_of
@@ -203,7 +210,7 @@ class Service:
             writes_per_day=self._config.limits.writes_per_day,
             portal=self._config.portal_url(),
         )
-        app = Admin(pages_of(subject), Guard(password, admin.host), tell_error)
+        app = Admin(pages_of(subject), Guard(password, admin.host, log_failed_login), tell_error)
         threads, size = _ADMIN_THREADS, _ADMIN_BYTES
         return Server(app, admin.host, admin.port, threads=threads, max_bytes=size, section="admin")
 

@@ -57,8 +57,8 @@ class LedgerFacts:
     """What the ledger told. ``ours`` is the webhook that it knows, ``done`` the last entry of
     its log, ``ended`` how many lines of the secrets' file are refused by now, ``hidden`` when the
     daily sweep last found updates that no folder's date had told of, and how many; ``problems``
-    are what `status` says is wrong. Where it is not there yet, all of that is what an empty one
-    tells.
+    are what `status` says is wrong, ``has_run`` whether anything has worked with it yet. Where it
+    is not there yet, all of that is what an empty one tells.
     """
 
     engine: str
@@ -71,6 +71,7 @@ class LedgerFacts:
     hidden: tuple[datetime, int] | None = None
     problems: tuple[Problem, ...] = ()
     is_there: bool = True
+    has_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,7 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
             engine, version = ledger.survey.engine()
             held = {role.value: ledger.holder(role) for role in Role}
             ours = ledger.told("webhook_id")
+            seen = ledger.health.overview(ledger.clock(utcnow)(), shown=1)
             return LedgerFacts(
                 engine=engine,
                 version=version,
@@ -211,8 +213,9 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 done=progress(ledger).done,
                 ended=_ended(config, remembered(ledger).retired),
                 hidden=_hidden(ledger.told(HIDDEN)),
-                problems=verdict(ledger.health.overview(ledger.clock(utcnow)(), shown=1)),
+                problems=verdict(seen),
                 is_there=ledger.read_only,
+                has_run=bool(seen.sweeps or seen.accepted),
             )
     except LedgerError as error:
         return error

@@ -1,7 +1,7 @@
 """Checks of what is ours: configuration, ledger, disk, files, other instances. Pure."""
 
 from reconciler.errors import LedgerError, Unanswered
-from reconciler.ledger import Kind
+from reconciler.ledger import Kind, Problem
 from reconciler.service.check.facts import Facts
 from reconciler.service.check.lines import Fault, Line, error, ok, skipped, warning
 
@@ -84,8 +84,18 @@ def service(facts: Facts) -> list[Line]:
     if found is None or isinstance(found, LedgerError):
         return [skipped("service", "the ledger cannot be used")]
     problems = [one for one in found.problems if one.kind is not Kind.WEBHOOK]
-    lines = [warning("service", one.words, "see: reconciler status") for one in problems]
+    lines = [_service_line(one, found.has_run) for one in problems]
     return lines or [ok("service", "updates are marked")]
+
+
+def _service_line(problem: Problem, has_run: bool) -> Line:
+    """An error where updates are not marked; a first start is yet to come where nothing has run.
+
+    What was refused waits for somebody at the portal, as what the other checks say of rooms.
+    """
+    to_come = problem.kind is Kind.NO_SERVE and not has_run
+    mild = problem.is_harmless or problem.kind is Kind.REFUSED or to_come
+    return (warning if mild else error)("service", problem.words, "see: reconciler status")
 
 
 def files(facts: Facts) -> list[Line]:
