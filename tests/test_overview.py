@@ -400,6 +400,22 @@ def test_looks_writes_and_sweeps_are_told_apart(ledger: Ledger) -> None:
     assert kinds(see(ledger)) == [Kind.WRITES]
 
 
+@pytest.mark.parametrize(("times", "told"), [(2, False), (3, True)])
+def test_texts_that_stand_there_right_after_saves_are_told(
+    ledger: Ledger, times: int, told: bool
+) -> None:
+    """From three on, with the line for the configuration; a person's comment takes longer."""
+    for file in range(times):
+        for text, seconds in (('Saved "anew"', 10), ("Approved", 11)):
+            ledger.record(kit.event(file), NOW)
+            read_at = kit.REVISION.updated + timedelta(seconds=seconds)
+            seen = a_file(file, comment=text, read_at=read_at)
+            kept = kit.ending(Outcome.KEPT, reason=Rule.UNMARKED.value, seen=seen)
+            ledger.finish(kit.claimed(ledger, NOW + MINUTE), kept, NOW + MINUTE)
+    words = [problem.words for problem in verdict(see(ledger)) if problem.kind is Kind.TEXTS]
+    assert [line.endswith(r'portal_texts = ["Saved \"anew\""]') for line in words] == [True] * told
+
+
 def test_a_long_pause_is_told_with_its_reason(ledger: Ledger) -> None:
     """One of seconds is not worth a word."""
     ledger.pause(NOW, 30 * SECOND, "too many requests")

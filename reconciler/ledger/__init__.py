@@ -18,13 +18,21 @@ from reconciler.ledger.overview import Outage, Overview, Swept
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
 from reconciler.ledger.store import Role
-from reconciler.ledger.verdict import Kind, Problem, unwritable, verdict
+from reconciler.ledger.verdict import (
+    TEXTS_KEPT,
+    Kind,
+    Problem,
+    portal_texts_line,
+    unwritable,
+    verdict,
+)
 
 __all__ = [
     "BACKFILL",
     "CLOCK_WAS_AHEAD",
     "MEMORY",
     "SWEEP",
+    "TEXTS_KEPT",
     "Baseline",
     "Duty",
     "Kind",
@@ -40,6 +48,7 @@ __all__ = [
     "copy",
     "is_same_address",
     "is_there",
+    "portal_texts_line",
     "unwritable",
     "verdict",
 ]

@@ -34,6 +34,7 @@ from reconciler.model import OutageKind, Outcome, Source
 SHOWN = 20  # files, texts and sweeps of each kind that are shown unless told otherwise
 BOUNDS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)  # seconds; what is longer is under 0
 _WATCHED = timedelta(hours=1)  # what the watch said longer ago it would not say any more
+_OFTEN_PROMPT = 3
 _ENTERED = (("accepted", "event"), ("accepted", "listed"))
 _ECHO = ("ignored", "echo")
 
@@ -148,7 +149,8 @@ class Overview:
     were marked, by day and by what told of them first; ``lags`` how long they waited, over all
     days. ``holders`` tells which process has which role. ``sweeping`` is since when a sweep is
     under way, ``next_sweep`` when the daemon wants to sweep next, or would if it still ran.
-    ``webhook`` is what lately ailed our webhook, and the cure.
+    ``webhook`` is what lately ailed our webhook, and the cure. ``unknown_texts`` were kept as a
+    person's and may be the portal's own.
     """
 
     now: datetime
@@ -170,6 +172,7 @@ class Overview:
     next_sweep: datetime | None
     behind: int
     texts: tuple[tuple[str, int], ...]
+    unknown_texts: tuple[str, ...]
     days: Mapping[datetime, Mapping[Source, int]]
     lags: Mapping[Source, Lag]
     holders: Mapping[Role, str] = field(default_factory=dict)
@@ -221,6 +224,7 @@ def _overview(
         next_sweep=_told(c, "next_sweep"),
         behind=_count(c, rooms, rooms.c.behind),
         texts=_texts(c, shown),
+        unknown_texts=unknown_texts(c),
         days=days,
         lags=lags,
         holders=holders,
@@ -348,6 +352,14 @@ def _webhook(c: Connection, now: datetime) -> str:
         return "" if past or well else f"{told['said']}; {told['cure']}"
     except (ValueError, TypeError, KeyError):
         return ""  # another version's words must not keep anybody from the rest
+
+
+def unknown_texts(c: Connection) -> tuple[str, ...]:
+    """Return the kept texts that stood there within seconds of a save, again and again: so soon
+    nobody types, so the portal may write them by itself.
+    """
+    found = select(texts.c.text).where(texts.c.prompt >= _OFTEN_PROMPT)
+    return tuple(c.execute(found.order_by(texts.c.prompt.desc(), texts.c.text)).scalars())
 
 
 def _texts(c: Connection, limit: int) -> tuple[tuple[str, int], ...]:

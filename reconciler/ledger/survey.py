@@ -1,7 +1,10 @@
 """What `check` asks of a ledger: its engine, and the texts that were kept most often."""
 
-from sqlalchemy import select
+from collections.abc import Callable
 
+from sqlalchemy import Connection, delete, select
+
+from reconciler.ledger.overview import unknown_texts
 from reconciler.ledger.schema import texts
 from reconciler.ledger.store import Store
 
@@ -18,6 +21,19 @@ class Survey:
 
         dialect = self._store.read(lambda c: c.dialect)
         return dialect.name, tuple(getattr(dialect, "server_version_info", None) or ())
+
+    def unknown_texts(self) -> tuple[str, ...]:
+        """Return the kept texts that may be the portal's own."""
+        return self._store.read(unknown_texts)
+
+    def forget_texts(self, known: Callable[[str], bool]) -> None:
+        """Forget the counts of kept texts that are known to be the portal's own by now."""
+
+        def job(c: Connection) -> None:
+            found = [text for text in c.execute(select(texts.c.text)).scalars() if known(text)]
+            c.execute(delete(texts).where(texts.c.text.in_(found)))
+
+        self._store.write(job)
 
     def texts(self, most: int) -> list[tuple[str, int]]:
         """Return the texts that were kept as unknown, those kept most often first."""

@@ -1,6 +1,7 @@
 """What is wrong, told from an overview: pure, the gravest first, in words for people."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -34,11 +35,12 @@ class Kind(StrEnum):
     BACKLOG = "backlog"
     FAILED = "failed"
     REFUSED = "refused"
+    TEXTS = "texts"
 
 
-_MILD = {Kind.SWEEP_FAILED, Kind.BEHIND, Kind.WEBHOOK, Kind.BACKLOG, Kind.FAILED, Kind.REFUSED}
-GRAVE = frozenset(Kind) - _MILD
-HARMLESS = frozenset({Kind.BACKFILL, Kind.WEBHOOK})
+_OF_FILES = {Kind.BACKLOG, Kind.FAILED, Kind.REFUSED, Kind.TEXTS}
+GRAVE = frozenset(Kind) - {Kind.SWEEP_FAILED, Kind.BEHIND, Kind.WEBHOOK} - _OF_FILES
+HARMLESS = frozenset({Kind.BACKFILL, Kind.WEBHOOK, Kind.TEXTS})
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,19 @@ def _files(seen: Overview) -> Iterator[Problem]:
         were = "1 file was" if refused == 1 else f"{refused} files were"
         said = f"{were} refused and not marked; the reasons: reconciler failed list"
         yield Problem(Kind.REFUSED, said)
+    if seen.unknown_texts:
+        yield Problem(Kind.TEXTS, f"{TEXTS_KEPT}: {portal_texts_line(seen.unknown_texts)}")
+
+
+TEXTS_KEPT = (
+    "comments that stood there within seconds of a save were kept as a person's; "
+    "if the portal writes them, set in config.toml under [review]"
+)
+
+
+def portal_texts_line(texts: Sequence[str]) -> str:
+    """Return the line of the configuration that says that these texts are the portal's own."""
+    return f"portal_texts = {json.dumps(texts, ensure_ascii=False)}"
 
 
 def _is_backlogged(seen: Overview) -> bool:

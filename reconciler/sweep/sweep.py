@@ -102,6 +102,8 @@ class Sweep:
             marks.set_deep(state.date)
         if state.deep and complete:
             marks.set_whole(state.watermark)
+        if complete and marks.reach_changed(reach) is not None:
+            self._ledger.survey.forget_texts(self._terms.policy.texts.is_portals)
         if complete:
             marks.set_reach(reach, state.watermark)
 

@@ -64,6 +64,7 @@ class LedgerFacts:
     engine: str
     version: tuple[int, ...]
     texts: tuple[tuple[str, int], ...]
+    unknown_texts: tuple[str, ...]
     holders: dict[str, str]
     ours: int | None = None
     done: int = 0
@@ -208,6 +209,7 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 engine=engine,
                 version=version,
                 texts=tuple(ledger.survey.texts(_MOST_TEXTS)),
+                unknown_texts=ledger.survey.unknown_texts(),
                 holders={role: who for role, who in held.items() if who is not None},
                 ours=int(ours) if ours else None,
                 done=progress(ledger).done,

@@ -1,14 +1,13 @@
 """Checks of what is ours: configuration, ledger, disk, files, other instances. Pure."""
 
 from reconciler.errors import LedgerError, Unanswered
-from reconciler.ledger import Kind, Problem
+from reconciler.ledger import TEXTS_KEPT, Kind, Problem, portal_texts_line
 from reconciler.service.check.facts import Facts
 from reconciler.service.check.lines import Fault, Line, error, ok, skipped, warning
 
 _MEGABYTE = 2**20
 _LITTLE, _TOO_LITTLE = 200 * _MEGABYTE, 20 * _MEGABYTE
 _SOUND_SQLITE = (3, 51, 3)
-_OFTEN = 20
 
 
 def configuration(facts: Facts) -> list[Line]:
@@ -127,16 +126,15 @@ def address(facts: Facts) -> list[Line]:
 
 
 def texts(facts: Facts) -> list[Line]:
-    """Whether a text that was often kept may be one of the portal's own."""
+    """Whether a text that was kept may be one of the portal's own."""
     found = facts.ledger
     if found is None or isinstance(found, LedgerError):
         return [skipped("texts", "the ledger cannot be used")]
     if not found.texts:
-        return [ok("texts", "no unknown comment was kept so far")]
+        return [ok("texts", "no person's comment was kept so far")]
     said = "kept most often: " + ", ".join(f"{text!r} ({n} times)" for text, n in found.texts)
-    if found.texts[0][1] >= _OFTEN:
-        cure = "is it a text that the portal writes? add it to review.portal_texts"
-        return [warning("texts", said, cure)]
+    if found.unknown_texts:
+        return [warning("texts", TEXTS_KEPT, portal_texts_line(found.unknown_texts))]
     return [ok("texts", said)]
 
 
