@@ -17,7 +17,7 @@ from reconciler.errors import LedgerError
 from reconciler.hooks import fingerprint
 from reconciler.ledger import Kind, Ledger, Problem, Role
 from reconciler.model import Ending, Outcome
-from reconciler.sandbox import ManualClock, Portal, Server, User
+from reconciler.sandbox import ManualClock, Network, Portal, Server, User
 from reconciler.service.check import Facts, LedgerFacts, Level, Line, check, gather, judged
 from tests.daemon import environment
 from tests.support_hooks import NARROW, WIDE, address
@@ -291,6 +291,26 @@ def test_failures_that_nobody_read_are_counted(sound: Healthy) -> None:
         sound.change(url=good)
     (line,) = sound.wrong()
     assert "1 failures not read" in line.said
+
+
+def test_what_the_portal_may_still_deliver_is_no_failure(sound: Healthy) -> None:
+    """Until eleven minutes have passed without an answer; the dates are the portal's own."""
+    sound.portal.network = Network(drop=1.0)
+    sound.portal.save(1000, by=sound.ann)
+    assert sound.server.drain()
+    assert sound.wrong() == []
+    sound.clock.advance(660)
+    assert ["1 failures not read" in one.said for one in sound.wrong() if one.about != "clock"] == [
+        True
+    ]
+
+
+def test_a_webhooks_dates_are_told_as_the_portals(sound: Healthy) -> None:
+    """Their zone is not known (docspace.md 3)."""
+    sound.portal.save(1000, by=sound.ann)
+    assert sound.server.drain()
+    (line,) = [one for one in sound.lines() if one.about == "deliveries"]
+    assert "by the portal's clock, last failure never" in line.said
 
 
 def test_it_says_why_nothing_is_marked_though_all_is_there(sound: Healthy) -> None:

@@ -101,8 +101,8 @@ def test_a_made_secret_meets_the_portals_rules() -> None:
 @pytest.mark.parametrize(
     ("secret", "fault"),
     [
-        ("Aa1!", "8 to 50"),
-        ("Aa1!" * 13, "8 to 50"),
+        ("Aa1!Aa1", "8 to 30"),
+        ("Aa1!" * 7 + "Aa1", "8 to 30"),
         ("aaaaaa1!", "upper"),
         ("AAAAAA1!", "lower"),
         ("Aaaaaaa!", "digit"),
@@ -114,6 +114,12 @@ def test_a_made_secret_meets_the_portals_rules() -> None:
 def test_a_secret_that_the_portal_would_refuse_is_known_before(secret: str, fault: str) -> None:
     """Its refusal would not say why."""
     assert any(fault in words for words in faults_of(secret))
+
+
+@pytest.mark.parametrize("secret", ["Aa1!Aa1!", "Aa1!" * 7 + "Aa"])
+def test_8_to_30_characters_are_all_that_the_portal_asks_for(secret: str) -> None:
+    """Both ends are within (docspace.md 6)."""
+    assert faults_of(secret) == ()
 
 
 def test_of_a_variable_the_first_fair_part_is_registered() -> None:

@@ -72,6 +72,9 @@ def register(
             help="Also tell of file.uploaded, file.copied, file.moved, form.submit; repeatable."
         ),
     ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="How the portal's page calls it, else reconciler; 50 signs.")
+    ] = None,
     config: ConfigPath = None,
 ) -> None:
     """Create our webhook at the portal, while `serve` is running behind its address.
@@ -90,7 +93,7 @@ def register(
     settings = read_config(config)
     if webhook.provide_secret(settings):
         typer.echo(f"{settings.webhook.secret_file} has a new secret now.", err=True)
-    made = webhook.register(settings, url, trigger or [])
+    made = webhook.register(settings, url, trigger or [], name)
     typer.echo(f"Webhook {made.hook.id} calls {made.hook.url}; save a file to see it work.")
     if made.unheard:
         names = ", ".join(made.unheard)
@@ -185,13 +188,15 @@ def _fields(hook: "Webhook", ours: bool) -> dict[str, Any]:
 
 
 def _lines(hook: "Webhook", ours: bool) -> list[str]:
+    from reconciler.client import portal_time  # noqa: PLC0415 - help must be quick
+
     state = "enabled" if hook.enabled else "DISABLED"
     mine = "  (ours)" if ours else ""
     lines = [
         f"{hook.id}  {shown(hook.name)}  {shown(hook.url)}  {state}{mine}",
         f"    tells of      {', '.join(hook.trigger_names)}",
-        f"    last success  {shown(hook.succeeded_on) or 'never'}",
-        f"    last failure  {shown(hook.failed_on) or 'never'}",
+        f"    last success  {shown(portal_time(hook.succeeded_on)) or 'never'}",
+        f"    last failure  {shown(portal_time(hook.failed_on)) or 'never'}",
     ]
     if hook.failed_on and hook.failure:
         lines[-1] += f"  {shown(hook.failure)}"

@@ -7,13 +7,22 @@ question about files, `hooks` about webhooks and their log, `about` about the po
 
 from reconciler.client.about import About, Build, Person
 from reconciler.client.docspace import DocSpace
-from reconciler.client.hooks import TRIGGERS, Failure, Failures, Hooks, Webhook
+from reconciler.client.hooks import (
+    MOST_NAME,
+    TRIGGERS,
+    Failure,
+    Failures,
+    Hooks,
+    Webhook,
+    portal_time,
+)
 from reconciler.client.listing import PAGE, FilePage, Room, RoomPage
 from reconciler.client.pace import Pace
 from reconciler.client.parse import Key
 from reconciler.client.transport import Transport
 
 __all__ = [
+    "MOST_NAME",
     "PAGE",
     "TRIGGERS",
     "About",
@@ -30,4 +39,5 @@ __all__ = [
     "RoomPage",
     "Transport",
     "Webhook",
+    "portal_time",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from reconciler.client import TRIGGERS, Hooks, Key, Webhook
+from reconciler.client import MOST_NAME, TRIGGERS, Hooks, Key, Webhook
 from reconciler.errors import (
     ConfigError,
     Forbidden,
@@ -19,6 +19,7 @@ from reconciler.errors import (
     Registered,
     Rejected,
     Throttled,
+    Transient,
     Unanswered,
     Unauthorised,
 )
@@ -32,7 +33,8 @@ SAID = "webhook"
 
 _OURS, _MAY_READ, _YES = "webhook_id", "webhook_may_read", "yes"
 _WRITE = ("*:write",)
-_BAD = 400
+_BOTH = "; the new secret may be the portal's, so both stay valid: rotate again"
+_REFUSED, _NO_ANSWER = 400, 500  # docspace.md 6
 
 
 class Administration:
@@ -83,26 +85,31 @@ class Administration:
         """Return which of them is ours."""
         return find(hooks, self.wanted, self.known())
 
-    def register(self, address: str, secret: str, triggers: Sequence[str]) -> Webhook:
+    def register(
+        self, address: str, secret: str, triggers: Sequence[str], name: str | None = None
+    ) -> Webhook:
         """Create our webhook. Raises ConfigError, Unanswered, Registered, Rejected.
 
         The receiver must answer there and know the secret, from here already: the portal's own
         refusal tells no reason.
         """
         self._may_write("POST settings/webhook")
+        _check_name(self.wanted.name if name is None else name)
         _check(triggers, self._hooks.triggers())
         there = next((hook for hook in self._hooks.all() if same(hook.url, address)), None)
         if there is not None:
             raise Registered(address, there.id)
         head(address)
         ping_with(address, secret)
-        return self.create(address, secret, triggers)
+        return self.create(address, secret, triggers, name)
 
-    def create(self, address: str, secret: str, triggers: Sequence[str]) -> Webhook:
+    def create(
+        self, address: str, secret: str, triggers: Sequence[str], name: str | None = None
+    ) -> Webhook:
         """Create our webhook without looking first. Raises Rejected."""
         self._ledger.count_write(self._clock())
         with _judged(address):
-            hook = self._hooks.create(self.wanted.name, address, secret, triggers)
+            hook = self._hooks.create(name or self.wanted.name, address, secret, triggers)
         self._ledger.tell(_OURS, str(hook.id))
         self._ledger.tell(SAID, "")
         return hook
@@ -150,18 +157,25 @@ class Administration:
         """
         self._may_write("PUT settings/webhook")
         hook, before, secret = self.pick(None), file.read(), make_secret()
+        _check_name(hook.name)
         file.write((secret, *before))
         try:
             ping_with(hook.url, secret)
             self._ledger.count_write(self._clock())
             with _judged(hook.url):
                 self._hooks.set_secret(hook, secret)
-        except (Unanswered, Rejected, Permanent, Forbidden, Unauthorised, Throttled):
+        except (Unanswered, Permanent, Forbidden, Unauthorised, Throttled):
             file.write(before)
+            raise
+        except Rejected as error:
+            if error.status == _REFUSED:
+                file.write(before)
+            else:
+                error.detail += _BOTH
             raise
         except PortalError as error:
             # The answer was lost, and what it was: the portal may have the new one by now.
-            error.detail += "; the new secret may be the portal's, so both stay valid: rotate again"
+            error.detail += _BOTH
             raise
         self._ledger.tell(SAID, "")
         return hook
@@ -175,13 +189,15 @@ class Administration:
 
 @contextmanager
 def _judged(address: str) -> Iterator[None]:
-    """Turn the portal's 400 into Rejected: its address or secret was not to its liking."""
+    """Turn into Rejected what the portal says of a webhook that is not to its liking: 400, and
+    500 when its own question to the address got no answer.
+    """
     try:
         yield
-    except Permanent as error:
-        if error.status != _BAD:
+    except (Permanent, Transient) as error:
+        if error.status not in {_REFUSED, _NO_ANSWER}:
             raise
-        raise Rejected(address, error.detail) from error
+        raise Rejected(address, error.detail, error.status) from error
 
 
 def secret_to_register(secrets: Sequence[str]) -> str:
@@ -200,6 +216,16 @@ def secret_to_register(secrets: Sequence[str]) -> str:
         needed = ", ".join(faults)
         raise ConfigError((f"the webhook secret breaks the portal's rules; it needs {needed}",))
     return secrets[0]
+
+
+def _check_name(name: str) -> None:
+    """Refuse a webhook's name that the portal would; it counts UTF-16 units (docspace.md 6)."""
+    size = len(name.encode("utf-16-le", "surrogatepass")) // 2
+    if not name.strip():
+        raise ConfigError(("the webhook has no name: the portal needs one",))
+    if size > MOST_NAME:
+        told = f"the webhook's name has {size} characters; the portal takes at most {MOST_NAME}"
+        raise ConfigError((f"{told}: {name[:MOST_NAME]}...",))
 
 
 def _check(triggers: Sequence[str], offered: Mapping[str, int]) -> None:

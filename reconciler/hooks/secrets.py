@@ -10,8 +10,7 @@ from pathlib import Path
 
 from reconciler.errors import ConfigError
 
-SHORTEST, LONGEST = 8, 50
-_LENGTH = 30
+SHORTEST, LONGEST = 8, 30  # docspace.md 6
 _SPECIAL = "!*-_.+@"  # no comma, which would part two secrets in a variable; no quotes, no blank
 _KINDS = (string.ascii_uppercase, string.ascii_lowercase, string.digits, _SPECIAL)
 _OWNER_ONLY = 0o600
@@ -21,7 +20,7 @@ def make_secret() -> str:
     """Return a new secret that the portal's rules for passwords allow."""
     everything = "".join(_KINDS)
     while True:
-        made = "".join(randomness.choice(everything) for _ in range(_LENGTH))
+        made = "".join(randomness.choice(everything) for _ in range(LONGEST))
         if not faults_of(made):
             return made
 

@@ -43,8 +43,12 @@ def provide_secret(config: Config) -> bool:
     return True
 
 
-def register(config: Config, url: str | None, triggers: Sequence[str]) -> Made:
+def register(
+    config: Config, url: str | None, triggers: Sequence[str], name: str | None = None
+) -> Made:
     """Create our webhook at ``url`` or webhook.public_url, with file.updated and ``triggers``.
+
+    ``name`` is how the portal's page calls it.
 
     Raises ConfigError, Unanswered, Registered, Rejected, PortalError.
     """
@@ -53,7 +57,7 @@ def register(config: Config, url: str | None, triggers: Sequence[str]) -> Made:
     chosen = wanted if triggers else config.webhook.triggers
     secret = secret_to_register(config.secrets())
     with administration(config) as opened:
-        hook = opened.register(address, secret, chosen)
+        hook = opened.register(address, secret, chosen, name)
     heard = set(config.webhook.triggers)
     return Made(hook, tuple(one for one in chosen if one not in heard))
 
