@@ -15,12 +15,12 @@ from reconciler.hooks import (
     Administration,
     Flaw,
     Keyring,
+    Probe,
     SecretFile,
     Wanted,
     faults_of,
     find,
     fingerprint,
-    head,
     judge,
     make_secret,
     secret_to_register,
@@ -31,6 +31,7 @@ from reconciler.receiver import Gate, Receiver, Reply
 from reconciler.service.server import Server as WebServer
 from tests.support_hooks import Stand, address, stand
 from tests.support_ledger import PORTAL, url
+from tests.support_tls import authority, needs_openssl
 from tests.world import Clock
 
 HERE = "https://hooks.example.org/docspace/review-comment"
@@ -298,7 +299,7 @@ def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Pa
         web.start()
         there = f"http://127.0.0.1:{web.port}{WANTED.path}"
         wanted = replace(WANTED, url=there)
-        admin = Administration(ledger, here.hooks, here.docspace.key, wanted, clock)
+        admin = Administration(ledger, here.hooks, here.docspace.key, wanted, clock, Probe())
         try:
             admin.register(there, OLD, ["file.updated"])
             acts.append(lambda: admin.rotate(file))
@@ -328,19 +329,42 @@ def saved_and_delivered(here: Stand, times: int = 1) -> None:
 def test_an_address_that_answers_head_is_fine() -> None:
     """2xx is all that the portal asks for."""
     with address(204) as there:
-        head(there)
+        Probe().head(there)
 
 
 @pytest.mark.parametrize("status", [301, 404, 502])
 def test_any_other_answer_is_told(status: int) -> None:
     """Redirects are not followed: the portal follows none."""
     with address(status) as there, pytest.raises(Unanswered) as caught:
-        head(there)
+        Probe().head(there)
     assert caught.value.status == status
+
+
+@needs_openssl
+def test_the_configured_certificates_are_trusted_at_our_address_too(tmp_path: Path) -> None:
+    """Beside the system's; without them the key to set is named."""
+    bundle, tls = authority(tmp_path)
+    (tmp_path / "no.pem").write_text("no certificate", "utf-8")
+    with address(200, tls=tls) as there:
+        Probe(bundle).head(there)
+        Probe(bundle).ping_with(there, OLD)
+        with pytest.raises(Unanswered, match=r"self-signed certificate; portal\.ca_bundle"):
+            Probe().head(there)
+        for unusable in ("no.pem", "missing.pem"):
+            with pytest.raises(ConfigError, match=r"portal\.ca_bundle .*cannot be used"):
+                Probe(tmp_path / unusable).head(there)
+
+
+@needs_openssl
+def test_a_certificate_of_another_name_is_told(tmp_path: Path) -> None:
+    """The authority is known, and the address is not the certificate's."""
+    bundle, tls = authority(tmp_path, "DNS:hooks.example.org")
+    with address(200, tls=tls) as there, pytest.raises(Unanswered, match="not valid for"):
+        Probe(bundle).head(there)
 
 
 @pytest.mark.parametrize("there", ["http://127.0.0.1:9/x", "http://[::1", "http:///x"])
 def test_nobody_there_is_told(there: str) -> None:
     """Whatever keeps the question from arriving."""
     with pytest.raises(Unanswered):
-        head(there)
+        Probe().head(there)

@@ -15,7 +15,8 @@ from reconciler.hooks import SecretFile, faults_of
 from reconciler.sandbox import Fault, Portal, Server, User
 from tests import program
 from tests.daemon import daemon, environment, free_port
-from tests.support_hooks import NARROW, WIDE
+from tests.support_hooks import NARROW, WIDE, address
+from tests.support_tls import authority, needs_openssl
 
 FIRST = "First-Secret-1!"
 
@@ -133,6 +134,51 @@ def test_another_receiver_at_the_address_is_noticed(scene: Scene) -> None:
         done = scene.run("register", RECONCILER_WEBHOOK__SECRET_FILE=str(other))
     assert done.returncode == 2
     assert "another secret" in done.stderr
+
+
+NO_WAY = "http://127.0.0.1:9/docspace/review-comment"  # nobody answers at this port
+
+
+@pytest.mark.parametrize("words", [("register",), ("enable",), ("rotate",)])
+def test_an_address_that_only_the_portal_can_reach_is_not_asked(
+    scene: Scene, words: tuple[str, ...]
+) -> None:
+    """Where this network leads no way back to it; the option is named by the error."""
+    if words != ("register",):
+        scene.portal.add_webhook(by=scene.bot, url=NO_WAY, secret=FIRST)
+    more = {"RECONCILER_WEBHOOK__PUBLIC_URL": NO_WAY}
+    done = scene.run(*words, **more)
+    assert (done.returncode, "--no-probe" in done.stderr) == (2, True)
+    assert scene.portal.count("POST") + scene.portal.count("PUT") == 0
+    done = scene.run(*words, "--no-probe", **more)
+    assert (done.returncode, f"no answer from {NO_WAY}" in done.stderr) == (3, True), "the portal's"
+
+
+def test_without_a_probe_everything_else_is_as_with_it(scene: Scene) -> None:
+    """Registered, enabled, and a new secret that the daemon takes."""
+    with daemon(scene.environ, scene.folder):
+        assert scene.run("register", "--no-probe").returncode == 0
+        assert scene.run("enable", "--no-probe").returncode == 0
+        assert scene.run("rotate", "--no-probe").returncode == 0
+        assert scene.portal.webhooks[1].secret == scene.secrets.read()[0] != FIRST
+        assert scene.save() == 200
+
+
+@needs_openssl
+@pytest.mark.parametrize("words", [("register",), ("rotate",)])
+def test_a_certificate_of_our_own_is_trusted_when_it_is_configured(
+    scene: Scene, words: tuple[str, ...]
+) -> None:
+    """The question from here succeeds; this portal does not trust it, which is another matter."""
+    bundle, tls = authority(scene.folder)
+    with address(200, tls=tls) as url:
+        if words == ("rotate",):
+            scene.portal.add_webhook(by=scene.bot, url=url, secret=FIRST)
+        more = {"RECONCILER_WEBHOOK__PUBLIC_URL": url}
+        done = scene.run(*words, **more)
+        assert (done.returncode, "portal.ca_bundle" in done.stderr) == (2, True)
+        done = scene.run(*words, RECONCILER_PORTAL__CA_BUNDLE=str(bundle), **more)
+    assert (done.returncode, f"no answer from {url}" in done.stderr) == (3, True)
 
 
 @pytest.mark.parametrize(

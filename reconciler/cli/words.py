@@ -135,7 +135,7 @@ def _cure(error: Unanswered) -> str:
     if status is None:
         return (
             "Is reconciler serve running, and does the web server before it pass this address on? "
-            "If it is reachable from the portal alone, register it on the portal's pages."
+            "If the portal can reach it and this machine cannot, do not ask it: --no-probe."
         )
     if 300 <= status < 400:
         return "The portal follows no redirect: give the address that it leads to."

@@ -40,8 +40,11 @@ def proxies_for(url: str) -> Mapping[str, str]:
 
 def proxy_variable(url: str) -> str:
     """Return the name of the variable whose proxy is asked for an address, empty for none."""
-    if not select_proxy(url, dict(proxies_for(url))):
-        return ""
+    try:
+        if not select_proxy(url, dict(proxies_for(url))):
+            return ""
+    except ValueError:
+        return ""  # no address at all
     found = getproxies_environment()
     scheme = urlsplit(url).scheme
     name = f"{scheme if scheme in found else 'all'}_proxy"

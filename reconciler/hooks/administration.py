@@ -23,7 +23,7 @@ from reconciler.errors import (
     Unanswered,
     Unauthorised,
 )
-from reconciler.hooks.probe import head, ping_with
+from reconciler.hooks.probe import Probe
 from reconciler.hooks.secrets import SecretFile, faults_of, make_secret
 from reconciler.hooks.state import State, Wanted, find, judge, same
 from reconciler.ledger import Ledger
@@ -47,10 +47,15 @@ class Administration:
         key: Callable[[], Key],
         wanted: Wanted,
         clock: Callable[[], datetime],
+        probe: Probe | None = None,
     ) -> None:
-        """Do nothing yet."""
+        """Do nothing yet. ``probe`` asks addresses; without one they are trusted to answer."""
         self._ledger, self._hooks, self._key = ledger, hooks, key
-        self.wanted, self._clock = wanted, clock
+        self.wanted, self._clock, self._probe = wanted, clock, probe
+
+    def without_probe(self) -> "Administration":
+        """Return the same, trusting that addresses answer: not every network leads to its own."""
+        return Administration(self._ledger, self._hooks, self._key, self.wanted, self._clock)
 
     def listed(self) -> tuple[Webhook, ...]:
         """Return every webhook that the account may see, by id; remember that it may."""
@@ -90,8 +95,8 @@ class Administration:
     ) -> Webhook:
         """Create our webhook. Raises ConfigError, Unanswered, Registered, Rejected.
 
-        The receiver must answer there and know the secret, from here already: the portal's own
-        refusal tells no reason.
+        The receiver must answer there and know the secret, from here already, unless there is no
+        probe: the portal's own refusal tells no reason.
         """
         self._may_write("POST settings/webhook")
         _check_name(self.wanted.name if name is None else name)
@@ -99,8 +104,7 @@ class Administration:
         there = next((hook for hook in self._hooks.all() if same(hook.url, address)), None)
         if there is not None:
             raise Registered(address, there.id)
-        head(address)
-        ping_with(address, secret)
+        self._see(address, secret)
         return self.create(address, secret, triggers, name)
 
     def create(
@@ -130,7 +134,7 @@ class Administration:
     def enable(self, hook: Webhook) -> None:
         """Switch a webhook on. Raises Unanswered or Rejected."""
         self._may_write("PUT settings/webhook/enable")
-        head(hook.url)
+        self._see(hook.url)
         self.switch_on(hook)
 
     def switch_on(self, hook: Webhook) -> None:
@@ -160,7 +164,8 @@ class Administration:
         _check_name(hook.name)
         file.write((secret, *before))
         try:
-            ping_with(hook.url, secret)
+            if self._probe is not None:
+                self._probe.ping_with(hook.url, secret)
             self._ledger.count_write(self._clock())
             with _judged(hook.url):
                 self._hooks.set_secret(hook, secret)
@@ -179,6 +184,13 @@ class Administration:
             raise
         self._ledger.tell(SAID, "")
         return hook
+
+    def _see(self, address: str, secret: str | None = None) -> None:
+        """Raise Unanswered where nobody answers as the portal wants it, or knows the secret."""
+        if self._probe is not None:
+            self._probe.head(address)
+            if secret is not None:
+                self._probe.ping_with(address, secret)
 
     def _may_write(self, route: str) -> None:
         """Raise Unauthorised before anything was done, where the key may not administer."""

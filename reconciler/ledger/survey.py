@@ -1,9 +1,12 @@
 """What `check` asks of a ledger: its engine, and the texts that were kept most often."""
 
-from sqlalchemy import select
+from datetime import datetime
 
-from reconciler.ledger.schema import texts
+from sqlalchemy import func, select
+
+from reconciler.ledger.schema import files, texts
 from reconciler.ledger.store import Store
+from reconciler.model import Source
 
 
 class Survey:
@@ -18,6 +21,11 @@ class Survey:
 
         dialect = self._store.read(lambda c: c.dialect)
         return dialect.name, tuple(getattr(dialect, "server_version_info", None) or ())
+
+    def delivered(self) -> datetime | None:
+        """Return when the newest event was accepted that a webhook brought; no echo counts."""
+        newest = select(func.max(files.c.event_at)).where(files.c.source == Source.WEBHOOK.value)
+        return self._store.read(lambda c: c.execute(newest).scalar())
 
     def texts(self, most: int) -> list[tuple[str, int]]:
         """Return the texts that were kept as unknown, those kept most often first."""
