@@ -16,6 +16,7 @@ from reconciler.sandbox import Fault, Portal, Server, User
 from tests import program
 from tests.daemon import daemon, environment, free_port
 from tests.support_hooks import NARROW, WIDE, address
+from tests.support_http import answering, http
 from tests.support_tls import authority, needs_openssl
 
 FIRST = "First-Secret-1!"
@@ -162,6 +163,27 @@ def test_without_a_probe_everything_else_is_as_with_it(scene: Scene) -> None:
         assert scene.run("rotate", "--no-probe").returncode == 0
         assert scene.portal.webhooks[1].secret == scene.secrets.read()[0] != FIRST
         assert scene.save() == 200
+
+
+def test_this_machine_is_asked_through_no_proxy(scene: Scene) -> None:
+    """Neither the daemon's address nor the portal's, whatever the environment says."""
+    proxies = dict.fromkeys(("http_proxy", "HTTPS_PROXY", "all_proxy"), "http://127.0.0.1:9")
+    with daemon(scene.environ | proxies, scene.folder):
+        done = scene.run("register", **proxies)
+        assert done.returncode == 0, done.stderr
+        assert scene.save() == 200
+
+
+def test_the_proxy_is_named_through_which_our_address_was_asked(scene: Scene) -> None:
+    """It may be the one that refuses."""
+    url = "http://hooks.example.org/docspace"
+    with answering(http(403)) as proxy:
+        done = scene.run(
+            "register", "--url", url, HTTP_PROXY=proxy.url, no_proxy="127.0.0.1,localhost"
+        )
+    assert done.returncode == 2
+    assert f"403 is answered at {url}: (through the proxy of HTTP_PROXY)" in done.stderr
+    assert [one.line for one in proxy.requests] == [f"HEAD {url} HTTP/1.1"]
 
 
 @needs_openssl
