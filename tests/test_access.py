@@ -68,6 +68,59 @@ def test_only_the_trusted_proxy_is_believed() -> None:
         assert post(server, X_Forwarded_Proto="https") == 403
 
 
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("https, https", 200),
+        ("https,https", 200),
+        ("http, https", 200),
+        ("HTTPS", 200),
+        (' "https" ', 200),
+        ("wss, , https", 200),
+        ("https, http", 403),
+        ("https,", 403),
+        ("http", 403),
+        ("", 403),
+        (",", 403),
+        ("https https", 403),
+        ("httpsx", 403),
+        ("\xff", 403),
+        ("h" * 4000, 403),
+    ],
+)
+def test_of_several_proxies_the_trusted_ones_word_counts(said: str, status: int) -> None:
+    """It is the last: each adds its own, and the first may be a stranger's. Never 400."""
+    with served([], "new", https=True, proxy="127.0.0.1") as server:
+        assert post(server, X_Forwarded_Proto=said) == status
+
+
+@pytest.mark.parametrize(
+    "said", ["for=192.0.2.1;proto=https, for", "proto", "", ";;=", 'for="[::1";proto=x', "\xff"]
+)
+@pytest.mark.parametrize("name", ["Forwarded", "X_Forwarded_For", "X_Forwarded_Host"])
+def test_other_headers_of_proxies_are_passed_over(name: str, said: str) -> None:
+    """However they look, and whoever sends them."""
+    for proxy, status in (("127.0.0.1", 200), ("192.0.2.1", 403), (None, 403)):
+        with served([], "new", https=True, proxy=proxy) as server:
+            more = {name: said, "X_Forwarded_Port": "x, y"}
+            assert post(server, X_Forwarded_Proto="https", **more) == status
+
+
+def test_the_word_of_two_header_lines_is_that_of_one() -> None:
+    """A proxy may add a line of its own instead."""
+    with served([], "new", https=True, proxy="127.0.0.1") as server:
+        for lines, status in ((("http", "https"), 200), (("https", "http"), 403)):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+            with closing(connection):
+                connection.putrequest("POST", "/hook")
+                connection.putheader(HEADER, sign(BODY, "new"))
+                connection.putheader("Content-Length", str(len(BODY)))
+                for line in lines:
+                    connection.putheader("X-Forwarded-Proto", line)
+                connection.endheaders(BODY)
+                assert connection.getresponse().status == status
+
+
 def test_during_a_rotation_both_secrets_count_and_the_older_one_is_told() -> None:
     """Which secret matched is known, so that the end of a rotation can be seen."""
     replies: list[Reply] = []
