@@ -3,15 +3,17 @@
 import http.client
 import json
 import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from reconciler.client import DocSpace, Transport
+from reconciler.client import DocSpace, Transport, exchange
 from reconciler.config import load
-from reconciler.errors import Unauthorised
+from reconciler.errors import ConfigError, Unauthorised
 from reconciler.receiver import Gate, Receiver, Reply
 from reconciler.service.server import Server
 from reconciler.signature import HEADER, sign
@@ -119,6 +121,37 @@ def test_the_word_of_two_header_lines_is_that_of_one() -> None:
                     connection.putheader("X-Forwarded-Proto", line)
                 connection.endheaders(BODY)
                 assert connection.getresponse().status == status
+
+
+@pytest.fixture(scope="module")
+def arrived() -> Iterator[tuple[str, list[str]]]:
+    """A server that notes the paths that it is asked for, and its address."""
+    paths: list[str] = []
+
+    def note(environ: dict[str, str], start: Callable[..., object]) -> list[bytes]:
+        paths.append(environ["PATH_INFO"])
+        start("204 No Content", [])
+        return []
+
+    server = Server(note, "127.0.0.1", 0, threads=2, max_bytes=1024)
+    server.start()
+    yield server.url, paths
+    server.stop(1.0)
+
+
+@given(st.from_regex(r"/[A-Za-z0-9/._~!$&'()*+,;=:@%?#\\ ö-]{0,12}", fullmatch=True))
+@settings(max_examples=200, deadline=None)
+@example("/%41")
+@example("/a/..")
+@example("/.")
+def test_every_path_that_is_accepted_arrives_as_it_stands(
+    arrived: tuple[str, list[str]], path: str
+) -> None:
+    """The receiver finds it equal to what it listens on, whatever a client makes of it."""
+    with suppress(ConfigError):
+        config = load(None, {"RECONCILER_WEBHOOK__PATH": path})
+        assert exchange("HEAD", arrived[0] + config.webhook.path).status == 204
+        assert arrived[1][-1] == path
 
 
 def test_during_a_rotation_both_secrets_count_and_the_older_one_is_told() -> None:
