@@ -1,5 +1,11 @@
 """Our webhook: which it is and what ails it, its secrets, and how a rotation comes to its end."""
 
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -29,6 +35,7 @@ from reconciler.ledger import Ledger
 from reconciler.model import Event
 from reconciler.receiver import Gate, Receiver, Reply
 from reconciler.service.server import Server as WebServer
+from tests.program import FORKSERVER
 from tests.support_hooks import Stand, address, stand
 from tests.support_ledger import PORTAL, url
 from tests.support_tls import authority, needs_openssl
@@ -38,6 +45,19 @@ HERE = "https://hooks.example.org/docspace/review-comment"
 WANTED = Wanted(HERE, "/docspace/review-comment", ("file.updated",))
 HOOK = Webhook(7, "reconciler", HERE, True, 512, "", "bot", "Review Bot")
 OLD, NEW, NEWER = "Old-Secret-1!", "New-Secret-1!", "Newer-Secret-1!"
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
+needs_mounts = pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run(
+        ["unshare", "-m", "mount", "--bind", "/dev/null", "/dev/zero"],  # noqa: S607
+        capture_output=True,
+        check=False,
+    ).returncode
+    != 0,
+    reason="nothing may be mounted here",
+)
 
 
 # Which one is ours, and what is wrong.
@@ -149,6 +169,90 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """With the key and the path."""
     with pytest.raises(ConfigError, match=r"webhook\.secret_file"):
         SecretFile(tmp_path / "missing" / "secrets").write((NEW,))
+
+
+@needs_mounts
+def test_a_file_that_is_mounted_by_itself_is_written_in_place(tmp_path: Path) -> None:
+    """As a container's secret: nothing can be put in its place (EBUSY)."""
+    there, mounted = tmp_path / "there", tmp_path / "folder" / "secrets"
+    mounted.parent.mkdir()
+    mounted.touch()
+    for before, after in (((OLD,), (NEW, OLD)), ((NEW, OLD), (OLD,))):
+        SecretFile(there).write(before)
+        inode = there.stat().st_ino
+        code = f"SecretFile(Path({str(mounted)!r})).write({after!r})"
+        done = in_a_mount(there, mounted, code)
+        assert done.returncode == 0, done.stderr
+        assert there.read_text("utf-8") == "".join(f"{line}\n" for line in after)
+        assert there.stat().st_ino == inode
+    assert [one.name for one in mounted.parent.iterdir()] == ["secrets"]
+
+
+@needs_root
+@pytest.mark.parametrize("mode", [0o755, 0o1777], ids=["no right to create", "none to rename"])
+def test_a_file_in_a_folder_of_somebody_else_is_written_in_place(mode: int) -> None:
+    """Its own rights are what counts; its owner and its mode stay."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, file = Path(name), Path(name, "secrets")
+        file.write_text(f"{OLD}\n", "utf-8")
+        file.chmod(0o666)
+        folder.chmod(mode)
+        assert as_nobody(file, (NEW, OLD)) == 0
+        assert SecretFile(file).read() == (NEW, OLD)
+        assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (0, 0o666)
+        assert list(folder.iterdir()) == [file]
+        file.chmod(0o644)
+        assert as_nobody(file, (NEWER,)) == 1, "told as what cannot be written"
+        assert SecretFile(file).read() == (NEW, OLD)
+
+
+@pytest.mark.parametrize("lines", [(NEW, OLD), (NEW, OLD, NEWER)])
+def test_a_file_that_finds_no_room_stays_as_it_was(tmp_path: Path, lines: tuple[str, ...]) -> None:
+    """Neither beside it nor in place: not a byte is lost."""
+    file = tmp_path / "secrets"
+    file.write_text(OLD, "utf-8")
+    process = FORKSERVER.Process(target=_write_without_room, args=(file, lines))
+    process.start()
+    process.join()
+    assert process.exitcode == 1
+    assert file.read_text("utf-8") == OLD
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def as_nobody(file: Path, lines: tuple[str, ...]) -> int:
+    """Write the secrets without the rights of root; return 1 for ConfigError."""
+    process = FORKSERVER.Process(target=_write_as_nobody, args=(file, lines))
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _write_as_nobody(file: Path, lines: tuple[str, ...]) -> None:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+    _write(file, lines)
+
+
+def _write_without_room(file: Path, lines: tuple[str, ...]) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(OLD) + 5, len(OLD) + 5))
+    _write(file, lines)
+
+
+def _write(file: Path, lines: tuple[str, ...]) -> None:
+    try:
+        SecretFile(file).write(lines)
+    except ConfigError:
+        os._exit(1)
+
+
+def in_a_mount(there: Path, mounted: Path, code: str) -> "subprocess.CompletedProcess[str]":
+    """Run code where a file is mounted over another, for that process alone."""
+    whole = f"from pathlib import Path; from reconciler.hooks import SecretFile; {code}"
+    script = 'mount --bind "$1" "$2" && exec "$3" -c "$4"'
+    words = ["unshare", "-m", "sh", "-c", script, "sh", str(there), str(mounted), sys.executable]
+    return subprocess.run([*words, whole], capture_output=True, text=True, check=False, timeout=30)
 
 
 # The keyring.
