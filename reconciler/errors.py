@@ -100,14 +100,21 @@ class NoWebhook(ReconcilerError):
 
 @dataclass
 class Rejected(ReconcilerError):
-    """The portal does not take the webhook's address or its secret; ``detail`` are its words."""
+    """The portal does not take the webhook; ``detail`` are its words.
+
+    ``status`` 400: its address, secret or name is not to its liking; 500: the portal's own
+    question to the address got no answer (docspace.md 6).
+    """
 
     address: str
     detail: str = ""
+    status: int = 400
 
     def __str__(self) -> str:
         """Return the portal's words."""
-        return f"the portal rejects {self.address}: {self.detail}"
+        if self.status == 400:
+            return f"the portal rejects {self.address}: {self.detail}"
+        return f"the portal gets no answer from {self.address}: it says {self.status} {self.detail}"
 
 
 @dataclass

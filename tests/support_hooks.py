@@ -1,5 +1,6 @@
 """A portal with webhooks for tests: its people, a key that may administer, and an address."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -52,14 +53,17 @@ def client(server: Server, key: str) -> Transport:
 
 
 @contextmanager
-def address(status: int = 200) -> Iterator[str]:
+def address(
+    status: int = 200, *, tls: ssl.SSLContext | None = None, **headers: str
+) -> Iterator[str]:
     """Answer every HEAD and POST with ``status`` within the block; give the address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self.send_response(status)
-            self.send_header("Content-Length", "0")
+            for name, value in (headers | {"Content-Length": "0"}).items():
+                self.send_header(name, value)
             self.end_headers()
 
         do_POST = do_HEAD
@@ -68,10 +72,13 @@ def address(status: int = 200) -> Iterator[str]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        scheme = "http" if tls is None else "https"
         thread = Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/docspace/review-comment"
+            yield f"{scheme}://127.0.0.1:{server.server_port}/docspace/review-comment"
         finally:
             server.shutdown()
             thread.join()

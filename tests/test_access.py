@@ -3,15 +3,17 @@
 import http.client
 import json
 import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from reconciler.client import DocSpace, Transport
+from reconciler.client import DocSpace, Transport, exchange
 from reconciler.config import load
-from reconciler.errors import Unauthorised
+from reconciler.errors import ConfigError, Unauthorised
 from reconciler.receiver import Gate, Receiver, Reply
 from reconciler.service.server import Server
 from reconciler.signature import HEADER, sign
@@ -66,6 +68,90 @@ def test_only_the_trusted_proxy_is_believed() -> None:
         assert post(server) == 403
     with served([], "new", https=True, proxy="192.0.2.1") as server:
         assert post(server, X_Forwarded_Proto="https") == 403
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("https, https", 200),
+        ("https,https", 200),
+        ("http, https", 200),
+        ("HTTPS", 200),
+        (' "https" ', 200),
+        ("wss, , https", 200),
+        ("https, http", 403),
+        ("https,", 403),
+        ("http", 403),
+        ("", 403),
+        (",", 403),
+        ("https https", 403),
+        ("httpsx", 403),
+        ("\xff", 403),
+        ("h" * 4000, 403),
+    ],
+)
+def test_of_several_proxies_the_trusted_ones_word_counts(said: str, status: int) -> None:
+    """It is the last: each adds its own, and the first may be a stranger's. Never 400."""
+    with served([], "new", https=True, proxy="127.0.0.1") as server:
+        assert post(server, X_Forwarded_Proto=said) == status
+
+
+@pytest.mark.parametrize(
+    "said", ["for=192.0.2.1;proto=https, for", "proto", "", ";;=", 'for="[::1";proto=x', "\xff"]
+)
+@pytest.mark.parametrize("name", ["Forwarded", "X_Forwarded_For", "X_Forwarded_Host"])
+def test_other_headers_of_proxies_are_passed_over(name: str, said: str) -> None:
+    """However they look, and whoever sends them."""
+    for proxy, status in (("127.0.0.1", 200), ("192.0.2.1", 403), (None, 403)):
+        with served([], "new", https=True, proxy=proxy) as server:
+            more = {name: said, "X_Forwarded_Port": "x, y"}
+            assert post(server, X_Forwarded_Proto="https", **more) == status
+
+
+def test_the_word_of_two_header_lines_is_that_of_one() -> None:
+    """A proxy may add a line of its own instead."""
+    with served([], "new", https=True, proxy="127.0.0.1") as server:
+        for lines, status in ((("http", "https"), 200), (("https", "http"), 403)):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+            with closing(connection):
+                connection.putrequest("POST", "/hook")
+                connection.putheader(HEADER, sign(BODY, "new"))
+                connection.putheader("Content-Length", str(len(BODY)))
+                for line in lines:
+                    connection.putheader("X-Forwarded-Proto", line)
+                connection.endheaders(BODY)
+                assert connection.getresponse().status == status
+
+
+@pytest.fixture(scope="module")
+def arrived() -> Iterator[tuple[str, list[str]]]:
+    """A server that notes the paths that it is asked for, and its address."""
+    paths: list[str] = []
+
+    def note(environ: dict[str, str], start: Callable[..., object]) -> list[bytes]:
+        paths.append(environ["PATH_INFO"])
+        start("204 No Content", [])
+        return []
+
+    server = Server(note, "127.0.0.1", 0, threads=2, max_bytes=1024)
+    server.start()
+    yield server.url, paths
+    server.stop(1.0)
+
+
+@given(st.from_regex(r"/[A-Za-z0-9/._~!$&'()*+,;=:@%?#\\ ö-]{0,12}", fullmatch=True))
+@settings(max_examples=200, deadline=None)
+@example("/%41")
+@example("/a/..")
+@example("/.")
+def test_every_path_that_is_accepted_arrives_as_it_stands(
+    arrived: tuple[str, list[str]], path: str
+) -> None:
+    """The receiver finds it equal to what it listens on, whatever a client makes of it."""
+    with suppress(ConfigError):
+        config = load(None, {"RECONCILER_WEBHOOK__PATH": path})
+        assert exchange("HEAD", arrived[0] + config.webhook.path).status == 204
+        assert arrived[1][-1] == path
 
 
 def test_during_a_rotation_both_secrets_count_and_the_older_one_is_told() -> None:

@@ -13,16 +13,17 @@ import pytest
 
 from reconciler.client import Key, Room
 from reconciler.config import load
-from reconciler.errors import LedgerError
+from reconciler.errors import LedgerError, Unanswered
 from reconciler.hooks import fingerprint
 from reconciler.ledger import Kind, Ledger, Problem, Role
-from reconciler.model import Ending, Outcome
-from reconciler.sandbox import ManualClock, Portal, Server, User
+from reconciler.model import Ending, Event, Outcome, Source
+from reconciler.sandbox import ManualClock, Network, Portal, Server, User
 from reconciler.service.check import Facts, LedgerFacts, Level, Line, check, gather, judged
 from tests.daemon import environment
 from tests.support_hooks import NARROW, WIDE, address
 from tests.support_ledger import event
 from tests.support_sweep import run, stage
+from tests.support_tls import authority, needs_openssl
 
 SECRET = "Check-Secret-1!"
 
@@ -293,6 +294,39 @@ def test_failures_that_nobody_read_are_counted(sound: Healthy) -> None:
     assert "1 failures not read" in line.said
 
 
+def test_what_the_portal_may_still_deliver_is_no_failure(sound: Healthy) -> None:
+    """Until eleven minutes have passed without an answer; the dates are the portal's own."""
+    sound.portal.network = Network(drop=1.0)
+    sound.portal.save(1000, by=sound.ann)
+    assert sound.server.drain()
+    assert sound.wrong() == []
+    sound.clock.advance(660)
+    assert ["1 failures not read" in one.said for one in sound.wrong() if one.about != "clock"] == [
+        True
+    ]
+
+
+def test_a_webhooks_dates_are_told_as_the_portals(sound: Healthy) -> None:
+    """Their zone is not known (docspace.md 3)."""
+    sound.portal.save(1000, by=sound.ann)
+    assert sound.server.drain()
+    (line,) = [one for one in sound.lines() if one.about == "deliveries"]
+    assert "by the portal's clock, last failure never" in line.said
+
+
+@needs_openssl
+def test_our_address_is_trusted_by_the_configured_certificates(sound: Healthy) -> None:
+    """And without them the key to set is named."""
+    bundle, tls = authority(sound.folder)
+    with address(200, tls=tls) as url:
+        sound.environ["RECONCILER_WEBHOOK__PUBLIC_URL"] = url
+        sound.change(url=url)
+        (line,) = sound.wrong()
+        assert (line.about, "portal.ca_bundle" in line.said) == ("address", True)
+        sound.environ["RECONCILER_PORTAL__CA_BUNDLE"] = str(bundle)
+        assert sound.wrong() == []
+
+
 def test_it_says_why_nothing_is_marked_though_all_is_there(sound: Healthy) -> None:
     """Nobody works, or what works is only to observe, or has to wait."""
     assert [one.about for one in sound.lines() if one.level is Level.WARNING] == ["service"]
@@ -353,6 +387,74 @@ def test_what_the_deep_sweep_found_is_told(facts: Facts) -> None:
     assert facts.ledger is not None
     line = first(facts, ledger=replace(facts.ledger, hidden=(facts.portal.at, 3)))
     assert (line.about, "found 3 updates" in line.said) == ("sweep", True)
+
+
+UNREACHED = Unanswered("https://hooks.example.org/x", None, "timed out")
+GOOD, BAD = "2025-11-24T12:20:10", "2025-11-24T12:15:45"
+
+
+@pytest.mark.parametrize(
+    "found", [UNREACHED, Unanswered(UNREACHED.address, 404), Unanswered(UNREACHED.address, 302)]
+)
+def test_an_address_that_cannot_be_reached_from_here_is_a_warning_while_deliveries_arrive(
+    facts: Facts, found: Unanswered
+) -> None:
+    """Not every router leads back to its own network; some answer there themselves."""
+    line = first(told(facts, succeeded_on=GOOD, failed_on=BAD), address=found)
+    assert (line.level, line.about) == (Level.WARNING, "address")
+    assert "asked from here; but deliveries arrive" in line.said
+    assert "--no-probe" in line.cure
+
+
+def test_an_address_where_deliveries_fail_is_an_error(facts: Facts) -> None:
+    """The last one that is known did, or none is known."""
+    for dates in ({"succeeded_on": BAD, "failed_on": GOOD}, {"failed_on": GOOD}, {}):
+        lines = judged(replace(told(facts, **dates), address=UNREACHED))
+        assert [one.level for one in lines if one.about == "address"] == [Level.ERROR]
+
+
+def test_an_address_without_a_daemon_behind_it_is_an_error(facts: Facts) -> None:
+    """What arrived before it ended says nothing."""
+    assert isinstance(facts.ledger, LedgerFacts)
+    ended = replace(facts.ledger, problems=(Problem(Kind.NO_SERVE, "no serve is running"),))
+    known = replace(told(facts, succeeded_on=GOOD), ledger=ended, address=UNREACHED)
+    lines = judged(known)
+    assert [one.level for one in lines if one.about == "address"] == [Level.ERROR]
+
+
+def test_a_key_that_may_not_see_the_webhook_leaves_it_to_the_ledger_whether_any_arrive(
+    facts: Facts,
+) -> None:
+    """Within a day; an event out of the portal's log or from a sweep is no delivery."""
+    assert isinstance(facts.ledger, LedgerFacts)
+    unseen = replace(facts.portal, hooks=None, state=None, failures=None)
+    for hours, level in ((1, Level.WARNING), (25, Level.ERROR)):
+        lately = facts.portal.at - timedelta(hours=hours)
+        known = replace(facts.ledger, delivered=lately)
+        line = first(facts, portal=unseen, ledger=known, address=UNREACHED)
+        assert (line.about, line.level) == ("address", level)
+
+
+def test_only_what_a_webhook_brought_counts_as_a_delivery(sound: Healthy) -> None:
+    """The newest event, when it was accepted."""
+    config, now = load(None, sound.environ), datetime.now(UTC).replace(microsecond=0)
+    minute = timedelta(minutes=1)
+    with closing(Ledger(config.state.url, config.portal_url())) as ledger:
+        for file, source in enumerate((Source.WEBHOOK, Source.WEBHOOK, Source.LOG), start=1):
+            event = Event(file, "file.updated", file, "Plan.docx", "ann", None)
+            ledger.record(event, now + file * minute, source)
+    found = gather(config).ledger
+    assert isinstance(found, LedgerFacts)
+    assert found.delivered == now + 2 * minute
+
+
+def told(facts: Facts, succeeded_on: str = "", failed_on: str = "") -> Facts:
+    """Return the facts with what the portal tells of the webhook's last deliveries."""
+    state = facts.portal.state
+    assert state is not None
+    assert state.hook is not None
+    hook = replace(state.hook, succeeded_on=succeeded_on, failed_on=failed_on)
+    return replace(facts, portal=replace(facts.portal, state=replace(state, hook=hook)))
 
 
 def test_only_ten_of_many_rooms_are_named(facts: Facts) -> None:

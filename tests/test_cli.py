@@ -15,6 +15,7 @@ import pytest
 from reconciler.cli.commands import app
 from reconciler.cli.runs import moment
 from reconciler.cli.words import bug, in_words, shown
+from reconciler.config import CONFIG
 from reconciler.errors import (
     AddressInUse,
     Busy,
@@ -26,6 +27,9 @@ from reconciler.errors import (
 )
 from tests import program
 from tests.daemon import daemon, free_port
+from tests.support_hooks import address
+from tests.support_http import answering, http
+from tests.support_tls import authority, needs_openssl
 from tests.test_crash import Scene, scene
 
 __all__ = ["scene"]
@@ -130,6 +134,55 @@ def test_send_says_what_is_wrong(arguments: tuple[str, ...], code: int) -> None:
     assert done.returncode == code
     assert done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_send_follows_no_redirect(status: int) -> None:
+    """Nor does the portal: the address that it leads to is named, and nothing was delivered."""
+    there = "https://hooks.example.org/docspace/review-comment"
+    with answering(http(status, Location=there), http(200)) as line:
+        done = run("send", "5", "--url", f"{line.url}/hook")
+    assert (done.returncode, done.stdout.split()[0]) == (1, str(status))
+    assert f"redirects to {there}" in done.stderr
+    assert "give that address itself" in done.stderr
+    assert [one.line for one in line.requests] == ["POST /hook HTTP/1.1"]
+
+
+@needs_openssl
+def test_send_trusts_the_configured_certificates(tmp_path: Path) -> None:
+    """By the environment, a configuration that is named, or the one that lies here."""
+    bundle, tls = authority(tmp_path)
+    config = tmp_path / "config.toml"
+    config.write_text(f'[portal]\nca_bundle = "{bundle.name}"\n', "utf-8")
+    with address(200, tls=tls) as url:
+        done = run("send", "5", "--url", url)
+        assert (done.returncode, "portal.ca_bundle" in done.stderr) == (3, True)
+        assert run("send", "5", "--url", url, "--config", str(config)).returncode == 0
+        for more in ({"RECONCILER_PORTAL__CA_BUNDLE": str(bundle)}, {CONFIG: str(config)}):
+            assert run("send", "5", "--url", url, **more).returncode == 0
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+def test_send_asks_no_proxy_for_this_machine(variable: str) -> None:
+    """One elsewhere would ask its own loopback."""
+    with address(200) as url:
+        done = run("send", "5", "--url", url, **{variable: "http://127.0.0.1:9"})
+    assert (done.returncode, done.stdout) == (0, "200 \n")
+
+
+def test_send_names_the_proxy_that_it_goes_by() -> None:
+    """When that does not answer, and when what it answers is not the receiver's."""
+    url = "http://hooks.example.org/x"
+    done = run("send", "5", "--url", url, HTTP_PROXY="http://127.0.0.1:9")
+    assert (done.returncode, "through the proxy of HTTP_PROXY" in done.stderr) == (3, True)
+    with answering(http(407)) as proxy:
+        done = run("send", "5", "--url", url, http_proxy=proxy.url)
+        assert (done.returncode, "through the proxy of http_proxy" in done.stderr) == (1, True)
+        tunnel = run("send", "5", "--url", url.replace("http", "https"), all_proxy=proxy.url)
+    assert (tunnel.returncode, "407" in tunnel.stderr) == (3, True)
+    assert "through the proxy of all_proxy" in tunnel.stderr
+    assert proxy.requests[0].line == f"POST {url} HTTP/1.1"
+    assert proxy.requests[-1].line.startswith("CONNECT hooks.example.org:443 ")
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """The client's webhooks, their log, and the portal about itself: samples, sandbox, any JSON."""
 
-from contextlib import suppress
+import json
+from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,18 +13,22 @@ from hypothesis import strategies as st
 from reconciler.client.about import Person, parse_build, parse_self
 from reconciler.client.hooks import (
     TRIGGERS,
+    Hooks,
     Webhook,
     mask_of,
     parse_failures,
     parse_triggers,
     parse_webhook,
     parse_webhooks,
+    portal_time,
 )
 from reconciler.client.parse import parse_key
+from reconciler.client.transport import Transport
 from reconciler.errors import Forbidden, Permanent, Unauthorised
 from reconciler.sandbox import Network
 from reconciler.sandbox.configs import TRIGGERS as SANDBOX_TRIGGERS
 from tests.support_hooks import NARROW, SECRET, address, stand
+from tests.support_http import answering, enveloped
 from tests.support_samples import response
 from tests.test_parse import JSON
 
@@ -30,7 +36,7 @@ from tests.test_parse import JSON
 
 
 def test_the_sample_webhook_field_by_field() -> None:
-    """GET settings/webhook of the portal; dates stay words."""
+    """GET settings/webhook of the portal; dates are of its clock, whose zone is not known."""
     assert parse_webhooks(response("webhook_configs.json")) == (
         Webhook(
             id=7,
@@ -41,9 +47,9 @@ def test_the_sample_webhook_field_by_field() -> None:
             target="",
             creator="b2a7c6d0-8d3f-4f0e-9a5a-1d0f5c1e7a11",
             creator_name="Review Bot",
-            failed_on="2025-11-24T12:15:45+00:00",
+            failed_on="2025-11-24T12:15:45",
             failure="Response status code does not indicate success: 503 (Service Unavailable).",
-            succeeded_on="2025-11-24T12:20:10+00:00",
+            succeeded_on="2025-11-24T12:20:10",
         ),
     )
 
@@ -97,6 +103,48 @@ def test_zero_stands_for_every_trigger() -> None:
         ("form.submit",),
         ("file.updated",),
     )
+
+
+@pytest.mark.parametrize(
+    ("bits", "names"),
+    [
+        (1 << 29, ("form.filled.out",)),
+        (1 << 30 | 512, ("file.updated", "form.stopped")),
+        (0b111 << 31, ("agent.created", "agent.updated", "agent.deleted")),
+        (0b11 << 34, ("file.downloaded", "folder.downloaded")),
+        (1 << 36 | 1 << 40 | 512, ("file.updated", "bit 36", "bit 40")),
+        (1 << 36, ("bit 36",)),
+    ],
+)
+def test_every_trigger_has_its_name_and_a_newer_one_its_bit(
+    bits: int, names: tuple[str, ...]
+) -> None:
+    """Only 0 is everything (docspace.md 10)."""
+    fields = response("webhook_configs.json")[0]["configs"]
+    assert parse_webhook(fields | {"triggers": bits}).trigger_names == names
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept", "shown"),
+    [
+        ("2025-11-24T12:15:45+00:00", "2025-11-24T12:15:45", "2025-11-24 12:15:45 by the portal's"),
+        ("2025-11-24T12:15:45Z", "2025-11-24T12:15:45", "2025-11-24 12:15:45 by the portal's"),
+        ("2025-11-24T12:15:45", "2025-11-24T12:15:45", "2025-11-24 12:15:45 by the portal's"),
+        (
+            "2025-11-24T12:15:45.2500000-08:00",
+            "2025-11-24T12:15:45.250000",
+            "2025-11-24 12:15:45 by the portal's",
+        ),
+        ("lately", "lately", "lately"),
+        ("", "", ""),
+    ],
+)
+def test_a_webhooks_dates_are_told_without_their_offset(sent: str, kept: str, shown: str) -> None:
+    """It may be the server's, beside the wall time of the portal (docspace.md 3)."""
+    fields = response("webhook_configs.json")[0]["configs"]
+    assert parse_webhook(fields | {"lastSuccessOn": sent}).succeeded_on == kept
+    assert portal_time(kept).startswith(shown)
+    assert portal_time(sent) == portal_time(kept)
 
 
 @settings(max_examples=200, deadline=None)
@@ -153,6 +201,48 @@ def test_a_webhook_lives_and_ends() -> None:
         )
         here.hooks.remove(made.id)
         assert here.hooks.all() == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "ssl"),
+    [
+        ("http://127.0.0.1:9/x", False),
+        ("HTTP://hooks.example.org/x", False),
+        ("https://hooks.example.org/x", True),
+        ("HTTPS://hooks.example.org/x", True),
+    ],
+)
+def test_a_certificate_is_asked_for_by_the_scheme(url: str, ssl: bool) -> None:
+    """`ssl` with a plain address is refused, in POST and PUT alike (docspace.md 6)."""
+    answer = enveloped(response("webhook_configs.json")[0]["configs"])
+    with answering(answer) as line, closing(Transport(line.url, "sk", timeout=5)) as transport:
+        hooks = Hooks(transport, lambda: parse_key(response("keys_self.json")))
+        hooks.create("need-review", url, SECRET, ["file.updated"])
+        known = replace(parse_webhooks(response("webhook_configs.json"))[0], url=url, ssl=True)
+        hooks.set_secret(known, SECRET)
+        hooks.set_enabled(known, True)
+    assert [json.loads(one.body)["ssl"] for one in line.requests] == [ssl] * 3
+
+
+def test_a_certificate_that_somebody_chose_not_to_verify_stays_unverified() -> None:
+    """A self-signed one, say: another secret must not end the deliveries."""
+    answer = enveloped(response("webhook_configs.json")[0]["configs"])
+    with answering(answer) as line, closing(Transport(line.url, "sk", timeout=5)) as transport:
+        hooks = Hooks(transport, lambda: parse_key(response("keys_self.json")))
+        known = replace(parse_webhooks(response("webhook_configs.json"))[0], ssl=False)
+        hooks.set_secret(known, SECRET)
+    assert json.loads(line.requests[0].body)["ssl"] is False
+
+
+def test_a_plain_webhook_that_asked_for_a_certificate_is_enabled_without() -> None:
+    """A portal before 3.7.1 took it; the newer one has disabled it, and keeps its secret."""
+    with stand() as here, address() as url:
+        made = here.hooks.create("need-review", url, SECRET, ["file.updated"])
+        stored = replace(here.portal.webhooks[made.id], ssl=True, enabled=False)
+        here.portal.webhooks[made.id] = stored
+        here.hooks.set_enabled(here.hooks.all()[0], True)
+        now = here.portal.webhooks[made.id]
+    assert (now.enabled, now.ssl, now.secret, now.triggers) == (True, False, SECRET, 512)
 
 
 def test_writes_are_counted_as_writes() -> None:

@@ -809,6 +809,37 @@ def test_a_password_that_is_not_encoded_is_not_repeated(password: str) -> None:
     assert "hush" not in f"{said}{said!r}"
 
 
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("hook", "starts with"),
+        ("https://hooks.example.org/hook", "starts with"),
+        ("/hook?token=abc", 'what follows "?"'),
+        ("/hook?", 'what follows "?"'),
+        ("/hook#part", 'what follows "#"'),
+        ("/hook%20a", 'no "%"'),
+        ("/hook%2Fa", 'no "%"'),
+        ("/h%C3%B6k", 'no "%"'),
+        ("//hook", "empty part"),
+        ("/a//b", "empty part"),
+        ("/a/../hook", '".."'),
+        ("/./hook", '"."'),
+        ("/hook a", "no blanks"),
+        ("/hook\t", "no blanks"),
+        ("/hook\n", "no blanks"),
+        ("/hö", "letters"),
+        ("/a\\b", "signs of an address"),
+        ('/a"b', "signs of an address"),
+    ],
+)
+def test_a_path_that_no_request_would_match_is_refused(path: str, reason: str) -> None:
+    """With the reason: it would listen, and answer 404 to that very address."""
+    with pytest.raises(ConfigError) as caught:
+        load(None, {"RECONCILER_WEBHOOK__PATH": path})
+    assert [one.startswith("webhook.path: must ") for one in caught.value.problems] == [True]
+    assert reason in str(caught.value)
+
+
 def test_a_trusted_proxy_is_an_address(tmp_path: Path) -> None:
     """A name would never match the address that a request comes from."""
     with pytest.raises(ConfigError, match=r"trusted_proxy: must be the proxy's IP address"):

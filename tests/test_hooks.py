@@ -1,5 +1,11 @@
 """Our webhook: which it is and what ails it, its secrets, and how a rotation comes to its end."""
 
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -15,12 +21,12 @@ from reconciler.hooks import (
     Administration,
     Flaw,
     Keyring,
+    Probe,
     SecretFile,
     Wanted,
     faults_of,
     find,
     fingerprint,
-    head,
     judge,
     make_secret,
     secret_to_register,
@@ -29,14 +35,29 @@ from reconciler.ledger import Ledger
 from reconciler.model import Event
 from reconciler.receiver import Gate, Receiver, Reply
 from reconciler.service.server import Server as WebServer
+from tests.program import FORKSERVER
 from tests.support_hooks import Stand, address, stand
 from tests.support_ledger import PORTAL, url
+from tests.support_tls import authority, needs_openssl
 from tests.world import Clock
 
 HERE = "https://hooks.example.org/docspace/review-comment"
 WANTED = Wanted(HERE, "/docspace/review-comment", ("file.updated",))
 HOOK = Webhook(7, "reconciler", HERE, True, 512, "", "bot", "Review Bot")
 OLD, NEW, NEWER = "Old-Secret-1!", "New-Secret-1!", "Newer-Secret-1!"
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
+needs_mounts = pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run(
+        ["unshare", "-m", "mount", "--bind", "/dev/null", "/dev/zero"],  # noqa: S607
+        capture_output=True,
+        check=False,
+    ).returncode
+    != 0,
+    reason="nothing may be mounted here",
+)
 
 
 # Which one is ours, and what is wrong.
@@ -101,8 +122,8 @@ def test_a_made_secret_meets_the_portals_rules() -> None:
 @pytest.mark.parametrize(
     ("secret", "fault"),
     [
-        ("Aa1!", "8 to 50"),
-        ("Aa1!" * 13, "8 to 50"),
+        ("Aa1!Aa1", "8 to 30"),
+        ("Aa1!" * 7 + "Aa1", "8 to 30"),
         ("aaaaaa1!", "upper"),
         ("AAAAAA1!", "lower"),
         ("Aaaaaaa!", "digit"),
@@ -114,6 +135,12 @@ def test_a_made_secret_meets_the_portals_rules() -> None:
 def test_a_secret_that_the_portal_would_refuse_is_known_before(secret: str, fault: str) -> None:
     """Its refusal would not say why."""
     assert any(fault in words for words in faults_of(secret))
+
+
+@pytest.mark.parametrize("secret", ["Aa1!Aa1!", "Aa1!" * 7 + "Aa"])
+def test_8_to_30_characters_are_all_that_the_portal_asks_for(secret: str) -> None:
+    """Both ends are within (docspace.md 6)."""
+    assert faults_of(secret) == ()
 
 
 def test_of_a_variable_the_first_fair_part_is_registered() -> None:
@@ -142,6 +169,90 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """With the key and the path."""
     with pytest.raises(ConfigError, match=r"webhook\.secret_file"):
         SecretFile(tmp_path / "missing" / "secrets").write((NEW,))
+
+
+@needs_mounts
+def test_a_file_that_is_mounted_by_itself_is_written_in_place(tmp_path: Path) -> None:
+    """As a container's secret: nothing can be put in its place (EBUSY)."""
+    there, mounted = tmp_path / "there", tmp_path / "folder" / "secrets"
+    mounted.parent.mkdir()
+    mounted.touch()
+    for before, after in (((OLD,), (NEW, OLD)), ((NEW, OLD), (OLD,))):
+        SecretFile(there).write(before)
+        inode = there.stat().st_ino
+        code = f"SecretFile(Path({str(mounted)!r})).write({after!r})"
+        done = in_a_mount(there, mounted, code)
+        assert done.returncode == 0, done.stderr
+        assert there.read_text("utf-8") == "".join(f"{line}\n" for line in after)
+        assert there.stat().st_ino == inode
+    assert [one.name for one in mounted.parent.iterdir()] == ["secrets"]
+
+
+@needs_root
+@pytest.mark.parametrize("mode", [0o755, 0o1777], ids=["no right to create", "none to rename"])
+def test_a_file_in_a_folder_of_somebody_else_is_written_in_place(mode: int) -> None:
+    """Its own rights are what counts; its owner and its mode stay."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, file = Path(name), Path(name, "secrets")
+        file.write_text(f"{OLD}\n", "utf-8")
+        file.chmod(0o666)
+        folder.chmod(mode)
+        assert as_nobody(file, (NEW, OLD)) == 0
+        assert SecretFile(file).read() == (NEW, OLD)
+        assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (0, 0o666)
+        assert list(folder.iterdir()) == [file]
+        file.chmod(0o644)
+        assert as_nobody(file, (NEWER,)) == 1, "told as what cannot be written"
+        assert SecretFile(file).read() == (NEW, OLD)
+
+
+@pytest.mark.parametrize("lines", [(NEW, OLD), (NEW, OLD, NEWER)])
+def test_a_file_that_finds_no_room_stays_as_it_was(tmp_path: Path, lines: tuple[str, ...]) -> None:
+    """Neither beside it nor in place: not a byte is lost."""
+    file = tmp_path / "secrets"
+    file.write_text(OLD, "utf-8")
+    process = FORKSERVER.Process(target=_write_without_room, args=(file, lines))
+    process.start()
+    process.join()
+    assert process.exitcode == 1
+    assert file.read_text("utf-8") == OLD
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def as_nobody(file: Path, lines: tuple[str, ...]) -> int:
+    """Write the secrets without the rights of root; return 1 for ConfigError."""
+    process = FORKSERVER.Process(target=_write_as_nobody, args=(file, lines))
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _write_as_nobody(file: Path, lines: tuple[str, ...]) -> None:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+    _write(file, lines)
+
+
+def _write_without_room(file: Path, lines: tuple[str, ...]) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(OLD) + 5, len(OLD) + 5))
+    _write(file, lines)
+
+
+def _write(file: Path, lines: tuple[str, ...]) -> None:
+    try:
+        SecretFile(file).write(lines)
+    except ConfigError:
+        os._exit(1)
+
+
+def in_a_mount(there: Path, mounted: Path, code: str) -> "subprocess.CompletedProcess[str]":
+    """Run code where a file is mounted over another, for that process alone."""
+    whole = f"from pathlib import Path; from reconciler.hooks import SecretFile; {code}"
+    script = 'mount --bind "$1" "$2" && exec "$3" -c "$4"'
+    words = ["unshare", "-m", "sh", "-c", script, "sh", str(there), str(mounted), sys.executable]
+    return subprocess.run([*words, whole], capture_output=True, text=True, check=False, timeout=30)
 
 
 # The keyring.
@@ -292,7 +403,7 @@ def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Pa
         web.start()
         there = f"http://127.0.0.1:{web.port}{WANTED.path}"
         wanted = replace(WANTED, url=there)
-        admin = Administration(ledger, here.hooks, here.docspace.key, wanted, clock)
+        admin = Administration(ledger, here.hooks, here.docspace.key, wanted, clock, Probe())
         try:
             admin.register(there, OLD, ["file.updated"])
             acts.append(lambda: admin.rotate(file))
@@ -322,19 +433,42 @@ def saved_and_delivered(here: Stand, times: int = 1) -> None:
 def test_an_address_that_answers_head_is_fine() -> None:
     """2xx is all that the portal asks for."""
     with address(204) as there:
-        head(there)
+        Probe().head(there)
 
 
 @pytest.mark.parametrize("status", [301, 404, 502])
 def test_any_other_answer_is_told(status: int) -> None:
     """Redirects are not followed: the portal follows none."""
     with address(status) as there, pytest.raises(Unanswered) as caught:
-        head(there)
+        Probe().head(there)
     assert caught.value.status == status
+
+
+@needs_openssl
+def test_the_configured_certificates_are_trusted_at_our_address_too(tmp_path: Path) -> None:
+    """Beside the system's; without them the key to set is named."""
+    bundle, tls = authority(tmp_path)
+    (tmp_path / "no.pem").write_text("no certificate", "utf-8")
+    with address(200, tls=tls) as there:
+        Probe(bundle).head(there)
+        Probe(bundle).ping_with(there, OLD)
+        with pytest.raises(Unanswered, match=r"self-signed certificate; portal\.ca_bundle"):
+            Probe().head(there)
+        for unusable in ("no.pem", "missing.pem"):
+            with pytest.raises(ConfigError, match=r"portal\.ca_bundle .*cannot be used"):
+                Probe(tmp_path / unusable).head(there)
+
+
+@needs_openssl
+def test_a_certificate_of_another_name_is_told(tmp_path: Path) -> None:
+    """The authority is known, and the address is not the certificate's."""
+    bundle, tls = authority(tmp_path, "DNS:hooks.example.org")
+    with address(200, tls=tls) as there, pytest.raises(Unanswered, match="not valid for"):
+        Probe(bundle).head(there)
 
 
 @pytest.mark.parametrize("there", ["http://127.0.0.1:9/x", "http://[::1", "http:///x"])
 def test_nobody_there_is_told(there: str) -> None:
     """Whatever keeps the question from arriving."""
     with pytest.raises(Unanswered):
-        head(there)
+        Probe().head(there)

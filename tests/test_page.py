@@ -205,7 +205,7 @@ def test_the_webhook_is_told_as_its_watch_left_it(watched: Watched) -> None:
     assert page(watched).headings[0] == "1 problem"
     words = " ".join(page(watched).words.split())
     assert "webhook 3 is disabled; run: reconciler webhook enable" in words
-    assert "last success 2025-11-24 09:11:42 4 min ago" in words
+    assert "last success 2025-11-24 09:11:42 by the portal's clock last" in words
     assert "last failure yesterday" in words
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from reconciler.client import Hooks, Transport
 from reconciler.errors import LedgerError, Transient
@@ -26,6 +27,7 @@ from tests.world import SECRET, World, world
 
 TRIGGERS = frozenset({"file.updated"})
 LOG = "GET settings/webhooks/log"
+GIVEN_UP = 12 * 60  # seconds, from when on a delivery that was not answered is lost
 
 
 @dataclass
@@ -138,7 +140,7 @@ def test_each_failure_is_recorded_once(caught: Net) -> None:
     """The mark is the log's id."""
     caught.lose()
     save(caught.world, caught.world.file)
-    caught.later()
+    caught.later(GIVEN_UP / 60)
     accepted = caught.world.ledger.totals().accepted
     for _ in range(3):
         caught.later(61)
@@ -158,13 +160,18 @@ def test_what_is_under_way_is_left_for_the_next_time(caught: Net) -> None:
     assert caught.world.ledger.totals().accepted == calls == 1
 
 
-def test_what_stays_without_an_answer_is_recorded_two_minutes_later(caught: Net) -> None:
-    """The log is read again although the webhook tells of no failure."""
+def test_what_stays_without_an_answer_is_recorded_eleven_minutes_later(caught: Net) -> None:
+    """A batch before it holds the portal's places for ten (docspace.md 6).
+
+    The log is read again although the webhook tells of no failure.
+    """
     caught.lose()
     save(caught.world, caught.world.file)
     caught.watch.run()
-    assert due(caught.world) == set()
-    caught.later()
+    for minutes in (5, 5.9):
+        caught.later(minutes)
+        assert due(caught.world) == set()
+    caught.later(0.2)
     assert due(caught.world) == {caught.world.file}
 
 
@@ -173,7 +180,7 @@ def test_a_log_of_many_pages_is_read_to_its_end(caught: Net) -> None:
     caught.lose()
     files = add_files(caught.world, 205)
     save(caught.world, *files, every=0)
-    caught.world.clock.advance(300)
+    caught.world.clock.advance(GIVEN_UP)
     caught.watch.run()
     assert due(caught.world) == set(files)
     assert caught.logs() == 3
@@ -203,7 +210,7 @@ def test_a_reading_that_breaks_off_is_done_again(caught: Net) -> None:
     """The mark moves last."""
     caught.lose()
     save(caught.world, *add_files(caught.world, 120), every=0)
-    caught.world.clock.advance(300)
+    caught.world.clock.advance(GIVEN_UP)
     caught.world.portal.faults.add(Fault(LOG, "status", status=502, skip=1))
     with pytest.raises(Transient):
         caught.watch.run()
@@ -215,7 +222,7 @@ def test_the_echo_of_our_own_comment_costs_nothing(caught: Net) -> None:
     """Its delivery may be lost as well."""
     caught.lose()
     save(caught.world, caught.world.file)
-    caught.later()
+    caught.later(GIVEN_UP / 60)
     work(caught.world)
     caught.later(61)
     assert caught.world.ledger.totals().echoes == 1
@@ -226,7 +233,7 @@ def test_a_ledger_that_cannot_be_written_moves_no_mark(caught: Net) -> None:
     """What could not be recorded is read again."""
     caught.lose()
     save(caught.world, caught.world.file)
-    caught.world.clock.advance(300)
+    caught.world.clock.advance(GIVEN_UP)
     reader = Deliveries(_Full(caught.world.ledger), caught.hooks, TRIGGERS, caught.world.clock)  # type: ignore[arg-type]
     with pytest.raises(LedgerError):
         reader.read(caught.hooks.all()[0])
@@ -336,6 +343,21 @@ def test_it_heals_once_an_hour_at_most(tmp_path: Path) -> None:
         assert caught.world.portal.count("PUT", "settings/webhook/enable") == 1
         caught.later()
         assert caught.world.portal.count("PUT", "settings/webhook/enable") == 2
+
+
+def test_a_webhook_that_the_portal_cannot_reach_is_not_healed_and_said_so(tmp_path: Path) -> None:
+    """500 at its registration is told as what it stands for."""
+    with net(tmp_path / "ledger.db", heal=True) as caught:
+        caught.watch.run()
+        caught.change(enabled=False)
+        route = "PUT settings/webhook/enable"
+        caught.world.portal.faults.add(Fault(route, "status", status=500))
+        with capture_logs() as logged:
+            caught.later()
+    errors = [line["error"] for line in logged if line["event"] == "error"]
+    assert [error.startswith("the portal gets no answer from http://127.") for error in errors] == [
+        True
+    ]
 
 
 def test_what_a_command_has_mended_is_told_no_more(tmp_path: Path) -> None:

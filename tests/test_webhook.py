@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from reconciler.hooks import SecretFile, faults_of
 from reconciler.sandbox import Fault, Portal, Server, User
 from tests import program
 from tests.daemon import daemon, environment, free_port
-from tests.support_hooks import NARROW, WIDE
+from tests.support_hooks import NARROW, WIDE, address
+from tests.support_http import answering, http
+from tests.support_tls import authority, needs_openssl
 
 FIRST = "First-Secret-1!"
 
@@ -90,7 +93,7 @@ def test_a_registered_webhook_delivers_and_is_listed_as_ours(scene: Scene) -> No
     (hook,) = listed
     assert (hook["ours"], hook["enabled"], hook["url"]) == (True, True, scene.url)
     assert hook["triggers"] == ["file.uploaded", "file.updated"]
-    assert hook["last_success"]
+    assert datetime.fromisoformat(hook["last_success"]).tzinfo is None, "its zone is not known"
 
 
 def test_a_second_registration_is_refused_with_the_id(scene: Scene) -> None:
@@ -134,12 +137,81 @@ def test_another_receiver_at_the_address_is_noticed(scene: Scene) -> None:
     assert "another secret" in done.stderr
 
 
+NO_WAY = "http://127.0.0.1:9/docspace/review-comment"  # nobody answers at this port
+
+
+@pytest.mark.parametrize("words", [("register",), ("enable",), ("rotate",)])
+def test_an_address_that_only_the_portal_can_reach_is_not_asked(
+    scene: Scene, words: tuple[str, ...]
+) -> None:
+    """Where this network leads no way back to it; the option is named by the error."""
+    if words != ("register",):
+        scene.portal.add_webhook(by=scene.bot, url=NO_WAY, secret=FIRST)
+    more = {"RECONCILER_WEBHOOK__PUBLIC_URL": NO_WAY}
+    done = scene.run(*words, **more)
+    assert (done.returncode, "--no-probe" in done.stderr) == (2, True)
+    assert scene.portal.count("POST") + scene.portal.count("PUT") == 0
+    done = scene.run(*words, "--no-probe", **more)
+    assert (done.returncode, f"no answer from {NO_WAY}" in done.stderr) == (3, True), "the portal's"
+
+
+def test_without_a_probe_everything_else_is_as_with_it(scene: Scene) -> None:
+    """Registered, enabled, and a new secret that the daemon takes."""
+    with daemon(scene.environ, scene.folder):
+        assert scene.run("register", "--no-probe").returncode == 0
+        assert scene.run("enable", "--no-probe").returncode == 0
+        assert scene.run("rotate", "--no-probe").returncode == 0
+        assert scene.portal.webhooks[1].secret == scene.secrets.read()[0] != FIRST
+        assert scene.save() == 200
+
+
+def test_this_machine_is_asked_through_no_proxy(scene: Scene) -> None:
+    """Neither the daemon's address nor the portal's, whatever the environment says."""
+    proxies = dict.fromkeys(("http_proxy", "HTTPS_PROXY", "all_proxy"), "http://127.0.0.1:9")
+    with daemon(scene.environ | proxies, scene.folder):
+        done = scene.run("register", **proxies)
+        assert done.returncode == 0, done.stderr
+        assert scene.save() == 200
+
+
+def test_the_proxy_is_named_through_which_our_address_was_asked(scene: Scene) -> None:
+    """It may be the one that refuses."""
+    url = "http://hooks.example.org/docspace"
+    with answering(http(403)) as proxy:
+        done = scene.run(
+            "register", "--url", url, HTTP_PROXY=proxy.url, no_proxy="127.0.0.1,localhost"
+        )
+    assert done.returncode == 2
+    assert f"403 is answered at {url}: (through the proxy of HTTP_PROXY)" in done.stderr
+    assert [one.line for one in proxy.requests] == [f"HEAD {url} HTTP/1.1"]
+
+
+@needs_openssl
+@pytest.mark.parametrize("words", [("register",), ("rotate",)])
+def test_a_certificate_of_our_own_is_trusted_when_it_is_configured(
+    scene: Scene, words: tuple[str, ...]
+) -> None:
+    """The question from here succeeds; this portal does not trust it, which is another matter."""
+    bundle, tls = authority(scene.folder)
+    with address(200, tls=tls) as url:
+        if words == ("rotate",):
+            scene.portal.add_webhook(by=scene.bot, url=url, secret=FIRST)
+        more = {"RECONCILER_WEBHOOK__PUBLIC_URL": url}
+        done = scene.run(*words, **more)
+        assert (done.returncode, "portal.ca_bundle" in done.stderr) == (2, True)
+        done = scene.run(*words, RECONCILER_PORTAL__CA_BUNDLE=str(bundle), **more)
+    assert (done.returncode, f"no answer from {url}" in done.stderr) == (3, True)
+
+
 @pytest.mark.parametrize(
     ("words", "more", "code", "hint"),
     [
         (("register",), {"RECONCILER_WEBHOOK__PUBLIC_URL": ""}, 2, "public_url"),
         (("register", "--url", "hooks.example.org"), {}, 2, "--url"),
         (("register", "--trigger", "file.foo"), {}, 2, "file.foo"),
+        (("register", "--name", "n" * 51), {}, 2, "name has 51 characters"),
+        (("register", "--name", "\N{PARTY POPPER}" * 26), {}, 2, "name has 52 characters"),
+        (("register", "--name", " "), {}, 2, "no name"),
         (("enable",), {}, 2, "webhook register"),
         (("enable", "x"), {}, 2, "webhook list"),
         (("remove", "99"), {}, 2, "no webhook 99"),
@@ -183,6 +255,59 @@ def test_a_disabled_webhook_is_enabled_and_any_is_removed(scene: Scene) -> None:
         assert scene.run("enable", str(other)).returncode == 2
     assert scene.run("remove", str(other), "--yes").returncode == 0
     assert list(scene.portal.webhooks) == [1]
+
+
+@pytest.mark.parametrize(
+    ("words", "route"),
+    [
+        (("register",), "POST settings/webhook"),
+        (("enable",), "PUT settings/webhook/enable"),
+        (("rotate",), "PUT settings/webhook"),
+    ],
+)
+def test_an_address_that_the_portal_itself_cannot_reach_is_told(
+    scene: Scene, words: tuple[str, ...], route: str
+) -> None:
+    """It answers 500 when its HEAD was refused or timed out; from here all is well."""
+    if words != ("register",):
+        scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
+    scene.portal.faults.add(Fault(route, "status", status=500))
+    with daemon(scene.environ, scene.folder):
+        done = scene.run(*words)
+    assert done.returncode == 3
+    assert f"gets no answer from {scene.url}" in done.stderr
+    assert all(word in done.stderr for word in ("10 s", "resolve", "firewall", "proxy"))
+
+
+def test_an_address_that_the_portal_does_not_like_is_told_with_all_that_it_asks_for(
+    scene: Scene,
+) -> None:
+    """400 for a private one, as for an error there, a name that is taken, and a weak secret."""
+    scene.portal.refuse_private_addresses = True
+    with daemon(scene.environ, scene.folder):
+        done = scene.run("register")
+    assert done.returncode == 3
+    assert f"rejects {scene.url}" in done.stderr
+    assert all(word in done.stderr for word in ("2xx", "private", "--name", "30 characters"))
+
+
+def test_another_accounts_webhook_at_the_address_needs_another_name(scene: Scene) -> None:
+    """It is not to be seen, and name and address together are unique (docspace.md 6)."""
+    scene.portal.add_webhook(by=scene.ann, url=scene.url, secret=FIRST, name="reconciler")
+    with daemon(scene.environ, scene.folder):
+        assert scene.run("register").returncode == 3
+        assert scene.run("register", "--name", "n" * 50).returncode == 0
+    assert [one.name for one in scene.portal.webhooks.values()] == ["reconciler", "n" * 50]
+
+
+def test_when_the_portal_reaches_no_address_both_secrets_stay(scene: Scene) -> None:
+    """500 may be another trouble after the new one was stored: nothing may be refused."""
+    with daemon(scene.environ, scene.folder):
+        assert scene.run("register").returncode == 0
+        scene.portal.faults.add(Fault("PUT settings/webhook", "status", status=500))
+        assert scene.run("rotate").returncode == 3
+        assert len(scene.secrets.read()) == 2
+        assert scene.save() == 200
 
 
 def test_a_rotation_refuses_nothing_and_needs_no_restart(scene: Scene) -> None:

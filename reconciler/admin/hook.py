@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from reconciler.client import portal_time
+
 FACT = "webhook"  # under which the ledger keeps it
 _FINE = {"ok", "unseen"}  # unseen: it may be another account's, which the key cannot see
 
@@ -13,8 +15,8 @@ _FINE = {"ok", "unseen"}  # unseen: it may be another account's, which the key c
 class Hook:
     """Our webhook as it was ``at`` that time: ``said`` is what is wrong, ``cure`` what to do.
 
-    The portal's last success and failure are in its own words where those are no times that we
-    can read, and empty where there was none.
+    The portal's last success and failure are in its own words, empty where there was none: their
+    zone is not known (docspace.md 3).
     """
 
     state: str
@@ -22,8 +24,8 @@ class Hook:
     cure: str = ""
     at: datetime | None = None
     url: str = ""
-    last_success: datetime | str = ""
-    last_failure: datetime | str = ""
+    last_success: str = ""
+    last_failure: str = ""
     failure: str = ""
 
     @property
@@ -41,12 +43,8 @@ def hook_of(text: str | None) -> Hook | None:
     if not isinstance(told, dict) or not told.get("state"):
         return None
     words = {name: _word(told.get(name)) for name in ("state", "said", "cure", "url", "failure")}
-    return Hook(
-        **words,
-        at=_moment(told.get("at")),
-        last_success=_moment(told.get("last_success")) or _word(told.get("last_success")),
-        last_failure=_moment(told.get("last_failure")) or _word(told.get("last_failure")),
-    )
+    dates = {name: portal_time(_word(told.get(name))) for name in ("last_success", "last_failure")}
+    return Hook(**words, **dates, at=_moment(told.get("at")))
 
 
 def _word(value: Any) -> str:

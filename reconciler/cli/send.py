@@ -1,12 +1,14 @@
 """Sign a sample event as the portal would, post it, and tell the answer."""
 
 import json
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
+from reconciler.client import Reply, exchange
 from reconciler.signature import HEADER, sign
+
+_PATIENCE = 30  # seconds
 
 
 @dataclass(frozen=True)
@@ -43,18 +45,9 @@ def body_of(sample: Sample, now: datetime) -> bytes:
     return json.dumps({"event": event, "payload": payload, "webhook": webhook}).encode()
 
 
-def post(url: str, body: bytes, secret: str | None) -> tuple[int, str]:
-    """Post the body, signed where there is a secret; return status and answer.
-
-    Raises OSError when nobody answers.
-    """
+def post(url: str, body: bytes, secret: str | None, ca_bundle: Path | None = None) -> Reply:
+    """Post the body, signed where there is a secret. Raises Unanswered, ConfigError."""
     headers = {"Content-Type": "application/json; charset=utf-8"}
     if secret:
         headers[HEADER] = sign(body, secret)
-    request = urllib.request.Request(url, body, headers)  # noqa: S310 - the scheme was checked
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return answer.status, answer.read(65536).decode("utf-8", "replace")
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read(65536).decode("utf-8", "replace")
+    return exchange("POST", url, body, headers, ca_bundle=ca_bundle, timeout=_PATIENCE)

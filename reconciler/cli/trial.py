@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.options import LAST_FILE_ID
-from reconciler.cli.words import OK, PORTAL, SOME_FAILED, USAGE
+from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
+from reconciler.cli.words import OK, PORTAL, SOME_FAILED, USAGE, shown
+from reconciler.errors import Unanswered
 
 PLAY = "Sandbox-1!"
 DEFAULT_URL = "http://127.0.0.1:3000/docspace/review-comment"
@@ -85,10 +86,12 @@ def send(
     ] = "",
     trigger: Annotated[str, typer.Option(help="The event's trigger.")] = "file.updated",
     title: Annotated[str, typer.Option(help="The file's title.")] = "Contract.docx",
+    config: ConfigPath = None,
 ) -> None:
     """Sign a sample event as the portal would, post it, and print the answer.
 
-    Exits 0 when it was accepted or ignored, 1 when it was refused, 3 when nobody answers.
+    Exits 0 when it was accepted or ignored, 1 when it was refused or redirected, 3 when nobody
+    answers. Of the configuration it takes portal.ca_bundle alone, for an https address.
 
     Examples:
 
@@ -96,20 +99,27 @@ def send(
         reconciler send 4711 --secret 'Sandbox-1!' --title Plan.docx
         reconciler send 4711 --url https://hooks.example.com/docspace/review-comment
     """
-    from http.client import HTTPException  # noqa: PLC0415 - help must be quick
-
-    from reconciler.cli.send import Sample, body_of, post  # noqa: PLC0415
+    from reconciler.cli.send import Sample, body_of, post  # noqa: PLC0415 - help must be quick
 
     if not url.startswith(("http://", "https://")):
         typer.echo("The address must start with http:// or https://.", err=True)
         raise typer.Exit(USAGE)
-    sample = Sample(file, title, trigger)
+    bundle = read_config(config).portal.ca_bundle if url.startswith("https://") else None
+    sample = body_of(Sample(file, title, trigger), datetime.now(UTC))
     try:
-        status, answer = post(url, body_of(sample, datetime.now(UTC)), secret)
-    except (OSError, ValueError, HTTPException) as error:
-        typer.echo(f"Nobody answers at {url}: {error}. Is `reconciler serve` running?", err=True)
+        reply = post(url, sample, secret, bundle)
+    except Unanswered as error:
+        said = shown(error.detail)
+        typer.echo(f"Nobody answers at {url}: {said}. Is `reconciler serve` running?", err=True)
         raise typer.Exit(PORTAL) from error
-    typer.echo(f"{status} {answer}")
-    if status == 401:
+    typer.echo(f"{reply.status} {shown(reply.body.decode('utf-8', 'replace'))}")
+    accepted = 200 <= reply.status < 300
+    if reply.way and not accepted:
+        typer.echo(f"It was asked{reply.way}, which may have answered itself.", err=True)
+    if reply.status == 401:
         typer.echo("The secret is not the receiver's: set DOCSPACE_WEBHOOK_SECRET.", err=True)
-    raise typer.Exit(OK if 200 <= status < 300 else SOME_FAILED)
+    if 300 <= reply.status < 400:
+        there = shown(reply.location) or "another address"
+        said = f"It redirects to {there}, and the portal follows no redirect"
+        typer.echo(f"{said}: give that address itself, to the portal too.", err=True)
+    raise typer.Exit(OK if accepted else SOME_FAILED)

@@ -16,6 +16,13 @@ app = typer.Typer(no_args_is_help=True)
 
 Which = Annotated[str, typer.Argument(help='The webhook\'s id, or "ours".')]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Probe = Annotated[
+    bool,
+    typer.Option(
+        "--probe/--no-probe",
+        help="Ask the address from here first; not where only the portal can reach it.",
+    ),
+]
 _OURS = "ours"
 
 
@@ -72,6 +79,10 @@ def register(
             help="Also tell of file.uploaded, file.copied, file.moved, form.submit; repeatable."
         ),
     ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="How the portal's page calls it, else reconciler; 50 signs.")
+    ] = None,
+    probe: Probe = True,
     config: ConfigPath = None,
 ) -> None:
     """Create our webhook at the portal, while `serve` is running behind its address.
@@ -90,7 +101,7 @@ def register(
     settings = read_config(config)
     if webhook.provide_secret(settings):
         typer.echo(f"{settings.webhook.secret_file} has a new secret now.", err=True)
-    made = webhook.register(settings, url, trigger or [])
+    made = webhook.register(settings, url, trigger or [], name, probe=probe)
     typer.echo(f"Webhook {made.hook.id} calls {made.hook.url}; save a file to see it work.")
     if made.unheard:
         names = ", ".join(made.unheard)
@@ -100,7 +111,7 @@ def register(
 
 
 @app.command()
-def enable(which: Which = _OURS, config: ConfigPath = None) -> None:
+def enable(which: Which = _OURS, probe: Probe = True, config: ConfigPath = None) -> None:
     """Switch a webhook on again, if its address answers.
 
     The portal switches one off that has failed for three days.
@@ -112,14 +123,14 @@ def enable(which: Which = _OURS, config: ConfigPath = None) -> None:
     """
     from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
 
-    with webhook.administration(read_config(config)) as opened:
+    with webhook.administration(read_config(config), probe=probe) as opened:
         hook = opened.pick(_number(which))
         opened.enable(hook)
     typer.echo(f"Webhook {hook.id} is enabled. What it missed meanwhile the next sweep finds.")
 
 
 @app.command()
-def rotate(config: ConfigPath = None) -> None:
+def rotate(probe: Probe = True, config: ConfigPath = None) -> None:
     """Give our webhook a new secret, without a restart and without refusing a delivery.
 
     The new one becomes the first line of webhook.secret_file. The older ones count until a
@@ -132,7 +143,7 @@ def rotate(config: ConfigPath = None) -> None:
     """
     from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
 
-    hook = webhook.rotate(read_config(config))
+    hook = webhook.rotate(read_config(config), probe=probe)
     typer.echo(
         f"Webhook {hook.id} has a new secret. The log of serve says when the old one has ended."
     )
@@ -185,13 +196,15 @@ def _fields(hook: "Webhook", ours: bool) -> dict[str, Any]:
 
 
 def _lines(hook: "Webhook", ours: bool) -> list[str]:
+    from reconciler.client import portal_time  # noqa: PLC0415 - help must be quick
+
     state = "enabled" if hook.enabled else "DISABLED"
     mine = "  (ours)" if ours else ""
     lines = [
         f"{hook.id}  {shown(hook.name)}  {shown(hook.url)}  {state}{mine}",
         f"    tells of      {', '.join(hook.trigger_names)}",
-        f"    last success  {shown(hook.succeeded_on) or 'never'}",
-        f"    last failure  {shown(hook.failed_on) or 'never'}",
+        f"    last success  {shown(portal_time(hook.succeeded_on)) or 'never'}",
+        f"    last failure  {shown(portal_time(hook.failed_on)) or 'never'}",
     ]
     if hook.failed_on and hook.failure:
         lines[-1] += f"  {shown(hook.failure)}"

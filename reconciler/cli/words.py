@@ -107,11 +107,26 @@ def _about_the_webhook(
                 "ours with reconciler webhook register; an account sees only its own webhooks."
             )
         case Rejected():
-            return PORTAL, (
-                f"The portal rejects {error.address}: {shown(error.detail)}.\n"
-                "It must itself reach the address (HEAD, 2xx, no redirect, no private "
-                "address), and the secret must meet its rules for passwords."
-            )
+            return PORTAL, _about_the_refusal(error)
+
+
+def _about_the_refusal(error: Rejected) -> str:
+    """Return what the portal says of a webhook, and what each status stands for."""
+    if error.status == 400:
+        return (
+            f"The portal rejects {error.address}: {shown(error.detail)}.\n"
+            "Its own HEAD to the address must be answered 2xx (it follows no redirect), and the "
+            "address be neither private nor loopback; name and address together must be new "
+            "(another account's webhook is not to be seen: try --name); the secret must have 8 "
+            "to 30 characters and meet the portal's rules for passwords."
+        )
+    return (
+        f"The portal gets no answer from {error.address}: it says {error.status} "
+        f"{shown(error.detail)}.\n"
+        "Its own HEAD to the address was refused or timed out (10 s), wherever else the address "
+        "answers. Look from the portal's machine: does it resolve the name, and do firewall and "
+        "proxy let it through?"
+    )
 
 
 def _cure(error: Unanswered) -> str:
@@ -120,7 +135,7 @@ def _cure(error: Unanswered) -> str:
     if status is None:
         return (
             "Is reconciler serve running, and does the web server before it pass this address on? "
-            "If it is reachable from the portal alone, register it on the portal's pages."
+            "If the portal can reach it and this machine cannot, do not ask it: --no-probe."
         )
     if 300 <= status < 400:
         return "The portal follows no redirect: give the address that it leads to."

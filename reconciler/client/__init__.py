@@ -3,17 +3,29 @@
 `transport` exchanges requests and translates errors, `pace` keeps them below the limits,
 `parse` and `listing` turn its JSON into values, `docspace` says which request answers which
 question about files, `hooks` about webhooks and their log, `about` about the portal itself.
+`exchange` asks addresses that are not the portal's, `proxies` and `reasons` say by which way and
+why not.
 """
 
 from reconciler.client.about import About, Build, Person
 from reconciler.client.docspace import DocSpace
-from reconciler.client.hooks import TRIGGERS, Failure, Failures, Hooks, Webhook
+from reconciler.client.exchange import Reply, exchange
+from reconciler.client.hooks import (
+    MOST_NAME,
+    TRIGGERS,
+    Failure,
+    Failures,
+    Hooks,
+    Webhook,
+    portal_time,
+)
 from reconciler.client.listing import PAGE, FilePage, Room, RoomPage
 from reconciler.client.pace import Pace
 from reconciler.client.parse import Key
 from reconciler.client.transport import Transport
 
 __all__ = [
+    "MOST_NAME",
     "PAGE",
     "TRIGGERS",
     "About",
@@ -26,8 +38,11 @@ __all__ = [
     "Key",
     "Pace",
     "Person",
+    "Reply",
     "Room",
     "RoomPage",
     "Transport",
     "Webhook",
+    "exchange",
+    "portal_time",
 ]

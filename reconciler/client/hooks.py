@@ -1,8 +1,9 @@
 """The portal's webhooks and the log of their deliveries (docspace.md 6). Traps, all met here:
 
-``lastFailureOn`` and its like carry the server's offset with the portal's wall time, so they
-are shown and compared, never reckoned with; entries of the log tell their true age only inside
-the delivery's own body. Failures have no ``delivery``, so the log is paged by id.
+``lastFailureOn`` and its like carry the server's offset with the portal's wall time, so the
+offset is dropped: they are shown and compared, never reckoned with; entries of the log tell
+their true age only inside the delivery's own body. Failures have no ``delivery``, so the log is
+paged by id. PUT replaces everything, and ``ssl`` with a plain address is refused.
 """
 
 import json
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from reconciler.client.docspace import confirm, parsed
 from reconciler.client.parse import Key, fields_of, number_of, parse_date, text_of
@@ -28,17 +30,21 @@ _NAMES = (
     *("folder.created", "folder.updated", "folder.trashed", "folder.deleted"),
     *("folder.restored", "folder.copied", "folder.moved"),
     *("room.created", "room.updated", "room.archived", "room.deleted"),
-    *("room.restored", "room.copied", "form.submit"),
+    *("room.restored", "room.copied", "form.submit", "form.filled.out", "form.stopped"),
+    *("agent.created", "agent.updated", "agent.deleted", "file.downloaded", "folder.downloaded"),
 )
 TRIGGERS: Mapping[str, int] = {name: 1 << place for place, name in enumerate(_NAMES)}
-"""The bits of a webhook's triggers, as DocSpace 3.7.2 numbers them; 0 stands for all."""
+"""The bits of a webhook's triggers, as DocSpace numbers them (docspace.md 10); 0 stands for all."""
+
+MOST_NAME = 50  # UTF-16 units, as the portal counts them; a name is required (docspace.md 6)
 
 
 @dataclass(frozen=True)
 class Webhook:
     """One webhook as the portal has it. Its secret is never told; ``triggers`` 0 means all.
 
-    ``failed_on`` and ``succeeded_on`` are the portal's words: to show and to compare only.
+    ``failed_on`` and ``succeeded_on`` are times of the portal's wall clock, whose zone is not
+    known (docspace.md 3): ISO without an offset, empty for never, to show and to compare only.
     """
 
     id: int
@@ -61,9 +67,13 @@ class Webhook:
 
     @property
     def trigger_names(self) -> tuple[str, ...]:
-        """What it delivers, by name; ``*`` for everything."""
-        names = tuple(name for name, bit in TRIGGERS.items() if self.triggers & bit)
-        return names or ("*",)
+        """What it delivers, by name; ``*`` for everything, an unknown event by its bit."""
+        if self.triggers == 0:
+            return ("*",)
+        names = [name for name, bit in TRIGGERS.items() if self.triggers & bit]
+        unknown = self.triggers & ~sum(TRIGGERS.values())
+        bits = [place for place in range(unknown.bit_length()) if unknown >> place & 1]
+        return (*names, *(f"bit {place}" for place in bits))
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,10 @@ class Hooks:
         return parsed("GET settings/webhook", lambda: parse_webhooks(answer.response))
 
     def create(self, name: str, url: str, secret: str, triggers: Iterable[str]) -> Webhook:
-        """Create a webhook. The portal first asks ``url`` with HEAD. Raises Permanent (400)."""
+        """Create a webhook. The portal first asks ``url`` with HEAD.
+
+        Raises Permanent (400) for what it refuses, Transient (500) when HEAD gets no answer.
+        """
         body = _body(name, url, mask_of(triggers)) | {"secretKey": secret}
         answer = self._allowed(
             _SCOPES_WRITE, lambda: self._http.post("settings/webhook", "settings/webhook", body)
@@ -114,15 +127,19 @@ class Hooks:
 
     def set_secret(self, hook: Webhook, secret: str) -> None:
         """Let ``hook`` sign with ``secret`` from now on; all else stays as it was read."""
-        body = _same(hook) | {"secretKey": secret}
+        body = _whole(hook) | {"secretKey": secret}
         self._allowed(
             _SCOPES_WRITE, lambda: self._http.put("settings/webhook", "settings/webhook", body)
         )
 
     def set_enabled(self, hook: Webhook, enabled: bool) -> None:
-        """Switch a webhook on, which the portal does if its address answers, or off."""
-        body = _same(hook) | {"enabled": enabled}
-        route = "settings/webhook/enable"
+        """Switch a webhook on, which the portal does if its address answers, or off.
+
+        One with ``ssl`` at a plain address would be refused: it is changed as a whole, which
+        keeps its secret.
+        """
+        body = _whole(hook) | {"enabled": enabled}
+        route = "settings/webhook/enable" if hook.ssl == body["ssl"] else "settings/webhook"
         self._allowed(_SCOPES_WRITE, lambda: self._http.put(route, route, body))
 
     def remove(self, hook: int) -> None:
@@ -181,9 +198,9 @@ def parse_webhook(data: object) -> Webhook:
         creator=text_of(who, "id", "").lower(),
         creator_name=text_of(who, "displayName", ""),
         ssl=fields.get("ssl") is not False,
-        failed_on=text_of(fields, "lastFailureOn", ""),
+        failed_on=wall_time(text_of(fields, "lastFailureOn", "")),
         failure=text_of(fields, "lastFailureContent", ""),
-        succeeded_on=text_of(fields, "lastSuccessOn", ""),
+        succeeded_on=wall_time(text_of(fields, "lastSuccessOn", "")),
     )
 
 
@@ -228,16 +245,35 @@ def _created(body: str) -> datetime | None:
         return None
 
 
-def _same(hook: Webhook) -> dict[str, Any]:
+def wall_time(text: str) -> str:
+    """Return a date of a webhook without its offset, which may be the server's (docspace.md 3).
+
+    What is no date is returned as it came.
+    """
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None).isoformat()
+    except ValueError:
+        return text
+
+
+def portal_time(text: str) -> str:
+    """Return a date of a webhook for people, as the portal's own and of no known zone."""
+    date, _, time = wall_time(text).partition("T")
+    return f"{date} {time[:8]} by the portal's clock" if time else text
+
+
+def _whole(hook: Webhook) -> dict[str, Any]:
+    """Return all that a PUT would else replace by its default."""
     body = _body(hook.name, hook.url, hook.triggers)
     return body | {
         "id": hook.id,
         "enabled": hook.enabled,
-        "ssl": hook.ssl,
-        "targetId": hook.target,
+        "ssl": hook.ssl and body["ssl"],
+        "targetId": hook.target or None,
     }
 
 
 def _body(name: str, url: str, triggers: int) -> dict[str, Any]:
-    # ssl asks the portal to verify the certificate.
-    return {"name": name, "uri": url, "enabled": True, "ssl": True, "triggers": triggers}
+    # ssl asks the portal to verify the certificate; with a plain address it is refused.
+    secure = urlsplit(url).scheme == "https"
+    return {"name": name, "uri": url, "enabled": True, "ssl": secure, "triggers": triggers}

@@ -20,6 +20,7 @@ import requests
 import urllib3
 
 from reconciler.client.pace import Pace
+from reconciler.client.proxies import is_loopback
 from reconciler.errors import (
     Forbidden,
     Permanent,
@@ -67,6 +68,7 @@ class Transport:
         self._url, self._timeout = url + API, timeout
         self.pace = pace or Pace(reads=8, writes=4)
         self._session = _session(key, connections, ca_bundle)
+        self._session.trust_env = not is_loopback(url)  # its proxies, that is
 
     def __repr__(self) -> str:
         """Show no key."""

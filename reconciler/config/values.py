@@ -98,8 +98,17 @@ def _address(text: str) -> str:
 
 
 def _path(text: str) -> str:
-    if not text.startswith("/") or not text.isascii() or " " in text:
+    """Take only what arrives as it stands here: the receiver compares the decoded path."""
+    if not text.startswith("/"):
         raise ValueError('must be a path that starts with "/"')
+    if found := re.search(r"[?#]", text):
+        raise ValueError(f'must be the path alone: what follows "{found[0]}" is no part of it')
+    if "%" in text:
+        raise ValueError('must have no "%": a request is compared decoded, and would never match')
+    if "//" in text or {".", ".."} & set(text.split("/")):
+        raise ValueError('must have no empty part, "." or "..": they are changed on the way')
+    if not re.fullmatch(r"[A-Za-z0-9/._~!$&'()*+,;=:@-]+", text):
+        raise ValueError("must have no blanks, and only letters, digits and signs of an address")
     return text
 
 

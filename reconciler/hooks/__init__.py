@@ -7,7 +7,7 @@ address from outside whether our receiver stands there.
 
 from reconciler.hooks.administration import SAID, Administration, secret_to_register
 from reconciler.hooks.keyring import GRACE, Keyring, fingerprint, remembered
-from reconciler.hooks.probe import head, ping_with
+from reconciler.hooks.probe import Probe
 from reconciler.hooks.secrets import SHORTEST, SecretFile, faults_of, make_secret
 from reconciler.hooks.state import Flaw, State, Wanted, find, judge
 
@@ -18,16 +18,15 @@ __all__ = [
     "Administration",
     "Flaw",
     "Keyring",
+    "Probe",
     "SecretFile",
     "State",
     "Wanted",
     "faults_of",
     "find",
     "fingerprint",
-    "head",
     "judge",
     "make_secret",
-    "ping_with",
     "remembered",
     "secret_to_register",
 ]

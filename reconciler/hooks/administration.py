@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from reconciler.client import TRIGGERS, Hooks, Key, Webhook
+from reconciler.client import MOST_NAME, TRIGGERS, Hooks, Key, Webhook
 from reconciler.errors import (
     ConfigError,
     Forbidden,
@@ -19,10 +19,11 @@ from reconciler.errors import (
     Registered,
     Rejected,
     Throttled,
+    Transient,
     Unanswered,
     Unauthorised,
 )
-from reconciler.hooks.probe import head, ping_with
+from reconciler.hooks.probe import Probe
 from reconciler.hooks.secrets import SecretFile, faults_of, make_secret
 from reconciler.hooks.state import State, Wanted, find, judge, same
 from reconciler.ledger import Ledger
@@ -32,7 +33,8 @@ SAID = "webhook"
 
 _OURS, _MAY_READ, _YES = "webhook_id", "webhook_may_read", "yes"
 _WRITE = ("*:write",)
-_BAD = 400
+_BOTH = "; the new secret may be the portal's, so both stay valid: rotate again"
+_REFUSED, _NO_ANSWER = 400, 500  # docspace.md 6
 
 
 class Administration:
@@ -45,10 +47,15 @@ class Administration:
         key: Callable[[], Key],
         wanted: Wanted,
         clock: Callable[[], datetime],
+        probe: Probe | None = None,
     ) -> None:
-        """Do nothing yet."""
+        """Do nothing yet. ``probe`` asks addresses; without one they are trusted to answer."""
         self._ledger, self._hooks, self._key = ledger, hooks, key
-        self.wanted, self._clock = wanted, clock
+        self.wanted, self._clock, self._probe = wanted, clock, probe
+
+    def without_probe(self) -> "Administration":
+        """Return the same, trusting that addresses answer: not every network leads to its own."""
+        return Administration(self._ledger, self._hooks, self._key, self.wanted, self._clock)
 
     def listed(self) -> tuple[Webhook, ...]:
         """Return every webhook that the account may see, by id; remember that it may."""
@@ -83,26 +90,30 @@ class Administration:
         """Return which of them is ours."""
         return find(hooks, self.wanted, self.known())
 
-    def register(self, address: str, secret: str, triggers: Sequence[str]) -> Webhook:
+    def register(
+        self, address: str, secret: str, triggers: Sequence[str], name: str | None = None
+    ) -> Webhook:
         """Create our webhook. Raises ConfigError, Unanswered, Registered, Rejected.
 
-        The receiver must answer there and know the secret, from here already: the portal's own
-        refusal tells no reason.
+        The receiver must answer there and know the secret, from here already, unless there is no
+        probe: the portal's own refusal tells no reason.
         """
         self._may_write("POST settings/webhook")
+        _check_name(self.wanted.name if name is None else name)
         _check(triggers, self._hooks.triggers())
         there = next((hook for hook in self._hooks.all() if same(hook.url, address)), None)
         if there is not None:
             raise Registered(address, there.id)
-        head(address)
-        ping_with(address, secret)
-        return self.create(address, secret, triggers)
+        self._see(address, secret)
+        return self.create(address, secret, triggers, name)
 
-    def create(self, address: str, secret: str, triggers: Sequence[str]) -> Webhook:
+    def create(
+        self, address: str, secret: str, triggers: Sequence[str], name: str | None = None
+    ) -> Webhook:
         """Create our webhook without looking first. Raises Rejected."""
         self._ledger.count_write(self._clock())
         with _judged(address):
-            hook = self._hooks.create(self.wanted.name, address, secret, triggers)
+            hook = self._hooks.create(name or self.wanted.name, address, secret, triggers)
         self._ledger.tell(_OURS, str(hook.id))
         self._ledger.tell(SAID, "")
         return hook
@@ -123,7 +134,7 @@ class Administration:
     def enable(self, hook: Webhook) -> None:
         """Switch a webhook on. Raises Unanswered or Rejected."""
         self._may_write("PUT settings/webhook/enable")
-        head(hook.url)
+        self._see(hook.url)
         self.switch_on(hook)
 
     def switch_on(self, hook: Webhook) -> None:
@@ -150,21 +161,36 @@ class Administration:
         """
         self._may_write("PUT settings/webhook")
         hook, before, secret = self.pick(None), file.read(), make_secret()
+        _check_name(hook.name)
         file.write((secret, *before))
         try:
-            ping_with(hook.url, secret)
+            if self._probe is not None:
+                self._probe.ping_with(hook.url, secret)
             self._ledger.count_write(self._clock())
             with _judged(hook.url):
                 self._hooks.set_secret(hook, secret)
-        except (Unanswered, Rejected, Permanent, Forbidden, Unauthorised, Throttled):
+        except (Unanswered, Permanent, Forbidden, Unauthorised, Throttled):
             file.write(before)
+            raise
+        except Rejected as error:
+            if error.status == _REFUSED:
+                file.write(before)
+            else:
+                error.detail += _BOTH
             raise
         except PortalError as error:
             # The answer was lost, and what it was: the portal may have the new one by now.
-            error.detail += "; the new secret may be the portal's, so both stay valid: rotate again"
+            error.detail += _BOTH
             raise
         self._ledger.tell(SAID, "")
         return hook
+
+    def _see(self, address: str, secret: str | None = None) -> None:
+        """Raise Unanswered where nobody answers as the portal wants it, or knows the secret."""
+        if self._probe is not None:
+            self._probe.head(address)
+            if secret is not None:
+                self._probe.ping_with(address, secret)
 
     def _may_write(self, route: str) -> None:
         """Raise Unauthorised before anything was done, where the key may not administer."""
@@ -175,13 +201,15 @@ class Administration:
 
 @contextmanager
 def _judged(address: str) -> Iterator[None]:
-    """Turn the portal's 400 into Rejected: its address or secret was not to its liking."""
+    """Turn into Rejected what the portal says of a webhook that is not to its liking: 400, and
+    500 when its own question to the address got no answer.
+    """
     try:
         yield
-    except Permanent as error:
-        if error.status != _BAD:
+    except (Permanent, Transient) as error:
+        if error.status not in {_REFUSED, _NO_ANSWER}:
             raise
-        raise Rejected(address, error.detail) from error
+        raise Rejected(address, error.detail, error.status) from error
 
 
 def secret_to_register(secrets: Sequence[str]) -> str:
@@ -200,6 +228,16 @@ def secret_to_register(secrets: Sequence[str]) -> str:
         needed = ", ".join(faults)
         raise ConfigError((f"the webhook secret breaks the portal's rules; it needs {needed}",))
     return secrets[0]
+
+
+def _check_name(name: str) -> None:
+    """Refuse a webhook's name that the portal would; it counts UTF-16 units (docspace.md 6)."""
+    size = len(name.encode("utf-16-le", "surrogatepass")) // 2
+    if not name.strip():
+        raise ConfigError(("the webhook has no name: the portal needs one",))
+    if size > MOST_NAME:
+        told = f"the webhook's name has {size} characters; the portal takes at most {MOST_NAME}"
+        raise ConfigError((f"{told}: {name[:MOST_NAME]}...",))
 
 
 def _check(triggers: Sequence[str], offered: Mapping[str, int]) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from reconciler.errors import ConfigError
 
-SHORTEST, LONGEST = 8, 50
-_LENGTH = 30
+SHORTEST, LONGEST = 8, 30  # docspace.md 6
 _SPECIAL = "!*-_.+@"  # no comma, which would part two secrets in a variable; no quotes, no blank
 _KINDS = (string.ascii_uppercase, string.ascii_lowercase, string.digits, _SPECIAL)
 _OWNER_ONLY = 0o600
@@ -21,7 +20,7 @@ def make_secret() -> str:
     """Return a new secret that the portal's rules for passwords allow."""
     everything = "".join(_KINDS)
     while True:
-        made = "".join(randomness.choice(everything) for _ in range(_LENGTH))
+        made = "".join(randomness.choice(everything) for _ in range(LONGEST))
         if not faults_of(made):
             return made
 
@@ -41,7 +40,11 @@ def faults_of(secret: str) -> tuple[str, ...]:
 
 
 class SecretFile:
-    """A file of secrets, one a line, newest first. It is replaced as a whole or not at all."""
+    """A file of secrets, one a line, newest first. It is changed as a whole or not at all.
+
+    It is replaced where its folder allows that. A file that is mounted by itself, or lies in a
+    folder of somebody else's, is written in place.
+    """
 
     def __init__(self, path: Path) -> None:
         """Touch nothing yet."""
@@ -60,24 +63,68 @@ class SecretFile:
     def write(self, lines: Sequence[str]) -> None:
         """Write the secrets, newest first, for the file's owner alone. Raises ConfigError."""
         path = self._path.resolve()  # a link stays a link
+        content = "".join(f"{line}\n" for line in lines).encode()
         try:
-            file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            try:
+                _replace(path, content)
+            except OSError:
+                if not path.is_file():
+                    raise
+                _overwrite(path, content)
         except OSError as error:
-            raise self._problem("written", error) from error
-        try:
-            with os.fdopen(file, "w", encoding="utf-8") as stream:
-                _own(stream.fileno(), path)
-                stream.write("".join(f"{line}\n" for line in lines))
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(name).replace(path)
-        except OSError as error:
-            with suppress(OSError):
-                Path(name).unlink()
             raise self._problem("written", error) from error
 
     def _problem(self, what: str, error: Exception) -> ConfigError:
         return ConfigError((f"webhook.secret_file {self._path} cannot be {what}: {error}",))
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put a new file in the place of the old one."""
+    file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(file, "wb") as stream:
+            _own(stream.fileno(), path)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
+    except OSError:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _overwrite(path: Path, content: bytes) -> None:
+    """Change the file itself, so that whoever reads meanwhile finds all of the old or the new.
+
+    Blank lines, which mean nothing, first make room: where there is none, nothing is lost.
+    """
+    file = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        before = os.pread(file, os.fstat(file).st_size, 0)
+        size = max(len(before), len(content))
+        try:
+            _put(file, before.ljust(size, b"\n"))
+            _put(file, content.ljust(size, b"\n"))
+            os.ftruncate(file, len(content))
+            os.fsync(file)
+        except OSError:
+            with suppress(OSError):
+                _put(file, before)
+                os.ftruncate(file, len(before))
+            raise
+        with suppress(PermissionError):  # somebody else's
+            os.fchmod(file, _OWNER_ONLY)
+    finally:
+        os.close(file)
+
+
+def _put(file: int, content: bytes) -> None:
+    """Write from the file's beginning, onto the disk."""
+    written = 0
+    while written < len(content):
+        written += os.pwrite(file, content[written:], written)
+    os.fsync(file)
 
 
 def _own(file: int, path: Path) -> None:

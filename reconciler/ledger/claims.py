@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnDefault,
     Connection,
     Row,
@@ -17,13 +16,12 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    type_coerce,
     update,
 )
 
 from reconciler.ledger.counting import HOUR, count
 from reconciler.ledger.facts import two_facts
-from reconciler.ledger.notes import first_to_tell
+from reconciler.ledger.notes import arrives_by, first_to_tell, is_in_flight, later
 from reconciler.ledger.rows import LIVE, Baseline, entry_of
 from reconciler.ledger.schema import UNFINISHED, Moment, files
 from reconciler.ledger.upsert import insert
@@ -33,8 +31,6 @@ from reconciler.review import is_echo
 ACCEPTED = ("accepted", "event")
 ECHO = ("ignored", "echo")
 PRECEDENCE = (files.c.priority, files.c.due_at)
-_MICROSECOND = timedelta(microseconds=1)
-_IN_FLIGHT = timedelta(seconds=2)
 _SHARED_FAULT = 5  # failures in a row that may have been everybody's
 
 
@@ -113,11 +109,12 @@ def _due_by_event(new: Any) -> Any:
     A file is looked at no more often than once a second, so that a burst costs little. A look
     that lies ahead tells of a clock that was set back, and holds nothing up.
     """
-    again = _later(files.c.looked_at, SECOND)
+    again = later(files.c.looked_at, SECOND)
     just_looked = and_(files.c.looked_at <= new.event_at, again > new.event_at)
     return case(
         (and_(files.c.claim.is_not(None), files.c.due_at > new.event_at), files.c.due_at),
         (and_(files.c.claim.is_(None), files.c.due_at < new.due_at), files.c.due_at),
+        (is_in_flight(new.event_at), arrives_by()),
         (just_looked, again),
         else_=new.due_at,
     )
@@ -160,16 +157,8 @@ def freeing(gone: Any, now: datetime) -> Any:
     before it does would lead to a second one.
     """
     held = (files.c.claim.is_not(None), files.c.due_at.is_not(None))  # the latter: its index
-    arrives = _later(files.c.touched_at, _IN_FLIGHT)
-    in_flight = and_(files.c.intent_version.is_not(None), files.c.touched_at <= now, arrives > now)
-    due = case((in_flight, arrives), else_=literal(now, Moment))
+    due = case((is_in_flight(now), arrives_by()), else_=literal(now, Moment))
     return update(files).where(*held, gone).values(claim=None, due_at=due)
-
-
-def _later(column: Any, by: timedelta) -> Any:
-    """Return the time in a column, moved by a constant."""
-    moved = type_coerce(column, BigInteger) + _fixed(by // _MICROSECOND)
-    return type_coerce(moved, Moment)
 
 
 def releasing(kind: str, now: datetime) -> Any:

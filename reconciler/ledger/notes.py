@@ -11,7 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+)
 
 from reconciler.ledger.counting import count_kept_text
 from reconciler.ledger.facts import baseline
@@ -23,7 +35,7 @@ from reconciler.ledger.rows import (
     place_values,
     settled_values,
 )
-from reconciler.ledger.schema import files
+from reconciler.ledger.schema import Moment, files
 from reconciler.ledger.upsert import insert
 from reconciler.model import Action, Decision, Entry, File, Outcome, Rule, Source
 
@@ -31,6 +43,8 @@ Judge = Callable[[File, Entry], Decision]
 _SOURCES = (Source.WEBHOOK, Source.SWEEP, Source.BACKFILL)  # by precedence
 _PLACE = ("folder", "room", "author")
 KEPT = frozenset({Rule.ANSWERED.value, Rule.UNMARKED.value})  # a person's comment stands
+_MICROSECOND = timedelta(microseconds=1)
+_IN_FLIGHT = timedelta(seconds=2)
 _PROMPT = timedelta(seconds=10)  # a text that stands there so soon after a save is hardly typed
 _KNOWN = select(files).where(files.c.id.in_(bindparam("ids", expanding=True)))
 
@@ -220,7 +234,9 @@ def _making_due(c: Connection, now: datetime) -> Any:
         index_elements=["id"],
         set_={
             "name": new.name,
-            "due_at": case((in_work, files.c.due_at), else_=new.due_at),
+            "due_at": case(
+                (in_work, files.c.due_at), (is_in_flight(now), arrives_by()), else_=new.due_at
+            ),
             "priority": case(
                 (or_(idle, new.priority < files.c.priority), new.priority), else_=files.c.priority
             ),
@@ -233,6 +249,25 @@ def _making_due(c: Connection, now: datetime) -> Any:
             **{name: func.coalesce(new[name], files.c[name]) for name in _PLACE},
         },
     )
+
+
+def later(column: Any, by: timedelta) -> Any:
+    """Return the time in a column, moved by a constant."""
+    moved = type_coerce(column, BigInteger) + literal_column(str(by // _MICROSECOND))
+    return type_coerce(moved, Moment)
+
+
+def is_in_flight(now: Any) -> Any:
+    """Return the condition that a write was begun a moment ago and may still arrive at the portal,
+    though the process that sent it has ended. A look before it does would lead to a second one.
+    """
+    begun = and_(files.c.intent_version.is_not(None), files.c.touched_at <= now)
+    return and_(begun, arrives_by() > now)
+
+
+def arrives_by() -> Any:
+    """Return until when a write may arrive."""
+    return later(files.c.touched_at, _IN_FLIGHT)
 
 
 def first_to_tell(source: Any) -> Any:

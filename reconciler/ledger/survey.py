@@ -1,12 +1,14 @@
 """What `check` asks of a ledger: its engine, and the texts that were kept most often."""
 
 from collections.abc import Callable
+from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from reconciler.ledger.overview import unknown_texts
-from reconciler.ledger.schema import texts
+from reconciler.ledger.schema import files, texts
 from reconciler.ledger.store import Store
+from reconciler.model import Source
 
 
 class Survey:
@@ -34,6 +36,11 @@ class Survey:
             c.execute(delete(texts).where(texts.c.text.in_(found)))
 
         self._store.write(job)
+
+    def delivered(self) -> datetime | None:
+        """Return when the newest event was accepted that a webhook brought; no echo counts."""
+        newest = select(func.max(files.c.event_at)).where(files.c.source == Source.WEBHOOK.value)
+        return self._store.read(lambda c: c.execute(newest).scalar())
 
     def texts(self, most: int) -> list[tuple[str, int]]:
         """Return the texts that were kept as unknown, those kept most often first."""

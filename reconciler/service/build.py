@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from reconciler import sweep
 from reconciler.client import DocSpace, Hooks, Pace, Transport
 from reconciler.config import Config, require
-from reconciler.hooks import Administration, Keyring, Wanted
+from reconciler.hooks import Administration, Keyring, Probe, Wanted
 from reconciler.ledger import MEMORY, Ledger, Quota
 from reconciler.receiver import Gate
 from reconciler.review import Policy
@@ -79,7 +79,7 @@ def parts_of(
     health = PortalHealth(ledger, random.random, KEY_PROBE, outages.on_outage, outages.on_recovery)
     attempts = Attempts(ledger, docspace, terms_of(config, policy), clock, health)
     wanted = wanted_of(config)
-    administration = Administration(ledger, hooks, docspace.key, wanted, clock)
+    administration = Administration(ledger, hooks, docspace.key, wanted, clock, probe_of(config))
     return Parts(
         ledger=ledger,
         docspace=docspace,
@@ -97,6 +97,11 @@ def parts_of(
 def policy_of(config: Config, ledger: Ledger) -> Policy:
     """Return what is configured about the decision, and what was configured before."""
     return replace(config.review.policy(), former_targets=ledger.targets())
+
+
+def probe_of(config: Config) -> Probe:
+    """Return how our own address is asked."""
+    return Probe(config.portal.ca_bundle)
 
 
 def wanted_of(config: Config) -> Wanted:

@@ -37,15 +37,16 @@ class Server:
         """Bind the address, which ``section`` of the configuration sets. Raises AddressInUse.
 
         waitress alone would keep silent connections for 120 s and take bodies of 1 GiB. A queue
-        of waiting requests is normal here: its warning of that is silenced.
+        of waiting requests is normal here: its warning of that is silenced. It would answer 400
+        where two proxies have added to one header: what they say is read here.
         """
         _logger.setLevel(logging.ERROR)
         self._map: dict[int, Any] = {}
-        proxy = {"trusted_proxy": trusted_proxy, "trusted_proxy_headers": {"x-forwarded-proto"}}
+        believes = trusted_proxy is not None
         name = f"[{host}]" if ":" in host else host
         try:
             self._server = create_server(
-                application,
+                _Behind(application, trusted_proxy) if believes else application,
                 map=self._map,
                 host=host,
                 port=port,
@@ -55,7 +56,7 @@ class Server:
                 connection_limit=_CONNECTIONS,
                 asyncore_use_poll=True,
                 ident=None,
-                **(proxy if trusted_proxy else {}),
+                clear_untrusted_proxy_headers=not believes,
             )
         except (OSError, ValueError) as error:
             close_all(self._map)  # a name may have several addresses, and some were bound
@@ -113,6 +114,24 @@ class Server:
         while _unanswered(self._map) and time.monotonic() < until:
             loop(timeout=0.02, use_poll=True, map=self._map, count=1)
         dispatcher.shutdown(timeout=max(until - time.monotonic(), 0.1))
+
+
+class _Behind:
+    """An application behind a proxy: what that says of the scheme counts, nobody else's word.
+
+    Each proxy adds to `X-Forwarded-Proto`, or sets it anew: the last value is the nearest's,
+    while those before it may be a stranger's own.
+    """
+
+    def __init__(self, application: Callable[..., Any], proxy: str | None) -> None:
+        self._application, self._proxy = application, proxy
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        said = environ.get("HTTP_X_FORWARDED_PROTO", "")
+        last = said.rpartition(",")[2].strip(' \t"').lower()
+        if environ["REMOTE_ADDR"] == self._proxy and last == "https":
+            environ["wsgi.url_scheme"] = "https"
+        return self._application(environ, start_response)
 
 
 def _let_go(sockets: dict[int, Any], number: int) -> None:

@@ -21,14 +21,18 @@ class Made:
 
 
 @contextmanager
-def administration(config: Config, *, create: bool = True) -> Iterator[Administration]:
+def administration(
+    config: Config, *, create: bool = True, probe: bool = True
+) -> Iterator[Administration]:
     """Open the administration within the block. Raises ConfigError or LedgerError.
 
     Without ``create`` no ledger is made; in one that is there it is noted what the key may do.
+    Without ``probe`` no address is asked before the portal is.
     """
     with ExitStack() as opened:
         read_only = not create and not is_there(config.database())
-        yield parts_of(config, opened, read_only=read_only).administration
+        found = parts_of(config, opened, read_only=read_only).administration
+        yield found if probe else found.without_probe()
 
 
 def provide_secret(config: Config) -> bool:
@@ -43,8 +47,17 @@ def provide_secret(config: Config) -> bool:
     return True
 
 
-def register(config: Config, url: str | None, triggers: Sequence[str]) -> Made:
+def register(
+    config: Config,
+    url: str | None,
+    triggers: Sequence[str],
+    name: str | None = None,
+    *,
+    probe: bool = True,
+) -> Made:
     """Create our webhook at ``url`` or webhook.public_url, with file.updated and ``triggers``.
+
+    ``name`` is how the portal's page calls it; without ``probe`` the address is not asked first.
 
     Raises ConfigError, Unanswered, Registered, Rejected, PortalError.
     """
@@ -52,8 +65,8 @@ def register(config: Config, url: str | None, triggers: Sequence[str]) -> Made:
     wanted = tuple(dict.fromkeys(("file.updated", *triggers)))
     chosen = wanted if triggers else config.webhook.triggers
     secret = secret_to_register(config.secrets())
-    with administration(config) as opened:
-        hook = opened.register(address, secret, chosen)
+    with administration(config, probe=probe) as opened:
+        hook = opened.register(address, secret, chosen, name)
     heard = set(config.webhook.triggers)
     return Made(hook, tuple(one for one in chosen if one not in heard))
 
@@ -70,7 +83,7 @@ def _address(config: Config, url: str | None) -> str:
     return address
 
 
-def rotate(config: Config) -> Webhook:
+def rotate(config: Config, *, probe: bool = True) -> Webhook:
     """Give the portal a new secret. Raises ConfigError, NoWebhook, Unanswered, PortalError."""
     path = config.webhook.secret_file
     if path is None or config.webhook.secret is not None:
@@ -80,5 +93,5 @@ def rotate(config: Config) -> Webhook:
                 "it: put the secret into that file, and restart serve once",
             )
         )
-    with administration(config) as opened:
+    with administration(config, probe=probe) as opened:
         return opened.rotate(SecretFile(path))

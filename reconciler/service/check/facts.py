@@ -26,9 +26,9 @@ from reconciler.client import (
 )
 from reconciler.config import Config
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
-from reconciler.hooks import State, fingerprint, head, judge, ping_with, remembered
+from reconciler.hooks import State, fingerprint, judge, remembered
 from reconciler.ledger import Ledger, Problem, Role, verdict
-from reconciler.service.build import passing_docspace, transport_of, utcnow, wanted_of
+from reconciler.service.build import passing_docspace, probe_of, transport_of, utcnow, wanted_of
 from reconciler.service.portal_identity import ledger_of
 from reconciler.sweep.deliveries import progress
 from reconciler.sweep.sweep import HIDDEN
@@ -57,8 +57,9 @@ class LedgerFacts:
     """What the ledger told. ``ours`` is the webhook that it knows, ``done`` the last entry of
     its log, ``ended`` how many lines of the secrets' file are refused by now, ``hidden`` when the
     daily sweep last found updates that no folder's date had told of, and how many; ``problems``
-    are what `status` says is wrong, ``has_run`` whether anything has worked with it yet. Where it
-    is not there yet, all of that is what an empty one tells.
+    are what `status` says is wrong, ``has_run`` whether anything has worked with it yet,
+    ``delivered`` when a webhook last brought an event. Where it is not there yet, all of that is
+    what an empty one tells.
     """
 
     engine: str
@@ -73,6 +74,7 @@ class LedgerFacts:
     problems: tuple[Problem, ...] = ()
     is_there: bool = True
     has_run: bool = False
+    delivered: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -175,9 +177,10 @@ def _address(config: Config) -> ReconcilerError | bool | None:
     if address is None:
         return None
     try:
-        head(address)
+        probe = probe_of(config)
+        probe.head(address)
         if secrets := config.secrets():
-            ping_with(address, secrets[0])
+            probe.ping_with(address, secrets[0])
     except ReconcilerError as error:
         return error
     return True
@@ -218,6 +221,7 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 problems=verdict(seen),
                 is_there=ledger.read_only,
                 has_run=bool(seen.sweeps or seen.accepted),
+                delivered=ledger.survey.delivered(),
             )
     except LedgerError as error:
         return error

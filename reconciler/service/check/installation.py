@@ -1,5 +1,7 @@
 """Checks of what is ours: configuration, ledger, disk, files, other instances. Pure."""
 
+from datetime import timedelta
+
 from reconciler.errors import LedgerError, Unanswered
 from reconciler.ledger import TEXTS_KEPT, Kind, Problem, portal_texts_line
 from reconciler.service.check.facts import Facts
@@ -8,6 +10,7 @@ from reconciler.service.check.lines import Fault, Line, error, ok, skipped, warn
 _MEGABYTE = 2**20
 _LITTLE, _TOO_LITTLE = 200 * _MEGABYTE, 20 * _MEGABYTE
 _SOUND_SQLITE = (3, 51, 3)
+_LATELY = timedelta(days=1)
 
 
 def configuration(facts: Facts) -> list[Line]:
@@ -118,11 +121,31 @@ def address(facts: Facts) -> list[Line]:
     if found is True:
         return [ok("address", f"{facts.config.webhook.public_url} answers and knows the secret")]
     status = found.status if isinstance(found, Unanswered) else None
+    if isinstance(found, Unanswered) and _arrive(facts):
+        said = f"{found}, asked from here; but deliveries arrive, so the portal reaches it"
+        cure = "nothing, if this network leads no way back to it; webhook commands: --no-probe"
+        return [warning("address", said, cure)]
     if status == 401:
         cure = "start serve with this configuration: it knows another secret"
     else:
         cure = "start serve, and let the web server pass the address on to it"
     return [error("address", str(found), cure)]
+
+
+def _arrive(facts: Facts) -> bool:
+    """Whether the portal's deliveries reach a daemon that runs: the last one that is known did.
+
+    The portal's dates compare with each other, and with nothing else (docspace.md 3).
+    """
+    ledger, state = facts.ledger, facts.portal.state
+    if ledger is None or isinstance(ledger, LedgerError):
+        return False
+    if any(one.kind is Kind.NO_SERVE for one in ledger.problems):
+        return False
+    hook = None if state is None else state.hook
+    if hook is not None and (hook.failed_on or hook.succeeded_on):
+        return hook.succeeded_on > hook.failed_on
+    return ledger.delivered is not None and facts.portal.at - ledger.delivered < _LATELY
 
 
 def texts(facts: Facts) -> list[Line]:

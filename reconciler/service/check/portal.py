@@ -3,12 +3,13 @@
 from datetime import timedelta
 from http import HTTPStatus
 
-from reconciler.client import Failures, Key, Webhook
+from reconciler.client import Failures, Key, Webhook, portal_time
 from reconciler.errors import LedgerError, PortalError, Unauthorised
 from reconciler.service.build import wanted_of
 from reconciler.service.check.facts import Facts
 from reconciler.service.check.lines import Fault, Line, error, ok, skipped, warning
 from reconciler.service.watch import cure_of
+from reconciler.sweep.deliveries import is_under_way
 
 _OFF, _SOON = timedelta(seconds=60), timedelta(days=14)
 _SHOWN = 10
@@ -175,14 +176,16 @@ def deliveries(facts: Facts) -> list[Line]:
     if state is None or state.hook is None or not isinstance(failures, Failures):
         return [skipped("deliveries", "needs our webhook, and *:read")]
     hook = state.hook
-    good, bad = hook.succeeded_on or "never", hook.failed_on or "never"
+    good, bad = portal_time(hook.succeeded_on) or "never", portal_time(hook.failed_on) or "never"
     said = f"last success {good}, last failure {bad}"
     done = 0
     if facts.ledger is not None and not isinstance(facts.ledger, LedgerError):
         done = facts.ledger.done
-    fresh = [entry for entry in failures.entries if entry.id > done]
+    now = failures.date or facts.portal.at
+    ended = [entry for entry in failures.entries if not is_under_way(entry, now)]
+    fresh = [entry for entry in ended if entry.id > done]
     failing = hook.failed_on > hook.succeeded_on
-    if failing and failures.entries and failures.entries[0].status == _REFUSED:
+    if failing and ended and ended[0].status == _REFUSED:
         said = f"the receiver refuses the portal's signature: {said}"
         cure = "run: reconciler webhook rotate (or set the portal's secret to ours)"
         return [error("deliveries", said, cure)]

@@ -1,0 +1,96 @@
+"""One request to an address that is not the portal's API: our own, asked as the portal would.
+
+It follows no redirect and takes no password from ~/.netrc. Beside the certificates of the
+system those of `portal.ca_bundle` are trusted: our address may have either.
+"""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+import urllib3
+
+from reconciler.client.proxies import proxies_for
+from reconciler.client.reasons import CA_BUNDLE, by_way_of, reason_of
+from reconciler.errors import ConfigError, Unanswered
+
+_PATIENCE = 10  # seconds, as the portal's own (docspace.md 6)
+_MOST_BYTES = 65536
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What was answered; ``location`` is where a redirect leads, ``way`` the proxy it came by."""
+
+    status: int
+    body: bytes
+    location: str = ""
+    way: str = ""
+
+
+def exchange(
+    method: str,
+    url: str,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    *,
+    ca_bundle: Path | None = None,
+    timeout: float = _PATIENCE,
+) -> Reply:
+    """Send one request; ``timeout`` is in seconds. Raises Unanswered, ConfigError.
+
+    ConfigError is about ``ca_bundle``.
+    """
+    try:
+        with _session(ca_bundle) as session:
+            answer = session.request(
+                method,
+                url,
+                data=body,
+                headers=dict(headers or {}),
+                timeout=timeout,
+                proxies=dict(proxies_for(url)),
+                allow_redirects=False,
+                stream=True,
+            )
+            read = answer.raw.read(_MOST_BYTES, decode_content=True)
+            location = answer.headers.get("Location", "")
+            return Reply(answer.status_code, read, location, by_way_of(url))
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        raise Unanswered(url, None, reason_of(error, url)) from error
+
+
+class _Trusting(requests.adapters.HTTPAdapter):
+    """Verifies certificates by a context of our own, also behind a proxy."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options, ssl_context=self._context)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        return super().proxy_manager_for(proxy, **options, ssl_context=self._context)
+
+
+def _session(ca_bundle: Path | None) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.update({"User-Agent": "reconciler"})
+    session.mount("https://", _Trusting(_context(ca_bundle)))
+    return session
+
+
+def _context(ca_bundle: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_bundle is not None:
+        place = {"capath" if ca_bundle.is_dir() else "cafile": str(ca_bundle)}
+        try:
+            context.load_verify_locations(**place)
+        except OSError as error:
+            raise ConfigError((f"{CA_BUNDLE} {ca_bundle} cannot be used: {error}",)) from error
+    return context
