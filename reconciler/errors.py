@@ -73,6 +73,10 @@ class Unanswered(ReconcilerError):
         return f"{said} at {self.address}{': ' if self.detail else ''}{self.detail}"
 
 
+class Untrusted(Unanswered):
+    """The certificate at the webhook's address is not trusted here."""
+
+
 @dataclass
 class Registered(ReconcilerError):
     """The portal has a webhook at this address already."""

@@ -323,6 +323,7 @@ def test_our_address_is_trusted_by_the_configured_certificates(sound: Healthy) -
         sound.change(url=url)
         (line,) = sound.wrong()
         assert (line.about, "portal.ca_bundle" in line.said) == ("address", True)
+        assert "portal.ca_bundle" in line.cure
         sound.environ["RECONCILER_PORTAL__CA_BUNDLE"] = str(bundle)
         assert sound.wrong() == []
 

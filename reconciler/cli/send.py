@@ -1,11 +1,13 @@
 """Sign a sample event as the portal would, post it, and tell the answer."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler.client import Reply, exchange
+from reconciler.client import Response, exchange
+from reconciler.model import shown
 from reconciler.signature import HEADER, sign
 
 _PATIENCE = 30  # seconds
@@ -45,9 +47,25 @@ def body_of(sample: Sample, now: datetime) -> bytes:
     return json.dumps({"event": event, "payload": payload, "webhook": webhook}).encode()
 
 
-def post(url: str, body: bytes, secret: str | None, ca_bundle: Path | None = None) -> Reply:
+def post(url: str, body: bytes, secret: str | None, ca_bundle: Path | None = None) -> Response:
     """Post the body, signed where there is a secret. Raises Unanswered, ConfigError."""
     headers = {"Content-Type": "application/json; charset=utf-8"}
     if secret:
         headers[HEADER] = sign(body, secret)
     return exchange("POST", url, body, headers, ca_bundle=ca_bundle, timeout=_PATIENCE)
+
+
+def hints(response: Response) -> Iterator[str]:
+    """Return what to do about an answer that is none of acceptance."""
+    if 200 <= response.status < 300:
+        return
+    if response.proxy_note:
+        yield f"It was asked{response.proxy_note}, which may have answered itself."
+    if response.status == 401:
+        yield "The secret is not the receiver's: set DOCSPACE_WEBHOOK_SECRET."
+    if 300 <= response.status < 400:
+        there = shown(response.location) or "another address"
+        yield (
+            f"It redirects to {there}, and the portal follows no redirect: give that address "
+            "itself, to the portal too."
+        )

@@ -9,7 +9,7 @@ import typer
 
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
 from reconciler.cli.words import OK, PORTAL, SOME_FAILED, USAGE, shown
-from reconciler.errors import Unanswered
+from reconciler.errors import Unanswered, Untrusted
 
 PLAY = "Sandbox-1!"
 DEFAULT_URL = "http://127.0.0.1:3000/docspace/review-comment"
@@ -99,7 +99,7 @@ def send(
         reconciler send 4711 --secret 'Sandbox-1!' --title Plan.docx
         reconciler send 4711 --url https://hooks.example.com/docspace/review-comment
     """
-    from reconciler.cli.send import Sample, body_of, post  # noqa: PLC0415 - help must be quick
+    from reconciler.cli.send import Sample, body_of, hints, post  # noqa: PLC0415 - help must be quick
 
     if not url.startswith(("http://", "https://")):
         typer.echo("The address must start with http:// or https://.", err=True)
@@ -107,19 +107,12 @@ def send(
     bundle = read_config(config).portal.ca_bundle if url.startswith("https://") else None
     sample = body_of(Sample(file, title, trigger), datetime.now(UTC))
     try:
-        reply = post(url, sample, secret, bundle)
+        response = post(url, sample, secret, bundle)
     except Unanswered as error:
-        said = shown(error.detail)
-        typer.echo(f"Nobody answers at {url}: {said}. Is `reconciler serve` running?", err=True)
+        hint = "" if isinstance(error, Untrusted) else " Is `reconciler serve` running?"
+        typer.echo(f"Nobody answers at {url}: {shown(error.detail)}.{hint}", err=True)
         raise typer.Exit(PORTAL) from error
-    typer.echo(f"{reply.status} {shown(reply.body.decode('utf-8', 'replace'))}")
-    accepted = 200 <= reply.status < 300
-    if reply.way and not accepted:
-        typer.echo(f"It was asked{reply.way}, which may have answered itself.", err=True)
-    if reply.status == 401:
-        typer.echo("The secret is not the receiver's: set DOCSPACE_WEBHOOK_SECRET.", err=True)
-    if 300 <= reply.status < 400:
-        there = shown(reply.location) or "another address"
-        said = f"It redirects to {there}, and the portal follows no redirect"
-        typer.echo(f"{said}: give that address itself, to the portal too.", err=True)
-    raise typer.Exit(OK if accepted else SOME_FAILED)
+    typer.echo(f"{response.status} {shown(response.body.decode('utf-8', 'replace'))}")
+    for hint in hints(response):
+        typer.echo(hint, err=True)
+    raise typer.Exit(OK if 200 <= response.status < 300 else SOME_FAILED)

@@ -80,7 +80,8 @@ def register(
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="How the portal's page calls it, else reconciler; 50 signs.")
+        str | None,
+        typer.Option(help="Its name at the portal, at most 50 characters; else reconciler."),
     ] = None,
     probe: Probe = True,
     config: ConfigPath = None,

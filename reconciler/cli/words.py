@@ -12,6 +12,7 @@ from reconciler.errors import (
     Rejected,
     Unanswered,
     Unauthorised,
+    Untrusted,
 )
 
 NO_ROOM = "The output finds no room: free some space, or send it elsewhere."
@@ -132,6 +133,11 @@ def _about_the_refusal(error: Rejected) -> str:
 def _cure(error: Unanswered) -> str:
     """Return what to do about an address that does not answer as it should."""
     status = error.status
+    if isinstance(error, Untrusted):
+        return (
+            "Set portal.ca_bundle to a file with the authority's certificate; the portal must "
+            "trust it too."
+        )
     if status is None:
         return (
             "Is reconciler serve running, and does the web server before it pass this address on? "

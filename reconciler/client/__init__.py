@@ -9,9 +9,9 @@ why not.
 
 from reconciler.client.about import About, Build, Person
 from reconciler.client.docspace import DocSpace
-from reconciler.client.exchange import Reply, exchange
+from reconciler.client.exchange import Response, exchange
 from reconciler.client.hooks import (
-    MOST_NAME,
+    MAX_NAME_LENGTH,
     TRIGGERS,
     Failure,
     Failures,
@@ -25,7 +25,7 @@ from reconciler.client.parse import Key
 from reconciler.client.transport import Transport
 
 __all__ = [
-    "MOST_NAME",
+    "MAX_NAME_LENGTH",
     "PAGE",
     "TRIGGERS",
     "About",
@@ -38,7 +38,7 @@ __all__ = [
     "Key",
     "Pace",
     "Person",
-    "Reply",
+    "Response",
     "Room",
     "RoomPage",
     "Transport",

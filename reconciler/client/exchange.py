@@ -14,21 +14,24 @@ import requests
 import urllib3
 
 from reconciler.client.proxies import proxies_for
-from reconciler.client.reasons import CA_BUNDLE, by_way_of, reason_of
-from reconciler.errors import ConfigError, Unanswered
+from reconciler.client.reasons import CA_BUNDLE, is_untrusted, proxy_note, reason_of
+from reconciler.errors import ConfigError, Unanswered, Untrusted
 
 _PATIENCE = 10  # seconds, as the portal's own (docspace.md 6)
 _MOST_BYTES = 65536
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What was answered; ``location`` is where a redirect leads, ``way`` the proxy it came by."""
+class Response:
+    """What was answered; ``location`` is where a redirect leads.
+
+    ``proxy_note`` tells of the proxy that it came through, empty for none.
+    """
 
     status: int
     body: bytes
     location: str = ""
-    way: str = ""
+    proxy_note: str = ""
 
 
 def exchange(
@@ -39,7 +42,7 @@ def exchange(
     *,
     ca_bundle: Path | None = None,
     timeout: float = _PATIENCE,
-) -> Reply:
+) -> Response:
     """Send one request; ``timeout`` is in seconds. Raises Unanswered, ConfigError.
 
     ConfigError is about ``ca_bundle``.
@@ -58,9 +61,10 @@ def exchange(
             )
             read = answer.raw.read(_MOST_BYTES, decode_content=True)
             location = answer.headers.get("Location", "")
-            return Reply(answer.status_code, read, location, by_way_of(url))
+            return Response(answer.status_code, read, location, proxy_note(url))
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise Unanswered(url, None, reason_of(error, url)) from error
+        kind = Untrusted if is_untrusted(error) else Unanswered
+        raise kind(url, None, reason_of(error, url)) from error
 
 
 class _Trusting(requests.adapters.HTTPAdapter):

@@ -36,7 +36,7 @@ _NAMES = (
 TRIGGERS: Mapping[str, int] = {name: 1 << place for place, name in enumerate(_NAMES)}
 """The bits of a webhook's triggers, as DocSpace numbers them (docspace.md 10); 0 stands for all."""
 
-MOST_NAME = 50  # UTF-16 units, as the portal counts them; a name is required (docspace.md 6)
+MAX_NAME_LENGTH = 50  # UTF-16 units, as the portal counts them; a name is required (docspace.md 6)
 
 
 @dataclass(frozen=True)

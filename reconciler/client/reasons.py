@@ -13,14 +13,19 @@ CA_BUNDLE = "portal.ca_bundle"
 def reason_of(error: BaseException, url: str) -> str:
     """Return the innermost cause of a failed request to ``url``."""
     causes = list(_causes(error))
-    untrusted = [one for one in causes if isinstance(one, ssl.SSLCertVerificationError)]
-    if untrusted:
-        return f"{untrusted[0].verify_message}; {CA_BUNDLE} names the certificates to trust"
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"{cause.verify_message}; {CA_BUNDLE} names the certificates to trust"
     text = str(causes[-1]) or type(causes[-1]).__name__
-    return text.splitlines()[0][:200] + by_way_of(url)
+    return text.splitlines()[0][:200] + proxy_note(url)
 
 
-def by_way_of(url: str) -> str:
+def is_untrusted(error: BaseException) -> bool:
+    """Return whether a request failed because a certificate is not trusted."""
+    return any(isinstance(one, ssl.SSLCertVerificationError) for one in _causes(error))
+
+
+def proxy_note(url: str) -> str:
     """Return through which variable's proxy an address is asked, empty for none."""
     variable = proxy_variable(url)
     return f" (through the proxy of {variable})" if variable else ""

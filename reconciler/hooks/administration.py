@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from reconciler.client import MOST_NAME, TRIGGERS, Hooks, Key, Webhook
+from reconciler.client import MAX_NAME_LENGTH, TRIGGERS, Hooks, Key, Webhook
 from reconciler.errors import (
     ConfigError,
     Forbidden,
@@ -104,7 +104,7 @@ class Administration:
         there = next((hook for hook in self._hooks.all() if same(hook.url, address)), None)
         if there is not None:
             raise Registered(address, there.id)
-        self._see(address, secret)
+        self._ask(address, secret)
         return self.create(address, secret, triggers, name)
 
     def create(
@@ -134,7 +134,7 @@ class Administration:
     def enable(self, hook: Webhook) -> None:
         """Switch a webhook on. Raises Unanswered or Rejected."""
         self._may_write("PUT settings/webhook/enable")
-        self._see(hook.url)
+        self._ask(hook.url)
         self.switch_on(hook)
 
     def switch_on(self, hook: Webhook) -> None:
@@ -185,7 +185,7 @@ class Administration:
         self._ledger.tell(SAID, "")
         return hook
 
-    def _see(self, address: str, secret: str | None = None) -> None:
+    def _ask(self, address: str, secret: str | None = None) -> None:
         """Raise Unanswered where nobody answers as the portal wants it, or knows the secret."""
         if self._probe is not None:
             self._probe.head(address)
@@ -235,9 +235,11 @@ def _check_name(name: str) -> None:
     size = len(name.encode("utf-16-le", "surrogatepass")) // 2
     if not name.strip():
         raise ConfigError(("the webhook has no name: the portal needs one",))
-    if size > MOST_NAME:
-        told = f"the webhook's name has {size} characters; the portal takes at most {MOST_NAME}"
-        raise ConfigError((f"{told}: {name[:MOST_NAME]}...",))
+    if size > MAX_NAME_LENGTH:
+        told = (
+            f"the webhook's name has {size} characters; the portal takes at most {MAX_NAME_LENGTH}"
+        )
+        raise ConfigError((f"{told}: {name[:MAX_NAME_LENGTH]}...",))
 
 
 def _check(triggers: Sequence[str], offered: Mapping[str, int]) -> None:

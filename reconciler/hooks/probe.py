@@ -35,6 +35,8 @@ class Probe:
         self._ask("POST", address, body, _JSON | {HEADER: sign(body, secret)})
 
     def _ask(self, method: str, address: str, body: bytes, headers: Mapping[str, str]) -> None:
-        reply = exchange(method, address, body, headers, ca_bundle=self.ca_bundle)
-        if not 200 <= reply.status < 300:
-            raise Unanswered(address, reply.status, (reply.location + reply.way).strip())
+        response = exchange(method, address, body, headers, ca_bundle=self.ca_bundle)
+        if not 200 <= response.status < 300:
+            raise Unanswered(
+                address, response.status, (response.location + response.proxy_note).strip()
+            )

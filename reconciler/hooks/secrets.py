@@ -104,13 +104,13 @@ def _overwrite(path: Path, content: bytes) -> None:
         before = os.pread(file, os.fstat(file).st_size, 0)
         size = max(len(before), len(content))
         try:
-            _put(file, before.ljust(size, b"\n"))
-            _put(file, content.ljust(size, b"\n"))
+            _write_all(file, before.ljust(size, b"\n"))
+            _write_all(file, content.ljust(size, b"\n"))
             os.ftruncate(file, len(content))
             os.fsync(file)
         except OSError:
             with suppress(OSError):
-                _put(file, before)
+                _write_all(file, before)
                 os.ftruncate(file, len(before))
             raise
         with suppress(PermissionError):  # somebody else's
@@ -119,7 +119,7 @@ def _overwrite(path: Path, content: bytes) -> None:
         os.close(file)
 
 
-def _put(file: int, content: bytes) -> None:
+def _write_all(file: int, content: bytes) -> None:
     """Write from the file's beginning, onto the disk."""
     written = 0
     while written < len(content):

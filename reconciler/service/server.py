@@ -46,7 +46,7 @@ class Server:
         name = f"[{host}]" if ":" in host else host
         try:
             self._server = create_server(
-                _Behind(application, trusted_proxy) if believes else application,
+                _TrustedProxy(application, trusted_proxy) if believes else application,
                 map=self._map,
                 host=host,
                 port=port,
@@ -116,7 +116,7 @@ class Server:
         dispatcher.shutdown(timeout=max(until - time.monotonic(), 0.1))
 
 
-class _Behind:
+class _TrustedProxy:
     """An application behind a proxy: what that says of the scheme counts, nobody else's word.
 
     Each proxy adds to `X-Forwarded-Proto`, or sets it anew: the last value is the nearest's,

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from reconciler.errors import LedgerError, Unanswered
+from reconciler.errors import LedgerError, Unanswered, Untrusted
 from reconciler.ledger import TEXTS_KEPT, Kind, Problem, portal_texts_line
 from reconciler.service.check.facts import Facts
 from reconciler.service.check.lines import Fault, Line, error, ok, skipped, warning
@@ -121,18 +121,20 @@ def address(facts: Facts) -> list[Line]:
     if found is True:
         return [ok("address", f"{facts.config.webhook.public_url} answers and knows the secret")]
     status = found.status if isinstance(found, Unanswered) else None
-    if isinstance(found, Unanswered) and _arrive(facts):
+    if isinstance(found, Unanswered) and _deliveries_arrive(facts):
         said = f"{found}, asked from here; but deliveries arrive, so the portal reaches it"
         cure = "nothing, if this network leads no way back to it; webhook commands: --no-probe"
         return [warning("address", said, cure)]
-    if status == 401:
+    if isinstance(found, Untrusted):
+        cure = "set portal.ca_bundle to a file with the authority's certificate"
+    elif status == 401:
         cure = "start serve with this configuration: it knows another secret"
     else:
         cure = "start serve, and let the web server pass the address on to it"
     return [error("address", str(found), cure)]
 
 
-def _arrive(facts: Facts) -> bool:
+def _deliveries_arrive(facts: Facts) -> bool:
     """Whether the portal's deliveries reach a daemon that runs: the last one that is known did.
 
     The portal's dates compare with each other, and with nothing else (docspace.md 3).
