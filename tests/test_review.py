@@ -40,10 +40,11 @@ TARGET, APPROVED, UNLOCKED = "Need Review", "Approved", "The file is unlocked"
 POLICY = Policy()
 SAVED = Revision(3, NOW - HOUR, 1000)
 OLDER = Revision(2, NOW - 9 * HOUR, 900)
+CREATED = NOW - 30 * DAY
 FILE = File(
     id=7,
     title="plan.docx",
-    created=NOW - 30 * DAY,
+    created=CREATED,
     revision=SAVED,
     comment="Edited",
     section=Section.ROOMS,
@@ -53,7 +54,7 @@ FILE = File(
     read_at=NOW,
 )
 UNKNOWN = Entry(7)
-OURS = Entry(7, created=FILE.created, title=FILE.title, settled=SAVED, ours=True)
+OURS = Entry(7, created=CREATED, title=FILE.title, settled=SAVED, ours=True)
 THEIRS = replace(OURS, ours=False)
 BEFORE = replace(OURS, settled=OLDER)
 WRITING = replace(BEFORE, intent=Intent(SAVED, "Edited"))
@@ -110,7 +111,7 @@ def test_row_4_scope() -> None:
 
 def test_row_5_id_used_again() -> None:
     """A file of another creation date is another file: the row is forgotten, then decided."""
-    decision = decide(file(comment=""), replace(THEIRS, created=FILE.created - DAY), POLICY, NOW)
+    decision = decide(file(comment=""), replace(THEIRS, created=CREATED - DAY), POLICY, NOW)
     assert decision == Decision(Rule.UPDATED, forget=True)
 
 
@@ -123,13 +124,13 @@ def test_row_5_portal_was_set_back() -> None:
 
 def test_row_5_forgets_the_intent_too() -> None:
     """An intent for another file of the same id says nothing about this one."""
-    entry = replace(WRITING, created=FILE.created - DAY, settled=None)
+    entry = replace(WRITING, created=CREATED - DAY, settled=None)
     assert rule(file(comment=APPROVED), entry) is Rule.UPDATED
 
 
 def test_row_5_keeps_where_our_responsibility_begins() -> None:
     """Forgetting a row does not forget its `since`."""
-    entry = replace(OURS, created=FILE.created - DAY, since=NOW)
+    entry = replace(OURS, created=CREATED - DAY, since=NOW)
     assert decide(FILE, entry, POLICY, NOW) == Decision(Rule.OLD, forget=True)
 
 
@@ -226,7 +227,7 @@ def test_rows_10_and_11_other_content(differs: dict[str, Any]) -> None:
 
 def test_row_12_new() -> None:
     """A new file is not an updated one: skipped, and settled as theirs."""
-    seen = file(revision=Revision(1, FILE.created, 10), comment="Created")
+    seen = file(revision=Revision(1, CREATED, 10), comment="Created")
     decision = decide(seen, UNKNOWN, POLICY, NOW)
     assert (decision.rule, decision.action) == (Rule.NEW, Action.SETTLE_THEIRS)
     assert decision.rule.outcome is Outcome.SKIPPED
@@ -234,7 +235,7 @@ def test_row_12_new() -> None:
 
 def test_row_12_mark_new_files() -> None:
     """With `mark_new_files` a new file is marked."""
-    seen = file(revision=Revision(1, FILE.created, 10), comment="Created")
+    seen = file(revision=Revision(1, CREATED, 10), comment="Created")
     assert rule(seen, UNKNOWN, Policy(mark_new=True)) is Rule.UPDATED
 
 
@@ -326,7 +327,7 @@ def test_row_15_never_seen() -> None:
 
 # ---------------------------------------------------------------- first match wins
 
-NEW = Revision(1, FILE.created, 10)
+NEW = Revision(1, CREATED, 10)
 TRASHED = {"section": Section.TRASH, "comment": TARGET}
 WIPED = replace(WRITING, settled=SAVED)
 KEEP = Policy(unknown=Unknown.KEEP)
@@ -441,7 +442,7 @@ def test_the_first_gate_that_is_shut_wins(seen: File, expected: Rule) -> None:
 
 def test_a_row_that_is_forgotten_keeps_its_attempts() -> None:
     """The wait for a lock grows also when the row was about another file."""
-    entry = replace(OURS, created=FILE.created - DAY, attempts=1)
+    entry = replace(OURS, created=CREATED - DAY, attempts=1)
     decision = decide(file(locked=True), entry, POLICY, NOW)
     assert decision == Decision(Rule.LOCKED, timedelta(minutes=10), forget=True)
 
@@ -476,7 +477,7 @@ def test_listed_after_the_last_touch() -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [replace(OURS, created=FILE.created - DAY), replace(OURS, settled=replace(SAVED, version=4))],
+    [replace(OURS, created=CREATED - DAY), replace(OURS, settled=replace(SAVED, version=4))],
 )
 def test_listed_another_file(entry: Entry) -> None:
     """Only a look can tell that an id was used again or the portal set back."""
