@@ -1,6 +1,7 @@
 """Every class of failure of docspace.md 2, and what the client makes of it."""
 
 import json
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -523,6 +524,14 @@ def test_a_missing_field_is_named(
     with pytest.raises(Permanent, match=f"unexpected answer: {next(iter(changes))} is") as caught:
         docspace.file(1245)
     assert caught.value.status == 200
+
+
+def test_a_host_without_an_address_is_named(portal: Portal, docspace: DocSpace) -> None:
+    """Beside the system's reason."""
+    unknown = socket.gaierror(-2, "Name or service not known")
+    everywhere(portal, 200, caused_by(requests.ConnectionError("Max retries exceeded"), unknown))
+    with pytest.raises(Transient, match=r"p\.example: \[Errno -2\] Name or service not known$"):
+        docspace.file(1245)
 
 
 @given(

@@ -15,7 +15,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
 
-_LONGEST_IDLE = 30.0  # seconds; what is known to forget does so after a minute or later
+LONGEST_IDLE = 30.0  # seconds; what is known to forget does so after a minute or later
 _OPTIONS = [
     *HTTPConnection.default_socket_options,
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -67,19 +67,24 @@ class Adapter(requests.adapters.HTTPAdapter):
         return manager
 
 
-class _Connection(HTTPConnection):
-    _answered, _whole, _used = False, False, 0.0
+class Connection(HTTPConnection):
+    """A connection that knows when it last answered (``used``, on the monotonic clock)."""
+
+    used = 0.0
+    _answered, _whole = False, False
 
     @property
     def is_connected(self) -> bool:
         """Whether it may be used again: urllib3 asks before it does, and else opens it anew."""
-        return time.monotonic() - self._used < _LONGEST_IDLE and super().is_connected
+        return time.monotonic() - self.used < LONGEST_IDLE and super().is_connected
 
     def connect(self) -> None:
+        """Open it: what it answered before was another connection."""
         self._answered = False
         super().connect()
 
     def request(self, *arguments: Any, **options: Any) -> None:
+        """Send a request. Raises Forgotten where a reused connection does not take it."""
         self._whole = False
         try:
             super().request(*arguments, **options)
@@ -92,22 +97,23 @@ class _Connection(HTTPConnection):
         self._whole = True
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override] # urllib3's, not http's
+        """Wait for the answer. Raises Forgotten where a reused connection gives none."""
         try:
             answer = super().getresponse()
         except OSError as error:
             if self._answered:
                 raise Forgotten(unsent=not self._whole) from error
             raise
-        self._answered, self._used = True, time.monotonic()
+        self._answered, self.used = True, time.monotonic()
         return answer
 
 
-class _SecureConnection(_Connection, HTTPSConnection):
+class _SecureConnection(Connection, HTTPSConnection):
     pass
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+    ConnectionCls = Connection
 
 
 class _SecurePool(HTTPSConnectionPool):
