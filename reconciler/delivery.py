@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.model import LAST_FILE_ID, Event, is_number, storable
+from reconciler.model import LAST_FILE_ID, Event, is_number, storable, whole_number
 
 PING = "reconciler.ping"
 
@@ -51,10 +51,11 @@ def parse_event(body: bytes, triggers: frozenset[str]) -> Event:
 
 
 def _file_id(payload: Mapping[str, Any]) -> int:
-    file_id = payload.get("id")
-    if (isinstance(file_id, str) and file_id) or payload.get("providerKey"):
+    told = payload.get("id")
+    file_id = whole_number(told)
+    if (isinstance(told, str) and told and file_id is None) or payload.get("providerKey"):
         raise Ignored("third_party")  # its comments cannot be set (docspace.md 8)
-    if type(file_id) is not int or not 0 < file_id <= LAST_FILE_ID:
+    if file_id is None or not 0 < file_id <= LAST_FILE_ID:
         raise Ignored("file_id")
     return file_id
 

@@ -142,7 +142,7 @@ class PortalError(ReconcilerError):
 class Transient(PortalError):
     """It may work later, and says nothing about the file: no connection, 5xx, 402, no JSON.
 
-    ``retry_after`` is the pause that the portal asked for, None when it asked for none.
+    ``retry_after`` is the pause that the answer asked for, counted from it, None for none.
     """
 
     retry_after: timedelta | None = field(default=None)
@@ -150,7 +150,12 @@ class Transient(PortalError):
 
 @dataclass
 class Permanent(PortalError):
-    """The same request will fail again: 400, 404, 3xx, or an answer that lacks a field."""
+    """The same request will fail again: 400, 404, or an answer that lacks a field."""
+
+
+@dataclass
+class Missing(Permanent):
+    """The portal has no such route, or not with this method, while others of its work."""
 
 
 @dataclass
@@ -160,7 +165,10 @@ class Forbidden(PortalError):
 
 @dataclass
 class Throttled(PortalError):
-    """429. ``retry_after`` is what the portal asked for; its short limits ask for nothing."""
+    """429. ``retry_after`` is the pause that the portal asked for, counted from its answer.
+
+    It is None where none was asked for: the portal's short limits ask for nothing.
+    """
 
     retry_after: timedelta | None = field(default=None)
 

@@ -28,6 +28,13 @@ def is_number(value: object) -> bool:
     return type(value) is int and -LAST_NUMBER <= value <= LAST_NUMBER
 
 
+def whole_number(value: object) -> int | None:
+    """Return a JSON value as a whole number, also digits in quotes; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        value = int(value)
+    return value if isinstance(value, int) and is_number(value) else None
+
+
 @dataclass(frozen=True)
 class Revision:
     """One state of a file's content, as far as the portal lets it be told (docspace.md 4.3).
@@ -56,9 +63,9 @@ class Section(Enum):
 class File:
     """A file as the portal showed it, in a look or in a listing.
 
-    ``room`` is None where it was not asked for, ``created`` where it is not told. ``locked``
-    means locked by someone else. ``read_at`` is the portal's own time of the answer (its
-    ``Date``), None without that header.
+    ``created`` is None, and ``folder`` empty, where the portal does not tell; then they identify
+    nothing. ``room`` is None where it was not asked for. ``locked`` means locked by someone else.
+    ``read_at`` is the portal's own time of the answer (its ``Date``), None without that header.
     """
 
     id: int | str

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Answer = bytes | Callable[[socket.socket], None]
+Connection = Answer | tuple[Answer, ...]
+"""What a connection is answered with: once, or as often as there are answers."""
 
 
 def http(status: int = 200, body: bytes = b"", **headers: str) -> bytes:
@@ -22,6 +25,18 @@ def http(status: int = 200, body: bytes = b"", **headers: str) -> bytes:
 def enveloped(response: Any) -> bytes:
     """Return a 200 with the portal's envelope."""
     return http(200, json.dumps({"response": response, "statusCode": 200}).encode())
+
+
+def kept(response: Any) -> bytes:
+    """Return such a 200 after which the connection stays open."""
+    body = json.dumps({"response": response}).encode()
+    return http(200, body, Connection="keep-alive")
+
+
+def reset(connection: socket.socket) -> None:
+    """End a connection as something does that has forgotten it."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
 
 
 @dataclass
@@ -42,7 +57,7 @@ class Line:
 
 
 @contextmanager
-def answering(*answers: Answer) -> Iterator[Line]:
+def answering(*answers: Connection) -> Iterator[Line]:
     """Answer one connection after another, and those after the last like the last."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         line = Line(f"http://127.0.0.1:{server.getsockname()[1]}")
@@ -72,13 +87,17 @@ def answering(*answers: Answer) -> Iterator[Line]:
                 thread.join()
 
 
-def _serve(connection: socket.socket, answer: Answer, line: Line) -> None:
+def _serve(connection: socket.socket, answers: Connection, line: Line) -> None:
     with connection:
-        line.requests.append(_read(connection))
-        if callable(answer):
-            answer(connection)
-        else:
-            connection.sendall(answer)
+        for answer in answers if isinstance(answers, tuple) else (answers,):
+            request = _read(connection)
+            if not request.line:
+                return
+            line.requests.append(request)
+            if callable(answer):
+                answer(connection)
+            else:
+                connection.sendall(answer)
 
 
 def _read(connection: socket.socket) -> Request:

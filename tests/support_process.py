@@ -5,6 +5,7 @@ What depends on a process's environment starts as `python -m tests.support_proce
 
 import os
 import resource
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -14,7 +15,7 @@ from pathlib import Path
 import responses
 
 from reconciler.client import Transport
-from reconciler.errors import LedgerError
+from reconciler.errors import LedgerError, PortalError
 from reconciler.ledger import Ledger, Role
 from tests.program import FORKSERVER
 from tests.support_ledger import NOW, PORTAL, event
@@ -26,6 +27,15 @@ def ask(url: str, key: str) -> None:
     """Make one request with this process's environment."""
     with closing(Transport(url, key)) as transport:
         transport.get("keys/@self", "keys/@self")
+
+
+def complain(url: str) -> None:
+    """Print why a request with this process's environment failed."""
+    with closing(Transport(url, "k", timeout=5)) as transport:
+        try:
+            transport.get("keys/@self", "keys/@self")
+        except PortalError as error:
+            sys.stdout.write(str(error))
 
 
 def verify(bundle: str) -> None:
@@ -86,6 +96,20 @@ def _wait(line: Connection) -> None:
 ROOT = Path(__file__).parents[1]
 
 
+def another_process(*arguments: str, **environ: str) -> str:
+    """Run a helper in a process with an environment of its own."""
+    clean = {k: v for k, v in os.environ.items() if not k.upper().endswith(("PROXY", "BUNDLE"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support_process", *arguments],
+        env=clean | environ,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
 class Helper:
     """A process that does one of the above, and the line to it."""
 
@@ -129,5 +153,5 @@ def helper(act: Callable[..., None], *arguments: object) -> Iterator[Helper]:
 
 
 if __name__ == "__main__":
-    acts: dict[str, Callable[..., None]] = {"ask": ask, "verify": verify}
+    acts: dict[str, Callable[..., None]] = {"ask": ask, "complain": complain, "verify": verify}
     acts[sys.argv[1]](*sys.argv[2:])

@@ -16,7 +16,7 @@ from reconciler.config import load
 from reconciler.errors import LedgerError, Unanswered
 from reconciler.hooks import fingerprint
 from reconciler.ledger import Kind, Ledger, Problem, Role
-from reconciler.model import Ending, Event, Outcome, Source
+from reconciler.model import Ending, Event, Outcome, Section, Source
 from reconciler.sandbox import ManualClock, Network, Portal, Server, User
 from reconciler.service.check import Facts, LedgerFacts, Level, Line, check, gather, judged
 from tests.daemon import environment
@@ -461,8 +461,8 @@ def told(facts: Facts, succeeded_on: str = "", failed_on: str = "") -> Facts:
 def test_only_ten_of_many_rooms_are_named(facts: Facts) -> None:
     """Rooms of third parties, archived and excluded ones do not count."""
     when = datetime.now(UTC)
-    rooms = [Room(n, f"Room {n}", when, False, True, commentable=False) for n in range(1, 13)]
-    rooms += [Room("drive-4", "Drive", when, False, True), Room(99, "Old", when, False, False)]
+    rooms = [Room(n, f"Room {n}", when, False, commentable=False) for n in range(1, 13)]
+    rooms += [Room("drive-4", "Drive", when, False), Room(99, "Old", when, False, Section.ARCHIVE)]
     line = first(facts, portal=replace(facts.portal, rooms=tuple(rooms)))
     assert line.said.startswith("may comment in 0 of 12 rooms")
     assert ("Room 10" in line.said, "Room 11" in line.said) == (True, False)

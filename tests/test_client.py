@@ -2,10 +2,7 @@
 
 import gzip
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -19,7 +16,7 @@ from reconciler.client import DocSpace, Pace, Transport
 from reconciler.errors import Forbidden, PortalError, Transient
 from reconciler.model import File
 from tests.support_http import Line, answering, enveloped, http
-from tests.support_process import ROOT
+from tests.support_process import another_process
 from tests.support_samples import response, sample
 
 KEY = "sk-hush"
@@ -30,20 +27,6 @@ def client(line: Line, **settings: Any) -> Iterator[DocSpace]:
     """Return a client of the loopback portal."""
     with closing(DocSpace(Transport(line.url, KEY, **{"timeout": 5} | settings))) as docspace:
         yield docspace
-
-
-def another_process(*arguments: str, **environ: str) -> str:
-    """Run a helper in a process with an environment of its own."""
-    clean = {k: v for k, v in os.environ.items() if not k.upper().endswith(("PROXY", "BUNDLE"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.support_process", *arguments],
-        env=clean | environ,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
 
 
 # What goes out.

@@ -1,18 +1,22 @@
 """Every class of failure of docspace.md 2, and what the client makes of it."""
 
 import json
+import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
 import responses
+import urllib3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.client import DocSpace, Transport
+from reconciler.client.failures import LONGEST_PAUSE
 from reconciler.errors import (
     Forbidden,
     Permanent,
@@ -38,6 +42,12 @@ ASKS: dict[str, Ask] = {
 }
 every_ask = pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
 PERSON = f"{API}people/@self"
+
+
+def caused_by(error: Exception, cause: Exception) -> Exception:
+    """Return an error as it is raised from another."""
+    error.__cause__ = cause
+    return error
 
 
 @pytest.fixture
@@ -273,32 +283,118 @@ def test_429_tells_what_the_portal_asked_for(
     assert caught.value.retry_after == pause
 
 
+NOON = {"Date": "Mon, 24 Nov 2025 12:00:00 GMT"}
+PAUSES = [
+    ("0", timedelta(0)),
+    (" 7 ", timedelta(seconds=7)),
+    ("86400", timedelta(days=1)),
+    ("999999999", LONGEST_PAUSE),
+    ("9999999999", LONGEST_PAUSE),
+    ("9" * 5000, LONGEST_PAUSE),
+    ("Mon, 24 Nov 2025 12:20:00 GMT", timedelta(minutes=20)),
+    ("Mon, 24 Nov 2025 13:20:00 +0100", timedelta(minutes=20)),
+    ("Mon, 24 Nov 2025 11:20:00 GMT", timedelta(0)),
+    ("Mon, 24 Nov 2125 12:00:00 GMT", LONGEST_PAUSE),
+    ("-1", None),
+    ("1.5", None),
+    ("1e3", None),
+    ("soon", None),
+    ("", None),
+    ("²", None),
+]
+
+
+@pytest.mark.parametrize(("status", "error"), [(429, Throttled), (503, Transient)])
+@pytest.mark.parametrize(("text", "pause"), PAUSES)
+def test_a_pause_is_asked_for_in_seconds_or_until_a_date(
+    portal: Portal,
+    docspace: DocSpace,
+    status: int,
+    error: type[PortalError],
+    text: str,
+    pause: timedelta | None,
+) -> None:
+    """Counted from the answer's own date, never negative, at most a day and an hour."""
+    everywhere(portal, status, headers=NOON | {"Retry-After": text})
+    with pytest.raises(error) as caught:
+        docspace.file(1245)
+    assert isinstance(caught.value, Throttled | Transient)
+    assert caught.value.retry_after == pause
+
+
+def test_a_date_without_the_portals_clock_is_counted_from_ours(portal: Portal) -> None:
+    """There is no better one."""
+    noon = datetime(2025, 11, 24, 12, tzinfo=UTC)
+    everywhere(portal, 503, headers={"Retry-After": "Mon, 24 Nov 2025 12:05:00 GMT"})
+    with (
+        closing(Transport("https://p.example", KEY, clock=lambda: noon)) as transport,
+        pytest.raises(Transient) as caught,
+    ):
+        DocSpace(transport).file(1245)
+    assert caught.value.retry_after == timedelta(minutes=5)
+
+
+# What something between us and the portal answers.
+
+
+@every_ask
+@pytest.mark.parametrize("status", [408, 421, 425])
+def test_a_connections_failure_is_passing(
+    portal: Portal, docspace: DocSpace, ask: Ask, status: int
+) -> None:
+    """A timeout, another server, too early: nothing is wrong with the file."""
+    everywhere(portal, status, b'{"error": {"message": "too late"}}')
+    with pytest.raises(Transient) as caught:
+        ask(docspace)
+    assert caught.value.status == status
+
+
+@every_ask
+@pytest.mark.parametrize("status", [400, 403, 406, 409, 413, 418, 451, 494])
+def test_a_page_is_not_the_apis_answer(
+    portal: Portal, docspace: DocSpace, ask: Ask, status: int
+) -> None:
+    """A firewall or a proxy shows pages, the API none: it may pass."""
+    everywhere(portal, status, b"<html>No.</html>", content_type="text/html; charset=utf-8")
+    with pytest.raises(Transient, match="a page instead of the API's answer"):
+        ask(docspace)
+
+
+@pytest.mark.parametrize("status", [400, 406, 409, 413])
+@pytest.mark.parametrize("body", [b"", b"No.", b'{"error": {"message": "<b>No</b>"}}'])
+def test_another_4xx_is_permanent(
+    portal: Portal, docspace: DocSpace, status: int, body: bytes
+) -> None:
+    """The same request will be answered the same."""
+    everywhere(portal, status, body)
+    with pytest.raises(Permanent) as caught:
+        docspace.file(1245)
+    assert caught.value.status == status
+
+
+def test_a_proxy_that_asks_for_a_password_is_passing(portal: Portal, docspace: DocSpace) -> None:
+    """It is about the way to the portal."""
+    everywhere(portal, 407, b"<html>")
+    with pytest.raises(Transient, match="the proxy asks for a name and a password"):
+        docspace.file(1245)
+
+
+@every_ask
 @pytest.mark.parametrize(
-    ("text", "pause"),
+    "error",
     [
-        ("0", timedelta(0)),
-        (" 7 ", timedelta(seconds=7)),
-        ("86400", timedelta(days=1)),
-        ("999999999", timedelta(days=2)),
-        ("9999999999", None),
-        ("9" * 5000, None),
-        ("-1", None),
-        ("1.5", None),
-        ("1e3", None),
-        ("soon", None),
-        ("", None),
-        ("Mon, 24 Nov 2025 09:20:00 GMT", None),
-        ("²", None),
+        requests.exceptions.SSLError("self-signed certificate"),
+        caused_by(requests.ConnectionError(), ssl.SSLCertVerificationError("certificate expired")),
+        caused_by(requests.ConnectionError(), urllib3.exceptions.SSLError("no certificate")),
     ],
 )
-def test_an_absurd_retry_after_does_no_harm(
-    portal: Portal, docspace: DocSpace, text: str, pause: timedelta | None
+def test_a_certificate_names_the_setting(
+    portal: Portal, docspace: DocSpace, ask: Ask, error: Exception
 ) -> None:
-    """Bounded by two days; what is no number of seconds is not there."""
-    everywhere(portal, 429, headers={"Retry-After": text})
-    with pytest.raises(Throttled) as caught:
-        docspace.file(1245)
-    assert caught.value.retry_after == pause
+    """What to trust is portal.ca_bundle."""
+    everywhere(portal, 200, error)
+    with pytest.raises(Transient, match=r"^.*p\.example: .*portal\.ca_bundle"):
+        ask(docspace)
 
 
 # 5xx and what is no answer of the API.
@@ -332,9 +428,33 @@ def test_3xx_names_the_location(portal: Portal, docspace: DocSpace, ask: Ask, st
     """The request is not sent there; the administrator is told what to set."""
     everywhere(portal, status, headers={"Location": "https://new.example/x"})
     portal.add("GET", "https://new.example/x", json={"response": {}})
-    with pytest.raises(Transient, match=r"https://new\.example/x.*portal\.url"):
+    with pytest.raises(Transient, match=r"moved to https://new\.example: set portal\.url"):
         ask(docspace)
     assert len(portal.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("http://p.example/api/2.0/x", "moved to http://p.example: set"),
+        ("https://p.example/docs/api/2.0/files/file/1245", "moved to https://p.example/docs: set"),
+        ("//p.example:8443/", "moved to https://p.example:8443: set"),
+        ("https://ann:secret@q.example/?token=secret", "moved to https://q.example: set"),
+        ("/login?back=1", "redirected to /login of itself"),
+        ("https://p.example/api/2.0/login", "redirected to /api/2.0/login of itself"),
+        ("https://[", "redirected, but not told where"),
+        ("", "redirected, but not told where"),
+    ],
+)
+def test_a_redirection_names_the_portals_own_address(
+    portal: Portal, docspace: DocSpace, location: str, words: str
+) -> None:
+    """What is to be set is the address of a portal, without path, question and password."""
+    everywhere(portal, 302, headers={"Location": location})
+    with pytest.raises(Transient) as caught:
+        docspace.file(1245)
+    assert caught.value.detail.startswith(words)
+    assert "secret" not in str(caught.value)
 
 
 @every_ask
@@ -366,7 +486,8 @@ def test_no_answer_is_an_outage(
     everywhere(portal, 200, error)
     with pytest.raises(Transient) as caught:
         ask(docspace)
-    assert (caught.value.status, caught.value.detail) == (None, str(error))
+    assert caught.value.status is None
+    assert caught.value.detail.startswith(f"p.example: {error}")
     assert caught.value.__cause__ is error
 
 
@@ -388,30 +509,29 @@ def test_no_answer_is_an_outage(
 def test_a_200_that_is_not_the_apis_is_an_outage(
     portal: Portal, docspace: DocSpace, ask: Ask, body: bytes, words: str
 ) -> None:
-    """A sign-in page or another server in the portal's place."""
+    """A sign-in page or another server in the portal's place; a write is looked at then."""
     everywhere(portal, 200, body, content_type="text/html")
     with pytest.raises(Transient, match=words):
         ask(docspace)
 
 
-@pytest.mark.parametrize("name", ["id", "title", "version", "updated", "created", "folderId"])
-def test_a_missing_field_is_named(portal: Portal, docspace: DocSpace, name: str) -> None:
+@pytest.mark.parametrize("changes", [{"id": None}, {"version": "x"}], ids=["id", "version"])
+def test_a_missing_field_is_named(
+    portal: Portal, docspace: DocSpace, changes: dict[str, object]
+) -> None:
     """An answer that lacks it will lack it again."""
-    fields = {k: v for k, v in response("get_file.json").items() if k != name}
-    portal.get(FILE, json={"response": fields})
-    with pytest.raises(Permanent, match=f"unexpected answer: {name} is missing") as caught:
+    portal.get(FILE, json={"response": response("get_file.json") | changes})
+    with pytest.raises(Permanent, match=f"unexpected answer: {next(iter(changes))} is") as caught:
         docspace.file(1245)
     assert caught.value.status == 200
 
 
-@pytest.mark.parametrize("stored", [None, 1, ["x"], {"comment": "x"}])
-def test_a_write_that_is_not_confirmed_is_not_taken_for_one(
-    portal: Portal, docspace: DocSpace, stored: object
-) -> None:
-    """Only the stored text confirms a write."""
-    portal.put(COMMENT, json={"response": stored})
-    with pytest.raises(Transient, match="not the comment"):
-        docspace.set_comment(1245, 4, "x")
+def test_a_host_without_an_address_is_named(portal: Portal, docspace: DocSpace) -> None:
+    """Beside the system's reason."""
+    unknown = socket.gaierror(-2, "Name or service not known")
+    everywhere(portal, 200, caused_by(requests.ConnectionError("Max retries exceeded"), unknown))
+    with pytest.raises(Transient, match=r"p\.example: \[Errno -2\] Name or service not known$"):
+        docspace.file(1245)
 
 
 @given(

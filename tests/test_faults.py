@@ -55,8 +55,18 @@ def added_up(here: World) -> bool:
     return totals.accepted == totals.pending + sum(totals.ended.values())
 
 
-@pytest.mark.parametrize("route", [LOOK, WRITE])
-@pytest.mark.parametrize("name", FAULTS)
+EMPTY = "an empty answer"  # to a write it is no fault: a look confirms that it was done
+
+
+@pytest.mark.parametrize(
+    ("name", "route"),
+    [
+        (name, route)
+        for name in FAULTS
+        for route in (LOOK, WRITE)
+        if (name, route) != (EMPTY, WRITE)
+    ],
+)
 def test_a_fault_is_made_good_with_one_write(here: World, name: str, route: str) -> None:
     """Whatever went wrong once: the comment stands within two days, and was set once."""
     fault = FAULTS[name]
@@ -70,6 +80,17 @@ def test_a_fault_is_made_good_with_one_write(here: World, name: str, route: str)
     here.settle(2 * DAY)
     assert (here.comment(), effective(here, here.file)) == (TARGET, 1)
     assert added_up(here)
+
+
+def test_a_write_that_is_answered_with_nothing_is_confirmed_by_a_look(here: World) -> None:
+    """It is marked at once, for one request more."""
+    here.portal.save(here.file, by=here.ann)
+    here.portal.faults.add(Fault(WRITE, "empty", 1))
+    before = here.portal.count("GET")
+    (first,) = here.settle()
+    assert first.ending.outcome is Outcome.MARKED
+    assert here.portal.count("GET") - before == 2
+    assert (here.comment(), effective(here, here.file)) == (TARGET, 1)
 
 
 @pytest.mark.parametrize("name", FAULTS)

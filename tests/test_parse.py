@@ -134,14 +134,98 @@ def test_unknown_fields_are_ignored() -> None:
     assert parse_file(with_changes(novelty={"a": [1]}, id2=3), None) == plain
 
 
-@pytest.mark.parametrize(
-    "name", ["id", "title", "created", "updated", "version", "rootFolderType", "folderId"]
-)
-@pytest.mark.parametrize("value", [..., None, [], {}, True, 1.5, 2**64])
-def test_a_missing_or_wrong_field_is_named(name: str, value: object) -> None:
-    """No guess is made for what the decision rests on."""
+WRONG: list[Any] = [..., None, [], {}, True, 1.5, 2**64]
+
+
+@pytest.mark.parametrize("name", ["id", "version"])
+@pytest.mark.parametrize("value", [[], {}, True, 1.5, 2**64, "", "\u0667", "9" * 30])
+def test_a_wrong_number_is_named(name: str, value: object) -> None:
+    """No guess is made for what a comment is written to."""
     with pytest.raises(ValueError, match=f"^{name} is "):
         parse_file(with_changes(**{name: value}), None)
+
+
+@pytest.mark.parametrize("value", [..., None])
+def test_a_file_without_an_id_is_none(value: object) -> None:
+    """It could not be asked for, nor written to."""
+    with pytest.raises(ValueError, match=r"^id is "):
+        parse_file(with_changes(id=value), None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "version"),
+    [
+        ({"version": "4"}, 4),
+        ({"version": ..., "versionNumber": 3}, 3),
+        ({"version": None, "versionNumber": "12"}, 12),
+        ({"version": 5, "versionNumber": 3}, 5),
+        ({"version": 0, "versionNumber": 3}, 3),
+        ({"version": "x", "versionNumber": 3}, 3),
+        ({"version": ...}, 1),
+        ({"version": 0}, 1),
+    ],
+)
+def test_the_version_is_told_in_more_than_one_way(changes: dict[str, Any], version: int) -> None:
+    """`version`, else `versionNumber`, else 1; digits in quotes are a number."""
+    assert parse_file(with_changes(**changes), None).revision.version == version
+
+
+def test_an_id_in_quotes_is_a_number() -> None:
+    """The id of a third party is never all digits (docspace.md 8)."""
+    assert parse_file(with_changes(id="1245", folderId="610"), None) == parse_file(
+        response("get_file.json"), None
+    )
+
+
+def test_a_file_of_an_id_alone_is_a_file_in_a_room() -> None:
+    """What the tutorial needs suffices: nothing else keeps it from being marked."""
+    assert parse_file({"id": 13}, READ_AT) == File(
+        id=13,
+        title="",
+        created=None,
+        revision=Revision(1, READ_AT, 0),
+        comment="",
+        section=Section.ROOMS,
+        folder="",
+        updated_by="",
+        read_at=READ_AT,
+    )
+
+
+@pytest.mark.parametrize("value", WRONG)
+@pytest.mark.parametrize(
+    ("name", "field", "expected"),
+    [
+        ("title", "title", ""),
+        ("created", "created", None),
+        ("rootFolderType", "section", Section.ROOMS),
+        ("folderId", "folder", ""),
+        ("updatedBy", "updated_by", ""),
+        ("providerKey", "provider", None),
+        ("locked", "locked", False),
+        ("security", "editable", True),
+    ],
+)
+def test_a_wrong_dispensable_field_is_as_if_missing(
+    value: object, name: str, field: str, expected: object
+) -> None:
+    """Each has a value that keeps no file from being marked."""
+    assert getattr(parse_file(with_changes(**{name: value}), None), field) == expected
+
+
+@pytest.mark.parametrize("value", [*WRONG, "", "yesterday", "2025-11-24T09:15:42"])
+def test_a_file_without_its_date_was_updated_when_it_was_shown(value: object) -> None:
+    """By the portal's clock where it tells it, else by ours: never before our time."""
+    received = READ_AT + timedelta(seconds=3)
+    fields = with_changes(updated=value)
+    assert parse_file(fields, READ_AT, received=received).revision.updated == READ_AT
+    assert parse_file(fields, None, received=received).revision.updated == received
+
+
+@pytest.mark.parametrize("value", [0, False, 7, 1.5, [], ["Approved"], {}, {"text": "Approved"}])
+def test_a_comment_that_is_no_text_is_not_empty(value: object) -> None:
+    """Whatever it is, somebody may have meant something by it."""
+    assert parse_file(with_changes(comment=value), None).comment == "(no text)"
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 1, True])
@@ -174,6 +258,17 @@ def test_any_change_to_a_file_is_a_value_or_a_value_error(changes: dict[str, Any
         assert all(abs(n) <= LAST_NUMBER for n in (file.revision.version, file.revision.size))
         assert file.revision.updated.tzinfo is UTC
         f"{file.id}{file.title}{file.comment}{file.folder}{file.updated_by}".encode()
+
+
+@given(
+    fields=st.dictionaries(st.sampled_from(sorted(response("get_file.json"))), JSON),
+    number=st.integers(1, LAST_NUMBER).flatmap(lambda n: st.sampled_from([n, str(n)])),
+)
+@settings(deadline=None)
+def test_an_id_and_a_version_always_make_a_file(fields: dict[str, Any], number: int | str) -> None:
+    """Any of the other fields may be missing or of any type."""
+    file = parse_file(fields | {"id": number, "version": number}, None)
+    assert (file.id, file.revision.version) == (int(number), int(number))
 
 
 @given(parts=JSON | st.lists(st.fixed_dictionaries({}, optional={"id": JSON, "roomType": JSON})))

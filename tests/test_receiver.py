@@ -368,7 +368,7 @@ def _event(payload: Any) -> bytes:
         (_event({"id": float("inf")}), "file_id"),
         (_event({"id": float("nan")}), "file_id"),
         (_event({"id": "drive-4-|1"}), "third_party"),
-        (_event({"id": "1245"}), "third_party"),
+        (_event({"id": "sbox-1245"}), "third_party"),
         (_event({"id": 1245, "providerKey": "Box"}), "third_party"),
         (_event({"id": 1}).replace(b'"id": 1', b'"id": 1, "id": 0'), "file_id"),
     ],

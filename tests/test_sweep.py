@@ -14,7 +14,7 @@ from reconciler.client import DocSpace, RoomPage
 from reconciler.client.listing import PAGE, Room
 from reconciler.errors import Throttled, Transient, Unauthorised
 from reconciler.ledger import BACKFILL, CLOCK_WAS_AHEAD, Duty
-from reconciler.model import LAST_FILE_ID, Decision, Outcome, Rule
+from reconciler.model import LAST_FILE_ID, Decision, Outcome, Rule, Section
 from reconciler.review import Policy, Scope
 from reconciler.sandbox import Fault
 from reconciler.sweep import Sweep, Terms
@@ -182,9 +182,12 @@ def test_a_third_party_room_is_not_read(here: World) -> None:
 @pytest.mark.parametrize(
     ("room", "reason"),
     [
-        (Room("drive-4", "Drive", START, pinned=False, active=True), "third_party"),
-        (Room(9, "Archived, or a template", START, pinned=False, active=False), "section"),
-        (Room(7, "Excluded", START, pinned=False, active=True), "scope"),
+        (Room("drive-4", "Drive", START, pinned=False), "third_party"),
+        (
+            Room(9, "Archived, or a template", START, pinned=False, section=Section.ARCHIVE),
+            "section",
+        ),
+        (Room(7, "Excluded", START, pinned=False), "scope"),
     ],
 )
 def test_a_room_that_is_passed_over_is_counted(here: World, room: Room, reason: str) -> None:

@@ -15,17 +15,27 @@ from reconciler.client.parse import (
     parse_room,
 )
 from reconciler.client.transport import Answer, Transport
-from reconciler.errors import Forbidden, Permanent, PortalError, Transient, Unauthorised
+from reconciler.errors import (
+    Forbidden,
+    Missing,
+    Permanent,
+    PortalError,
+    Transient,
+    Unauthorised,
+)
 from reconciler.model import Absent, File
 
 _T = TypeVar("_T")
 READ = ("files:read", "files:write")
 WRITE = ("files:write",)
 ROOMS = ("rooms:read", "rooms:write")
-_NOT_A_KEY = {403, 404}
+_NOT_FOUND = 404
+_NO_ROUTE = {_NOT_FOUND, 405, 501}
+_FILE, _COMMENT = "files/file/{id}", "files/file/{id}/comment"
 _SAMPLED_ROOMS = 5
 _NEWEST = {"sortBy": "DateAndTime", "sortOrder": "descending"}
-_EVERY_ROOM = {"searchArea": "Any", "storageFilter": "Internal"}  # docspace.md 10
+# Newer portals list form rooms apart unless asked for any; archived ones come along (10).
+_ANY_ROOM = {"searchArea": "Any", "storageFilter": "Internal"}
 _DEEP = {"filterType": "FilesOnly", "withSubFolders": "true"}
 
 
@@ -35,6 +45,7 @@ class DocSpace:
     def __init__(self, transport: Transport) -> None:
         """Use ``transport`` for every request."""
         self._http = transport
+        self._seen: tuple[int, ...] = ()  # two files that were there when we last looked
 
     @property
     def requests(self) -> dict[str, int]:
@@ -69,51 +80,115 @@ class DocSpace:
         A dead key is treated as an anonymous visitor here and answered 403 (docspace.md 2),
         so a 403 is confirmed first.
         """
-        route = "files/file/{id}"
         try:
-            answer = self._http.get(route, f"files/file/{file_id}")
+            file = self._look(file_id)
         except Forbidden as error:
             self._confirm(error, READ)
             return Absent.UNREADABLE
         except (Permanent, Transient) as error:
-            if error.status != 404:
+            if error.status != _NOT_FOUND:
                 raise
             if isinstance(error, Transient):
-                self._confirm(error, READ)
+                self._confirm_gone(error)
             return Absent.GONE
-        return parsed(f"GET {route}", lambda: parse_file(answer.response, answer.date))
+        self._seen = (file_id, *(one for one in self._seen[:2] if one != file_id))[:2]
+        return file
+
+    def _look(self, file_id: int) -> File:
+        answer = self._http.get(_FILE, f"files/file/{file_id}")
+        return _parsed(
+            f"GET {_FILE}",
+            answer,
+            lambda: parse_file(answer.response, answer.date, received=answer.received),
+        )
+
+    def _confirm_gone(self, error: Transient) -> None:
+        """Return when others than the file are there. Raises ``error`` else, or by class.
+
+        A portal that was suspended answers 404 to everything (docspace.md 2), and so does one
+        that has no route which tells of the key: then only another file can tell.
+        """
+        key = self._confirm(error, READ)
+        if not key.owner and not self._seen:
+            raise error
 
     def set_comment(self, file_id: int, version: int, comment: str) -> str:
         """Set the comment of one version and return the text that the portal stored.
 
-        Raises Forbidden for a file that is gone, locked, trashed or not ours to comment:
-        the portal answers 403 to all of them (docspace.md 5).
+        The portal answers with the text; what else is answered is confirmed by its ``comment``,
+        or by a look. Raises Forbidden for a file that is gone, locked, trashed or not ours to
+        comment: the portal answers 403 to all of them (docspace.md 5). Raises Transient where it
+        cannot be told whether the text was stored.
         """
-        route = "files/file/{id}/comment"
         body = {"version": version, "comment": comment}
+        path = f"files/file/{file_id}/comment"
         try:
-            answer = self._http.put(route, f"files/file/{file_id}/comment", body)
+            answer = self._http.put(_COMMENT, path, body, any_answer=True)
         except Forbidden as error:
             self._confirm(error, WRITE)
             raise
-        if not isinstance(answer.response, str):
-            raise Transient(f"PUT {route}", 200, "the answer is not the comment")
-        return answer.response
+        said = answer.response
+        if isinstance(said, Mapping) and said.get("comment") == comment:
+            return comment
+        # The portal tells what it cut (docspace.md 2); "OK" is not a text that was stored.
+        if isinstance(said, str) and said and comment.startswith(said):
+            return said
+        return self._stored(file_id, version, comment, said)
+
+    def _stored(self, file_id: int, version: int, comment: str, said: object) -> str:
+        """Look whether the text stands on that version. Raises PortalError."""
+        file = self.file(file_id)
+        if (
+            isinstance(file, File)
+            and file.revision.version == version
+            and file.comment in (comment, said)
+        ):
+            return file.comment
+        raise Transient(
+            f"PUT {_COMMENT}", 200, "the answer is not the comment, nor does it stand there"
+        )
 
     def key(self) -> Key:
         """Return what the portal says of our key: whose it is and what it may do.
 
         keys/@self knows API keys alone; of any other token people/@self tells the owner
-        (docspace.md 7).
+        (docspace.md 7). Where neither route exists the owner stays unknown. Raises Transient
+        where nothing else is there any more either: the portal is suspended.
         """
         try:
             answer = self._http.get("keys/@self", "keys/@self")
         except (Forbidden, Permanent, Transient) as error:
-            if error.status not in _NOT_A_KEY:
+            if not isinstance(error, Forbidden) and error.status not in _NO_ROUTE:
                 raise
+            return self._owner(error)
+        return _parsed("GET keys/@self", answer, lambda: parse_key(answer.response))
+
+    def _owner(self, refusal: PortalError) -> Key:
+        try:
             answer = self._http.get("people/@self", "people/@self")
-            return parsed("GET people/@self", lambda: parse_person(answer.response))
-        return parsed("GET keys/@self", lambda: parse_key(answer.response))
+        except (Permanent, Transient) as error:
+            if error.status not in _NO_ROUTE:
+                raise
+            if isinstance(refusal, Forbidden):
+                raise refusal from error
+            self._look_at_seen()
+            return Key("", "", frozenset(), active=True)
+        return _parsed("GET people/@self", answer, lambda: parse_person(answer.response))
+
+    def _look_at_seen(self) -> None:
+        """Raise Transient when no file that was seen lately is there: the portal is suspended."""
+        failed: Transient | None = None
+        for file_id in self._seen:
+            try:
+                self._look(file_id)
+            except (Forbidden, Permanent):
+                return
+            except Transient as error:
+                failed = error
+            else:
+                return
+        if failed is not None:
+            raise failed
 
     def is_usable(self) -> bool:
         """Return whether the key works and has the scopes that we need. Raises PortalError."""
@@ -135,16 +210,17 @@ class DocSpace:
             answer = self._listing(route, f"files/{folder_id}", params, READ)
         except Forbidden:
             return None
-        return parsed(f"GET {route}", lambda: parse_room(answer.response))
+        return _parsed(f"GET {route}", answer, lambda: parse_room(answer.response))
 
     def rooms(self, start: int = 0, count: int = PAGE) -> RoomPage:
         """Return a page of rooms, pinned ones first, then newest first (docspace.md 1.3).
 
-        `Page.updated` is the last save in any internal room (docspace.md 1.4).
+        Archived rooms are among them, told by their section. `Page.updated` is the last save in
+        any internal room that is not archived (docspace.md 1.4).
         """
-        params = _NEWEST | _EVERY_ROOM | {"startIndex": start, "count": count}
+        params = _NEWEST | _ANY_ROOM | {"startIndex": start, "count": count}
         answer = self._listing("files/rooms", "files/rooms", params, ROOMS)
-        return parsed("GET files/rooms", lambda: parse_rooms(answer.response, start, answer.date))
+        return _parsed("GET files/rooms", answer, lambda: parse_rooms(answer, start, count))
 
     def room_files(self, room: int, start: int = 0, count: int = PAGE) -> FilePage:
         """Return a page of all files in a room, newest first.
@@ -153,8 +229,8 @@ class DocSpace:
         """
         params = _NEWEST | _DEEP | {"startIndex": start, "count": count}
         answer = self._listing("files/{folderId}", f"files/{room}", params, READ)
-        return parsed(
-            "GET files/{folderId}", lambda: parse_files(answer.response, start, answer.date, room)
+        return _parsed(
+            "GET files/{folderId}", answer, lambda: parse_files(answer, start, count, room)
         )
 
     def sample_comments(self, file_id: int) -> Iterator[str]:
@@ -179,31 +255,39 @@ class DocSpace:
         """Return a page of all files in "My documents" of the key's owner, newest first."""
         params = _NEWEST | {"filterType": "FilesOnly", "startIndex": start, "count": count}
         answer = self._listing("files/@my", "files/@my", params, READ)
-        return parsed(
-            "GET files/@my", lambda: parse_files(answer.response, start, answer.date, None)
-        )
+        return _parsed("GET files/@my", answer, lambda: parse_files(answer, start, count, None))
 
     def _listing(
         self, route: str, path: str, params: dict[str, Any], scopes: tuple[str, ...]
     ) -> Answer:
-        """Exchange; a 403 is confirmed, since a dead key is a stranger here (docspace.md 2)."""
+        """Exchange; a 403 is confirmed, since a dead key is a stranger here (docspace.md 2).
+
+        Raises Missing where the portal has no such route, which is no outage: files may be
+        looked at all the same. A folder that is gone stays Permanent.
+        """
         try:
             return self._http.get(route, path, params)
         except Forbidden as error:
             self._confirm(error, scopes)
             raise
+        except (Permanent, Transient) as error:
+            if error.status != _NOT_FOUND or (isinstance(error, Permanent) and "{" in route):
+                raise
+            if isinstance(error, Transient):
+                self._confirm(error, scopes)
+            raise Missing(error.route, error.status, "this portal has no such list") from error
 
-    def _confirm(self, error: PortalError, scopes: tuple[str, ...]) -> None:
-        """Return when the key works and has one of the scopes, so that ``error`` is the file's.
+    def _confirm(self, error: PortalError, scopes: tuple[str, ...]) -> Key:
+        """Return the key when it works and has one of the scopes, so that ``error`` is the file's.
 
         Raises Unauthorised for a dead key or a missing scope, Transient when the portal
         refuses even this: an address filter, a restore under way, a suspended portal.
         """
-        confirm(error, scopes, self.key)
+        return confirm(error, scopes, self.key)
 
 
-def confirm(error: PortalError, scopes: tuple[str, ...], ask: Callable[[], Key]) -> None:
-    """Return when the key works and has one of the scopes, so that ``error`` is not the key's.
+def confirm(error: PortalError, scopes: tuple[str, ...], ask: Callable[[], Key]) -> Key:
+    """Return the key when it works and has one of the scopes, so that ``error`` is not the key's.
 
     Raises Unauthorised for a dead key or a missing scope, Transient when the portal refuses
     even to say whose key it is.
@@ -220,6 +304,7 @@ def confirm(error: PortalError, scopes: tuple[str, ...], ask: Callable[[], Key])
         raise Unauthorised(error.route, error.status, detail, missing) from error
     if not key.active:
         raise Unauthorised(error.route, error.status, "the key is disabled") from error
+    return key
 
 
 def parsed(route: str, parse: Callable[[], _T]) -> _T:
@@ -227,3 +312,14 @@ def parsed(route: str, parse: Callable[[], _T]) -> _T:
         return parse()
     except ValueError as error:
         raise Permanent(route, 200, f"unexpected answer: {error}") from error
+
+
+def _parsed(route: str, answer: Answer, parse: Callable[[], _T]) -> _T:
+    """Parse an answer that may lack its envelope: then it may also be another server's."""
+    try:
+        return parsed(route, parse)
+    except Permanent as error:
+        if answer.enveloped:
+            raise
+        said = f"the answer lacks response: is this a DocSpace portal? {error.detail}"
+        raise Transient(route, 200, said) from error

@@ -1,7 +1,8 @@
 """Listings of rooms and files as values (docspace.md 1.1, 1.3).
 
 A listing's own ``total`` leaves out the files of the page that are being converted, and so does
-the page: what lies behind a page is ``total - start - len(items)``, whatever was dropped.
+the page: what lies behind a page is ``total - start - len(items)``, whatever was dropped. Without
+a total there is more behind every full page; what has no date has changed this very moment.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,11 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reconciler.client.parse import fields_of, id_of, number_of, parse_date, parse_file, text_of
-from reconciler.model import File
+from reconciler.client.parse import (
+    date_of,
+    fields_of,
+    id_of,
+    optional_id,
+    parse_file,
+    section_of,
+)
+from reconciler.client.transport import Answer
+from reconciler.model import File, Section, storable, whole_number
 
 PAGE = 100  # the most that the portal gives (docspace.md 1.1)
-_ROOMS = 14
 _MAY_COMMENT = {0, 1, 9, 11}  # the owner's two, room manager, content creator
 
 
@@ -22,23 +30,30 @@ class Room:
     """A room in a listing. ``updated`` is the last save anywhere inside (docspace.md 1.4).
 
     ``commentable`` says whether the key's account may comment on what lies in it: owners, room
-    managers and content creators may (docspace.md 5). A single file may differ.
+    managers and content creators may (docspace.md 5). A single file may differ. ``section`` is
+    its root: an archived room and a template are listed too (docspace.md 10).
     """
 
     id: int | str
     title: str
     updated: datetime
     pinned: bool
-    active: bool
+    section: Section = Section.ROOMS
     commentable: bool = True
+
+    @property
+    def active(self) -> bool:
+        """Whether what lies in it is reviewed: it is no archived room, template or AI agent."""
+        return self.section is Section.ROOMS
 
 
 @dataclass(frozen=True)
 class Page:
     """One answer: the folder's id and date, what lies behind the page, and the portal's time.
 
-    ``indexing`` says that the folder is listed in an order of its own (docspace.md 1.1);
-    ``dropped`` that files of the page were left out because they are being converted.
+    ``folder`` is 0 where the answer does not tell, ``behind`` is 1 where it only tells that there
+    may be more. ``indexing`` says that the folder is listed in an order of its own (docspace.md
+    1.1); ``dropped`` that files of the page were left out because they are being converted.
     """
 
     folder: int | str
@@ -70,42 +85,43 @@ class FilePage(Page):
     broken: tuple[int, ...]
 
 
-def parse_rooms(data: object, start: int, date: datetime | None) -> RoomPage:
+def parse_rooms(answer: Answer, start: int, count: int = PAGE) -> RoomPage:
     """Return an answer of files/rooms. Raises ValueError that names what is missing."""
-    folders = _items(data, "folders")
-    rooms = tuple(map(_room, folders))
-    return RoomPage(**_page(data, start, len(rooms), date), rooms=rooms)
+    folders = _items(answer, "folders")
+    rooms = tuple(_room(folder, answer.received) for folder in folders)
+    return RoomPage(**_page(answer, start, len(rooms), count), rooms=rooms)
 
 
-def parse_files(data: object, start: int, date: datetime | None, room: int | None) -> FilePage:
+def parse_files(answer: Answer, start: int, count: int, room: int | None) -> FilePage:
     """Return an answer of files/{folderId}; a file that lacks a field is named, not fatal."""
-    items = _items(data, "files")
-    files, broken = _files(items, date, room)
-    return FilePage(**_page(data, start, len(items), date), files=files, broken=broken)
+    items = _items(answer, "files")
+    files, broken = _files(items, answer, room)
+    return FilePage(**_page(answer, start, len(items), count), files=files, broken=broken)
 
 
 def _files(
-    items: Iterable[object], date: datetime | None, room: int | None
+    items: Iterable[object], answer: Answer, room: int | None
 ) -> tuple[tuple[File, ...], tuple[int, ...]]:
     files: list[File] = []
     broken: list[int] = []
     for item in items:
         try:
-            files.append(parse_file(item, date, room))
+            files.append(parse_file(item, answer.date, room, answer.received))
         except ValueError:
             file_id = id_of(fields_of(item, "file"), "id")
             broken += [file_id] if isinstance(file_id, int) else []
     return tuple(files), tuple(broken)
 
 
-def _room(data: object) -> Room:
+def _room(data: object, received: datetime) -> Room:
     fields = fields_of(data, "room")
+    title = fields.get("title")
     return Room(
         id=id_of(fields, "id"),
-        title=text_of(fields, "title", ""),
-        updated=parse_date(fields.get("updated"), "updated"),
+        title=storable(title) if isinstance(title, str) else "",
+        updated=date_of(fields, "updated") or received,
         pinned=fields.get("pinned") is True,
-        active=number_of(fields, "rootFolderType", _ROOMS) == _ROOMS,
+        section=section_of(fields),
         commentable=_may_comment(fields),
     )
 
@@ -113,26 +129,35 @@ def _room(data: object) -> Room:
 def _may_comment(fields: Mapping[str, Any]) -> bool:
     security = fields.get("security")
     barred = isinstance(security, Mapping) and security.get("Create") is False
-    return not barred and fields.get("access", 0) in _MAY_COMMENT
+    access = whole_number(fields.get("access"))
+    return not barred and (access is None or access in _MAY_COMMENT)
 
 
-def _page(data: object, start: int, length: int, date: datetime | None) -> dict[str, Any]:
-    fields = fields_of(data, "response")
-    current = fields_of(fields.get("current"), "current")
-    behind = max(number_of(fields, "total") - start - length, 0)
+def _page(answer: Answer, start: int, length: int, count: int) -> dict[str, Any]:
+    fields = fields_of(answer.response, "response")
+    current = fields.get("current")
+    current = current if isinstance(current, Mapping) else {}
+    behind = _behind(whole_number(fields.get("total")), start, length, count)
     return {
-        "folder": id_of(current, "id"),
-        "updated": parse_date(current.get("updated"), "current.updated"),
+        "folder": optional_id(current, "id", 0),
+        "updated": date_of(current, "updated") or answer.received,
         "indexing": current.get("indexing") is True,
         "start": start,
         "behind": behind,
-        "dropped": length < PAGE and behind > 0,
-        "date": date,
+        "dropped": length < count and behind > 0,
+        "date": answer.date,
     }
 
 
-def _items(data: object, name: str) -> list[object]:
-    items = fields_of(data, "response").get(name)
+def _behind(total: int | None, start: int, length: int, count: int) -> int:
+    """Return how many lie behind a page; without a total a full page has something behind it."""
+    if total is None:
+        return int(length >= count)
+    return max(total - start - length, 0)
+
+
+def _items(answer: Answer, name: str) -> list[object]:
+    items = fields_of(answer.response, "response").get(name)
     if not isinstance(items, list):
         raise ValueError(f"{name} is missing or no list")
     return items

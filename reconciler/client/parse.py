@@ -1,6 +1,9 @@
-"""The portal's JSON into values: unknown fields ignored, missing ones named.
+"""The portal's JSON into values, as leniently as its tutorial reads it.
 
-Shapes: docspace.md 2, 3, 9. Every function raises ValueError that names the field.
+Of a file only the id and a version are indispensable: what else is missing, or of a wrong type,
+gets the value that keeps no file from being marked and no person's words from being kept. Unknown
+fields are ignored. Shapes: docspace.md 2, 3, 9. Every function raises ValueError that names what
+it cannot do without.
 """
 
 from collections.abc import Mapping
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.model import File, Revision, Section, is_number, storable
+from reconciler.model import EPOCH, File, Revision, Section, storable, whole_number
 
 # rootFolderType (docspace.md 9). 6, "shared with me", is another user's personal file.
 _SECTIONS = {
@@ -22,13 +25,15 @@ _SECTIONS = {
 }
 _ROOMS_ROOT = 14
 _MOST_NAME = 100
+_NO_TEXT = "(no text)"  # stands for a comment of another type: whatever it is, it is not empty
 
 
 @dataclass(frozen=True)
 class Key:
     """What the portal says of our API key. An empty set of permissions means all of them.
 
-    ``expires`` is None for a key without an end, and for a token that is no API key.
+    ``owner`` is empty where the portal has no route that tells it. ``expires`` is None for a key
+    without an end, and for a token that is no API key.
     """
 
     owner: str
@@ -60,30 +65,44 @@ def parse_date(text: object, name: str) -> datetime:
         raise ValueError(f"{name} is not a date with an offset: {text[:40]!r}") from error
 
 
-def parse_file(data: object, read_at: datetime | None, room: int | None = None) -> File:
-    """Return a FileDto as a File (docspace.md 9: nulls are omitted, enums are numbers)."""
+def date_of(fields: Mapping[str, Any], name: str) -> datetime | None:
+    """Return a date, None where there is none that can be read."""
+    try:
+        return parse_date(fields.get(name), name)
+    except ValueError:
+        return None
+
+
+def parse_file(
+    data: object, read_at: datetime | None, room: int | None = None, received: datetime = EPOCH
+) -> File:
+    """Return a FileDto as a File (docspace.md 9: nulls are omitted, enums are numbers).
+
+    ``read_at`` is the answer's own date; without it a file that lacks ``updated`` gets
+    ``received``, our time of the answer.
+    """
     fields = fields_of(data, "file")
     security = fields.get("security")
     rights = security if isinstance(security, Mapping) else {}
     return File(
         id=id_of(fields, "id"),
-        title=text_of(fields, "title"),
-        created=parse_date(fields.get("created"), "created"),
+        title=_text(fields.get("title")),
+        created=date_of(fields, "created"),
         revision=Revision(
-            version=number_of(fields, "version"),
-            updated=parse_date(fields.get("updated"), "updated"),
-            size=number_of(fields, "pureContentLength", 0),
+            version=_version(fields),
+            updated=date_of(fields, "updated") or read_at or received,
+            size=whole_number(fields.get("pureContentLength")) or 0,
         ),
-        comment=text_of(fields, "comment", ""),
-        section=_SECTIONS.get(number_of(fields, "rootFolderType"), Section.OTHER),
-        folder=id_of(fields, "folderId"),
+        comment=_comment(fields.get("comment")),
+        section=section_of(fields),
+        folder=optional_id(fields, "folderId", ""),
         updated_by=_person(fields.get("updatedBy")),
         updated_by_name=_name(fields.get("updatedBy")),
         room=room,
-        provider=text_of(fields, "providerKey", "") or None,
+        provider=_text(fields.get("providerKey")) or None,
         # A lock of our own has no lockedBy (docspace.md 5).
-        locked=bool(fields.get("locked")) and "lockedBy" in fields,
-        editable=rights.get("EditHistory", True) is not False,
+        locked=fields.get("locked") is True and fields.get("lockedBy") is not None,
+        editable=rights.get("EditHistory") is not False,
         read_at=read_at,
     )
 
@@ -95,17 +114,38 @@ def parse_history(data: object) -> list[str]:
     return [text_of(fields_of(version, "version"), "comment", "") for version in data]
 
 
+def section_of(fields: Mapping[str, Any]) -> Section:
+    """Return where an entry lies; what does not say lies in a room."""
+    root = whole_number(fields.get("rootFolderType"))
+    return Section.ROOMS if root is None else _SECTIONS.get(root, Section.OTHER)
+
+
+def _version(fields: Mapping[str, Any]) -> int:
+    """Return the version, by either name; 1 where none is told. Raises ValueError."""
+    told = [fields[name] for name in ("version", "versionNumber") if fields.get(name) is not None]
+    numbers = [number for one in told if (number := whole_number(one)) is not None]
+    if told and not numbers:
+        raise ValueError("version is no whole number")
+    return next((number for number in numbers if number > 0), 1)
+
+
+def _comment(value: object) -> str:
+    if value is None or isinstance(value, str):
+        return _text(value)
+    return _NO_TEXT
+
+
 def parse_key(data: object) -> Key:
     """Return the answer of keys/@self (docspace.md 7)."""
     fields = fields_of(data, "key")
     owner = fields_of(fields.get("createBy"), "createBy")
-    granted, expires = fields.get("permissions"), fields.get("expiresAt")
+    granted = fields.get("permissions")
     return Key(
         owner=text_of(owner, "id").lower(),
-        owner_name=text_of(owner, "displayName", ""),
+        owner_name=_text(owner.get("displayName")),
         permissions=frozenset(map(str, granted)) if isinstance(granted, list) else frozenset(),
         active=fields.get("isActive") is not False,
-        expires=None if expires is None else parse_date(expires, "expiresAt"),
+        expires=date_of(fields, "expiresAt"),
     )
 
 
@@ -114,7 +154,7 @@ def parse_person(data: object) -> Key:
     fields = fields_of(data, "person")
     return Key(
         owner=text_of(fields, "id").lower(),
-        owner_name=text_of(fields, "displayName", ""),
+        owner_name=_text(fields.get("displayName")),
         permissions=frozenset(),
         active=True,
     )
@@ -126,11 +166,15 @@ def parse_room(data: object) -> int | None:
     if not isinstance(parts, list):
         raise ValueError("pathParts is missing")
     folders = [fields_of(part, "pathParts") for part in parts]
-    rooms = [part["id"] for part in folders if "roomType" in part and is_number(part.get("id"))]
-    if rooms:
-        return int(rooms[0])
+    rooms = [whole_number(part.get("id")) for part in folders if "roomType" in part]
+    if (room := next((one for one in rooms if one is not None), None)) is not None:
+        return room
     inside = len(folders) > 1 and folders[0].get("folderType") == _ROOMS_ROOT
     return number_of(folders[1], "id") if inside else None
+
+
+def _text(value: object) -> str:
+    return storable(value) if isinstance(value, str) else ""
 
 
 def _person(data: object) -> str:
@@ -153,15 +197,25 @@ def fields_of(data: object, name: str) -> Mapping[str, Any]:
 def id_of(fields: Mapping[str, Any], name: str) -> int | str:
     """Return an id: a number, or the text of third-party storage (docspace.md 8)."""
     value = fields.get(name)
-    return storable(value) if isinstance(value, str) else number_of(fields, name)
+    if isinstance(value, str) and value and not value.isdigit():
+        return storable(value)
+    return number_of(fields, name)
+
+
+def optional_id(fields: Mapping[str, Any], name: str, default: int | str) -> int | str:
+    """Return an id, ``default`` where there is none."""
+    try:
+        return id_of(fields, name)
+    except ValueError:
+        return default
 
 
 def number_of(fields: Mapping[str, Any], name: str, default: int | None = None) -> int:
     """Return a whole number, ``default`` where the field is absent."""
-    value = fields.get(name, default)
-    if not is_number(value):
+    number = whole_number(fields.get(name, default))
+    if number is None:
         raise ValueError(f"{name} is missing or no whole number")
-    return int(value)
+    return number
 
 
 def text_of(fields: Mapping[str, Any], name: str, default: str | None = None) -> str:

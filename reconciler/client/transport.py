@@ -2,7 +2,8 @@
 
 requests would follow a redirect and turn a PUT into a GET, take a password from ~/.netrc in
 place of our key, and read a body that trickles without end: none of that happens here.
-urllib3 would sleep through a Retry-After of six hours: it is given nothing to retry.
+urllib3 would sleep through a Retry-After of six hours: it is given nothing to retry. The one
+second try is ours: a connection that was forgotten while it lay idle says nothing of the portal.
 """
 
 import json
@@ -11,38 +12,41 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 import urllib3
 
+from reconciler.client.connections import Adapter, forgotten
+from reconciler.client.failures import API, failure, http_date, no_answer
 from reconciler.client.pace import Pace
 from reconciler.client.proxies import is_loopback
-from reconciler.errors import (
-    Forbidden,
-    Permanent,
-    PortalError,
-    Throttled,
-    Transient,
-    Unauthorised,
-)
+from reconciler.errors import Transient
 
-API = "/api/2.0/"
 NO_ANSWER = "none"  # in place of a status
 _MOST_BYTES = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
-_LONGEST_PAUSE = timedelta(days=2)  # the longest window of the portal is a day (docspace.md 2)
+
+
+def utcnow() -> datetime:
+    """Return the time, for portals that send no Date."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A 2xx answer: its ``response`` member and the portal's time, where it sent one."""
+    """A 2xx answer: what it says and the portal's time, where it sent one.
+
+    ``received`` is that time, or ours without it. ``enveloped`` says that ``response`` was the
+    member of that name: a stand-in's answer may be the response itself.
+    """
 
     response: Any
     date: datetime | None
+    received: datetime
+    enveloped: bool = True
 
 
 class Transport:
@@ -61,12 +65,14 @@ class Transport:
         ca_bundle: str | None = None,
         pace: Pace | None = None,
         connections: int = 12,
+        clock: Callable[[], datetime] = utcnow,
     ) -> None:
-        """Open no connection yet."""
+        """Open no connection yet; ``clock`` counts where the portal sends no Date."""
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._lock, self._mine = threading.Lock(), threading.local()
         self._url, self._timeout = url + API, timeout
         self.pace = pace or Pace(reads=8, writes=4)
+        self._clock, self._key = clock, key
         self._session = _session(key, connections, ca_bundle)
         self._session.trust_env = not is_loopback(url)  # its proxies, that is
 
@@ -74,9 +80,12 @@ class Transport:
         """Show no key."""
         return f"Transport({self._url})"
 
-    def use_key(self, key: str) -> None:
-        """Act with another key from now on."""
-        self._session.auth = _Bearer(key)
+    def use_key(self, key: str) -> bool:
+        """Act with a key from now on; return whether it is another one."""
+        if key == self._key:
+            return False
+        self._key, self._session.auth = key, _Bearer(key)
+        return True
 
     def get(self, route: str, path: str, params: Mapping[str, Any] | None = None) -> Answer:
         """GET ``path`` below the API's root. Raises PortalError by class."""
@@ -86,9 +95,15 @@ class Transport:
         """GET without our key: anonymous routes refuse a key of few scopes (docspace.md 7)."""
         return self._exchange("GET", route, path, auth=_Nobody())
 
-    def put(self, route: str, path: str, body: Mapping[str, Any]) -> Answer:
-        """PUT ``body`` as JSON. Raises PortalError by class."""
-        return self._exchange("PUT", route, path, json=body)
+    def put(
+        self, route: str, path: str, body: Mapping[str, Any], *, any_answer: bool = False
+    ) -> Answer:
+        """PUT ``body`` as JSON. Raises PortalError by class.
+
+        With ``any_answer`` a 2xx is a success whatever it says; ``response`` is None for what
+        is no answer of the API.
+        """
+        return self._exchange("PUT", route, path, any_answer=any_answer, json=body)
 
     def post(self, route: str, path: str, body: Mapping[str, Any]) -> Answer:
         """POST ``body`` as JSON. Raises PortalError by class."""
@@ -96,7 +111,7 @@ class Transport:
 
     def delete(self, route: str, path: str) -> Answer:
         """DELETE; the portal need not answer with anything. Raises PortalError by class."""
-        return self._exchange("DELETE", route, path)
+        return self._exchange("DELETE", route, path, any_answer=True)
 
     def close(self) -> None:
         """Close the connections."""
@@ -111,7 +126,32 @@ class Transport:
         """Return how many requests the thread that asks has made."""
         return getattr(self._mine, "number", 0)
 
-    def _exchange(self, method: str, route: str, path: str, **content: Any) -> Answer:
+    def _exchange(
+        self, method: str, route: str, path: str, *, any_answer: bool = False, **content: Any
+    ) -> Answer:
+        try:
+            status, headers, body = self._try(method, route, path, content)
+        except Transient as error:
+            lost = forgotten(error)
+            # What went out whole may have been done: a write is not repeated then, but looked at.
+            if lost is None or not (method == "GET" or lost.unsent):
+                raise
+            status, headers, body = self._try(method, route, path, content)
+        name, date = f"{method} {route}", http_date(headers.get("Date"))
+        received = date or self._clock()
+        if not 200 <= status < 300:
+            raise failure(name, self._url + path, status, headers, body, received)
+        try:
+            response, enveloped = _response(name, status, headers, body)
+        except Transient:
+            if not any_answer:
+                raise
+            response, enveloped = None, False
+        return Answer(response, date, received, enveloped)
+
+    def _try(
+        self, method: str, route: str, path: str, content: dict[str, Any]
+    ) -> tuple[int, Mapping[str, str], bytes]:
         name = f"{method} {route}"
         kind = "GET" if method == "GET" else "PUT"  # the portal limits all writes together
         with self.pace.admitted(kind, name):
@@ -120,12 +160,10 @@ class Transport:
                 status, headers, body = self._send(method, path, content)
                 answered = str(status)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                raise Transient(name, None, _cause(error)) from error
+                raise Transient(name, None, no_answer(self._url, error)) from error
             finally:
                 self._count(method, route, answered)
-        if method == "DELETE" and 200 <= status < 300:
-            return Answer(None, _date(headers))
-        return _judged(name, status, headers, body)
+        return status, headers, body
 
     def _count(self, method: str, route: str, status: str) -> None:
         self._mine.number = self.requests_here() + 1
@@ -166,13 +204,19 @@ class _Nobody(requests.auth.AuthBase):
         return request
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        """Prepare no request to where a redirection leads: the Location may be nonsense."""
+        return None
+
+
 def _session(key: str, connections: int, ca_bundle: str | None) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     session.auth = _Bearer(key)
     session.headers.update({"Accept": "application/json", "User-Agent": "reconciler"})
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.verify = ca_bundle or True
-    adapter = requests.adapters.HTTPAdapter(pool_maxsize=connections, max_retries=0)
+    adapter = Adapter(pool_maxsize=connections, max_retries=0)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
@@ -193,71 +237,13 @@ def _body(answer: requests.Response, until: float) -> bytes:
     return b"".join(parts)
 
 
-def _judged(name: str, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-    if 200 <= status < 300:
-        return Answer(_response(name, status, headers, body), _date(headers))
-    raise _failure(name, status, headers, body)
-
-
-def _failure(name: str, status: int, headers: Mapping[str, str], body: bytes) -> PortalError:
-    """Translate a status into what is to be done about it (docspace.md 2)."""
-    if 300 <= status < 400:
-        where = headers.get("Location", "elsewhere").partition(API)[0]
-        return Transient(name, status, f"moved to {where}: set portal.url to that address")
-    if status == 401:
-        return Unauthorised(name, status, "the API key is unknown, disabled or expired")
-    if status == 402:
-        return Transient(name, status, "the portal is not paid")
-    if status == 403:
-        return Forbidden(name, status, _message(body))
-    if status == 429:
-        return Throttled(name, status, "too many requests", _retry_after(headers))
-    if status >= 500 or (status == 404 and not _message(body)):
-        # A suspended portal answers 404 without the API's envelope.
-        return Transient(name, status, _message(body))
-    return Permanent(name, status, _message(body))
-
-
-def _response(name: str, status: int, headers: Mapping[str, str], body: bytes) -> Any:
+def _response(name: str, status: int, headers: Mapping[str, str], body: bytes) -> tuple[Any, bool]:
+    """Return what is said, and whether in the portal's envelope."""
     try:
-        envelope = json.loads(body)
+        answer = json.loads(body)
     except (ValueError, RecursionError) as error:
         kind = headers.get("Content-Type", "nothing") if body else "an empty body"
         raise Transient(name, status, f"answered {kind[:60]} instead of JSON") from error
-    if not isinstance(envelope, Mapping) or "response" not in envelope:
+    if not isinstance(answer, Mapping):
         raise Transient(name, status, "the answer lacks response: is this a DocSpace portal?")
-    return envelope["response"]
-
-
-def _message(body: bytes) -> str:
-    """Return the envelope's error message. It is localised: to show, never to decide by."""
-    try:
-        envelope = json.loads(body)
-        error = envelope["error"]["message"] or "no message"
-        return str(error)[:200]
-    except (ValueError, RecursionError, KeyError, TypeError):
-        return ""
-
-
-def _date(headers: Mapping[str, str]) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(headers["Date"])
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (KeyError, ValueError, OverflowError):
-        return None
-
-
-def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """Return the pause that was asked for: whole seconds, of the daily limit alone."""
-    text = headers.get("Retry-After", "").strip()
-    if not text.isdecimal() or len(text) > 9:
-        return None
-    return min(timedelta(seconds=int(text)), _LONGEST_PAUSE)
-
-
-def _cause(error: BaseException) -> str:
-    """Return the innermost reason in one line, without the address that requests repeats."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__ or error
-    text = str(error) or type(error).__name__
-    return text.splitlines()[0][:200]
+    return (answer["response"], True) if "response" in answer else (answer, False)

@@ -40,7 +40,7 @@ class Parts:
     attempts: Attempts
     health: PortalHealth
     policy: Policy
-    reload_key: Callable[[], None]
+    reload_key: Callable[[], bool]
     stop: threading.Event
     hooks: Hooks
     administration: Administration

@@ -332,9 +332,10 @@ class Service:
         while not self._stop.is_set():
             try:
                 if not known:
+                    self._parts.reload_key()
                     self._learn_owner()
                     known = True
-                self._probe()
+                known = not self._probe()
             except Stopped:
                 return
             except ReconcilerError as error:
@@ -343,23 +344,30 @@ class Service:
 
     def _learn_owner(self) -> None:
         key = self._parts.docspace.key()
+        if not key.owner:
+            log.warning("owner_unknown", hint="the echo of each comment costs a look")
+            return
         self.ledger.learn_owner(key.owner)
         log.info("acting_as", user=key.owner, name=key.owner_name)
         self._begin_to_watch(key)
 
-    def _probe(self) -> None:
-        """While the key is refused, or the portal away, ask whether that is over."""
+    def _probe(self) -> bool:
+        """While the key is refused, or the portal away, ask whether that is over.
+
+        Return whether there is another key since, which may be another account's.
+        """
         ends = {OutageKind.DEAD_KEY, OutageKind.LOOKS}
         if not ends & {outage.kind for outage in self.ledger.health.outages()}:
-            return
-        self._parts.reload_key()
+            return False
+        is_another = self._parts.reload_key()
         try:
             usable = self._parts.docspace.is_usable()
         except PortalError:
-            return  # that is known already
+            return is_another  # the failure is known already
         if usable:
             self._parts.health.record_success(OutageKind.LOOKS, self._parts.clock())
             self._worker.wake()
+        return is_another
 
     def _begin_to_watch(self, key: Key) -> None:
         """Watch the webhook where the key may; without that the sweep alone carries on."""
@@ -373,6 +381,7 @@ class Service:
             self._watch_once,
             "interval",
             id="watch",
+            replace_existing=True,
             seconds=every,
             next_run_time=first,
             coalesce=True,

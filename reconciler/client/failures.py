@@ -1,0 +1,144 @@
+"""What an answer that is no success means, and what to say of a way that does not lead there."""
+
+import json
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import requests
+import urllib3
+
+from reconciler.client.connections import causes
+from reconciler.client.proxies import proxy_variable
+from reconciler.errors import (
+    Forbidden,
+    Missing,
+    Permanent,
+    PortalError,
+    Throttled,
+    Transient,
+    Unauthorised,
+)
+
+API = "/api/2.0/"
+# The portal's longest window is a day (docspace.md 2); some more, should clocks differ.
+LONGEST_PAUSE = timedelta(hours=25)
+_CONNECTION = {408, 421, 425}  # timeout, wrong server, too early
+_DEFINITE = {401, 405, 429, 501}
+
+
+def failure(
+    name: str, url: str, status: int, headers: Mapping[str, str], body: bytes, received: datetime
+) -> PortalError:
+    """Translate a status into what is to be done about it (docspace.md 2).
+
+    ``received`` is the answer's own time, from which a pause is counted.
+    """
+    pause = _retry_after(headers, received)
+    passing = _passing(url, status, headers, body)
+    if passing is not None:
+        return Transient(name, status, passing, pause)
+    match status:
+        case 401:
+            return Unauthorised(name, status, "the API key is unknown, disabled or expired")
+        case 403:
+            return Forbidden(name, status, message(body))
+        case 405 | 501:
+            return Missing(name, status, message(body))
+        case 429:
+            return Throttled(name, status, "too many requests", pause)
+        case _:
+            return Permanent(name, status, message(body))
+
+
+def _passing(url: str, status: int, headers: Mapping[str, str], body: bytes) -> str | None:
+    """Return what to say of a failure that may pass, None for one that is about the request."""
+    said = message(body)
+    if 300 <= status < 400:
+        return _moved(url, headers.get("Location", ""))
+    if status == 402:
+        return "the portal is not paid"
+    if status == 407:
+        return f"the proxy{_of(url)} asks for a name and a password"
+    if status in _DEFINITE:
+        return None
+    if status >= 500 or status in _CONNECTION or (status == 404 and not said):
+        return said  # a suspended portal answers 404 without the API's envelope
+    return None if said or not _is_page(headers, body) else "a page instead of the API's answer"
+
+
+def no_answer(url: str, error: BaseException) -> str:
+    """Say in one line why no answer came: from which host, by which way, and what may help."""
+    host = _place(urlsplit(url))
+    through = _of(url)
+    if through:
+        host += f", asked through the proxy{through}"
+    reason = str(list(causes(error))[-1]) or type(error).__name__
+    said = f"{host}: {reason.splitlines()[0][:200]}"
+    if "certificate" in reason and any(isinstance(one, _TLS) for one in causes(error)):
+        said += "; name the authority that is to be trusted in portal.ca_bundle"
+    return said
+
+
+_TLS = (ssl.SSLError, urllib3.exceptions.SSLError, requests.exceptions.SSLError)
+
+
+def message(body: bytes) -> str:
+    """Return the envelope's error message. It is localised: to show, never to decide by."""
+    try:
+        envelope = json.loads(body)
+        error = envelope["error"]["message"] or "no message"
+        return str(error)[:200]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return ""
+
+
+def http_date(text: str | None) -> datetime | None:
+    """Return the instant of an HTTP date, None for what is none."""
+    try:
+        moment = parsedate_to_datetime(text or "")
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _of(url: str) -> str:
+    variable = proxy_variable(url)
+    return f" of {variable}" if variable else ""
+
+
+def _retry_after(headers: Mapping[str, str], received: datetime) -> timedelta | None:
+    """Return the pause that was asked for, as seconds or as a date, within its bounds."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(timedelta(seconds=int(text.zfill(9)[:9])), LONGEST_PAUSE)
+    moment = http_date(text)
+    return None if moment is None else min(max(moment - received, timedelta()), LONGEST_PAUSE)
+
+
+def _is_page(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether something between us and the portal answered: the API has no pages."""
+    return "html" in headers.get("Content-Type", "").lower() or body.lstrip()[:1] == b"<"
+
+
+def _moved(url: str, location: str) -> str:
+    """Name the portal's new address, as far as a redirection tells it, or what else it may be."""
+    try:
+        to, here = urlsplit(urljoin(url, location)), urlsplit(url)
+    except ValueError:
+        location = ""
+    if not location:
+        return "redirected, but not told where to"
+    path, found, _ = to.path.partition(API)
+    address = f"{to.scheme}://{_place(to)}{path if found else ''}"
+    elsewhere = found or (to.scheme, to.netloc) != (here.scheme, here.netloc)
+    if elsewhere and address != url.partition(API)[0]:
+        return f"moved to {address}: set portal.url to that address"
+    return f"redirected to {to.path[:80]} of itself: does something ask for a sign-in there?"
+
+
+def _place(parts: SplitResult) -> str:
+    """Return host and port, without a name and a password."""
+    return parts.netloc.rpartition("@")[2]

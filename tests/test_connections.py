@@ -1,0 +1,194 @@
+"""Connections that something between us and the portal has forgotten, and those through a proxy."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+
+from reconciler.client import Transport
+from reconciler.client.connections import LONGEST_IDLE, Adapter, Connection
+from reconciler.errors import Transient
+from tests.support_http import Answer, Line, answering, enveloped, http, kept, reset
+from tests.support_process import another_process
+
+
+@contextmanager
+def transport(line: Line, timeout: float = 5) -> Iterator[Transport]:
+    """Return the client's side of a loopback portal."""
+    with closing(Transport(line.url, "sk", timeout=timeout)) as one:
+        yield one
+
+
+def close(connection: socket.socket) -> None:
+    """End a connection as a portal does that is done with it."""
+    connection.close()
+
+
+def fresh_port() -> int:
+    """Return a port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+# A reused connection.
+
+
+@pytest.mark.parametrize("forget", [reset, close], ids=["reset", "closed"])
+def test_a_read_is_tried_once_more_on_a_new_connection(
+    forget: Callable[[socket.socket], None],
+) -> None:
+    """It had answered before, and now it ended before any byte of the answer."""
+    with answering((kept(1), forget), kept(2)) as line, transport(line) as client:
+        assert client.get("a", "a").response == 1
+        assert client.get("b", "b").response == 2
+        counted = {("GET", "a", "200"): 1, ("GET", "b", "none"): 1, ("GET", "b", "200"): 1}
+        assert client.requests() == counted
+    paths = [request.line.split()[1] for request in line.requests]
+    assert paths == ["/api/2.0/a", "/api/2.0/b", "/api/2.0/b"]
+
+
+def test_a_silent_reused_connection_is_given_up_for_a_new_one() -> None:
+    """What forgot it may swallow the request: the timeout ends the wait."""
+    done = threading.Event()
+
+    def swallow(_: socket.socket) -> None:
+        done.wait(5)
+
+    with answering((kept(1), swallow), kept(2)) as line, transport(line, 0.2) as client:
+        client.get("a", "a")
+        assert client.get("b", "b").response == 2
+        done.set()
+
+
+def test_a_connection_that_was_closed_in_silence_costs_no_request() -> None:
+    """Its end is seen before the next request goes out."""
+    with answering((kept(1),), (kept(2),)) as line, transport(line) as client:
+        client.get("a", "a")
+        threading.Event().wait(0.05)  # the end is on its way
+        assert client.get("b", "b").response == 2
+        assert client.requests_here() == 2
+
+
+def test_the_second_try_is_the_last() -> None:
+    """A new connection that fails tells of the portal."""
+    with answering((kept(1), reset), reset) as line, transport(line) as client:
+        client.get("a", "a")
+        with pytest.raises(Transient):
+            client.get("b", "b")
+        assert client.requests_here() == 3
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", http(502)])
+def test_what_was_answered_is_not_asked_for_again(answer: Answer) -> None:
+    """Half an answer and a failure come from the portal, or from what stands before it."""
+    with answering((kept(1), answer)) as line, transport(line) as client:
+        client.get("a", "a")
+        with pytest.raises(Transient):
+            client.get("b", "b")
+        assert len(line.requests) == 2
+
+
+@pytest.mark.parametrize("forget", [reset, close], ids=["reset", "closed"])
+@pytest.mark.parametrize("method", ["put", "post"])
+def test_a_write_that_went_out_is_not_repeated(
+    forget: Callable[[socket.socket], None], method: str
+) -> None:
+    """It may have been done: the worker looks before it writes again."""
+    with answering((kept(1), forget), kept(2)) as line, transport(line) as client:
+        client.get("a", "a")
+        with pytest.raises(Transient):
+            getattr(client, method)("b", "b", {"comment": "x"})
+        assert len(line.requests) == 2
+
+
+def test_a_write_that_did_not_go_out_whole_is_repeated() -> None:
+    """Nobody can have acted on half of it."""
+    long = "x" * 30_000_000
+    with answering(kept_and_reset, kept(2)) as line, transport(line) as client:
+        client.get("a", "a")
+        assert client.put("b", "b", {"comment": long}).response == 2
+        assert client.requests()["PUT", "b", "none"] == 1
+    (request,) = (one for one in line.requests if one.line.startswith("PUT"))
+    assert len(request.body) > len(long)
+
+
+def kept_and_reset(connection: socket.socket) -> None:
+    """Answer once, then forget the connection with the first bytes of the next request."""
+    connection.sendall(kept(1))
+    connection.recv(1000)
+    reset(connection)
+
+
+def test_a_connection_that_was_idle_for_long_is_not_used_again() -> None:
+    """Who forgets connections does so after a minute or later."""
+    with answering((kept(1),)) as line:
+        connection = Connection("127.0.0.1", int(line.url.rpartition(":")[2]))
+        connection.request("GET", "/")
+        connection.getresponse().read()
+        connection.used -= LONGEST_IDLE
+        assert not connection.is_connected
+        connection.close()
+
+
+def test_open_connections_are_probed() -> None:
+    """By the system, while an answer takes its time."""
+    with answering((kept(1),)) as line, closing(Adapter()) as adapter:
+        pool = adapter.poolmanager.connection_from_url(line.url)
+        connection = pool.ConnectionCls("127.0.0.1", pool.port, **pool.conn_kw)
+        connection.connect()
+        assert connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        connection.request("GET", "/")
+        connection.close()
+
+
+# The way to the portal.
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+def test_this_machine_is_not_asked_through_a_proxy(variable: str) -> None:
+    """A proxy elsewhere would ask its own loopback."""
+    proxy = f"http://127.0.0.1:{fresh_port()}"
+    with answering(enveloped({})) as line:
+        another_process("ask", line.url, "sk", **{variable: proxy})
+    assert len(line.requests) == 1
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])
+def test_another_machine_is_asked_through_the_proxy(variable: str) -> None:
+    """As the environment says."""
+    with answering(enveloped({})) as line:
+        another_process("ask", "http://p.example", "sk", **{variable: line.url})
+    assert line.requests[0].line == "GET http://p.example/api/2.0/keys/@self HTTP/1.1"
+
+
+@pytest.mark.parametrize(
+    ("variable", "place"),
+    [("http_proxy", "http"), ("HTTPS_PROXY", "https"), ("ALL_PROXY", "https")],
+)
+def test_a_proxy_that_fails_is_named(variable: str, place: str) -> None:
+    """By the variable that says to use it."""
+    proxy = f"http://127.0.0.1:{fresh_port()}"
+    said = another_process("complain", f"{place}://p.example", **{variable: proxy})
+    assert f"p.example, asked through the proxy of {variable}: " in said
+    assert "refused" in said
+
+
+@pytest.mark.parametrize("place", ["http", "https"])
+def test_a_proxy_that_wants_a_password_is_named(place: str) -> None:
+    """Whether it is asked for the page itself or for a tunnel."""
+    with answering(http(407)) as line:
+        said = another_process("complain", f"{place}://p.example", **{f"{place}_proxy": line.url})
+    assert f"proxy of {place}_proxy" in said
+
+
+def test_a_refused_connection_names_host_and_port() -> None:
+    """What is set in portal.url."""
+    port = fresh_port()
+    said = f"127.0.0.1:{port}: .*refused"
+    with (
+        transport(Line(f"http://127.0.0.1:{port}")) as client,
+        pytest.raises(Transient, match=said),
+    ):
+        client.get("a", "a")
