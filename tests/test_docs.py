@@ -68,6 +68,7 @@ FORESEEN: list[ReconcilerError] = [
     errors.Busy("sweep", "process 7"),
     errors.LedgerError("disk full"),
     errors.Unanswered("https://hooks.example.com/"),
+    errors.Untrusted("https://hooks.example.com/"),
     errors.Registered("https://hooks.example.com/", 7),
     errors.NoWebhook("7"),
     errors.Rejected("https://hooks.example.com/", "not available"),
