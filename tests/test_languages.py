@@ -20,7 +20,7 @@ from tests.world import TARGET, World, world
 ALL = sorted(by_culture())
 SOME = ["de", "ja-JP", "ar-SA", "pt-BR"]
 WORD = "Approved"
-TEXTS = {name: f"xx {name} {{0}}" if "restored" in name else f"xx {name}" for name in Comment}
+TEXTS = {name.value: f"xx {name} {{0}}" if "restored" in name else f"xx {name}" for name in Comment}
 TOLD = Policy(portal_texts=tuple(TEXTS.values()), unlock_texts=(TEXTS[Comment.UNLOCKED],))
 JOINED = [
     (Comment.SAVE_ANONYMOUS, Comment.AUTOSAVED),
