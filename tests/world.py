@@ -130,10 +130,12 @@ def _raise(error: Exception) -> None:
 
 
 @contextmanager
-def world(path: Path, policy: Policy | None = None) -> Iterator[World]:
-    """Build the world within the block; the database lies at ``path``."""
+def world(
+    path: Path, policy: Policy | None = None, make: Callable[..., Portal] = Portal
+) -> Iterator[World]:
+    """Build the world within the block on a portal of ``make``; the database lies at ``path``."""
     clock = Clock()
-    portal = Portal(clock=clock)
+    portal = make(clock=clock)
     ann = portal.add_user("Ann Lee", kind="room_admin")
     bob = portal.add_user("Bob Roe", kind="user")
     bot = portal.add_user("Review Bot", kind="user")

@@ -1,0 +1,218 @@
+"""A real daemon on a portal no richer than the tutorial needs: all is marked, once, at once."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from tests import program
+from tests.daemon import SECRET, daemon, environment, free_port
+from tests.standin import KEY, Dialect, StandIn, stand_in
+from tests.world import TARGET
+
+FILES = (13, 14, 15, 16)
+WORD = "Approved"
+QUICK = 3.0  # seconds; an event of a newer date than the file's is believed after three looks
+DIALECTS = {
+    "rich": Dialect(),
+    "bare": Dialect(wrapped=False),
+    "number": Dialect(version="versionNumber", quoted=True, put="object"),
+    "no version": Dialect(version="", put="object", json_errors=False),
+    "a file": Dialect(wrapped=False, put="file", json_errors=False),
+    "no dates": Dialect(dated=False, put="object", quoted=True),
+    "no Date": Dialect(date_header=False, json_errors=False),
+    "no date at all": Dialect(
+        wrapped=False, version="versionNumber", put="file", dated=False, date_header=False
+    ),
+    "the least": Dialect(
+        wrapped=False,
+        version="",
+        put="object",
+        json_errors=False,
+        dated=False,
+        date_header=False,
+        quoted=True,
+    ),
+}
+EACH = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=list(DIALECTS))
+VERSIONED = pytest.mark.parametrize(
+    "dialect",
+    [dialect for dialect in DIALECTS.values() if dialect.version],
+    ids=[name for name, dialect in DIALECTS.items() if dialect.version],
+)
+
+
+@dataclass
+class Scene:
+    """A stand-in with four files, and a daemon that hears of them."""
+
+    portal: StandIn
+    environ: dict[str, str]
+    folder: Path
+
+    def marked(self, *files: int, writes: int = 1, seconds: float = QUICK) -> bool:
+        """Wait until files were written to so often; whether it came in time."""
+        portal = self.portal
+        return portal.wait_for(
+            lambda: all(len(portal.writes.get(file, [])) >= writes for file in files), seconds
+        )
+
+    def rests(self) -> None:
+        """Wait until all that was published, echoes too, is delivered and seen to."""
+        turn = threading.Event()
+        for _ in range(200):
+            self.portal.delivered()
+            if self.owed() == 0 and self.portal.letters.unfinished_tasks == 0:
+                return
+            turn.wait(0.05)
+        raise AssertionError(self.log())
+
+    def owed(self) -> int:
+        """Return how many files are due or claimed."""
+        with closing(sqlite3.connect(f"file:{self.folder / 'ledger.db'}?mode=ro", uri=True)) as db:
+            query = "SELECT count(*) FROM files WHERE due_at IS NOT NULL OR claim IS NOT NULL"
+            return int(db.execute(query).fetchone()[0])
+
+    def log(self) -> str:
+        """Return what the daemon has logged."""
+        return (self.folder / "serve.log").read_text("utf-8")
+
+    def logged(self, *texts: str) -> bool:
+        """Wait until one line of the log holds all of the texts; whether it came."""
+        turn = threading.Event()
+        for _ in range(100):
+            if any(all(text in line for text in texts) for line in self.log().splitlines()):
+                return True
+            turn.wait(0.05)
+        return False
+
+    def told(self, *words: str) -> tuple[int, Any]:
+        """Run a command with --json; return its exit code and what it printed."""
+        done = program.run([*words, "--json"], self.environ, self.folder)
+        return done.returncode, json.loads(done.stdout)
+
+
+@contextmanager
+def serving(dialect: Dialect, folder: Path) -> Iterator[Scene]:
+    """Serve a stand-in, and run a daemon for it."""
+    with stand_in(dialect, SECRET, *FILES) as portal:
+        environ = environment(portal.url, KEY, folder, free_port())
+        with daemon(environ, folder) as running:
+            portal.hook = running.address
+            yield Scene(portal, environ, folder)
+
+
+def once(scene: Scene, *files: int) -> bool:
+    """Return whether these files, and no others, were written to once, and carry the comment."""
+    portal = scene.portal
+    carry = all(portal.papers[file].comment == TARGET for file in files)
+    return carry and portal.writes == {file: [TARGET] for file in files}
+
+
+@EACH
+def test_every_file_is_marked_once_and_at_once(dialect: Dialect, tmp_path: Path) -> None:
+    """Old dates or none, version 1, any answer to a PUT: the echo of the write changes nothing."""
+    with serving(dialect, tmp_path) as scene:
+        began = monotonic()
+        for file in FILES:
+            scene.portal.announce(file)
+        assert scene.marked(*FILES), scene.log()
+        assert monotonic() - began < QUICK
+        scene.rests()
+        assert once(scene, *FILES)
+        assert scene.portal.unknown["undelivered"] == 0
+
+
+@pytest.mark.parametrize("comment", ["", "Draft", "v1 by Ann"])
+def test_whatever_stands_on_a_version_gives_way_once(comment: str, tmp_path: Path) -> None:
+    """On a portal that never showed a text that we know the tutorial's rule holds."""
+    with serving(Dialect(), tmp_path) as scene:
+        for file in FILES:
+            scene.portal.comment(file, comment)
+        assert scene.marked(*FILES), scene.log()
+        scene.rests()
+        assert once(scene, *FILES)
+
+
+@EACH
+@pytest.mark.parametrize("word", [WORD, ""])
+def test_what_a_person_types_after_our_mark_stays(
+    dialect: Dialect, word: str, tmp_path: Path
+) -> None:
+    """Its event, and another one for the same version, write nothing."""
+    with serving(dialect, tmp_path) as scene:
+        scene.portal.announce(13)
+        assert scene.marked(13), scene.log()
+        scene.rests()
+        scene.portal.comment(13, word)
+        scene.rests()
+        scene.portal.announce(13)
+        scene.rests()
+        assert scene.portal.writes == {13: [TARGET]}
+        assert scene.portal.papers[13].comment == word
+
+
+@VERSIONED
+@pytest.mark.parametrize("comment", [None, "", "v2 by Ann"])
+def test_a_later_version_is_marked_again(
+    dialect: Dialect, comment: str | None, tmp_path: Path
+) -> None:
+    """Whatever the portal writes upon it, and also where a person's comment stood before."""
+    with serving(dialect, tmp_path) as scene:
+        for file in (13, 14):
+            scene.portal.announce(file)
+        assert scene.marked(13, 14), scene.log()
+        scene.portal.comment(14, WORD)
+        scene.rests()
+        for file in (13, 14):
+            scene.portal.save(file, comment)
+        assert scene.marked(13, 14, writes=2), scene.log()
+        scene.rests()
+        assert scene.portal.writes == {13: [TARGET] * 2, 14: [TARGET] * 2}
+
+
+def test_an_event_of_a_newer_date_than_the_file_has_is_believed_in_the_end(tmp_path: Path) -> None:
+    """The dates of this portal never move: three looks that come too early are enough."""
+    with serving(Dialect(announced_now=True), tmp_path) as scene:
+        for file in FILES:
+            scene.portal.announce(file)
+        assert scene.marked(*FILES, seconds=5), scene.log()
+        scene.rests()
+        assert once(scene, *FILES)
+
+
+def test_a_burst_of_events_is_one_write(tmp_path: Path) -> None:
+    """Twenty events for each file, before and after the mark."""
+    with serving(Dialect(), tmp_path) as scene:
+        for _ in range(20):
+            for file in FILES:
+                scene.portal.announce(file)
+        assert scene.marked(*FILES), scene.log()
+        scene.rests()
+        assert once(scene, *FILES)
+
+
+@pytest.mark.parametrize("json_errors", [True, False])
+def test_what_is_missing_is_told_and_stops_nothing(json_errors: bool, tmp_path: Path) -> None:
+    """The log, `check` and `status` name the list of rooms; files are marked all the same."""
+    with serving(Dialect(json_errors=json_errors), tmp_path) as scene:
+        assert scene.logged("sweep", "files/rooms"), scene.log()
+        scene.portal.announce(13)
+        assert scene.marked(13), scene.log()
+        scene.rests()
+        code, checked = scene.told("check")
+        assert "files/rooms" in json.dumps(checked)
+        assert code != 0
+        _, status = scene.told("status")
+        assert "files/rooms" in json.dumps(status)
+        scene.portal.save(14)
+        assert scene.marked(14), scene.log()
+        scene.rests()
+        assert once(scene, 13, 14)
