@@ -5,7 +5,7 @@ about each quarter of a minute while something is wrong with it. Time only passe
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from tests.support_sweep import add_room
 from tests.world import TARGET, World, world
 
 EVERY, PROBE, MOMENT = 60.0, 15.0, 5.0  # seconds: a sweep, the key's probe, a poll and its work
+_LONG = 200.0  # seconds of a long time that are played, at its beginning and at its end
 _POLL = timedelta(seconds=1)
 _PROBED = {OutageKind.DEAD_KEY, OutageKind.LOOKS}
 _BESIDE = {Kind.NO_SERVE}  # no process of ours holds a role
@@ -74,6 +75,14 @@ class Life:
 
     # ------------------------------------------------------------ the machinery
 
+    def pass_time(self, seconds: float) -> None:
+        """Let so much time pass; in the middle of hours nothing happens, as if we were asleep."""
+        if seconds > 3 * _LONG:
+            self.run(_LONG)
+            self.here.clock.advance(seconds - 2 * _LONG)
+            seconds = _LONG
+        self.run(seconds)
+
     def run(self, seconds: float) -> None:
         """Let so much time pass, and all that is due in it happen."""
         clock = self.here.clock
@@ -116,12 +125,8 @@ class Life:
         here = self.here
         if not _PROBED & {outage.kind for outage in here.ledger.health.outages()}:
             return
-        try:
-            usable = here.docspace.is_usable()
-        except PortalError:
-            return
-        if usable:
-            here.health.record_success(OutageKind.LOOKS, here.now())
+        with suppress(PortalError):
+            here.making.probe()
 
     def _sweep(self) -> None:
         """As `Service._try_sweep`."""

@@ -244,7 +244,7 @@ def play(a: Life, happenings: list[tuple[float, Callable[[Life], object]]]) -> N
     """Let everything happen at its moment, and time pass between."""
     passed = 0.0
     for moment, act in sorted(happenings, key=lambda one: one[0]):
-        a.run(moment - passed)
+        a.pass_time(moment - passed)
         passed = moment
         act(a)
         a.here.clock.advance(1)  # no two things happen in one second

@@ -354,12 +354,10 @@ class Service:
             return
         self._parts.reload_key()
         try:
-            usable = self._parts.docspace.is_usable()
+            if self._parts.attempts.probe():
+                self._worker.wake()
         except PortalError:
             return  # that is known already
-        if usable:
-            self._parts.health.record_success(OutageKind.LOOKS, self._parts.clock())
-            self._worker.wake()
 
     def _begin_to_watch(self, key: Key) -> None:
         """Watch the webhook where the key may; without that the sweep alone carries on."""
