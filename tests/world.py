@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reconciler import sweep
 from reconciler.client import DocSpace, Transport
-from reconciler.ledger import Ledger
+from reconciler.ledger import Ledger, Quota
 from reconciler.model import Event, OutageKind
 from reconciler.receiver import Gate, Receiver
 from reconciler.review import Policy
@@ -42,7 +42,10 @@ class Clock:
 
 @dataclass
 class World:
-    """The portal with Ann, Bob and the bot, one room with one file, and the machinery."""
+    """The portal with Ann, Bob and the bot, one room with one file, and the machinery.
+
+    ``clock`` is the portal's; our own is ``skew`` ahead of it.
+    """
 
     portal: Portal
     server: Server
@@ -58,23 +61,29 @@ class World:
     stack: ExitStack
     attempts: list[Attempt] = field(default_factory=list)
     outages: list[OutageKind] = field(default_factory=list)
+    quota: Quota = field(default_factory=Quota)
+    skew: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        """Return the time by our own clock."""
+        return self.clock() + self.skew
 
     def open(self) -> None:
         """Open the ledger and the client as a starting process does, and release claims."""
         self.ledger = Ledger(url(self.path.parent), self.server.url)
-        self.ledger.release(self.clock())
+        self.ledger.release(self.now())
         self.docspace = DocSpace(Transport(self.server.url, self.key, timeout=5))
         self.ledger.learn_owner(self.bot.id)
         self.work_with(self.docspace)
 
     def work_with(self, docspace: DocSpace) -> None:
         """Let the worker ask the portal through ``docspace``."""
-        terms = Terms(policy=self.policy)
+        terms = Terms(policy=self.policy, quota=self.quota)
         self.health = PortalHealth(
             self.ledger, lambda: 0.0, timedelta(seconds=15), self._on_outage, self._on_recovery
         )
-        self.making = Attempts(self.ledger, docspace, terms, self.clock, self.health)
-        self.worker = Worker(self.ledger, self.making, self.clock, self.attempts.append, _raise)
+        self.making = Attempts(self.ledger, docspace, terms, self.now, self.health)
+        self.worker = Worker(self.ledger, self.making, self.now, self.attempts.append, _raise)
 
     def _on_outage(self, kind: OutageKind, error: str) -> None:
         self.outages.append(kind)
@@ -109,7 +118,7 @@ class World:
     def sweep(self, *, dry: bool = False, **terms: timedelta) -> Report:
         """Sweep once; ``terms`` are overlap, lookback, deep_every where they are not the usual."""
         told = sweep.Terms(policy=self.policy, **terms)
-        report = Sweep(self.ledger, self.docspace, told, self.clock).run(dry=dry)
+        report = Sweep(self.ledger, self.docspace, told, self.now).run(dry=dry)
         assert report.scanned == sum(report.ended.values()) + report.handed
         return report
 
@@ -163,7 +172,7 @@ def world(
         here.open()
         stack.callback(here.close)
         gate = Gate("/hook", [SECRET], frozenset({"file.updated"}), 2**20)
-        receiver = Receiver(gate, here.record, clock, lambda _: None)
+        receiver = Receiver(gate, here.record, here.now, lambda _: None)
         web = WebServer(receiver, "127.0.0.1", 0, threads=4, max_bytes=2**20)
         web.start()
         stack.callback(lambda: web.stop(1.0))

@@ -424,6 +424,12 @@ class Ledger:
 
         return self._store.read(job)
 
+    def known_file(self) -> int | None:
+        """Return a file that was seen and for which nothing is to be done, None if there is none."""
+        idle = (files.c.due_at.is_(None), files.c.settled_version.is_not(None))
+        found = select(files.c.id).where(*idle).limit(1)
+        return self._store.read(lambda c: c.execute(found).scalar())
+
     def facts(self, file_id: int) -> Mapping[str, Any] | None:
         """Return the whole row of a file, to show it."""
 

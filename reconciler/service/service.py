@@ -6,7 +6,7 @@ answer what was read, finish what is under way, give back what was not begun.
 
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from importlib import metadata
 from time import monotonic
@@ -360,13 +360,9 @@ class Service:
         if not ends & {outage.kind for outage in self.ledger.health.outages()}:
             return False
         is_another = self._parts.reload_key()
-        try:
-            usable = self._parts.docspace.is_usable()
-        except PortalError:
-            return is_another  # the failure is known already
-        if usable:
-            self._parts.health.record_success(OutageKind.LOOKS, self._parts.clock())
-            self._worker.wake()
+        with suppress(PortalError):  # the failure is known already
+            if self._parts.attempts.probe():
+                self._worker.wake()
         return is_another
 
     def _begin_to_watch(self, key: Key) -> None:

@@ -98,6 +98,21 @@ class Attempts:
         ending = Ending(Outcome.FAILED, "bug", again, error=said, attempts=claim.entry.attempts)
         self._ledger.finish(claim, ending, self._clock())
 
+    def probe(self) -> bool:
+        """Ask whether the key works and the portal answers again; return whether it does.
+
+        A look that fails is proved to work by a look alone: at a file that is known, so that one
+        file of which no look works is told from a portal of which none does. Raises PortalError.
+        """
+        if not self._docspace.is_usable():
+            return False
+        self.health.record_listing_success(self._clock())
+        known = self._ledger.known_file()
+        if known is not None:
+            self._docspace.file(known)
+            self.health.record_success(OutageKind.LOOKS, self._clock())
+        return True
+
     def _look(self, entry: Entry) -> tuple[File | None, Decision]:
         seen = self._docspace.file(entry.id)
         now = self._clock()

@@ -39,6 +39,11 @@ class CircuitBreaker:
         """Whether only a probe now and then is to be sent."""
         return self._failures >= OPENS_AT
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last request failed."""
+        return self._failures > 0
+
     def record_success(self) -> bool:
         """Close it; return whether anything had failed since the last success."""
         with self._lock:

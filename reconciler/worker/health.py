@@ -1,7 +1,7 @@
 """How looks, writes and the key do, each for itself, and what that means for everything else."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from datetime import datetime, timedelta
 
 from reconciler.errors import PortalError, Throttled, Transient, Unauthorised
@@ -83,15 +83,19 @@ class PortalHealth:
         """A request did what it was asked: the key works, nothing is throttled, and whatever
         waited for a request of this kind is due at once.
         """
-        failed = self._breaker(kind).record_success()
+        failed, first = self._breaker(kind).record_success(), kind in self._unproven
+        self._end({kind, *_ALWAYS_ENDED})
+        if failed or first:
+            self._ledger.release_waiting(kind, now)
+
+    def _end(self, kinds: Set[OutageKind]) -> None:
+        """The portal answered, so the key works, and outages of these kinds are over."""
         self._breaker(OutageKind.DEAD_KEY).record_success()
         with self._lock:
             self._throttled = 0
-            ended = {kind, *_ALWAYS_ENDED} & (self._told | self._unproven)
-            first, told = kind in self._unproven, ended & self._told
+            ended = kinds & (self._told | self._unproven)
+            told = ended & self._told
             self._told, self._unproven = self._told - ended, self._unproven - ended
-        if failed or first:
-            self._ledger.release_waiting(kind, now)
         if ended:
             self._ledger.health.close_outages(ended)
         for one in told:
@@ -124,7 +128,9 @@ class PortalHealth:
 
         Looks that fail all the same are probed by looks.
         """
-        if not self._breaker(OutageKind.LOOKS).is_open:
+        if self._breaker(OutageKind.LOOKS).is_failing:
+            self._end(_ALWAYS_ENDED)
+        else:
             self.record_success(OutageKind.LOOKS, now)
 
     def _is_everybodys(self, error: PortalError, now: datetime) -> bool:
