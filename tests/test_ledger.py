@@ -616,6 +616,18 @@ def test_a_pause_belongs_to_the_keys_owner(ledger: Ledger) -> None:
     assert held(ledger, NOW) is not None
 
 
+def test_what_was_refused_to_one_account_is_tried_with_another(ledger: Ledger) -> None:
+    """Another owner of the key may have the rights that the first one lacked."""
+    ledger.learn_owner("bot")
+    ledger.record(event(), NOW)
+    refused = ending(Outcome.REFUSED, again=NOW + 24 * HOUR)
+    ledger.finish(claimed(ledger, NOW), refused, NOW)
+    ledger.learn_owner("bot")
+    assert ledger.claim(NOW, 1, LEASE) == []
+    ledger.learn_owner("other")
+    assert len(ledger.claim(NOW, 1, LEASE)) == 1
+
+
 def test_what_waits_for_a_kind_of_request_is_released_together(ledger: Ledger) -> None:
     """Looks that work say nothing about writes; a file of its own fault stays where it is."""
     waits = {1: OutageKind.LOOKS, 2: OutageKind.WRITES, 3: OutageKind.LOOKS, 4: None}

@@ -25,12 +25,18 @@ from reconciler.ledger.notes import arrives_by, first_to_tell, is_in_flight, lat
 from reconciler.ledger.rows import LIVE, Baseline, entry_of
 from reconciler.ledger.schema import UNFINISHED, Moment, files
 from reconciler.ledger.upsert import insert
-from reconciler.model import SECOND, Event, Revision, Source
+from reconciler.model import SECOND, Event, Outcome, Revision, Source
 from reconciler.review import is_echo
 
 ACCEPTED = ("accepted", "event")
 ECHO = ("ignored", "echo")
 PRECEDENCE = (files.c.priority, files.c.due_at)
+REFUSED_AGAIN = (
+    update(files)
+    .where(UNFINISHED, files.c.outcome == Outcome.REFUSED.value, files.c.claim.is_(None))
+    .values(due_at=files.c.looked_at)
+)
+"""Makes due what was refused: it was refused to another account."""
 _SHARED_FAULT = 5  # failures in a row that may have been everybody's
 
 

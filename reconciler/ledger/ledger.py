@@ -29,6 +29,7 @@ from reconciler.ledger.claims import (
     ACCEPTED,
     ECHO,
     PRECEDENCE,
+    REFUSED_AGAIN,
     first_due,
     forgetting_future,
     freeing,
@@ -143,9 +144,11 @@ class Ledger:
         return self._store.read(lambda c: fact(c, "owner"))
 
     def learn_owner(self, owner: str) -> None:
-        """Remember whose comments are ours."""
+        """Remember whose comments are ours. What another account was refused is due at once."""
 
         def job(c: Connection) -> None:
+            if fact(c, "owner") not in {None, owner}:
+                c.execute(REFUSED_AGAIN)
             set_fact(c, "portal", self._portal)
             set_fact(c, "owner", owner)
 
@@ -425,7 +428,7 @@ class Ledger:
         return self._store.read(job)
 
     def known_file(self) -> int | None:
-        """Return a file that was seen and for which nothing is to be done, None if there is none."""
+        """Return a file that was seen and needs nothing, None if there is none."""
         idle = (files.c.due_at.is_(None), files.c.settled_version.is_not(None))
         found = select(files.c.id).where(*idle).limit(1)
         return self._store.read(lambda c: c.execute(found).scalar())

@@ -148,10 +148,10 @@ class Service:
         return all(self._alive().values())
 
     def keep_time(self) -> None:
-        """Sweep now if the next sweep lies too far ahead: the machine's clock was set back."""
-        job = self._scheduler.get_job("sweep")
-        if job.next_run_time - utcnow() > 2 * self._config.sweep.every + _MOMENT:
-            self._scheduler.modify_job("sweep", next_run_time=utcnow())
+        """Run now what is scheduled too far ahead: the machine's clock was set back."""
+        for job in self._scheduler.get_jobs():
+            if job.next_run_time - utcnow() > 2 * job.trigger.interval + _MOMENT:
+                job.modify(next_run_time=utcnow())
 
     def stop(self, grace: float = GRACE) -> bool:
         """Stop in order within about ``grace`` seconds; return whether all work was finished.
