@@ -170,17 +170,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, end: str, act: Callable[[StandIn, int, bytes], tuple[int, Any]]) -> None:
         portal = self.server.portal
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.headers.get("Authorization") != f"Bearer {KEY}":
-            self._send(401, "unauthorized")
-            return
         name = self.path.removeprefix(_ROUTE).removesuffix(end)
-        if name.isdecimal() and int(name) in portal.papers and self.path.endswith(end):
+        if not (name.isdecimal() and int(name) in portal.papers and self.path.endswith(end)):
+            with portal.changed:
+                portal.unknown[self.path.partition("?")[0]] += 1
+            self._send(404, "not found")
+        elif self.headers.get("Authorization") != f"Bearer {KEY}":
+            self._send(401, "unauthorized")
+        else:
             self._send(*act(portal, int(name), body))
-            return
-        with portal.changed:
-            portal.unknown[self.path.partition("?")[0]] += 1
-            portal.changed.notify_all()
-        self._send(404, "not found")
 
     def _send(self, status: int, said: Any) -> None:
         dialect = self.server.portal.dialect
