@@ -1,5 +1,6 @@
 """A scene for `test_convergence.py`: the world of `world.py` with more rooms and files, people
-whose every action is written down, letters that a test delivers itself, and faults.
+of many languages whose every action is written down, letters that a test delivers itself, and
+faults.
 
 `Known` holds about each file what only the test knows: which content stands there, when it was
 saved, who typed what upon it. Nothing is delivered by itself: each event waits as a letter
@@ -8,13 +9,14 @@ until the scene's post sends it, once, twice, late, or never.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from reconciler.errors import PortalError
 from reconciler.ledger import Quota
 from reconciler.model import EPOCH, Absent, Action, Entry, Revision
+from reconciler.portal_texts import unlock_texts
 from reconciler.review import decide
 from reconciler.sandbox import CommentWrite, FileInfo, Network, User
 from reconciler.sweep import Sweep, Terms
@@ -22,7 +24,7 @@ from reconciler.worker import Attempt
 from tests.world import TARGET, World, world
 
 WORD = "Approved"
-UNLOCKED = "The file is unlocked"
+LANGUAGES = ("en", "de", "ja-JP", "ar-SA", "pt-BR", "zh-CN")
 LOOKBACK = timedelta(hours=24)
 DROP, ONCE, TWICE, HOLD = "drop", "once", "twice", "hold"
 NOTHING_ARRIVES = Network(drop=1.0)
@@ -36,11 +38,11 @@ class Known:
     content: int = 0  # a new number with every save
     saved: bool = False  # that content was saved, not created
     saved_at: datetime = EPOCH
-    shown: dict[Revision, set[int]] = field(default_factory=dict)
     looked: set[int] = field(default_factory=set)  # contents that were looked at or settled
     decided: set[int] = field(default_factory=set)  # those whose look had not to wait
     marked: set[int] = field(default_factory=set)  # contents that we wrote the target upon
     answered: set[int] = field(default_factory=set)  # contents that a person wrote a word upon
+    emptied_early: bool = False  # the comment that stands was emptied before the first look
     wiped: str = ""  # what the last unlocking wiped that was no unlock text itself
     writes: int = 0  # comment writes that were judged
     saved_tick: int = 0
@@ -62,6 +64,11 @@ class Wrote:
     write: CommentWrite
 
 
+def is_unlocked(comment: str | None) -> bool:
+    """Whether an unlocking wrote it, in any language."""
+    return comment in unlock_texts()
+
+
 def revision(file: FileInfo) -> Revision:
     """Return what a look can tell of the content."""
     return Revision(file.version, file.updated, file.size)
@@ -73,7 +80,7 @@ class Scene:
     def __init__(self, here: World, judge: Callable[[Wrote], None]) -> None:
         """Furnish the world: old files, new ones, an indexed room, documents of the bot's own."""
         self.here, self.portal, self._judge = here, here.portal, judge
-        self.post, self.tick, self._words, self._titles = ONCE, 1, 0, 0
+        self.post, self.tick, self._words, self._titles, self._acts = ONCE, 1, 0, 0, 0
         self.files: dict[int, Known] = {}
         self.late: list[int] = []
         self.deep_tick = 0  # the last deep sweep that lacked no room
@@ -145,9 +152,21 @@ class Scene:
 
     # ------------------------------------------------------------ what people do
 
-    def person(self, file: int) -> User:
+    def person(self, file: int, *, anonymous: bool = False) -> User:
         """Ann works; what she locked is hers alone. She locks everything."""
-        return self.here.ann if self.portal.file(file).locked_by else self.here.bob
+        if self.portal.file(file).locked_by:
+            return self.ann
+        return self.speaking(self.portal.anonymous if anonymous else self.here.bob)
+
+    @property
+    def ann(self) -> User:
+        """Ann, who speaks another language with each act."""
+        return self.speaking(self.here.ann)
+
+    def speaking(self, person: User) -> User:
+        """Let a person act in another language than the last one did."""
+        self._acts += 1
+        return replace(person, culture=LANGUAGES[self._acts % len(LANGUAGES)])
 
     def workable(self, file: int) -> bool:
         """Whether the file is there and people can work on it."""
@@ -156,7 +175,7 @@ class Scene:
     def create(self, folder: int) -> int:
         """Create a file of its own title."""
         self._titles += 1
-        file = int(self.portal.create(folder, f"File {self._titles}.docx", by=self.here.ann))
+        file = int(self.portal.create(folder, f"File {self._titles}.docx", by=self.ann))
         self._know(file)
         self.collect()
         return file
@@ -166,10 +185,10 @@ class Scene:
         before = self.portal.file(file)
         if before.created == self.portal.now():
             return False
-        self.portal.delete(file, by=self.here.ann)
+        self.portal.delete(file, by=self.ann)
         following, self.portal.next_id = self.portal.next_id, file
         self._titles += 1
-        self.portal.create(self.rooms[0], f"File {self._titles}.docx", by=self.here.ann)
+        self.portal.create(self.rooms[0], f"File {self._titles}.docx", by=self.ann)
         self.portal.next_id = following
         self._know(file)
         self.collect()
@@ -177,18 +196,19 @@ class Scene:
 
     def delete(self, file: int) -> None:
         """Delete a file for good."""
-        self.portal.delete(file, by=self.here.ann)
+        self.portal.delete(file, by=self.ann)
         del self.files[file]
         self.collect()
 
     def save(self, file: int, how: str = "save", size: int | None = None) -> None:
         """Save new content in one of the many ways; the last three publish no file.updated."""
-        portal, by, info = self.portal, self.person(file), self.portal.file(file)
-        match how:
+        portal, info = self.portal, self.portal.file(file)
+        by = self.person(file, anonymous=how.startswith("anonymous"))
+        match how.removeprefix("anonymous "):
             case "save":
                 portal.save(file, by=by, size=size)
             case "forcesave" | "autosave":
-                portal.forcesave(file, by=by, size=size, timer=how == "autosave")
+                portal.forcesave(file, by=by, size=size, timer=how.endswith("autosave"))
             case "restore_version":
                 portal.restore_version(file, 1, by=by)
             case "upload":
@@ -217,8 +237,10 @@ class Scene:
         self._type(file, "")
 
     def _type(self, file: int, word: str) -> None:
+        known = self.files[file]
         self.portal.comment(file, word, by=self.person(file))
-        self.files[file].answered.add(self.files[file].content)
+        known.answered.add(known.content)
+        known.emptied_early = not word and known.content not in known.looked
         self._touched(file)
 
     def rename(self, file: int) -> None:
@@ -229,14 +251,14 @@ class Scene:
 
     def lock(self, file: int) -> None:
         """Lock a file against everybody but Ann."""
-        self.portal.lock(file, by=self.here.ann)
+        self.portal.lock(file, by=self.ann)
         self._touched(file)
 
     def unlock(self, file: int) -> None:
         """Unlock it: the portal writes over the comment."""
         known, before = self.files[file], self.portal.file(file).comment or ""
-        known.wiped = known.wiped if before == UNLOCKED else before
-        self.portal.unlock(file, by=self.here.ann)
+        known.wiped = known.wiped if is_unlocked(before) else before
+        self.portal.unlock(file, by=self.ann)
         known.unlocked_tick = self._touched(file)
 
     def move(self, file: int, room: int) -> None:
@@ -246,12 +268,12 @@ class Scene:
 
     def trash(self, file: int) -> None:
         """Put a file into Ann's trash."""
-        self.portal.trash(file, by=self.here.ann)
+        self.portal.trash(file, by=self.ann)
         self.files[file].trashed_tick = self._touched(file)
 
     def restore(self, file: int) -> None:
         """Take it out again."""
-        self.portal.restore(file, by=self.here.ann)
+        self.portal.restore(file, by=self.ann)
         self.files[file].restored_tick = self._touched(file)
 
     def act(self, file: int, what: str) -> None:
@@ -285,28 +307,22 @@ class Scene:
     def _know(self, file: int) -> None:
         writes = len(self.portal.comment_writes(file))
         self.files[file] = Known(file, saved_at=self.portal.file(file).updated, writes=writes)
-        self._show(file)
 
     def _saved(self, file: int) -> None:
         known = self.files[file]
         known.content += 1
-        known.saved, known.wiped = True, ""
+        known.saved, known.emptied_early, known.wiped = True, False, ""
         known.saved_at = self.portal.file(file).updated
         known.saved_tick = self._touched(file)
 
     def _touched(self, file: int) -> int:
-        """Note how the file looks now; let the event of it travel."""
+        """Let the event of what was done to the file travel."""
         self.tick += 1
         tick = self.tick
-        self._show(file)
         known = self.files[file]
         known.writes = len(self.portal.comment_writes(file))
         self.collect()
         return tick
-
-    def _show(self, file: int) -> None:
-        known = self.files[file]
-        known.shown.setdefault(revision(self.portal.file(file)), set()).add(known.content)
 
     # ------------------------------------------------------------ what the machinery does
 
@@ -370,6 +386,7 @@ class Scene:
             file = self.here.docspace.file(entry.id)
             if isinstance(file, Absent) or entry.since == EPOCH:
                 return
+            entry = replace(entry, portal_known=self.here.making.knows_portal(entry, file))
             decision = decide(file, entry, self.here.policy)
             if decision.action is not Action.MARK:
                 return

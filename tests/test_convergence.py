@@ -1,7 +1,8 @@
 """Random histories on the real thing, and after each of them the promise must hold.
 
 The sandbox portal over HTTP, the receiver on waitress, the ledger on disk, the worker stepped
-by hand, the sweep. People do what people do; letters are lost, doubled, late and out of order;
+by hand, the sweep. People of many languages do what
+people do; letters are lost, doubled, late and out of order;
 the portal fails; processes are killed. When all that ends, the system must come to rest, with
 every update marked, no person's word written over, nothing written twice, all counts adding
 up, and a further sweep changing nothing. What cannot be told apart (README) is a list of
@@ -39,11 +40,11 @@ from tests.support_convergence import (
     HOLD,
     ONCE,
     TWICE,
-    UNLOCKED,
     WORD,
     Known,
     Scene,
     Wrote,
+    is_unlocked,
     revision,
     scene,
 )
@@ -56,39 +57,29 @@ POLICY = Policy()
 # ---------------------------------------------------------------- what cannot be told apart
 
 
-def typed_before_first_look(wrote: Wrote) -> bool:
-    """A comment typed before the first look at an update."""
-    return wrote.known.saved and wrote.known.content not in wrote.known.looked
+def emptied_before_first_look(wrote: Wrote) -> bool:
+    """A comment that somebody emptied before the first look.
+
+    Also one that was emptied so again, over a write whose answer was lost.
+    """
+    return wrote.write.before == "" and (wrote.known.emptied_early or emptied_again(wrote))
 
 
-def typed_after_a_look_that_waited(wrote: Wrote) -> bool:
-    """The same, where the first look found the file locked or just saved, and had to wait."""
-    return wrote.known.saved and wrote.known.content not in wrote.known.decided
-
-
-def same_word_again(wrote: Wrote) -> bool:
-    """The same word typed again over a write whose answer was lost: here, emptied again."""
+def emptied_again(wrote: Wrote) -> bool:
+    """Whether a write was begun over an emptied comment of this version, and none stands there."""
     match wrote.entry.intent:
-        case Intent(rev, before):
-            same = (rev.version, rev.size) == (wrote.file.version, wrote.file.size)
-            return same and before == wrote.write.before
+        case Intent(seen, before):
+            return (seen.version, before) == (wrote.file.version, "")
     return False
 
 
-def never_observed(wrote: Wrote) -> bool:
-    """An old reviewed file, never seen before, that is renamed or comes back from the trash."""
-    old = wrote.known.saved_at < wrote.since
-    return old and wrote.entry.settled is None and wrote.file.updated > wrote.known.saved_at
-
-
-def touched_before_anybody_saved(wrote: Wrote) -> bool:
-    """A rename of a file that nobody has saved yet is taken for an update."""
-    touched = wrote.file.updated > wrote.known.saved_at
-    return touched and not wrote.known.saved and wrote.entry.settled is None
+def touched_never_settled(wrote: Wrote) -> bool:
+    """A file that was never settled, and is renamed or comes back from the trash."""
+    return wrote.entry.settled is None and wrote.file.updated > wrote.known.saved_at
 
 
 def touched_portals_text(wrote: Wrote) -> bool:
-    """A rename of a file that nobody has saved yet, or of a reviewed file that was unlocked."""
+    """A file with a text of the portal's on it that is renamed or comes back from the trash."""
     settled = wrote.entry.settled
     if settled is None or not POLICY.texts.is_portals(wrote.write.before or ""):
         return False
@@ -99,18 +90,13 @@ def touched_portals_text(wrote: Wrote) -> bool:
 
 def mark_was_wiped(wrote: Wrote) -> bool:
     """No exception: our comment stood there, and unlocking wiped it."""
-    return wrote.write.before == UNLOCKED and wrote.known.wiped == TARGET
+    return is_unlocked(wrote.write.before) and wrote.known.wiped == TARGET
 
 
 def word_wiped_unseen(wrote: Wrote) -> bool:
     """A word that an unlocking wiped before we saw it gives way to our comment."""
     unseen = wrote.entry.ours or wrote.entry.intent is not None
-    return wrote.write.before == UNLOCKED and unseen
-
-
-def same_size_and_second(stage: Scene, known: Known) -> bool:
-    """A save of equal size in the same second."""
-    return len(known.shown[revision(stage.portal.file(known.id))]) > 1
+    return is_unlocked(wrote.write.before) and unseen
 
 
 def second_of_creation(stage: Scene, known: Known) -> bool:
@@ -121,7 +107,7 @@ def second_of_creation(stage: Scene, known: Known) -> bool:
 
 def unlocking_without_event(stage: Scene, known: Known) -> bool:
     """An unlocking of which no event arrives."""
-    unlocked = stage.portal.file(known.id).comment == UNLOCKED
+    unlocked = is_unlocked(stage.portal.file(known.id).comment)
     return unlocked and known.heard_tick < known.unlocked_tick
 
 
@@ -148,17 +134,15 @@ def unseen_since(stage: Scene, known: Known, tick: int) -> bool:
     return known.content not in known.decided and known.heard_tick < tick
 
 
-OVER_A_PERSON = (
-    typed_before_first_look,
-    typed_after_a_look_that_waited,
-    same_word_again,
-    never_observed,
-    touched_before_anybody_saved,
+OVER_A_PERSON = (emptied_before_first_look,)
+NOT_UPDATED = (touched_never_settled, touched_portals_text, mark_was_wiped)
+TWICE_WRITTEN = (
+    mark_was_wiped,
+    word_wiped_unseen,
+    touched_portals_text,
+    emptied_before_first_look,
 )
-NOT_UPDATED = (never_observed, touched_before_anybody_saved, touched_portals_text, mark_was_wiped)
-TWICE_WRITTEN = (mark_was_wiped, word_wiped_unseen, touched_portals_text, same_word_again)
 NEVER_MARKED = (
-    same_size_and_second,
     second_of_creation,
     unlocking_without_event,
     trashed_before_a_look,
@@ -198,7 +182,7 @@ def marked_or_answered(stage: Scene, known: Known) -> bool:
     if not ours or file.trashed or file.locked_by:
         return True
     comment, answered = file.comment or "", known.content in known.answered
-    if comment == TARGET or (answered and (is_word(comment) or comment == UNLOCKED)):
+    if comment == TARGET or (answered and (is_word(comment) or is_unlocked(comment))):
         return True
     return any(excuse(stage, known) for excuse in NEVER_MARKED)
 
@@ -246,13 +230,14 @@ ACTS = (
     *("lock and unlock", "lock and unlock", "say", "rename", "say", "rename", "say", "empty"),
     *("save", "save", "forcesave", "same size", "autosave"),
     *("upload", "replace", "convert", "restore_version"),
+    *("anonymous save", "anonymous forcesave", "anonymous autosave"),
     *("lock", "move", "trash", "trash and restore", "recreate", "delete"),
 )
 WAITS = (0.3, 0.7, 1.0, 1.0, 2.0, 10.0, 61.0, 200.0, 400.0, 3600.0, 6 * 3600.0, 86400.0)
 
 
 class Histories(RuleBasedStateMachine):
-    """People, letters, trouble, worker and sweep, in any order."""
+    """People of many languages, letters, trouble, worker and sweep, in any order."""
 
     files: Bundle[int] = Bundle("files")
 
