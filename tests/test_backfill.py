@@ -300,8 +300,8 @@ def test_a_share_that_is_spent_is_exit_1_with_the_time_to_go_on(scene: Stage) ->
     first = run(scene, *words, **SHARE)
     assert (first.returncode, scene.portal.count("PUT")) == (1, 3)
     assert "the day's writes for backfills are used up" in first.stderr
-    assert told(first)["go_on"][:13].replace("T", " ") in first.stderr
-    assert (told(first)["marked"], told(first)["left"]) == (3, 2)
+    assert told(first)["resume_at"][:13].replace("T", " ") in first.stderr
+    assert (told(first)["marked"], told(first)["remaining"]) == (3, 2)
     (live,) = scene.add_files("live.docx")
     scene.clock.advance(10)
     quick = reconcile(load(None, scene.environ | SHARE), dry_run=False, would=lambda _: None)
@@ -386,7 +386,7 @@ def test_a_dry_run_estimates_and_writes_nothing(scene: Stage) -> None:
     done = run(scene, "backfill", "--since", "60d", "--dry-run", "--json", **SHARE)
     assert (done.returncode, rows(scene.ledger), scene.portal.count("PUT")) == (0, before, 0)
     assert (told(done)["dry_run"], told(done)["scanned"]) == (True, 7)
-    assert (told(done)["marked"], added_up(told(done)), told(done)["left"]) == (5, 7, 0)
+    assert (told(done)["marked"], added_up(told(done)), told(done)["remaining"]) == (5, 7, 0)
     assert "7 files in 2 folders" in done.stderr
     assert "about 5 to be marked" in done.stderr
     assert "1.7 days at 3 writes a day" in done.stderr

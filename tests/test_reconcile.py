@@ -84,7 +84,8 @@ def test_json_has_everything_that_is_promised_and_adds_up(scene: Stage) -> None:
     assert (done.returncode, added_up(summary), summary["scanned"]) == (0, 8, 8)
     puts = scene.portal.count("PUT")
     assert summary["requests"] == {"get": scene.portal.count("GET"), "put": puts}
-    assert summary.keys() >= {"seconds", "dry_run", "since", "until", "folders", "behind", "left"}
+    assert summary.keys() >= {"seconds", "dry_run", "since", "until", "folders"}
+    assert summary.keys() >= {"incomplete_folders", "remaining", "resume_at"}
     assert summary["since"] < summary["until"]
 
 
@@ -115,7 +116,7 @@ def test_a_room_that_could_not_be_read_is_exit_1(scene: Stage) -> None:
     """It is named, and the next run reads it."""
     scene.portal.faults.add(Fault(f"GET {LISTING}", "status"))
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["behind"]) == (1, [scene.room])
+    assert (done.returncode, told(done)["incomplete_folders"]) == (1, [scene.room])
     scene.clock.advance(3600)
     assert here(scene).failed == 0
     assert scene.comments() == [TARGET] * 3
@@ -123,7 +124,7 @@ def test_a_room_that_could_not_be_read_is_exit_1(scene: Stage) -> None:
 
 def test_the_daily_deep_sweep_prunes(scene: Stage) -> None:
     """Where cron sweeps, or a daemon is restarted each night, nobody lives for a day."""
-    environ = scene.environ | {"RECONCILER_STATE__KEEP": "1d"}
+    environ = scene.environ | {"RECONCILER_STATE__RETENTION": "1d"}
     reconcile(load(None, environ), dry_run=False, would=lambda _: None)
     long_ago = datetime.now(UTC) - timedelta(days=2)
     with closing(Ledger(environ["RECONCILER_STATE__URL"], scene.server.url)) as ledger:
@@ -155,7 +156,7 @@ def test_a_key_that_dies_during_the_work_leaves_the_rest_for_the_next_run(scene:
     """Nothing hangs; the run says why it stopped and what is left, exit 3; the counts add up."""
     scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", status=401, times=None))
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["left"]) == (3, 3)
+    assert (done.returncode, told(done)["remaining"]) == (3, 3)
     assert "401" in done.stderr
     assert (told(done)["waiting"], told(done)["scanned"]) == (3, 3)
 
@@ -256,7 +257,7 @@ def test_a_room_that_cannot_be_read_is_no_success(scene: Stage) -> None:
     scene.portal.faults.add(Fault("GET files/{id}", "status", status=400, times=None))
     done = run(scene, "reconcile", "--json")
     assert done.returncode == 1
-    assert told(done)["behind"] != []
+    assert told(done)["incomplete_folders"] != []
     scene.portal.faults.clear()
     done = run(scene, "reconcile", "--json")
     assert (done.returncode, told(done)["marked"]) == (0, 3)

@@ -116,7 +116,7 @@ class World:
         return self.attempts[before:]
 
     def sweep(self, *, dry: bool = False, **terms: timedelta) -> Report:
-        """Sweep once; ``terms`` are overlap, lookback, deep_every where they are not the usual."""
+        """Sweep once; ``terms`` are overlap, lookback, full_every where they are not the usual."""
         told = sweep.Terms(policy=self.policy, **terms)
         report = Sweep(self.ledger, self.docspace, told, self.now).run(dry=dry)
         assert report.scanned == sum(report.ended.values()) + report.handed

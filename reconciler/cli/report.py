@@ -27,10 +27,10 @@ def as_json(summary: Summary) -> str:
             "since": _date(report.since),
             "until": _date(report.until),
             "folders": report.folders,
-            "behind": report.behind,
+            "incomplete_folders": report.behind,
             "skipped_folders": dict(report.skipped),
-            "left": summary.left,
-            "go_on": _date(summary.put_off),
+            "remaining": summary.left,
+            "resume_at": _date(summary.put_off),
         }
     )
 

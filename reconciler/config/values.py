@@ -216,7 +216,7 @@ class Sweep(_Section):
     every: Interval = timedelta(minutes=1)
     overlap: Duration = timedelta(minutes=5)
     first_lookback: Duration = timedelta(hours=24)
-    deep_every: Interval = timedelta(hours=24)
+    full_every: Interval = timedelta(hours=24)
 
 
 class Limits(_Section):
@@ -239,7 +239,7 @@ class State(_Section):
     url: Annotated[str, AfterValidator(database)] = "sqlite:///reconciler.db"
     password: SecretStr | None = None
     password_file: Path | None = None
-    keep: Interval = timedelta(days=400)
+    retention: Interval = timedelta(days=400)
 
     @model_validator(mode="before")
     @classmethod

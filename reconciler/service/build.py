@@ -225,5 +225,5 @@ def listing_of(config: Config, policy: Policy) -> sweep.Terms:
         policy=policy,
         overlap=config.sweep.overlap,
         lookback=config.sweep.first_lookback,
-        deep_every=config.sweep.deep_every,
+        full_every=config.sweep.full_every,
     )

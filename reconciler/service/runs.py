@@ -131,7 +131,7 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) 
             _watch(config, parts)
             report = _swept(config, parts, tally)
             if report.deep:
-                pruned(parts, config.state.keep)
+                pruned(parts, config.state.retention)
             tally.handed |= report.broken
             parts.ledger.health.retry_passing(parts.clock())
             ours = _work(parts, tally)

@@ -262,7 +262,7 @@ class Service:
                 self._parts.health.record_listing_success(self._parts.clock())
                 self._worker.wake()
                 if report.deep:
-                    log.info("pruned", rows=pruned(self._parts, self._config.state.keep))
+                    log.info("pruned", rows=pruned(self._parts, self._config.state.retention))
         except PortalError as error:
             self._parts.health.record_listing_failure(error, self._parts.clock())
             tell_error(error)

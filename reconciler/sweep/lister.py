@@ -25,7 +25,7 @@ class Terms:
     policy: Policy
     overlap: timedelta = timedelta(minutes=5)
     lookback: timedelta = timedelta(hours=24)
-    deep_every: timedelta = timedelta(hours=24)
+    full_every: timedelta = timedelta(hours=24)
 
 
 @dataclass(frozen=True)

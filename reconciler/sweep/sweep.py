@@ -179,7 +179,7 @@ class Sweep:
         watermark = min(marks.portal() or since, date)
         first = (lister.baseline or self._ledger.baseline()).first_sweep
         # So would a full scan that lies ahead.
-        deep = date - min(marks.deep() or first, date) >= self._terms.deep_every
+        deep = date - min(marks.deep() or first, date) >= self._terms.full_every
         reach = marks.reach_changed(self._terms.policy.reach)
         seen_to = [marks.whole() or since] if deep else []
         seen_to += [max(reach, since)] if reach is not None else []

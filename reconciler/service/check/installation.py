@@ -171,6 +171,6 @@ def dates(facts: Facts) -> list[Line]:
     at, updates = found.hidden
     said = f"the daily sweep of {at:%Y-%m-%d} found {updates} updates in rooms of unchanged dates"
     cure = (
-        "files were moved or restored; if not, the portal raises no dates: lower sweep.deep_every"
+        "files were moved or restored; if not, the portal raises no dates: lower sweep.full_every"
     )
     return [warning("sweep", said, cure)]
