@@ -68,10 +68,11 @@ FORESEEN: list[ReconcilerError] = [
     errors.Busy("sweep", "process 7"),
     errors.LedgerError("disk full"),
     errors.Unanswered("https://hooks.example.com/"),
-    errors.Untrusted("https://hooks.example.com/"),
+    errors.Untrusted("https://hooks.example.com/", None, "self-signed certificate"),
     errors.Registered("https://hooks.example.com/", 7),
     errors.NoWebhook("7"),
     errors.Rejected("https://hooks.example.com/", "not available"),
+    errors.Rejected("https://hooks.example.com/", "refused", 500),
 ]
 
 
