@@ -133,7 +133,7 @@ def terms_of(config: Config) -> Terms:
         policy=config.review.policy(),
         lookback=config.sweep.first_lookback,
         writes_per_day=limits.writes_per_day,
-        backfill_per_day=int(limits.writes_per_day * limits.backfill_share),
+        backfill_per_day=max(1, int(limits.writes_per_day * limits.backfill_share)),
         # Each thread may write: more of them would wait for a place between look and write.
         threads=min(limits.concurrent_reads, limits.concurrent_writes),
         lease=3 * answer + _MINUTE,
