@@ -486,6 +486,26 @@ def test_a_spent_day_pauses_until_there_is_room(ledger: Ledger) -> None:
     assert permit(ledger, claims[-1], until, per_day=1) is Permit.GRANTED
 
 
+@pytest.mark.parametrize("back", [2 * HOUR, 30 * HOUR, 4000 * 24 * HOUR])
+def test_writes_of_the_future_count_for_no_day(ledger: Ledger, back: timedelta) -> None:
+    """The clock was set back: they are dropped, and do not count once their hours come."""
+    for file in (1, 2, 3):
+        ledger.record(event(file), DUE - back - SECOND)
+    ahead, then, later = ledger.claim(DUE, 3, LEASE)
+    assert permit(ledger, ahead, DUE, per_day=1) is Permit.GRANTED
+    assert ledger.writes_in_a_day(DUE - back) == 0
+    assert permit(ledger, then, DUE - back, per_day=1) is Permit.GRANTED
+    assert permit(ledger, later, DUE - back, per_day=1) is Permit.SPENT
+    assert ledger.writes_in_a_day(DUE) == (1 if back < 24 * HOUR else 0)
+
+
+def test_a_write_of_a_clock_that_is_a_little_ahead_counts(ledger: Ledger) -> None:
+    """Another process's hour may have begun before ours."""
+    hour = DUE.replace(minute=0, second=0, microsecond=0)
+    ledger.count_write(hour + SECOND)
+    assert ledger.writes_in_a_day(hour - SECOND) == 1
+
+
 def test_a_spent_day_does_not_shorten_a_pause(ledger: Ledger) -> None:
     """Another thread was told by the portal to wait longer."""
     for file in (1, 2):
