@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -28,6 +29,7 @@ from reconciler.errors import Transient
 NO_ANSWER = "none"  # in place of a status
 _MOST_BYTES = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
+_WARY = 3600.0  # seconds after a write was lost with the connection that it reused
 
 
 def utcnow() -> datetime:
@@ -73,8 +75,12 @@ class Transport:
         self._url, self._timeout = url + API, timeout
         self.pace = pace or Pace(reads=8, writes=4)
         self._clock, self._key = clock, key
-        self._session = _session(key, connections, ca_bundle)
-        self._session.trust_env = not is_loopback(url)  # its proxies, that is
+        self._connections, self._ca_bundle = connections, ca_bundle
+        self._session = self._open()
+        self._fresh_until = 0.0  # until then every write has a connection of its own
+
+    def _open(self) -> requests.Session:
+        return _session(self._url, self._key, self._connections, self._ca_bundle)
 
     def __repr__(self) -> str:
         """Show no key."""
@@ -135,6 +141,7 @@ class Transport:
             lost = forgotten(error)
             # What went out whole may have been done: a write is not repeated then, but looked at.
             if lost is None or not (method == "GET" or lost.unsent):
+                self._fresh_until = time.monotonic() + _WARY if lost else self._fresh_until
                 raise
             status, headers, body = self._try(method, route, path, content)
         name, date = f"{method} {route}", http_date(headers.get("Date"))
@@ -174,16 +181,25 @@ class Transport:
         self, method: str, path: str, content: dict[str, Any]
     ) -> tuple[int, Mapping[str, str], bytes]:
         until = time.monotonic() + self._timeout
-        with self._session.request(
-            method,
-            self._url + path,
-            timeout=self._timeout,
-            verify=self._session.verify,  # else REQUESTS_CA_BUNDLE would win over ours
-            allow_redirects=False,
-            stream=True,
-            **content,
-        ) as answer:
+        with (
+            self._session_for(method) as session,
+            session.request(
+                method,
+                self._url + path,
+                timeout=self._timeout,
+                verify=session.verify,  # else REQUESTS_CA_BUNDLE would win over ours
+                allow_redirects=False,
+                stream=True,
+                **content,
+            ) as answer,
+        ):
             return answer.status_code, answer.headers, _body(answer, until)
+
+    def _session_for(self, method: str) -> AbstractContextManager["_Session"]:
+        """Return the session, or one of its own for a write where connections are forgotten."""
+        if method == "GET" or time.monotonic() > self._fresh_until:
+            return nullcontext(self._session)
+        return closing(self._open())
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -210,8 +226,9 @@ class _Session(requests.Session):
         return None
 
 
-def _session(key: str, connections: int, ca_bundle: str | None) -> requests.Session:
+def _session(url: str, key: str, connections: int, ca_bundle: str | None) -> _Session:
     session = _Session()
+    session.trust_env = not is_loopback(url)  # no proxy is asked for this machine
     session.auth = _Bearer(key)
     session.headers.update({"Accept": "application/json", "User-Agent": "reconciler"})
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
