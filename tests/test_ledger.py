@@ -492,6 +492,26 @@ def test_a_limit_that_is_raised_counts_at_once(tmp_path: Path, raised: int) -> N
         assert len(ledger.claim(DUE, 1, LEASE, Quota(raised))) == 1
 
 
+@pytest.mark.parametrize("back", [2 * HOUR, 30 * HOUR, 4000 * 24 * HOUR])
+def test_writes_of_the_future_count_for_no_day(ledger: Ledger, back: timedelta) -> None:
+    """The clock was set back: they are dropped, and do not count once their hours come."""
+    for file in (1, 2, 3):
+        ledger.record(event(file), DUE - back - SECOND)
+    ahead, then, later = ledger.claim(DUE, 3, LEASE)
+    assert permit(ledger, ahead, DUE, per_day=1) is Permit.GRANTED
+    assert ledger.writes_in_a_day(DUE - back) == 0
+    assert permit(ledger, then, DUE - back, per_day=1) is Permit.GRANTED
+    assert permit(ledger, later, DUE - back, per_day=1) is Permit.SPENT
+    assert ledger.writes_in_a_day(DUE) == (1 if back < 24 * HOUR else 0)
+
+
+def test_a_write_of_a_clock_that_is_a_little_ahead_counts(ledger: Ledger) -> None:
+    """Another process's hour may have begun before ours."""
+    hour = DUE.replace(minute=0, second=0, microsecond=0)
+    ledger.count_write(hour + SECOND)
+    assert ledger.writes_in_a_day(hour - SECOND) == 1
+
+
 def test_a_backfill_takes_no_more_than_its_share(ledger: Ledger) -> None:
     """Live events are claimed while a backfill has to wait for the next day."""
     quota = Quota(per_day=10, backfill=1)

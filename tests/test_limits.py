@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.client import DocSpace, Pace, Transport
+from reconciler.config import load
 from reconciler.errors import Stopped
 from reconciler.ledger import Ledger
+from reconciler.service.build import terms_of
 from tests.support_ledger import url
 from tests.world import START, TARGET, World
 
@@ -56,6 +58,32 @@ def test_a_restart_does_not_give_a_new_minute(tmp_path: Path) -> None:
     second = Ledger(url(tmp_path), "http://portal")
     assert second.reserve(START + SECOND, 1, 100) > 0
     second.close()
+
+
+@pytest.mark.parametrize("back", [timedelta(seconds=20), timedelta(hours=6), timedelta(days=4000)])
+def test_nobody_waits_for_a_minute_of_the_future(ledger: Ledger, back: timedelta) -> None:
+    """The clock was set back under load: what lies ahead of it is dropped."""
+    assert ledger.reserve(START, 100, 100) == 0
+    assert ledger.reserve(START - back, 100, 100) == 0
+    assert 0 < ledger.reserve(START - back, 1, 100) <= 70
+
+
+def test_clocks_that_differ_a_little_share_a_minute(ledger: Ledger) -> None:
+    """What another process took a moment ahead of us counts."""
+    assert ledger.reserve(START + 2 * SECOND, 100, 100) == 0
+    assert ledger.reserve(START, 1, 100) > 0
+
+
+@pytest.mark.parametrize(
+    ("writes", "share", "backfill"), [(10, 0.05, 1), (1, 0.7, 1), (19, 0.1, 1), (10, 0.7, 7)]
+)
+def test_a_backfill_has_at_least_one_write_a_day(writes: int, share: float, backfill: int) -> None:
+    """A share of none would never come to an end."""
+    environ = {
+        "RECONCILER_LIMITS__WRITES_PER_DAY": str(writes),
+        "RECONCILER_LIMITS__BACKFILL_SHARE": str(share),
+    }
+    assert terms_of(load(None, environ)).quota.backfill == backfill
 
 
 def test_two_ledgers_on_one_database_share_the_minute(tmp_path: Path) -> None:

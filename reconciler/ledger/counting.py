@@ -4,26 +4,32 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Table, func, or_, select
 
 from reconciler.ledger.schema import counts, texts, writes
 from reconciler.ledger.upsert import insert
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
+_CLOCKS_DIFFER = timedelta(minutes=1)  # those of processes that share a ledger
 
 
 def written(c: Connection, now: datetime) -> int:
     """Return the PUTs of the last 24 hours, and of up to one hour more."""
-    since = hour_of(now) - DAY
-    total = select(func.coalesce(func.sum(writes.c.number), 0)).where(writes.c.hour >= since)
+    total = select(func.coalesce(func.sum(writes.c.number), 0)).where(_of_the_day(now))
     return int(c.execute(total).scalar_one())
 
 
 def count_write(c: Connection, now: datetime) -> None:
-    """Count a PUT that is about to be sent."""
+    """Count a PUT that is about to be sent; drop hours that are long past or still to come."""
     add(c, writes, {"hour": hour_of(now)}, 1)
-    c.execute(writes.delete().where(writes.c.hour < hour_of(now) - 2 * DAY))
+    old = writes.c.hour < hour_of(now) - 2 * DAY
+    c.execute(writes.delete().where(or_(old, writes.c.hour > now + _CLOCKS_DIFFER)))
+
+
+def _of_the_day(now: datetime) -> ColumnElement[bool]:
+    """An hour that lies in the future was counted before the clock was set back."""
+    return writes.c.hour.between(hour_of(now) - DAY, now + _CLOCKS_DIFFER)
 
 
 def count(c: Connection, outcome: str, reason: str, number: int) -> None:
@@ -59,7 +65,7 @@ def hour_of(moment: datetime) -> datetime:
 def free_at(c: Connection, now: datetime, limit: int) -> datetime:
     """Return when fewer than ``limit`` PUTs will lie within a day: at a full hour."""
     since = hour_of(now) - DAY
-    rows = c.execute(select(writes).where(writes.c.hour >= since).order_by(writes.c.hour))
+    rows = c.execute(select(writes).where(_of_the_day(now)).order_by(writes.c.hour))
     buckets = [(row.hour, row.number) for row in rows]
     total = sum(number for _, number in buckets)
     for hour, number in buckets:

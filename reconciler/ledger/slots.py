@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, or_, select
 
 from reconciler.ledger.counting import add
 from reconciler.ledger.schema import paces
@@ -21,9 +21,12 @@ _OWNER_ONLY = 0o600
 
 
 def reserve(c: Connection, now: datetime, number: int, per_minute: int) -> float:
-    """Take slots of the minute: return 0 when they are ours, else the seconds to wait."""
-    begin = now - _WINDOW
-    c.execute(delete(paces).where(paces.c.bucket <= begin))
+    """Take slots of the minute: return 0 when they are ours, else the seconds to wait.
+
+    A bucket that lies in the future was taken before the clock was set back: nobody waits for it.
+    """
+    gone = or_(paces.c.bucket <= now - _WINDOW, paces.c.bucket > now + _BUCKET)
+    c.execute(delete(paces).where(gone))
     taken, oldest = c.execute(
         select(func.coalesce(func.sum(paces.c.number), 0), func.min(paces.c.bucket))
     ).one()
