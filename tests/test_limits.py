@@ -14,7 +14,7 @@ from reconciler.client import DocSpace, Pace, Transport
 from reconciler.config import load
 from reconciler.errors import Stopped
 from reconciler.ledger import Ledger
-from reconciler.service.build import terms_of
+from reconciler.service.build import quota_of
 from tests.support_ledger import url
 from tests.world import START, TARGET, World
 
@@ -83,7 +83,7 @@ def test_a_backfill_has_at_least_one_write_a_day(writes: int, share: float, back
         "RECONCILER_LIMITS__WRITES_PER_DAY": str(writes),
         "RECONCILER_LIMITS__BACKFILL_SHARE": str(share),
     }
-    assert terms_of(load(None, environ)).quota.backfill == backfill
+    assert quota_of(load(None, environ)).backfill == backfill
 
 
 def test_two_ledgers_on_one_database_share_the_minute(tmp_path: Path) -> None:

@@ -305,7 +305,7 @@ def test_a_limit_that_is_raised_counts_after_the_restart(alone: Life, spent: int
     alone.run(600)
     assert alone.unmarked()
     assert "limits.writes_per_day" in alone.problems()[0]
-    alone.restart(quota=Quota(spent + 1, 1))
+    alone.restart(quota=Quota(spent + 2, 1))
     assert marked_within(alone, 1)
     assert alone.problems() == []
 
@@ -367,14 +367,17 @@ def test_a_clock_that_is_set_back_under_load_goes_on(tmp_path: Path, hours: int)
         assert a.problems() == []
 
 
-def test_files_that_wait_to_be_written_need_no_other_to_go_first(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lasts", [90, 500, 1000])
+def test_files_that_wait_to_be_written_need_no_other_to_go_first(
+    tmp_path: Path, lasts: float
+) -> None:
     """Those that were at hand to probe with are reviewed while writes fail: others probe then."""
     with life(tmp_path / "ledger.db", files=10) as a:
         a.run(30)
         TROUBLES["writes 500"].begin(a)
         for file in a.files:
             a.save(file)
-        a.run(90)
+        a.run(lasts)
         for file in a.files[:6]:
             a.here.portal.comment(file, "Approved", by=a.here.bob)
             a.answered.add(file)
