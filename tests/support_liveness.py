@@ -13,7 +13,7 @@ from pathlib import Path
 from reconciler.errors import PortalError
 from reconciler.ledger import Quota, Swept
 from reconciler.ledger.verdict import Kind, verdict
-from reconciler.model import OutageKind
+from reconciler.model import EPOCH, OutageKind
 from reconciler.sandbox import Network, User
 from reconciler.sweep import Sweep, Terms
 from tests.support_sweep import add_room
@@ -36,9 +36,9 @@ class Life:
     saved: set[int] = field(default_factory=set)
     answered: set[int] = field(default_factory=set)
     hidden: set[int] = field(default_factory=set)  # rooms that nobody works in
-    calm: datetime = datetime.min  # when the last pause that the portal asked for is over
-    next_sweep: datetime = datetime.min
-    next_probe: datetime = datetime.min
+    calm: datetime = EPOCH  # when the last pause that the portal asked for is over
+    next_sweep: datetime = EPOCH
+    next_probe: datetime = EPOCH
 
     def __post_init__(self) -> None:
         """Sweep and probe at once."""

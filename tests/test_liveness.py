@@ -10,18 +10,19 @@ clock, every update in scope is marked and `status` finds nothing wrong. Nothing
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.ledger import Quota
 from reconciler.review import Policy, Scope
 from reconciler.sandbox import Fault, User
-from tests.support_liveness import Life, life
+from tests.support_liveness import EVERY, MOMENT, PROBE, Life, life
 
 EXAMPLES = int(os.environ.get("RECONCILER_TEST_EXAMPLES", "20"))
 DAY = 86400
@@ -248,3 +249,160 @@ def play(a: Life, happenings: list[tuple[float, Callable[[Life], object]]]) -> N
         passed = moment
         act(a)
         a.here.clock.advance(1)  # no two things happen in one second
+
+
+# The troubles of which it was measured that their waits outlived them, one by one.
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Life]:
+    """One file, after the first sweep, its second half of a minute just begun."""
+    with life(tmp_path / "ledger.db", files=1) as a:
+        a.run(30)
+        yield a
+
+
+def marked_within(a: Life, seconds: float) -> bool:
+    a.run(seconds)
+    return a.unmarked() == {}
+
+
+def during(a: Life, trouble: Trouble, seconds: float) -> None:
+    """Save into a trouble that lasts so long."""
+    trouble.begin(a)
+    a.save(a.files[0])
+    a.pass_time(seconds)
+    assert a.unmarked(), "the trouble did not matter"
+    trouble.end(a)
+
+
+@pytest.mark.parametrize("kind", ["looks 500", "looks 502", "writes 500", "writes reset"])
+@pytest.mark.parametrize("seconds", [20, 32, 60, 300, 3600])
+def test_an_outage_is_noticed_to_be_over(alone: Life, kind: str, seconds: float) -> None:
+    """Within seconds, or a twelfth of how long it was, and thirty seconds at most."""
+    during(alone, TROUBLES[kind], seconds)
+    assert marked_within(alone, max(MOMENT, min(seconds / 12, 30) + 1))
+    assert alone.problems() == []
+
+
+@pytest.mark.parametrize("status", [400, 408, 421, 425])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_refusal_from_in_between_costs_seconds(alone: Life, status: int, times: int) -> None:
+    """It may be no word of the portal's: each of the first three is followed by a try."""
+    once(*[status] * times).begin(alone)
+    alone.save(alone.files[0])
+    assert marked_within(alone, 2**times + 1)
+
+
+@pytest.mark.parametrize("spent", [1, 2])
+def test_a_limit_that_is_raised_counts_after_the_restart(alone: Life, spent: int) -> None:
+    """Live, and whatever was used up."""
+    for _ in range(spent):
+        alone.save(alone.files[0])
+        assert marked_within(alone, MOMENT)
+    alone.restart(quota=Quota(spent, 1))
+    alone.save(alone.files[0])
+    alone.run(600)
+    assert alone.unmarked()
+    assert "limits.writes_per_day" in alone.problems()[0]
+    alone.restart(quota=Quota(spent + 2, 1))
+    assert marked_within(alone, 1)
+    assert alone.problems() == []
+
+
+def test_a_pause_of_a_day_is_the_accounts(alone: Life) -> None:
+    """It lasts beyond a restart with a key of the same account, and not with another's."""
+    alone.save(alone.files[0])
+    alone.here.portal.faults.add(Fault("GET", "throttle_day", retry_after=DAY))
+    alone.run(5)
+    alone.restart(key=alone.here.portal.add_key(alone.here.bot))
+    assert not marked_within(alone, 600)
+    another_key(alone)
+    assert marked_within(alone, 1)
+
+
+@pytest.mark.parametrize(("route", "pause"), [(*LOOKS, 7), (*LOOKS, 100), ("GET files/rooms", 100)])
+def test_a_pause_ends_when_the_portal_said(alone: Life, route: str, pause: int) -> None:
+    """What is due is worked off at once, and what nobody told of is found by a sweep then."""
+    alone.here.portal.faults.add(Fault(route, "throttle_day", retry_after=pause))
+    alone.run(29.5)
+    alone.save(alone.files[0], arrives=route != "GET files/rooms")
+    alone.run(pause - 2)
+    assert alone.unmarked()
+    assert marked_within(alone, 3 + MOMENT)
+
+
+@pytest.mark.parametrize("jump", ["clock two hours ahead", "clock ten years ahead"])
+@pytest.mark.parametrize("other", ["away", "throttled", "writes 500", "dead key"])
+@pytest.mark.parametrize("restarts", [True, False])
+def test_a_clock_that_was_ahead_at_the_start_leaves_no_wait(
+    tmp_path: Path, jump: str, other: str, restarts: bool
+) -> None:
+    """The portal failed for seconds meanwhile; then the clock is put right."""
+    with life(tmp_path / "ledger.db", files=1) as a:
+        TROUBLES[jump].begin(a)
+        a.restart()
+        during(a, TROUBLES[other], 9)
+        a.run(1)
+        a.save(a.files[0])
+        TROUBLES[jump].end(a)
+        if restarts:
+            a.restart()
+        a.run((a.calm - a.here.clock()).total_seconds())
+        assert marked_within(a, PROBE)
+        assert a.problems() == []
+
+
+@pytest.mark.parametrize("hours", [-6, -24 * 400])
+def test_a_clock_that_is_set_back_under_load_goes_on(tmp_path: Path, hours: int) -> None:
+    """Announced or not, before and after."""
+    with life(tmp_path / "ledger.db", files=12) as a:
+        a.run(30)
+        for number, file in enumerate(a.files):
+            a.save(file, arrives=number % 2 == 0)
+            if number == 6:
+                a.here.skew = timedelta(hours=hours)
+            a.run(0.5)
+        assert marked_within(a, EVERY + MOMENT)
+        assert a.problems() == []
+
+
+@pytest.mark.parametrize("lasts", [90, 500, 1000])
+def test_files_that_wait_to_be_written_need_no_other_to_go_first(
+    tmp_path: Path, lasts: float
+) -> None:
+    """Those that were at hand to probe with are reviewed while writes fail: others probe then."""
+    with life(tmp_path / "ledger.db", files=10) as a:
+        a.run(30)
+        TROUBLES["writes 500"].begin(a)
+        for file in a.files:
+            a.save(file)
+        a.run(lasts)
+        for file in a.files[:6]:
+            a.here.portal.comment(file, "Approved", by=a.here.bob)
+            a.answered.add(file)
+        assert a.here.server.drain()
+        a.run(30)
+        TROUBLES["writes 500"].end(a)
+        assert marked_within(a, EVERY + MOMENT)
+
+
+def test_one_file_of_which_no_look_works_holds_up_no_other(tmp_path: Path) -> None:
+    """It is told from a portal that is away by looking at another one that is known."""
+    with life(tmp_path / "ledger.db", files=2) as a:
+        first, other = a.files
+        a.save(other)
+        a.run(30)
+        a.here.portal.on_request = lambda _, __, file: broken(file == first)
+        a.save(first)
+        for _ in range(10):
+            a.run(60)
+            a.save(other)
+            a.run(MOMENT)
+            assert set(a.unmarked()) == {first}
+        assert not any("away" in words for words in a.problems())
+
+
+def broken(is_so: bool) -> None:
+    if is_so:
+        raise ConnectionResetError

@@ -295,6 +295,14 @@ def test_the_last_sweeps_are_remembered(ledger: Ledger) -> None:
     assert [one.scanned for one in seen.sweeps] == list(range(101, 1, -1))
 
 
+@pytest.mark.parametrize("ahead", [2 * HOUR, timedelta(days=3650)])
+def test_sweeps_that_lie_ahead_are_forgotten(ledger: Ledger, ahead: timedelta) -> None:
+    """A clock that was put right since had dated them: what failed then is not the last one."""
+    ledger.health.swept(Swept(NOW + ahead, 0.5, 2, error="the portal is away"))
+    ledger.health.swept(Swept(NOW, 0.5, 2))
+    assert [one.began for one in see(ledger).sweeps] == [NOW]
+
+
 def test_a_sweep_under_way_is_told_while_somebody_serves(ledger: Ledger) -> None:
     """Until it is written down, or its process is gone."""
     ledger.tell("sweep_began", NOW.isoformat())

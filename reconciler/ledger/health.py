@@ -69,9 +69,10 @@ class Health:
         return None
 
     def swept(self, swept: Swept) -> None:
-        """Remember a sweep, and forget the oldest."""
+        """Remember a sweep; forget the oldest, and those that a clock ahead of now has dated."""
 
         def job(c: Connection) -> None:
+            c.execute(delete(sweeps).where(sweeps.c.began > swept.began))
             c.execute(insert(c.dialect.name, sweeps).values(vars(swept)).on_conflict_do_nothing())
             kept = select(sweeps.c.began).order_by(sweeps.c.began.desc()).limit(_KEPT_SWEEPS)
             c.execute(delete(sweeps).where(sweeps.c.began.not_in(kept)))

@@ -53,7 +53,7 @@ _FIRST_WATCH = timedelta(seconds=5)  # the first sweep fixes where our responsib
 _ROLE_AGAIN = 1.0  # seconds between tries to take a role that another process has
 _RELEASE_EVERY = 5.0  # seconds between looks for claims of processes that are gone
 _ADMIN_THREADS, _ADMIN_BYTES, _ADMIN_GRACE = 2, 1024, 0.5
-_MOMENT = timedelta(minutes=1)
+_MOMENT = timedelta(seconds=5)
 _JITTER = 0.1  # of the interval, so that many installations do not sweep in one second
 
 
@@ -150,7 +150,7 @@ class Service:
     def keep_time(self) -> None:
         """Run now what is scheduled too far ahead: the machine's clock was set back."""
         for job in self._scheduler.get_jobs():
-            if job.next_run_time - utcnow() > 2 * job.trigger.interval + _MOMENT:
+            if job.next_run_time - utcnow() > (1 + 2 * _JITTER) * job.trigger.interval + _MOMENT:
                 job.modify(next_run_time=utcnow())
 
     def stop(self, grace: float = GRACE) -> bool:
@@ -256,6 +256,7 @@ class Service:
             pause = self.ledger.paused(self._parts.clock())
             if pause is not None:
                 log.warning("sweep_put_off", until=pause.until.isoformat(), reason=pause.why)
+                self._sweep_by(pause.until)
             else:
                 report = swept(self._parts, self._sweep)
                 self._on_sweep(report)
@@ -272,6 +273,12 @@ class Service:
             tell_error(error)
         finally:
             self._tell_next()
+
+    def _sweep_by(self, until: datetime) -> None:
+        """Sweep when a pause is over, not an interval later."""
+        job = self._scheduler.get_job("sweep")
+        if job is not None and job.next_run_time is not None and job.next_run_time > until:
+            self._scheduler.modify_job("sweep", next_run_time=until)
 
     def _tell_next(self) -> None:
         job = self._scheduler.get_job("sweep")

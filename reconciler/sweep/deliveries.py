@@ -76,7 +76,7 @@ class Deliveries:
         known, now = progress(self._ledger), self._clock()
         if not self._ledger.begun():
             return False
-        stale = known.at is None or now - known.at >= _AT_LEAST
+        stale = known.at is None or not timedelta() <= now - known.at < _AT_LEAST
         return stale or known.under_way or known.failed_on != hook.failed_on
 
     def read(self, hook: Webhook) -> Found:

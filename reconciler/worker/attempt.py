@@ -242,7 +242,7 @@ class Attempts:
         if isinstance(folder, str):
             return file
         room, known = self._rooms.get(folder, (None, EPOCH))
-        if now - known > _ROOM_KNOWN:
+        if not timedelta() <= now - known <= _ROOM_KNOWN:
             room = self._docspace.room_of(folder)
             self._rooms[folder] = (room, now)
         return replace(file, room=room)

@@ -10,7 +10,7 @@ from reconciler.model import OutageKind
 from reconciler.worker.breaker import CircuitBreaker, backoff, retry_delay
 
 _WRITE = "PUT "
-_AT_HAND, _PARKED = 3, timedelta(minutes=10)
+_AT_HAND, _APART, _PARKED = 3, timedelta(seconds=20), timedelta(minutes=10)
 _THROTTLED_FIRST, _THROTTLED_MOST = timedelta(seconds=2), timedelta(minutes=1)
 _ALWAYS_ENDED = frozenset({OutageKind.DEAD_KEY, OutageKind.THROTTLED})
 
@@ -71,13 +71,14 @@ class PortalHealth:
     def park_write(self, now: datetime) -> datetime:
         """Return when to look again at a file that needs a write while writes fail.
 
-        A few files stay at hand to probe with, should the one that does be gone by then; the
-        others need no look before a write works, which makes all of them due.
+        A few files stay at hand to probe with, should the one that does be gone by then. The
+        others need no look before a write works, which makes all of them due; they come one by
+        one, should all those at hand be gone, and late.
         """
         with self._lock:
             self._parked += 1
-            at_hand = self._parked <= _AT_HAND
-        return self.next_write(now) if at_hand else now + _PARKED
+            behind = max(self._parked - _AT_HAND, 0)
+        return self.next_write(now) + min(behind * _APART, _PARKED)
 
     def record_success(self, kind: OutageKind, now: datetime) -> None:
         """A request did what it was asked: the key works, nothing is throttled, and whatever
