@@ -14,7 +14,17 @@ from reconciler.portal_texts import by_culture
 from reconciler.review import Policy
 from reconciler.sandbox import Comment, Network, Portal, User
 from reconciler.sweep import Backfill, Job, Terms
-from tests.support_sweep import DAY, HOUR, save, sweep_and_work, swept, unmarked, work
+from tests.support_sweep import (
+    DAY,
+    HOUR,
+    run,
+    save,
+    stage,
+    sweep_and_work,
+    swept,
+    unmarked,
+    work,
+)
 from tests.world import TARGET, World, world
 
 ALL = sorted(by_culture())
@@ -375,6 +385,17 @@ def test_a_form_room_that_is_listed_apart_is_backfilled(silently: World, form: i
     backfilled(silently, int(silently.portal.file(form).folder_id))
     assert silently.comment(form) == TARGET
     assert unmarked(silently, silently.file) == [silently.file]
+
+
+def test_a_form_room_that_is_listed_apart_is_found_by_its_number(tmp_path: Path) -> None:
+    """The command itself, in a process of its own."""
+    with stage(tmp_path) as scene:
+        scene.portal.form_rooms_apart = True
+        room = int(scene.portal.add_room("Forms", owner=scene.ann, room_type=1))
+        scene.portal.invite(room, scene.bot, access=9)
+        form = scene.add_files("Form.pdf", room, days=3)
+        done = run(scene, "backfill", "--since", "60d", "--room", str(room))
+        assert (done.returncode, scene.comments(form)) == (0, [TARGET])
 
 
 def test_an_archived_form_room_is_left_alone(silently: World, form: int) -> None:
