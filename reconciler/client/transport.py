@@ -79,7 +79,7 @@ class Transport:
         self._session = self._open()
         self._fresh_until = 0.0  # until then every write has a connection of its own
 
-    def _open(self) -> requests.Session:
+    def _open(self) -> "_Session":
         return _session(self._url, self._key, self._connections, self._ca_bundle)
 
     def __repr__(self) -> str:
