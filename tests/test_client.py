@@ -14,10 +14,11 @@ import pytest
 
 from reconciler.client import DocSpace, Pace, Transport
 from reconciler.errors import Forbidden, PortalError, Transient
-from reconciler.model import File
+from reconciler.model import File, Section
 from tests.support_http import Line, answering, enveloped, http
 from tests.support_process import another_process
 from tests.support_samples import response, sample
+from tests.world import World
 
 KEY = "sk-hush"
 
@@ -160,6 +161,21 @@ def test_a_chunked_answer_is_read() -> None:
     chunks = b"".join(b"1\r\n" + bytes([byte]) + b"\r\n" for byte in body) + b"0\r\n\r\n"
     with answering(head + chunks) as line, client(line) as docspace:
         assert docspace.key().owner_name == "Review Bot"
+
+
+def test_rooms_of_any_section_come_with_the_date_of_the_rooms_root(here: World) -> None:
+    """An archived room is among them, told by its section (docspace.md 1.3, 10)."""
+    old = int(here.portal.add_room("Old", owner=here.ann))
+    here.portal.invite(old, here.bot, access=9)
+    here.portal.archive_room(old)
+    here.clock.advance(60)
+    here.portal.save(here.file, by=here.ann)
+    page = here.docspace.rooms()
+    assert {room.id: room.section for room in page.rooms} == {
+        here.room: Section.ROOMS,
+        old: Section.ARCHIVE,
+    }
+    assert page.updated == here.clock().replace(microsecond=0)
 
 
 # What may go wrong on the wire.

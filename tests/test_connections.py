@@ -110,6 +110,7 @@ def test_after_a_lost_write_the_next_one_has_a_connection_of_its_own() -> None:
                 client.put("b", "b", {"comment": "x"})
         assert client.requests() == {
             ("GET", "a", "200"): 3,
+            ("GET", "a", "none"): 1,
             ("PUT", "b", "none"): 1,
             ("PUT", "b", "200"): 2,
         }

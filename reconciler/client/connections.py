@@ -38,9 +38,9 @@ class Forgotten(ConnectionError):
         self.unsent = unsent
 
 
-def forgotten(error: BaseException) -> Forgotten | None:
-    """Return the forgotten connection among the causes of a failure, None where there is none."""
-    return next((one for one in causes(error) if isinstance(one, Forgotten)), None)
+def forgotten(error: BaseException) -> bool | None:
+    """Return whether a request did not go out whole, None where no connection was forgotten."""
+    return next((one.unsent for one in causes(error) if isinstance(one, Forgotten)), None)
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -65,6 +65,13 @@ class Adapter(requests.adapters.HTTPAdapter):
         if not proxy.lower().startswith("socks"):
             manager.pool_classes_by_scheme = _POOLS
         return manager
+
+    def close(self) -> None:
+        """Close the connections now: urllib3 leaves that to the garbage collector."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 - it has no iterator
+                manager.pools[key].close()
+        super().close()
 
 
 class Connection(HTTPConnection):

@@ -138,10 +138,12 @@ class Transport:
         try:
             status, headers, body = self._try(method, route, path, content)
         except Transient as error:
-            lost = forgotten(error)
+            unsent = forgotten(error)
+            if unsent is None:
+                raise
             # What went out whole may have been done: a write is not repeated then, but looked at.
-            if lost is None or not (method == "GET" or lost.unsent):
-                self._fresh_until = time.monotonic() + _WARY if lost else self._fresh_until
+            if method != "GET" and not unsent:
+                self._fresh_until = time.monotonic() + _WARY
                 raise
             status, headers, body = self._try(method, route, path, content)
         name, date = f"{method} {route}", http_date(headers.get("Date"))
