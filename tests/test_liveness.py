@@ -406,3 +406,18 @@ def test_one_file_of_which_no_look_works_holds_up_no_other(tmp_path: Path) -> No
 def broken(is_so: bool) -> None:
     if is_so:
         raise ConnectionResetError
+
+
+@pytest.mark.parametrize("kind", ["looks 500", "writes 500", "away"])
+def test_restarts_in_an_outage_are_no_fault_of_the_files(alone: Life, kind: str) -> None:
+    """What was known of the outage before is known after."""
+    TROUBLES[kind].begin(alone)
+    alone.here.portal.save(alone.files[0], by=alone.here.ann)
+    alone.saved.add(alone.files[0])
+    for _ in range(6):
+        alone.run(60)
+        alone.restart()
+    alone.run(60)
+    TROUBLES[kind].end(alone)
+    assert marked_within(alone, 31)
+    alone.rest()
