@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -193,6 +193,36 @@ def test_a_dead_key_keeps_accepting(scene: Scene) -> None:
         assert scene.portal.deliveries[-1].status == 200
         assert logged(scene, "401")
         assert running.terminate() == 0
+
+
+@pytest.mark.parametrize("account", ["the same", "another"])
+def test_a_new_key_in_its_file_is_taken_at_the_next_probe(scene: Scene, account: str) -> None:
+    """After a dead one, nothing is restarted; whether it is another account's is to be asked."""
+    portal, file = scene.portal, scene.folder / "key"
+    dead = scene.environ["DOCSPACE_API_KEY"]
+    bot = portal.person(portal.keys[dead].user_id)
+    environ = {k: v for k, v in scene.environ.items() if k != "DOCSPACE_API_KEY"}
+    file.write_text(dead, "utf-8")
+    file.chmod(0o600)
+    service = Service(load(None, environ | {"RECONCILER_PORTAL__API_KEY_FILE": str(file)}))
+    turn = threading.Event()
+
+    def comes(condition: Callable[[], object]) -> bool:
+        return any(condition() or turn.wait(0.05) for _ in range(200))
+
+    service.start()
+    try:
+        assert comes(service.ledger.owner)
+        portal.disable_key(dead)
+        portal.save(scene.file, by=scene.ann)
+        assert comes(service.ledger.health.outages)
+        by = scene.ann if account == "another" else bot
+        file.write_text(portal.add_key(by), "utf-8")
+        assert service._probe()
+        assert comes(scene.marked)
+        assert service.ledger.health.outages() == ()
+    finally:
+        service.stop()
 
 
 def test_a_second_signal_ends_it_at_once(scene: Scene) -> None:

@@ -28,16 +28,22 @@ class CircuitBreaker:
     after seconds is noticed within seconds, and an outage of hours costs little.
     """
 
-    def __init__(self, soon: timedelta = _SOON, later: timedelta = _LATER) -> None:
-        """Start closed."""
+    def __init__(
+        self,
+        soon: timedelta = _SOON,
+        later: timedelta = _LATER,
+        began: datetime | None = None,
+    ) -> None:
+        """Start closed; one failure tells that an outage which ``began`` earlier is not over."""
         self._soon, self._later, self._lock = soon, later, threading.Lock()
+        self._began = began
         self._failures = 0
         self._failing_since = self._probed_at = EPOCH
 
     @property
     def is_open(self) -> bool:
         """Whether only a probe now and then is to be sent."""
-        return self._failures >= OPENS_AT
+        return self._failures >= (OPENS_AT if self._began is None else 1)
 
     @property
     def is_failing(self) -> bool:
@@ -47,7 +53,7 @@ class CircuitBreaker:
     def record_success(self) -> bool:
         """Close it; return whether anything had failed since the last success."""
         with self._lock:
-            failed, self._failures = self._failures > 0, 0
+            failed, self._failures, self._began = self._failures > 0, 0, None
         return failed
 
     def record_failure(self, now: datetime) -> None:
@@ -62,7 +68,7 @@ class CircuitBreaker:
 
     def _fail(self, now: datetime, failures: int) -> None:
         if self._failures == 0:
-            self._failing_since = now
+            self._failing_since = min(self._began or now, now)
         self._failures, self._probed_at = failures, now
 
     def next_probe(self, now: datetime) -> datetime:
@@ -79,7 +85,7 @@ class CircuitBreaker:
             return True
 
     def _next_probe(self, now: datetime) -> datetime:
-        if self._failures < OPENS_AT or self._probed_at > now:
+        if not self.is_open or self._probed_at > now:
             return now
         lasted = self._probed_at - self._failing_since
         return self._probed_at + min(max(lasted / _SHARE, self._soon), self._later)

@@ -35,12 +35,13 @@ class PortalHealth:
         on_outage: Callable[[OutageKind, str], None],
         on_recovery: Callable[[OutageKind], None],
     ) -> None:
-        """Suppose that all is well; what an earlier process left is ended by a first success."""
+        """Go on with the outages that an earlier process left; a first success ends them."""
+        began = {outage.kind: outage.since for outage in ledger.health.outages()}
         self._ledger, self._jitter = ledger, jitter
         self._on_outage, self._on_recovery = on_outage, on_recovery
         self._breakers = {
-            OutageKind.LOOKS: CircuitBreaker(),
-            OutageKind.WRITES: CircuitBreaker(),
+            OutageKind.LOOKS: CircuitBreaker(began=began.get(OutageKind.LOOKS)),
+            OutageKind.WRITES: CircuitBreaker(began=began.get(OutageKind.WRITES)),
             OutageKind.DEAD_KEY: CircuitBreaker(key_probe, key_probe),
         }
         self._told, self._unproven = set[OutageKind](), set(OutageKind)
@@ -131,8 +132,11 @@ class PortalHealth:
         """
         if self._breaker(OutageKind.LOOKS).is_failing:
             self._end(_ALWAYS_ENDED)
-        else:
-            self.record_success(OutageKind.LOOKS, now)
+            return
+        first = OutageKind.LOOKS in self._unproven
+        self._end({OutageKind.LOOKS, *_ALWAYS_ENDED})
+        if first:
+            self._ledger.release_waiting(OutageKind.LOOKS, now)
 
     def _is_everybodys(self, error: PortalError, now: datetime) -> bool:
         """Whether nothing at all is to be tried for a while: a dead key, or a pause asked for."""
