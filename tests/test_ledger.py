@@ -360,6 +360,16 @@ def test_settling_closes_the_intent(ledger: Ledger) -> None:
     assert (facts["marks"], facts["marked_at"], facts["outcome"]) == (1, DUE + SECOND, "marked")
 
 
+def test_a_look_that_tells_no_creation_date_forgets_none(ledger: Ledger) -> None:
+    """It identifies nothing; the date that is known still does."""
+    ledger.record(event(), NOW)
+    ledger.finish(claimed(ledger, DUE), marked(), DUE)
+    ledger.record(event(), DUE)
+    untold = ending(Outcome.KEPT, seen=a_file(created=None), settled=True)
+    ledger.finish(claimed(ledger, DUE + SECOND), untold, DUE + SECOND)
+    assert ledger.entry(1).created == a_file().created
+
+
 def test_a_persons_word_settles_as_theirs(ledger: Ledger) -> None:
     """`ours` says whose word stands."""
     ledger.record(event(), NOW)

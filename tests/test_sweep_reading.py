@@ -322,3 +322,14 @@ def test_a_file_that_lacks_a_field_does_not_spoil_the_reading() -> None:
     pager = Pager(groups([250]), broken=frozenset({3, 120}))
     sound, found = read(pager)
     assert (sound, len(found), pager.fetched) == (True, 248, [0, 90, 180])
+
+
+def test_a_listing_that_gives_the_same_page_for_ever_ends() -> None:
+    """A portal that ignores where to start: what is on the page is used, and it is not sound."""
+    pager = Pager({number: number for number in range(1, 151)})
+    found: list[int | str] = []
+    fetch = lambda start: pager.fetch(0 * start)  # noqa: E731 - as short as it gets
+    sound = read_folder(fetch, None, lambda _, files: found.extend(file.id for file in files))
+    assert not sound
+    assert len(found) == PAGE
+    assert len(pager.fetched) < 20

@@ -206,6 +206,7 @@ def _due_row(number: int | str, name: str, duty: Duty, now: datetime) -> dict[st
 def _settling(c: Connection, columns: Iterable[str]) -> Any:
     statement = insert(c.dialect.name, files)
     new = {name: statement.excluded[name] for name in columns if name != "id"}
+    new["created"] = func.coalesce(statement.excluded.created, files.c.created)
     return statement.on_conflict_do_update(index_elements=["id"], set_=new | intent_values(None))
 
 

@@ -108,7 +108,8 @@ def ending_values(row: Row[Any], ending: Ending, now: datetime) -> dict[str, Any
     if ending.closes:
         values |= intent_values(None)
     if ending.seen is not None:
-        values |= {"name": ending.seen.title, "created": ending.seen.created}
+        known = None if ending.forget else row.created
+        values |= {"name": ending.seen.title, "created": ending.seen.created or known}
         values |= place_values(ending.seen, row)
     if ending.settled and ending.seen is not None:
         values |= settled_values(ending.seen.revision) | intent_values(None)

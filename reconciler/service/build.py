@@ -195,7 +195,8 @@ def passing_docspace(config: Config) -> DocSpace:
 
 def terms_of(config: Config, policy: Policy) -> Terms:
     """Return how the worker works; its lease outlasts the portal's longest answers."""
-    answer = timedelta(seconds=2 * config.portal.timeout_seconds + 5)
+    # A write whose answer says nothing is confirmed by a look.
+    answer = timedelta(seconds=3 * config.portal.timeout_seconds + 5)
     limits = config.limits
     return Terms(
         policy=policy,

@@ -95,10 +95,11 @@ class Lister:
         found: dict[int | str, Room] = {}
         start = 0
         while True:
-            page = self._docspace.rooms(start)
+            page, before = self._docspace.rooms(start), len(found)
             found |= {room.id: room for room in page.rooms}
             reached = any(until(room) for room in page.rooms if not room.pinned)
-            if reached or page.behind == 0 or not page.rooms:
+            # A page that brings nothing new is the last one of a portal that pages otherwise.
+            if reached or page.behind == 0 or len(found) == before:
                 return list(found.values())
             start += STEP
 

@@ -86,7 +86,9 @@ def _read_once(
 
 
 def _makes_no_sense(page: FilePage, reading: _Reading) -> bool:
-    """Many empty pages in a row, with more behind them: a listing that would never end."""
+    """Many empty pages in a row, or the same one again: a listing that would never end."""
+    if reading.previous is not None and page.files and page.files == reading.previous.files:
+        return True
     reading.empty = 0 if page.files or page.broken else reading.empty + 1
     return reading.empty > _MOST_EMPTY
 

@@ -145,12 +145,12 @@ class PortalHealth:
             self._open(OutageKind.DEAD_KEY, error, now)
             return True
         pause = error.retry_after if isinstance(error, (Throttled, Transient)) else None
-        if pause is None and isinstance(error, Throttled):
+        if not pause and isinstance(error, Throttled):  # none, or one that is over
             with self._lock:
                 self._throttled += 1
                 number = self._throttled
             pause = backoff(number - 1, _THROTTLED_FIRST, _THROTTLED_MOST, self._jitter())
-        if pause is None:
+        if not pause:
             return False
         self._ledger.pause(now, pause, str(error))
         self._open(OutageKind.THROTTLED, error, now)

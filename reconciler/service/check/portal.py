@@ -159,7 +159,7 @@ def webhook(facts: Facts) -> list[Line]:
 
 def _of_hook(facts: Facts, hook: Webhook) -> list[Line]:
     lines, person = [], facts.portal.key
-    owner = person.owner if isinstance(person, Key) else hook.creator
+    owner = person.owner if isinstance(person, Key) and person.owner else hook.creator
     if hook.creator and hook.creator != owner:
         said = f"it belongs to {hook.creator_name or hook.creator}: it tells only of files that "
         cure = "register it with the key's own account, which is in the rooms"
