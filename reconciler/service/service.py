@@ -361,12 +361,13 @@ class Service:
     def _probe(self) -> bool:
         """While the key is refused, or the portal away, ask whether that is over.
 
-        Return whether there is another key since, which may be another account's.
+        Return whether there is another key since, which may be another account's: nobody asked
+        that one to pause.
         """
-        ends = {OutageKind.DEAD_KEY, OutageKind.LOOKS}
-        if not ends & {outage.kind for outage in self.ledger.health.outages()}:
-            return False
-        is_another = self._parts.reload_key()
+        kinds = {outage.kind for outage in self.ledger.health.outages()}
+        is_another = bool(kinds) and self._parts.reload_key()
+        if not kinds & {OutageKind.DEAD_KEY, OutageKind.LOOKS}:
+            return is_another
         with suppress(PortalError):  # the failure is known already
             if self._parts.attempts.probe():
                 self._worker.wake()
