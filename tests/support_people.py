@@ -27,6 +27,7 @@ class Known:
     content: int = 0  # a new number with every save
     saved: bool = False  # that content was saved, not created
     saved_at: datetime = EPOCH
+    waiting_from: datetime | None = None  # the first event, if that came before the first look
     looked: set[int] = field(default_factory=set)  # contents that were looked at or settled
     decided: set[int] = field(default_factory=set)  # those whose look had not to wait
     marked: set[int] = field(default_factory=set)  # contents that we wrote the target upon
@@ -121,6 +122,8 @@ class People:
         known = self.files.get(int(log.file_id))
         if known is not None and log.event["createBy"] != self.here.bot.id:
             known.heard_tick = self.tick
+            if known.waiting_from is None and not self.here.ledger.begun():
+                known.waiting_from = self.now
 
     # ------------------------------------------------------------ what people do
 

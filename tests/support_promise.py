@@ -5,10 +5,11 @@ is a list of predicates, each with its sentence.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
 from reconciler.model import Intent
 from reconciler.review import Policy
-from tests.support_convergence import Scene, Wrote, revision
+from tests.support_convergence import LOOKBACK, Scene, Wrote, revision
 from tests.support_people import WORD, Known, is_unlocked
 from tests.world import TARGET
 
@@ -120,8 +121,20 @@ def judge(wrote: Wrote) -> None:
         assert excused(wrote, OVER_A_PERSON), f"a person's word was written over: {wrote}"
     if known.content in known.marked:
         assert excused(wrote, TWICE_WRITTEN), f"an update was marked twice: {wrote}"
-    if not known.saved or known.saved_at < wrote.since:
+    if not known.saved or known.saved_at < begins(wrote):
         assert excused(wrote, NOT_UPDATED), f"what was not updated was marked: {wrote}"
+
+
+def begins(wrote: Wrote) -> datetime:
+    """Return where our responsibility for the file begins.
+
+    An event that was accepted before the portal was ever asked counts from its own time on, until
+    the file is settled.
+    """
+    waiting = wrote.known.waiting_from
+    if waiting is None or wrote.entry.settled is not None:
+        return wrote.since
+    return min(wrote.since, waiting - LOOKBACK)
 
 
 def excused(wrote: Wrote, excuses: tuple[Callable[[Wrote], bool], ...]) -> bool:

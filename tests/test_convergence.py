@@ -246,3 +246,12 @@ def test_an_unannounced_save_that_was_moved_is_marked_a_day_later(tmp_path: Path
         stage.advance(86400)
         stage.settle(arrives=False)
         assert stage.here.comment(stage.recent) == TARGET
+
+
+def test_an_old_update_whose_event_had_to_wait_is_still_marked(tmp_path: Path) -> None:
+    """Its event came days before the portal was first asked; then unlocking wiped a word."""
+    with scene(tmp_path / "ledger.db", judge) as stage:
+        old = next(file for file, known in stage.files.items() if known.answered)
+        stage.act(old, "lock and unlock")
+        stage.settle(arrives=True)
+        assert stage.here.comment(old) == TARGET
