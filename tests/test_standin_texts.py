@@ -1,0 +1,37 @@
+"""A portal no richer than the tutorial needs, whose dates never move, and whose texts we know."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.standin import Dialect
+from tests.test_standin import FILES, once, serving
+from tests.world import TARGET
+
+
+@pytest.mark.parametrize("text", ["Edited", "Autosaved", "Bearbeitet"])
+def test_a_version_above_a_settled_one_is_marked_whatever_its_date(
+    text: str, tmp_path: Path
+) -> None:
+    """It is younger than the one that we marked, so it is not from before our time."""
+    with serving(Dialect(), tmp_path) as scene:
+        scene.portal.announce(13)
+        assert scene.marked(13), scene.log()
+        scene.rests()
+        scene.portal.save(13, text)
+        assert scene.marked(13, writes=2), scene.log()
+        scene.rests()
+        assert scene.portal.writes == {13: [TARGET] * 2}
+
+
+@pytest.mark.parametrize("text", ["Edited", "Autosaved", "Bearbeitet"])
+def test_a_text_that_we_know_on_version_1_of_an_old_date_gives_way(
+    text: str, tmp_path: Path
+) -> None:
+    """An event says that the file was updated; no date of this portal says anything."""
+    with serving(Dialect(), tmp_path) as scene:
+        for file in FILES:
+            scene.portal.comment(file, text)
+        assert scene.marked(*FILES), scene.log()
+        scene.rests()
+        assert once(scene, *FILES)
