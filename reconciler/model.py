@@ -281,7 +281,8 @@ class Ending:
     ``again`` is when the file is due anew. With ``settled`` the revision is done with, and
     ``ours`` tells whose word stands. ``closes`` ends the intent, ``forget`` drops what was
     known before. ``error`` says in words what failed, ``attempts`` how often so far, and
-    ``waits_for`` which kind of request has to work before the file can be marked.
+    ``waits_for`` which kind of request has to work before the file can be marked. ``to_write``
+    says that the revision that was seen is to be written to, as soon as that is possible.
     """
 
     outcome: Outcome
@@ -295,6 +296,7 @@ class Ending:
     error: str = ""
     attempts: int = 0
     waits_for: OutageKind | None = None
+    to_write: bool = False
 
 
 class Permit(Enum):

@@ -246,15 +246,24 @@ def _unsettled_row(file: File, entry: Entry, policy: Policy, whose: CommentClass
         new = file.revision.version == 1 and file.revision.updated == file.created
         if new and not policy.mark_new and not (settled_here and entry.ours):  # row 10
             return Rule.NEW
-        if file.revision.updated < entry.since and not settled_here:  # row 11
+        if file.revision.updated < entry.since and not _is_after_settled(file, entry):  # row 11
             return Rule.OLD
     wiped = settled_here and entry.ours and whose is CommentClass.UNLOCKING
     return Rule.RESTORED if wiped else Rule.UPDATED  # row 12
 
 
+def _is_after_settled(file: File, entry: Entry) -> bool:
+    """Whether it is the settled revision, or a version above it: that is no older than our time."""
+    settled = entry.settled
+    newer = settled is not None and file.revision.version > settled.version
+    return newer or settled == file.revision
+
+
 def _is_believed(entry: Entry) -> bool:
-    """Whether an event's word is enough, as the tutorial has it: on a portal of unknown texts."""
-    return entry.announced and not entry.portal_known
+    """Whether an event's word is enough, as the tutorial has it: on a portal of unknown texts, or
+    one whose events tell no date. DocSpace itself always tells it (docspace.md 4.1).
+    """
+    return entry.announced and (not entry.portal_known or entry.announced_date is None)
 
 
 def _is_another(file: File, entry: Entry) -> bool:

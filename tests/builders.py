@@ -137,6 +137,7 @@ def as_entry(row: Ledger, known: bool = True) -> Entry:
         since=at(SINCE),
         portal_known=known,
         announced=row.announced,
+        announced_date=at(AGES) if row.announced else None,
         created=None if row.created is None else at(row.created),
         settled=revision(row.settled) if row.settled else None,
         ours=row.ours,

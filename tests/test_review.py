@@ -278,6 +278,11 @@ def test_row_11_the_very_second() -> None:
     assert rule(FILE, replace(BLANK, since=SAVED.updated)) is Rule.UPDATED
 
 
+def test_row_11_is_not_about_a_version_above_the_settled_one() -> None:
+    """It is younger than what we settled, whatever its date says."""
+    assert rule(FILE, replace(BEFORE, since=NOW)) is Rule.UPDATED
+
+
 def test_row_11_is_not_about_a_settled_revision() -> None:
     """A mark that unlocking wiped is put back, however old the revision."""
     assert rule(file(comment=UNLOCKED), replace(OURS, since=NOW)) is Rule.RESTORED
@@ -291,8 +296,18 @@ def test_rows_10_and_11_an_event_is_believed(comment: str) -> None:
     assert rule(new, BELIEVED) is rule(old, replace(BELIEVED, since=NOW)) is Rule.UPDATED
     assert rule(new, STRANGE) is Rule.NEW
     assert rule(old, replace(STRANGE, since=NOW)) is Rule.OLD
-    known = replace(BELIEVED, portal_known=True)
-    assert rule(file(revision=new.revision, comment=""), known) is Rule.NEW
+    dated = replace(BELIEVED, portal_known=True, announced_date=CREATED)
+    assert rule(file(revision=new.revision, comment=""), dated) is Rule.NEW
+
+
+@pytest.mark.parametrize("comment", ["", "Edited"])
+def test_rows_10_and_11_an_event_without_a_date_is_believed(comment: str) -> None:
+    """It is not DocSpace itself that sends it, so the dates of the file may say nothing either."""
+    undated = replace(BELIEVED, portal_known=True)
+    new = file(revision=Revision(1, CREATED, 10), comment=comment)
+    old = file(comment=comment)
+    assert rule(new, undated) is rule(old, replace(undated, since=NOW)) is Rule.UPDATED
+    assert rule(old, replace(undated, since=NOW, announced=False)) is Rule.OLD
 
 
 @pytest.mark.parametrize("comment", ["", "Edited"])

@@ -111,6 +111,8 @@ def ending_values(row: Row[Any], ending: Ending, now: datetime) -> dict[str, Any
         known = None if ending.forget else row.created
         values |= {"name": ending.seen.title, "created": ending.seen.created or known}
         values |= place_values(ending.seen, row)
+    if ending.to_write and ending.seen is not None:
+        values |= _intent_from(row, ending.seen)
     if ending.settled and ending.seen is not None:
         values |= settled_values(ending.seen.revision) | intent_values(None)
         values |= {"ours": ending.ours, "touched_at": now}
@@ -119,6 +121,12 @@ def ending_values(row: Row[Any], ending: Ending, now: datetime) -> dict[str, Any
     if ending.outcome is Outcome.MARKED:
         values |= {"marks": row.marks + 1, "marked_at": now}
     return values
+
+
+def _intent_from(row: Row[Any], seen: File) -> dict[str, Any]:
+    """Return an intent for a write that has to wait: what stood there now tells a person's act."""
+    known = row.intent_version == seen.revision.version
+    return {} if known else intent_values(seen.revision, seen.comment)
 
 
 def _next_due(row: Row[Any], ending: Ending, now: datetime) -> datetime | None:

@@ -147,7 +147,7 @@ class Attempts:
             case Permit.LOST:
                 return None
             case Permit.SPENT:
-                ending = Ending(Outcome.WAITING, "spent", now, file)
+                ending = Ending(Outcome.WAITING, "spent", now, file, to_write=True)
             case Permit.LOOPING:
                 ending = _looping(file, now)
             case _:
@@ -186,7 +186,7 @@ class Attempts:
     def _waiting_to_write(self, file: File, now: datetime) -> Ending:
         """Writes fail, and another one probes whether they work again."""
         again, kind = self.health.park_write(now), OutageKind.WRITES
-        return Ending(Outcome.WAITING, "writes_fail", again, file, waits_for=kind)
+        return Ending(Outcome.WAITING, "writes_fail", again, file, waits_for=kind, to_write=True)
 
     def _failed(self, claim: Claim, error: PortalError) -> Attempt:
         """Plan the next try: after a delay of the file's own, or when the portal is well again."""
@@ -258,6 +258,7 @@ def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) 
         seen=file,
         forget=decision.forget,
         closes=rule is Rule.LOCKED,  # whatever is typed now, unlocking wipes it
+        to_write=rule is Rule.FORBIDDEN,
         attempts=entry.attempts + 1 if rule in {Rule.LOCKED, Rule.EARLY} else 0,
     )
     match decision.action:

@@ -117,15 +117,20 @@ def _of_portal(config: Config, ours: int | None) -> PortalFacts:
         return _asked_in_turn(config, transport, ours)
 
 
+_NO_ROUTE = {404, 405, 501}  # a portal without that route answers so, and one without any
+
+
 def _asked_in_turn(config: Config, transport: Transport, ours: int | None) -> PortalFacts:
     """Ask one thing after the other, each only where the one before makes it worth asking."""
     docspace, about = DocSpace(transport), About(transport)
     build = _asked(about.build)
     facts = PortalFacts(utcnow(), build)
-    if isinstance(build, PortalError):
+    if isinstance(build, PortalError) and build.status not in _NO_ROUTE:
         return facts
     key = _asked(docspace.key)
     facts = replace(facts, key=key)
+    if isinstance(key, PortalError) and key.status in _NO_ROUTE:
+        return replace(facts, rooms=_asked(lambda: _rooms(docspace)))
     if isinstance(key, PortalError) or not key.active:
         return facts
     if not key.lacks("accounts.self:read", "accounts.self:write"):

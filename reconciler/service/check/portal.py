@@ -39,7 +39,7 @@ def clock(facts: Facts) -> list[Line]:
     """Whether the portal's clock and ours agree."""
     build = facts.portal.build
     if build is None or isinstance(build, PortalError):
-        return [skipped("clock", "the portal does not answer")]
+        return [skipped("clock", "the portal does not tell its time")]
     if build.date is None:
         return [skipped("clock", "the portal sends no Date")]
     off = facts.portal.at - build.date
@@ -58,7 +58,8 @@ def key(facts: Facts) -> list[Line]:
         cure = "make a new key under Developer Tools, API keys; then set DOCSPACE_API_KEY"
         return [error("key", str(found), cure, Fault.PORTAL)]
     if isinstance(found, PortalError):
-        return [error("key", str(found), "ask the portal's administrator", Fault.PORTAL)]
+        said = f"neither keys/@self nor people/@self tells whose the key is: {found}"
+        return [error("key", said, "ask the portal's administrator", Fault.PORTAL)]
     if not found.active:
         return [error("key", "the key is disabled", "enable it at the portal", Fault.PORTAL)]
     return [_end_of(facts, found), *_scopes(facts, found)]
