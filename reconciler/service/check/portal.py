@@ -58,8 +58,10 @@ def key(facts: Facts) -> list[Line]:
         cure = "make a new key under Developer Tools, API keys; then set DOCSPACE_API_KEY"
         return [error("key", str(found), cure, Fault.PORTAL)]
     if isinstance(found, PortalError):
-        said = f"neither keys/@self nor people/@self tells whose the key is: {found}"
-        return [error("key", said, "ask the portal's administrator", Fault.PORTAL)]
+        return [error("key", str(found), "ask the portal's administrator", Fault.PORTAL)]
+    if not found.owner:
+        said = "neither keys/@self nor people/@self is there to tell whose the key is"
+        return [warning("key", said, "nothing to do: each echo of our comments costs a look")]
     if not found.active:
         return [error("key", "the key is disabled", "enable it at the portal", Fault.PORTAL)]
     return [_end_of(facts, found), *_scopes(facts, found)]
