@@ -14,15 +14,23 @@ from tests.world import World, world
 # The files that take longest, the longest first: a worker that began with one of them when
 # nothing else is left would keep all waiting.
 LONGEST = (
-    "test_convergence",
+    "test_review_model",
+    "test_liveness",
     "test_ledger",
     "test_sweep",
-    "test_review_model",
     "test_benchmarks",
-    "test_storm",
+    "test_standin",
+    "test_backfill",
+    "test_locale",
+    "test_convergence",
     "test_chaos_postgres",
-    "test_ledger_shared",
-    "test_worker",
+    "test_languages",
+    "test_overview",
+    "test_looks",
+    "test_reconcile",
+    "test_ledger_file",
+    "test_storm",
+    "test_failover_postgres",
 )
 
 

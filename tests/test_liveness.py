@@ -23,7 +23,7 @@ from reconciler.sandbox import Fault
 from tests.support_liveness import EVERY, MOMENT, PROBE, Life, life
 from tests.support_troubles import DAY, LOOKS, TROUBLES, Trouble, another_key, once
 
-EXAMPLES = int(os.environ.get("RECONCILER_TEST_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("RECONCILER_TEST_EXAMPLES", "10"))
 MOMENTS = st.sampled_from((0, 1, 3, 7, 20, 45, 59, 61, 130, 400))
 LASTING = st.sampled_from((1, 5, 20, 32, 61, 150, 300, 900, 3600, 4 * 3600))
 HAPPENING = st.tuples(st.sampled_from(sorted(TROUBLES)), MOMENTS, LASTING)

@@ -53,7 +53,7 @@ def run(scene: Stage, locale: str, *words: str) -> subprocess.CompletedProcess[b
     )
 
 
-@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("locale", ["C", "shift-jis"])
 def test_a_title_that_a_locale_lacks_is_printed_with_replacements(
     scene: Stage, locale: str
 ) -> None:
