@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Transient
+from reconciler.errors import Transient, Unauthorised
 from reconciler.ledger import Quota
 from reconciler.model import OutageKind, Outcome, Rule
 from reconciler.review import Policy, Scope
@@ -419,6 +419,15 @@ def test_a_portal_that_answers_no_sweep_is_told(here: World) -> None:
     here.health.record_listing_failure(met.value, here.clock())
     assert outages(here) == [OutageKind.LOOKS]
     here.portal.down = False
+    here.portal.save(here.file, by=here.ann)
+    here.settle(0)
+    assert (outages(here), here.comment()) == ([], TARGET)
+
+
+def test_a_key_that_may_not_list_rooms_stops_no_look(here: World) -> None:
+    """The webhook's half works all the same; the sweep itself says what it lacks."""
+    lacking = Unauthorised("GET files/rooms", 403, "the API key lacks rooms:read", "rooms:read")
+    here.health.record_listing_failure(lacking, here.clock())
     here.portal.save(here.file, by=here.ann)
     here.settle(0)
     assert (outages(here), here.comment()) == ([], TARGET)

@@ -120,8 +120,11 @@ class PortalHealth:
     def record_listing_failure(self, error: PortalError, now: datetime) -> None:
         """Take note of what ended a sweep; a listing that fails stops no look and no write.
 
-        Where no answer came at all the portal is away, and that is told.
+        Nor does a key that may not list rooms. Where no answer came at all the portal is away,
+        and that is told.
         """
+        if isinstance(error, Unauthorised) and error.scope:
+            return
         if not self._is_everybodys(error, now) and error.status is None:
             self._open(OutageKind.LOOKS, error, now)
 
