@@ -100,6 +100,27 @@ def test_a_file_that_failed_is_exit_1_and_says_why(scene: Stage) -> None:
     assert (done.returncode, told(done)["failed"], told(done)["marked"]) == (0, 0, 3)
 
 
+def test_a_file_that_fails_again_and_again_counts_once(scene: Stage) -> None:
+    """It is listed and waits for its next try: a run tries it now, and says what became of it."""
+    scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", times=None))
+    for _ in range(2):
+        assert told(run(scene, "reconcile", "--json"))["failed"] == 3
+    scene.portal.faults.clear()
+    done = run(scene, "reconcile", "--json")
+    assert (done.returncode, told(done)["failed"]) == (0, 0)
+    assert scene.comments() == [TARGET] * 3
+
+
+def test_a_backfill_tries_again_what_failed(scene: Stage) -> None:
+    """The same command, once the portal is well."""
+    words = ("backfill", "--since", "1d", "--yes")
+    scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", times=None, status=400))
+    assert run(scene, *words).returncode == 1
+    scene.portal.faults.clear()
+    assert run(scene, *words).returncode == 0
+    assert scene.comments() == [TARGET] * 3
+
+
 def test_a_file_that_is_not_tried_again_is_exit_1_too(scene: Stage) -> None:
     """All is not well while a file failed: one that is stopped as a loop waits for a person."""
     assert run(scene, "reconcile").returncode == 0

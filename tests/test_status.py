@@ -56,6 +56,17 @@ def end(ledger: Ledger, file: int, outcome: Outcome, **more: Any) -> None:
     ledger.finish(claim, Ending(outcome, **{"reason": outcome.value} | more), now())
 
 
+def test_status_tells_that_the_days_writes_are_used_up(scene: Stage) -> None:
+    """By today's setting, with the time when it goes on; retrying does not help before."""
+    scene.environ["RECONCILER_LIMITS__WRITES_PER_DAY"] = "3"
+    run(scene, "reconcile")
+    done = run(scene, "status")
+    assert done.returncode == 1
+    assert "the 3 writes of a day are used up (limits.writes_per_day)" in done.stdout
+    scene.environ["RECONCILER_LIMITS__WRITES_PER_DAY"] = "4"
+    assert run(scene, "status").returncode == 0
+
+
 def test_status_tells_what_a_run_did_and_asks_nobody(scene: Stage) -> None:
     """The numbers of the ledger, without a question to the portal."""
     run(scene, "reconcile")

@@ -990,6 +990,22 @@ def test_every_way_to_save_is_found(here: World, act: str) -> None:
 # Whose responsibility it is.
 
 
+def test_the_first_sweep_learns_that_the_portal_is_known(tmp_path: Path) -> None:
+    """Though nothing changed lately: later every text that shows may be a person's."""
+    with silent(tmp_path / "ledger.db") as here:
+        (other,) = add_files(here, 1)
+        here.clock.advance(9 * DAY)
+        assert here.sweep().scanned == 0
+        assert here.ledger.baseline().portal_known is True
+        assert asked(here, here.sweep) == IDLE
+        for file in (here.file, other):
+            here.portal.save(file, by=here.ann)
+            here.portal.comment(file, "Approved", by=here.bob)
+        here.portal.faults.add(Fault("GET files/file/{id}/history", "status", status=404))
+        sweep_and_work(here)
+        assert here.comment() == here.comment(other) == "Approved"
+
+
 def test_the_first_sweep_looks_back_a_day_and_no_further(fresh: World) -> None:
     """An update of twenty-five hours ago is not ours, one of twenty-three is."""
     here = fresh

@@ -424,6 +424,18 @@ def test_a_portal_that_answers_no_sweep_is_told(here: World) -> None:
     assert (outages(here), here.comment()) == ([], TARGET)
 
 
+@pytest.mark.parametrize("kind", ["status", "html"])
+def test_questions_that_the_tutorial_does_not_ask_hold_nothing_up(here: World, kind: str) -> None:
+    """Whether the portal is known cannot be learned: after a few tries its rule holds."""
+    for route in ("GET files/file/{id}/history", "GET files/rooms", "GET files/@my"):
+        here.portal.faults.add(Fault(route, kind, times=None))
+    here.portal.save(here.file, by=here.ann)
+    here.portal.comment(here.file, "Redaktita", by=here.ann)
+    for _ in range(10):
+        here.settle(1)
+    assert here.comment() == TARGET
+
+
 def test_a_key_that_may_not_list_rooms_stops_no_look(here: World) -> None:
     """The webhook's half works all the same; the sweep itself says what it lacks."""
     lacking = Unauthorised("GET files/rooms", 403, "the API key lacks rooms:read", "rooms:read")

@@ -134,10 +134,12 @@ def _local() -> datetime:
 @contextmanager
 def _looked_at(config: "Config") -> "Iterator[Ledger]":
     """Open the ledger to look at it; the portal is not asked whether it is its own."""
-    from reconciler.ledger import Ledger, is_same_address  # noqa: PLC0415 - help must be quick
+    from reconciler.ledger import Ledger, Quota, is_same_address  # noqa: PLC0415 - help is quick
 
-    portal = config.portal_url()
-    with closing(Ledger(config.database(), portal, read_only=True, any_portal=True)) as ledger:
+    portal, limits = config.portal_url(), config.limits
+    quota = Quota(limits.writes_per_day, limits.backfill_per_day)
+    opened = Ledger(config.database(), portal, read_only=True, any_portal=True, quota=quota)
+    with closing(opened) as ledger:
         if not ledger.read_only:
             refusal = ledger.refusal()
             raise _none_yet(config, "" if refusal is None else f"\nAnd {refusal}.")
@@ -154,11 +156,12 @@ def _looked_at(config: "Config") -> "Iterator[Ledger]":
 @contextmanager
 def _opened(config: "Config") -> "Iterator[Ledger]":
     """Open the ledger to change it, but create none: it would belong to whoever only asked."""
-    from reconciler.ledger import Ledger, is_there  # noqa: PLC0415 - help must be quick
+    from reconciler.ledger import Ledger, Quota, is_there  # noqa: PLC0415 - help must be quick
 
     if not is_there(config.state.url):
         raise _none_yet(config)
-    with closing(Ledger(config.database(), config.portal_url())) as ledger:
+    quota = Quota(config.limits.writes_per_day, config.limits.backfill_per_day)
+    with closing(Ledger(config.database(), config.portal_url(), quota=quota)) as ledger:
         yield ledger
 
 

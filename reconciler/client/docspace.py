@@ -233,18 +233,22 @@ class DocSpace:
             "GET files/{folderId}", answer, lambda: parse_files(answer, start, count, room)
         )
 
-    def sample_comments(self, file_id: int) -> Iterator[str]:
-        """Yield comments of the file's older versions, then of the newest files of some rooms.
+    def sample_comments(self, file_id: int | None = None) -> Iterator[str]:
+        """Yield comments of the file's older versions, then of the newest files of some rooms and
+        of "My documents".
 
         Each answer is asked for when it is wanted; what the portal does not have or does not
         show yields nothing. Older versions keep their comments (docspace.md 4.2).
         """
-        with suppress(Forbidden, Permanent):
-            yield from self._history(file_id)
+        if file_id is not None:
+            with suppress(Forbidden, Permanent):
+                yield from self._history(file_id)
         with suppress(Forbidden, Permanent):
             for room in self.rooms(count=_SAMPLED_ROOMS).rooms:
                 if isinstance(room.id, int):
                     yield from (file.comment for file in self.room_files(room.id).files)
+        with suppress(Forbidden, Permanent):
+            yield from (file.comment for file in self.my_files().files)
 
     def _history(self, file_id: int) -> list[str]:
         route = "files/file/{id}/history"

@@ -162,7 +162,10 @@ def parse_person(data: object) -> Key:
 
 def parse_room(data: object) -> int | None:
     """Return the room that a folder lies in, from its listing's path; None outside of rooms."""
-    parts = fields_of(data, "folder").get("pathParts")
+    fields = fields_of(data, "folder")
+    current, parts = fields.get("current"), fields.get("pathParts")
+    if isinstance(current, Mapping) and "roomType" in current:
+        return number_of(current, "id")
     if not isinstance(parts, list):
         raise ValueError("pathParts is missing")
     folders = [fields_of(part, "pathParts") for part in parts]

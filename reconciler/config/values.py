@@ -228,6 +228,11 @@ class Limits(_Section):
     writes_per_day: Positive = 9000
     backfill_share: Annotated[float, Field(gt=0, le=1)] = 0.7
 
+    @property
+    def backfill_per_day(self) -> int:
+        """A backfill's share of the day's writes; one at least, or it would never end."""
+        return max(1, int(self.writes_per_day * self.backfill_share))
+
 
 class State(_Section):
     """Where the ledger is, and how long it keeps rows that hold nothing to remember.

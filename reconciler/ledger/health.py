@@ -33,13 +33,13 @@ _KEPT_DAYS = timedelta(days=90)
 class Health:
     """How the service is doing. Each call is one short transaction; all raise LedgerError."""
 
-    def __init__(self, store: Store) -> None:
-        """Share the ledger's store."""
-        self._store = store
+    def __init__(self, store: Store, quota: Quota) -> None:
+        """Share the ledger's store; ``quota`` tells when the day's writes are used up."""
+        self._store, self._quota = store, quota
 
     def overview(self, now: datetime, shown: int = SHOWN, quota: Quota | None = None) -> Overview:
         """Return how everything is at ``now``; of each list no more than ``shown``."""
-        return overview(self._store, now, shown, quota or Quota())
+        return overview(self._store, now, shown, quota or self._quota)
 
     def open_outage(self, kind: OutageKind, why: str, now: datetime) -> None:
         """Remember what the portal as a whole does not do, since when, and why."""

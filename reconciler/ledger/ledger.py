@@ -116,20 +116,30 @@ class Ledger:
     """What is known and owed, for one portal. Safe to share between threads."""
 
     def __init__(
-        self, url: str, portal: str, *, read_only: bool = False, any_portal: bool = False
+        self,
+        url: str,
+        portal: str,
+        *,
+        read_only: bool = False,
+        any_portal: bool = False,
+        quota: Quota | None = None,
     ) -> None:
         """Open or create the ledger of ``portal``. Raises LedgerError for another portal's.
 
         It becomes this portal's with the first answer of it, not before: an address that was
         mistyped must not bind it. ``any_portal`` is for who finds out himself whose it is. With
         ``read_only`` nothing is created, changed or left behind: a ledger that is not there is
-        an empty one, and nothing can be written to one that is.
+        an empty one, and nothing can be written to one that is. ``quota`` is what of the day's
+        writes is told.
         """
         asked = None if any_portal else portal
         self._store, self._portal = opened_store(url, asked, read_only=read_only), portal
         self.ownership = Ownership(self._store)
         self.read_only, self.refusal = self._store.read_only, self._store.refusal
-        self.watermarks, self.health = Watermarks(self._store), Health(self._store)
+        self.watermarks, self.health = (
+            Watermarks(self._store),
+            Health(self._store, quota or Quota()),
+        )
         self.survey = Survey(self._store)
         self.role, self.slots = self._store.role, self._store.slots
         self.holder = self._store.holder

@@ -168,9 +168,8 @@ def pace_of(
 
 
 def quota_of(config: Config) -> Quota:
-    """Return the day's writes; a backfill's share of them is one at least."""
-    per_day = config.limits.writes_per_day
-    return Quota(per_day, max(1, int(per_day * config.limits.backfill_share)))
+    """Return the day's writes, and a backfill's share of them."""
+    return Quota(config.limits.writes_per_day, config.limits.backfill_per_day)
 
 
 def _modest_pace(

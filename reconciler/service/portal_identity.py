@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from reconciler.client import DocSpace
 from reconciler.config import Config
 from reconciler.errors import Forbidden, LedgerError, Permanent, PortalError
-from reconciler.ledger import Ledger, Role, another_portal, is_same_address, is_there
+from reconciler.ledger import Ledger, Quota, Role, another_portal, is_same_address, is_there
 from reconciler.model import File
 
 _ASKED = 20  # files at most: some may be gone, or out of the account's sight
@@ -27,8 +27,14 @@ def ledger_of(config: Config, ask: Callable[[], DocSpace], *, read_only: bool = 
 
     Raises ConfigError, LedgerError for another portal's, and PortalError while nobody can tell.
     """
-    portal = config.portal_url()
-    ledger = Ledger(config.database(), portal, read_only=read_only, any_portal=True)
+    portal, limits = config.portal_url(), config.limits
+    ledger = Ledger(
+        config.database(),
+        portal,
+        read_only=read_only,
+        any_portal=True,
+        quota=Quota(limits.writes_per_day, limits.backfill_per_day),
+    )
     try:
         known = ledger.ownership.portal()
         if known is not None and not is_same_address(known, portal):

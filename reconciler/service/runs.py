@@ -129,11 +129,11 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) 
             report = _rehearse(config, parts, tally, would)
         else:
             _watch(config, parts)
+            parts.ledger.health.retry_passing(parts.clock())
             report = _swept(config, parts, tally)
             if report.deep:
                 pruned(parts, config.state.retention)
             tally.handed |= report.broken
-            parts.ledger.health.retry_passing(parts.clock())
             ours = _work(parts, tally)
             tally.add_failed(parts)
             tally.settle(parts)
@@ -283,6 +283,7 @@ class BackfillRun:
 
     def steps(self) -> Iterator[Step]:
         """Go from folder to folder, marking what each needs; stop when the budget is spent."""
+        self.parts.ledger.health.retry_passing(self.parts.clock())
         for step in self.backfill.run(self.job, self._hear, self.tally.listed):
             self.tally.handed |= self.report.broken - self.broken
             self.broken |= self.report.broken

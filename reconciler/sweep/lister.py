@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -73,6 +74,17 @@ class Lister:
         common = self.baseline or self._ledger.baseline()
         self._portal_known = common.portal_known
         return common.since
+
+    def learn_portal(self) -> None:
+        """Learn that the portal writes texts that we know, should nothing have told so far.
+
+        For the first sweep: later, everything that shows may be a person's. That none is known
+        is learned where it matters, with a file's history at hand.
+        """
+        if self._portal_known is None and not self._dry:
+            with suppress(Transient):
+                if self.terms.policy.recognizes(self._docspace.sample_comments()):
+                    self._ledger.learn_portal(True)
 
     def _learn_portal(self, files: Sequence[File]) -> None:
         """Learn whether the portal writes texts that we know, before any text is judged."""

@@ -86,6 +86,8 @@ class Sweep:
         behind |= {room for room in hidden if self._is_back(room)}
         for room in sorted(behind):
             self._read(lister, Folder(room, room, ""), own, state, dry)
+        if marks.portal() is None:
+            lister.learn_portal()
         if not dry and _MINE not in lister.report.behind:
             self._note_progress(state, complete=not lister.report.behind)
             marks.set_rooms_total(rooms.total)

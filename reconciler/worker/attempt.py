@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from reconciler.client import DocSpace
-from reconciler.errors import Forbidden, PortalError
+from reconciler.errors import Forbidden, PortalError, Transient
 from reconciler.ledger import Ledger, Quota
 from reconciler.model import (
     EPOCH,
@@ -32,6 +32,7 @@ from reconciler.review import Policy, decide
 from reconciler.worker.health import PortalHealth, request_kind
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_SAMPLES = 3  # tries to learn whether the portal is known
 _ROOM_KNOWN = timedelta(minutes=5)
 
 
@@ -78,7 +79,7 @@ class Attempts:
         self._ledger, self._docspace, self.terms = ledger, docspace, terms
         self._clock, self.health = clock, health
         self._rooms: dict[int | str, tuple[int | None, datetime]] = {}
-        self._target_known = False
+        self._target_known, self._unsampled = False, 0
 
     def make(self, claim: Claim) -> Attempt | None:
         """Make one attempt and write down its ending; None when the claim was lost."""
@@ -227,7 +228,14 @@ class Attempts:
             return True
         if entry.portal_known is not None or policy.is_target(file.comment):
             return entry.portal_known
-        return policy.recognizes(self._docspace.sample_comments(entry.id))
+        try:
+            return policy.recognizes(self._docspace.sample_comments(entry.id))
+        except Transient:
+            # What is asked here is more than the tutorial needs, and may fail for ever.
+            self._unsampled += 1
+            if self._unsampled < _SAMPLES:
+                raise
+            return None
 
     def _remember_target(self) -> None:
         if not self._target_known:

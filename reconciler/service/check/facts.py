@@ -28,7 +28,14 @@ from reconciler.config import Config
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
 from reconciler.hooks import State, fingerprint, judge, remembered
 from reconciler.ledger import Ledger, Problem, Role, verdict
-from reconciler.service.build import passing_docspace, probe_of, transport_of, utcnow, wanted_of
+from reconciler.service.build import (
+    passing_docspace,
+    probe_of,
+    quota_of,
+    transport_of,
+    utcnow,
+    wanted_of,
+)
 from reconciler.service.portal_identity import ledger_of
 from reconciler.sweep.deliveries import progress
 from reconciler.sweep.sweep import HIDDEN
@@ -125,7 +132,7 @@ def _asked_in_turn(config: Config, transport: Transport, ours: int | None) -> Po
     docspace, about = DocSpace(transport), About(transport)
     build = _asked(about.build)
     facts = PortalFacts(utcnow(), build)
-    if isinstance(build, PortalError) and build.status not in _NO_ROUTE:
+    if isinstance(build, PortalError) and build.status is None:
         return facts
     key = _asked(docspace.key)
     facts = replace(facts, key=key)
@@ -237,7 +244,9 @@ def _ledger(config: Config) -> Ledger:
     try:
         return ledger_of(config, lambda: passing_docspace(config), read_only=True)
     except (ConfigError, PortalError):
-        return Ledger(config.database(), config.portal_url(), read_only=True, any_portal=True)
+        quota = quota_of(config)
+        portal = config.portal_url()
+        return Ledger(config.database(), portal, read_only=True, any_portal=True, quota=quota)
 
 
 def _hidden(told: str | None) -> tuple[datetime, int] | None:

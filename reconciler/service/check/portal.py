@@ -31,6 +31,8 @@ def portal(facts: Facts) -> list[Line]:
         cure = "check portal.url, the network and the portal's certificate"
         if build.status == HTTPStatus.NOT_FOUND:
             cure = "set portal.url to the portal's address alone, without the path of a page"
+        if isinstance(facts.portal.key, Key) and facts.portal.key.owner:
+            return [warning("portal", f"it does not tell its version: {build}", "nothing to do")]
         return [error("portal", str(build), cure, Fault.PORTAL)]
     return [ok("portal", f"{facts.config.portal.url} is DocSpace {build.docspace}")]
 
