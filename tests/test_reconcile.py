@@ -104,8 +104,8 @@ def test_a_file_that_fails_again_and_again_counts_once(scene: Stage) -> None:
     """It is listed and waits for its next try: a run tries it now, and says what became of it."""
     scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", times=None))
     for _ in range(2):
-        done = told(run(scene, "reconcile", "--json"))
-        assert done["failed"] + done["waiting"] == 3
+        summary = told(run(scene, "reconcile", "--json"))
+        assert summary["failed"] + summary["waiting"] == 3
     scene.portal.faults.clear()
     done = run(scene, "reconcile", "--json")
     assert (done.returncode, told(done)["failed"]) == (0, 0)
