@@ -34,7 +34,7 @@ class Worker:
         self._ledger, self._attempts, self._terms = ledger, attempts, attempts.terms
         self._clock, self._tell, self._complain = clock, tell, complain
         self._changed = threading.Condition()
-        self._busy, self._stopping, self._woken = 0, False, False
+        self._busy, self._stopping, self._woken, self._finished = 0, False, False, False
         self._last: datetime | None = None
 
     def run(self) -> None:
@@ -62,11 +62,14 @@ class Worker:
 
     def stop(self) -> None:
         """Let `run` end; call it from any thread."""
-        self._stopping = True
-        self.wake()
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
 
     def wake(self) -> None:
         """Let `run` look at once for what is due; call it from any thread."""
+        if self._woken:
+            return  # a burst of events wakes once
         with self._changed:
             self._woken = True
             self._changed.notify_all()
@@ -86,12 +89,12 @@ class Worker:
         try:
             wait = self._until_due()
             if wait > 0:
-                self._rest(wait)
+                self._rest(wait, for_event=self._can_claim())
                 return []
             claims = self._claim(self._free())
         except LedgerError as error:
             self._complain(error)
-            self._rest(_POLL)
+            self._rest(_POLL, for_event=False)
             return []
         if not claims:
             self._rest(_POLL)  # somebody else was quicker
@@ -121,16 +124,25 @@ class Worker:
         due = self._ledger.next_claim(now, self._terms.quota)
         return None if due is None else max(due, self._attempts.health.next_look(now))
 
+    def _can_claim(self) -> bool:
+        """Whether an event that comes now could be worked off at once."""
+        now = self._clock()
+        return self._free() > 0 and self._attempts.health.next_look(now) <= now
+
     def _free(self) -> int:
         with self._changed:
             most = 1 if self._attempts.health.is_probing else self._terms.threads
             return max(most - self._busy, 0)
 
-    def _rest(self, seconds: float) -> None:
+    def _rest(self, seconds: float, *, for_event: bool = True) -> None:
+        """Wait for a free thread or the end, and for an event where it could be claimed."""
         with self._changed:
-            if not self._woken:
-                self._changed.wait(seconds)
-            self._woken = False
+            self._changed.wait_for(lambda: self._is_called(for_event=for_event), seconds)
+            self._finished = False
+            self._woken &= not for_event
+
+    def _is_called(self, *, for_event: bool) -> bool:
+        return self._stopping or self._finished or (for_event and self._woken)
 
     def _one(self, claim: Claim) -> None:
         try:
@@ -140,7 +152,8 @@ class Worker:
         finally:
             with self._changed:
                 self._busy -= 1
-            self.wake()
+                self._finished = True
+                self._changed.notify_all()
 
     def _make(self, claim: Claim) -> None:
         if self._stopping:
