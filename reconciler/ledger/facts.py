@@ -41,12 +41,6 @@ def set_fact(c: Connection, name: str, value: str | None) -> None:
     c.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
 
-def time_fact(c: Connection, name: str) -> datetime:
-    """Return a time, the epoch when it is not known."""
-    value = fact(c, name)
-    return EPOCH if value is None else datetime.fromisoformat(value)
-
-
 @dataclass(frozen=True)
 class Pause:
     """A pause that the portal asked of an account: it counts from ``began`` and for that account.
