@@ -12,8 +12,8 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from reconciler.delivery import Ignored, parse_event
 from reconciler.errors import LedgerError
+from reconciler.event import Ignored, parse_event
 from reconciler.model import Event
 from reconciler.signature import HEADER, matching_secret
 

@@ -2,7 +2,7 @@
 
 A step leads from one world to another, or returns None where it is impossible. The decisions
 are the real ones, passed in as a `Table`. Times are seconds relative to now, so that worlds
-that differ only in the date are equal. `test_review_model.py` explores them.
+that differ only in the date are equal. `test_decision_model.py` explores them.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 
+from reconciler.decision import Policy, decide, decide_listed, is_echo
 from reconciler.model import (
     Absent,
     Action,
@@ -22,7 +23,6 @@ from reconciler.model import (
     Rule,
     Section,
 )
-from reconciler.review import Policy, decide, decide_listed, is_echo
 
 NOW = datetime.fromisoformat("2025-11-24T09:00:00+00:00")
 AGES, SINCE, RECENT = -1_000_000, -100_000, -10_000

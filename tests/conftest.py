@@ -14,7 +14,7 @@ from tests.world import World, world
 # The files that take longest, the longest first: a worker that began with one of them when
 # nothing else is left would keep all waiting.
 LONGEST = (
-    "test_review_model",
+    "test_decision_model",
     "test_liveness",
     "test_ledger",
     "test_sweep",

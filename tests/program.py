@@ -21,7 +21,7 @@ FORKSERVER.set_forkserver_preload(
     [
         "reconciler.cli.backfilling",
         "reconciler.cli.overview",
-        "reconciler.ledger.postgres",
+        "reconciler.ledger.store.postgres",
         "reconciler.service",
         "reconciler.service.check",
     ]

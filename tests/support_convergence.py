@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from reconciler.decision import decide
 from reconciler.errors import PortalError
 from reconciler.ledger import Quota
 from reconciler.model import EPOCH, Absent, Action, Entry, Revision
-from reconciler.review import decide
 from reconciler.sandbox import CommentWrite, FileInfo
 from reconciler.sweep import Sweep, Terms
 from reconciler.worker import Attempt

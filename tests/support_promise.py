@@ -7,8 +7,8 @@ is a list of predicates, each with its sentence.
 from collections.abc import Callable
 from datetime import datetime
 
+from reconciler.decision import Policy
 from reconciler.model import Intent
-from reconciler.review import Policy
 from tests.support_convergence import LOOKBACK, Scene, Wrote, revision
 from tests.support_people import WORD, Known, is_unlocked
 from tests.world import TARGET

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from reconciler.review import Policy
+from reconciler.decision import Policy
 from reconciler.sandbox import EntryId, ManualClock, Network, Portal, Server, User
 from reconciler.sweep import Report
 from tests import program

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from reconciler.decision import Policy, Scope
 from reconciler.ledger import Quota
-from reconciler.review import Policy, Scope
 from reconciler.sandbox import Fault, User
 from tests.support_liveness import Life
 

@@ -32,8 +32,8 @@ from tests.support_ledger import HOUR, NOW, SECOND, opened
 from tests.support_process import ROOT
 from tests.test_cli import run
 from tests.test_crash import Scene, scene
+from tests.test_daemon import serve
 from tests.test_overview import sweep_finds
-from tests.test_service import serve
 
 __all__ = ["scene"]
 

@@ -14,16 +14,16 @@ import pytest
 from reconciler.client import Key, Room
 from reconciler.config import load
 from reconciler.errors import LedgerError, Unanswered
-from reconciler.hooks import fingerprint
 from reconciler.ledger import Kind, Ledger, Problem, Role
 from reconciler.model import Ending, Event, Outcome, Section, Source
 from reconciler.sandbox import ManualClock, Network, Portal, Server, User
 from reconciler.service.check import Facts, LedgerFacts, Level, Line, check, gather, judged
+from reconciler.webhooks import fingerprint
 from tests.daemon import environment
-from tests.support_hooks import NARROW, WIDE, address
 from tests.support_ledger import event
 from tests.support_sweep import run, stage
 from tests.support_tls import authority, needs_openssl
+from tests.support_webhooks import NARROW, WIDE, address
 
 SECRET = "Check-Secret-1!"
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.commands import app
+from reconciler.cli.messages import bug, in_words, shown
 from reconciler.cli.runs import moment
-from reconciler.cli.words import bug, in_words, shown
 from reconciler.config import CONFIG
 from reconciler.errors import (
     AddressInUse,
@@ -27,9 +27,9 @@ from reconciler.errors import (
 )
 from tests import program
 from tests.daemon import daemon, free_port
-from tests.support_hooks import address
 from tests.support_http import answering, http
 from tests.support_tls import authority, needs_openssl
+from tests.support_webhooks import address
 from tests.test_crash import Scene, scene
 
 __all__ = ["scene"]

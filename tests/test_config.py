@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.config import CONFIG, NAMED, Config, duration, keys, load, require
+from reconciler.decision import Policy
 from reconciler.errors import ConfigError
 from reconciler.portal_texts import by_culture
-from reconciler.review import Policy
 
 SHIPPED = Path(__file__).parents[1] / "config.toml"
 MINUTES, DAY = timedelta(minutes=5), timedelta(days=1)

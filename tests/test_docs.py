@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from reconciler import errors
-from reconciler.cli import words
+from reconciler.cli import messages
 from reconciler.cli.commands import app
 from reconciler.config import NAMED, keys, load
 from reconciler.errors import ReconcilerError
@@ -80,12 +80,12 @@ FORESEEN: list[ReconcilerError] = [
 def test_readme_has_the_cure_of_every_error(error: ReconcilerError) -> None:
     """By the words with which its message begins."""
     begins = re.findall(r"^\| `([A-Z][^`]+)` \|", README, re.MULTILINE)
-    _, said = words.in_words(error)
+    _, said = messages.in_words(error)
     assert [one for one in begins if said.startswith(one)]
 
 
 def test_every_foreseen_error_is_among_those() -> None:
-    """A new class needs words, a cure in README, and a place in the list above."""
+    """A new class needs messages, a cure in README, and a place in the list above."""
     classes = {one for one in vars(errors).values() if isinstance(one, type)}
     ends = {one for one in classes if issubclass(one, ReconcilerError)}
     inside = {ReconcilerError, errors.PortalError, errors.Stopped}
@@ -95,8 +95,8 @@ def test_every_foreseen_error_is_among_those() -> None:
 
 def test_readme_names_every_exit_code() -> None:
     """Every code that a command can end with stands in the table."""
-    codes = {words.OK, words.SOME_FAILED, words.USAGE, words.PORTAL, words.BUSY}
-    for code in codes | {words.LEDGER, words.UNAVAILABLE, words.BUG}:
+    codes = {messages.OK, messages.SOME_FAILED, messages.USAGE, messages.PORTAL, messages.BUSY}
+    for code in codes | {messages.LEDGER, messages.UNAVAILABLE, messages.BUG}:
         assert f"\n| {code} | " in README
 
 
@@ -128,7 +128,7 @@ def test_a_command_that_readme_shows_can_be_run(line: str) -> None:
     words = shlex.split(line, comments=True)
     command = typer.main.get_command(app)
     while words and words[0] in getattr(command, "commands", {}):
-        command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
+        command = command.commands[messages.pop(0)]  # type: ignore[attr-defined]
     assert not hasattr(command, "commands"), "no such command"
     if words and words != ["--help"]:
         command.make_context("reconciler", words)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import load
+from reconciler.decision import Policy
 from reconciler.model import Rule
 from reconciler.portal_texts import by_culture
-from reconciler.review import Policy
 from reconciler.sandbox import Comment, Network, Portal, User
 from reconciler.sweep import Backfill, Job, Terms
 from tests.support_sweep import (

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, event, text
 
 from reconciler.errors import Busy, LedgerError
 from reconciler.ledger import Ledger, Role
-from reconciler.ledger.databases import store_at
-from reconciler.ledger.store import Store
+from reconciler.ledger.store.databases import store_at
+from reconciler.ledger.store.store import Store
 from tests.support_ledger import LEASE, NOW, POSTGRES_ONLY, SECOND, SQLITE_ONLY, ending, opened, url
 from tests.support_ledger import event as delivery
 from tests.support_process import accept, fill, helper, hold, record

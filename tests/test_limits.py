@@ -143,7 +143,7 @@ def test_requests_at_once_are_bounded(here: World) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from reconciler.ledger.slots import FileSlots
+from reconciler.ledger.store.slots import FileSlots
 with FileSlots(Path(sys.argv[1]), 2).held():
     print("held", flush=True)
     sys.stdin.readline()
@@ -152,7 +152,7 @@ with FileSlots(Path(sys.argv[1]), 2).held():
 
 def test_places_are_shared_with_other_processes_and_go_with_a_killed_one(tmp_path: Path) -> None:
     """Two places, both held by others: the third waits until one of them is killed."""
-    from reconciler.ledger.slots import FileSlots  # noqa: PLC0415
+    from reconciler.ledger.store.slots import FileSlots  # noqa: PLC0415
 
     path = tmp_path / "reads.slots"
     command = [sys.executable, "-c", HOLD, str(path)]

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Busy, LedgerError
-from reconciler.ledger import Ledger, Role, schema
+from reconciler.ledger import Ledger, Role
+from reconciler.ledger.store import schema
 from tests import postgres
 from tests.daemon import daemon
 from tests.support_ledger import NOW, PORTAL, event, is_root

@@ -17,9 +17,9 @@ import pytest
 from reconciler.admin import charts
 from reconciler.admin.app import Admin
 from reconciler.admin.guard import Guard
-from reconciler.admin.hook import Hook, hook_of
 from reconciler.admin.pages import Subject, pages_of
 from reconciler.admin.status import ago
+from reconciler.admin.webhook import Hook, hook_of
 from reconciler.ledger import Ledger, Role, Swept
 from reconciler.ledger.overview import Lag
 from reconciler.model import EPOCH, OutageKind, Outcome, Source

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.delivery import Ignored, parse_event, ping
 from reconciler.errors import LedgerError
+from reconciler.event import Ignored, parse_event, ping
 from reconciler.ledger import Ledger
 from reconciler.model import LAST_FILE_ID, Event
 from reconciler.receiver import Gate, Receiver, Reply

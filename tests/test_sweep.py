@@ -12,10 +12,10 @@ import pytest
 
 from reconciler.client import DocSpace, RoomPage
 from reconciler.client.listing import PAGE, Room
+from reconciler.decision import Policy, Scope
 from reconciler.errors import Throttled, Transient, Unauthorised
 from reconciler.ledger import BACKFILL, CLOCK_WAS_AHEAD, Duty
 from reconciler.model import LAST_FILE_ID, Decision, Outcome, Rule, Section
-from reconciler.review import Policy, Scope
 from reconciler.sandbox import Fault
 from reconciler.sweep import Sweep, Terms
 from reconciler.sweep.lister import Lister

@@ -13,16 +13,16 @@ from structlog.testing import capture_logs
 
 from reconciler.client import Hooks, Transport
 from reconciler.errors import LedgerError, Transient
-from reconciler.hooks import Administration, State, Wanted
 from reconciler.ledger import Ledger
 from reconciler.model import Event, Source
 from reconciler.sandbox import Fault, Network
 from reconciler.service.watch import Cure, Watch
-from reconciler.sweep import Deliveries
+from reconciler.webhooks import Administration, State, Wanted
+from reconciler.webhooks.delivery_log import Deliveries
 from tests.daemon import daemon
-from tests.support_hooks import NARROW, WIDE
 from tests.support_sweep import HOUR, add_files, run, save, stage, told, unmarked, work
 from tests.support_sweep import due as due_now
+from tests.support_webhooks import NARROW, WIDE
 from tests.world import SECRET, World, world
 
 TRIGGERS = frozenset({"file.updated"})

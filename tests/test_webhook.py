@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.hooks import SecretFile, faults_of
 from reconciler.sandbox import Fault, Portal, Server, User
+from reconciler.webhooks import SecretFile, faults_of
 from tests import program
 from tests.daemon import daemon, environment, free_port
-from tests.support_hooks import NARROW, WIDE, address
 from tests.support_http import answering, http
 from tests.support_tls import authority, needs_openssl
+from tests.support_webhooks import NARROW, WIDE, address
 
 FIRST = "First-Secret-1!"
 

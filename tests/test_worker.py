@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.decision import Policy, Scope
 from reconciler.errors import Transient, Unauthorised
 from reconciler.ledger import Quota
 from reconciler.model import OutageKind, Outcome, Rule
-from reconciler.review import Policy, Scope
 from reconciler.sandbox import Fault, Network
 from tests.world import TARGET, World, world
 

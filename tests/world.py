@@ -11,10 +11,10 @@ from pathlib import Path
 
 from reconciler import sweep
 from reconciler.client import DocSpace, Transport
+from reconciler.decision import Policy
 from reconciler.ledger import Ledger, Quota
 from reconciler.model import Event, OutageKind
 from reconciler.receiver import Gate, Receiver
-from reconciler.review import Policy
 from reconciler.sandbox import Portal, Server, User
 from reconciler.service.server import Server as WebServer
 from reconciler.sweep import Report, Sweep

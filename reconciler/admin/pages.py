@@ -6,9 +6,9 @@ from datetime import datetime
 from http import HTTPStatus
 
 from reconciler.admin.app import Page, Pages
-from reconciler.admin.hook import FACT, hook_of
 from reconciler.admin.metrics import METRICS, Requests, exposition
 from reconciler.admin.status import Sight, rendered
+from reconciler.admin.webhook import FACT, hook_of
 from reconciler.errors import LedgerError
 from reconciler.ledger import Kind, Ledger, Problem, unwritable, verdict
 from reconciler.model import shown

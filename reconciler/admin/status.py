@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from reconciler.admin import charts
 from reconciler.admin.app import NOTHING, Page
-from reconciler.admin.hook import Hook
+from reconciler.admin.webhook import Hook
 from reconciler.ledger import Overview, Problem
 from reconciler.ledger.overview import BOUNDS, Lag, Unfinished
 from reconciler.model import Rule, Source

@@ -5,8 +5,8 @@ import sys
 from typing import NoReturn
 
 from reconciler.cli.commands import app
+from reconciler.cli.messages import BUG, NO_ROOM, USAGE, bug, in_words
 from reconciler.cli.streams import give_up, open_closed, replace_unencodable
-from reconciler.cli.words import BUG, NO_ROOM, USAGE, bug, in_words
 from reconciler.errors import ReconcilerError
 
 __all__ = ["main"]

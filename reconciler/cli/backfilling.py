@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from reconciler.cli.messages import shown
 from reconciler.cli.report import as_json, in_a_line
-from reconciler.cli.words import shown
 from reconciler.config import Config
 from reconciler.service import BackfillRun, Summary
 from reconciler.service import backfill as opened

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, shown
 from reconciler.cli.options import ConfigPath, read_config
-from reconciler.cli.words import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, shown
 from reconciler.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli.messages import USAGE
 from reconciler.cli.options import ConfigPath, found_config
-from reconciler.cli.words import USAGE
 
 if TYPE_CHECKING:
     from reconciler.config import Config
-    from reconciler.service.files import Installed
+    from reconciler.service.unit_files import Installed
 
 
 def service_files(
@@ -36,8 +36,8 @@ def service_files(
         reconciler service-files out --domain hooks.example.com
     """
     from reconciler.config import load  # noqa: PLC0415 - help must be quick
-    from reconciler.service.files import service_files as filled  # noqa: PLC0415
-    from reconciler.service.files import this_installation  # noqa: PLC0415
+    from reconciler.service.unit_files import service_files as filled  # noqa: PLC0415
+    from reconciler.service.unit_files import this_installation  # noqa: PLC0415
 
     path, installed = found_config(config), this_installation()
     settings = load(path, {})
@@ -75,7 +75,7 @@ def _write(folder: Path, texts: dict[str, str], force: bool) -> None:
 
 
 def _advice(config: "Config", path: Path | None, installed: "Installed") -> Iterator[str]:
-    from reconciler.service.files import HOME, STATE, ledger_folder  # noqa: PLC0415
+    from reconciler.service.unit_files import HOME, STATE, ledger_folder  # noqa: PLC0415
 
     if path is None:
         yield (

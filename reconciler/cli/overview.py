@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reconciler.cli.words import shown
+from reconciler.cli.messages import shown
 from reconciler.ledger import Overview, Problem
 from reconciler.ledger.overview import BOUNDS, Unfinished
 from reconciler.model import EPOCH, Source

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import typer
 
-from reconciler.cli.words import UNAVAILABLE, USAGE
+from reconciler.cli.messages import UNAVAILABLE, USAGE
 from reconciler.sandbox import Fault, Network, Portal, Server
 from reconciler.sandbox.faults import FaultKind
 from reconciler.sandbox.seed import Seeded, populate

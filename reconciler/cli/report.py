@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from reconciler.cli.words import shown
+from reconciler.cli.messages import shown
 from reconciler.model import Outcome
 from reconciler.service import Explanation, Summary, Would
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, in_words, shown
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
-from reconciler.cli.words import OK, PORTAL, SOME_FAILED, USAGE, in_words, shown
 
 if TYPE_CHECKING:
     from reconciler.service import Summary

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from reconciler.cli.messages import USAGE
 from reconciler.cli.options import ConfigPath, read_config
-from reconciler.cli.words import USAGE
 
 _RISK = (
     "The ledger knows its portal as {known}, and portal.url is {portal}.\n"

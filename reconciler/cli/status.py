@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, shown
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
-from reconciler.cli.words import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, shown
 
 if TYPE_CHECKING:
     from reconciler.config import Config

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, shown
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
-from reconciler.cli.words import OK, PORTAL, SOME_FAILED, USAGE, shown
 from reconciler.errors import Unanswered, Untrusted
 
 PLAY = "Sandbox-1!"
@@ -25,7 +25,7 @@ def demo() -> None:
 
         reconciler demo
     """
-    from reconciler.cli.show import Demonstration  # noqa: PLC0415 - help must be quick
+    from reconciler.cli.demonstration import Demonstration  # noqa: PLC0415 - help must be quick
     from reconciler.demo import run  # noqa: PLC0415
     from reconciler.service import configure_log  # noqa: PLC0415
 

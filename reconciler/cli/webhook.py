@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reconciler.cli.messages import shown
 from reconciler.cli.options import ConfigPath, read_config
-from reconciler.cli.words import shown
 
 if TYPE_CHECKING:
     from reconciler.client import Webhook

@@ -10,7 +10,11 @@ why not.
 from reconciler.client.about import About, Build, Person
 from reconciler.client.docspace import DocSpace
 from reconciler.client.exchange import Response, exchange
-from reconciler.client.hooks import (
+from reconciler.client.listing import PAGE, FilePage, Room, RoomPage
+from reconciler.client.parse import Key
+from reconciler.client.rate_limiter import Pace
+from reconciler.client.transport import Transport
+from reconciler.client.webhooks import (
     MAX_NAME_LENGTH,
     TRIGGERS,
     Failure,
@@ -19,10 +23,6 @@ from reconciler.client.hooks import (
     Webhook,
     portal_time,
 )
-from reconciler.client.listing import PAGE, FilePage, Room, RoomPage
-from reconciler.client.pace import Pace
-from reconciler.client.parse import Key
-from reconciler.client.transport import Transport
 
 __all__ = [
     "MAX_NAME_LENGTH",

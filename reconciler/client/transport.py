@@ -22,8 +22,8 @@ import urllib3
 
 from reconciler.client.connections import Adapter, forgotten
 from reconciler.client.failures import API, failure, http_date, no_answer
-from reconciler.client.pace import Pace
 from reconciler.client.proxies import is_loopback
+from reconciler.client.rate_limiter import Pace
 from reconciler.errors import Transient
 
 NO_ANSWER = "none"  # in place of a status

@@ -25,8 +25,8 @@ from pydantic_settings import (
 
 from reconciler.config.addresses import database, has_valid_port, joined, parted
 from reconciler.config.environment import PREFIX
+from reconciler.decision import Policy, Scope
 from reconciler.errors import ConfigError
-from reconciler.review import Policy, Scope
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOST_COMMENT = 255  # the portal cuts the rest (docspace.md 2, 9)

@@ -10,14 +10,14 @@ what a row says, `facts` and `counting` the small things, `notes` what a listing
 """
 
 from reconciler.ledger.copying import copy
-from reconciler.ledger.databases import MEMORY, is_there
 from reconciler.ledger.ledger import CLOCK_WAS_AHEAD, Ledger
-from reconciler.ledger.notes import Duty, Noted
+from reconciler.ledger.listing import Duty, Noted
 from reconciler.ledger.opening import another_portal, is_same_address
 from reconciler.ledger.overview import Outage, Overview, Swept
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
-from reconciler.ledger.store import Role
+from reconciler.ledger.store.databases import MEMORY, is_there
+from reconciler.ledger.store.store import Role
 from reconciler.ledger.verdict import (
     TEXTS_KEPT,
     Kind,

@@ -19,14 +19,14 @@ from sqlalchemy import (
     update,
 )
 
-from reconciler.ledger.counting import HOUR, count
-from reconciler.ledger.facts import two_facts
-from reconciler.ledger.notes import arrives_by, first_to_tell, is_in_flight, later
+from reconciler.decision import is_echo
+from reconciler.ledger.counters import HOUR, count
+from reconciler.ledger.listing import arrives_by, first_to_tell, is_in_flight, later
 from reconciler.ledger.rows import LIVE, Baseline, entry_of
-from reconciler.ledger.schema import UNFINISHED, Moment, files
-from reconciler.ledger.upsert import insert
+from reconciler.ledger.settings import two_facts
+from reconciler.ledger.store.schema import UNFINISHED, Moment, files
+from reconciler.ledger.store.upsert import insert
 from reconciler.model import SECOND, Event, Outcome, Revision, Source
-from reconciler.review import is_echo
 
 ACCEPTED = ("accepted", "event")
 ECHO = ("ignored", "echo")

@@ -6,8 +6,8 @@ from contextlib import ExitStack, closing
 from sqlalchemy import Connection, Table, func, select
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.databases import is_there, store_at
-from reconciler.ledger.schema import facts, metadata, migrate
+from reconciler.ledger.store.databases import is_there, store_at
+from reconciler.ledger.store.schema import facts, metadata, migrate
 
 _ROWS = 1000
 _MOST = 6 * 3600.0  # seconds

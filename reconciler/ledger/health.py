@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Row, delete, func, select, update
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.counting import DAY
-from reconciler.ledger.facts import set_fact
+from reconciler.ledger.counters import DAY
 from reconciler.ledger.overview import (
     BOUNDS,
     SHOWN,
@@ -21,9 +20,10 @@ from reconciler.ledger.overview import (
     unfinished,
 )
 from reconciler.ledger.quota import Quota
-from reconciler.ledger.schema import UNFINISHED, arrivals, files, outages, sweeps
-from reconciler.ledger.store import Store
-from reconciler.ledger.upsert import insert
+from reconciler.ledger.settings import set_fact
+from reconciler.ledger.store.schema import UNFINISHED, arrivals, files, outages, sweeps
+from reconciler.ledger.store.store import Store
+from reconciler.ledger.store.upsert import insert
 from reconciler.model import EPOCH, Ending, OutageKind, Outcome, Rule
 
 _KEPT_SWEEPS = 100

@@ -25,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 
+from reconciler.decision import is_out_of_sight
 from reconciler.ledger.claims import (
     ACCEPTED,
     ECHO,
@@ -38,20 +39,9 @@ from reconciler.ledger.claims import (
     taking,
     undone_values,
 )
-from reconciler.ledger.counting import count, count_kept_text, count_write, written
-from reconciler.ledger.facts import (
-    NO,
-    PORTAL_KNOWN,
-    YES,
-    Pause,
-    baseline,
-    fact,
-    pause,
-    paused,
-    set_fact,
-)
+from reconciler.ledger.counters import count, count_kept_text, count_write, written
 from reconciler.ledger.health import Health, arrived
-from reconciler.ledger.notes import (
+from reconciler.ledger.listing import (
     KEPT,
     Duty,
     Judge,
@@ -76,8 +66,19 @@ from reconciler.ledger.rows import (
     forgotten_values,
     writing_values,
 )
-from reconciler.ledger.schema import counts, files
-from reconciler.ledger.slots import reserve
+from reconciler.ledger.settings import (
+    NO,
+    PORTAL_KNOWN,
+    YES,
+    Pause,
+    baseline,
+    fact,
+    pause,
+    paused,
+    set_fact,
+)
+from reconciler.ledger.store.schema import counts, files
+from reconciler.ledger.store.slots import reserve
 from reconciler.ledger.survey import Survey
 from reconciler.ledger.watermarks import Watermarks, begin_anew
 from reconciler.model import (
@@ -93,7 +94,6 @@ from reconciler.model import (
     Rule,
     Source,
 )
-from reconciler.review import is_out_of_sight
 
 _LOOP = 5  # times an hour that our comment on one revision may be undone
 _TARGETS = "targets"

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, inspect, select
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.databases import MEMORY, store_at
-from reconciler.ledger.facts import fact, set_fact
-from reconciler.ledger.schema import VERSION, facts, files, migrate
-from reconciler.ledger.store import Store
+from reconciler.ledger.settings import fact, set_fact
+from reconciler.ledger.store.databases import MEMORY, store_at
+from reconciler.ledger.store.schema import VERSION, facts, files, migrate
+from reconciler.ledger.store.store import Store
 
 _PORTS = {"http": 80, "https": 443}
 

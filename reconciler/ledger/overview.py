@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, case, func, select
 
-from reconciler.ledger.counting import written
-from reconciler.ledger.facts import fact, paused
+from reconciler.ledger.counters import written
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.rows import BACKFILL, LIVE
-from reconciler.ledger.schema import (
+from reconciler.ledger.settings import fact, paused
+from reconciler.ledger.store.schema import (
     MARKED,
     OURS,
     UNFINISHED,
@@ -28,7 +28,7 @@ from reconciler.ledger.schema import (
     sweeps,
     texts,
 )
-from reconciler.ledger.store import Role, Store
+from reconciler.ledger.store.store import Role, Store
 from reconciler.model import OutageKind, Outcome, Source
 
 SHOWN = 20  # files, texts and sweeps of each kind that are shown unless told otherwise

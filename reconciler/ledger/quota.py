@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from reconciler.ledger.counting import free_at, written
+from reconciler.ledger.counters import free_at, written
 from reconciler.ledger.rows import BACKFILL, SWEEP
 
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, select
 
 from reconciler.ledger.overview import unknown_texts
-from reconciler.ledger.schema import files, texts
-from reconciler.ledger.store import Store
+from reconciler.ledger.store.schema import files, texts
+from reconciler.ledger.store.store import Store
 from reconciler.model import Source
 
 

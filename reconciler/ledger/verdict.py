@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.overview import Overview
-from reconciler.ledger.store import Role
+from reconciler.ledger.store.store import Role
 from reconciler.model import OutageKind, Outcome
 
 _SHORT = timedelta(minutes=1)  # a pause that needs no words

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from reconciler.ledger.facts import fact, set_fact
-from reconciler.ledger.schema import backfills, rooms
-from reconciler.ledger.store import Store
-from reconciler.ledger.upsert import insert
+from reconciler.ledger.settings import fact, set_fact
+from reconciler.ledger.store.schema import backfills, rooms
+from reconciler.ledger.store.store import Store
+from reconciler.ledger.store.upsert import insert
 from reconciler.model import EPOCH
 
 

@@ -6,12 +6,12 @@ writes it, `doubts` are settings to look at, `notify` tells systemd how it goes,
 runs the service well.
 """
 
+from reconciler.service.daemon import Service
 from reconciler.service.explain import Explanation, explain
-from reconciler.service.lines import Lines
-from reconciler.service.log import configure_log, tell_lost
-from reconciler.service.notify import Supervisor
+from reconciler.service.log_writer import Lines
+from reconciler.service.logging import configure_log, tell_lost
 from reconciler.service.runs import BackfillRun, Summary, Would, backfill, reconcile
-from reconciler.service.service import Service
+from reconciler.service.systemd import Supervisor
 
 __all__ = [
     "BackfillRun",

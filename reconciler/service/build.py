@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from reconciler import sweep
 from reconciler.client import DocSpace, Hooks, Pace, Transport
 from reconciler.config import Config, require
-from reconciler.hooks import Administration, Keyring, Probe, Wanted
+from reconciler.decision import Policy
 from reconciler.ledger import MEMORY, Ledger, Quota
 from reconciler.receiver import Gate
-from reconciler.review import Policy
-from reconciler.service.log import tell_secrets
+from reconciler.service.logging import tell_secrets
 from reconciler.service.outages import OutageLog
 from reconciler.service.portal_identity import ledger_of
 from reconciler.sweep import Sweep
+from reconciler.webhooks import Administration, Keyring, Probe, Wanted
 from reconciler.worker import Attempt, Attempts, PortalHealth, Terms, Worker
 
 _BLOCK = 40  # requests that are admitted with one transaction

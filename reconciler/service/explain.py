@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.config import Config
+from reconciler.decision import decide
 from reconciler.errors import PortalError
 from reconciler.model import EPOCH, Absent, Decision, File
-from reconciler.review import decide
 from reconciler.service.build import parts_of
 
 

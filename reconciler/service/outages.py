@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from reconciler.model import OutageKind
-from reconciler.service.log import log
+from reconciler.service.logging import log
 
 # The log events of the beginning and of the end.
 EVENTS = {

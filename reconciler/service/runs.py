@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from reconciler.config import Config
+from reconciler.decision import decide
 from reconciler.errors import (
     Busy,
     Forbidden,
@@ -18,10 +19,9 @@ from reconciler.errors import (
 )
 from reconciler.ledger import BACKFILL, Noted, Role
 from reconciler.model import Absent, Action, Entry, Outcome, Rule
-from reconciler.review import decide
 from reconciler.service.build import Parts, listing_of, parts_of, sweep_of
-from reconciler.service.log import tell_attempt, tell_error
-from reconciler.service.sweeping import pruned, swept
+from reconciler.service.logging import tell_attempt, tell_error
+from reconciler.service.sweep_run import pruned, swept
 from reconciler.service.watch import watch_of
 from reconciler.sweep import Backfill, Job, Report, would_end
 from reconciler.sweep.backfill import Estimate, Step

@@ -12,12 +12,11 @@ from datetime import datetime, timedelta
 
 from reconciler.config import Config
 from reconciler.errors import ReconcilerError
-from reconciler.hooks import SAID, Administration, Flaw, State, secret_to_register
 from reconciler.ledger import Ledger
 from reconciler.service.build import Parts
-from reconciler.service.log import log, tell_error
-from reconciler.sweep import Deliveries
-from reconciler.sweep.deliveries import Found
+from reconciler.service.logging import log, tell_error
+from reconciler.webhooks import SAID, Administration, Flaw, State, secret_to_register
+from reconciler.webhooks.delivery_log import Deliveries, Found
 
 EVERY = timedelta(minutes=5)
 _REPAIR = timedelta(hours=1)

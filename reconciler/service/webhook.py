@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from reconciler.client import Webhook
 from reconciler.config import Config, public_address
 from reconciler.errors import ConfigError
-from reconciler.hooks import Administration, SecretFile, make_secret, secret_to_register
 from reconciler.ledger import is_there
 from reconciler.service.build import parts_of
+from reconciler.webhooks import Administration, SecretFile, make_secret, secret_to_register
 
 
 @dataclass(frozen=True)

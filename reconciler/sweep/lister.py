@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.client import DocSpace, FilePage, Room
+from reconciler.decision import Policy, decide_listed
 from reconciler.errors import Forbidden, Permanent, Stopped, Transient
 from reconciler.ledger import Baseline, Duty, Ledger, Noted
 from reconciler.model import Action, Decision, Entry, File, Outcome, Rule
-from reconciler.review import Policy, decide_listed
-from reconciler.sweep.reading import STEP, read_folder
+from reconciler.sweep.paging import STEP, read_folder
 from reconciler.sweep.report import Report
 
 _GONE = 404

@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from reconciler.decision import hindrance
 from reconciler.ledger import Noted
 from reconciler.model import Action, Outcome, Rule
-from reconciler.review import hindrance
 
 
 @dataclass

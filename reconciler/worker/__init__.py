@@ -4,8 +4,8 @@
 looks, writes and the key do, `loop` hands due files to threads.
 """
 
-from reconciler.worker.attempt import Attempt, Attempts, Terms
-from reconciler.worker.health import PortalHealth
 from reconciler.worker.loop import Worker
+from reconciler.worker.portal_health import PortalHealth
+from reconciler.worker.processor import Attempt, Attempts, Terms
 
 __all__ = ["Attempt", "Attempts", "PortalHealth", "Terms", "Worker"]

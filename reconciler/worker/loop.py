@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from reconciler.errors import LedgerError, Stopped
 from reconciler.ledger import Ledger
 from reconciler.model import Claim
-from reconciler.worker.attempt import Attempt, Attempts
+from reconciler.worker.processor import Attempt, Attempts
 
 _POLL = 1.0  # seconds between looks at the ledger: another process may have recorded an event
 _SHORTEST = 0.01

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from reconciler.admin.pages import Subject, status
 from reconciler.ledger import Ledger
-from reconciler.ledger.schema import files
+from reconciler.ledger.store.schema import files
 from reconciler.model import Event
 from tests.benchmarks.receive import Terms
 from tests.benchmarks.table import Figure

@@ -26,7 +26,6 @@ from reconciler.client import (
 )
 from reconciler.config import Config
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
-from reconciler.hooks import State, fingerprint, judge, remembered
 from reconciler.ledger import Ledger, Problem, Role, verdict
 from reconciler.service.build import (
     passing_docspace,
@@ -37,8 +36,9 @@ from reconciler.service.build import (
     wanted_of,
 )
 from reconciler.service.portal_identity import ledger_of
-from reconciler.sweep.deliveries import progress
 from reconciler.sweep.sweep import HIDDEN
+from reconciler.webhooks import State, fingerprint, judge, remembered
+from reconciler.webhooks.delivery_log import progress
 
 _T = TypeVar("_T")
 _SQLITE = "sqlite:///"

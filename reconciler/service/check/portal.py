@@ -9,7 +9,7 @@ from reconciler.service.build import wanted_of
 from reconciler.service.check.facts import Facts
 from reconciler.service.check.lines import Fault, Line, error, ok, skipped, warning
 from reconciler.service.watch import cure_of
-from reconciler.sweep.deliveries import is_under_way
+from reconciler.webhooks.delivery_log import is_under_way
 
 _OFF, _SOON = timedelta(seconds=60), timedelta(days=14)
 _SHOWN = 10

@@ -1,0 +1,294 @@
+"""The decision: may this file be left as it is, or must it carry the comment? Pure.
+
+A webhook payload has neither version nor comment (docspace.md 4.1), so the decision is made
+on a file as the portal shows it now (`File`) and on what the ledger remembers (`Entry`).
+
+The facts that the table rests on: every path that saves content writes a text of the portal's
+own as the comment, and no comment carries over to a new version; a rename raises ``updated``
+alone; a comment, a lock or an order change raises nothing; unlocking writes a text of its own
+over the comment (docspace.md 4.2, 4.3). So the class of a comment decides nearly everything: a
+text of the portal's on a revision that carried ours means that it was saved again or unlocked,
+and a text of a person's is never overwritten. The numbers are the rows of design.md. The table
+was model-checked: `tests/test_decision_model.py` is the checker; change one only with the other.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from reconciler.comments import CommentTexts, texts_of
+from reconciler.model import (
+    SECOND,
+    Absent,
+    Action,
+    Decision,
+    Ending,
+    Entry,
+    Event,
+    File,
+    Rule,
+    Section,
+)
+
+_LOCK_FIRST, _LOCK_MOST = timedelta(minutes=5), timedelta(hours=6)
+_FORBIDDEN_AGAIN = timedelta(days=1)
+_EARLY_LOOKS = 3
+_INACTIVE = {Section.TRASH, Section.ARCHIVE, Section.TEMPLATES, Section.AI_AGENTS}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which files are reviewed at all. An empty set of rooms or extensions means every one."""
+
+    rooms: frozenset[int] = frozenset()
+    exclude_rooms: frozenset[int] = frozenset()
+    extensions: frozenset[str] = frozenset()
+    ignore_users: frozenset[str] = frozenset()
+    personal: bool = True
+
+    @property
+    def by_room(self) -> bool:
+        """Whether a file's room must be known to decide."""
+        return bool(self.rooms or self.exclude_rooms)
+
+    def holds(self, file: File) -> bool:
+        """Return whether the file is in scope."""
+        if file.section is Section.PERSONAL and (not self.personal or self.rooms):
+            return False
+        if self.rooms and file.room not in self.rooms:
+            return False
+        if file.room in self.exclude_rooms or file.updated_by in self.ignore_users:
+            return False
+        stem, _, extension = file.title.rpartition(".")
+        return not self.extensions or (bool(stem) and extension.lower() in self.extensions)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the administrator configured about the decision.
+
+    ``former_targets`` are earlier values of ``target`` that the ledger remembers.
+    """
+
+    target: str = "Need Review"
+    former_targets: frozenset[str] = frozenset()
+    portal_texts: tuple[str, ...] = ()
+    unlock_texts: tuple[str, ...] = ()
+    overwrite: bool = False
+    mark_new: bool = False
+    observe: bool = False
+    scope: Scope = Scope()
+
+    @property
+    def texts(self) -> CommentTexts:
+        """The texts that the portal writes by itself: those of every language, and ours."""
+        return texts_of(self.portal_texts, self.unlock_texts)
+
+    @property
+    def reach(self) -> str:
+        """What decides which updates are marked at all, as a text to compare.
+
+        When it changes, updates that were passed over before may have to be marked now.
+        """
+        scope = self.scope
+        rooms = (sorted(scope.rooms), sorted(scope.exclude_rooms), scope.personal)
+        others = (sorted(scope.extensions), sorted(scope.ignore_users), self.observe)
+        texts = (sorted(self.portal_texts), sorted(self.unlock_texts))
+        return repr((*rooms, *others, *texts))
+
+    def is_target(self, comment: str) -> bool:
+        """Return whether the comment says that a review is needed."""
+        return comment == self.target or comment in self.former_targets
+
+    def recognizes(self, comments: Iterable[str]) -> bool:
+        """Return whether any of the comments is a text of the portal's that we know."""
+        return any(map(self.texts.is_portals, comments))
+
+
+class CommentClass(Enum):
+    """Whose text stands on a file, as far as it can be told."""
+
+    TARGET = auto()
+    EMPTY = auto()
+    UNLOCKING = auto()
+    SAVING = auto()
+    PERSON = auto()
+    UNCLEAR = auto()
+
+    @property
+    def is_portals(self) -> bool:
+        """Whether the portal wrote it by itself."""
+        return self in {CommentClass.UNLOCKING, CommentClass.SAVING}
+
+
+def classify(comment: str, entry: Entry, policy: Policy) -> CommentClass:
+    """Return the class of a comment; the first that fits.
+
+    A text that is nobody's else is a person's on a portal that has shown texts which we know.
+    On any other portal it may be the portal's own, in a language that nobody told us of.
+    """
+    if policy.is_target(comment):
+        return CommentClass.TARGET
+    if not comment:
+        return CommentClass.EMPTY
+    if policy.texts.is_unlocking(comment):
+        return CommentClass.UNLOCKING
+    if policy.texts.is_portals(comment):
+        return CommentClass.SAVING
+    gives_way = policy.overwrite or entry.overwrite or not entry.portal_known
+    return CommentClass.UNCLEAR if gives_way else CommentClass.PERSON
+
+
+def decide(file: File | Absent, entry: Entry, policy: Policy) -> Decision:
+    """Decide on a look at a file, or at where none was seen. The first row that matches wins."""
+    if isinstance(file, Absent):  # row 2
+        return Decision(Rule.GONE if file is Absent.GONE else Rule.UNREADABLE)
+    outside = _outside(file, policy)
+    if outside is not None:
+        return Decision(outside)
+    forget = _is_another(file, entry)  # row 5
+    if forget:
+        entry = entry.forgotten()
+    rule = Rule.EARLY if _is_early(file, entry) else _row(file, entry, policy)
+    if rule.action is Action.MARK:
+        rule = _gate(file, policy) or rule
+    return Decision(rule, _again(rule, entry), forget)
+
+
+def decide_listed(file: File, entry: Entry, policy: Policy, asked: datetime) -> Decision:
+    """Decide on a list item of an answer that was asked for at ``asked`` (our clock).
+
+    An item older than the entry's last settling or intent decides nothing, and only a look
+    can tell that an id was reused. What must be marked is looked at again by the worker, so
+    the gates are its business.
+    """
+    rule = _outside(file, policy)
+    if rule is not None:
+        return Decision(rule)
+    stale = entry.touched_at is not None and asked <= entry.touched_at
+    if stale or _is_another(file, entry):
+        return Decision(Rule.STALE)
+    return Decision(_row(file, entry, policy))
+
+
+def hindrance(file: File) -> Rule | None:
+    """Return what keeps us from commenting on the file now, None when nothing does."""
+    if file.locked:
+        return Rule.LOCKED
+    return None if file.editable else Rule.FORBIDDEN
+
+
+def is_echo(event: Event, entry: Entry, owner: str | None) -> bool:
+    """Return whether an event only tells us of our own comment.
+
+    The payload's date is the file's date at publishing (docspace.md 3); when it differs from
+    the revision that we wrote to, a save slipped in between look and write.
+    """
+    if owner is None or event.author != owner or event.modified is None:
+        return False
+    revisions = (entry.settled, entry.intent.revision if entry.intent else None)
+    return any(r is not None and r.updated == event.modified for r in revisions)
+
+
+def is_out_of_sight(ending: Ending) -> bool:
+    """Return whether a file was only hidden: its room is archived, or not ours for a while."""
+    archived = ending.seen is not None and ending.seen.section is Section.ARCHIVE
+    return archived or ending.reason == Rule.UNREADABLE.value
+
+
+def _outside(file: File, policy: Policy) -> Rule | None:
+    """Rows 1, 3 and 4."""
+    if isinstance(file.id, str) or file.provider:
+        return Rule.THIRD_PARTY
+    if file.section in _INACTIVE:
+        return Rule.SECTION
+    return None if policy.scope.holds(file) else Rule.SCOPE
+
+
+def _row(file: File, entry: Entry, policy: Policy) -> Rule:
+    whose = classify(file.comment, entry, policy)
+    return _kept_row(file, entry, whose) or _unsettled_row(file, entry, policy, whose)
+
+
+def _kept_row(file: File, entry: Entry, whose: CommentClass) -> Rule | None:
+    """Rows 6 to 9: whose comment stands there, beside what was settled or is under way."""
+    if whose is CommentClass.TARGET:  # row 6
+        return Rule.ALREADY
+    version = file.revision.version
+    if whose is CommentClass.PERSON:  # row 7
+        return Rule.ANSWERED if version == entry.marked_version else Rule.UNMARKED
+    settled = entry.settled
+    if not whose.is_portals:  # row 8
+        is_settled = settled is not None and settled.version == version
+        return Rule.CHANGED if is_settled or _is_written_over(file, entry) else None
+    theirs = settled == file.revision and not entry.ours
+    if whose is CommentClass.UNLOCKING and theirs:  # row 9
+        return Rule.UNLOCKED
+    return None
+
+
+def _is_written_over(file: File, entry: Entry) -> bool:
+    """Whether a write was begun on this version, and something else stands there since.
+
+    What stood there before the write tells that the write never happened.
+    """
+    intent = entry.intent
+    if intent is None or intent.revision.version != file.revision.version:
+        return False
+    return file.comment != intent.before
+
+
+def _unsettled_row(file: File, entry: Entry, policy: Policy, whose: CommentClass) -> Rule:
+    """Rows 10 to 12: nothing keeps the comment that stands there."""
+    settled_here = entry.settled == file.revision
+    if not _is_believed(entry):
+        new = file.revision.version == 1 and file.revision.updated == file.created
+        if new and not policy.mark_new and not (settled_here and entry.ours):  # row 10
+            return Rule.NEW
+        if file.revision.updated < entry.since and not _is_after_settled(file, entry):  # row 11
+            return Rule.OLD
+    wiped = settled_here and entry.ours and whose is CommentClass.UNLOCKING
+    return Rule.RESTORED if wiped else Rule.UPDATED  # row 12
+
+
+def _is_after_settled(file: File, entry: Entry) -> bool:
+    """Whether it is the settled revision, or a version above it: that is no older than our time."""
+    settled = entry.settled
+    newer = settled is not None and file.revision.version > settled.version
+    return newer or settled == file.revision
+
+
+def _is_believed(entry: Entry) -> bool:
+    """Whether an event's word is enough, as the tutorial has it: on a portal of unknown texts, or
+    one whose events tell no date. DocSpace itself always tells it (docspace.md 4.1).
+    """
+    return entry.announced and (not entry.portal_known or entry.announced_date is None)
+
+
+def _is_another(file: File, entry: Entry) -> bool:
+    """Row 5. A file of which no creation date is told cannot be told from another."""
+    if None not in {entry.created, file.created} and entry.created != file.created:
+        return True
+    return entry.settled is not None and file.revision.version < entry.settled.version
+
+
+def _gate(file: File, policy: Policy) -> Rule | None:
+    return hindrance(file) or (Rule.OBSERVED if policy.observe else None)
+
+
+def _is_early(file: File, entry: Entry) -> bool:
+    """Whether an event gave the file a newer date than the look shows, for a few looks.
+
+    Such a look says nothing about the update, whichever row it would match.
+    """
+    date = entry.announced_date
+    return date is not None and file.revision.updated < date and entry.attempts < _EARLY_LOOKS
+
+
+def _again(rule: Rule, entry: Entry) -> timedelta | None:
+    if rule is Rule.LOCKED:
+        return min(_LOCK_FIRST * (1 << min(entry.attempts, 10)), _LOCK_MOST)
+    if rule is Rule.FORBIDDEN:
+        return _FORBIDDEN_AGAIN
+    return SECOND if rule is Rule.EARLY else None

@@ -1,0 +1,1 @@
+"""Databases below the ledger: transactions, tables, locks and roles; `ledger` alone calls it."""

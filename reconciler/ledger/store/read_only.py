@@ -1,0 +1,196 @@
+"""Ledgers for who only looks: one that is there and stays as it is, and none as an empty one."""
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, true
+
+from reconciler.errors import LedgerError
+from reconciler.ledger.store.database_file import ByteLock, DatabaseFile
+from reconciler.ledger.store.file_locks import held, signature
+from reconciler.ledger.store.slots import Slots
+from reconciler.ledger.store.sqlite import (
+    BYTES,
+    PATIENCE,
+    WRITING,
+    engine_of,
+    holder_of,
+    lock_path,
+    path_of,
+    sqlite_errors,
+)
+from reconciler.ledger.store.store import IsOurs, Role, Store
+
+_PROBE = 64 * 1024  # bytes
+
+
+class View(Store):
+    """What all views have: nobody's role is taken, and no limit is shared."""
+
+    shared = False
+
+    @contextmanager
+    def role(self, role: Role) -> Iterator[IsOurs]:
+        """Raise Busy while somebody holds ``role``; take nothing."""
+        with self._respected(role) as is_ours:
+            yield is_ours
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Raise Busy while somebody holds any role; take nothing."""
+        with ExitStack() as respected:
+            for role in Role:
+                respected.enter_context(self._respected(role))
+            yield
+
+    def slots(self, name: str, number: int) -> Slots:
+        """Return slots of this process alone, which limits itself."""
+        del name, number
+        return _Unshared()
+
+    def clock(self, local: Callable[[], datetime]) -> Callable[[], datetime]:
+        """Return the local clock."""
+        return local
+
+    def token(self) -> str:
+        """Return a token that is no other process's."""
+        return "view"
+
+    def abandoned(self, c: Connection) -> Any:
+        """Return the condition of what nobody gives back: nothing is claimed here."""
+        del c
+        return true()
+
+
+class SqliteView(View):
+    """A SQLite file that is only looked at: nothing is created, changed or left beside it.
+
+    Where a log stands beside it, somebody works on it or was killed: the log is left as it is.
+    Where none does, SQLite needs one while it reads, makes it for the file's owner, and takes it
+    away again: that end is a writing, and waits for its turn as any other.
+    """
+
+    def __init__(self, url: URL) -> None:
+        """Open the database, which must exist. Raises LedgerError."""
+        super().__init__(read_only=True)
+        self._path = path_of(url)
+        may_write = os.access(self._path, os.W_OK)
+        self._folds = may_write and not Path(f"{self._path}-wal").exists()
+        with sqlite_errors():
+            self._file = DatabaseFile(self._path, writable=may_write)
+        self._reader = engine_of(self._connected, "BEGIN", 4, "query_only=ON")
+
+    def holder(self, role: Role) -> str | None:
+        """Return who holds ``role`` now, None when nobody does."""
+        return holder_of(self._file, role)
+
+    def refusal(self) -> LedgerError | None:
+        """Return why a process could not write, as far as can be told without writing."""
+        for role in Role:
+            named = signature(lock_path(self._path, role))
+            if named and self._file.is_locked(BYTES[role]) is False:
+                return _left_behind(self._path, role, named)
+        if not os.access(self._path, os.W_OK):
+            return LedgerError(f"there is no right to write to {self._path}")
+        return _folder_refusal(self._path)
+
+    @contextmanager
+    def _writing(self, until: float) -> Iterator[Connection]:
+        del until
+        raise LedgerError("the ledger is open for reading only")
+        yield
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        self._file.check()
+        with sqlite_errors(), self._reader.begin() as connection:
+            yield connection
+
+    def _connected(self) -> sqlite3.Connection:
+        address = f"{self._path.as_uri()}?mode={'rw' if self._folds else 'ro'}"
+        return sqlite3.connect(address, uri=True, check_same_thread=False, timeout=PATIENCE)
+
+    def _close(self) -> None:
+        lock = ByteLock(self._file, WRITING)
+        with held(lock, self._path.name) if self._folds else nullcontext():
+            self._reader.dispose()
+        lock.close()
+        self._file.close()
+
+
+class MemoryStore(View):
+    """An empty database that nobody else sees. ``path`` is where a real one would lie."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Make it."""
+        super().__init__()
+        self._path = path
+        self._engine = engine_of(self._connected, "BEGIN", 1)
+
+    def holder(self, role: Role) -> str | None:
+        """Return None: nobody works on nothing."""
+        del role
+        return None
+
+    def refusal(self) -> LedgerError | None:
+        """Return why no ledger could be made where it would lie."""
+        if self._path is None:
+            return None
+        for role in Role:
+            named = signature(lock_path(self._path, role))
+            if named:
+                return _left_behind(self._path, role, named)
+        return _folder_refusal(self._path)
+
+    @contextmanager
+    def _writing(self, until: float) -> Iterator[Connection]:
+        del until
+        with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            yield connection
+
+    def _connected(self) -> sqlite3.Connection:
+        return sqlite3.connect(":memory:", check_same_thread=False)
+
+    def _close(self) -> None:
+        self._engine.dispose()
+
+
+class _Unshared(Slots):
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+    def _take(self) -> int:
+        return 0
+
+    def _give_back(self, slot: int) -> None:
+        del slot
+
+
+def _left_behind(path: Path, role: Role, named: str) -> LedgerError | None:
+    """Return who goes on with a file that is gone from its path, unless he ends just now."""
+    if signature(lock_path(path, role)) != named:
+        return None
+    return LedgerError(f"{named} works on a file that is not at {path} any more: restart it")
+
+
+def _folder_refusal(path: Path) -> LedgerError | None:
+    """Return why nothing can be written beside a file: another one, without a name, tells."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as probe:
+            probe.write(bytes(_PROBE))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return LedgerError(f"{path} cannot be written: {error.strerror}")
+    return None

@@ -1,0 +1,216 @@
+"""The ledger in a file: one writer at a time over all processes, and roles as locks of the file.
+
+SQLite before 3.51.3 can damage a write-ahead log when two connections write and checkpoint
+at once, so every writing transaction of every process runs under one lock, and so does the
+closing, which checkpoints too.
+
+Whoever writes sees before and after that the file at the path is still the one that is open: what
+is written to a file that was deleted or exchanged would be gone with it.
+"""
+
+import os
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, true
+from sqlalchemy.pool import QueuePool
+
+from reconciler.errors import Busy, LedgerError
+from reconciler.ledger.store.database_file import DatabaseFile, Identity, create, identity_at
+from reconciler.ledger.store.file_locks import FileLock, held, signature
+from reconciler.ledger.store.slots import FileSlots
+from reconciler.ledger.store.store import IsOurs, Role, Store, translated
+
+PATIENCE = 2.5  # seconds to wait for another process's transaction
+WRITING = 0  # the byte that is locked for it; each role has one of the next
+BYTES = {role: number for number, role in enumerate(Role, WRITING + 1)}
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "mmap_size=0")
+
+
+class SqliteStore(Store):
+    """One SQLite file, and beside it a lock file for writing and one for each role."""
+
+    shared = False
+
+    def __init__(self, url: URL) -> None:
+        """Open the database, creating it for its owner alone. Raises LedgerError."""
+        super().__init__()
+        self._path = path_of(url)
+        self._names = [f"{self._path}{suffix}" for suffix in ("-wal", "-shm")]
+        self._log: tuple[Identity | None, ...] = (None,)
+        self._roles, self._naming = set[FileLock](), threading.Lock()
+        with sqlite_errors(), ExitStack() as opened:
+            create(self._path, self._path.parent)
+            self._file = DatabaseFile(self._path)
+            opened.callback(self._file.close)
+            self._lock = FileLock(self._file, self._beside("lock"), WRITING)
+            opened.callback(self._lock.close)
+            self._opened = opened.pop_all()
+        self._writer = engine_of(self._connected, "BEGIN IMMEDIATE", 1, *_PRAGMAS)
+        self._reader = engine_of(self._connected, "BEGIN", 4, *_PRAGMAS, "query_only=ON")
+        event.listen(self._writer, "connect", self._forget_log)
+
+    @contextmanager
+    def role(self, role: Role) -> Iterator[IsOurs]:
+        """Hold ``role`` within the block; the lock is the operating system's."""
+        with translated():
+            lock = FileLock(self._file, lock_path(self._path, role), BYTES[role])
+        try:
+            with translated():
+                if not lock.attempt() and not lock.attempt_again():
+                    raise Busy(role.value, self.holder(role) or "")
+                lock.sign()
+            self._roles.add(lock)
+            yield self._file.is_in_place
+        finally:
+            with self._naming:
+                self._roles.discard(lock)
+            lock.close()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold every role within the block."""
+        with ExitStack() as roles:
+            for role in Role:
+                roles.enter_context(self.role(role))
+            yield
+
+    def holder(self, role: Role) -> str | None:
+        """Return who holds ``role`` now, None when nobody does. Who looks takes nothing away."""
+        return holder_of(self._file, role)
+
+    def slots(self, name: str, number: int) -> FileSlots:
+        """Return slots that all processes on this file share. Raises LedgerError."""
+        path = self._beside(f"{name}.slots")
+        with translated():
+            create(path, self._path)
+            return FileSlots(path, number)
+
+    def clock(self, local: Callable[[], datetime]) -> Callable[[], datetime]:
+        """One machine has one clock."""
+        return local
+
+    def token(self) -> str:
+        """Return a new token for claims."""
+        return uuid.uuid4().hex
+
+    def abandoned(self, c: Connection) -> Any:
+        """Who holds the worker's role is alone: every claim is of a process that is gone."""
+        del c
+        return true()
+
+    @contextmanager
+    def _writing(self, until: float) -> Iterator[Connection]:
+        del until  # a file answers; the wait for others is bounded
+        with sqlite_errors(), held(self._lock, self._lock.path.name):
+            self._file.check()
+            with self._writer.begin() as connection:
+                if None in self._log:
+                    self._log = self._seen()
+                yield connection
+            self._check()
+            with self._naming:
+                for lock in tuple(self._roles):
+                    with suppress(OSError):  # it only names us: the file itself is locked
+                        lock.renew()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        self._file.check()
+        with sqlite_errors(), self._reader.begin() as connection:
+            yield connection
+
+    def _check(self) -> None:
+        """Raise LedgerError where what was written would be gone with a restart."""
+        self._file.check()
+        if None not in self._log and self._log != self._seen():
+            raise LedgerError("the ledger's -wal or -shm file is gone: restart serve")
+
+    def _seen(self) -> tuple[Identity | None, ...]:
+        return tuple(map(identity_at, self._names))
+
+    def _forget_log(self, *_: object) -> None:
+        self._log = (None,)  # a connection that is made anew opens what is there
+
+    def _beside(self, name: str) -> Path:
+        return Path(f"{self._path}.{name}")
+
+    def _connected(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, check_same_thread=False, timeout=PATIENCE)
+
+    def _close(self) -> None:
+        with held(self._lock, self._lock.path.name):
+            self._fold()
+            self._reader.dispose()
+            self._writer.dispose()
+        self._opened.close()
+
+    def _fold(self) -> None:
+        """Leave a database that is whole without its log, also while somebody looks at it.
+
+        The last connection of all folds the log by itself; a look that comes in between may not.
+        """
+        with suppress(sqlite3.Error, exc.SQLAlchemyError):  # the next start does it
+            if self._file.is_in_place():
+                with closing(self._connected()) as connection:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def lock_path(path: Path, role: Role) -> Path:
+    """Return the file that names who holds ``role`` on the database at ``path``."""
+    return Path(f"{path}.{role.value}.lock")
+
+
+def holder_of(file: DatabaseFile, role: Role) -> str | None:
+    """Return who holds ``role`` on a file, or keeps its path; None when nobody does."""
+    named = signature(lock_path(file.path, role))
+    with translated():
+        return named or ("another process" if file.is_locked(BYTES[role]) else None)
+
+
+@contextmanager
+def sqlite_errors() -> Iterator[None]:
+    """Turn what the driver raises outside of statements into LedgerError."""
+    try:
+        with translated():
+            yield
+    except sqlite3.Error as error:
+        raise LedgerError(str(error)) from error
+
+
+def path_of(url: URL) -> Path:
+    """Return the real path of the file, behind all symbolic links. Raises LedgerError."""
+    if not url.database:
+        raise LedgerError("state.url must be sqlite:///PATH")
+    return Path(os.path.realpath(url.database))
+
+
+def engine_of(
+    connect: Callable[[], sqlite3.Connection], begin: str, connections: int, *pragmas: str
+) -> Engine:
+    """Return an engine whose transactions begin so, on connections that were prepared so."""
+    engine = create_engine(
+        "sqlite://",
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=connections,
+        max_overflow=0 if begin == "BEGIN IMMEDIATE" else 16,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # the driver must not begin on its own
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

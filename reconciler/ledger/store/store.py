@@ -1,0 +1,181 @@
+"""Transactions on a database: one writing transaction at a time, shared by who waits for it.
+
+`sqlite` and `postgres` have what differs: how a transaction begins so that no other process
+writes meanwhile, and how a role is held that only one process may have.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from enum import Enum
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, exc
+
+from reconciler.errors import Busy, LedgerError
+from reconciler.ledger.store.slots import Slots
+from reconciler.ledger.store.writer import Commits, Job, by_what_they_do
+
+A = TypeVar("A")
+T = TypeVar("T")
+PATIENCE = 2.2  # seconds to wait for a writing: a delivery is answered, and soon tried again
+_LONG = 120.0  # seconds for what may take long
+IsOurs = Callable[[], bool]
+
+
+class Role(Enum):
+    """What only one process may do at a time on one ledger."""
+
+    WORKER = "worker"
+    SWEEP = "sweep"
+    BACKFILL = "backfill"
+
+
+class Store(ABC):
+    """One database. Safe to share between threads; close it when done.
+
+    ``shared`` tells whether any number of daemons may work on it at once, ``read_only`` whether it
+    was opened to look: then nothing can be written, and nothing is left behind.
+    """
+
+    shared: bool
+
+    def __init__(self, *, read_only: bool = False) -> None:
+        """Open nothing; what inherits does."""
+        self.read_only = read_only
+        self._commits, self._closed = Commits(self._commit), False
+
+    def write(self, job: Callable[[Connection], T]) -> T:
+        """Run ``job`` in a transaction and return its result once that is on disk.
+
+        Jobs that wait together share one commit: the thread whose turn it is runs them all,
+        the others find theirs done. ``job`` may run twice, so it must only touch the database.
+        Raises LedgerError when nothing could be written, or when nobody can tell in time.
+        """
+        return self.write_each(lambda c, _: [job(c)], None)
+
+    def write_each(self, job: Callable[[Connection, Sequence[A]], Sequence[T]], item: A) -> T:
+        """Run ``job`` as `write` does, on ``item`` and on those that wait for the same job."""
+        mine: Job[A, T] = Job(job, item, time.monotonic() + PATIENCE)
+        self._commits.carry_out(mine)
+        return mine.outcome()
+
+    def write_long(self, job: Callable[[Connection], T], most: float = _LONG) -> T:
+        """Run ``job``, which may take long, in a transaction of its own. Raises LedgerError."""
+        mine: Job[None, T] = Job(lambda c, _: [job(c)], None, time.monotonic() + most)
+        with self._commits.none():
+            self._commit([mine], mine.until)
+        return mine.outcome()
+
+    def read(self, job: Callable[[Connection], T]) -> T:
+        """Run ``job`` on a consistent view of the database. Raises LedgerError."""
+        if self._closed:  # else the engine would open a connection that nobody closes
+            raise LedgerError("the ledger is closed")
+        with translated(), self._reading() as connection:
+            return job(connection)
+
+    def close(self) -> None:
+        """Close every connection; nothing can be read or written after that."""
+        with self._commits.none():
+            if not self._closed:
+                self._closed = True
+                self._close()
+
+    @abstractmethod
+    def role(self, role: Role) -> AbstractContextManager[IsOurs]:
+        """Hold ``role`` within the block. Raises Busy with who holds it.
+
+        It goes with a killed process. What is yielded tells whether it is still ours.
+        """
+
+    @contextmanager
+    def _respected(self, role: Role) -> Iterator[IsOurs]:
+        """Take nothing, as who only looks may not, but raise Busy while somebody has ``role``."""
+        holder = self.holder(role)
+        if holder is not None:
+            raise Busy(role.value, holder)
+        yield lambda: True
+
+    def refusal(self) -> LedgerError | None:
+        """Return why a process could not write, as far as can be told without writing."""
+        return None
+
+    @abstractmethod
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep every other process from working within the block. Raises Busy with who does."""
+
+    @abstractmethod
+    def holder(self, role: Role) -> str | None:
+        """Return who holds ``role`` now, None when nobody does. Who looks takes nothing away."""
+
+    @abstractmethod
+    def slots(self, name: str, number: int) -> Slots:
+        """Return slots that all processes on this database share. Raises LedgerError."""
+
+    @abstractmethod
+    def clock(self, local: Callable[[], datetime]) -> Callable[[], datetime]:
+        """Return the clock that all processes on this database go by."""
+
+    @abstractmethod
+    def token(self) -> str:
+        """Return a new token for claims of this process."""
+
+    @abstractmethod
+    def abandoned(self, c: Connection) -> Any:
+        """Return the condition under which a claimed row may be given back to others."""
+
+    @abstractmethod
+    def _writing(self, until: float) -> AbstractContextManager[Connection]:
+        """Begin a transaction beside which nobody else writes, and commit it.
+
+        Raises LedgerError or the driver's error when it takes longer than ``until``.
+        """
+
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that sees one state of the database and cannot write."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Close every connection."""
+
+    def _commit(self, batch: list[Job[Any, Any]], until: float) -> None:
+        running = False
+        try:
+            if self._closed:
+                raise LedgerError("the ledger is closed")
+            if self.read_only:
+                raise LedgerError("the ledger is open for reading only")
+            with translated(), self._writing(until) as connection:
+                running = True
+                for run, jobs in by_what_they_do(batch).items():
+                    results = run(connection, [job.item for job in jobs])
+                    for job, result in zip(jobs, results, strict=True):
+                        job.result = result
+                running = False
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that asked
+            if running and len(batch) > 1:  # one bad job must not fail its neighbours
+                for job in batch:
+                    self._commit([job], until)
+                return
+            for job in batch:
+                job.error = error
+        for job in batch:
+            job.done = True
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the database's errors into LedgerError, with the driver's first words."""
+    try:
+        yield
+    except exc.DBAPIError as error:
+        raise LedgerError(_first_line(error.orig)) from error
+    except (exc.TimeoutError, OSError) as error:
+        raise LedgerError(str(error)) from error
+
+
+def _first_line(error: BaseException | None) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -1,0 +1,176 @@
+"""The log: one line for each thing that matters, text on a terminal, JSON elsewhere."""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from threading import Lock
+from time import monotonic
+from typing import Any, Literal, TextIO, cast
+
+import structlog
+
+from reconciler.model import Outcome, shown
+from reconciler.receiver import Reply
+from reconciler.service.log_writer import Patient, Stream
+from reconciler.sweep import Report
+from reconciler.worker import Attempt
+
+Format = Literal["auto", "text", "json"]
+log: Any = structlog.get_logger()
+CALM_SECRETS = {"secrets_read", "new_secret_in_use", "older_secrets_refused"}
+LOUD_SECRETS = {"older_secret_again", "secrets_not_read", "rotation_not_remembered"}
+_RUN = 60.0  # seconds
+_SAME = ("event", "kind", "reason", "error")  # what makes two failures equal
+_NEWS = {"lines_lost"}  # told each time: the number is what it is about
+
+
+class Repeats:
+    """Lets a run of equal failures through as one line, and then one a minute with a count.
+
+    A run that has ended is summed up before the next line, whatever that is.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = monotonic,
+        sum_up: Callable[[Mapping[str, object]], None] = lambda _: None,
+    ) -> None:
+        """Nothing was said yet."""
+        self._clock, self._sum_up, self._lock = clock, sum_up, Lock()
+        self._said: dict[tuple[object, ...], tuple[float, int]] = {}
+
+    def __call__(self, _: object, method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        """Pass a line on, or drop it as another of the same."""
+        key = tuple(line.get(name) for name in _SAME)
+        is_failure = method in {"warning", "error"} or "error" in line
+        is_failure &= line.get("event") not in _NEWS
+        now = self._clock()
+        with self._lock:
+            begun, times = self._said.get(key, (now, 0)) if is_failure else (now, 0)
+            if times and now - begun < _RUN:
+                self._said[key] = (begun, times + 1)
+                raise structlog.DropEvent
+            over = {k: v[1] for k, v in self._said.items() if now - v[0] >= _RUN and k != key}
+            for one in over:
+                del self._said[one]
+            if is_failure:
+                self._said[key] = (now, 1)
+        for one, number in over.items():
+            if number > 1:
+                self._sum_up({**dict(zip(_SAME, one, strict=True)), "times": number})
+        return {**line, "times": times} if times > 1 else line
+
+
+def configure_log(level: str, form: Format, out: Stream | None = None) -> None:
+    """Send the log to stderr from ``level`` on; by way of ``out`` where that is given."""
+    text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    forms: list[Any] = [_in_order, structlog.processors.JSONRenderer()]
+    if text:
+        console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False)
+        forms = [_printable, console]
+    structlog.configure(
+        processors=[
+            Repeats(sum_up=_tell_run),
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            *forms,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, out or Patient(sys.stderr))),
+    )
+    handler = _Forward(logging.WARNING)
+    for name in ("waitress", "apscheduler"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+
+
+def _in_order(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Begin with when and what, for people who read JSON."""
+    first = ("timestamp", "level", "event")
+    return {name: line[name] for name in first} | dict(line)
+
+
+def _printable(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Take the power from what others wrote: a title must neither end a line nor paint."""
+    return {name: shown(value) if type(value) is str else value for name, value in line.items()}
+
+
+def _tell_run(run: Mapping[str, object]) -> None:
+    """Log how often a failure was met before it ended."""
+    fields = {name: value for name, value in run.items() if value is not None and name != "event"}
+    log.info("repeated", what=run["event"], **fields)
+
+
+class _Forward(logging.Handler):
+    """Takes what libraries log into our log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields = {"name": record.name, "error": record.getMessage()}
+        if record.exc_info and record.exc_info[0] is not None:
+            fields["kind"] = record.exc_info[0].__name__
+        log.warning("library", **fields)
+
+
+def tell_attempt(attempt: Attempt) -> None:
+    """Log how an attempt at a file ended."""
+    ending, seen = attempt.ending, attempt.seen
+    fields: dict[str, Any] = {"file": attempt.file, "reason": ending.reason}
+    if seen is not None:
+        fields |= {"title": seen.title, "version": seen.revision.version, "found": seen.comment}
+    if ending.again is not None:
+        fields["again"] = ending.again.isoformat(timespec="seconds")
+    if ending.error:
+        fields["error"] = ending.error
+    loud = ending.outcome is Outcome.FAILED
+    (log.error if loud else log.info)(ending.outcome.value, **fields)
+
+
+def tell_reply(reply: Reply) -> None:
+    """Log what became of a delivery."""
+    fields: dict[str, Any] = {"code": reply.code.value}
+    if reply.reason:
+        fields["reason"] = reply.reason
+    if reply.event is not None:
+        fields |= {"file": reply.event.file, "delivery": reply.event.id}
+    if reply.secret:
+        fields["older_secret"] = reply.secret  # 0 is the newest: a rotation is not over yet
+    if reply.error is not None:
+        fields |= {"kind": type(reply.error).__name__, "error": str(reply.error)}
+    level = {"accepted": "info", "ignored": "debug"}.get(reply.status, "warning")
+    getattr(log, level)(f"delivery_{reply.status}", **fields)
+
+
+def tell_secrets(event: str, **fields: Any) -> None:
+    """Log what becomes of the webhook's secrets; what needs somebody's hand is a warning."""
+    (log.info if event in CALM_SECRETS else log.warning)(event, **fields)
+
+
+def tell_sweep(report: Report) -> None:
+    """Log what a sweep found: at a glance when it found nothing."""
+    fields: dict[str, Any] = {"scanned": report.scanned, "to_look_at": report.handed}
+    fields |= {outcome.value: n for outcome in Outcome if (n := report.number(outcome))}
+    if report.folders:
+        fields["folders"] = report.folders
+    if report.hidden:
+        fields["hidden"] = report.hidden
+    if report.skipped:
+        fields["skipped_folders"] = dict(report.skipped)  # as in the JSON of `reconcile`
+    if report.behind:
+        fields["behind"] = report.behind
+    (log.warning if report.behind else log.info)("sweep", deep=report.deep, **fields)
+
+
+def log_failed_login(client: str) -> None:
+    """Log that a wrong password came from an address; `Repeats` counts those that follow."""
+    log.warning("login_failed", client=client)
+
+
+def tell_lost(number: int) -> None:
+    """Log that nobody read the log, and that so many lines are not in it."""
+    log.warning("lines_lost", number=number)
+
+
+def tell_error(error: Exception) -> None:
+    """Log a failure that concerns no file."""
+    log.error("error", kind=type(error).__name__, error=str(error))

@@ -1,0 +1,250 @@
+"""Register, enable, rotate and remove our webhook, in an order in which nothing is ever refused.
+
+A rotation writes the new secret into the file first and sees to it that the receiver knows it;
+only then the portal is told. Whatever fails before that puts the file back. Where the portal's
+answer was lost, both secrets stay: either may be the portal's.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from reconciler.client import MAX_NAME_LENGTH, TRIGGERS, Hooks, Key, Webhook
+from reconciler.errors import (
+    ConfigError,
+    Forbidden,
+    NoWebhook,
+    Permanent,
+    PortalError,
+    Registered,
+    Rejected,
+    Throttled,
+    Transient,
+    Unanswered,
+    Unauthorised,
+)
+from reconciler.ledger import Ledger
+from reconciler.webhooks.probe import Probe
+from reconciler.webhooks.secrets import SecretFile, faults_of, make_secret
+from reconciler.webhooks.state import State, Wanted, find, judge, same
+
+SAID = "webhook"
+"""The fact in which the watch leaves what ails our webhook; it is past once that was changed."""
+
+_OURS, _MAY_READ, _YES = "webhook_id", "webhook_may_read", "yes"
+_WRITE = ("*:write",)
+_BOTH = "; the new secret may be the portal's, so both stay valid: rotate again"
+_REFUSED, _NO_ANSWER = 400, 500  # docspace.md 6
+
+
+class Administration:
+    """Our webhook and its neighbours. Every method raises PortalError or LedgerError."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        hooks: Hooks,
+        key: Callable[[], Key],
+        wanted: Wanted,
+        clock: Callable[[], datetime],
+        probe: Probe | None = None,
+    ) -> None:
+        """Do nothing yet. ``probe`` asks addresses; without one they are trusted to answer."""
+        self._ledger, self._hooks, self._key = ledger, hooks, key
+        self.wanted, self._clock, self._probe = wanted, clock, probe
+
+    def without_probe(self) -> "Administration":
+        """Return the same, trusting that addresses answer: not every network leads to its own."""
+        return Administration(self._ledger, self._hooks, self._key, self.wanted, self._clock)
+
+    def listed(self) -> tuple[Webhook, ...]:
+        """Return every webhook that the account may see, by id; remember that it may."""
+        hooks = sorted(self._hooks.all(), key=lambda hook: hook.id)
+        if self._ledger.told(_MAY_READ) != _YES:
+            self._ledger.tell(_MAY_READ, _YES)
+        return tuple(hooks)
+
+    def may_read(self) -> bool:
+        """Whether the key was allowed to, when it was last tried."""
+        return self._ledger.told(_MAY_READ) == _YES
+
+    def may_not_read(self) -> None:
+        """Remember that the key is not allowed to."""
+        if self._ledger.told(_MAY_READ) == _YES:
+            self._ledger.tell(_MAY_READ, "")
+
+    def known(self) -> int | None:
+        """Return the id of the webhook that was ours when it was last seen."""
+        text = self._ledger.told(_OURS)
+        return int(text) if text else None
+
+    def state(self) -> State:
+        """Ask the portal for our webhook and say what is wrong with it; remember its id."""
+        known = self.known()
+        state = judge(self.listed(), self.wanted, known)
+        if state.hook is not None and state.hook.id != known:
+            self._ledger.tell(_OURS, str(state.hook.id))
+        return state
+
+    def ours(self, hooks: Sequence[Webhook]) -> Webhook | None:
+        """Return which of them is ours."""
+        return find(hooks, self.wanted, self.known())
+
+    def register(
+        self, address: str, secret: str, triggers: Sequence[str], name: str | None = None
+    ) -> Webhook:
+        """Create our webhook. Raises ConfigError, Unanswered, Registered, Rejected.
+
+        The receiver must answer there and know the secret, from here already, unless there is no
+        probe: the portal's own refusal tells no reason.
+        """
+        self._may_write("POST settings/webhook")
+        _check_name(self.wanted.name if name is None else name)
+        _check(triggers, self._hooks.triggers())
+        there = next((hook for hook in self._hooks.all() if same(hook.url, address)), None)
+        if there is not None:
+            raise Registered(address, there.id)
+        self._ask(address, secret)
+        return self.create(address, secret, triggers, name)
+
+    def create(
+        self, address: str, secret: str, triggers: Sequence[str], name: str | None = None
+    ) -> Webhook:
+        """Create our webhook without looking first. Raises Rejected."""
+        self._ledger.count_write(self._clock())
+        with _judged(address):
+            hook = self._hooks.create(name or self.wanted.name, address, secret, triggers)
+        self._ledger.tell(_OURS, str(hook.id))
+        self._ledger.tell(SAID, "")
+        return hook
+
+    def pick(self, number: int | None) -> Webhook:
+        """Return the webhook of that id, ours for None. Raises NoWebhook."""
+        hooks = self.listed()
+        found = (
+            self.ours(hooks)
+            if number is None
+            else next((hook for hook in hooks if hook.id == number), None)
+        )
+        if found is None:
+            wanted = str(number) if number is not None else f"at {self.wanted.url or 'ours'}"
+            raise NoWebhook(wanted, tuple(hook.id for hook in hooks))
+        return found
+
+    def enable(self, hook: Webhook) -> None:
+        """Switch a webhook on. Raises Unanswered or Rejected."""
+        self._may_write("PUT settings/webhook/enable")
+        self._ask(hook.url)
+        self.switch_on(hook)
+
+    def switch_on(self, hook: Webhook) -> None:
+        """Switch a webhook on without looking first. Raises Rejected."""
+        self._ledger.count_write(self._clock())
+        with _judged(hook.url):
+            self._hooks.set_enabled(hook, True)
+        if hook.id == self.known():
+            self._ledger.tell(SAID, "")
+
+    def remove(self, hook: Webhook) -> None:
+        """Delete a webhook, and its log with it."""
+        self._may_write("DELETE settings/webhook/{id}")
+        self._ledger.count_write(self._clock())
+        self._hooks.remove(hook.id)
+        if hook.id == self.known():
+            self._ledger.tell(_OURS, "")  # it was meant: nothing to be healed
+            self._ledger.tell(SAID, "")
+
+    def rotate(self, file: SecretFile) -> Webhook:
+        """Let the portal sign with a new secret. Raises ConfigError, Unanswered, Rejected.
+
+        Both secrets count from before the portal is told until the new one is in use.
+        """
+        self._may_write("PUT settings/webhook")
+        hook, before, secret = self.pick(None), file.read(), make_secret()
+        _check_name(hook.name)
+        file.write((secret, *before))
+        try:
+            if self._probe is not None:
+                self._probe.ping_with(hook.url, secret)
+            self._ledger.count_write(self._clock())
+            with _judged(hook.url):
+                self._hooks.set_secret(hook, secret)
+        except (Unanswered, Permanent, Forbidden, Unauthorised, Throttled):
+            file.write(before)
+            raise
+        except Rejected as error:
+            if error.status == _REFUSED:
+                file.write(before)
+            else:
+                error.detail += _BOTH
+            raise
+        except PortalError as error:
+            # The answer was lost, and what it was: the portal may have the new one by now.
+            error.detail += _BOTH
+            raise
+        self._ledger.tell(SAID, "")
+        return hook
+
+    def _ask(self, address: str, secret: str | None = None) -> None:
+        """Raise Unanswered where nobody answers as the portal wants it, or knows the secret."""
+        if self._probe is not None:
+            self._probe.head(address)
+            if secret is not None:
+                self._probe.ping_with(address, secret)
+
+    def _may_write(self, route: str) -> None:
+        """Raise Unauthorised before anything was done, where the key may not administer."""
+        missing = self._key().lacks(*_WRITE)
+        if missing:
+            raise Unauthorised(route, 403, f"the API key lacks the scope {missing}", missing)
+
+
+@contextmanager
+def _judged(address: str) -> Iterator[None]:
+    """Turn into Rejected what the portal says of a webhook that is not to its liking: 400, and
+    500 when its own question to the address got no answer.
+    """
+    try:
+        yield
+    except (Permanent, Transient) as error:
+        if error.status not in {_REFUSED, _NO_ANSWER}:
+            raise
+        raise Rejected(address, error.detail, error.status) from error
+
+
+def secret_to_register(secrets: Sequence[str]) -> str:
+    """Return the newest secret that the portal would take. Raises ConfigError with its faults.
+
+    A variable is known as a whole and by its parts; the receiver takes either.
+    """
+    fair = [secret for secret in secrets if "," not in secret and not faults_of(secret)]
+    if fair:
+        return fair[0]
+    if not secrets:
+        raise ConfigError(
+            ("the webhook secret is missing: set webhook.secret_file, which will be written",)
+        )
+    if faults := faults_of(secrets[0]):
+        needed = ", ".join(faults)
+        raise ConfigError((f"the webhook secret breaks the portal's rules; it needs {needed}",))
+    return secrets[0]
+
+
+def _check_name(name: str) -> None:
+    """Refuse a webhook's name that the portal would; it counts UTF-16 units (docspace.md 6)."""
+    size = len(name.encode("utf-16-le", "surrogatepass")) // 2
+    if not name.strip():
+        raise ConfigError(("the webhook has no name: the portal needs one",))
+    if size > MAX_NAME_LENGTH:
+        told = (
+            f"the webhook's name has {size} characters; the portal takes at most {MAX_NAME_LENGTH}"
+        )
+        raise ConfigError((f"{told}: {name[:MAX_NAME_LENGTH]}...",))
+
+
+def _check(triggers: Sequence[str], offered: Mapping[str, int]) -> None:
+    """Refuse what the portal does not offer; it is compared by bits, whatever it calls them."""
+    bits = set(offered.values()) or set(TRIGGERS.values())
+    unknown = sorted(one for one in set(triggers) if TRIGGERS.get(one) not in bits)
+    if unknown:
+        raise ConfigError((f"the portal has no trigger {', '.join(unknown)}",))

@@ -1,0 +1,292 @@
+"""One attempt at one claimed file: look, decide, and if it must be marked, intent and PUT.
+
+It ends done, due again, or failed with the next try; never without an ending in the ledger,
+unless the claim was lost to another process.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from reconciler.client import DocSpace
+from reconciler.decision import Policy, decide
+from reconciler.errors import Forbidden, PortalError, Transient
+from reconciler.ledger import Ledger, Quota
+from reconciler.model import (
+    EPOCH,
+    Absent,
+    Action,
+    Claim,
+    Decision,
+    Ending,
+    Entry,
+    File,
+    Intent,
+    OutageKind,
+    Outcome,
+    Permit,
+    Rule,
+    Section,
+)
+from reconciler.worker.portal_health import PortalHealth, request_kind
+
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_SAMPLES = 3  # tries to learn whether the portal is known
+_ROOM_KNOWN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What was done about one file, to be told: as it was seen, the rule, the ending.
+
+    ``rule`` is None where nothing was decided because the portal did not answer.
+    """
+
+    file: int
+    seen: File | None
+    rule: Rule | None
+    ending: Ending
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How the worker works.
+
+    ``lease`` and ``answer`` are bounds: on a whole attempt, and on the portal's longest answer.
+    """
+
+    policy: Policy
+    lookback: timedelta = timedelta(hours=24)
+    quota: Quota = field(default_factory=Quota)
+    threads: int = 8
+    lease: timedelta = timedelta(seconds=180)
+    answer: timedelta = timedelta(seconds=60)
+
+
+class Attempts:
+    """Makes attempts. ``clock`` tells the time."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        docspace: DocSpace,
+        terms: Terms,
+        clock: Callable[[], datetime],
+        health: PortalHealth,
+    ) -> None:
+        """Share one view of the portal's health between all attempts."""
+        self._ledger, self._docspace, self.terms = ledger, docspace, terms
+        self._clock, self.health = clock, health
+        self._rooms: dict[int | str, tuple[int | None, datetime]] = {}
+        self._target_known, self._unsampled = False, 0
+
+    def make(self, claim: Claim) -> Attempt | None:
+        """Make one attempt and write down its ending; None when the claim was lost."""
+        try:
+            with self._docspace.look_and_write():
+                file, decision = self._look(claim.entry)
+                attempt = self._act(claim, file, decision)
+        except PortalError as error:
+            attempt = self._failed(claim, error)
+        kept = attempt is not None and self._ledger.finish(claim, attempt.ending, self._clock())
+        return attempt if kept else None
+
+    def abandon(self, claim: Claim, error: Exception) -> None:
+        """Write down that a bug of ours ended the attempt; the file is tried again later."""
+        said = f"{type(error).__name__}: please report this"
+        again = self._clock() + _HOUR
+        ending = Ending(Outcome.FAILED, "bug", again, error=said, attempts=claim.entry.attempts)
+        self._ledger.finish(claim, ending, self._clock())
+
+    def probe(self) -> bool:
+        """Ask whether the key works and the portal answers again; return whether it does.
+
+        A look that fails is proved to work by a look alone: at a file that is known, so that one
+        file of which no look works is told from a portal of which none does. Raises PortalError.
+        """
+        if not self._docspace.is_usable():
+            return False
+        self.health.record_listing_success(self._clock())
+        known = self._ledger.known_file()
+        if known is not None:
+            self._docspace.file(known)
+            self.health.record_success(OutageKind.LOOKS, self._clock())
+        return True
+
+    def _look(self, entry: Entry) -> tuple[File | None, Decision]:
+        seen = self._docspace.file(entry.id)
+        now = self._clock()
+        if isinstance(seen, Absent):
+            self.health.record_success(OutageKind.LOOKS, now)
+            return None, decide(seen, entry, self.terms.policy)
+        entry = self._with_portal(self._with_origin(entry, seen, now), seen)
+        file = self.with_room(seen, now)
+        self.health.record_success(OutageKind.LOOKS, now)
+        return file, decide(file, entry, self.terms.policy)
+
+    def _act(self, claim: Claim, file: File | None, decision: Decision) -> Attempt | None:
+        if file is None or decision.action is not Action.MARK:
+            ending = _ending(file, decision, claim.entry, self._clock())
+            return Attempt(claim.entry.id, file, decision.rule, ending)
+        self._remember_target()
+        now = self._clock()
+        if not self.health.begin_write(now):
+            ending = replace(self._waiting_to_write(file, now), forget=decision.forget)
+            return Attempt(claim.entry.id, file, decision.rule, ending)
+        permit = self._ledger.permit(
+            claim,
+            file,
+            now,
+            until=now + self.terms.answer,
+            quota=self.terms.quota,
+            forget=decision.forget,
+        )
+        match permit:
+            case Permit.GRANTED:
+                return self._write(claim, file, decision)
+            case Permit.LOST:
+                return None
+            case Permit.SPENT:
+                ending = Ending(Outcome.WAITING, "spent", now, file, to_write=True)
+            case Permit.LOOPING:
+                ending = _looping(file, now)
+            case _:
+                assert_never(permit)
+        ending = replace(ending, forget=decision.forget)
+        return Attempt(claim.entry.id, file, decision.rule, ending)
+
+    def _write(self, claim: Claim, file: File, decision: Decision) -> Attempt:
+        target = self.terms.policy.target
+        try:
+            stored = self._docspace.set_comment(claim.entry.id, file.revision.version, target)
+        except Forbidden as error:
+            return self._refused(_known(claim, file, decision), claim, error)
+        rule, now = decision.rule, self._clock()
+        self.health.record_success(OutageKind.WRITES, now)
+        if stored != target:
+            said = f"the portal stored {stored[:80]!r} instead of the comment"
+            ending = Ending(Outcome.FAILED, "altered", now + _DAY, file, settled=True, error=said)
+        else:
+            ending = Ending(Outcome.MARKED, rule.value, seen=file, settled=True, ours=True)
+        return Attempt(claim.entry.id, file, rule, ending)
+
+    def _refused(self, entry: Entry, claim: Claim, error: Forbidden) -> Attempt:
+        """A PUT was answered 403, which has many causes: a second look tells them apart.
+
+        Nothing was written, yet the intent still tells what stood there before it: a comment
+        that is another now is a person's.
+        """
+        file, decision = self._look(entry)
+        now = self._clock()
+        if decision.action is Action.MARK:
+            decision = Decision(Rule.FORBIDDEN, _DAY, decision.forget)
+        ending = replace(_ending(file, decision, entry, now), error=str(error))
+        return Attempt(claim.entry.id, file, decision.rule, ending)
+
+    def _waiting_to_write(self, file: File, now: datetime) -> Ending:
+        """Writes fail, and another one probes whether they work again."""
+        again, kind = self.health.park_write(now), OutageKind.WRITES
+        return Ending(Outcome.WAITING, "writes_fail", again, file, waits_for=kind, to_write=True)
+
+    def _failed(self, claim: Claim, error: PortalError) -> Attempt:
+        """Plan the next try: after a delay of the file's own, or when the portal is well again."""
+        entry, now = claim.entry, self._clock()
+        delay = self.health.record_failure(error, entry.attempts, now)
+        kind = request_kind(error)
+        own = now if kind is OutageKind.LOOKS else self.health.next_write(now)
+        ending = Ending(
+            Outcome.WAITING if delay is None else Outcome.FAILED,
+            type(error).__name__.lower(),
+            again=own if delay is None else now + delay,
+            error=str(error),
+            attempts=entry.attempts + (delay is not None),
+            waits_for=kind,
+        )
+        return Attempt(entry.id, None, None, ending)
+
+    def _with_origin(self, entry: Entry, file: File, now: datetime) -> Entry:
+        """Before the first sweep, the first look fixes where our responsibility begins."""
+        if entry.since != EPOCH:
+            return entry
+        self._ledger.begin(file.read_at or now, self.terms.lookback)
+        return self._ledger.entry(entry.id)
+
+    def _with_portal(self, entry: Entry, file: File) -> Entry:
+        """Learn whether the portal writes texts that we know, and remember it."""
+        known = self.knows_portal(entry, file)
+        if known is not None and known is not entry.portal_known:
+            self._ledger.learn_portal(known)
+        return replace(entry, portal_known=known)
+
+    def knows_portal(self, entry: Entry, file: File) -> bool | None:
+        """Return whether the portal writes texts that we know; it is asked once, before a text
+        that may be anybody's is judged. None where that does not matter yet.
+        """
+        policy = self.terms.policy
+        if entry.portal_known or policy.recognizes([file.comment]):
+            return True
+        if entry.portal_known is not None or policy.is_target(file.comment):
+            return entry.portal_known
+        try:
+            return policy.recognizes(self._docspace.sample_comments(entry.id))
+        except Transient:
+            # What is asked here is more than the tutorial needs, and may fail for ever.
+            self._unsampled += 1
+            if self._unsampled < _SAMPLES:
+                raise
+            return None
+
+    def _remember_target(self) -> None:
+        if not self._target_known:
+            self._ledger.learn_target(self.terms.policy.target)
+            self._target_known = True
+
+    def with_room(self, file: File, now: datetime) -> File:
+        """A file does not tell its room (docspace.md 1.1): ask its folder, now and then."""
+        folder = file.folder
+        if not self.terms.policy.scope.by_room or file.section is not Section.ROOMS:
+            return file
+        if isinstance(folder, str):
+            return file
+        room, known = self._rooms.get(folder, (None, EPOCH))
+        if not timedelta() <= now - known <= _ROOM_KNOWN:
+            room = self._docspace.room_of(folder)
+            self._rooms[folder] = (room, now)
+        return replace(file, room=room)
+
+
+def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) -> Ending:
+    """Return how an attempt ends that writes nothing."""
+    rule = decision.rule
+    ending = Ending(
+        outcome=rule.outcome or Outcome.WAITING,
+        reason=rule.value,
+        again=None if decision.again is None else now + decision.again,
+        seen=file,
+        forget=decision.forget,
+        closes=rule is Rule.LOCKED,  # whatever is typed now, unlocking wipes it
+        to_write=rule is Rule.FORBIDDEN,
+        attempts=entry.attempts + 1 if rule in {Rule.LOCKED, Rule.EARLY} else 0,
+    )
+    match decision.action:
+        case Action.SETTLE_OURS:
+            return replace(ending, settled=True, ours=True)
+        case Action.SETTLE_THEIRS:
+            return replace(ending, settled=True)
+        case Action.LEAVE | Action.WAIT | Action.LOOK | Action.MARK:
+            return ending
+        case _:
+            assert_never(decision.action)
+
+
+def _known(claim: Claim, seen: File, decision: Decision) -> Entry:
+    """Return what is known of a file, seen so, once the intent to write to it is on disk."""
+    entry = claim.entry.forgotten() if decision.forget else claim.entry
+    intent = Intent(seen.revision, seen.comment)
+    return replace(entry, created=seen.created, intent=intent)
+
+
+def _looping(file: File, now: datetime) -> Ending:
+    error = "our comment on this revision was undone more than five times within an hour"
+    return Ending(Outcome.FAILED, "loop", now + _HOUR, file, error=error)

@@ -1,0 +1,325 @@
+"""The client's webhooks, their log, and the portal about itself: samples, sandbox, any JSON."""
+
+import json
+from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.client.about import Person, parse_build, parse_self
+from reconciler.client.parse import parse_key
+from reconciler.client.transport import Transport
+from reconciler.client.webhooks import (
+    TRIGGERS,
+    Hooks,
+    Webhook,
+    mask_of,
+    parse_failures,
+    parse_triggers,
+    parse_webhook,
+    parse_webhooks,
+    portal_time,
+)
+from reconciler.errors import Forbidden, Permanent, Unauthorised
+from reconciler.sandbox import Network
+from reconciler.sandbox.configs import TRIGGERS as SANDBOX_TRIGGERS
+from tests.support_http import answering, enveloped
+from tests.support_samples import response
+from tests.support_webhooks import NARROW, SECRET, address, stand
+from tests.test_parse import JSON
+
+# Samples.
+
+
+def test_the_sample_webhook_field_by_field() -> None:
+    """GET settings/webhook of the portal; dates are of its clock, whose zone is not known."""
+    assert parse_webhooks(response("webhook_configs.json")) == (
+        Webhook(
+            id=7,
+            name="need-review",
+            url="https://bot.example.com/docspace",
+            enabled=True,
+            triggers=512,
+            target="",
+            creator="b2a7c6d0-8d3f-4f0e-9a5a-1d0f5c1e7a11",
+            creator_name="Review Bot",
+            failed_on="2025-11-24T12:15:45",
+            failure="Response status code does not indicate success: 503 (Service Unavailable).",
+            succeeded_on="2025-11-24T12:20:10",
+        ),
+    )
+
+
+def test_the_sample_log_is_read_with_the_bodies_own_dates() -> None:
+    """The entry's own date may be shifted by the portal's offset (docspace.md 3)."""
+    page = parse_failures(response("webhooks_log_all.json"), None)
+    (entry,) = page.entries
+    assert (entry.id, entry.status) == (90211, 200)
+    assert entry.created == datetime(2025, 11, 24, 9, 15, 43, tzinfo=UTC)
+    assert b'"id":1245' in entry.body
+
+
+def test_the_sample_failures_are_read_newest_first() -> None:
+    """None of them has a delivery, and all have a body."""
+    entries = parse_failures(response("webhooks_log_failures.json"), None).entries
+    ids = [entry.id for entry in entries]
+    assert ids == sorted(ids, reverse=True)
+    assert all(entry.body for entry in entries)
+
+
+def test_the_sample_build_and_person() -> None:
+    """settings/version/build and people/@self."""
+    assert parse_build(response("settings_version_build.json"), None).docspace == "3.7.2"
+    assert parse_self(response("people_self.json")) == Person(
+        "b2a7c6d0-8d3f-4f0e-9a5a-1d0f5c1e7a11", "Review Bot", guest=False, admin=False
+    )
+
+
+def test_a_key_tells_when_it_ends() -> None:
+    """`expiresAt` is absent for a key without an end."""
+    shown = response("keys_self.json")
+    assert parse_key(shown).expires is None
+    ends = parse_key(shown | {"expiresAt": "2026-01-01T03:00:00.0000000+03:00"}).expires
+    assert ends == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_the_bits_of_the_triggers_are_the_portals() -> None:
+    """Each has its own bit; 512 is file.updated."""
+    assert TRIGGERS == SANDBOX_TRIGGERS
+    assert mask_of(["file.updated", "file.updated"]) == 512
+
+
+def test_zero_stands_for_every_trigger() -> None:
+    """A webhook of all events lacks none."""
+    fields = response("webhook_configs.json")[0]["configs"]
+    every = parse_webhook(fields | {"triggers": 0})
+    assert (every.lacks("form.submit"), every.trigger_names) == ((), ("*",))
+    one = parse_webhook(fields)
+    assert (one.lacks("file.updated", "form.submit"), one.trigger_names) == (
+        ("form.submit",),
+        ("file.updated",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("bits", "names"),
+    [
+        (1 << 29, ("form.filled.out",)),
+        (1 << 30 | 512, ("file.updated", "form.stopped")),
+        (0b111 << 31, ("agent.created", "agent.updated", "agent.deleted")),
+        (0b11 << 34, ("file.downloaded", "folder.downloaded")),
+        (1 << 36 | 1 << 40 | 512, ("file.updated", "bit 36", "bit 40")),
+        (1 << 36, ("bit 36",)),
+    ],
+)
+def test_every_trigger_has_its_name_and_a_newer_one_its_bit(
+    bits: int, names: tuple[str, ...]
+) -> None:
+    """Only 0 is everything (docspace.md 10)."""
+    fields = response("webhook_configs.json")[0]["configs"]
+    assert parse_webhook(fields | {"triggers": bits}).trigger_names == names
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept", "shown"),
+    [
+        ("2025-11-24T12:15:45+00:00", "2025-11-24T12:15:45", "2025-11-24 12:15:45 by the portal's"),
+        ("2025-11-24T12:15:45Z", "2025-11-24T12:15:45", "2025-11-24 12:15:45 by the portal's"),
+        ("2025-11-24T12:15:45", "2025-11-24T12:15:45", "2025-11-24 12:15:45 by the portal's"),
+        (
+            "2025-11-24T12:15:45.2500000-08:00",
+            "2025-11-24T12:15:45.250000",
+            "2025-11-24 12:15:45 by the portal's",
+        ),
+        ("lately", "lately", "lately"),
+        ("", "", ""),
+    ],
+)
+def test_a_webhooks_dates_are_told_without_their_offset(sent: str, kept: str, shown: str) -> None:
+    """It may be the server's, beside the wall time of the portal (docspace.md 3)."""
+    fields = response("webhook_configs.json")[0]["configs"]
+    assert parse_webhook(fields | {"lastSuccessOn": sent}).succeeded_on == kept
+    assert portal_time(kept).startswith(shown)
+    assert portal_time(sent) == portal_time(kept)
+
+
+@settings(max_examples=200, deadline=None)
+@given(JSON)
+def test_whatever_the_portal_sends_is_a_value_or_a_named_problem(data: Any) -> None:
+    """No parser fails with anything but ValueError."""
+    fields = response("webhook_configs.json")[0]["configs"]
+    for parse, given_data in (
+        (parse_webhooks, data),
+        (parse_webhooks, [{"configs": data}]),
+        (parse_webhook, fields | {"triggers": data, "name": data}),
+        (parse_webhook, fields | {"createdBy": data}),
+        (parse_triggers, data),
+        (parse_self, data),
+        (parse_key, response("keys_self.json") | {"expiresAt": data}),
+        (failures, data),
+        (failures, [data]),
+        (failures, [{"id": 1, "requestPayload": data}]),
+    ):
+        with suppress(ValueError):
+            parse(given_data)
+
+
+def failures(data: Any) -> object:
+    """Parse a page of the log."""
+    return parse_failures(data, None)
+
+
+@given(st.text(max_size=40))
+def test_a_body_that_is_no_event_has_no_age(body: str) -> None:
+    """It is a failure all the same."""
+    (entry,) = parse_failures([{"id": 1, "requestPayload": body}], None).entries
+    assert entry.created is None
+
+
+# The sandbox.
+
+
+def test_a_webhook_lives_and_ends() -> None:
+    """Created, listed, switched off and on, given another secret, removed."""
+    with stand() as here, address() as url:
+        made = here.hooks.create("need-review", url, SECRET, ["file.updated", "form.submit"])
+        assert here.hooks.all() == (made,)
+        assert made.trigger_names == ("file.updated", "form.submit")
+        here.hooks.set_enabled(made, False)
+        assert not here.hooks.all()[0].enabled
+        here.hooks.set_enabled(made, True)
+        here.hooks.set_secret(made, "Another-Secret-1!")
+        stored = here.portal.webhooks[made.id]
+        assert (stored.secret, stored.enabled, stored.triggers) == (
+            "Another-Secret-1!",
+            True,
+            made.triggers,
+        )
+        here.hooks.remove(made.id)
+        assert here.hooks.all() == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "ssl"),
+    [
+        ("http://127.0.0.1:9/x", False),
+        ("HTTP://hooks.example.org/x", False),
+        ("https://hooks.example.org/x", True),
+        ("HTTPS://hooks.example.org/x", True),
+    ],
+)
+def test_a_certificate_is_asked_for_by_the_scheme(url: str, ssl: bool) -> None:
+    """`ssl` with a plain address is refused, in POST and PUT alike (docspace.md 6)."""
+    answer = enveloped(response("webhook_configs.json")[0]["configs"])
+    with answering(answer) as line, closing(Transport(line.url, "sk", timeout=5)) as transport:
+        hooks = Hooks(transport, lambda: parse_key(response("keys_self.json")))
+        hooks.create("need-review", url, SECRET, ["file.updated"])
+        known = replace(parse_webhooks(response("webhook_configs.json"))[0], url=url, ssl=True)
+        hooks.set_secret(known, SECRET)
+        hooks.set_enabled(known, True)
+    assert [json.loads(one.body)["ssl"] for one in line.requests] == [ssl] * 3
+
+
+def test_a_certificate_that_somebody_chose_not_to_verify_stays_unverified() -> None:
+    """A self-signed one, say: another secret must not end the deliveries."""
+    answer = enveloped(response("webhook_configs.json")[0]["configs"])
+    with answering(answer) as line, closing(Transport(line.url, "sk", timeout=5)) as transport:
+        hooks = Hooks(transport, lambda: parse_key(response("keys_self.json")))
+        known = replace(parse_webhooks(response("webhook_configs.json"))[0], ssl=False)
+        hooks.set_secret(known, SECRET)
+    assert json.loads(line.requests[0].body)["ssl"] is False
+
+
+def test_a_plain_webhook_that_asked_for_a_certificate_is_enabled_without() -> None:
+    """A portal before 3.7.1 took it; the newer one has disabled it, and keeps its secret."""
+    with stand() as here, address() as url:
+        made = here.hooks.create("need-review", url, SECRET, ["file.updated"])
+        stored = replace(here.portal.webhooks[made.id], ssl=True, enabled=False)
+        here.portal.webhooks[made.id] = stored
+        here.hooks.set_enabled(here.hooks.all()[0], True)
+        now = here.portal.webhooks[made.id]
+    assert (now.enabled, now.ssl, now.secret, now.triggers) == (True, False, SECRET, 512)
+
+
+def test_writes_are_counted_as_writes() -> None:
+    """POST and DELETE share the portal's limit with PUT."""
+    with stand() as here, address() as url:
+        made = here.hooks.create("need-review", url, SECRET, ["file.updated"])
+        here.hooks.remove(made.id)
+        assert here.docspace.requests == {"get": 0, "put": 2}
+
+
+def test_an_address_that_does_not_answer_is_refused_by_the_portal() -> None:
+    """400 with a localised message."""
+    with stand() as here, address(404) as url, pytest.raises(Permanent) as caught:
+        here.hooks.create("need-review", url, SECRET, ["file.updated"])
+    assert caught.value.status == 400
+
+
+def test_a_key_without_the_scope_is_told_which() -> None:
+    """Reading needs *:read, writing *:write."""
+    with stand(NARROW) as here:
+        with pytest.raises(Unauthorised) as reading:
+            here.hooks.all()
+        with pytest.raises(Unauthorised) as writing:
+            here.hooks.remove(1)
+    assert (reading.value.scope, writing.value.scope) == ("*:read", "*:write")
+
+
+def test_a_guest_is_refused_by_the_log_and_not_by_the_key() -> None:
+    """The key is well; it is the account."""
+    with stand() as here:
+        here.portal.users[here.bot.id] = here.portal.add_user(
+            "Bot", kind="guest", user_id=here.bot.id
+        )
+        with pytest.raises(Forbidden):
+            here.hooks.failures(1)
+
+
+def test_the_portal_tells_its_triggers() -> None:
+    """Names and bits."""
+    with stand() as here:
+        assert here.hooks.triggers()["file.updated"] == 512
+
+
+def test_failures_come_newest_first_and_page_by_page() -> None:
+    """A hundred a page; successes are not among them."""
+    with stand() as here:
+        number = here.portal.add_webhook(by=here.bot, url="http://127.0.0.1:9/", secret=SECRET)
+        here.portal.network = Network(drop=1.0)
+        for _ in range(103):
+            here.portal.save(here.file, by=here.ann)
+        first, rest = here.hooks.failures(number), here.hooks.failures(number, 90)
+    assert [len(first.entries), first.behind, len(rest.entries), rest.behind] == [
+        100,
+        True,
+        13,
+        False,
+    ]
+    assert first.entries[0].id > first.entries[1].id
+    assert first.entries[90].id == rest.entries[0].id
+
+
+def test_the_build_is_asked_for_as_nobody() -> None:
+    """A key of few scopes would be refused even what strangers may know."""
+    with stand(NARROW) as here:
+        build = here.about.build()
+        assert build.docspace == "3.7.2"
+        assert build.date is not None
+        assert abs(build.date - here.clock()) <= timedelta(seconds=1)
+        assert here.portal.requests[-1].user_id is None
+        assert here.about.person().name == "Review Bot"
+
+
+def test_rooms_tell_whether_the_account_may_comment() -> None:
+    """Managers and owners may, reviewers may not."""
+    with stand() as here:
+        other = here.portal.add_room("Sales", owner=here.ann)
+        here.portal.invite(other, here.bot, access=5)
+        here.portal.add_room("Mine", owner=here.bot)
+        may = {room.title: room.commentable for room in here.docspace.rooms().rooms}
+    assert may == {"Legal": True, "Sales": False, "Mine": True}

@@ -1,0 +1,403 @@
+"""The daemon as a process: what it prints, how it starts, refuses and stops."""
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from reconciler.cli.send import Sample, body_of
+from reconciler.config import load
+from reconciler.sandbox import Portal, Server
+from reconciler.service.daemon import Schedule, Service
+from reconciler.signature import HEADER, sign
+from tests import program
+from tests.daemon import SECRET, daemon, environment, free_port
+from tests.test_crash import Scene, scene, wait_until_idle
+
+__all__ = ["scene"]
+
+
+def serve(environ: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run `serve` that is expected to refuse."""
+    return program.run(["serve"], environ, folder, timeout=20)
+
+
+def may_listen_on(port: int) -> bool:
+    """Return whether this user may listen on a port, if it is free."""
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return True
+    except OSError as error:
+        return error.errno != errno.EACCES
+
+
+def hang(scene: Scene, seconds: float) -> threading.Event:
+    """Let every question about a file wait; return an event that is set by the first."""
+    hung = threading.Event()
+
+    def slow(method: str, route: str, file: object) -> None:
+        if file is not None:
+            hung.set()
+            threading.Event().wait(seconds)
+
+    scene.portal.on_request = slow
+    return hung
+
+
+def logged(scene: Scene, text: str) -> bool:
+    """Wait until the daemon's log holds a text; whether it came."""
+    log, turn = scene.folder / "serve.log", threading.Event()
+    return any(text in log.read_text("utf-8") or turn.wait(0.05) for _ in range(200))
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of a daemon whose portal answers."""
+    portal = Portal()
+    bot = portal.add_user("Review Bot")
+    with Server(portal) as server:
+        yield environment(server.url, portal.add_key(bot), tmp_path, free_port())
+
+
+def test_a_delivery_leads_to_the_comment_and_sigterm_to_exit_0(scene: Scene) -> None:
+    """The whole path in a real process."""
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        wait_until_idle(scene, running)
+        assert running.terminate() == 0
+    assert (scene.portal.count("PUT"), scene.marked()) == (1, True)
+
+
+def test_it_prints_the_address_it_listens_on(environ: dict[str, str], tmp_path: Path) -> None:
+    """Port 0 takes a free one, and the line names it."""
+    environ["PORT"] = "0"
+    with daemon(environ, tmp_path) as running, urllib.request.urlopen(running.address) as answer:
+        assert json.load(answer) == {"status": "ok"}
+
+
+def test_without_secret_key_and_address_it_refuses_and_lists_all_three(tmp_path: Path) -> None:
+    """Every problem at once, exit 2."""
+    refused = serve({"HOME": str(tmp_path)}, tmp_path)
+    assert refused.returncode == 2
+    for variable in ("DOCSPACE_API_HOST", "DOCSPACE_API_KEY", "DOCSPACE_WEBHOOK_SECRET"):
+        assert variable in refused.stderr
+
+
+def test_without_a_secret_it_serves_only_when_told_to(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """`allow_unsigned` is a decision, not a default."""
+    del environ["DOCSPACE_WEBHOOK_SECRET"]
+    assert serve(environ, tmp_path).returncode == 2
+    with daemon(environ | {"RECONCILER_WEBHOOK__ALLOW_UNSIGNED": "true"}, tmp_path) as running:
+        assert running.terminate() == 0
+
+
+def test_a_port_in_use_is_named(environ: dict[str, str], tmp_path: Path) -> None:
+    """Exit 69, with what to set; the ledger is given back."""
+    with daemon(environ, tmp_path):
+        other = tmp_path / "other.db"
+        refused = serve(environ | {"RECONCILER_STATE__URL": f"sqlite:///{other}"}, tmp_path)
+    assert refused.returncode == 69
+    assert environ["PORT"] in refused.stderr
+    assert "webhook.port" in refused.stderr
+
+
+@pytest.mark.parametrize("section", ["webhook", "admin"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "fe80::1", "a..b"])
+def test_an_address_that_is_not_ours_is_an_exit_code_of_its_own(
+    section: str, host: str, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Exit 69: it may become ours, as when a network comes up late."""
+    (tmp_path / "password").write_text("correct horse", "utf-8")
+    named = {
+        f"RECONCILER_{section.upper()}__HOST": host,
+        "RECONCILER_ADMIN__PASSWORD_FILE": str(tmp_path / "password"),
+    }
+    refused = serve(environ | {"PORT": "0"} | named, tmp_path)
+    written = f"[{host}]:0" if ":" in host else f"{host}:0"
+    assert refused.returncode == 69
+    assert f"Cannot listen on {written}: " in refused.stderr
+    assert f"{section}.host" in refused.stderr
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_an_ipv6_port_in_use_is_named(host: str, environ: dict[str, str], tmp_path: Path) -> None:
+    """As one of IPv4 is."""
+    with socket.create_server((host, 0), family=socket.AF_INET6) as other:
+        port = str(other.getsockname()[1])
+        refused = serve(environ | {"RECONCILER_WEBHOOK__HOST": host, "PORT": port}, tmp_path)
+    assert refused.returncode == 69
+    assert f"Cannot listen on [{host}]:{port}: " in refused.stderr
+
+
+@pytest.mark.skipif(may_listen_on(80), reason="every port may be listened on here")
+def test_a_port_that_needs_a_right_is_an_exit_code_of_its_own(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Exit 69, and the name of the right."""
+    refused = serve(environ | {"PORT": "80"}, tmp_path)
+    assert refused.returncode == 69
+    assert "CAP_NET_BIND_SERVICE" in refused.stderr
+
+
+def test_a_second_daemon_on_the_same_ledger_is_refused(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Exit 4, and who holds it."""
+    with daemon(environ, tmp_path) as running:
+        refused = serve(environ | {"PORT": "0"}, tmp_path)
+        assert refused.returncode == 4
+        assert f"process {running.process.pid}" in refused.stderr
+
+
+def test_a_corrupt_ledger_is_exit_5(environ: dict[str, str], tmp_path: Path) -> None:
+    """The file is left as it is, and the message says which setting to check."""
+    (tmp_path / "ledger.db").write_bytes(b"this is no database" * 100)
+    refused = serve(environ, tmp_path)
+    assert refused.returncode == 5
+    assert "state.url" in refused.stderr
+    assert (tmp_path / "ledger.db").read_bytes().startswith(b"this is no database")
+
+
+def test_a_ledger_in_a_folder_that_is_not_there_is_exit_5(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Nothing is created in unexpected places."""
+    missing = tmp_path / "missing" / "ledger.db"
+    refused = serve(environ | {"RECONCILER_STATE__URL": f"sqlite:///{missing}"}, tmp_path)
+    assert refused.returncode == 5
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_dead_key_keeps_accepting(scene: Scene) -> None:
+    """The daemon starts, accepts, says what is wrong, and marks when the key works again."""
+    scene.portal.disable_key(scene.environ["DOCSPACE_API_KEY"])
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        assert scene.server.drain()
+        assert scene.portal.deliveries[-1].status == 200
+        assert logged(scene, "401")
+        assert running.terminate() == 0
+
+
+@pytest.mark.parametrize("account", ["the same", "another"])
+def test_a_new_key_in_its_file_is_taken_at_the_next_probe(scene: Scene, account: str) -> None:
+    """After a dead one, nothing is restarted; whether it is another account's is to be asked."""
+    portal, file = scene.portal, scene.folder / "key"
+    dead = scene.environ["DOCSPACE_API_KEY"]
+    bot = portal.person(portal.keys[dead].user_id)
+    environ = {k: v for k, v in scene.environ.items() if k != "DOCSPACE_API_KEY"}
+    file.write_text(dead, "utf-8")
+    file.chmod(0o600)
+    service = Service(load(None, environ | {"RECONCILER_PORTAL__API_KEY_FILE": str(file)}))
+    turn = threading.Event()
+
+    def comes(condition: Callable[[], object]) -> bool:
+        return any(condition() or turn.wait(0.05) for _ in range(200))
+
+    service.start()
+    try:
+        assert comes(service.ledger.owner)
+        portal.disable_key(dead)
+        portal.save(scene.file, by=scene.ann)
+        assert comes(service.ledger.health.outages)
+        by = scene.ann if account == "another" else bot
+        file.write_text(portal.add_key(by), "utf-8")
+        assert service._probe()
+        assert comes(scene.marked)
+        assert service.ledger.health.outages() == ()
+    finally:
+        service.stop()
+
+
+def test_a_second_signal_ends_it_at_once(scene: Scene) -> None:
+    """While the first waits for a portal that hangs."""
+    hung = hang(scene, 3)
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        assert hung.wait(10)
+        running.process.send_signal(signal.SIGTERM)
+        threading.Event().wait(0.3)
+        assert running.terminate(2) == 1
+
+
+def test_sigterm_gives_a_hanging_portal_a_bounded_time(scene: Scene) -> None:
+    """An answer that comes late is waited for; the exit is 0 and nothing stays claimed."""
+    hung = hang(scene, 1)
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        assert hung.wait(10)
+        assert running.terminate() == 0
+    assert scene.marked()
+
+
+def test_a_log_that_nobody_reads_holds_up_neither_answer_nor_end(scene: Scene) -> None:
+    """As on a terminal that was stopped with Ctrl-S; the process is a real one, as its end is."""
+    unread, log = os.pipe()
+    fcntl.fcntl(unread, fcntl.F_SETPIPE_SZ, 4096)
+    command = [sys.executable, "-m", "reconciler", "serve"]
+    with subprocess.Popen(
+        command,
+        env=scene.environ,
+        cwd=scene.folder,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+    ) as process:
+        os.close(log)
+        assert process.stdout is not None
+        address = process.stdout.readline().removeprefix("listening on ").strip()
+        body = body_of(Sample(scene.file, "Contract.docx", "file.updated"), datetime.now(UTC))
+        for _ in range(100):
+            request = urllib.request.Request(address, body, {HEADER: sign(body, SECRET)})
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                assert answer.status == 200
+        process.terminate()
+        try:
+            assert process.wait(25) == 0
+        finally:
+            process.kill()
+            os.close(unread)
+
+
+@pytest.mark.parametrize(
+    ("setting", "event"),
+    [
+        ({"RECONCILER_WEBHOOK__TRIGGERS": '["file.update"]'}, "updates_are_ignored"),
+        ({"DOCSPACE_WEBHOOK_SECRET": "Long-Passw0rd,x"}, "a_secret_can_be_guessed"),
+    ],
+)
+def test_a_setting_that_is_likely_a_mistake_is_told_at_the_start(
+    scene: Scene, setting: dict[str, str], event: str
+) -> None:
+    """As a warning with its cure, and not where all is well."""
+    with daemon(scene.environ | setting, scene.folder) as running:
+        assert logged(scene, f'"{event}"')
+        assert running.terminate() == 0
+    (scene.folder / "serve.log").unlink()
+    with daemon(scene.environ, scene.folder) as running:
+        assert running.terminate() == 0
+    assert event not in (scene.folder / "serve.log").read_text("utf-8")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+def test_an_output_that_takes_nothing_does_not_matter(scene: Scene) -> None:
+    """The line with the address is a courtesy; the log has it too."""
+    with (
+        Path("/dev/full").open("w") as full,
+        subprocess.Popen(
+            [sys.executable, "-m", "reconciler", "serve"],
+            env=scene.environ,
+            cwd=scene.folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        assert process.stderr is not None
+        assert any('"started"' in line for line in process.stderr)
+        process.terminate()
+        assert process.wait(25) == 0
+
+
+def test_it_works_without_a_stream_to_log_to(scene: Scene) -> None:
+    """Closed as by some supervisors: what would be said goes nowhere, not into the ledger."""
+    command = f"exec {sys.executable} -m reconciler serve 2>&-"
+    with subprocess.Popen(
+        ["/bin/sh", "-c", command],
+        env=scene.environ,
+        cwd=scene.folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("listening on ")
+        scene.portal.save(scene.file, by=scene.ann)
+        assert scene.server.drain()
+        process.terminate()
+        assert process.wait(25) == 0
+    assert scene.portal.deliveries[-1].status == 200
+
+
+def test_nothing_secret_is_in_the_log(scene: Scene) -> None:
+    """Neither the key nor the secret, whatever goes wrong."""
+    with daemon(scene.environ | {"RECONCILER_LOG__LEVEL": "debug"}, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        wait_until_idle(scene, running)
+        assert running.terminate() == 0
+    log = (scene.folder / "serve.log").read_text("utf-8")
+    assert scene.environ["DOCSPACE_API_KEY"] not in log
+    assert SECRET not in log
+
+
+def test_after_a_clean_stop_the_ledger_is_one_file(scene: Scene) -> None:
+    """It can be copied to another machine, where nothing is done twice."""
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        wait_until_idle(scene, running)
+        assert running.terminate() == 0
+    assert not list(scene.folder.glob("*.db-*"))
+    other = scene.folder / "other"
+    other.mkdir()
+    shutil.copy(scene.folder / "ledger.db", other)
+    moved = {"RECONCILER_STATE__URL": f"sqlite:///{other / 'ledger.db'}"}
+    with daemon(scene.environ | moved, other) as running:
+        assert logged(replace(scene, folder=other), '"sweep"')
+        assert running.terminate() == 0
+    assert scene.portal.count("PUT") == 1
+
+
+def test_a_sweep_that_takes_longer_than_its_interval_is_not_run_twice(
+    environ: dict[str, str],
+) -> None:
+    """The turn is left out, and the log says why."""
+    service = Service(load(None, environ))
+    service.start()
+    try:
+        assert service._turn.acquire(timeout=20)
+        with capture_logs() as said:
+            service._sweep_once()
+        service._turn.release()
+    finally:
+        service.stop()
+    assert "sweep_takes_long" in [line["event"] for line in said]
+
+
+def test_a_clock_that_is_set_back_stops_no_sweep(environ: dict[str, str]) -> None:
+    """The next one would lie ahead by as much; what is due is set right by it too."""
+    service = Service(load(None, environ))
+    service.start()
+    try:
+        turn = threading.Event()
+        assert any(service.ledger.told("next_sweep") or turn.wait(0.05) for _ in range(200))
+        far = datetime.now(UTC) + timedelta(days=400)
+        service._scheduler.modify_job("sweep", next_run_time=far)
+        service.keep_time()
+        assert service._scheduler.get_job("sweep").next_run_time < far - timedelta(days=1)
+    finally:
+        service.stop()
+
+
+def test_a_schedule_tells_whether_it_runs() -> None:
+    """A daemon that sweeps no more is not alive, though it accepts and works."""
+    schedule = Schedule()
+    assert not schedule.is_alive()
+    schedule.start()
+    assert schedule.is_alive()
+    schedule.shutdown()
+    assert not schedule.is_alive()

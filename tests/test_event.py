@@ -1,0 +1,37 @@
+"""A delivery as an event: what it must say, and in how many ways it may say it."""
+
+import json
+
+import pytest
+
+from reconciler.event import Ignored, parse_event
+
+UPDATED = frozenset({"file.updated"})
+
+
+def delivery(file_id: object) -> bytes:
+    """Return a delivery about a file."""
+    event = {"event": {"trigger": "file.updated"}, "payload": {"id": file_id}}
+    return json.dumps(event).encode()
+
+
+@pytest.mark.parametrize("file_id", [13, "13", "0013"])
+def test_an_id_in_quotes_is_a_number(file_id: object) -> None:
+    """Its digits are what the file is asked for with."""
+    assert parse_event(delivery(file_id), UPDATED).file == 13
+
+
+@pytest.mark.parametrize(
+    "file_id", ["drive-4-|1", "13a", "-13", "1.3", "\u0661\u0663", " 13", "9" * 30]
+)
+def test_an_id_that_is_no_number_is_third_partys(file_id: str) -> None:
+    """Comments cannot be set there (docspace.md 8)."""
+    with pytest.raises(Ignored, match="third_party"):
+        parse_event(delivery(file_id), UPDATED)
+
+
+@pytest.mark.parametrize("file_id", [0, "0", 2**31, "2147483648", -1, True, 1.5, "", None, []])
+def test_an_id_that_no_file_has_is_ignored(file_id: object) -> None:
+    """The ids of internal files are positive and have 31 bits (docspace.md 5)."""
+    with pytest.raises(Ignored, match="file_id"):
+        parse_event(delivery(file_id), UPDATED)

@@ -1,0 +1,111 @@
+"""The log's lines on their way out: whoever has one to write never waits for who reads them."""
+
+import io
+import threading
+
+from reconciler.service.log_writer import Lines
+
+
+class Reader:
+    """A stream that takes nothing until it is let; ``asked`` tells that it was given something."""
+
+    def __init__(self) -> None:
+        self.asked, self.goes_on = threading.Event(), threading.Event()
+        self.taken = ""
+
+    def write(self, text: str) -> None:
+        """Take the text once it may."""
+        self.asked.set()
+        assert self.goes_on.wait(10)
+        self.taken += text
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+
+class Counted(io.StringIO):
+    """A stream that knows how often something was written to it."""
+
+    times = 0
+
+    def write(self, text: str) -> int:
+        """Take some text."""
+        self.times += 1
+        return super().write(text)
+
+
+def test_lines_are_written_in_order_and_all_of_them_at_the_end() -> None:
+    """Leaving the block waits for what was written last."""
+    out = io.StringIO()
+    with Lines(out, print) as lines:
+        for number in range(1000):
+            lines.write(f"{number}\n")
+    assert out.getvalue() == "".join(f"{number}\n" for number in range(1000))
+
+
+def test_nobody_waits_for_a_reader_that_reads_nothing() -> None:
+    """A terminal that was stopped, a collector that hangs: what was written comes later."""
+    reader = Reader()
+    with Lines(reader, print) as lines:
+        lines.write("first\n")
+        assert reader.asked.wait(10)
+        lines.write("second\n")
+        reader.goes_on.set()
+    assert reader.taken == "first\nsecond\n"
+
+
+def test_what_finds_no_room_is_lost_and_counted() -> None:
+    """Memory is bounded, and the loss is told as soon as there is room again."""
+    reader, lost = Reader(), list[int]()
+    with Lines(reader, lost.append, most=2) as lines:
+        lines.write("first\n")
+        assert reader.asked.wait(10)
+        for name in ("second", "third", "fourth", "fifth"):
+            lines.write(f"{name}\n")
+        reader.goes_on.set()
+    lines.write("sixth\n")
+    assert (reader.taken, lost) == ("first\nsecond\nthird\nsixth\n", [2])
+
+
+def test_lines_that_come_together_are_written_together() -> None:
+    """Each writing costs those who answer deliveries a turn."""
+    out, turn = Counted(), threading.Event()
+    with Lines(out, print, together=60) as lines:
+        for number in range(3):
+            lines.write(f"{number}\n")
+            turn.wait(0.01)
+    assert (out.times, out.getvalue()) == (1, "0\n1\n2\n")
+
+
+def test_the_end_does_not_wait_for_ever() -> None:
+    """A daemon that is told to stop ends, though nobody reads its log."""
+    reader = Reader()
+    with Lines(reader, print, patience=0.05) as lines:
+        lines.write("first\n")
+    assert (lines.are_stuck(), reader.taken) == (True, "")
+    reader.goes_on.set()
+
+
+def test_after_the_end_lines_are_written_at_once() -> None:
+    """What is said between the daemon's end and that of its process is not lost."""
+    out = io.StringIO()
+    with Lines(out, print) as lines:
+        pass
+    lines.write("late\n")
+    assert out.getvalue() == "late\n"
+
+
+def test_a_stream_that_fails_fails_nobody() -> None:
+    """A full disk or a closed terminal takes the log, not the work."""
+
+    class Broken(Reader):
+        def write(self, text: str) -> None:
+            del text
+            self.asked.set()
+            raise OSError(28, "No space left on device")
+
+    broken = Broken()
+    with Lines(broken, print) as lines:
+        lines.write("first\n")
+        assert broken.asked.wait(10)
+        lines.write("second\n")

@@ -1,0 +1,261 @@
+"""The log: one line for each thing that matters, and one for a run of equal failures."""
+
+import json
+import logging
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import structlog
+
+from reconciler.errors import Throttled, Unauthorised
+from reconciler.model import Ending, File, OutageKind, Outcome, Revision, Rule, Section
+from reconciler.service import configure_log
+from reconciler.service.logging import (
+    CALM_SECRETS,
+    LOUD_SECRETS,
+    Repeats,
+    log,
+    log_failed_login,
+    tell_attempt,
+    tell_lost,
+    tell_sweep,
+)
+from reconciler.service.outages import EVENTS, OutageLog
+from reconciler.sweep import Report
+from reconciler.worker import Attempt
+from tests.daemon import daemon
+from tests.test_crash import Scene, scene, wait_until_idle
+from tests.world import START, Clock
+
+__all__ = ["scene"]
+README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+Said = Callable[[], str]
+EVIL = "a\nb\x1b[31m\u2028c\x9b.docx"
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Iterator[Said]:
+    """What the log said; afterwards it is as it was."""
+    loggers = [logging.getLogger(name) for name in ("waitress", "apscheduler")]
+    before = [(one.handlers, one.propagate) for one in loggers]
+    yield lambda: capsys.readouterr().err
+    structlog.reset_defaults()
+    for one, (handlers, propagate) in zip(loggers, before, strict=True):
+        one.handlers, one.propagate = handlers, propagate
+
+
+def attempt(outcome: Outcome, reason: str, title: str = "Plan.docx") -> Attempt:
+    """Return an attempt at a file that was seen."""
+    file = File(
+        id=7,
+        title=title,
+        created=START,
+        revision=Revision(2, START, 10),
+        comment="Edited",
+        section=Section.ROOMS,
+        folder=1,
+        updated_by="u",
+    )
+    return Attempt(7, file, Rule.UPDATED, Ending(outcome, reason, seen=file))
+
+
+def met(error: Unauthorised | Throttled) -> Attempt:
+    """Return an attempt that the portal as a whole ended."""
+    reason = type(error).__name__.lower()
+    return Attempt(7, None, None, Ending(Outcome.WAITING, reason, START, error=str(error)))
+
+
+DEAD = Unauthorised("GET keys/@self", 401, "unknown")
+
+
+class Seconds(Clock):
+    """Seconds since the start, as a monotonic clock tells them."""
+
+    def seconds(self) -> float:
+        return self.now.timestamp()
+
+
+def failure(error: str = "disk full") -> dict[str, object]:
+    """Return a line as it comes to the filter."""
+    return {"event": "delivery_refused", "reason": "ledger", "error": error}
+
+
+def test_a_run_of_equal_failures_is_one_line() -> None:
+    """The second of a run within a minute is dropped."""
+    repeats = Repeats(Seconds().seconds)
+    assert repeats(None, "error", failure()) == failure()
+    with pytest.raises(structlog.DropEvent):
+        repeats(None, "error", failure())
+
+
+def test_after_a_minute_the_count_is_told() -> None:
+    """The run goes on: one line a minute, with how many there were."""
+    clock = Seconds()
+    repeats = Repeats(clock.seconds)
+    repeats(None, "error", failure())
+    for _ in range(4):
+        with pytest.raises(structlog.DropEvent):
+            repeats(None, "error", failure())
+    clock.advance(61)
+    assert repeats(None, "error", failure())["times"] == 5
+
+
+def test_another_failure_is_another_run() -> None:
+    """What differs in its error is told at once."""
+    repeats = Repeats(Seconds().seconds)
+    repeats(None, "error", failure())
+    assert repeats(None, "error", failure("locked")) == failure("locked")
+
+
+def test_what_is_no_failure_is_never_dropped() -> None:
+    """Every mark is a line."""
+    repeats = Repeats(Seconds().seconds)
+    line = {"event": "marked", "file": 7}
+    assert [repeats(None, "info", line) for _ in range(3)] == [line] * 3
+
+
+def test_a_run_that_ended_is_summed_up_before_the_next_line() -> None:
+    """Whatever that line is; nothing that was dropped goes untold."""
+    clock, sums = Seconds(), list[Mapping[str, object]]()
+    repeats = Repeats(clock.seconds, sums.append)
+    repeats(None, "error", failure())
+    for _ in range(2):
+        with pytest.raises(structlog.DropEvent):
+            repeats(None, "error", failure())
+    clock.advance(61)
+    repeats(None, "info", {"event": "sweep"})
+    repeats(None, "info", {"event": "sweep"})
+    assert sums == [{**failure(), "kind": None, "times": 3}]
+
+
+def test_a_run_of_files_that_wait_for_the_portal_is_one_line() -> None:
+    """A probe every 15 seconds is no news, though it is no failure of the file either."""
+    repeats = Repeats(Seconds().seconds)
+    line = {"event": "waiting", "reason": "transient", "error": "GET files/file/{id}: refused"}
+    assert repeats(None, "info", {**line, "file": 7})
+    with pytest.raises(structlog.DropEvent):
+        repeats(None, "info", {**line, "file": 8})
+
+
+def test_each_loss_of_lines_is_told_with_its_number(said: Said) -> None:
+    """They add up to what is not in the log."""
+    configure_log("info", "json")
+    for number in (5, 7000):
+        tell_lost(number)
+    assert [json.loads(line)["number"] for line in said().splitlines()] == [5, 7000]
+
+
+def test_a_burst_of_guesses_is_one_line(said: Said) -> None:
+    """From one address or many."""
+    configure_log("info", "json")
+    for number in range(1000):
+        log_failed_login(f"192.0.2.{number % 250}")
+    (line,) = said().splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["level"], told["client"]) == (
+        "login_failed",
+        "warning",
+        "192.0.2.0",
+    )
+
+
+def test_a_title_cannot_break_or_paint_a_line_of_text(said: Said) -> None:
+    """Line ends and escape sequences of any kind lose their power."""
+    configure_log("info", "text")
+    tell_attempt(attempt(Outcome.MARKED, "updated", EVIL))
+    log.info(EVIL, **{"name": EVIL})
+    lines = said().splitlines()
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)
+
+
+def test_a_line_of_json_is_one_object(said: Said) -> None:
+    """With time, level and event, then file, title and reason."""
+    configure_log("info", "json")
+    tell_attempt(attempt(Outcome.MARKED, "updated", EVIL))
+    line = said()
+    told = json.loads(line)
+    assert line.count("\n") == 1
+    assert list(told)[:3] == ["timestamp", "level", "event"]
+    assert told["title"] == EVIL
+    assert (told["event"], told["file"], told["reason"]) == ("marked", 7, "updated")
+    assert (told["level"], datetime.fromisoformat(told["timestamp"]).tzinfo) == ("info", UTC)
+
+
+def test_text_that_goes_to_a_file_has_no_colours(said: Said) -> None:
+    """They are for terminals."""
+    configure_log("info", "text")
+    log.info("sweep", scanned=2)
+    assert "\x1b" not in said()
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_an_attempt_is_told_under_the_name_of_its_outcome(outcome: Outcome, said: Said) -> None:
+    """The names are those that the counts have."""
+    configure_log("info", "json")
+    tell_attempt(attempt(outcome, "r"))
+    assert json.loads(said())["event"] == outcome.value
+
+
+def test_a_field_of_a_sweep_has_one_type_always(said: Said) -> None:
+    """Whatever it found: a collector that met a number refuses an object of the same name."""
+    configure_log("info", "json")
+    plain = Report(ended=Counter({(Outcome.SKIPPED, "new"): 3}))
+    for report in (plain, replace(plain, skipped=Counter({"forbidden": 2}), behind=[7]), Report()):
+        tell_sweep(report)
+    types: dict[str, set[type]] = {}
+    for line in map(json.loads, said().splitlines()):
+        for name, value in line.items():
+            types.setdefault(name, set()).add(type(value))
+    assert [name for name, found in types.items() if len(found) > 1] == []
+    assert (types["skipped"], types["skipped_folders"]) == ({int}, {dict})
+
+
+@pytest.mark.parametrize("kind", OutageKind)
+def test_an_outage_and_its_end_are_told(kind: OutageKind, said: Said) -> None:
+    """Each kind by names of its own, with the reason and how long it took."""
+    configure_log("info", "json")
+    clock = Clock()
+    outages = OutageLog(clock)
+    outages.on_outage(kind, "answered 500")
+    clock.advance(90)
+    outages.on_recovery(kind)
+    began, ended = (json.loads(line) for line in said().splitlines())
+    assert (began["event"], ended["event"]) == EVENTS[kind]
+    assert (began["error"], ended["seconds"]) == ("answered 500", 90)
+
+
+def test_a_session_is_told_from_start_to_stop(scene: Scene) -> None:
+    """Where it listens, whose key it is, what was delivered and done, and that it ended."""
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        wait_until_idle(scene, running)
+        assert running.terminate() == 0
+    text = (scene.folder / "serve.log").read_text("utf-8")
+    told = [json.loads(line) for line in text.splitlines()]
+    names = [one["event"] for one in told]
+    assert {"started", "acting_as", "sweep", "delivery_accepted", "marked"} <= set(names)
+    assert [name for name in names if name != "sweep"][-2:] == ["stopping", "stopped"]
+    assert next(one for one in told if one["event"] == "started")["address"] == running.address
+
+
+def test_readme_lists_every_line_that_the_log_can_hold() -> None:
+    """Events are an interface: people search and alert by them."""
+    table = README.partition("### Log lines")[2].partition("\n##")[0]
+    listed = set(re.findall(r"`([a-z_]+)`(?=[^|]*\| (?:debug|info|warning|error))", table))
+    code = "".join(
+        path.read_text("utf-8")
+        for path in Path(sys.modules["reconciler"].__path__[0]).rglob("*.py")
+    )
+    found = set(re.findall(r'\blog\.(?:debug|info|warning|error)\)?\(\s*"([a-z_]+)"', code))
+    found |= {outcome.value for outcome in Outcome}
+    found |= {f"delivery_{status}" for status in ("accepted", "ignored", "refused")}
+    found |= {event for pair in EVENTS.values() for event in pair}
+    found |= CALM_SECRETS | LOUD_SECRETS
+    assert listed == found

@@ -1,0 +1,280 @@
+"""service-files: units that systemd takes, secrets that arrive, and nothing written over."""
+
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from reconciler.config import load
+from reconciler.service.unit_files import NAMES, Installed, service_files
+from tests.test_cli import run
+
+ANALYZE = shutil.which("systemd-analyze")
+INSTALLED = Installed((sys.executable, "-m", "reconciler"), at_home=False)
+UNITS = ("reconciler.service", "reconciler-reconcile.service", "reconciler-reconcile.timer")
+ROOT = Path(__file__).parent.parent
+
+
+def texts(
+    folder: Path, toml: str | None = None, installed: Installed = INSTALLED
+) -> dict[str, str]:
+    """Return the files for a configuration, or for none."""
+    if toml is None:
+        return service_files(load(None, {}), None, "hooks.example.com", installed)
+    path = folder / "config.toml"
+    path.write_text(toml, encoding="utf-8")
+    return service_files(load(path, {}), path, "hooks.example.com", installed)
+
+
+def written(folder: Path, toml: str | None = None) -> Path:
+    """Write the files; return the folder."""
+    for name, text in texts(folder, toml).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def analyze(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Ask systemd itself."""
+    assert ANALYZE is not None
+    return subprocess.run(
+        [ANALYZE, *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not on this machine")
+@pytest.mark.parametrize("unit", UNITS)
+def test_systemd_takes_the_unit(unit: str, tmp_path: Path) -> None:
+    """Without a word of complaint."""
+    done = analyze("verify", "--man=no", f"./{unit}", folder=written(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not on this machine")
+def test_systemd_takes_a_unit_with_odd_paths(tmp_path: Path) -> None:
+    """White space, per cent and dollar signs mean themselves."""
+    odd = tmp_path / "a b%c$d"
+    odd.mkdir()
+    written(odd, 'state.url = "sqlite:///here/l.db"')
+    done = analyze("verify", "--man=no", "./reconciler.service", folder=odd)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f'--config "{tmp_path}/a b%%c$$d/config.toml"' in (odd / UNITS[0]).read_text("utf-8")
+
+
+@pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not on this machine")
+@pytest.mark.parametrize("unit", UNITS[:2])
+def test_systemd_calls_the_service_well_confined(unit: str, tmp_path: Path) -> None:
+    """Its exposure is at most 2.0 of 10."""
+    done = analyze("security", "--offline=yes", f"./{unit}", folder=written(tmp_path))
+    found = re.search(r"exposure level for \S+: ([0-9.]+)", done.stdout)
+    assert found is not None
+    assert float(found[1]) <= 2.0
+
+
+def test_the_secrets_of_a_unit_are_those_that_the_configuration_reads(tmp_path: Path) -> None:
+    """What systemd lends under a name is found under the variable beside it."""
+    unit = texts(tmp_path, 'admin.password_file = "pw"')["reconciler.service"]
+    for name in re.findall(r"^LoadCredential=(\w+):", unit, re.MULTILINE):
+        (tmp_path / name).write_text(f"{name}-1", encoding="utf-8")
+    lines = re.findall(r"^Environment=(\w+)=(.*)$", unit, re.MULTILINE)
+    config = load(None, {key: value.replace("%d", str(tmp_path)) for key, value in lines})
+    assert (config.api_key(), config.secrets()) == ("api_key-1", ("webhook_secret-1",))
+    assert config.admin.password_file == tmp_path / "admin_password"
+
+
+def test_a_first_installation_has_the_usual_places(tmp_path: Path) -> None:
+    """/etc for what is configured, /var/lib for what is remembered."""
+    unit = texts(tmp_path)["reconciler.service"]
+    assert "--config /etc/reconciler/config.toml" in unit
+    assert "LoadCredential=api_key:/etc/reconciler/api_key" in unit
+    assert "StateDirectory=reconciler\n" in unit
+    assert "ReadWritePaths" not in unit
+
+
+def test_what_is_configured_is_taken_over(tmp_path: Path) -> None:
+    """Address, path and size for the proxies; the files of secrets and the ledger's place."""
+    toml = (
+        'portal.api_key_file = "/run/key"\n'
+        'webhook = {host = "::", port = 8123, path = "/in", max_body_bytes = 4096}\n'
+        'state.url = "sqlite:////srv/ledger/l.db"\nadmin.port = 9001'
+    )
+    found = texts(tmp_path, toml)
+    assert "LoadCredential=api_key:/run/key" in found["reconciler.service"]
+    assert "ReadWritePaths=/srv/ledger\n" in found["reconciler.service"]
+    for proxy in ("nginx.conf", "Caddyfile"):
+        assert all(one in found[proxy] for one in ("[::1]:8123", "/in {", "4096"))
+    assert "EXPOSE 8123" in found["Containerfile"]
+    assert "9001" in found["Containerfile"]
+
+
+def test_a_secret_beside_the_ledger_is_not_lent(tmp_path: Path) -> None:
+    """systemd's copy would stay as it was at the start: it could not be rotated."""
+    toml = (
+        'webhook.secret_file = "/var/lib/reconciler/webhook_secret"\n'
+        'state.url = "sqlite:////var/lib/reconciler/l.db"'
+    )
+    assert "webhook_secret" not in texts(tmp_path, toml)["reconciler.service"]
+
+
+def test_a_pass_from_a_timer_needs_no_webhook_secret(tmp_path: Path) -> None:
+    """A credential whose file is not there would keep it from starting."""
+    assert "webhook_secret" not in texts(tmp_path)["reconciler-reconcile.service"]
+
+
+def test_a_port_below_1024_brings_the_one_right_it_needs(tmp_path: Path) -> None:
+    """And no other."""
+    unit = texts(tmp_path, "webhook.port = 443")["reconciler.service"]
+    assert "CapabilityBoundingSet=CAP_NET_BIND_SERVICE\n" in unit
+    assert "PrivateUsers=no\n" in unit
+
+
+def test_an_installation_in_a_home_stays_visible(tmp_path: Path) -> None:
+    """Else the service could not even start."""
+    unit = texts(tmp_path, "", Installed(("/home/ann/bin/reconciler",), at_home=True))
+    assert "ProtectHome=read-only\n" in unit["reconciler.service"]
+
+
+@pytest.mark.parametrize(
+    ("toml", "domain", "hint"),
+    [
+        ("webhook.port = 0", "a.example.com", "webhook.port"),
+        ('webhook.path = "/a;b"', "a.example.com", "webhook.path"),
+        ("", "a.example.com; include x", "--domain"),
+    ],
+)
+def test_what_a_file_cannot_say_is_refused(
+    toml: str, domain: str, hint: str, tmp_path: Path
+) -> None:
+    """Exit 2, and which setting it is."""
+    (tmp_path / "config.toml").write_text(toml, encoding="utf-8")
+    config = str(tmp_path / "config.toml")
+    done = run("service-files", str(tmp_path / "out"), "--config", config, "--domain", domain)
+    assert done.returncode == 2
+    assert hint in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_files_are_written_and_named(tmp_path: Path) -> None:
+    """The folder is made; the environment of the person who writes them plays no part."""
+    out = tmp_path / "new" / "out"
+    done = run("service-files", str(out), PORT="9999")
+    assert (done.returncode, done.stdout.split()) == (0, [str(out / name) for name in NAMES])
+    assert {one.name for one in out.iterdir()} == set(NAMES)
+    assert "9999" not in (out / "nginx.conf").read_text("utf-8")
+
+
+def test_a_link_into_nowhere_is_a_file_too(tmp_path: Path) -> None:
+    """What was laid there for root to follow is not written through."""
+    folder, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "nginx.conf").symlink_to(elsewhere)
+    assert run("service-files", str(folder)).returncode == 2
+    assert not elsewhere.exists()
+    assert run("service-files", str(folder), "--force").returncode == 0
+    assert not elsewhere.exists()
+    assert "server" in (folder / "nginx.conf").read_text("utf-8")
+
+
+def test_a_file_that_says_something_else_is_not_written_over(tmp_path: Path) -> None:
+    """Nothing is written at all, until --force is given."""
+    (tmp_path / "nginx.conf").write_text("mine", encoding="utf-8")
+    refused = run("service-files", str(tmp_path))
+    assert (refused.returncode, "nginx.conf" in refused.stderr) == (2, True)
+    assert [one.name for one in tmp_path.iterdir()] == ["nginx.conf"]
+    assert run("service-files", str(tmp_path), "--force").returncode == 0
+    assert (tmp_path / "nginx.conf").read_text("utf-8") != "mine"
+
+
+def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
+    """The same files are no reason to refuse."""
+    assert run("service-files", str(tmp_path)).returncode == 0
+    done = run("service-files", str(tmp_path))
+    assert (done.returncode, done.stdout.count("(unchanged)")) == (0, len(NAMES))
+
+
+@contextmanager
+def answering(status: int) -> Iterator[int]:
+    """Answer every request with a status; give the port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/healthz" else 404)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_the_container_is_healthy_when_the_daemon_says_so(
+    status: int, code: int, tmp_path: Path
+) -> None:
+    """The very command of HEALTHCHECK, run against an answer."""
+    with answering(status) as port:
+        text = texts(tmp_path, f"admin.port = {port}")["Containerfile"]
+        found = re.search(r'CMD \["\S+/python", "-c", "(.*)"\]', text)
+        assert found is not None
+        command = [sys.executable, "-c", found[1]]
+        assert subprocess.run(command, timeout=20, check=False).returncode == code
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not on this machine")
+def test_nginx_takes_its_file(tmp_path: Path) -> None:
+    """But for the certificates, which are the installation's own."""
+    text = re.sub(r"(?m)^ +ssl_certificate.*\n", "", texts(tmp_path)["nginx.conf"])
+    text = text.replace("443 ssl", "8443")
+    whole = f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{ access_log off;\n{text}}}\n"
+    (tmp_path / "whole.conf").write_text(whole, encoding="utf-8")
+    command = ["nginx", "-t", "-e", "stderr", "-p", str(tmp_path), "-c", "whole.conf"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("caddy") is None, reason="caddy is not on this machine")
+def test_caddy_takes_its_file(tmp_path: Path) -> None:
+    """As it is written."""
+    written(tmp_path)
+    command = ["caddy", "adapt", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_templates_and_the_documents_are_in_the_wheel(tmp_path: Path) -> None:
+    """An installation has them, not only a clone."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["reconciler"]}
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=True)
+    names = subprocess.run(
+        [sys.executable, "-m", "zipfile", "-l", str(next(tmp_path.glob("*.whl")))],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    ).stdout
+    assert all(f"reconciler/service/templates/{name}" in names for name in NAMES)
+    page = ("status.html", "status.css", "status.js")
+    assert all(f"reconciler/admin/templates/{name}" in names for name in page)
+    assert all(f"reconciler/{name}" in names for name in ("docs/docspace.md", "portal_texts.json"))
+
+
+def test_an_address_that_cannot_be_bound_is_tried_again(tmp_path: Path) -> None:
+    """Of the exit codes only a configuration that cannot be used ends the unit for good."""
+    unit = texts(tmp_path)["reconciler.service"]
+    assert re.findall(r"^RestartPreventExitStatus=(.*)$", unit, re.MULTILINE) == ["2"]
+    assert "\nRestart=on-failure\n" in unit
+    assert "\nStartLimitIntervalSec=0\n" in unit

@@ -1,0 +1,474 @@
+"""Our webhook: which it is and what ails it, its secrets, and how a rotation comes to its end."""
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.client import Webhook
+from reconciler.errors import ConfigError, Unanswered
+from reconciler.ledger import Ledger
+from reconciler.model import Event
+from reconciler.receiver import Gate, Receiver, Reply
+from reconciler.service.server import Server as WebServer
+from reconciler.webhooks import (
+    GRACE,
+    Administration,
+    Flaw,
+    Keyring,
+    Probe,
+    SecretFile,
+    Wanted,
+    faults_of,
+    find,
+    fingerprint,
+    judge,
+    make_secret,
+    secret_to_register,
+)
+from tests.program import FORKSERVER
+from tests.support_ledger import PORTAL, url
+from tests.support_tls import authority, needs_openssl
+from tests.support_webhooks import Stand, address, stand
+from tests.world import Clock
+
+HERE = "https://hooks.example.org/docspace/review-comment"
+WANTED = Wanted(HERE, "/docspace/review-comment", ("file.updated",))
+HOOK = Webhook(7, "reconciler", HERE, True, 512, "", "bot", "Review Bot")
+OLD, NEW, NEWER = "Old-Secret-1!", "New-Secret-1!", "Newer-Secret-1!"
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
+needs_mounts = pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run(
+        ["unshare", "-m", "mount", "--bind", "/dev/null", "/dev/zero"],  # noqa: S607
+        capture_output=True,
+        check=False,
+    ).returncode
+    != 0,
+    reason="nothing may be mounted here",
+)
+
+
+# Which one is ours, and what is wrong.
+
+
+def test_a_sound_webhook_has_nothing_wrong() -> None:
+    """The right address, enabled, the right triggers."""
+    state = judge([HOOK], WANTED, None)
+    assert (state.hook, state.flaws, state.said(WANTED)) == (HOOK, (), "")
+
+
+@pytest.mark.parametrize(
+    ("hook", "flaw", "said"),
+    [
+        (replace(HOOK, enabled=False), Flaw.DISABLED, "is disabled"),
+        (replace(HOOK, triggers=256), Flaw.TRIGGERS, "file.updated"),
+        (replace(HOOK, url="https://old.example.org/x"), Flaw.ADDRESS, "old.example.org"),
+    ],
+)
+def test_what_is_wrong_is_said(hook: Webhook, flaw: Flaw, said: str) -> None:
+    """Each flaw with the words that name the cause."""
+    state = judge([hook], WANTED, 7)
+    assert state.flaws == (flaw,)
+    assert said in state.said(WANTED)
+
+
+def test_without_any_webhook_it_is_missing() -> None:
+    """Another one's webhook is none of ours."""
+    other = replace(HOOK, id=9, url="https://other.example.org/there")
+    assert judge([other], WANTED, 7).flaws == (Flaw.MISSING,)
+
+
+def test_an_address_is_the_same_whatever_the_case_of_its_host() -> None:
+    """The portal keeps the address as it was typed."""
+    assert find([replace(HOOK, url=HERE.replace("hooks", "HOOKS"))], WANTED, None) is not None
+
+
+def test_of_two_at_our_address_ours_is_the_known_then_the_enabled_one() -> None:
+    """Somebody registered it twice."""
+    off, on = replace(HOOK, id=3, enabled=False), replace(HOOK, id=5)
+    assert find([off, on], WANTED, None) == on
+    assert find([off, on], WANTED, 3) == off
+
+
+def test_without_an_address_of_ours_the_only_one_with_our_path_is_it() -> None:
+    """Of two with our path neither is taken for it."""
+    wanted = replace(WANTED, url=None)
+    assert find([HOOK], wanted, None) == HOOK
+    assert find([HOOK, replace(HOOK, id=8)], wanted, None) is None
+
+
+# Secrets.
+
+
+def test_a_made_secret_meets_the_portals_rules() -> None:
+    """Always, and no two are alike."""
+    made = {make_secret() for _ in range(1000)}
+    assert len(made) == 1000
+    assert not any(faults_of(secret) or "," in secret for secret in made)
+
+
+@pytest.mark.parametrize(
+    ("secret", "fault"),
+    [
+        ("Aa1!Aa1", "8 to 30"),
+        ("Aa1!" * 7 + "Aa1", "8 to 30"),
+        ("aaaaaa1!", "upper"),
+        ("AAAAAA1!", "lower"),
+        ("Aaaaaaa!", "digit"),
+        ("Aaaaaaa1", "special"),
+        ("Aaaa aa1!", "ASCII"),
+        ("Äaaaaaa1!", "ASCII"),
+    ],
+)
+def test_a_secret_that_the_portal_would_refuse_is_known_before(secret: str, fault: str) -> None:
+    """Its refusal would not say why."""
+    assert any(fault in words for words in faults_of(secret))
+
+
+@pytest.mark.parametrize("secret", ["Aa1!Aa1!", "Aa1!" * 7 + "Aa"])
+def test_8_to_30_characters_are_all_that_the_portal_asks_for(secret: str) -> None:
+    """Both ends are within (docspace.md 6)."""
+    assert faults_of(secret) == ()
+
+
+def test_of_a_variable_the_first_fair_part_is_registered() -> None:
+    """`new,old` is known as a whole and by its parts."""
+    assert secret_to_register((f"{NEW},{OLD}", NEW, OLD)) == NEW
+    with pytest.raises(ConfigError, match="digit"):
+        secret_to_register(("weak",))
+    with pytest.raises(ConfigError, match="missing"):
+        secret_to_register(())
+
+
+def test_the_file_is_its_owners_alone_and_replaced_as_a_whole(tmp_path: Path) -> None:
+    """Whatever it was before; a link to it stays a link."""
+    path, link = tmp_path / "secrets", tmp_path / "link"
+    path.write_text(f"{OLD}\n", "utf-8")
+    path.chmod(0o644)
+    link.symlink_to(path)
+    SecretFile(link).write((NEW, OLD))
+    assert SecretFile(path).read() == (NEW, OLD)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert link.is_symlink()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "secrets"]
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """With the key and the path."""
+    with pytest.raises(ConfigError, match=r"webhook\.secret_file"):
+        SecretFile(tmp_path / "missing" / "secrets").write((NEW,))
+
+
+@needs_mounts
+def test_a_file_that_is_mounted_by_itself_is_written_in_place(tmp_path: Path) -> None:
+    """As a container's secret: nothing can be put in its place (EBUSY)."""
+    there, mounted = tmp_path / "there", tmp_path / "folder" / "secrets"
+    mounted.parent.mkdir()
+    mounted.touch()
+    for before, after in (((OLD,), (NEW, OLD)), ((NEW, OLD), (OLD,))):
+        SecretFile(there).write(before)
+        inode = there.stat().st_ino
+        code = f"SecretFile(Path({str(mounted)!r})).write({after!r})"
+        done = in_a_mount(there, mounted, code)
+        assert done.returncode == 0, done.stderr
+        assert there.read_text("utf-8") == "".join(f"{line}\n" for line in after)
+        assert there.stat().st_ino == inode
+    assert [one.name for one in mounted.parent.iterdir()] == ["secrets"]
+
+
+@needs_root
+@pytest.mark.parametrize("mode", [0o755, 0o1777], ids=["no right to create", "none to rename"])
+def test_a_file_in_a_folder_of_somebody_else_is_written_in_place(mode: int) -> None:
+    """Its own rights are what counts; its owner and its mode stay."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, file = Path(name), Path(name, "secrets")
+        file.write_text(f"{OLD}\n", "utf-8")
+        file.chmod(0o666)
+        folder.chmod(mode)
+        assert as_nobody(file, (NEW, OLD)) == 0
+        assert SecretFile(file).read() == (NEW, OLD)
+        assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (0, 0o666)
+        assert list(folder.iterdir()) == [file]
+        file.chmod(0o644)
+        assert as_nobody(file, (NEWER,)) == 1, "told as what cannot be written"
+        assert SecretFile(file).read() == (NEW, OLD)
+
+
+@pytest.mark.parametrize("lines", [(NEW, OLD), (NEW, OLD, NEWER)])
+def test_a_file_that_finds_no_room_stays_as_it_was(tmp_path: Path, lines: tuple[str, ...]) -> None:
+    """Neither beside it nor in place: not a byte is lost."""
+    file = tmp_path / "secrets"
+    file.write_text(OLD, "utf-8")
+    process = FORKSERVER.Process(target=_write_without_room, args=(file, lines))
+    process.start()
+    process.join()
+    assert process.exitcode == 1
+    assert file.read_text("utf-8") == OLD
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def as_nobody(file: Path, lines: tuple[str, ...]) -> int:
+    """Write the secrets without the rights of root; return 1 for ConfigError."""
+    process = FORKSERVER.Process(target=_write_as_nobody, args=(file, lines))
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _write_as_nobody(file: Path, lines: tuple[str, ...]) -> None:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+    _write(file, lines)
+
+
+def _write_without_room(file: Path, lines: tuple[str, ...]) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(OLD) + 5, len(OLD) + 5))
+    _write(file, lines)
+
+
+def _write(file: Path, lines: tuple[str, ...]) -> None:
+    try:
+        SecretFile(file).write(lines)
+    except ConfigError:
+        os._exit(1)
+
+
+def in_a_mount(there: Path, mounted: Path, code: str) -> "subprocess.CompletedProcess[str]":
+    """Run code where a file is mounted over another, for that process alone."""
+    whole = f"from pathlib import Path; from reconciler.webhooks import SecretFile; {code}"
+    script = 'mount --bind "$1" "$2" && exec "$3" -c "$4"'
+    words = ["unshare", "-m", "sh", "-c", script, "sh", str(there), str(mounted), sys.executable]
+    return subprocess.run([*words, whole], capture_output=True, text=True, check=False, timeout=30)
+
+
+# The keyring.
+
+
+@dataclass
+class Ring:
+    """A keyring on a file and a ledger, and what it told."""
+
+    path: Path
+    ledger: Ledger
+    clock: Clock = field(default_factory=Clock)
+    told: list[str] = field(default_factory=list)
+
+    def open(self) -> Keyring:
+        """Open it as a starting daemon does."""
+        return Keyring(
+            self.path, self.ledger, self.clock, lambda event, **_: self.told.append(event)
+        )
+
+    def write(self, *secrets: str) -> None:
+        """Replace the file."""
+        SecretFile(self.path).write(secrets)
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> Iterator[Ring]:
+    """A file with one secret."""
+    with closing(Ledger(url(tmp_path), PORTAL)) as ledger:
+        made = Ring(tmp_path / "secrets", ledger)
+        made.write(OLD)
+        yield made
+
+
+def test_a_new_line_counts_at_once_without_a_restart(ring: Ring) -> None:
+    """The file is looked at before each delivery."""
+    keys = ring.open()
+    ring.write(NEW, OLD)
+    assert keys.current() == (NEW, OLD)
+    assert "secrets_read" in ring.told
+
+
+def test_a_file_that_is_gone_or_empty_changes_nothing(ring: Ring) -> None:
+    """Least of all may it let everybody in."""
+    keys = ring.open()
+    ring.path.write_text("\n", "utf-8")
+    assert keys.current() == (OLD,)
+    ring.path.unlink()
+    assert keys.current() == (OLD,)
+
+
+def test_the_old_one_counts_until_the_grace_after_the_first_use_of_the_new(ring: Ring) -> None:
+    """Not shorter: the portal may still write back the old one."""
+    keys = ring.open()
+    ring.write(NEW, OLD)
+    keys.current()
+    ring.clock.advance(86400)
+    assert keys.current() == (NEW, OLD)
+    keys.used(NEW)
+    ring.clock.advance((GRACE - timedelta(seconds=1)).total_seconds())
+    assert keys.current() == (NEW, OLD)
+    ring.clock.advance(1)
+    assert keys.current() == (NEW,)
+    assert ring.told[-1] == "older_secrets_refused"
+
+
+def test_the_old_one_within_the_grace_is_said_and_restarts_nothing(ring: Ring) -> None:
+    """The portal took the rotation back: somebody must rotate again."""
+    keys = ring.open()
+    ring.write(NEW, OLD)
+    keys.current()
+    keys.used(OLD)
+    assert "older_secret_again" not in ring.told
+    keys.used(NEW)
+    ring.clock.advance(60)
+    keys.used(OLD)
+    assert ring.told[-1] == "older_secret_again"
+    ring.clock.advance(GRACE.total_seconds() - 60)
+    assert keys.current() == (NEW,)
+
+
+def test_a_restart_remembers_what_is_refused(ring: Ring) -> None:
+    """In the grace and after it, and nothing secret is in the ledger."""
+    ring.write(NEW, OLD)
+    keys = ring.open()
+    keys.used(NEW)
+    again = ring.open()
+    assert again.current() == (NEW, OLD)
+    ring.clock.advance(GRACE.total_seconds())
+    assert again.current() == (NEW,)
+    assert ring.open().current() == (NEW,)
+    text = ring.ledger.told("rotation") or ""
+    assert fingerprint(OLD) in text
+    assert OLD not in text
+
+
+def test_the_next_rotation_does_not_bring_back_what_was_refused(ring: Ring) -> None:
+    """Its line may still stand in the file."""
+    ring.write(NEW, OLD)
+    keys = ring.open()
+    keys.used(NEW)
+    ring.clock.advance(GRACE.total_seconds())
+    keys.current()
+    ring.write(NEWER, NEW, OLD)
+    assert keys.current() == (NEWER, NEW)
+
+
+def test_an_old_one_that_is_made_the_newest_counts_again(ring: Ring) -> None:
+    """Its owner wants it, and what the portal has now counts until it is in use."""
+    ring.write(NEW, OLD)
+    keys = ring.open()
+    keys.used(NEW)
+    ring.clock.advance(GRACE.total_seconds())
+    keys.current()
+    ring.write(OLD, NEW)
+    assert keys.current() == (OLD, NEW)
+    keys.used(OLD)
+    ring.clock.advance(GRACE.total_seconds())
+    assert keys.current() == (OLD,)
+    assert ring.open().current() == (OLD,)
+
+
+# A rotation in the midst of a delivery.
+
+
+def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Path) -> None:
+    """The portal writes back what it read before the attempt; a second rotation holds."""
+    clock, answers = Clock(), list[int]()
+    with stand() as here, closing(Ledger(url(tmp_path), here.server.url)) as ledger:
+        file = SecretFile(tmp_path / "secrets")
+        file.write((OLD,))
+        keys = Keyring(tmp_path / "secrets", ledger, clock, lambda *_, **__: None)
+        acts: list[Callable[[], object]] = []
+
+        def record(event: Event, now: datetime) -> bool:
+            if acts:
+                acts.pop()()
+            return ledger.record(event, now)
+
+        def tell(reply: Reply) -> None:
+            answers.append(reply.code.value)
+            if reply.reason != "ping":
+                keys.used(reply.signed)
+
+        gate = Gate(WANTED.path, keys.current, frozenset({"file.updated"}), 2**20)
+        receiver = Receiver(gate, record, clock, tell)
+        web = WebServer(receiver, "127.0.0.1", 0, threads=4, max_bytes=2**20)
+        web.start()
+        there = f"http://127.0.0.1:{web.port}{WANTED.path}"
+        wanted = replace(WANTED, url=there)
+        admin = Administration(ledger, here.hooks, here.docspace.key, wanted, clock, Probe())
+        try:
+            admin.register(there, OLD, ["file.updated"])
+            acts.append(lambda: admin.rotate(file))
+            saved_and_delivered(here, times=2)
+            assert here.portal.webhooks[1].secret == OLD
+            admin.rotate(file)
+            saved_and_delivered(here)
+            assert here.portal.webhooks[1].secret == file.read()[0]
+            clock.advance(GRACE.total_seconds())
+            saved_and_delivered(here)
+            assert len(keys.current()) == 1
+        finally:
+            web.stop(1.0)
+    assert set(answers) == {200}
+
+
+def saved_and_delivered(here: Stand, times: int = 1) -> None:
+    """Save the file, and wait until the portal has told of it."""
+    for _ in range(times):
+        here.portal.save(here.file, by=here.ann)
+        assert here.server.drain()
+
+
+# The probe.
+
+
+def test_an_address_that_answers_head_is_fine() -> None:
+    """2xx is all that the portal asks for."""
+    with address(204) as there:
+        Probe().head(there)
+
+
+@pytest.mark.parametrize("status", [301, 404, 502])
+def test_any_other_answer_is_told(status: int) -> None:
+    """Redirects are not followed: the portal follows none."""
+    with address(status) as there, pytest.raises(Unanswered) as caught:
+        Probe().head(there)
+    assert caught.value.status == status
+
+
+@needs_openssl
+def test_the_configured_certificates_are_trusted_at_our_address_too(tmp_path: Path) -> None:
+    """Beside the system's; without them the key to set is named."""
+    bundle, tls = authority(tmp_path)
+    (tmp_path / "no.pem").write_text("no certificate", "utf-8")
+    with address(200, tls=tls) as there:
+        Probe(bundle).head(there)
+        Probe(bundle).ping_with(there, OLD)
+        with pytest.raises(Unanswered, match=r"self-signed certificate; portal\.ca_bundle"):
+            Probe().head(there)
+        for unusable in ("no.pem", "missing.pem"):
+            with pytest.raises(ConfigError, match=r"portal\.ca_bundle .*cannot be used"):
+                Probe(tmp_path / unusable).head(there)
+
+
+@needs_openssl
+def test_a_certificate_of_another_name_is_told(tmp_path: Path) -> None:
+    """The authority is known, and the address is not the certificate's."""
+    bundle, tls = authority(tmp_path, "DNS:hooks.example.org")
+    with address(200, tls=tls) as there, pytest.raises(Unanswered, match="not valid for"):
+        Probe(bundle).head(there)
+
+
+@pytest.mark.parametrize("there", ["http://127.0.0.1:9/x", "http://[::1", "http:///x"])
+def test_nobody_there_is_told(there: str) -> None:
+    """Whatever keeps the question from arriving."""
+    with pytest.raises(Unanswered):
+        Probe().head(there)
