@@ -22,8 +22,8 @@ from reconciler.model import (
     SECOND,
     Absent,
     Action,
+    AttemptResult,
     Decision,
-    Ending,
     Entry,
     Event,
     File,
@@ -172,7 +172,7 @@ def decide_listed(file: File, entry: Entry, policy: Policy, asked: datetime) -> 
     return Decision(_row(file, entry, policy))
 
 
-def hindrance(file: File) -> Rule | None:
+def write_blocker(file: File) -> Rule | None:
     """Return what keeps us from commenting on the file now, None when nothing does."""
     if file.locked:
         return Rule.LOCKED
@@ -191,7 +191,7 @@ def is_echo(event: Event, entry: Entry, owner: str | None) -> bool:
     return any(r is not None and r.updated == event.modified for r in revisions)
 
 
-def is_out_of_sight(ending: Ending) -> bool:
+def is_out_of_sight(ending: AttemptResult) -> bool:
     """Return whether a file was only hidden: its room is archived, or not ours for a while."""
     archived = ending.seen is not None and ending.seen.section is Section.ARCHIVE
     return archived or ending.reason == Rule.UNREADABLE.value
@@ -274,7 +274,7 @@ def _is_another(file: File, entry: Entry) -> bool:
 
 
 def _gate(file: File, policy: Policy) -> Rule | None:
-    return hindrance(file) or (Rule.OBSERVED if policy.observe else None)
+    return write_blocker(file) or (Rule.OBSERVED if policy.observe else None)
 
 
 def _is_early(file: File, entry: Entry) -> bool:

@@ -275,7 +275,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Ending:
+class AttemptResult:
     """How one attempt at a claimed file ended; the ledger writes it down in one step.
 
     ``again`` is when the file is due anew. With ``settled`` the revision is done with, and
@@ -299,7 +299,7 @@ class Ending:
     to_write: bool = False
 
 
-class Permit(Enum):
+class WriteGrant(Enum):
     """The ledger's answer to a worker that is about to write."""
 
     GRANTED = "granted"

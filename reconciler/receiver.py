@@ -15,7 +15,7 @@ from typing import Any
 from reconciler.errors import LedgerError
 from reconciler.event import Ignored, parse_event
 from reconciler.model import Event
-from reconciler.signature import HEADER, matching_secret
+from reconciler.signature import HEADER, find_signing_key
 
 Environ = Mapping[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -23,7 +23,7 @@ _SIGNATURE = "HTTP_" + HEADER.upper().replace("-", "_")
 
 
 @dataclass(frozen=True)
-class Gate:
+class ReceiverSettings:
     """What is let in. No secrets at all means that nothing is verified.
 
     ``secrets``, newest first, may be a function: what it returns counts for one delivery.
@@ -57,7 +57,7 @@ class Receiver:
 
     def __init__(
         self,
-        gate: Gate,
+        gate: ReceiverSettings,
         record: Callable[[Event, datetime], bool],
         clock: Callable[[], datetime],
         tell: Callable[[Reply], None],
@@ -92,7 +92,7 @@ class Receiver:
         if body is None:
             return Reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "refused", "size")
         secrets = self._gate.secrets() if callable(self._gate.secrets) else self._gate.secrets
-        secret = matching_secret(body, environ.get(_SIGNATURE), secrets)
+        secret = find_signing_key(body, environ.get(_SIGNATURE), secrets)
         if secret is None and secrets:
             return Reply(HTTPStatus.UNAUTHORIZED, "refused", "signature")
         reply = self._read_event(body, secret)

@@ -17,7 +17,7 @@ def sign(body: bytes, secret: str) -> str:
     return _PREFIX + _digest(body, secret).upper()
 
 
-def matching_secret(body: bytes, header: str | None, secrets: Sequence[str]) -> int | None:
+def find_signing_key(body: bytes, header: str | None, secrets: Sequence[str]) -> int | None:
     """Return the index of the first secret that signed ``body``, or None.
 
     ``secrets`` are newest first. Hex of either case is accepted. Every secret is compared,

@@ -13,8 +13,8 @@ from reconciler.errors import PortalError
 from reconciler.ledger import Quota
 from reconciler.model import EPOCH, Absent, Action, Entry, Revision
 from reconciler.sandbox import CommentWrite, FileInfo
-from reconciler.sweep import Sweep, Terms
-from reconciler.worker import Attempt
+from reconciler.sweep import ScanSettings, Sweep
+from reconciler.worker import Processed
 from tests.support_people import DROP, ONCE, Known, People
 from tests.world import TARGET, World, world
 
@@ -60,7 +60,7 @@ class Scene(People):
         since = self.here.ledger.baseline().since
         return self.now.replace(microsecond=0) - LOOKBACK if since == EPOCH else since
 
-    def step(self) -> Attempt | None:
+    def step(self) -> Processed | None:
         """Let the worker work off one due file, and judge what it wrote."""
         before = self._before()
         attempt = self.here.worker.step()
@@ -135,7 +135,7 @@ class Scene(People):
         if here.ledger.paused(self.now) is not None:
             return False
         try:
-            report = Sweep(here.ledger, here.docspace, Terms(here.policy), here.clock).run()
+            report = Sweep(here.ledger, here.docspace, ScanSettings(here.policy), here.clock).run()
         except PortalError as error:
             here.health.record_listing_failure(error, self.now)
             return False

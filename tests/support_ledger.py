@@ -13,14 +13,14 @@ from sqlalchemy import NullPool, create_engine, inspect, text
 
 from reconciler.ledger import Ledger, Quota
 from reconciler.model import (
+    AttemptResult,
     Claim,
-    Ending,
     Event,
     File,
     Outcome,
-    Permit,
     Revision,
     Section,
+    WriteGrant,
 )
 
 NOW = datetime(2025, 11, 24, 9, 15, 42, tzinfo=UTC)
@@ -89,12 +89,12 @@ def a_file(file: int = 1, **changes: Any) -> File:
     return replace(plain, **changes)
 
 
-def ending(outcome: Outcome = Outcome.SKIPPED, **changes: Any) -> Ending:
+def ending(outcome: Outcome = Outcome.SKIPPED, **changes: Any) -> AttemptResult:
     """Return how an attempt ended; the reason is the outcome's name."""
-    return replace(Ending(outcome, outcome.value), **changes)
+    return replace(AttemptResult(outcome, outcome.value), **changes)
 
 
-def marked(file: int = 1, **changes: Any) -> Ending:
+def marked(file: int = 1, **changes: Any) -> AttemptResult:
     """Return the ending of a confirmed write."""
     return ending(Outcome.MARKED, seen=a_file(file), settled=True, ours=True, **changes)
 
@@ -105,7 +105,7 @@ def claimed(ledger: Ledger, now: datetime) -> Claim:
     return claim
 
 
-def permit(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> Permit:
+def permit(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> WriteGrant:
     """Ask for a write to the claimed file, with room for it."""
     file = changes.pop("file", None) or a_file(claim.entry.id)
     quota = Quota(changes.pop("per_day", 9000))

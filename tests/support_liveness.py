@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from reconciler.errors import PortalError
-from reconciler.ledger import Quota, Swept
-from reconciler.ledger.verdict import Kind, verdict
+from reconciler.ledger import Quota, SweepRecord
+from reconciler.ledger.problems import ProblemKind, find_problems
 from reconciler.model import EPOCH, OutageKind
 from reconciler.sandbox import Network, User
-from reconciler.sweep import Sweep, Terms
+from reconciler.sweep import ScanSettings, Sweep
 from tests.support_sweep import add_room
 from tests.world import TARGET, World, world
 
@@ -23,7 +23,7 @@ EVERY, PROBE, MOMENT = 60.0, 15.0, 5.0  # seconds: a sweep, the key's probe, a p
 _LONG = 200.0  # seconds of a long time that are played, at its beginning and at its end
 _POLL = timedelta(seconds=1)
 _PROBED = {OutageKind.DEAD_KEY, OutageKind.LOOKS}
-_BESIDE = {Kind.NO_SERVE}  # no process of ours holds a role
+_BESIDE = {ProblemKind.NO_SERVE}  # no process of ours holds a role
 
 
 @dataclass
@@ -121,7 +121,7 @@ class Life:
         return min(coming)
 
     def _probe(self) -> None:
-        """As `Service._probe`."""
+        """As `Daemon._probe`."""
         here = self.here
         if not _PROBED & {outage.kind for outage in here.ledger.health.outages()}:
             return
@@ -129,7 +129,7 @@ class Life:
             here.making.probe()
 
     def _sweep(self) -> None:
-        """As `Service._try_sweep`."""
+        """As `Daemon._try_sweep`."""
         here, now = self.here, self.here.now()
         self.next_sweep = now + timedelta(seconds=EVERY)
         pause = here.ledger.paused(now)
@@ -138,12 +138,12 @@ class Life:
             return
         error = ""
         try:
-            Sweep(here.ledger, here.docspace, Terms(here.policy), here.now).run()
+            Sweep(here.ledger, here.docspace, ScanSettings(here.policy), here.now).run()
             here.health.record_listing_success(here.now())
         except PortalError as failure:
             here.health.record_listing_failure(failure, here.now())
             error = str(failure)
-        here.ledger.health.swept(Swept(now, 0.0, 2, error=error))
+        here.ledger.health.record_sweep(SweepRecord(now, 0.0, 2, error=error))
 
     # ------------------------------------------------------------ what must hold
 
@@ -164,7 +164,7 @@ class Life:
     def problems(self) -> list[str]:
         """Return in words what `status` names that is not harmless."""
         here = self.here
-        found = verdict(here.ledger.health.overview(here.now(), quota=here.quota))
+        found = find_problems(here.ledger.health.overview(here.now(), quota=here.quota))
         return [p.words for p in found if not p.is_harmless and p.kind not in _BESIDE]
 
     def restart(

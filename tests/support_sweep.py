@@ -32,7 +32,7 @@ def silent(path: Path, policy: Policy | None = None) -> Iterator[World]:
 
 
 @contextmanager
-def swept(path: Path, policy: Policy | None = None) -> Iterator[World]:
+def run_sweep(path: Path, policy: Policy | None = None) -> Iterator[World]:
     """Build a world whose deliveries are all lost, an hour after its first sweep."""
     with silent(path, policy) as here:
         here.sweep()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from reconciler.client import About, DocSpace, Hooks, Transport
+from reconciler.client import About, DocSpace, Transport, WebhooksClient
 from reconciler.sandbox import ManualClock, Portal, Server, User
 
 SECRET = "Hooks-Secret-1!"
@@ -26,7 +26,7 @@ class Stand:
     bot: User
     room: int
     file: int
-    hooks: Hooks
+    hooks: WebhooksClient
     about: About
     docspace: DocSpace
 
@@ -43,7 +43,7 @@ def stand(permissions: tuple[str, ...] = WIDE) -> Iterator[Stand]:
     file = int(portal.create(room, "Contract.docx", by=ann))
     with Server(portal) as server, closing(client(server, portal.add_key(bot, permissions))) as t:
         docspace = DocSpace(t)
-        hooks = Hooks(t, docspace.key)
+        hooks = WebhooksClient(t, docspace.key)
         yield Stand(portal, server, clock, ann, bot, room, file, hooks, About(t), docspace)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reconciler.client import DocSpace, Transport, exchange
 from reconciler.config import load
 from reconciler.errors import ConfigError, Unauthorised
-from reconciler.receiver import Gate, Receiver, Reply
+from reconciler.receiver import Receiver, ReceiverSettings, Reply
 from reconciler.service.server import Server
 from reconciler.signature import HEADER, sign
 from tests.daemon import SECRET, daemon
@@ -32,7 +32,7 @@ def served(
     replies: list[Reply], *secrets: str, https: bool = False, proxy: str | None = None
 ) -> Iterator[Server]:
     """Serve a receiver behind (or without) a trusted proxy within the block."""
-    gate = Gate("/hook", secrets, frozenset({"file.updated"}), 2**20, https)
+    gate = ReceiverSettings("/hook", secrets, frozenset({"file.updated"}), 2**20, https)
     receiver = Receiver(gate, lambda *_: True, lambda: START, replies.append)
     server = Server(receiver, "127.0.0.1", 0, threads=2, max_bytes=2**20, trusted_proxy=proxy)
     server.start()

@@ -20,10 +20,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from reconciler.admin.app import Admin, Page
 from reconciler.admin.guard import Guard
 from reconciler.admin.metrics import exposition
-from reconciler.admin.pages import Subject, pages_of
+from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.admin.throttle import LoginThrottle
 from reconciler.errors import LedgerError
-from reconciler.ledger import Ledger, Overview, Role, Swept
+from reconciler.ledger import Ledger, Overview, Role, SweepRecord
 from reconciler.ledger.overview import BOUNDS
 from reconciler.model import OutageKind, Outcome
 from tests import support_ledger as kit
@@ -61,7 +61,7 @@ class Watched:
 
     def get(self, path: str) -> Answer:
         """Ask for a path as somebody on this machine."""
-        subject = Subject(
+        subject = AdminContext(
             self.ledger,
             lambda: self.now,
             lambda: self.alive,
@@ -161,7 +161,7 @@ def test_with_a_password_nothing_is_answered_without_it(header: str, status: int
 
 
 @dataclass
-class Gate:
+class ReceiverSettings:
     """A page behind a password; ``now`` are seconds, ``heard`` whose passwords were refused."""
 
     now: float = 1_000.0
@@ -195,7 +195,7 @@ class Gate:
 
 def test_after_five_wrong_passwords_one_a_second_is_looked_at() -> None:
     """429 else, with when to come again; then the right one is not looked at either."""
-    gate = Gate()
+    gate = ReceiverSettings()
     assert gate.statuses(5) == {401: 5}
     for password in ("wrong", PASSWORD):
         answer = gate.try_(password)
@@ -211,14 +211,14 @@ def test_after_five_wrong_passwords_one_a_second_is_looked_at() -> None:
 @pytest.mark.parametrize("per_second", [20, 2400])
 def test_guessing_is_slowed_to_one_a_second(per_second: int) -> None:
     """However quickly somebody asks."""
-    found = Gate().statuses(60 * per_second, per_second=per_second)
+    found = ReceiverSettings().statuses(60 * per_second, per_second=per_second)
     assert 60 <= found[401] <= 66
     assert found[401] + found[429] == 60 * per_second
 
 
 def test_who_mistypes_now_and_then_is_not_slowed() -> None:
     """The right password makes the wrong ones before forgotten."""
-    gate = Gate()
+    gate = ReceiverSettings()
     for _ in range(5):
         assert gate.statuses(4) == {401: 4}
         assert gate.try_(PASSWORD).status == 200
@@ -226,14 +226,14 @@ def test_who_mistypes_now_and_then_is_not_slowed() -> None:
 
 def test_a_watchdog_with_the_password_is_never_slowed() -> None:
     """It may ask as often as it likes."""
-    gate = Gate()
+    gate = ReceiverSettings()
     assert {gate.try_(PASSWORD).status for _ in range(1000)} == {200}
     assert gate.heard == []
 
 
 def test_who_gives_no_password_guesses_nothing() -> None:
     """A browser asks once without, to learn that one is needed."""
-    gate = Gate()
+    gate = ReceiverSettings()
     for _ in range(100):
         assert ask(gate.app, "/", REMOTE_ADDR="192.0.2.7").status == 401
     assert (gate.try_(PASSWORD).status, gate.heard) == (200, [])
@@ -242,7 +242,7 @@ def test_who_gives_no_password_guesses_nothing() -> None:
 @pytest.mark.parametrize("header", ["Basic %%%", "Bearer x", "x", "Basic"])
 def test_what_is_no_password_is_a_guess_all_the_same(header: str) -> None:
     """It is no way around the limit."""
-    gate = Gate()
+    gate = ReceiverSettings()
     for _ in range(10):
         answer = ask(gate.app, "/", REMOTE_ADDR="192.0.2.7", HTTP_AUTHORIZATION=header)
     assert answer.status == 429
@@ -251,7 +251,7 @@ def test_what_is_no_password_is_a_guess_all_the_same(header: str) -> None:
 @pytest.mark.parametrize("address", ["192.0.2.8", "127.0.0.1", "::1", "2001:db8:1::7"])
 def test_one_who_guesses_keeps_nobody_else_out(address: str) -> None:
     """Each address has tries of its own."""
-    gate = Gate()
+    gate = ReceiverSettings()
     gate.statuses(1000)
     assert gate.try_(PASSWORD, address).status == 200
 
@@ -259,7 +259,7 @@ def test_one_who_guesses_keeps_nobody_else_out(address: str) -> None:
 @pytest.mark.parametrize("network", ["10.{}.{}.1", "2001:db8:{:x}:{:x}::1"])
 def test_guesses_from_many_addresses_have_a_limit_together(network: str) -> None:
     """The administrator who was there before, and the machine itself, are let in all the same."""
-    gate = Gate()
+    gate = ReceiverSettings()
     assert gate.try_(PASSWORD, "192.0.2.99").status == 200
     addresses = [network.format(n // 250, n % 250) for n in range(5000)]
     found = Counter(gate.try_("guess", address).status for address in addresses)
@@ -274,14 +274,14 @@ def test_guesses_from_many_addresses_have_a_limit_together(network: str) -> None
 
 def test_one_network_of_ipv6_is_one_client() -> None:
     """Whoever has one of its addresses has them all."""
-    gate = Gate()
+    gate = ReceiverSettings()
     found = Counter(gate.try_("guess", f"2001:db8::{n:x}").status for n in range(100))
     assert found == {401: 5, 429: 95}
 
 
 def test_every_failed_login_is_told_with_where_it_came_from() -> None:
     """Also those that were not looked at, and never the password."""
-    gate = Gate()
+    gate = ReceiverSettings()
     gate.statuses(7)
     gate.try_("guess", "::ffff:192.0.2.9")
     assert gate.heard == ["192.0.2.7"] * 7 + ["::ffff:192.0.2.9"]
@@ -440,7 +440,7 @@ def test_metrics_tell_the_requests_to_the_portal(watched: Watched) -> None:
 
 def test_metrics_tell_what_is_wrong_and_the_last_sweep(watched: Watched) -> None:
     """Each kind of trouble is a number of its own, for alerts."""
-    watched.ledger.health.swept(Swept(NOW, 0.5, 2, scanned=7))
+    watched.ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2, scanned=7))
     watched.ledger.health.open_outage(OutageKind.DEAD_KEY, "401", NOW)
     watched.ledger.pause(NOW, HOUR, "too many requests")
     assert watched.number("problem", kind="dead_key") == 1
@@ -451,7 +451,7 @@ def test_metrics_tell_what_is_wrong_and_the_last_sweep(watched: Watched) -> None
 
 def test_readme_names_every_metric(watched: Watched) -> None:
     """And promises none that is not there."""
-    watched.ledger.health.swept(Swept(NOW, 0.5, 2))
+    watched.ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
     text = watched.get("/metrics").body
     names = set(re.findall(r"^# TYPE reconciler_(\w+) ", text, re.MULTILINE))
     readme = (ROOT / "README.md").read_text("utf-8").partition("| metric (`reconciler_")[2]

@@ -18,7 +18,7 @@ from reconciler.config import load
 from reconciler.model import Outcome, Rule
 from reconciler.sandbox import Fault, Network
 from reconciler.service import Summary, backfill, reconcile
-from reconciler.sweep import Backfill, Job, Terms
+from reconciler.sweep import Backfill, Job, ScanSettings
 from tests.daemon import daemon
 from tests.support_sweep import (
     DAY,
@@ -181,7 +181,7 @@ def renamed(here: World, *, over: bool) -> int:
     here.sweep()
     if over:
         observing = Job("o", here.clock() - timedelta(days=20), observe=True)
-        terms = Terms(here.policy)
+        terms = ScanSettings(here.policy)
         list(Backfill(here.ledger, here.docspace, terms, here.clock).run(observing, _ignore))
     here.clock.advance(DAY)
     here.portal.network = Network()
@@ -331,7 +331,11 @@ def test_live_events_are_worked_off_before_a_backfill(here: World) -> None:
     save(here, *files)
     here.clock.advance(3 * DAY)
     plain = Job("p", here.clock() - timedelta(days=20))
-    list(Backfill(here.ledger, here.docspace, Terms(here.policy), here.clock).run(plain, _ignore))
+    list(
+        Backfill(here.ledger, here.docspace, ScanSettings(here.policy), here.clock).run(
+            plain, _ignore
+        )
+    )
     assert due(here) == set(files)
     here.portal.network = Network()
     here.portal.save(here.file, by=here.ann)

@@ -14,10 +14,10 @@ import pytest
 from reconciler.client import Key, Room
 from reconciler.config import load
 from reconciler.errors import LedgerError, Unanswered
-from reconciler.ledger import Kind, Ledger, Problem, Role
-from reconciler.model import Ending, Event, Outcome, Section, Source
+from reconciler.ledger import Ledger, Problem, ProblemKind, Role
+from reconciler.model import AttemptResult, Event, Outcome, Section, Source
 from reconciler.sandbox import ManualClock, Network, Portal, Server, User
-from reconciler.service.check import Facts, LedgerFacts, Level, Line, check, gather, judged
+from reconciler.service.check import Facts, Finding, LedgerFacts, Level, check, gather, judged
 from reconciler.webhooks import fingerprint
 from tests.daemon import environment
 from tests.support_ledger import event
@@ -41,11 +41,11 @@ class Healthy:
     environ: dict[str, str]
     folder: Path
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[Finding]:
         """Run the check."""
         return check(load(None, self.environ))
 
-    def wrong(self) -> list[Line]:
+    def wrong(self) -> list[Finding]:
         """Return the lines that are not ok, but for the daemon that does not run here."""
         bad = [one for one in self.lines() if one.level in {Level.ERROR, Level.WARNING}]
         return [one for one in bad if not one.said.startswith("the daemon is not running")]
@@ -360,7 +360,7 @@ def facts(sound: Healthy) -> Facts:
     return replace(found, ledger=replace(found.ledger, problems=()))
 
 
-def first(facts: Facts, **changes: Any) -> Line:
+def first(facts: Facts, **changes: Any) -> Finding:
     """Return the first line about changed facts."""
     return judged(replace(facts, **changes))[0]
 
@@ -417,7 +417,7 @@ def test_an_address_where_deliveries_fail_is_an_error(facts: Facts) -> None:
 def test_an_address_without_a_daemon_behind_it_is_an_error(facts: Facts) -> None:
     """What arrived before it ended says nothing."""
     assert isinstance(facts.ledger, LedgerFacts)
-    ended = replace(facts.ledger, problems=(Problem(Kind.NO_SERVE, "no serve is running"),))
+    ended = replace(facts.ledger, problems=(Problem(ProblemKind.NO_SERVE, "no serve is running"),))
     known = replace(told(facts, succeeded_on=GOOD), ledger=ended, address=UNREACHED)
     lines = judged(known)
     assert [one.level for one in lines if one.about == "address"] == [Level.ERROR]
@@ -479,10 +479,10 @@ def test_a_disabled_key_is_told(facts: Facts) -> None:
 def test_a_check_that_fails_stops_no_other(facts: Facts) -> None:
     """A bug in one is one line."""
 
-    def buggy(_: Facts) -> list[Line]:
+    def buggy(_: Facts) -> list[Finding]:
         raise KeyError("secret")
 
-    lines = judged(facts, [buggy, lambda _: [Line(Level.OK, "other", "fine")]])
+    lines = judged(facts, [buggy, lambda _: [Finding(Level.OK, "other", "fine")]])
     assert [line.about for line in lines] == ["buggy", "other"]
     assert "secret" not in lines[0].said
 
@@ -535,7 +535,7 @@ def test_the_command_is_not_content_while_updates_are_not_marked(tmp_path: Path)
                 (claim,) = ledger.claim(now + timedelta(seconds=1), 1, timedelta(hours=1))
                 assert run(scene, "check").returncode == 0
                 again = now + timedelta(hours=1)
-                ledger.finish(claim, Ending(Outcome.FAILED, "transient", again=again), now)
+                ledger.finish(claim, AttemptResult(Outcome.FAILED, "transient", again=again), now)
                 failed = run(scene, "check")
                 ledger.pause(now, timedelta(hours=1), "the day's writes are used up")
                 paused = run(scene, "check")
@@ -551,14 +551,14 @@ def test_the_command_is_not_content_while_updates_are_not_marked(tmp_path: Path)
 @pytest.mark.parametrize(
     ("kind", "level"),
     [
-        (Kind.REFUSED, Level.WARNING),
-        (Kind.BACKFILL, Level.WARNING),
-        (Kind.BACKLOG, Level.ERROR),
-        (Kind.NO_SERVE, Level.ERROR),
+        (ProblemKind.REFUSED, Level.WARNING),
+        (ProblemKind.BACKFILL, Level.WARNING),
+        (ProblemKind.BACKLOG, Level.ERROR),
+        (ProblemKind.NO_SERVE, Level.ERROR),
     ],
 )
 def test_what_keeps_updates_from_being_marked_is_an_error(
-    facts: Facts, kind: Kind, level: Level
+    facts: Facts, kind: ProblemKind, level: Level
 ) -> None:
     """What needs somebody at the portal, or only time, is a warning."""
     assert isinstance(facts.ledger, LedgerFacts)

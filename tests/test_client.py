@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.client import DocSpace, Pace, Transport
+from reconciler.client import DocSpace, RateLimiter, Transport
 from reconciler.errors import Forbidden, PortalError, Transient
 from reconciler.model import File, Section
 from tests.support_http import Line, answering, enveloped, http
@@ -325,7 +325,7 @@ def test_a_failed_request_gives_its_slot_back() -> None:
     """One slot serves one failure after another."""
     with (
         answering(b"", http(500), enveloped("x")) as line,
-        client(line, pace=Pace(reads=1, writes=1)) as docspace,
+        client(line, pace=RateLimiter(reads=1, writes=1)) as docspace,
     ):
         for _ in range(2):
             with pytest.raises(Transient):

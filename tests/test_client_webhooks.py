@@ -15,8 +15,8 @@ from reconciler.client.parse import parse_key
 from reconciler.client.transport import Transport
 from reconciler.client.webhooks import (
     TRIGGERS,
-    Hooks,
     Webhook,
+    WebhooksClient,
     mask_of,
     parse_failures,
     parse_triggers,
@@ -216,7 +216,7 @@ def test_a_certificate_is_asked_for_by_the_scheme(url: str, ssl: bool) -> None:
     """`ssl` with a plain address is refused, in POST and PUT alike (docspace.md 6)."""
     answer = enveloped(response("webhook_configs.json")[0]["configs"])
     with answering(answer) as line, closing(Transport(line.url, "sk", timeout=5)) as transport:
-        hooks = Hooks(transport, lambda: parse_key(response("keys_self.json")))
+        hooks = WebhooksClient(transport, lambda: parse_key(response("keys_self.json")))
         hooks.create("need-review", url, SECRET, ["file.updated"])
         known = replace(parse_webhooks(response("webhook_configs.json"))[0], url=url, ssl=True)
         hooks.set_secret(known, SECRET)
@@ -228,7 +228,7 @@ def test_a_certificate_that_somebody_chose_not_to_verify_stays_unverified() -> N
     """A self-signed one, say: another secret must not end the deliveries."""
     answer = enveloped(response("webhook_configs.json")[0]["configs"])
     with answering(answer) as line, closing(Transport(line.url, "sk", timeout=5)) as transport:
-        hooks = Hooks(transport, lambda: parse_key(response("keys_self.json")))
+        hooks = WebhooksClient(transport, lambda: parse_key(response("keys_self.json")))
         known = replace(parse_webhooks(response("webhook_configs.json"))[0], ssl=False)
         hooks.set_secret(known, SECRET)
     assert json.loads(line.requests[0].body)["ssl"] is False

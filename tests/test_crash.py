@@ -121,12 +121,12 @@ def wait_until_idle(scene: Scene, running: Daemon) -> None:
     turn = threading.Event()
     for _ in range(200):
         turn.wait(0.05)
-        if scene.marked() and owed(scene) == 0:
+        if scene.marked() and count_due(scene) == 0:
             return
     raise AssertionError((scene.folder / "serve.log").read_text("utf-8"))
 
 
-def owed(scene: Scene) -> int:
+def count_due(scene: Scene) -> int:
     """Return how many files are due or claimed."""
     path = scene.folder / "ledger.db"
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
@@ -196,7 +196,7 @@ def test_a_persons_word_after_the_crash_is_kept(scene: Scene) -> None:
         turn = threading.Event()
         for _ in range(100):
             turn.wait(0.05)
-            if owed(scene) == 0:
+            if count_due(scene) == 0:
                 break
         assert second.terminate() == 0
     assert scene.portal.file(scene.file).comment == "Approved"

@@ -22,7 +22,7 @@ from structlog.testing import capture_logs
 from reconciler.cli.send import Sample, body_of
 from reconciler.config import load
 from reconciler.sandbox import Portal, Server
-from reconciler.service.daemon import Schedule, Service
+from reconciler.service.daemon import Daemon, Schedule
 from reconciler.signature import HEADER, sign
 from tests import program
 from tests.daemon import SECRET, daemon, environment, free_port
@@ -204,7 +204,7 @@ def test_a_new_key_in_its_file_is_taken_at_the_next_probe(scene: Scene, account:
     environ = {k: v for k, v in scene.environ.items() if k != "DOCSPACE_API_KEY"}
     file.write_text(dead, "utf-8")
     file.chmod(0o600)
-    service = Service(load(None, environ | {"RECONCILER_PORTAL__API_KEY_FILE": str(file)}))
+    service = Daemon(load(None, environ | {"RECONCILER_PORTAL__API_KEY_FILE": str(file)}))
     turn = threading.Event()
 
     def comes(condition: Callable[[], object]) -> bool:
@@ -366,7 +366,7 @@ def test_a_sweep_that_takes_longer_than_its_interval_is_not_run_twice(
     environ: dict[str, str],
 ) -> None:
     """The turn is left out, and the log says why."""
-    service = Service(load(None, environ))
+    service = Daemon(load(None, environ))
     service.start()
     try:
         assert service._turn.acquire(timeout=20)
@@ -380,7 +380,7 @@ def test_a_sweep_that_takes_longer_than_its_interval_is_not_run_twice(
 
 def test_a_clock_that_is_set_back_stops_no_sweep(environ: dict[str, str]) -> None:
     """The next one would lie ahead by as much; what is due is set right by it too."""
-    service = Service(load(None, environ))
+    service = Daemon(load(None, environ))
     service.start()
     try:
         turn = threading.Event()

@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import Any
 
 from reconciler.model import Event
-from reconciler.receiver import Gate, Receiver
+from reconciler.receiver import Receiver, ReceiverSettings
 from reconciler.service.server import Server
 from reconciler.signature import sign
 from tests.world import SECRET, START
@@ -71,7 +71,7 @@ def test_a_hundred_thousand_hostile_requests() -> None:
     """Every one gets an answer that is allowed; only signed ones are accepted."""
     chance, recorder, statuses = random.Random(7), Recorder(), Counter[int]()
     receiver = Receiver(
-        Gate("/hook", [SECRET], frozenset({"file.updated"}), 2**20),
+        ReceiverSettings("/hook", [SECRET], frozenset({"file.updated"}), 2**20),
         recorder,
         lambda: START,
         lambda _: None,
@@ -132,7 +132,7 @@ def raw_request(chance: random.Random) -> bytes:
 def test_hostile_bytes_on_the_socket() -> None:
     """waitress and the receiver together: no 5xx, no 410, no redirect, none accepted."""
     chance, recorder = random.Random(11), Recorder()
-    gate = Gate("/hook", [SECRET], frozenset({"file.updated"}), 2**20)
+    gate = ReceiverSettings("/hook", [SECRET], frozenset({"file.updated"}), 2**20)
     receiver = Receiver(gate, recorder, lambda: START, lambda _: None)
     server = Server(receiver, "127.0.0.1", 0, threads=4, max_bytes=2**20)
     server.start()

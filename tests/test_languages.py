@@ -13,15 +13,15 @@ from reconciler.decision import Policy
 from reconciler.model import Rule
 from reconciler.portal_texts import by_culture
 from reconciler.sandbox import Comment, Network, Portal, User
-from reconciler.sweep import Backfill, Job, Terms
+from reconciler.sweep import Backfill, Job, ScanSettings
 from tests.support_sweep import (
     DAY,
     HOUR,
     run,
+    run_sweep,
     save,
     stage,
     sweep_and_work,
-    swept,
     unmarked,
     work,
 )
@@ -43,7 +43,7 @@ JOINED = [
 @pytest.fixture
 def silently(tmp_path: Path) -> Iterator[World]:
     """A world whose deliveries are all lost, an hour after its first sweep."""
-    with swept(tmp_path / "ledger.db") as built:
+    with run_sweep(tmp_path / "ledger.db") as built:
         yield built
 
 
@@ -57,7 +57,7 @@ def colleague(here: World, culture: str) -> User:
 def backfilled(here: World, *rooms: int) -> None:
     """Backfill the last sixty days, of some rooms or of all."""
     job = Job("all", here.clock() - timedelta(days=60), rooms=frozenset(rooms))
-    told = Backfill(here.ledger, here.docspace, Terms(here.policy), here.clock)
+    told = Backfill(here.ledger, here.docspace, ScanSettings(here.policy), here.clock)
     list(told.run(job, lambda _: None))
     work(here)
 

@@ -22,20 +22,20 @@ from hypothesis.stateful import (
 )
 
 from reconciler.errors import LedgerError
-from reconciler.ledger import BACKFILL, Duty, Ledger, Quota
+from reconciler.ledger import BACKFILL, EnqueueOptions, Ledger, Quota
 from reconciler.model import (
     EPOCH,
     SECOND,
+    AttemptResult,
     Claim,
-    Ending,
     Entry,
     File,
     Intent,
     OutageKind,
     Outcome,
-    Permit,
     Revision,
     Rule,
+    WriteGrant,
 )
 from tests import postgres
 from tests.support_ledger import (
@@ -247,11 +247,11 @@ def test_a_lost_claim_may_neither_write_nor_finish(ledger: Ledger) -> None:
     old = claimed(ledger, DUE)
     new = claimed(ledger, DUE + LEASE)
     before = ledger.facts(1)
-    assert permit(ledger, old, DUE + LEASE) is Permit.LOST
+    assert permit(ledger, old, DUE + LEASE) is WriteGrant.LOST
     assert ledger.finish(old, marked(), DUE + LEASE) is False
     assert ledger.renew(old, DUE + LEASE) is False
     assert ledger.facts(1) == before
-    assert permit(ledger, new, DUE + LEASE) is Permit.GRANTED
+    assert permit(ledger, new, DUE + LEASE) is WriteGrant.GRANTED
 
 
 def test_an_ended_claim_may_do_nothing_more(ledger: Ledger) -> None:
@@ -260,7 +260,7 @@ def test_an_ended_claim_may_do_nothing_more(ledger: Ledger) -> None:
     claim = claimed(ledger, DUE)
     assert ledger.finish(claim, ending(), DUE) is True
     assert ledger.finish(claim, ending(), DUE) is False
-    assert permit(ledger, claim, DUE) is Permit.LOST
+    assert permit(ledger, claim, DUE) is WriteGrant.LOST
     assert balance(ledger) == (1, 1, 0)
 
 
@@ -335,7 +335,7 @@ def test_a_permit_is_an_intent_on_disk(tmp_path: Path) -> None:
         ledger.record(event(), NOW)
         claim = claimed(ledger, DUE)
         until = DUE + HOUR
-        assert ledger.permit(claim, a_file(), DUE, until=until) is Permit.GRANTED
+        assert ledger.permit(claim, a_file(), DUE, until=until) is WriteGrant.GRANTED
     with opened(tmp_path) as ledger:
         entry = ledger.entry(1)
         assert entry.intent == Intent(REVISION, "Edited")
@@ -452,7 +452,7 @@ def test_the_days_writes_are_limited(ledger: Ledger) -> None:
         ledger.record(event(file), NOW)
     claims = ledger.claim(DUE, 3, 48 * HOUR)
     said = [permit(ledger, claim, DUE, per_day=2) for claim in claims]
-    assert said == [Permit.GRANTED, Permit.GRANTED, Permit.SPENT]
+    assert said == [WriteGrant.GRANTED, WriteGrant.GRANTED, WriteGrant.SPENT]
     assert ledger.writes_in_a_day(DUE) == 2
     assert ledger.entry(claims[2].entry.id).intent is None
 
@@ -463,12 +463,12 @@ def test_a_day_later_there_is_room_again(tmp_path: Path) -> None:
         for file in (1, 2):
             ledger.record(event(file), NOW)
         claim, other = ledger.claim(DUE, 2, 48 * HOUR)
-        assert permit(ledger, claim, NOW, per_day=1) is Permit.GRANTED
+        assert permit(ledger, claim, NOW, per_day=1) is WriteGrant.GRANTED
     with opened(tmp_path) as ledger:
         for hours in (1, 12, 24):
-            assert permit(ledger, other, NOW + hours * HOUR, per_day=1) is Permit.SPENT
+            assert permit(ledger, other, NOW + hours * HOUR, per_day=1) is WriteGrant.SPENT
         assert ledger.writes_in_a_day(NOW + 25 * HOUR) == 0
-        assert permit(ledger, other, NOW + 25 * HOUR, per_day=1) is Permit.GRANTED
+        assert permit(ledger, other, NOW + 25 * HOUR, per_day=1) is WriteGrant.GRANTED
 
 
 def test_exhausted_writes_hold_until_there_is_room(ledger: Ledger) -> None:
@@ -478,13 +478,15 @@ def test_exhausted_writes_hold_until_there_is_room(ledger: Ledger) -> None:
         ledger.record(event(file), NOW)
     first, second = ledger.claim(DUE, 2, LEASE, quota)
     permit(ledger, first, DUE, per_day=1)
-    assert permit(ledger, second, DUE, per_day=1) is Permit.SPENT
+    assert permit(ledger, second, DUE, per_day=1) is WriteGrant.SPENT
     ledger.renew(second, DUE)
     until = NOW.replace(minute=0, second=0) + 25 * HOUR
-    assert ledger.next_claim(DUE, quota) == ledger.write_at(DUE, quota, backfill=False) == until
+    assert (
+        ledger.next_claim(DUE, quota) == ledger.next_write_at(DUE, quota, backfill=False) == until
+    )
     assert ledger.claim(until - SECOND, 10, LEASE, quota) == []
     claims = ledger.claim(until, 10, LEASE, quota)
-    assert permit(ledger, claims[-1], until, per_day=1) is Permit.GRANTED
+    assert permit(ledger, claims[-1], until, per_day=1) is WriteGrant.GRANTED
 
 
 @pytest.mark.parametrize("raised", [2, 100])
@@ -508,10 +510,10 @@ def test_writes_of_the_future_count_for_no_day(ledger: Ledger, back: timedelta) 
     for file in (1, 2, 3):
         ledger.record(event(file), DUE - back - SECOND)
     ahead, then, later = ledger.claim(DUE, 3, LEASE)
-    assert permit(ledger, ahead, DUE, per_day=1) is Permit.GRANTED
+    assert permit(ledger, ahead, DUE, per_day=1) is WriteGrant.GRANTED
     assert ledger.writes_in_a_day(DUE - back) == 0
-    assert permit(ledger, then, DUE - back, per_day=1) is Permit.GRANTED
-    assert permit(ledger, later, DUE - back, per_day=1) is Permit.SPENT
+    assert permit(ledger, then, DUE - back, per_day=1) is WriteGrant.GRANTED
+    assert permit(ledger, later, DUE - back, per_day=1) is WriteGrant.SPENT
     assert ledger.writes_in_a_day(DUE) == (1 if back < 24 * HOUR else 0)
 
 
@@ -529,20 +531,20 @@ def test_a_backfill_takes_no_more_than_its_share(ledger: Ledger) -> None:
     claim = claimed(ledger, NOW)
     permit(ledger, claim, NOW)
     ledger.finish(claim, marked(), NOW)
-    ledger.suspect([2], Duty(BACKFILL), NOW)
+    ledger.suspect([2], EnqueueOptions(BACKFILL), NOW)
     assert ledger.claim(NOW, 10, LEASE, quota) == []
-    assert ledger.next_claim(NOW, quota) == ledger.write_at(NOW, quota, backfill=True) > NOW
+    assert ledger.next_claim(NOW, quota) == ledger.next_write_at(NOW, quota, backfill=True) > NOW
     ledger.record(event(3), NOW)
     assert [claim.entry.id for claim in ledger.claim(NOW, 10, LEASE, quota)] == [3]
 
 
-def marked_again(ledger: Ledger, now: datetime, file: File | None = None) -> Permit:
+def marked_again(ledger: Ledger, now: datetime, file: File | None = None) -> WriteGrant:
     """Let the comment be found undone: record, claim, ask, and confirm what was granted."""
     ledger.record(event(), now)
     claim = claimed(ledger, now)
     seen = file or a_file()
     said = permit(ledger, claim, now, file=seen)
-    granted = said is Permit.GRANTED
+    granted = said is WriteGrant.GRANTED
     done = marked() if granted else ending(Outcome.FAILED, again=now + HOUR)
     ledger.finish(claim, replace(done, seen=seen), now)
     return said
@@ -551,7 +553,7 @@ def marked_again(ledger: Ledger, now: datetime, file: File | None = None) -> Per
 def test_a_sixth_time_undone_is_a_loop(ledger: Ledger) -> None:
     """Something undoes our comment: that file stops, and the write is not counted."""
     said = [marked_again(ledger, NOW + minute * MINUTE) for minute in range(8)]
-    assert said == [Permit.GRANTED] * 6 + [Permit.LOOPING] * 2
+    assert said == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOPING] * 2
     assert ledger.writes_in_a_day(DUE) == 6
 
 
@@ -560,7 +562,7 @@ def test_writes_that_failed_are_no_loop(ledger: Ledger) -> None:
     ledger.record(event(), NOW)
     claim = claimed(ledger, NOW)
     said = {permit(ledger, claim, NOW + minute * MINUTE) for minute in range(20)}
-    assert said == {Permit.GRANTED}
+    assert said == {WriteGrant.GRANTED}
 
 
 def test_a_loop_is_remembered_across_restarts(tmp_path: Path) -> None:
@@ -569,7 +571,7 @@ def test_a_loop_is_remembered_across_restarts(tmp_path: Path) -> None:
     for minute in range(7):
         with opened(tmp_path) as ledger:
             said.append(marked_again(ledger, NOW + minute * MINUTE))
-    assert said == [Permit.GRANTED] * 6 + [Permit.LOOPING]
+    assert said == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOPING]
 
 
 def test_new_revisions_are_no_loop(ledger: Ledger) -> None:
@@ -577,22 +579,22 @@ def test_new_revisions_are_no_loop(ledger: Ledger) -> None:
     for number in range(20):
         revision = Revision(2 + number // 2, SAVED + number * SECOND, 100)
         now = NOW + number * MINUTE
-        assert marked_again(ledger, now, a_file(revision=revision)) is Permit.GRANTED
+        assert marked_again(ledger, now, a_file(revision=revision)) is WriteGrant.GRANTED
 
 
 def test_an_hour_later_it_is_no_loop_any_more(ledger: Ledger) -> None:
     """Five times in an hour, and five in the next."""
     for minute in range(6):
         marked_again(ledger, NOW + minute * MINUTE)
-    assert marked_again(ledger, NOW + 60 * MINUTE) is Permit.LOOPING
-    assert marked_again(ledger, NOW + 62 * MINUTE) is Permit.GRANTED
+    assert marked_again(ledger, NOW + 60 * MINUTE) is WriteGrant.LOOPING
+    assert marked_again(ledger, NOW + 62 * MINUTE) is WriteGrant.GRANTED
 
 
 def test_a_clock_that_was_set_back_ends_a_loop(ledger: Ledger) -> None:
     """A beginning that lies ahead is none."""
     for minute in range(8):
         marked_again(ledger, NOW + 6 * HOUR + minute * MINUTE)
-    assert marked_again(ledger, NOW + 2 * HOUR) is Permit.GRANTED
+    assert marked_again(ledger, NOW + 2 * HOUR) is WriteGrant.GRANTED
 
 
 # Pause, origin.
@@ -681,12 +683,12 @@ def test_waits_that_began_ahead_of_now_are_over(ledger: Ledger, again: timedelta
     waiting = ending(Outcome.WAITING, again=wrong + again)
     one, *_ = ledger.claim(wrong, 1, LEASE)
     ledger.finish(one, waiting, wrong)
-    ledger.forget_future(NOW)
+    ledger.reset_future_waits(NOW)
     claims = ledger.claim(NOW, 9, LEASE)
     assert {claim.entry.id for claim in claims} == {1, 2, 3}
     for claim in claims:
         ledger.finish(claim, replace(waiting, again=NOW + again), NOW)
-    ledger.forget_future(NOW)
+    ledger.reset_future_waits(NOW)
     assert ledger.claim(NOW, 9, LEASE) == []
 
 
@@ -781,9 +783,9 @@ def test_what_is_learned_of_the_portal_is_remembered(tmp_path: Path) -> None:
     """Whether it writes texts that we know is asked once, and may still turn out later."""
     with opened(tmp_path) as ledger:
         assert ledger.baseline().portal_known is None
-        ledger.learn_portal(False)
+        ledger.set_portal_known(False)
         assert ledger.entry(1).portal_known is False
-        ledger.learn_portal(True)
+        ledger.set_portal_known(True)
     with opened(tmp_path) as ledger:
         ledger.record(event(), NOW)
         assert claimed(ledger, NOW).entry.portal_known is True
@@ -861,11 +863,11 @@ def test_rows_that_hold_nothing_to_remember_are_pruned(tmp_path: Path) -> None:
         for number in (1, 2, 3):
             ledger.record(event(number), NOW)
         gone, ours, due = ledger.claim(DUE, 3, LEASE)
-        ledger.finish(gone, Ending(Outcome.SKIPPED, Rule.GONE.value), DUE)
+        ledger.finish(gone, AttemptResult(Outcome.SKIPPED, Rule.GONE.value), DUE)
         seen = a_file(ours.entry.id)
-        ended = Ending(Outcome.KEPT, "same", seen=seen, settled=True)
+        ended = AttemptResult(Outcome.KEPT, "same", seen=seen, settled=True)
         ledger.finish(ours, ended, DUE)
-        ledger.finish(due, Ending(Outcome.WAITING, "locked", again=DUE + HOUR), DUE)
+        ledger.finish(due, AttemptResult(Outcome.WAITING, "locked", again=DUE + HOUR), DUE)
         assert ledger.prune(DUE) == 0
         assert ledger.prune(DUE + HOUR) == 1
         assert ledger.facts(gone.entry.id) is None

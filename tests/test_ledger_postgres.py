@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.errors import Busy, LedgerError
 from reconciler.ledger import Ledger, Role
-from reconciler.model import Permit
+from reconciler.model import WriteGrant
 from tests import postgres
 from tests.postgres import PostgresServer
 from tests.support_ledger import HOUR, LEASE, MINUTE, NOW, PORTAL, SECOND, claimed, event, permit
@@ -221,7 +221,7 @@ def test_the_claims_of_the_living_are_left_alone(address: str) -> None:
         one.record(event(1), NOW)
         claim = claimed(one, DUE)
         assert other.release(DUE) == 0
-        assert permit(one, claim, DUE) is Permit.GRANTED
+        assert permit(one, claim, DUE) is WriteGrant.GRANTED
 
 
 def test_what_a_dead_process_was_looking_at_is_due_again(address: str) -> None:
@@ -239,7 +239,7 @@ def test_a_write_of_a_dead_process_may_still_arrive(address: str) -> None:
     with closing(Ledger(address, PORTAL)) as ledger:
         with closing(Ledger(address, PORTAL)) as dead:
             dead.record(event(1), NOW)
-            assert permit(dead, claimed(dead, DUE), DUE) is Permit.GRANTED
+            assert permit(dead, claimed(dead, DUE), DUE) is WriteGrant.GRANTED
         assert ledger.release(DUE) == 0
         assert ledger.next_due() == DUE + LEASE
 
@@ -253,8 +253,8 @@ def test_who_lost_its_connection_while_it_looked_may_not_write(address: str) -> 
         with pytest.raises(LedgerError), other.slots("reads", 1).held():
             pass
         assert other.release(DUE) == 1
-        assert permit(other, claimed(other, DUE), DUE) is Permit.GRANTED
-        assert permit(one, claim, DUE) is Permit.LOST
+        assert permit(other, claimed(other, DUE), DUE) is WriteGrant.GRANTED
+        assert permit(one, claim, DUE) is WriteGrant.LOST
 
 
 # Clocks and limits.
@@ -283,7 +283,7 @@ def test_the_days_writes_are_counted_over_all(address: str) -> None:
     with two(address) as ledgers:
         for file in range(1, 31):
             ledgers[0].record(event(file), NOW)
-        granted: list[Permit] = []
+        granted: list[WriteGrant] = []
 
         def work(ledger: Ledger) -> None:
             for claim in ledger.claim(DUE, 15, LEASE):
@@ -294,7 +294,7 @@ def test_the_days_writes_are_counted_over_all(address: str) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert granted.count(Permit.GRANTED) == 10
+        assert granted.count(WriteGrant.GRANTED) == 10
         assert ledgers[1].writes_in_a_day(DUE) == 10
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.client import DocSpace, Pace, Transport
+from reconciler.client import DocSpace, RateLimiter, Transport
 from reconciler.config import load
 from reconciler.errors import Stopped
 from reconciler.ledger import Ledger
@@ -105,7 +105,7 @@ def test_the_place_of_a_write_is_taken_before_its_look() -> None:
         yield
         told.append(f"{method} given back")
 
-    pace = Pace(reads=1, writes=1, shared=place)
+    pace = RateLimiter(reads=1, writes=1, shared=place)
     with pace.prepaid(2):
         for method in ("GET", "PUT"):
             with pace.admitted(method, method):
@@ -130,7 +130,7 @@ def test_requests_at_once_are_bounded(here: World) -> None:
             now -= 1
 
     here.portal.on_request, here.portal.on_answer = arrive, leave
-    docspace = DocSpace(Transport(here.server.url, here.key, pace=Pace(reads=2, writes=1)))
+    docspace = DocSpace(Transport(here.server.url, here.key, pace=RateLimiter(reads=2, writes=1)))
     threads = [threading.Thread(target=docspace.file, args=(here.file,)) for _ in range(20)]
     for thread in threads:
         thread.start()
@@ -185,7 +185,7 @@ def test_places_are_shared_with_other_processes_and_go_with_a_killed_one(tmp_pat
 def test_waiting_for_the_minute_ends_when_we_are_told_to_stop(here: World) -> None:
     """A stop does not wait for a minute to pass."""
     stop = threading.Event()
-    pace = Pace(reads=1, writes=1, reserve=lambda _: 60.0, stop=stop)
+    pace = RateLimiter(reads=1, writes=1, reserve=lambda _: 60.0, stop=stop)
     docspace = DocSpace(Transport(here.server.url, here.key, pace=pace))
     failed: list[BaseException] = []
 
@@ -207,7 +207,7 @@ def test_waiting_for_the_minute_ends_when_we_are_told_to_stop(here: World) -> No
 def test_waiting_for_a_place_ends_when_we_are_told_to_stop(here: World) -> None:
     """All places are taken and we are told to stop: no request goes out."""
     stop = threading.Event()
-    pace = Pace(reads=1, writes=1, stop=stop)
+    pace = RateLimiter(reads=1, writes=1, stop=stop)
     with pace.admitted("GET", "one"):
         stop.set()
         with pytest.raises(Stopped), pace.admitted("GET", "two"):
@@ -223,7 +223,7 @@ def test_nothing_waits_between_a_look_and_its_write(here: World) -> None:
         return 0
 
     here.portal.on_request = lambda method, *_: order.append(method)
-    pace = Pace(reads=1, writes=1, block=1, reserve=reserve)
+    pace = RateLimiter(reads=1, writes=1, block=1, reserve=reserve)
     here.docspace.close()
     here.docspace = DocSpace(Transport(here.server.url, here.key, pace=pace))
     here.work_with(here.docspace)
@@ -241,7 +241,7 @@ def test_what_was_paid_for_and_not_used_is_used_by_the_next(here: World) -> None
         paid.append(number)
         return 0
 
-    pace = Pace(reads=1, writes=1, block=1, reserve=reserve)
+    pace = RateLimiter(reads=1, writes=1, block=1, reserve=reserve)
     docspace = DocSpace(Transport(here.server.url, here.key, pace=pace))
     with docspace.look_and_write():
         docspace.file(here.file)

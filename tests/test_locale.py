@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.ledger import Ledger
-from reconciler.model import Ending, Outcome
+from reconciler.model import AttemptResult, Outcome
 from tests.support_ledger import event
 from tests.support_sweep import Stage, stage
 from tests.test_status import HOUR, now
@@ -36,7 +36,9 @@ def scene(tmp_path: Path) -> Iterator[Stage]:
         with closing(Ledger(url, portal)) as ledger:
             ledger.record(event(99, title=TITLE), now() - HOUR)
             (claim,) = ledger.claim(now(), 1, HOUR)
-            failed = Ending(Outcome.FAILED, "permanent", again=now() + HOUR, error="Ошибка 審査")
+            failed = AttemptResult(
+                Outcome.FAILED, "permanent", again=now() + HOUR, error="Ошибка 審査"
+            )
             ledger.finish(claim, failed, now())
         yield built
 

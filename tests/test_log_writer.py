@@ -3,7 +3,7 @@
 import io
 import threading
 
-from reconciler.service.log_writer import Lines
+from reconciler.service.log_writer import LogWriter
 
 
 class Reader:
@@ -37,7 +37,7 @@ class Counted(io.StringIO):
 def test_lines_are_written_in_order_and_all_of_them_at_the_end() -> None:
     """Leaving the block waits for what was written last."""
     out = io.StringIO()
-    with Lines(out, print) as lines:
+    with LogWriter(out, print) as lines:
         for number in range(1000):
             lines.write(f"{number}\n")
     assert out.getvalue() == "".join(f"{number}\n" for number in range(1000))
@@ -46,7 +46,7 @@ def test_lines_are_written_in_order_and_all_of_them_at_the_end() -> None:
 def test_nobody_waits_for_a_reader_that_reads_nothing() -> None:
     """A terminal that was stopped, a collector that hangs: what was written comes later."""
     reader = Reader()
-    with Lines(reader, print) as lines:
+    with LogWriter(reader, print) as lines:
         lines.write("first\n")
         assert reader.asked.wait(10)
         lines.write("second\n")
@@ -57,7 +57,7 @@ def test_nobody_waits_for_a_reader_that_reads_nothing() -> None:
 def test_what_finds_no_room_is_lost_and_counted() -> None:
     """Memory is bounded, and the loss is told as soon as there is room again."""
     reader, lost = Reader(), list[int]()
-    with Lines(reader, lost.append, most=2) as lines:
+    with LogWriter(reader, lost.append, most=2) as lines:
         lines.write("first\n")
         assert reader.asked.wait(10)
         for name in ("second", "third", "fourth", "fifth"):
@@ -70,7 +70,7 @@ def test_what_finds_no_room_is_lost_and_counted() -> None:
 def test_lines_that_come_together_are_written_together() -> None:
     """Each writing costs those who answer deliveries a turn."""
     out, turn = Counted(), threading.Event()
-    with Lines(out, print, together=60) as lines:
+    with LogWriter(out, print, together=60) as lines:
         for number in range(3):
             lines.write(f"{number}\n")
             turn.wait(0.01)
@@ -80,7 +80,7 @@ def test_lines_that_come_together_are_written_together() -> None:
 def test_the_end_does_not_wait_for_ever() -> None:
     """A daemon that is told to stop ends, though nobody reads its log."""
     reader = Reader()
-    with Lines(reader, print, patience=0.05) as lines:
+    with LogWriter(reader, print, patience=0.05) as lines:
         lines.write("first\n")
     assert (lines.are_stuck(), reader.taken) == (True, "")
     reader.goes_on.set()
@@ -89,7 +89,7 @@ def test_the_end_does_not_wait_for_ever() -> None:
 def test_after_the_end_lines_are_written_at_once() -> None:
     """What is said between the daemon's end and that of its process is not lost."""
     out = io.StringIO()
-    with Lines(out, print) as lines:
+    with LogWriter(out, print) as lines:
         pass
     lines.write("late\n")
     assert out.getvalue() == "late\n"
@@ -105,7 +105,7 @@ def test_a_stream_that_fails_fails_nobody() -> None:
             raise OSError(28, "No space left on device")
 
     broken = Broken()
-    with Lines(broken, print) as lines:
+    with LogWriter(broken, print) as lines:
         lines.write("first\n")
         assert broken.asked.wait(10)
         lines.write("second\n")

@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from reconciler.errors import Throttled, Unauthorised
-from reconciler.model import Ending, File, OutageKind, Outcome, Revision, Rule, Section
+from reconciler.model import AttemptResult, File, OutageKind, Outcome, Revision, Rule, Section
 from reconciler.service import configure_log
 from reconciler.service.logging import (
     CALM_SECRETS,
@@ -22,13 +22,13 @@ from reconciler.service.logging import (
     Repeats,
     log,
     log_failed_login,
-    tell_attempt,
-    tell_lost,
-    tell_sweep,
+    log_lost_lines,
+    log_processed,
+    log_sweep,
 )
 from reconciler.service.outages import EVENTS, OutageLog
 from reconciler.sweep import Report
-from reconciler.worker import Attempt
+from reconciler.worker import Processed
 from tests.daemon import daemon
 from tests.test_crash import Scene, scene, wait_until_idle
 from tests.world import START, Clock
@@ -50,7 +50,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> Iterator[Said]:
         one.handlers, one.propagate = handlers, propagate
 
 
-def attempt(outcome: Outcome, reason: str, title: str = "Plan.docx") -> Attempt:
+def attempt(outcome: Outcome, reason: str, title: str = "Plan.docx") -> Processed:
     """Return an attempt at a file that was seen."""
     file = File(
         id=7,
@@ -62,13 +62,13 @@ def attempt(outcome: Outcome, reason: str, title: str = "Plan.docx") -> Attempt:
         folder=1,
         updated_by="u",
     )
-    return Attempt(7, file, Rule.UPDATED, Ending(outcome, reason, seen=file))
+    return Processed(7, file, Rule.UPDATED, AttemptResult(outcome, reason, seen=file))
 
 
-def met(error: Unauthorised | Throttled) -> Attempt:
+def met(error: Unauthorised | Throttled) -> Processed:
     """Return an attempt that the portal as a whole ended."""
     reason = type(error).__name__.lower()
-    return Attempt(7, None, None, Ending(Outcome.WAITING, reason, START, error=str(error)))
+    return Processed(7, None, None, AttemptResult(Outcome.WAITING, reason, START, error=str(error)))
 
 
 DEAD = Unauthorised("GET keys/@self", 401, "unknown")
@@ -147,7 +147,7 @@ def test_each_loss_of_lines_is_told_with_its_number(said: Said) -> None:
     """They add up to what is not in the log."""
     configure_log("info", "json")
     for number in (5, 7000):
-        tell_lost(number)
+        log_lost_lines(number)
     assert [json.loads(line)["number"] for line in said().splitlines()] == [5, 7000]
 
 
@@ -168,7 +168,7 @@ def test_a_burst_of_guesses_is_one_line(said: Said) -> None:
 def test_a_title_cannot_break_or_paint_a_line_of_text(said: Said) -> None:
     """Line ends and escape sequences of any kind lose their power."""
     configure_log("info", "text")
-    tell_attempt(attempt(Outcome.MARKED, "updated", EVIL))
+    log_processed(attempt(Outcome.MARKED, "updated", EVIL))
     log.info(EVIL, **{"name": EVIL})
     lines = said().splitlines()
     assert len(lines) == 2
@@ -178,7 +178,7 @@ def test_a_title_cannot_break_or_paint_a_line_of_text(said: Said) -> None:
 def test_a_line_of_json_is_one_object(said: Said) -> None:
     """With time, level and event, then file, title and reason."""
     configure_log("info", "json")
-    tell_attempt(attempt(Outcome.MARKED, "updated", EVIL))
+    log_processed(attempt(Outcome.MARKED, "updated", EVIL))
     line = said()
     told = json.loads(line)
     assert line.count("\n") == 1
@@ -199,7 +199,7 @@ def test_text_that_goes_to_a_file_has_no_colours(said: Said) -> None:
 def test_an_attempt_is_told_under_the_name_of_its_outcome(outcome: Outcome, said: Said) -> None:
     """The names are those that the counts have."""
     configure_log("info", "json")
-    tell_attempt(attempt(outcome, "r"))
+    log_processed(attempt(outcome, "r"))
     assert json.loads(said())["event"] == outcome.value
 
 
@@ -208,7 +208,7 @@ def test_a_field_of_a_sweep_has_one_type_always(said: Said) -> None:
     configure_log("info", "json")
     plain = Report(ended=Counter({(Outcome.SKIPPED, "new"): 3}))
     for report in (plain, replace(plain, skipped=Counter({"forbidden": 2}), behind=[7]), Report()):
-        tell_sweep(report)
+        log_sweep(report)
     types: dict[str, set[type]] = {}
     for line in map(json.loads, said().splitlines()):
         for name, value in line.items():

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
 from reconciler.model import Event
-from reconciler.receiver import Gate, Receiver
+from reconciler.receiver import Receiver, ReceiverSettings
 from reconciler.service.server import Server
 from tests.world import START
 
@@ -21,7 +21,7 @@ REQUEST = (b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len
 @contextmanager
 def served(record: "Record", threads: int = 2) -> Iterator[Server]:
     """Serve an unsigned receiver within the block."""
-    gate = Gate("/hook", [], frozenset({"file.updated"}), 2**20)
+    gate = ReceiverSettings("/hook", [], frozenset({"file.updated"}), 2**20)
     servers: list[Server] = []
     receiver = Receiver(gate, record, lambda: START, lambda _: None, lambda: servers[0].is_full())
     server = Server(receiver, "127.0.0.1", 0, threads=threads, max_bytes=2**20)

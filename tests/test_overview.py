@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from reconciler.ledger import BACKFILL, Duty, Kind, Ledger, Overview, Role, Swept, verdict
+from reconciler.ledger import (
+    BACKFILL,
+    EnqueueOptions,
+    Ledger,
+    Overview,
+    ProblemKind,
+    Role,
+    SweepRecord,
+    find_problems,
+)
 from reconciler.model import EPOCH, Decision, OutageKind, Outcome, Rule, Source
 from tests import support_ledger as kit
 from tests.support_ledger import HOUR, LEASE, MINUTE, NOW, SAVED, SECOND, a_file, claimed, opened
@@ -34,10 +43,10 @@ def see(ledger: Ledger, after: timedelta = SECOND) -> Overview:
     return ledger.health.overview(NOW + after)
 
 
-def sweep_finds(ledger: Ledger, file: int = 1, duty: Duty | None = None) -> None:
+def sweep_finds(ledger: Ledger, file: int = 1, duty: EnqueueOptions | None = None) -> None:
     """Let a listing find that a file must be marked."""
     listed = [a_file(file, room=7, updated_by_name="Ann Lee")]
-    ledger.note(listed, lambda *_: Decision(Rule.UPDATED), duty or Duty(), NOW)
+    ledger.note(listed, lambda *_: Decision(Rule.UPDATED), duty or EnqueueOptions(), NOW)
 
 
 def mark(ledger: Ledger, file: int = 1, **changes: Any) -> None:
@@ -46,9 +55,11 @@ def mark(ledger: Ledger, file: int = 1, **changes: Any) -> None:
     ledger.finish(claimed(ledger, DUE), replace(ending, **changes), DUE)
 
 
-def kinds(seen: Overview) -> list[Kind]:
+def kinds(seen: Overview) -> list[ProblemKind]:
     """Return what is wrong, but for the daemon that does not run in these tests."""
-    return [problem.kind for problem in verdict(seen) if problem.kind is not Kind.NO_SERVE]
+    return [
+        problem.kind for problem in find_problems(seen) if problem.kind is not ProblemKind.NO_SERVE
+    ]
 
 
 # The queue and the files.
@@ -58,14 +69,14 @@ def test_an_empty_ledger_has_nothing_to_tell(ledger: Ledger) -> None:
     """No queue, no files, no sweep, nothing wrong but that nobody serves."""
     seen = see(ledger)
     assert (seen.queue.depth, seen.files, seen.reviews, seen.sweeps) == (0, (), (), ())
-    assert [problem.kind for problem in verdict(seen)] == [Kind.NO_SERVE]
+    assert [problem.kind for problem in find_problems(seen)] == [ProblemKind.NO_SERVE]
 
 
 def test_the_queue_tells_what_is_due_and_since_when(ledger: Ledger) -> None:
     """What is due later counts to the depth, and its time is the next."""
     ledger.record(kit.event(1), NOW)
     ledger.record(kit.event(2), NOW + MINUTE)
-    sweep_finds(ledger, 3, Duty(BACKFILL))
+    sweep_finds(ledger, 3, EnqueueOptions(BACKFILL))
     queue = see(ledger, 2 * SECOND).queue
     assert (queue.depth, queue.backfill, queue.due) == (3, 1, 2)
     assert (queue.oldest, queue.next) == (NOW, NOW + MINUTE)
@@ -87,7 +98,7 @@ def test_failed_files_come_before_waiting_ones_with_the_reason(ledger: Ledger) -
         (waits.entry.id, Outcome.WAITING, "locked", "", again),
     ]
     assert seen.unfinished == {Outcome.FAILED: 1, Outcome.WAITING: 1}
-    assert kinds(seen) == [Kind.FAILED]
+    assert kinds(seen) == [ProblemKind.FAILED]
 
 
 def test_what_carries_our_comment_needs_review(ledger: Ledger) -> None:
@@ -160,7 +171,7 @@ def test_hurrying_without_ids_takes_all_that_nobody_works_on(ledger: Ledger) -> 
 # How updates arrived.
 
 
-def arrivals(ledger: Ledger) -> dict[Source, int]:
+def latencies(ledger: Ledger) -> dict[Source, int]:
     """Return how many updates each source told of first."""
     seen = see(ledger)
     return {source: seen.arrived(source) for source in Source if seen.arrived(source)}
@@ -182,7 +193,7 @@ def test_an_event_counts_before_a_sweep(ledger: Ledger, event_first: bool) -> No
     if event_first:
         sweep_finds(ledger)
     mark(ledger)
-    assert arrivals(ledger) == {Source.WEBHOOK: 1}
+    assert latencies(ledger) == {Source.WEBHOOK: 1}
 
 
 def test_an_event_that_comes_during_the_work_counts(ledger: Ledger) -> None:
@@ -191,14 +202,14 @@ def test_an_event_that_comes_during_the_work_counts(ledger: Ledger) -> None:
     claim = claimed(ledger, DUE)
     ledger.record(kit.event(), DUE)
     ledger.finish(claim, kit.marked(), DUE)
-    assert arrivals(ledger) == {Source.WEBHOOK: 1}
+    assert latencies(ledger) == {Source.WEBHOOK: 1}
 
 
 def test_what_only_a_sweep_found_is_a_gap(ledger: Ledger) -> None:
     """No delivery told of it."""
     sweep_finds(ledger)
     mark(ledger)
-    assert arrivals(ledger) == {Source.SWEEP: 1}
+    assert latencies(ledger) == {Source.SWEEP: 1}
 
 
 def test_the_delivery_log_counts_before_a_later_sweep_only(ledger: Ledger) -> None:
@@ -209,7 +220,7 @@ def test_the_delivery_log_counts_before_a_later_sweep_only(ledger: Ledger) -> No
     sweep_finds(ledger, 2)
     ledger.record(kit.event(2), NOW, source=Source.LOG)
     mark(ledger, 2)
-    assert arrivals(ledger) == {Source.LOG: 1, Source.SWEEP: 1}
+    assert latencies(ledger) == {Source.LOG: 1, Source.SWEEP: 1}
 
 
 def test_a_later_update_is_counted_by_its_own_source(ledger: Ledger) -> None:
@@ -218,21 +229,21 @@ def test_a_later_update_is_counted_by_its_own_source(ledger: Ledger) -> None:
     mark(ledger)
     sweep_finds(ledger)
     mark(ledger)
-    assert arrivals(ledger) == {Source.WEBHOOK: 1, Source.SWEEP: 1}
+    assert latencies(ledger) == {Source.WEBHOOK: 1, Source.SWEEP: 1}
 
 
 def test_a_backfill_is_counted_for_itself(ledger: Ledger) -> None:
     """It says nothing about deliveries."""
-    sweep_finds(ledger, 1, Duty(BACKFILL))
+    sweep_finds(ledger, 1, EnqueueOptions(BACKFILL))
     mark(ledger)
-    assert arrivals(ledger) == {Source.BACKFILL: 1}
+    assert latencies(ledger) == {Source.BACKFILL: 1}
 
 
 def test_a_mark_that_an_unlocking_wiped_is_no_update(ledger: Ledger) -> None:
     """The file was not saved."""
     ledger.record(kit.event(), NOW)
     mark(ledger, reason="restored")
-    assert arrivals(ledger) == {}
+    assert latencies(ledger) == {}
 
 
 @pytest.mark.parametrize(
@@ -290,7 +301,9 @@ def test_days_long_past_are_folded_into_one(ledger: Ledger) -> None:
 def test_the_last_sweeps_are_remembered(ledger: Ledger) -> None:
     """Newest first, and no more than a hundred."""
     for number in range(102):
-        ledger.health.swept(Swept(NOW + number * MINUTE, 0.5, requests=2, scanned=number))
+        ledger.health.record_sweep(
+            SweepRecord(NOW + number * MINUTE, 0.5, requests=2, scanned=number)
+        )
     seen = ledger.health.overview(NOW, shown=1000)
     assert [one.scanned for one in seen.sweeps] == list(range(101, 1, -1))
 
@@ -298,8 +311,8 @@ def test_the_last_sweeps_are_remembered(ledger: Ledger) -> None:
 @pytest.mark.parametrize("ahead", [2 * HOUR, timedelta(days=3650)])
 def test_sweeps_that_lie_ahead_are_forgotten(ledger: Ledger, ahead: timedelta) -> None:
     """A clock that was put right since had dated them: what failed then is not the last one."""
-    ledger.health.swept(Swept(NOW + ahead, 0.5, 2, error="the portal is away"))
-    ledger.health.swept(Swept(NOW, 0.5, 2))
+    ledger.health.record_sweep(SweepRecord(NOW + ahead, 0.5, 2, error="the portal is away"))
+    ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
     assert [one.began for one in see(ledger).sweeps] == [NOW]
 
 
@@ -309,7 +322,7 @@ def test_a_sweep_under_way_is_told_while_somebody_serves(ledger: Ledger) -> None
     assert see(ledger).sweeping is None
     with ledger.role(Role.SWEEP):
         assert see(ledger).sweeping == NOW
-        ledger.health.swept(Swept(NOW, 0.5, requests=2))
+        ledger.health.record_sweep(SweepRecord(NOW, 0.5, requests=2))
         assert see(ledger).sweeping is None
 
 
@@ -318,7 +331,7 @@ def test_a_sweep_that_does_not_come_is_overdue(ledger: Ledger) -> None:
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
         ledger.tell("next_sweep", NOW.isoformat())
         assert kinds(see(ledger, MINUTE)) == []
-        assert kinds(see(ledger, MINUTE + SECOND)) == [Kind.OVERDUE]
+        assert kinds(see(ledger, MINUTE + SECOND)) == [ProblemKind.OVERDUE]
         ledger.tell("sweep_began", NOW.isoformat())
         assert kinds(see(ledger, HOUR)) == []
 
@@ -327,22 +340,22 @@ def test_a_sweep_that_does_not_come_is_overdue(ledger: Ledger) -> None:
 def test_cron_takes_the_place_of_a_daemon(ledger: Ledger, after: timedelta) -> None:
     """Where it sweeps now and then: only then nobody misses the daemon."""
     ledger.tell("next_sweep", (NOW - HOUR).isoformat())  # a daemon that was there long ago
-    ledger.health.swept(Swept(NOW, 0.5, 2))
-    found = {problem.kind for problem in verdict(see(ledger, after))}
-    assert (Kind.NO_SERVE in found) == (after > HOUR)
+    ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
+    found = {problem.kind for problem in find_problems(see(ledger, after))}
+    assert (ProblemKind.NO_SERVE in found) == (after > HOUR)
 
 
 def test_a_daemon_that_ended_is_missed_at_once(ledger: Ledger) -> None:
     """It had told when it wanted to sweep next."""
-    ledger.health.swept(Swept(NOW, 0.5, 2))
+    ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
     ledger.tell("next_sweep", (NOW + 5 * MINUTE).isoformat())
-    assert [problem.kind for problem in verdict(see(ledger))] == [Kind.NO_SERVE]
+    assert [problem.kind for problem in find_problems(see(ledger))] == [ProblemKind.NO_SERVE]
 
 
 def test_a_reconcile_is_not_late_after_a_daemon(ledger: Ledger) -> None:
     """It holds the daemon's role, but keeps no times."""
     ledger.tell("next_sweep", NOW.isoformat())
-    ledger.health.swept(Swept(NOW + HOUR, 0.5, 2))
+    ledger.health.record_sweep(SweepRecord(NOW + HOUR, 0.5, 2))
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
         assert kinds(see(ledger, HOUR + MINUTE)) == []
 
@@ -353,14 +366,18 @@ def test_a_queue_that_is_not_worked_off_is_told(ledger: Ledger) -> None:
         ledger.record(kit.event(1), NOW)
         ledger.record(kit.event(2), NOW + MINUTE)
         assert kinds(see(ledger, 2 * MINUTE)) == []
-        (problem,) = verdict(see(ledger, 2 * MINUTE + 2 * SECOND))
-    assert (problem.kind, problem.is_grave, problem.is_harmless) == (Kind.BACKLOG, False, False)
+        (problem,) = find_problems(see(ledger, 2 * MINUTE + 2 * SECOND))
+    assert (problem.kind, problem.is_grave, problem.is_harmless) == (
+        ProblemKind.BACKLOG,
+        False,
+        False,
+    )
     assert "2 files due, the oldest since 2025-11-24 09:15:4" in problem.words
 
 
 def test_what_is_due_for_a_backfill_may_wait(ledger: Ledger) -> None:
     """Thousands of files are worked off in days, as the day's writes allow."""
-    sweep_finds(ledger, 1, Duty(BACKFILL))
+    sweep_finds(ledger, 1, EnqueueOptions(BACKFILL))
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
         assert see(ledger, HOUR).queue.due == 1
         assert kinds(see(ledger, HOUR)) == []
@@ -368,11 +385,11 @@ def test_what_is_due_for_a_backfill_may_wait(ledger: Ledger) -> None:
 
 def test_between_two_runs_of_cron_a_file_may_be_due(ledger: Ledger) -> None:
     """What the last run left behind may not."""
-    ledger.health.swept(Swept(NOW, 0.5, 2))
+    ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
     ledger.record(kit.event(), NOW + SECOND)
     assert kinds(see(ledger, 5 * MINUTE)) == []
-    ledger.health.swept(Swept(NOW + MINUTE, 0.5, 2))
-    assert kinds(see(ledger, 5 * MINUTE)) == [Kind.BACKLOG]
+    ledger.health.record_sweep(SweepRecord(NOW + MINUTE, 0.5, 2))
+    assert kinds(see(ledger, 5 * MINUTE)) == [ProblemKind.BACKLOG]
 
 
 def test_a_refused_file_is_told_with_where_to_look(ledger: Ledger) -> None:
@@ -380,7 +397,7 @@ def test_a_refused_file_is_told_with_where_to_look(ledger: Ledger) -> None:
     ledger.record(kit.event(), NOW)
     ended = kit.ending(Outcome.REFUSED, reason="forbidden", again=DUE + HOUR)
     ledger.finish(claimed(ledger, DUE), ended, DUE)
-    (problem,) = [one for one in verdict(see(ledger)) if one.kind is Kind.REFUSED]
+    (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.REFUSED]
     assert (problem.is_grave, problem.is_harmless) == (False, False)
     assert problem.words.endswith(": reconciler failed list")
 
@@ -390,8 +407,8 @@ def test_a_dead_key_is_told_with_its_beginning_until_it_works(ledger: Ledger) ->
     for later in (NOW, NOW + 20 * SECOND):
         ledger.health.open_outage(OutageKind.DEAD_KEY, "answered 401", later)
     seen = see(ledger, MINUTE)
-    (problem, _) = verdict(seen)
-    assert (problem.kind, problem.is_grave) == (Kind.DEAD_KEY, True)
+    (problem, _) = find_problems(seen)
+    assert (problem.kind, problem.is_grave) == (ProblemKind.DEAD_KEY, True)
     assert "refuses the API key since 2025-11-24 09:15:42 UTC: answered 401" in problem.words
     ledger.health.close_outages([OutageKind.DEAD_KEY])
     assert kinds(see(ledger, MINUTE)) == []
@@ -401,11 +418,11 @@ def test_looks_writes_and_sweeps_are_told_apart(ledger: Ledger) -> None:
     """Good listings do not hide that every comment is refused."""
     ledger.health.open_outage(OutageKind.LOOKS, "no answer", NOW)
     ledger.health.open_outage(OutageKind.WRITES, "answered 500", NOW)
-    ledger.health.swept(Swept(NOW, 1, 2, error="no answer"))
-    assert kinds(see(ledger)) == [Kind.AWAY, Kind.WRITES, Kind.SWEEP_FAILED]
-    ledger.health.swept(Swept(NOW + SECOND, 1, 2))
+    ledger.health.record_sweep(SweepRecord(NOW, 1, 2, error="no answer"))
+    assert kinds(see(ledger)) == [ProblemKind.AWAY, ProblemKind.WRITES, ProblemKind.SWEEP_FAILED]
+    ledger.health.record_sweep(SweepRecord(NOW + SECOND, 1, 2))
     ledger.health.close_outages([OutageKind.LOOKS])
-    assert kinds(see(ledger)) == [Kind.WRITES]
+    assert kinds(see(ledger)) == [ProblemKind.WRITES]
 
 
 @pytest.mark.parametrize(("times", "told"), [(2, False), (3, True)])
@@ -420,7 +437,9 @@ def test_texts_that_stand_there_right_after_saves_are_told(
             seen = a_file(file, comment=text, read_at=read_at)
             kept = kit.ending(Outcome.KEPT, reason=Rule.UNMARKED.value, seen=seen)
             ledger.finish(kit.claimed(ledger, NOW + MINUTE), kept, NOW + MINUTE)
-    words = [problem.words for problem in verdict(see(ledger)) if problem.kind is Kind.TEXTS]
+    words = [
+        problem.words for problem in find_problems(see(ledger)) if problem.kind is ProblemKind.TEXTS
+    ]
     assert [line.endswith(r'portal_texts = ["Saved \"anew\""]') for line in words] == [True] * told
 
 
@@ -429,7 +448,7 @@ def test_a_long_pause_is_told_with_its_reason(ledger: Ledger) -> None:
     ledger.pause(NOW, 30 * SECOND, "too many requests")
     assert kinds(see(ledger)) == []
     ledger.pause(NOW, HOUR, "the 9000 writes of a day are used up")
-    (problem, _) = verdict(see(ledger))
+    (problem, _) = find_problems(see(ledger))
     assert problem.words.endswith("10:15:42 UTC: the 9000 writes of a day are used up")
 
 
@@ -443,7 +462,7 @@ def told_of(ledger: Ledger, state: str, said: str = "webhook 1 is disabled") -> 
 def test_what_ails_the_webhook_is_told_with_its_cure(ledger: Ledger, state: str) -> None:
     """Updates are found all the same, so it is not grave; what the watch said long ago is past."""
     told_of(ledger, state)
-    (problem,) = [one for one in verdict(see(ledger)) if one.kind is Kind.WEBHOOK]
+    (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.WEBHOOK]
     assert problem.words == "webhook 1 is disabled; run: it; until then the sweep finds updates"
     assert not problem.is_grave
     assert kinds(see(ledger, 2 * HOUR)) == []

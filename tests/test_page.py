@@ -17,11 +17,11 @@ import pytest
 from reconciler.admin import charts
 from reconciler.admin.app import Admin
 from reconciler.admin.guard import Guard
-from reconciler.admin.pages import Subject, pages_of
+from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.admin.status import ago
-from reconciler.admin.webhook import Hook, hook_of
-from reconciler.ledger import Ledger, Role, Swept
-from reconciler.ledger.overview import Lag
+from reconciler.admin.webhook import WebhookSummary, webhook_summary
+from reconciler.ledger import Ledger, Role, SweepRecord
+from reconciler.ledger.overview import LatencyHistogram
 from reconciler.model import EPOCH, OutageKind, Outcome, Source
 from reconciler.service.server import Server
 from tests import support_ledger as kit
@@ -172,7 +172,7 @@ def test_what_failed_or_waits_has_its_reason_and_next_try(watched: Watched) -> N
 
 def test_the_last_sweeps_are_told(watched: Watched) -> None:
     """With what they cost and found, and why one was not completed."""
-    watched.ledger.health.swept(Swept(NOW, 1.25, 6123, scanned=41, error="no answer"))
+    watched.ledger.health.record_sweep(SweepRecord(NOW, 1.25, 6123, scanned=41, error="no answer"))
     watched.ledger.tell("next_sweep", (NOW + 5 * MINUTE).isoformat())
     words = page(watched).words
     for word in ("1.2", "6,123", "41", "no answer", "next sweep in 5 min"):
@@ -212,12 +212,16 @@ def test_the_webhook_is_told_as_its_watch_left_it(watched: Watched) -> None:
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"state": ""}', "7"])
 def test_a_webhook_of_which_nothing_was_told_is_not_known(text: str | None) -> None:
     """Nor one whose words cannot be read."""
-    assert hook_of(text) is None
+    assert webhook_summary(text) is None
 
 
 def test_a_webhook_that_is_well_is_not_wrong() -> None:
     """Nor one that only an administrator would see."""
-    assert [Hook(state).is_ill for state in ("ok", "unseen", "missing")] == [False, False, True]
+    assert [WebhookSummary(state).is_ill for state in ("ok", "unseen", "missing")] == [
+        False,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +243,7 @@ def test_other_peoples_words_are_text(watched: Watched, text: str) -> None:
     watched.ledger.watermarks.set_room(10, NOW, text)
     mark(watched.ledger, text, 1)
     end(watched.ledger, Outcome.FAILED, 2, error=text)
-    watched.ledger.health.swept(Swept(NOW, 1, 2, error=text))
+    watched.ledger.health.record_sweep(SweepRecord(NOW, 1, 2, error=text))
     watched.ledger.health.open_outage(OutageKind.LOOKS, text, NOW)
     watched.ledger.tell("webhook", json.dumps({"state": text, "said": text, "cure": text}))
     seen, body = page(watched), watched.get("/").body
@@ -304,7 +308,7 @@ def test_one_lost_delivery_among_thousands_is_seen() -> None:
 
 def test_the_wait_has_a_column_for_each_bound() -> None:
     """And one for whatever took longer."""
-    chart = charts.lag_chart(Source.SWEEP, Lag({5: 2, 0: 1}, 90_000))
+    chart = charts.lag_chart(Source.SWEEP, LatencyHistogram({5: 2, 0: 1}, 90_000))
     told = [column.words for column in chart.columns if column.bars]
     assert told == ["2 within 5s", "1 longer than a day"]
     assert chart.most == 2
@@ -337,7 +341,7 @@ class Site:
 @contextmanager
 def served(ledger: Ledger, port: int = 0, password: str | None = None) -> Iterator[Site]:
     """Serve the page of a ledger within the block."""
-    subject = Subject(ledger, lambda: datetime.now(UTC), dict, dict, 9000, kit.PORTAL)
+    subject = AdminContext(ledger, lambda: datetime.now(UTC), dict, dict, 9000, kit.PORTAL)
     app = Admin(pages_of(subject), Guard(password), fail)
     server = Server(app, "127.0.0.1", port, threads=2, max_bytes=1024)
     server.start()
@@ -382,7 +386,9 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, site: Site, width: i
     """Not even titles and names without any place to break."""
     mark(site.ledger, "W" * 10_000, 100, NOW + HOUR)
     end(site.ledger, Outcome.FAILED, 101, error="E" * 10_000)
-    site.ledger.health.swept(Swept(NOW, 1234567.8, 12_345_678, 1_234_567, error="S" * 10_000))
+    site.ledger.health.record_sweep(
+        SweepRecord(NOW, 1234567.8, 12_345_678, 1_234_567, error="S" * 10_000)
+    )
     browser.open(site.url, width)
     wide = "return [document.documentElement.scrollWidth, window.innerWidth]"
     took, has = browser.run(wide)

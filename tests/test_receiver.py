@@ -21,14 +21,14 @@ from reconciler.errors import LedgerError
 from reconciler.event import Ignored, parse_event, ping
 from reconciler.ledger import Ledger
 from reconciler.model import LAST_FILE_ID, Event
-from reconciler.receiver import Gate, Receiver, Reply
+from reconciler.receiver import Receiver, ReceiverSettings, Reply
 from reconciler.signature import HEADER, sign
 from tests.support_ledger import NOW, PORTAL, claimed, marked, permit, url
 from tests.support_samples import sample
 
 PATH = "/docspace/review-comment"
 SECRET = "Sample-Secret-1!"
-GATE = Gate(PATH, (SECRET,), frozenset({"file.updated", "form.submit"}), 4096)
+GATE = ReceiverSettings(PATH, (SECRET,), frozenset({"file.updated", "form.submit"}), 4096)
 STATUSES = {200, 401, 403, 404, 405, 413, 503}
 TRIGGERS = GATE.triggers
 WSGI_HEADER = "HTTP_" + HEADER.upper().replace("-", "_")
@@ -52,7 +52,7 @@ class Answer:
 class Desk:
     """A receiver whose events go into a list."""
 
-    gate: Gate = GATE
+    gate: ReceiverSettings = GATE
     record: Callable[[Event, datetime], bool] | None = None
     events: list[tuple[Event, datetime]] = field(default_factory=list)
     told: list[Reply] = field(default_factory=list)

@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.config import load
 from reconciler.ledger import Ledger
-from reconciler.model import Ending, Event, Outcome, Rule
+from reconciler.model import AttemptResult, Event, Outcome, Rule
 from reconciler.sandbox import Fault
 from reconciler.service import Summary, reconcile
 from tests.daemon import daemon
@@ -152,7 +152,7 @@ def test_the_daily_deep_sweep_prunes(scene: Stage) -> None:
     with closing(Ledger(environ["RECONCILER_STATE__URL"], scene.server.url)) as ledger:
         ledger.record(Event(99, "file.updated", 99, "Gone.docx", "ann", long_ago), long_ago)
         (claim,) = ledger.claim(long_ago + timedelta(minutes=1), 1, timedelta(minutes=3))
-        ledger.finish(claim, Ending(Outcome.SKIPPED, Rule.GONE.value), long_ago)
+        ledger.finish(claim, AttemptResult(Outcome.SKIPPED, Rule.GONE.value), long_ago)
         scene.clock.advance(25 * 3600)
         reconcile(load(None, environ), dry_run=False, would=lambda _: None)
         assert ledger.facts(99) is None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.sandbox import Network, Server
-from reconciler.signature import HEADER, matching_secret
+from reconciler.signature import HEADER, find_signing_key
 from tests.test_sandbox_kit import Receiver, World, receiver, served
 
 SECRET = "Sample-Secret-1!"
@@ -27,7 +27,7 @@ def test_signed_delivery() -> None:
         assert world.server.drain()
         header = hook.headers[0][HEADER]
         digest = header.removeprefix("sha256=")
-        assert matching_secret(hook.bodies[0], header, [SECRET]) == 0
+        assert find_signing_key(hook.bodies[0], header, [SECRET]) == 0
         assert digest == digest.upper()
         assert b"f\\u00FCr \\u00DC" in hook.bodies[0]
         assert "version" not in hook.events[0]["payload"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.signature import HEADER, matching_secret, sign
+from reconciler.signature import HEADER, find_signing_key, sign
 from tests.support_samples import SAMPLES, sample
 
 BODY = b'{"event":{}}'
@@ -27,7 +27,7 @@ def test_a_delivery_of_the_portal_is_authentic(name: str) -> None:
     """What the portal signed is matched by its secret."""
     delivery = sample(name)
     body, header = delivery["rawBody"].encode(), delivery["headers"][HEADER]
-    assert matching_secret(body, header, [delivery["secret"]]) == 0
+    assert find_signing_key(body, header, [delivery["secret"]]) == 0
 
 
 @pytest.mark.parametrize("name", DELIVERIES)
@@ -43,7 +43,7 @@ def test_a_retry_is_signed_anew() -> None:
     retry = sample("webhook_file_updated_retry.http.json")
     assert first["headers"][HEADER] != retry["headers"][HEADER]
     header = first["headers"][HEADER]
-    assert matching_secret(retry["rawBody"].encode(), header, [first["secret"]]) is None
+    assert find_signing_key(retry["rawBody"].encode(), header, [first["secret"]]) is None
 
 
 def test_the_signature_is_upper_case_hex_of_hmac_sha256() -> None:
@@ -55,7 +55,7 @@ def test_the_signature_is_upper_case_hex_of_hmac_sha256() -> None:
 def test_hex_of_either_case_is_accepted() -> None:
     """Lower-case hex, as other senders write it, verifies too."""
     prefix, digest = sign(BODY, "secret").split("=")
-    assert matching_secret(BODY, f"{prefix}={digest.lower()}", ["secret"]) == 0
+    assert find_signing_key(BODY, f"{prefix}={digest.lower()}", ["secret"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -82,42 +82,42 @@ def test_hex_of_either_case_is_accepted() -> None:
 )
 def test_any_other_header_is_refused(header: str | None) -> None:
     """Missing, truncated, misprefixed, foreign and non-ASCII headers match no secret."""
-    assert matching_secret(BODY, header, ["secret"]) is None
+    assert find_signing_key(BODY, header, ["secret"]) is None
 
 
 def test_no_secret_matches_nothing() -> None:
     """Without secrets even a well-formed header proves nothing."""
-    assert matching_secret(BODY, sign(BODY, "secret"), []) is None
+    assert find_signing_key(BODY, sign(BODY, "secret"), []) is None
 
 
 @pytest.mark.parametrize(("signer", "index"), [("new", 0), ("old", 1), ("older", 2)])
 def test_the_matching_secret_is_told(signer: str, index: int) -> None:
     """During a rotation it shows which of the secrets is still in use."""
-    assert matching_secret(BODY, sign(BODY, signer), ["new", "old", "older"]) == index
+    assert find_signing_key(BODY, sign(BODY, signer), ["new", "old", "older"]) == index
 
 
 def test_the_newest_of_equal_secrets_is_told() -> None:
     """A secret listed twice counts as its newest place."""
-    assert matching_secret(BODY, sign(BODY, "b"), ["a", "b", "b"]) == 1
+    assert find_signing_key(BODY, sign(BODY, "b"), ["a", "b", "b"]) == 1
 
 
 def test_parsed_and_written_again_is_another_body() -> None:
     """The portal escapes non-ASCII; the same JSON in other bytes has another signature."""
     escaped, plain = b'{"title":"\\u00fc"}', '{"title":"ü"}'.encode()
-    assert matching_secret(plain, sign(escaped, "secret"), ["secret"]) is None
+    assert find_signing_key(plain, sign(escaped, "secret"), ["secret"]) is None
 
 
 @given(body=st.binary(), secret=texts, others=st.lists(texts))
 def test_what_is_signed_verifies(body: bytes, secret: str, others: list[str]) -> None:
     """Whatever the bytes and the secret, the signer is found among the secrets."""
     secrets = [*others, secret]
-    assert matching_secret(body, sign(body, secret), secrets) == secrets.index(secret)
+    assert find_signing_key(body, sign(body, secret), secrets) == secrets.index(secret)
 
 
 @given(body=st.binary(), secret=texts, header=st.text())
 def test_no_header_breaks_the_check(body: bytes, secret: str, header: str) -> None:
     """A header is an answer, never an exception."""
-    assert matching_secret(body, header, [secret]) is None
+    assert find_signing_key(body, header, [secret]) is None
 
 
 @given(body=st.binary(min_size=1), place=st.integers(0), bit=st.integers(0, 7))
@@ -125,4 +125,4 @@ def test_one_bit_changed_is_noticed(body: bytes, place: int, bit: int) -> None:
     """A body that differs in one bit is not what was signed."""
     changed = bytearray(body)
     changed[place % len(body)] ^= 1 << bit
-    assert matching_secret(bytes(changed), sign(body, "secret"), ["secret"]) is None
+    assert find_signing_key(bytes(changed), sign(body, "secret"), ["secret"]) is None

@@ -66,12 +66,12 @@ class Scene:
         turn = threading.Event()
         for _ in range(200):
             self.portal.delivered()
-            if self.owed() == 0 and self.portal.letters.unfinished_tasks == 0:
+            if self.count_due() == 0 and self.portal.letters.unfinished_tasks == 0:
                 return
             turn.wait(0.05)
         raise AssertionError(self.log())
 
-    def owed(self) -> int:
+    def count_due(self) -> int:
         """Return how many files are due or claimed."""
         with closing(sqlite3.connect(f"file:{self.folder / 'ledger.db'}?mode=ro", uri=True)) as db:
             query = "SELECT count(*) FROM files WHERE due_at IS NOT NULL OR claim IS NOT NULL"

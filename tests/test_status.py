@@ -14,8 +14,8 @@ import pytest
 from rich.console import Console
 
 from reconciler.cli.overview import as_json, print_overview
-from reconciler.ledger import Ledger, Role, verdict
-from reconciler.model import Ending, OutageKind, Outcome
+from reconciler.ledger import Ledger, Role, find_problems
+from reconciler.model import AttemptResult, OutageKind, Outcome
 from tests.support_ledger import a_file, event
 from tests.support_sweep import Stage, run, stage, told
 
@@ -53,7 +53,7 @@ def end(ledger: Ledger, file: int, outcome: Outcome, **more: Any) -> None:
     """Let the worker end an event about a file so."""
     ledger.record(event(file, title=f"{file}.docx"), now() - HOUR)
     (claim,) = ledger.claim(now(), 1, HOUR)
-    ledger.finish(claim, Ending(outcome, **{"reason": outcome.value} | more), now())
+    ledger.finish(claim, AttemptResult(outcome, **{"reason": outcome.value} | more), now())
 
 
 def test_status_tells_that_the_days_writes_are_used_up(scene: Stage) -> None:
@@ -230,10 +230,10 @@ def test_failed_retry_makes_files_due_now(scene: Stage, ledger: Ledger) -> None:
         end(ledger, file, Outcome.FAILED, again=now() + HOUR)
     with serving(ledger):
         assert run(scene, "failed", "retry", "2").stdout == "1 file is due now\n"
-        assert ledger.owed(now()) == 1
+        assert ledger.count_due(now()) == 1
         done = run(scene, "failed", "retry")
     assert (done.returncode, done.stdout) == (0, "2 files are due now\n")
-    assert ledger.owed(now()) == 2
+    assert ledger.count_due(now()) == 2
 
 
 def test_a_retry_that_nobody_will_make_says_why(scene: Stage, ledger: Ledger) -> None:
@@ -265,7 +265,7 @@ def test_a_title_cannot_write_to_the_terminal(
     end(ledger, 1, Outcome.MARKED, seen=a_file(title=evil), settled=True, ours=True)
     end(ledger, 2, Outcome.FAILED, error=evil, again=now() + HOUR)
     seen = ledger.health.overview(now())
-    print_overview(seen, verdict(seen), 9000)
+    print_overview(seen, find_problems(seen), 9000)
     printed = capsys.readouterr().out
     assert "\x1b" not in printed
     assert printed.count("[red]x\N{REPLACEMENT CHARACTER}.docx") == 2
@@ -279,7 +279,7 @@ def test_the_numbers_are_tables_on_a_terminal(
     end(ledger, 2, Outcome.FAILED, error="a reason " * 12, again=now() + HOUR)
     seen = ledger.health.overview(now())
     with terminal.capture() as captured:
-        print_overview(seen, verdict(seen), 9000, terminal)
+        print_overview(seen, find_problems(seen), 9000, terminal)
     printed = captured.get()
     assert "\N{BOX DRAWINGS HEAVY HORIZONTAL}" in printed
     assert printed.count("reason") > 10

@@ -14,10 +14,10 @@ from reconciler.client import DocSpace, RoomPage
 from reconciler.client.listing import PAGE, Room
 from reconciler.decision import Policy, Scope
 from reconciler.errors import Throttled, Transient, Unauthorised
-from reconciler.ledger import BACKFILL, CLOCK_WAS_AHEAD, Duty
+from reconciler.ledger import BACKFILL, CLOCK_WAS_AHEAD, EnqueueOptions
 from reconciler.model import LAST_FILE_ID, Decision, Outcome, Rule, Section
 from reconciler.sandbox import Fault
-from reconciler.sweep import Sweep, Terms
+from reconciler.sweep import ScanSettings, Sweep
 from reconciler.sweep.lister import Lister
 from tests.support_sweep import (
     DAY,
@@ -29,10 +29,10 @@ from tests.support_sweep import (
     at_listing,
     due,
     rows,
+    run_sweep,
     save,
     silent,
     sweep_and_work,
-    swept,
     unmarked,
     work,
 )
@@ -53,7 +53,7 @@ def fresh(tmp_path: Path) -> Iterator[World]:
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[World]:
     """A world an hour after its first sweep; every delivery is lost."""
-    with swept(tmp_path / "ledger.db") as built:
+    with run_sweep(tmp_path / "ledger.db") as built:
         yield built
 
 
@@ -193,7 +193,9 @@ def test_a_third_party_room_is_not_read(here: World) -> None:
 def test_a_room_that_is_passed_over_is_counted(here: World, room: Room, reason: str) -> None:
     """Should a portal list such rooms all the same, the report says how many, and why."""
     policy = Policy(scope=Scope(exclude_rooms=frozenset({7})))
-    lister = Lister(here.ledger, here.docspace, Terms(policy), here.clock, duty=Duty())
+    lister = Lister(
+        here.ledger, here.docspace, ScanSettings(policy), here.clock, duty=EnqueueOptions()
+    )
     assert not lister.wanted(room)
     assert lister.report.skipped == {reason: 1}
 
@@ -300,7 +302,7 @@ def test_my_documents_of_the_keys_owner_are_swept(here: World) -> None:
 @pytest.mark.parametrize("scope", [Scope(personal=False), Scope(rooms=frozenset({LAST_FILE_ID}))])
 def test_my_documents_out_of_scope_are_not_even_asked_for(tmp_path: Path, scope: Scope) -> None:
     """`review.personal_documents` is off, or `review.rooms` names rooms: one GET when idle."""
-    with swept(tmp_path / "ledger.db", Policy(scope=scope)) as here:
+    with run_sweep(tmp_path / "ledger.db", Policy(scope=scope)) as here:
         assert asked(here, here.sweep) == {"GET files/rooms": 1}
 
 
@@ -315,7 +317,7 @@ def test_an_account_without_my_documents_is_swept_all_the_same(here: World) -> N
 @pytest.mark.parametrize("excluded", [True, False])
 def test_only_the_configured_rooms_are_read(tmp_path: Path, excluded: bool) -> None:
     """The others cost nothing but their place in the list, and are counted."""
-    with swept(tmp_path / "ledger.db") as here:
+    with run_sweep(tmp_path / "ledger.db") as here:
         other = add_room(here)
         (file,) = add_files(here, 1, other)
         out = frozenset({other})
@@ -754,7 +756,7 @@ def test_a_sweep_that_is_killed_anywhere_goes_on_and_loses_nothing(
         return here.clock()
 
     with pytest.raises(Killed):
-        Sweep(here.ledger, here.docspace, Terms(here.policy), clock).run()
+        Sweep(here.ledger, here.docspace, ScanSettings(here.policy), clock).run()
     here.restart()
     here.clock.advance(HOUR)
     here.sweep()
@@ -1127,7 +1129,7 @@ def test_a_dry_run_over_failing_and_forbidden_rooms_writes_nothing(here: World) 
 
 def backfilled(here: World, since: timedelta, *, overwrite: bool = False) -> None:
     """Let a backfill list the room, and find that its files must be marked."""
-    duty = Duty(BACKFILL, here.clock() - since, overwrite)
+    duty = EnqueueOptions(BACKFILL, here.clock() - since, overwrite)
     listed = here.docspace.room_files(here.room).files
     here.ledger.note(listed, lambda *_: Decision(Rule.UPDATED), duty, here.clock())
 
@@ -1137,10 +1139,10 @@ def test_an_update_that_a_backfill_has_put_off_is_taken_over_by_the_sweep(here: 
     """A backfill may wait for tomorrow; what was updated today may not."""
     save(here, here.file)
     backfilled(here, timedelta(days=9))
-    assert here.ledger.owed(here.clock(), BACKFILL) == 1
+    assert here.ledger.count_due(here.clock(), BACKFILL) == 1
     here.clock.advance(10)
     here.sweep()
-    assert here.ledger.owed(here.clock(), BACKFILL) == 0
+    assert here.ledger.count_due(here.clock(), BACKFILL) == 0
     assert due(here) == {here.file}
 
 

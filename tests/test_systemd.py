@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.service import Supervisor
+from reconciler.service import SystemdNotifier
 from tests.daemon import daemon
 from tests.test_daemon import environ
 from tests.world import Clock
@@ -89,7 +89,7 @@ def test_a_sign_of_life_is_given_at_half_of_the_time(tmp_path: Path) -> None:
     with listening(str(tmp_path / "notify")) as ear:
         ear.setblocking(False)
         environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "60000000"}
-        supervisor = Supervisor(environ, lambda: seconds(clock))
+        supervisor = SystemdNotifier(environ, lambda: seconds(clock))
         clock.advance(29)
         supervisor.alive()
         with pytest.raises(BlockingIOError):
@@ -103,7 +103,7 @@ def test_an_abstract_address_is_spoken_to() -> None:
     """systemd writes the leading NUL as @."""
     name = f"reconciler-test-{os.getpid()}"
     with listening(f"\0{name}") as ear:
-        Supervisor({"NOTIFY_SOCKET": f"@{name}"}).stopping("bye")
+        SystemdNotifier({"NOTIFY_SOCKET": f"@{name}"}).stopping("bye")
         assert heard(ear) == ["STOPPING=1", "STATUS=bye"]
 
 
@@ -112,7 +112,7 @@ def test_an_abstract_address_is_spoken_to() -> None:
 )
 def test_nobody_to_tell_is_no_failure(environ: dict[str, str]) -> None:
     """Work goes on without systemd, and when its socket is gone."""
-    Supervisor(environ).ready("listening")
+    SystemdNotifier(environ).ready("listening")
 
 
 @pytest.mark.parametrize(
@@ -126,4 +126,4 @@ def test_nobody_to_tell_is_no_failure(environ: dict[str, str]) -> None:
 )
 def test_a_watchdog_that_waits_for_nobody_here_gets_nothing(environ: dict[str, str]) -> None:
     """Off, unreadable, or meant for another process."""
-    assert Supervisor(environ).every is None
+    assert SystemdNotifier(environ).every is None

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from reconciler.client import Hooks, Transport
+from reconciler.client import Transport, WebhooksClient
 from reconciler.errors import LedgerError, Transient
 from reconciler.ledger import Ledger
 from reconciler.model import Event, Source
 from reconciler.sandbox import Fault, Network
-from reconciler.service.watch import Cure, Watch
-from reconciler.webhooks import Administration, State, Wanted
+from reconciler.service.watch import RepairPolicy, Watch
+from reconciler.webhooks import WebhookAdministration, WebhookSpec, WebhookStatus
 from reconciler.webhooks.delivery_log import Deliveries
 from tests.daemon import daemon
 from tests.support_sweep import HOUR, add_files, run, save, stage, told, unmarked, work
@@ -35,8 +35,8 @@ class Net:
     """A world whose webhook is the bot's own, and a watch over it."""
 
     world: World
-    hooks: Hooks
-    administration: Administration
+    hooks: WebhooksClient
+    administration: WebhookAdministration
     watch: Watch
 
     @property
@@ -53,7 +53,7 @@ class Net:
         """From now on every delivery is lost."""
         self.world.portal.network = Network(drop=1.0)
 
-    def later(self, minutes: float = 5) -> State:
+    def later(self, minutes: float = 5) -> WebhookStatus:
         """Let time pass, and watch."""
         self.world.clock.advance(minutes * 60)
         return self.watch.run()
@@ -70,21 +70,21 @@ def due(here: World) -> set[int]:
 
 
 @contextmanager
-def net(path: Path, *, heal: bool = False, swept: bool = True) -> Iterator[Net]:
+def net(path: Path, *, heal: bool = False, run_sweep: bool = True) -> Iterator[Net]:
     """Build the world, sweep once, and let an hour pass."""
     with world(path) as here:
         own = replace(here.portal.webhooks[1], created_by=here.bot.id)
         here.portal.webhooks[1] = own
-        if swept:
+        if run_sweep:
             here.sweep()
             here.clock.advance(HOUR)
         key = here.portal.add_key(here.bot, WIDE)
         with closing(Transport(here.server.url, key, timeout=5)) as transport:
-            hooks = Hooks(transport, here.docspace.key)
-            wanted = Wanted(own.url, "/hook", ("file.updated",))
-            admin = Administration(here.ledger, hooks, here.docspace.key, wanted, here.clock)
+            hooks = WebhooksClient(transport, here.docspace.key)
+            wanted = WebhookSpec(own.url, "/hook", ("file.updated",))
+            admin = WebhookAdministration(here.ledger, hooks, here.docspace.key, wanted, here.clock)
             reader = Deliveries(here.ledger, hooks, TRIGGERS, here.clock)
-            cure = Cure(heal, lambda: SECRET)
+            cure = RepairPolicy(heal, lambda: SECRET)
             yield Net(here, hooks, admin, Watch(here.ledger, admin, reader, here.clock, cure))
 
 
@@ -188,7 +188,7 @@ def test_a_log_of_many_pages_is_read_to_its_end(caught: Net) -> None:
 
 def test_what_failed_before_our_responsibility_is_not_ours(tmp_path: Path) -> None:
     """The first reading ends there; also what is not to be parsed does not stop it."""
-    with net(tmp_path / "ledger.db", swept=False) as caught:
+    with net(tmp_path / "ledger.db", run_sweep=False) as caught:
         caught.lose()
         save(caught.world, caught.world.file)
         caught.world.clock.advance(2 * 86400)
@@ -199,7 +199,7 @@ def test_what_failed_before_our_responsibility_is_not_ours(tmp_path: Path) -> No
 
 def test_before_the_first_sweep_the_log_is_left_alone(tmp_path: Path) -> None:
     """Nobody knows yet where our responsibility begins."""
-    with net(tmp_path / "ledger.db", swept=False) as caught:
+    with net(tmp_path / "ledger.db", run_sweep=False) as caught:
         caught.lose()
         save(caught.world, caught.world.file)
         caught.later()
@@ -377,9 +377,9 @@ def test_a_removal_by_command_is_not_healed(tmp_path: Path) -> None:
         caught.watch.run()
         key = caught.world.portal.add_key(caught.world.bot, WIDE)
         with closing(Transport(caught.world.server.url, key, timeout=5)) as transport:
-            hooks = Hooks(transport, caught.world.docspace.key)
+            hooks = WebhooksClient(transport, caught.world.docspace.key)
             whole = caught.administration
-            ours = Administration(
+            ours = WebhookAdministration(
                 caught.world.ledger,
                 hooks,
                 lambda: replace(caught.world.docspace.key(), permissions=frozenset()),

@@ -18,16 +18,16 @@ from reconciler.client import Webhook
 from reconciler.errors import ConfigError, Unanswered
 from reconciler.ledger import Ledger
 from reconciler.model import Event
-from reconciler.receiver import Gate, Receiver, Reply
+from reconciler.receiver import Receiver, ReceiverSettings, Reply
 from reconciler.service.server import Server as WebServer
 from reconciler.webhooks import (
     GRACE,
-    Administration,
-    Flaw,
     Keyring,
     Probe,
     SecretFile,
-    Wanted,
+    WebhookAdministration,
+    WebhookIssue,
+    WebhookSpec,
     faults_of,
     find,
     fingerprint,
@@ -42,7 +42,7 @@ from tests.support_webhooks import Stand, address, stand
 from tests.world import Clock
 
 HERE = "https://hooks.example.org/docspace/review-comment"
-WANTED = Wanted(HERE, "/docspace/review-comment", ("file.updated",))
+WANTED = WebhookSpec(HERE, "/docspace/review-comment", ("file.updated",))
 HOOK = Webhook(7, "reconciler", HERE, True, 512, "", "bot", "Review Bot")
 OLD, NEW, NEWER = "Old-Secret-1!", "New-Secret-1!", "Newer-Secret-1!"
 
@@ -72,12 +72,12 @@ def test_a_sound_webhook_has_nothing_wrong() -> None:
 @pytest.mark.parametrize(
     ("hook", "flaw", "said"),
     [
-        (replace(HOOK, enabled=False), Flaw.DISABLED, "is disabled"),
-        (replace(HOOK, triggers=256), Flaw.TRIGGERS, "file.updated"),
-        (replace(HOOK, url="https://old.example.org/x"), Flaw.ADDRESS, "old.example.org"),
+        (replace(HOOK, enabled=False), WebhookIssue.DISABLED, "is disabled"),
+        (replace(HOOK, triggers=256), WebhookIssue.TRIGGERS, "file.updated"),
+        (replace(HOOK, url="https://old.example.org/x"), WebhookIssue.ADDRESS, "old.example.org"),
     ],
 )
-def test_what_is_wrong_is_said(hook: Webhook, flaw: Flaw, said: str) -> None:
+def test_what_is_wrong_is_said(hook: Webhook, flaw: WebhookIssue, said: str) -> None:
     """Each flaw with the words that name the cause."""
     state = judge([hook], WANTED, 7)
     assert state.flaws == (flaw,)
@@ -87,7 +87,7 @@ def test_what_is_wrong_is_said(hook: Webhook, flaw: Flaw, said: str) -> None:
 def test_without_any_webhook_it_is_missing() -> None:
     """Another one's webhook is none of ours."""
     other = replace(HOOK, id=9, url="https://other.example.org/there")
-    assert judge([other], WANTED, 7).flaws == (Flaw.MISSING,)
+    assert judge([other], WANTED, 7).flaws == (WebhookIssue.MISSING,)
 
 
 def test_an_address_is_the_same_whatever_the_case_of_its_host() -> None:
@@ -397,13 +397,13 @@ def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Pa
             if reply.reason != "ping":
                 keys.used(reply.signed)
 
-        gate = Gate(WANTED.path, keys.current, frozenset({"file.updated"}), 2**20)
+        gate = ReceiverSettings(WANTED.path, keys.current, frozenset({"file.updated"}), 2**20)
         receiver = Receiver(gate, record, clock, tell)
         web = WebServer(receiver, "127.0.0.1", 0, threads=4, max_bytes=2**20)
         web.start()
         there = f"http://127.0.0.1:{web.port}{WANTED.path}"
         wanted = replace(WANTED, url=there)
-        admin = Administration(ledger, here.hooks, here.docspace.key, wanted, clock, Probe())
+        admin = WebhookAdministration(ledger, here.hooks, here.docspace.key, wanted, clock, Probe())
         try:
             admin.register(there, OLD, ["file.updated"])
             acts.append(lambda: admin.rotate(file))

@@ -14,11 +14,11 @@ from reconciler.client import DocSpace, Transport
 from reconciler.decision import Policy
 from reconciler.ledger import Ledger, Quota
 from reconciler.model import Event, OutageKind
-from reconciler.receiver import Gate, Receiver
+from reconciler.receiver import Receiver, ReceiverSettings
 from reconciler.sandbox import Portal, Server, User
 from reconciler.service.server import Server as WebServer
 from reconciler.sweep import Report, Sweep
-from reconciler.worker import Attempt, Attempts, PortalHealth, Terms, Worker
+from reconciler.worker import FileProcessor, PortalHealth, Processed, Worker, WorkerSettings
 from tests.support_ledger import url
 
 SECRET = "World-Secret-1!"
@@ -59,7 +59,7 @@ class World:
     file: int
     policy: Policy
     stack: ExitStack
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[Processed] = field(default_factory=list)
     outages: list[OutageKind] = field(default_factory=list)
     quota: Quota = field(default_factory=Quota)
     skew: timedelta = timedelta()
@@ -78,11 +78,11 @@ class World:
 
     def work_with(self, docspace: DocSpace) -> None:
         """Let the worker ask the portal through ``docspace``."""
-        terms = Terms(policy=self.policy, quota=self.quota)
+        terms = WorkerSettings(policy=self.policy, quota=self.quota)
         self.health = PortalHealth(
             self.ledger, lambda: 0.0, timedelta(seconds=15), self._on_outage, self._on_recovery
         )
-        self.making = Attempts(self.ledger, docspace, terms, self.now, self.health)
+        self.making = FileProcessor(self.ledger, docspace, terms, self.now, self.health)
         self.worker = Worker(self.ledger, self.making, self.now, self.attempts.append, _raise)
 
     def _on_outage(self, kind: OutageKind, error: str) -> None:
@@ -105,7 +105,7 @@ class World:
         """Let the receiver record in the ledger that is open now."""
         return self.ledger.record(event, now)
 
-    def settle(self, seconds: float = 2.0) -> list[Attempt]:
+    def settle(self, seconds: float = 2.0) -> list[Processed]:
         """Let deliveries arrive, time pass, and the worker work off what is due."""
         before = len(self.attempts)
         assert self.server.drain()
@@ -117,7 +117,7 @@ class World:
 
     def sweep(self, *, dry: bool = False, **terms: timedelta) -> Report:
         """Sweep once; ``terms`` are overlap, lookback, full_every where they are not the usual."""
-        told = sweep.Terms(policy=self.policy, **terms)
+        told = sweep.ScanSettings(policy=self.policy, **terms)
         report = Sweep(self.ledger, self.docspace, told, self.now).run(dry=dry)
         assert report.scanned == sum(report.ended.values()) + report.handed
         return report
@@ -171,7 +171,7 @@ def world(
         )
         here.open()
         stack.callback(here.close)
-        gate = Gate("/hook", [SECRET], frozenset({"file.updated"}), 2**20)
+        gate = ReceiverSettings("/hook", [SECRET], frozenset({"file.updated"}), 2**20)
         receiver = Receiver(gate, here.record, here.now, lambda _: None)
         web = WebServer(receiver, "127.0.0.1", 0, threads=4, max_bytes=2**20)
         web.start()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reconciler.ledger.overview import BOUNDS, Lag
+from reconciler.ledger.overview import BOUNDS, LatencyHistogram
 from reconciler.model import EPOCH, Source
 
 DAYS = 14
@@ -101,7 +101,7 @@ def days_chart(days: Sequence[Day]) -> Chart:
     return _chart(stacks, labels, words, _HIGH)
 
 
-def lag_chart(source: Source, lag: Lag) -> Chart:
+def lag_chart(source: Source, lag: LatencyHistogram) -> Chart:
     """Draw how many updates waited how long."""
     numbers = [lag.buckets.get(bound, 0) for bound in (*BOUNDS, 0)]
     words = [

@@ -19,7 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from reconciler.errors import LedgerError
-from reconciler.ledger import Kind, Overview, verdict
+from reconciler.ledger import Overview, ProblemKind, find_problems
 from reconciler.ledger.overview import BOUNDS
 from reconciler.model import Outcome, Source
 
@@ -81,13 +81,13 @@ class _Numbers(Collector):
         yield from _arrivals(seen)
         yield from _limits(seen, self._writes_per_day)
         yield from _sweeps(seen)
-        problems = {problem.kind for problem in verdict(seen)}
-        problems |= set() if self._refusal is None else {Kind.LEDGER}
+        problems = {problem.kind for problem in find_problems(seen)}
+        problems |= set() if self._refusal is None else {ProblemKind.LEDGER}
         yield _gauges(
             "problem",
             "What is wrong: 1 while it is.",
             "kind",
-            {kind.value: kind in problems for kind in Kind},
+            {kind.value: kind in problems for kind in ProblemKind},
         )
 
 

@@ -7,15 +7,15 @@ from http import HTTPStatus
 
 from reconciler.admin.app import Page, Pages
 from reconciler.admin.metrics import METRICS, Requests, exposition
-from reconciler.admin.status import Sight, rendered
-from reconciler.admin.webhook import FACT, hook_of
+from reconciler.admin.status import StatusPageData, rendered
+from reconciler.admin.webhook import FACT, webhook_summary
 from reconciler.errors import LedgerError
-from reconciler.ledger import Kind, Ledger, Problem, unwritable, verdict
+from reconciler.ledger import Ledger, Problem, ProblemKind, find_problems, unwritable_problem
 from reconciler.model import shown
 
 
 @dataclass(frozen=True)
-class Subject:
+class AdminContext:
     """What is watched. ``alive`` tells which parts run, ``requests`` what the portal was asked.
 
     ``portal`` is its address, to link to.
@@ -29,7 +29,7 @@ class Subject:
     portal: str
 
 
-def pages_of(subject: Subject) -> Pages:
+def pages_of(subject: AdminContext) -> Pages:
     """Return what makes the page of each path."""
     return {
         "/": lambda: status(subject),
@@ -39,46 +39,48 @@ def pages_of(subject: Subject) -> Pages:
     }
 
 
-def status(subject: Subject) -> Page:
+def status(subject: AdminContext) -> Page:
     """Tell everything to a person, also when the ledger cannot be read."""
     ledger, now = subject.ledger, subject.clock()
-    problems = [Problem(Kind.IDLE, f"{name}: see the log, and restart") for name in dead(subject)]
+    problems = [
+        Problem(ProblemKind.IDLE, f"{name}: see the log, and restart") for name in dead(subject)
+    ]
     try:
         refusal = ledger.health.refusal(now)
-        seen, hook = ledger.health.overview(now), hook_of(ledger.told(FACT))
+        seen, hook = ledger.health.overview(now), webhook_summary(ledger.told(FACT))
     except LedgerError as error:
-        problems.append(Problem(Kind.LEDGER, f"the ledger cannot be read: {error}"))
-        return rendered(Sight(now, subject.portal, tuple(problems)))
-    problems += [] if refusal is None else [unwritable(refusal)]
+        problems.append(Problem(ProblemKind.LEDGER, f"the ledger cannot be read: {error}"))
+        return rendered(StatusPageData(now, subject.portal, tuple(problems)))
+    problems += [] if refusal is None else [unwritable_problem(refusal)]
     # The page tells of the webhook by itself, with all that is known of it.
-    problems += [one for one in verdict(seen) if one.kind is not Kind.WEBHOOK]
+    problems += [one for one in find_problems(seen) if one.kind is not ProblemKind.WEBHOOK]
     limit = subject.writes_per_day
-    return rendered(Sight(now, subject.portal, tuple(problems), seen, hook, limit))
+    return rendered(StatusPageData(now, subject.portal, tuple(problems), seen, hook, limit))
 
 
-def dead(subject: Subject) -> list[str]:
+def dead(subject: AdminContext) -> list[str]:
     """Return which parts of the process have ended."""
     return [f"{name} has ended" for name, runs in subject.alive().items() if not runs]
 
 
-def healthz(subject: Subject) -> Page:
+def healthz(subject: AdminContext) -> Page:
     """Say whether all parts of the process run."""
     ended = dead(subject)
     return _unavailable(ended) if ended else Page("ok\n")
 
 
-def readyz(subject: Subject) -> Page:
+def readyz(subject: AdminContext) -> Page:
     """Say whether updates are marked now, else every reason why not, one a line."""
     now = subject.clock()
     refusal = subject.ledger.health.refusal(now)
-    problems = [] if refusal is None else [unwritable(refusal)]
+    problems = [] if refusal is None else [unwritable_problem(refusal)]
     # Where it cannot be read either, the application says so.
-    problems += verdict(subject.ledger.health.overview(now, shown=1))
+    problems += find_problems(subject.ledger.health.overview(now, shown=1))
     reasons = [f"{one.kind}: {one.words}" for one in problems if one.is_grave]
     return _unavailable(reasons) if reasons else Page("ready\n")
 
 
-def metrics(subject: Subject) -> Page:
+def metrics(subject: AdminContext) -> Page:
     """Return the numbers as Prometheus reads them."""
     now, health = subject.clock(), subject.ledger.health
     text = exposition(

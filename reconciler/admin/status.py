@@ -21,9 +21,9 @@ from markupsafe import Markup
 
 from reconciler.admin import charts
 from reconciler.admin.app import NOTHING, Page
-from reconciler.admin.webhook import Hook
+from reconciler.admin.webhook import WebhookSummary
 from reconciler.ledger import Overview, Problem
-from reconciler.ledger.overview import BOUNDS, Lag, Unfinished
+from reconciler.ledger.overview import BOUNDS, LatencyHistogram, UnfinishedFile
 from reconciler.model import Rule, Source
 
 HTML = "text/html; charset=utf-8"
@@ -41,14 +41,14 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 @dataclass(frozen=True)
-class Sight:
+class StatusPageData:
     """What is to be told; without ``seen`` the ledger cannot be read."""
 
     now: datetime
     portal: str
     problems: tuple[Problem, ...]
     seen: Overview | None = None
-    hook: Hook | None = None
+    hook: WebhookSummary | None = None
     writes_per_day: int = 0
 
 
@@ -62,7 +62,7 @@ class _Look:
     policy: str
 
 
-def rendered(sight: Sight) -> Page:
+def rendered(sight: StatusPageData) -> Page:
     """Return the page."""
     seen, look = sight.seen, _look()
     days = charts.last_days(seen.days, sight.now) if seen else ()
@@ -81,7 +81,7 @@ def rendered(sight: Sight) -> Page:
     return Page(text, code, HTML, look.policy)
 
 
-def _lags(seen: Overview) -> list[tuple[Source, Lag, charts.Chart]]:
+def _lags(seen: Overview) -> list[tuple[Source, LatencyHistogram, charts.Chart]]:
     lags = [(source, seen.lags[source]) for source in _SOURCES if source in seen.lags]
     return [(source, lag, charts.lag_chart(source, lag)) for source, lag in lags]
 
@@ -151,7 +151,7 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _reason(file: Unfinished) -> str:
+def _reason(file: UnfinishedFile) -> str:
     """Return why a file waits, failed or was refused, in words where there are some."""
     if file.error:
         return file.error
@@ -159,7 +159,7 @@ def _reason(file: Unfinished) -> str:
     return words.get(file.reason, file.reason.replace("_", " "))
 
 
-def _within(lag: Lag, share: float) -> str:
+def _within(lag: LatencyHistogram, share: float) -> str:
     seconds = lag.within(share)
     return f"over {_span(BOUNDS[-1])}" if seconds is None else f"within {_span(seconds)}"
 

@@ -12,7 +12,7 @@ _FINE = {"ok", "unseen"}  # unseen: it may be another account's, which the key c
 
 
 @dataclass(frozen=True)
-class Hook:
+class WebhookSummary:
     """Our webhook as it was ``at`` that time: ``said`` is what is wrong, ``cure`` what to do.
 
     The portal's last success and failure are in its own words, empty where there was none: their
@@ -34,7 +34,7 @@ class Hook:
         return self.state not in _FINE
 
 
-def hook_of(text: str | None) -> Hook | None:
+def webhook_summary(text: str | None) -> WebhookSummary | None:
     """Return what was told, None when nothing was or it cannot be read."""
     try:
         told = json.loads(text or "")
@@ -44,7 +44,7 @@ def hook_of(text: str | None) -> Hook | None:
         return None
     words = {name: _word(told.get(name)) for name in ("state", "said", "cure", "url", "failure")}
     dates = {name: portal_time(_word(told.get(name))) for name in ("last_success", "last_failure")}
-    return Hook(**words, **dates, at=_moment(told.get("at")))
+    return WebhookSummary(**words, **dates, at=_moment(told.get("at")))
 
 
 def _word(value: Any) -> str:

@@ -10,7 +10,7 @@ from reconciler.cli.options import ConfigPath, read_config
 from reconciler.errors import ConfigError
 
 if TYPE_CHECKING:
-    from reconciler.service.check import Line
+    from reconciler.service.check import Finding
 
 
 def check(
@@ -28,14 +28,16 @@ def check(
         reconciler check
         reconciler check --json --config /etc/reconciler/config.toml
     """
-    from reconciler.service.check import Fault, Level, Line  # noqa: PLC0415 - help must be quick
+    from reconciler.service.check import Fault, Finding, Level  # noqa: PLC0415 - help must be quick
     from reconciler.service.check import check as run  # noqa: PLC0415
 
     try:
         lines = run(read_config(config))
     except ConfigError as error:
         lines = [
-            Line(Level.ERROR, "configuration", problem, "see README, Configuration", Fault.CONFIG)
+            Finding(
+                Level.ERROR, "configuration", problem, "see README, Configuration", Fault.CONFIG
+            )
             for problem in error.problems
         ]
     codes = {Fault.CONFIG: USAGE, Fault.PORTAL: PORTAL, Fault.LEDGER: LEDGER}
@@ -45,12 +47,12 @@ def check(
     raise typer.Exit(code)
 
 
-def _text(line: "Line") -> str:
+def _text(line: "Finding") -> str:
     text = f"{line.level:8} {line.about:14} {shown(line.said)}"
     return f"{text}\n{'':23} -> {shown(line.cure)}" if line.cure else text
 
 
-def _as_json(lines: list["Line"], code: int) -> str:
+def _as_json(lines: list["Finding"], code: int) -> str:
     told = [
         {"level": line.level, "about": line.about, "said": line.said, "cure": line.cure}
         for line in lines

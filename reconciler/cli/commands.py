@@ -36,10 +36,10 @@ def serve(config: ConfigPath = None) -> None:
         reconciler serve --config /etc/reconciler/config.toml
         RECONCILER_REVIEW__OBSERVE=true reconciler serve    # decide, write nothing
     """
-    from reconciler.service import Lines, configure_log, tell_lost  # noqa: PLC0415 - help is quick
+    from reconciler.service import LogWriter, configure_log, log_lost_lines  # noqa: PLC0415 - help is quick
 
     settings = read_config(config)
-    with Lines(sys.stderr, tell_lost) as lines:
+    with LogWriter(sys.stderr, log_lost_lines) as lines:
         configure_log(settings.log.level, settings.log.format, lines)
         finished = _served(settings)
     if not finished or lines.are_stuck():
@@ -49,9 +49,9 @@ def serve(config: ConfigPath = None) -> None:
 
 def _served(settings: "Config") -> bool:
     """Serve until told to stop; return whether all work was finished by then."""
-    from reconciler.service import Service, Supervisor  # noqa: PLC0415
+    from reconciler.service import Daemon, SystemdNotifier  # noqa: PLC0415
 
-    service, supervisor = Service(settings), Supervisor(os.environ)
+    service, supervisor = Daemon(settings), SystemdNotifier(os.environ)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set())

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from reconciler.cli.messages import shown
 from reconciler.ledger import Overview, Problem
-from reconciler.ledger.overview import BOUNDS, Unfinished
+from reconciler.ledger.overview import BOUNDS, UnfinishedFile
 from reconciler.model import EPOCH, Source
 
 _DAYS, _SWEEPS = 7, 5
@@ -45,7 +45,7 @@ def print_overview(
         _print(console, block)
 
 
-def print_files(found: Sequence[Unfinished]) -> None:
+def print_files(found: Sequence[UnfinishedFile]) -> None:
     """Print the files that failed, were refused or wait."""
     console = _console()
     if found:
@@ -89,7 +89,7 @@ def as_json(seen: Overview, problems: Sequence[Problem], limit: int) -> str:
     )
 
 
-def files_as_json(found: Sequence[Unfinished]) -> str:
+def files_as_json(found: Sequence[UnfinishedFile]) -> str:
     """Return the files that failed, were refused or wait as one JSON object."""
     return json.dumps({"files": _plain([asdict(one) for one in found])})
 
@@ -174,7 +174,7 @@ def _blocks(seen: Overview) -> Iterator[_Block]:
         yield _Block("texts that were kept", ("text", "number"), seen.texts)
 
 
-def _unfinished(found: Sequence[Unfinished], of: int) -> _Block:
+def _unfinished(found: Sequence[UnfinishedFile], of: int) -> _Block:
     rows = [
         (one.file_id, one.title, one.outcome, one.reason, one.error, one.again) for one in found
     ]

@@ -17,7 +17,7 @@ from reconciler.sandbox.seed import Seeded, populate
 
 
 @dataclass(frozen=True)
-class Trouble:
+class FaultOptions:
     """What goes wrong: shares and seconds of deliveries, latency and faults of the API."""
 
     drop: float
@@ -31,7 +31,7 @@ class Trouble:
 class Playground:
     """A small portal with people who edit its files."""
 
-    def __init__(self, trouble: Trouble) -> None:
+    def __init__(self, trouble: FaultOptions) -> None:
         """Build the portal; a fault that does not exist ends the command."""
         # A tenth of the portal's times: nobody wants to wait for a queue while trying things.
         self._portal = Portal(poll_seconds=0.5, retry_seconds=(0.1, 0.2, 0.4, 0.8, 1.6))

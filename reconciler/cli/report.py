@@ -9,7 +9,7 @@ import typer
 
 from reconciler.cli.messages import shown
 from reconciler.model import Outcome
-from reconciler.service import Explanation, Summary, Would
+from reconciler.service import Explanation, PlannedAction, Summary
 
 _PAST = {"event": "event", "look": "looked", "mark": "marked"}
 
@@ -54,7 +54,7 @@ def in_a_line(summary: Summary) -> str:
     return "; ".join(parts)
 
 
-def print_would(would: Would) -> None:
+def print_would(would: PlannedAction) -> None:
     """Print what a dry run would do with one file."""
     title = shown(would.title)
     typer.echo(f"{would.file}  {title}  {would.comment!r} -> {would.outcome}: {would.why}")

@@ -47,13 +47,13 @@ def copy(source: Address, target: Other) -> None:
         reconciler state copy sqlite:///reconciler.db postgresql://me@db/ledger
         reconciler state copy postgresql://me@db/ledger sqlite:////srv/new.db
     """
-    from reconciler.config import parted  # noqa: PLC0415 - help must be quick
+    from reconciler.config import split_password  # noqa: PLC0415 - help must be quick
     from reconciler.ledger import copy as run  # noqa: PLC0415
 
     numbers = run(source, target)
     others = sum(numbers.values()) - numbers["files"]
     typer.echo(f"Copied {numbers['files']} files and {others} other rows.")
-    typer.echo(f"Now set state.url to {parted(target)[0]} and start serve.", err=True)
+    typer.echo(f"Now set state.url to {split_password(target)[0]} and start serve.", err=True)
 
 
 @state.command()

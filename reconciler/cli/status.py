@@ -33,22 +33,22 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
         reconciler status --json --config /etc/reconciler/config.toml
     """
     from reconciler.cli.overview import as_json, print_overview  # noqa: PLC0415
-    from reconciler.ledger import Kind, unwritable, verdict  # noqa: PLC0415
+    from reconciler.ledger import ProblemKind, find_problems, unwritable_problem  # noqa: PLC0415
 
     settings = read_config(config)
     with _looked_at(settings) as ledger:
         now = ledger.clock(_local)()
         refusal, seen = ledger.refusal(), ledger.health.overview(now)
-    problems = (() if refusal is None else (unwritable(refusal),)) + verdict(seen)
+    problems = (() if refusal is None else (unwritable_problem(refusal),)) + find_problems(seen)
     limit = settings.limits.writes_per_day
     if json:
         typer.echo(as_json(seen, problems, limit))
     else:
         print_overview(seen, problems, limit)
     kinds = {problem.kind for problem in problems}
-    if Kind.LEDGER in kinds:
+    if ProblemKind.LEDGER in kinds:
         raise typer.Exit(LEDGER)
-    if kinds & {Kind.DEAD_KEY, Kind.AWAY}:
+    if kinds & {ProblemKind.DEAD_KEY, ProblemKind.AWAY}:
         raise typer.Exit(PORTAL)
     raise typer.Exit(OK if all(problem.is_harmless for problem in problems) else SOME_FAILED)
 
@@ -105,14 +105,14 @@ def failed_retry(
         reconciler failed retry
         reconciler failed retry 4711 4712
     """
-    from reconciler.ledger import verdict  # noqa: PLC0415 - help must be quick
+    from reconciler.ledger import find_problems  # noqa: PLC0415 - help must be quick
 
     with _opened(read_config(config)) as ledger:
         now = ledger.clock(_local)()
         due = ledger.health.retry(files or [], now)
         seen = ledger.health.overview(now, shown=1)
     typer.echo(f"{len(due)} {'file is' if len(due) == 1 else 'files are'} due now")
-    blocking = [one for one in verdict(seen) if one.is_grave and not one.is_harmless]
+    blocking = [one for one in find_problems(seen) if one.is_grave and not one.is_harmless]
     for problem in blocking:
         typer.echo(f"But {shown(problem.words)}.", err=True)
     missing = sorted(set(files or []) - due)

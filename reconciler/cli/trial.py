@@ -67,12 +67,12 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one option a knob
         reconciler sandbox --drop 0.4 --duplicate 0.1 --reorder
         reconciler sandbox --port 0 --edit-every 1 --fail throttle:3
     """
-    from reconciler.cli.playground import Playground, Trouble  # noqa: PLC0415
+    from reconciler.cli.playground import FaultOptions, Playground  # noqa: PLC0415
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    trouble = Trouble(drop, duplicate, delay, reorder, latency, tuple(fail or ()))
+    trouble = FaultOptions(drop, duplicate, delay, reorder, latency, tuple(fail or ()))
     Playground(trouble).run(port, webhook, secret, edit_every, stop)
 
 

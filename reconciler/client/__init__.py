@@ -12,15 +12,15 @@ from reconciler.client.docspace import DocSpace
 from reconciler.client.exchange import Response, exchange
 from reconciler.client.listing import PAGE, FilePage, Room, RoomPage
 from reconciler.client.parse import Key
-from reconciler.client.rate_limiter import Pace
+from reconciler.client.rate_limiter import RateLimiter
 from reconciler.client.transport import Transport
 from reconciler.client.webhooks import (
     MAX_NAME_LENGTH,
     TRIGGERS,
-    Failure,
-    Failures,
-    Hooks,
+    FailedDeliveries,
+    FailedDelivery,
     Webhook,
+    WebhooksClient,
     portal_time,
 )
 
@@ -31,18 +31,18 @@ __all__ = [
     "About",
     "Build",
     "DocSpace",
-    "Failure",
-    "Failures",
+    "FailedDeliveries",
+    "FailedDelivery",
     "FilePage",
-    "Hooks",
     "Key",
-    "Pace",
     "Person",
+    "RateLimiter",
     "Response",
     "Room",
     "RoomPage",
     "Transport",
     "Webhook",
+    "WebhooksClient",
     "exchange",
     "portal_time",
 ]

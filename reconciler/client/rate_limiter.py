@@ -23,7 +23,7 @@ Slot = Callable[[str], AbstractContextManager[object]]
 """Holds one of the slots that all processes share for a method, while it is entered."""
 
 
-class Pace:
+class RateLimiter:
     """Admits requests. ``stop`` ends every wait with Stopped."""
 
     def __init__(

@@ -23,7 +23,7 @@ import urllib3
 from reconciler.client.connections import Adapter, forgotten
 from reconciler.client.failures import API, failure, http_date, no_answer
 from reconciler.client.proxies import is_loopback
-from reconciler.client.rate_limiter import Pace
+from reconciler.client.rate_limiter import RateLimiter
 from reconciler.errors import Transient
 
 NO_ANSWER = "none"  # in place of a status
@@ -65,7 +65,7 @@ class Transport:
         *,
         timeout: float = 30,
         ca_bundle: str | None = None,
-        pace: Pace | None = None,
+        pace: RateLimiter | None = None,
         connections: int = 12,
         clock: Callable[[], datetime] = utcnow,
     ) -> None:
@@ -73,7 +73,7 @@ class Transport:
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._lock, self._mine = threading.Lock(), threading.local()
         self._url, self._timeout = url + API, timeout
-        self.pace = pace or Pace(reads=8, writes=4)
+        self.pace = pace or RateLimiter(reads=8, writes=4)
         self._clock, self._key = clock, key
         self._connections, self._ca_bundle = connections, ca_bundle
         self._session = self._open()

@@ -77,7 +77,7 @@ class Webhook:
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedDelivery:
     """A delivery that failed, or was not sent yet (``status`` 0). ``body`` is what was sent."""
 
     id: int
@@ -88,15 +88,15 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Failures:
+class FailedDeliveries:
     """A page of failed deliveries, newest first; ``behind`` is how many older ones there are."""
 
-    entries: tuple[Failure, ...]
+    entries: tuple[FailedDelivery, ...]
     behind: bool
     date: datetime | None
 
 
-class Hooks:
+class WebhooksClient:
     """The webhooks of the portal. Every method raises PortalError by class.
 
     An account sees its own webhooks, an administrator all of them. POST, PUT and DELETE count
@@ -154,7 +154,7 @@ class Hooks:
         answer = self._allowed(_SCOPES_READ, lambda: self._http.get(route, route))
         return parsed(f"GET {route}", lambda: parse_triggers(answer.response))
 
-    def failures(self, hook: int, start: int = 0) -> Failures:
+    def failures(self, hook: int, start: int = 0) -> FailedDeliveries:
         """Return a page of what was not delivered, newest first, by id."""
         route = "settings/webhooks/log"
         params = {"configId": hook, "groupStatus": _FAILURES, "count": LOG_PAGE}
@@ -218,17 +218,17 @@ def parse_triggers(data: object) -> Mapping[str, int]:
     }
 
 
-def parse_failures(data: object, date: datetime | None) -> Failures:
+def parse_failures(data: object, date: datetime | None) -> FailedDeliveries:
     """Return a page of the log. Raises ValueError that names what is missing."""
     if not isinstance(data, list):
         raise ValueError("the log is missing or no list")
-    return Failures(tuple(map(_failure, data)), len(data) >= LOG_PAGE, date)
+    return FailedDeliveries(tuple(map(_failure, data)), len(data) >= LOG_PAGE, date)
 
 
-def _failure(data: object) -> Failure:
+def _failure(data: object) -> FailedDelivery:
     fields = fields_of(data, "log entry")
     body = text_of(fields, "requestPayload", "")
-    return Failure(
+    return FailedDelivery(
         id=number_of(fields, "id"),
         status=number_of(fields, "status", 0),
         created=_created(body),

@@ -5,7 +5,7 @@ never show in a repr. Paths are relative to the config file. `values` declares t
 and checks them, `addresses` knows those of databases, `load` reads and merges.
 """
 
-from reconciler.config.addresses import parted
+from reconciler.config.addresses import split_password
 from reconciler.config.load import CONFIG, NAMED, keys, load, require
 from reconciler.config.values import Config, duration, public_address
 
@@ -16,7 +16,7 @@ __all__ = [
     "duration",
     "keys",
     "load",
-    "parted",
     "public_address",
     "require",
+    "split_password",
 ]

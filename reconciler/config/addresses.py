@@ -23,7 +23,7 @@ def database(text: str) -> str:
     return text
 
 
-def parted(url: str) -> tuple[str, str | None]:
+def split_password(url: str) -> tuple[str, str | None]:
     """Return a database's address without its password, and the password; an empty one is none."""
     parts = None if url.startswith("sqlite") else _split(url)
     if parts is None or parts.password is None:
@@ -33,7 +33,7 @@ def parted(url: str) -> tuple[str, str | None]:
     return alone.geturl(), unquote(parts.password) or None
 
 
-def joined(url: str, password: str) -> str:
+def with_password(url: str, password: str) -> str:
     """Return a database's address with its password; a file has none."""
     if not password or url.startswith("sqlite"):
         return url

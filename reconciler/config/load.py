@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from reconciler.config.addresses import parted
+from reconciler.config.addresses import split_password
 from reconciler.config.environment import PREFIX, settings
 from reconciler.config.values import Config, State
 from reconciler.errors import ConfigError
@@ -107,7 +107,7 @@ def _misplaced(given: Mapping[str, Any]) -> Iterator[str]:
             )
     state = given.get("state")
     url = state.get("url") if isinstance(state, Mapping) else None
-    if isinstance(url, str) and parted(url)[1] is not None:
+    if isinstance(url, str) and split_password(url)[1] is not None:
         yield (
             "state.url: its password is a secret and does not belong into config.toml: set "
             "RECONCILER_STATE__URL or RECONCILER_STATE__PASSWORD, or name a file with "

@@ -23,7 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from reconciler.config.addresses import database, has_valid_port, joined, parted
+from reconciler.config.addresses import database, has_valid_port, split_password, with_password
 from reconciler.config.environment import PREFIX
 from reconciler.decision import Policy, Scope
 from reconciler.errors import ConfigError
@@ -251,7 +251,7 @@ class State(_Section):
     def _parted(cls, values: Any) -> Any:
         if not isinstance(values, dict) or not isinstance(values.get("url"), str):
             return values
-        url, password = parted(values["url"])
+        url, password = split_password(values["url"])
         return {**values, "url": url, "password": password or values.get("password") or None}
 
 
@@ -346,9 +346,9 @@ class Config(BaseSettings):
         """Return the ledger's address, password and all. Raises ConfigError."""
         state = self.state
         if state.password is not None:
-            return joined(state.url, state.password.get_secret_value())
+            return with_password(state.url, state.password.get_secret_value())
         if state.password_file is not None:
-            return joined(state.url, _read(state.password_file, "state.password_file"))
+            return with_password(state.url, _read(state.password_file, "state.password_file"))
         return state.url
 
     def exposed_files(self) -> tuple[Path, ...]:

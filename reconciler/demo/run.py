@@ -23,8 +23,8 @@ from reconciler.demo.story import (
 )
 from reconciler.demo.tutorial import tutorial_script
 from reconciler.sandbox import Network, Portal, Server
-from reconciler.service import Service
-from reconciler.worker import Attempt
+from reconciler.service import Daemon
+from reconciler.worker import Processed
 
 _SECRET = "Demo-Secret-1!"  # noqa: S105 - both ends of it live in this process
 _PATIENCE = 6.0  # seconds that the daemon has to look at what a round was about
@@ -91,7 +91,7 @@ class _Watch:
         self._seen: Counter[str] = Counter()
         self._heard = threading.Condition()
 
-    def attempt(self, attempt: Attempt) -> None:
+    def attempt(self, attempt: Processed) -> None:
         """Take note of one attempt."""
         name, ending = self._names[attempt.file], attempt.ending
         portal = self._cast.portal
@@ -148,7 +148,7 @@ def run(tell: Tell) -> Verdict:
     return Verdict(tuple(wrong), comments, acts, gets, puts, storm, writes, seconds)
 
 
-def _played(service: Service, server: Server, cast: Cast, watch: _Watch) -> tuple[list[str], Storm]:
+def _played(service: Daemon, server: Server, cast: Cast, watch: _Watch) -> tuple[list[str], Storm]:
     """Play the story with the daemon; return what is not as promised, and what the storm met."""
     portal = cast.portal
     portal.add_webhook(by=cast.ann, url=service.address, secret=_SECRET)
@@ -160,7 +160,7 @@ def _played(service: Service, server: Server, cast: Cast, watch: _Watch) -> tupl
     return wrong, _storm(service, cast)
 
 
-def _service(url: str, key: str, folder: Path, watch: _Watch) -> Service:
+def _service(url: str, key: str, folder: Path, watch: _Watch) -> Daemon:
     environ = {
         "DOCSPACE_API_HOST": url,
         "DOCSPACE_API_KEY": key,
@@ -172,7 +172,7 @@ def _service(url: str, key: str, folder: Path, watch: _Watch) -> Service:
     }
     quiet: Callable[[object], None] = lambda _: None  # noqa: E731
     config = load(None, environ)
-    return Service(config, on_attempt=watch.attempt, on_reply=quiet, on_sweep=quiet)
+    return Daemon(config, on_attempt=watch.attempt, on_reply=quiet, on_sweep=quiet)
 
 
 @contextmanager
@@ -190,7 +190,7 @@ def _portal() -> Iterator[tuple[Cast, Server, str]]:
         yield Cast(portal, ann, bob, room, files), server, portal.add_key(bot)
 
 
-def _storm(service: Service, cast: Cast) -> Storm:
+def _storm(service: Daemon, cast: Cast) -> Storm:
     """Tell the files whose delivery arrived from those that the sweep had to find."""
     known = {step.file: service.ledger.facts(cast.files[step.file]) for step in STORM}
     missed = [name for name, facts in known.items() if facts is None or not facts["event_at"]]

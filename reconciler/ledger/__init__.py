@@ -6,26 +6,26 @@ what only looks, `database_file` and `file_locks` what one process may do at a t
 `session` who lives and holds what on a shared one, `copying` the way from one to another; `rows`
 what a row says, `facts` and `counting` the small things, `notes` what a listing leaves behind,
 `watermarks` how far the listings have come, `overview` and `health` how the service is doing,
-`verdict` what is wrong with it, and `ledger` the questions.
+`find_problems` what is wrong with it, and `ledger` the questions.
 """
 
 from reconciler.ledger.copying import copy
 from reconciler.ledger.ledger import CLOCK_WAS_AHEAD, Ledger
-from reconciler.ledger.listing import Duty, Noted
+from reconciler.ledger.listing import EnqueueOptions, ListedFile
 from reconciler.ledger.opening import another_portal, is_same_address
-from reconciler.ledger.overview import Outage, Overview, Swept
+from reconciler.ledger.overview import OutageRecord, Overview, SweepRecord
+from reconciler.ledger.problems import (
+    TEXTS_KEPT,
+    Problem,
+    ProblemKind,
+    find_problems,
+    portal_texts_line,
+    unwritable_problem,
+)
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
 from reconciler.ledger.store.databases import MEMORY, is_there
 from reconciler.ledger.store.store import Role
-from reconciler.ledger.verdict import (
-    TEXTS_KEPT,
-    Kind,
-    Problem,
-    portal_texts_line,
-    unwritable,
-    verdict,
-)
 
 __all__ = [
     "BACKFILL",
@@ -34,21 +34,21 @@ __all__ = [
     "SWEEP",
     "TEXTS_KEPT",
     "Baseline",
-    "Duty",
-    "Kind",
+    "EnqueueOptions",
     "Ledger",
-    "Noted",
-    "Outage",
+    "ListedFile",
+    "OutageRecord",
     "Overview",
     "Problem",
+    "ProblemKind",
     "Quota",
     "Role",
-    "Swept",
+    "SweepRecord",
     "another_portal",
     "copy",
+    "find_problems",
     "is_same_address",
     "is_there",
     "portal_texts_line",
-    "unwritable",
-    "verdict",
+    "unwritable_problem",
 ]

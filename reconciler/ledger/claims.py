@@ -24,14 +24,14 @@ from reconciler.ledger.counters import HOUR, count
 from reconciler.ledger.listing import arrives_by, first_to_tell, is_in_flight, later
 from reconciler.ledger.rows import LIVE, Baseline, entry_of
 from reconciler.ledger.settings import two_facts
-from reconciler.ledger.store.schema import UNFINISHED, Moment, files
+from reconciler.ledger.store.schema import UNFINISHED, UtcTime, files
 from reconciler.ledger.store.upsert import insert
 from reconciler.model import SECOND, Event, Outcome, Revision, Source
 
 ACCEPTED = ("accepted", "event")
 ECHO = ("ignored", "echo")
 PRECEDENCE = (files.c.priority, files.c.due_at)
-REFUSED_AGAIN = (
+RETRY_REFUSED = (
     update(files)
     .where(UNFINISHED, files.c.outcome == Outcome.REFUSED.value, files.c.claim.is_(None))
     .values(due_at=files.c.looked_at)
@@ -132,7 +132,7 @@ def first_due(lowest: int) -> Any:
     return select(func.min(files.c.due_at)).where(*due)
 
 
-def taking(now: datetime, limit: int, until: datetime, token: str, lowest: int) -> Any:
+def claim_statement(now: datetime, limit: int, until: datetime, token: str, lowest: int) -> Any:
     """Return the one conditional write that claims what is due and gives the rows."""
     due = (
         select(files.c.id)
@@ -156,18 +156,18 @@ def taking(now: datetime, limit: int, until: datetime, token: str, lowest: int) 
     )
 
 
-def freeing(gone: Any, now: datetime) -> Any:
+def release_statement(gone: Any, now: datetime) -> Any:
     """Return the write that makes claimed rows due at once, where the condition says so.
 
     A write that was sent just before its process ended may still arrive at the portal: a look
     before it does would lead to a second one.
     """
     held = (files.c.claim.is_not(None), files.c.due_at.is_not(None))  # the latter: its index
-    due = case((is_in_flight(now), arrives_by()), else_=literal(now, Moment))
+    due = case((is_in_flight(now), arrives_by()), else_=literal(now, UtcTime))
     return update(files).where(*held, gone).values(claim=None, due_at=due)
 
 
-def releasing(kind: str, now: datetime) -> Any:
+def release_waiting_statement(kind: str, now: datetime) -> Any:
     """Return the write that makes due what waited for a kind of request that works again.
 
     A file that failed more often than an outage takes to be noticed has a fault of its own.
@@ -177,7 +177,7 @@ def releasing(kind: str, now: datetime) -> Any:
     return update(files).where(*waits, *ready).values(due_at=now)
 
 
-def forgetting_future(now: datetime) -> Any:
+def reset_future_waits(now: datetime) -> Any:
     """Return the write that makes due what waits since a time that lies ahead.
 
     The clock was set back since then: such a wait began now at the latest, and none of them is

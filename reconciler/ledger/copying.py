@@ -26,10 +26,10 @@ def copy(source: str, target: str) -> Mapping[str, int]:
     with ExitStack() as opened:
         giving = opened.enter_context(closing(store_at(source)))
         opened.enter_context(giving.alone())
-        taking = opened.enter_context(closing(store_at(target)))
-        opened.enter_context(taking.alone())
+        claim_statement = opened.enter_context(closing(store_at(target)))
+        opened.enter_context(claim_statement.alone())
         return giving.write_long(
-            lambda a: taking.write_long(lambda b: _copied(a, b), most=_MOST), most=_MOST
+            lambda a: claim_statement.write_long(lambda b: _copied(a, b), most=_MOST), most=_MOST
         )
 
 

@@ -10,10 +10,10 @@ from reconciler.ledger.counters import DAY
 from reconciler.ledger.overview import (
     BOUNDS,
     SHOWN,
-    Outage,
+    OutageRecord,
     Overview,
-    Swept,
-    Unfinished,
+    SweepRecord,
+    UnfinishedFile,
     is_listed,
     known_outages,
     overview,
@@ -21,10 +21,10 @@ from reconciler.ledger.overview import (
 )
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.settings import set_fact
-from reconciler.ledger.store.schema import UNFINISHED, arrivals, files, outages, sweeps
+from reconciler.ledger.store.schema import UNFINISHED, files, latencies, outages, sweeps
 from reconciler.ledger.store.store import Store
 from reconciler.ledger.store.upsert import insert
-from reconciler.model import EPOCH, Ending, OutageKind, Outcome, Rule
+from reconciler.model import EPOCH, AttemptResult, OutageKind, Outcome, Rule
 
 _KEPT_SWEEPS = 100
 _KEPT_DAYS = timedelta(days=90)
@@ -56,7 +56,7 @@ class Health:
         ended = delete(outages).where(outages.c.kind.in_([kind.value for kind in kinds]))
         self._store.write(lambda c: c.execute(ended))
 
-    def outages(self) -> tuple[Outage, ...]:
+    def outages(self) -> tuple[OutageRecord, ...]:
         """Return what the portal as a whole does not do, as far as is known."""
         return self._store.read(known_outages)
 
@@ -68,18 +68,18 @@ class Health:
             return error
         return None
 
-    def swept(self, swept: Swept) -> None:
+    def record_sweep(self, record: SweepRecord) -> None:
         """Remember a sweep; forget the oldest, and those that a clock ahead of now has dated."""
 
         def job(c: Connection) -> None:
-            c.execute(delete(sweeps).where(sweeps.c.began > swept.began))
-            c.execute(insert(c.dialect.name, sweeps).values(vars(swept)).on_conflict_do_nothing())
+            c.execute(delete(sweeps).where(sweeps.c.began > record.began))
+            c.execute(insert(c.dialect.name, sweeps).values(vars(record)).on_conflict_do_nothing())
             kept = select(sweeps.c.began).order_by(sweeps.c.began.desc()).limit(_KEPT_SWEEPS)
             c.execute(delete(sweeps).where(sweeps.c.began.not_in(kept)))
 
         self._store.write(job)
 
-    def unfinished(self, limit: int | None = None) -> tuple[Unfinished, ...]:
+    def unfinished(self, limit: int | None = None) -> tuple[UnfinishedFile, ...]:
         """Return what waits, failed or was refused: failed first, then newest first."""
         return self._store.read(lambda c: unfinished(c, limit))
 
@@ -114,15 +114,15 @@ class Health:
         """Add the days that are long past to one that stands for all of them (the epoch)."""
 
         def job(c: Connection) -> None:
-            past = (arrivals.c.day < now - _KEPT_DAYS, arrivals.c.day > EPOCH)
-            for row in c.execute(select(arrivals).where(*past)).all():
+            past = (latencies.c.day < now - _KEPT_DAYS, latencies.c.day > EPOCH)
+            for row in c.execute(select(latencies).where(*past)).all():
                 _add(c, EPOCH, row.source, row.bound, row.number, row.seconds)
-            c.execute(delete(arrivals).where(*past))
+            c.execute(delete(latencies).where(*past))
 
         self._store.write(job)
 
 
-def arrived(c: Connection, row: Row[object], ending: Ending, now: datetime) -> None:
+def arrived(c: Connection, row: Row[object], ending: AttemptResult, now: datetime) -> None:
     """Count an update that was marked, by what told of it first and by how long it waited.
 
     A comment that an unlocking wiped is set again, but nothing was updated.
@@ -138,6 +138,6 @@ def arrived(c: Connection, row: Row[object], ending: Ending, now: datetime) -> N
 
 def _add(c: Connection, day: datetime, source: str, bound: int, number: int, seconds: int) -> None:
     key = {"day": day, "source": source, "bound": bound}
-    statement = insert(c.dialect.name, arrivals).values(**key, number=number, seconds=seconds)
-    more = {"number": arrivals.c.number + number, "seconds": arrivals.c.seconds + seconds}
+    statement = insert(c.dialect.name, latencies).values(**key, number=number, seconds=seconds)
+    more = {"number": latencies.c.number + number, "seconds": latencies.c.seconds + seconds}
     c.execute(statement.on_conflict_do_update(index_elements=list(key), set_=more))

@@ -30,28 +30,28 @@ from reconciler.ledger.claims import (
     ACCEPTED,
     ECHO,
     PRECEDENCE,
-    REFUSED_AGAIN,
+    RETRY_REFUSED,
+    claim_statement,
     first_due,
-    forgetting_future,
-    freeing,
     record,
-    releasing,
-    taking,
+    release_statement,
+    release_waiting_statement,
+    reset_future_waits,
     undone_values,
 )
 from reconciler.ledger.counters import count, count_kept_text, count_write, written
 from reconciler.ledger.health import Health, arrived
 from reconciler.ledger.listing import (
     KEPT,
-    Duty,
-    Judge,
-    Noted,
-    Plan,
-    carried_out,
-    is_prompt,
+    DecideFn,
+    EnqueueOptions,
+    ListedFile,
+    RowChange,
+    apply_changes,
+    enqueue,
+    is_within_seconds,
     judged,
     outcomes,
-    suspected,
 )
 from reconciler.ledger.opening import Ownership, opened_store
 from reconciler.ledger.quota import Quota
@@ -63,7 +63,7 @@ from reconciler.ledger.rows import (
     Baseline,
     ending_values,
     entry_of,
-    forgotten_values,
+    reset_values,
     writing_values,
 )
 from reconciler.ledger.settings import (
@@ -83,16 +83,16 @@ from reconciler.ledger.survey import Survey
 from reconciler.ledger.watermarks import Watermarks, begin_anew
 from reconciler.model import (
     EPOCH,
+    AttemptResult,
     Claim,
-    Ending,
     Entry,
     Event,
     File,
     OutageKind,
     Outcome,
-    Permit,
     Rule,
     Source,
+    WriteGrant,
 )
 
 _LOOP = 5  # times an hour that our comment on one revision may be undone
@@ -158,7 +158,7 @@ class Ledger:
 
         def job(c: Connection) -> None:
             if fact(c, "owner") not in {None, owner}:
-                c.execute(REFUSED_AGAIN)
+                c.execute(RETRY_REFUSED)
             set_fact(c, "portal", self._portal)
             set_fact(c, "owner", owner)
 
@@ -191,7 +191,7 @@ class Ledger:
         """Return whether that is fixed already."""
         return self._store.read(lambda c: fact(c, "first_sweep")) is not None
 
-    def learn_portal(self, known: bool) -> None:
+    def set_portal_known(self, known: bool) -> None:
         """Remember whether the portal has shown a text of its own that we know."""
         self._store.write(lambda c: set_fact(c, PORTAL_KNOWN, YES if known else NO))
 
@@ -218,12 +218,12 @@ class Ledger:
 
     def release_waiting(self, kind: OutageKind, now: datetime) -> int:
         """Make due what waited for requests of a kind that works again; return how many."""
-        release = releasing(kind.value, now)
+        release = release_waiting_statement(kind.value, now)
         return self._store.write(lambda c: c.execute(release).rowcount)
 
-    def forget_future(self, now: datetime) -> int:
+    def reset_future_waits(self, now: datetime) -> int:
         """Make due what waits since a time that lies ahead: the clock was set back."""
-        forget = forgetting_future(now)
+        forget = reset_future_waits(now)
         return self._store.write(lambda c: c.execute(forget).rowcount)
 
     def reserve(self, now: datetime, number: int, per_minute: int) -> float:
@@ -237,8 +237,13 @@ class Ledger:
         return self._store.write_each(record, (event, now, source))
 
     def note(
-        self, listed: Sequence[File], judge: Judge, duty: Duty, now: datetime, dry: bool = False
-    ) -> list[Noted]:
+        self,
+        listed: Sequence[File],
+        judge: DecideFn,
+        duty: EnqueueOptions,
+        now: datetime,
+        dry: bool = False,
+    ) -> list[ListedFile]:
         """Settle what a page of a listing settles and make due what must be looked at.
 
         One transaction, none at all where nothing is new; with ``dry`` nothing is written.
@@ -248,11 +253,11 @@ class Ledger:
             plans = self._store.write(lambda c: _note(c, listed, judge, duty, now))
         return [plan.noted for plan in plans]
 
-    def suspect(self, ids: Sequence[int], duty: Duty, now: datetime) -> None:
+    def suspect(self, ids: Sequence[int], duty: EnqueueOptions, now: datetime) -> None:
         """Make files due that a listing did not show whole: a look tells what is wrong."""
 
         def job(c: Connection) -> None:
-            suspected(c, ids, duty, now)
+            enqueue(c, ids, duty, now)
             count(c, *_LISTED, len(ids))
 
         self._store.write(job)
@@ -281,7 +286,7 @@ class Ledger:
             if lowest is None or paused(c, now) is not None:
                 return []
             common = baseline(c)
-            take = taking(now, limit, now + lease, token, lowest)
+            take = claim_statement(now, limit, now + lease, token, lowest)
             return [Claim(entry_of(row, common), token) for row in c.execute(take)]
 
         return self._store.write(job)
@@ -295,7 +300,7 @@ class Ledger:
         until: datetime,
         quota: Quota | None = None,
         forget: bool = False,
-    ) -> Permit:
+    ) -> WriteGrant:
         """Write the intent to set the file's comment, if the claim is ours and the day has room.
 
         The claim is extended to ``until``, which must lie beyond the longest answer. The write
@@ -305,24 +310,24 @@ class Ledger:
         """
         limits = quota or Quota()
 
-        def job(c: Connection) -> Permit:
+        def job(c: Connection) -> WriteGrant:
             row = c.execute(select(files).where(_ours(claim))).first()
             if row is None:
-                return Permit.LOST
+                return WriteGrant.LOST
             undone = undone_values(row, file.revision, now)
             if undone["undone_times"] > _LOOP:
-                return Permit.LOOPING
+                return WriteGrant.LOOPING
             if limits.is_exhausted(c, now, row.priority):
-                return Permit.SPENT
+                return WriteGrant.SPENT
             count_write(c, now)
-            values = (forgotten_values() if forget else {}) | undone
+            values = (reset_values() if forget else {}) | undone
             values |= writing_values(file, now) | {"due_at": until}
             c.execute(update(files).where(files.c.id == row.id).values(values))
-            return Permit.GRANTED
+            return WriteGrant.GRANTED
 
         return self._store.write(job)
 
-    def finish(self, claim: Claim, ending: Ending, now: datetime) -> bool:
+    def finish(self, claim: Claim, ending: AttemptResult, now: datetime) -> bool:
         """Write down how the attempt ended; False when the claim was lost meanwhile."""
 
         def job(c: Connection) -> bool:
@@ -337,7 +342,7 @@ class Ledger:
             if row.room is not None and is_out_of_sight(ending):
                 begin_anew(c, row.room)
             if ending.seen is not None and ending.reason in KEPT:
-                count_kept_text(c, ending.seen.comment, 1, int(is_prompt(ending.seen)))
+                count_kept_text(c, ending.seen.comment, 1, int(is_within_seconds(ending.seen)))
             return True
 
         return self._store.write(job)
@@ -350,7 +355,7 @@ class Ledger:
     def release(self, now: datetime) -> int:
         """Return the claims of processes that are gone. Only for the holder of the role."""
         gone = self._store.abandoned
-        return self._store.write(lambda c: c.execute(freeing(gone(c), now)).rowcount)
+        return self._store.write(lambda c: c.execute(release_statement(gone(c), now)).rowcount)
 
     def prune(self, before: datetime) -> int:
         """Delete rows untouched since ``before`` that hold nothing to remember; return how many.
@@ -386,12 +391,12 @@ class Ledger:
 
         return self._store.read(job)
 
-    def owed(self, now: datetime, priority: int = LIVE) -> int:
+    def count_due(self, now: datetime, priority: int = LIVE) -> int:
         """Return how many files are due at ``now``, of this priority or a lower one."""
         late = select(func.count()).where(files.c.due_at <= now, files.c.priority >= priority)
         return int(self._store.read(lambda c: c.execute(late).scalar_one()))
 
-    def write_at(self, now: datetime, quota: Quota, *, backfill: bool) -> datetime:
+    def next_write_at(self, now: datetime, quota: Quota, *, backfill: bool) -> datetime:
         """Return when a write may be sent (of a backfill): now, or when the day's have room."""
         priority = BACKFILL if backfill else LIVE
         return self._store.read(lambda c: quota.free_at(c, now, priority))
@@ -476,10 +481,10 @@ def _ours(claim: Claim) -> Any:
 
 
 def _note(
-    c: Connection, listed: Sequence[File], judge: Judge, duty: Duty, now: datetime
-) -> list[Plan]:
+    c: Connection, listed: Sequence[File], judge: DecideFn, duty: EnqueueOptions, now: datetime
+) -> list[RowChange]:
     plans = judged(c, listed, judge, duty, now)
-    carried_out(c, plans, now)
+    apply_changes(c, plans, now)
     count(c, *_LISTED, sum(plan.due is not None for plan in plans))
     return plans
 

@@ -35,22 +35,24 @@ from reconciler.ledger.rows import (
     settled_values,
 )
 from reconciler.ledger.settings import baseline
-from reconciler.ledger.store.schema import Moment, files
+from reconciler.ledger.store.schema import UtcTime, files
 from reconciler.ledger.store.upsert import insert
 from reconciler.model import Action, Decision, Entry, File, Outcome, Rule, Source
 
-Judge = Callable[[File, Entry], Decision]
+DecideFn = Callable[[File, Entry], Decision]
 _SOURCES = (Source.WEBHOOK, Source.SWEEP, Source.BACKFILL)  # by precedence
 _PLACE = ("folder", "room", "author")
 KEPT = frozenset({Rule.ANSWERED.value, Rule.UNMARKED.value})  # a person's comment stands
 _MICROSECOND = timedelta(microseconds=1)
 _IN_FLIGHT = timedelta(seconds=2)
-_PROMPT = timedelta(seconds=10)  # a text that stands there so soon after a save is hardly typed
+_WITHIN_SECONDS = timedelta(
+    seconds=10
+)  # a text that stands there so soon after a save is hardly typed
 _KNOWN = select(files).where(files.c.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True)
-class Duty:
+class EnqueueOptions:
     """For whom a listing is read. A backfill brings its own beginning, and may ask to overwrite
     comments. ``baseline`` is what a dry run supposes where nothing has begun.
     """
@@ -62,7 +64,7 @@ class Duty:
 
 
 @dataclass(frozen=True)
-class Noted:
+class ListedFile:
     """What became of a listed file; ``outcome`` is None when it was handed to the worker."""
 
     file: File
@@ -71,17 +73,17 @@ class Noted:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RowChange:
     """What a listed file asks the ledger to write: a settling, a due row, or nothing."""
 
-    noted: Noted
+    noted: ListedFile
     settle: dict[str, Any] | None = None
     due: dict[str, Any] | None = None
 
 
 def judged(
-    c: Connection, listed: Sequence[File], judge: Judge, duty: Duty, now: datetime
-) -> list[Plan]:
+    c: Connection, listed: Sequence[File], judge: DecideFn, duty: EnqueueOptions, now: datetime
+) -> list[RowChange]:
     """Return a plan for each listed file."""
     ids = [file.id for file in listed if isinstance(file.id, int)]
     known = {row.id: row for row in c.execute(_KNOWN, {"ids": ids})}
@@ -96,11 +98,11 @@ def judged(
     return plans
 
 
-def carried_out(c: Connection, plans: Sequence[Plan], now: datetime) -> None:
+def apply_changes(c: Connection, plans: Sequence[RowChange], now: datetime) -> None:
     """Write what the plans ask for: many rows, two statements. Texts that are kept are counted."""
     settled = [plan.settle for plan in plans if plan.settle]
     kept = [p.noted.file for p in plans if p.settle and p.noted.decision.rule.value in KEPT]
-    prompt = Counter(file.comment for file in kept if is_prompt(file))
+    prompt = Counter(file.comment for file in kept if is_within_seconds(file))
     for text, number in Counter(file.comment for file in kept).items():
         count_kept_text(c, text, number, prompt[text])
     due = [plan.due for plan in plans if plan.due]
@@ -112,12 +114,12 @@ def carried_out(c: Connection, plans: Sequence[Plan], now: datetime) -> None:
         c.execute(_making_due(c, now), due)
 
 
-def is_prompt(file: File) -> bool:
+def is_within_seconds(file: File) -> bool:
     """Whether the file was seen within seconds of its save, by the portal's own clock."""
-    return file.read_at is not None and file.read_at - file.revision.updated <= _PROMPT
+    return file.read_at is not None and file.read_at - file.revision.updated <= _WITHIN_SECONDS
 
 
-def _entry(row: Row[Any], common: Baseline, duty: Duty) -> Entry:
+def _entry(row: Row[Any], common: Baseline, duty: EnqueueOptions) -> Entry:
     entry = entry_of(row, common)
     return replace(entry, overwrite=entry.overwrite or duty.overwrite)
 
@@ -126,29 +128,29 @@ def _plan(
     file: File,
     row: Row[Any] | None,
     entry: Entry,
-    judge: Judge,
-    duty: Duty,
+    judge: DecideFn,
+    duty: EnqueueOptions,
     now: datetime,
-) -> Plan:
+) -> RowChange:
     decision = judge(file, entry)
-    noted = Noted(file, decision, decision.rule.outcome)
+    noted = ListedFile(file, decision, decision.rule.outcome)
     if decision.action in {Action.SETTLE_OURS, Action.SETTLE_THEIRS}:
         if row is not None and _in_work(row, now):
-            return Plan(Noted(file, decision, None), due=_due(file, duty, now))
+            return RowChange(ListedFile(file, decision, None), due=_due(file, duty, now))
         ours = decision.action is Action.SETTLE_OURS
         same = _is_settled_so(file, entry, ours)
-        return Plan(noted, settle=None if same else _settle(file, ours, decision, now))
+        return RowChange(noted, settle=None if same else _settle(file, ours, decision, now))
     if decision.action not in {Action.MARK, Action.LOOK}:
-        return Plan(noted)
+        return RowChange(noted)
     if row is not None and row.due_at is not None and _serves(row, duty):
-        if _waits_rightly(file, row, now):
-            return Plan(Noted(file, decision, Outcome(row.outcome)))
+        if _is_waiting_on_purpose(file, row, now):
+            return RowChange(ListedFile(file, decision, Outcome(row.outcome)))
         if row.due_at <= now:
-            return Plan(Noted(file, decision, None))
-    return Plan(Noted(file, decision, None), due=_due(file, duty, now))
+            return RowChange(ListedFile(file, decision, None))
+    return RowChange(ListedFile(file, decision, None), due=_due(file, duty, now))
 
 
-def _serves(row: Row[Any], duty: Duty) -> bool:
+def _serves(row: Row[Any], duty: EnqueueOptions) -> bool:
     """Whether a row that is due already will be worked off as the duty asks for."""
     early = duty.since is None or (row.since is not None and row.since <= duty.since)
     bold = row.overwrite or not duty.overwrite
@@ -159,7 +161,7 @@ def _in_work(row: Row[Any], now: datetime) -> bool:
     return row.claim is not None and row.due_at is not None and row.due_at > now
 
 
-def _waits_rightly(file: File, row: Row[Any], now: datetime) -> bool:
+def _is_waiting_on_purpose(file: File, row: Row[Any], now: datetime) -> bool:
     """A file that waits for its lock, its rights or its next try is not hurried by a listing."""
     waits = row.claim is None and row.due_at is not None and row.due_at > now and row.outcome
     hindered = file.locked or not file.editable or row.outcome == Outcome.FAILED
@@ -185,11 +187,11 @@ def _settle(file: File, ours: bool, decision: Decision, now: datetime) -> dict[s
     }
 
 
-def _due(file: File, duty: Duty, now: datetime) -> dict[str, Any]:
+def _due(file: File, duty: EnqueueOptions, now: datetime) -> dict[str, Any]:
     return _due_row(file.id, file.title, duty, now) | place_values(file)
 
 
-def _due_row(number: int | str, name: str, duty: Duty, now: datetime) -> dict[str, Any]:
+def _due_row(number: int | str, name: str, duty: EnqueueOptions, now: datetime) -> dict[str, Any]:
     return {
         "id": number,
         "name": name,
@@ -210,7 +212,7 @@ def _settling(c: Connection, columns: Iterable[str]) -> Any:
     return statement.on_conflict_do_update(index_elements=["id"], set_=new | intent_values(None))
 
 
-def suspected(c: Connection, ids: Sequence[int], duty: Duty, now: datetime) -> None:
+def enqueue(c: Connection, ids: Sequence[int], duty: EnqueueOptions, now: datetime) -> None:
     """Make files due of which the listing told no more than the id."""
     rows = [_due_row(number, f"file {number}", duty, now) for number in ids]
     c.execute(_making_due(c, now), rows)
@@ -255,7 +257,7 @@ def _making_due(c: Connection, now: datetime) -> Any:
 def later(column: Any, by: timedelta) -> Any:
     """Return the time in a column, moved by a constant."""
     moved = type_coerce(column, BigInteger) + literal_column(str(by // _MICROSECOND))
-    return type_coerce(moved, Moment)
+    return type_coerce(moved, UtcTime)
 
 
 def is_in_flight(now: Any) -> Any:

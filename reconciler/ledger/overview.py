@@ -20,9 +20,9 @@ from reconciler.ledger.store.schema import (
     MARKED,
     OURS,
     UNFINISHED,
-    arrivals,
     counts,
     files,
+    latencies,
     outages,
     rooms,
     sweeps,
@@ -57,7 +57,7 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Unfinished:
+class UnfinishedFile:
     """A file that waits, failed or was refused, and will be looked at again."""
 
     file_id: int
@@ -71,7 +71,7 @@ class Unfinished:
 
 
 @dataclass(frozen=True)
-class InReview:
+class FileInReview:
     """A file that carried our comment when it was last seen: it needs review.
 
     ``room`` and its title are known where a listing told them, ``author`` is who saved it last.
@@ -89,7 +89,7 @@ class InReview:
 
 
 @dataclass(frozen=True)
-class Outage:
+class OutageRecord:
     """What the portal as a whole does not do, since when, and in which words it said so."""
 
     kind: OutageKind
@@ -98,7 +98,7 @@ class Outage:
 
 
 @dataclass(frozen=True)
-class Swept:
+class SweepRecord:
     """One sweep: ``found`` were handed to the worker, ``behind`` are rooms to be read again.
 
     ``error`` is why it did not come to its end.
@@ -115,7 +115,7 @@ class Swept:
 
 
 @dataclass(frozen=True)
-class Lag:
+class LatencyHistogram:
     """How long updates waited from their saving to our comment, and how many did.
 
     ``buckets`` has, for each of `BOUNDS`, how many waited so long but not shorter; under 0 stand
@@ -159,22 +159,22 @@ class Overview:
     echoes: int
     ended: Mapping[tuple[str, str], int]
     unfinished: Mapping[Outcome, int]
-    files: tuple[Unfinished, ...]
+    files: tuple[UnfinishedFile, ...]
     in_review: int
-    reviews: tuple[InReview, ...]
-    outages: tuple[Outage, ...]
+    reviews: tuple[FileInReview, ...]
+    outages: tuple[OutageRecord, ...]
     paused_until: datetime | None
     paused_why: str
     backfill_until: datetime | None
     written: int
-    sweeps: tuple[Swept, ...]
+    sweeps: tuple[SweepRecord, ...]
     sweeping: datetime | None
     next_sweep: datetime | None
     behind: int
     texts: tuple[tuple[str, int], ...]
     unknown_texts: tuple[str, ...]
     days: Mapping[datetime, Mapping[Source, int]]
-    lags: Mapping[Source, Lag]
+    lags: Mapping[Source, LatencyHistogram]
     holders: Mapping[Role, str] = field(default_factory=dict)
     webhook: str = ""
 
@@ -232,7 +232,7 @@ def _overview(
     )
 
 
-def unfinished(c: Connection, limit: int | None) -> tuple[Unfinished, ...]:
+def unfinished(c: Connection, limit: int | None) -> tuple[UnfinishedFile, ...]:
     """Return what waits, failed or was refused: failed first, then newest first."""
     columns = (files.c.id, files.c.name, files.c.outcome, files.c.reason, files.c.error)
     more = (files.c.due_at, files.c.attempts, files.c.looked_at)
@@ -243,7 +243,7 @@ def unfinished(c: Connection, limit: int | None) -> tuple[Unfinished, ...]:
         left = None if limit is None else limit - len(found)
         found += c.execute(each.order_by(files.c.looked_at.desc()).limit(left))
     return tuple(
-        Unfinished(
+        UnfinishedFile(
             file_id=row.id,
             title=row.name,
             outcome=Outcome(row.outcome),
@@ -257,10 +257,10 @@ def unfinished(c: Connection, limit: int | None) -> tuple[Unfinished, ...]:
     )
 
 
-def known_outages(c: Connection) -> tuple[Outage, ...]:
+def known_outages(c: Connection) -> tuple[OutageRecord, ...]:
     """Return what the portal as a whole does not do, the oldest outage first."""
     found = c.execute(select(outages).order_by(outages.c.since))
-    return tuple(Outage(OutageKind(row.kind), row.since, row.why) for row in found)
+    return tuple(OutageRecord(OutageKind(row.kind), row.since, row.why) for row in found)
 
 
 def _paused(c: Connection, now: datetime, quota: Quota) -> tuple[datetime | None, str]:
@@ -305,7 +305,7 @@ def _count(c: Connection, table: Table, condition: Any) -> int:
     return int(c.execute(number).scalar_one())
 
 
-def _reviews(c: Connection, limit: int) -> tuple[InReview, ...]:
+def _reviews(c: Connection, limit: int) -> tuple[FileInReview, ...]:
     newest = select(files).where(OURS).order_by(MARKED.desc()).limit(limit).subquery()
     # A file that lies in no folder of a room lies in the room itself.
     lies_in = rooms.c.id == func.coalesce(newest.c.room, newest.c.folder)
@@ -315,8 +315,8 @@ def _reviews(c: Connection, limit: int) -> tuple[InReview, ...]:
     return tuple(map(_in_review, rows))
 
 
-def _in_review(row: Row[Any]) -> InReview:
-    return InReview(
+def _in_review(row: Row[Any]) -> FileInReview:
+    return FileInReview(
         file_id=row.id,
         title=row.name,
         version=row.settled_version,
@@ -328,12 +328,12 @@ def _in_review(row: Row[Any]) -> InReview:
     )
 
 
-def _sweeps(c: Connection, limit: int) -> tuple[Swept, ...]:
+def _sweeps(c: Connection, limit: int) -> tuple[SweepRecord, ...]:
     newest = select(sweeps).order_by(sweeps.c.began.desc()).limit(limit)
-    return tuple(Swept(**row._mapping) for row in c.execute(newest))
+    return tuple(SweepRecord(**row._mapping) for row in c.execute(newest))
 
 
-def _sweeping(c: Connection, done: tuple[Swept, ...]) -> datetime | None:
+def _sweeping(c: Connection, done: tuple[SweepRecord, ...]) -> datetime | None:
     began = _told(c, "sweep_began")
     return None if began is None or (done and done[0].began >= began) else began
 
@@ -369,17 +369,17 @@ def _texts(c: Connection, limit: int) -> tuple[tuple[str, int], ...]:
 
 def _arrivals(
     c: Connection,
-) -> tuple[Mapping[datetime, Mapping[Source, int]], Mapping[Source, Lag]]:
+) -> tuple[Mapping[datetime, Mapping[Source, int]], Mapping[Source, LatencyHistogram]]:
     days: dict[datetime, dict[Source, int]] = {}
     buckets: dict[Source, dict[int, int]] = {}
     seconds: dict[Source, int] = {}
-    for row in c.execute(select(arrivals).order_by(arrivals.c.day.desc())):
+    for row in c.execute(select(latencies).order_by(latencies.c.day.desc())):
         source = Source(row.source)
         day, lag = days.setdefault(row.day, {}), buckets.setdefault(source, {})
         day[source] = day.get(source, 0) + row.number
         lag[row.bound] = lag.get(row.bound, 0) + row.number
         seconds[source] = seconds.get(source, 0) + row.seconds
-    return days, {source: Lag(lag, seconds[source]) for source, lag in buckets.items()}
+    return days, {source: LatencyHistogram(lag, seconds[source]) for source, lag in buckets.items()}
 
 
 def is_listed(ids: Any) -> Any:

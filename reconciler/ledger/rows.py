@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 
-from reconciler.model import EPOCH, SECOND, Ending, Entry, File, Intent, Outcome, Revision
+from reconciler.model import EPOCH, SECOND, AttemptResult, Entry, File, Intent, Outcome, Revision
 
 OPEN = (Outcome.WAITING, Outcome.FAILED)  # every other outcome is final
 
@@ -66,7 +66,7 @@ def _columns(prefix: str, revision: Revision | None) -> dict[str, Any]:
     }
 
 
-def forgotten_values() -> dict[str, Any]:
+def reset_values() -> dict[str, Any]:
     """Return the columns of a row of which nothing is known that was settled or marked."""
     return settled_values(None) | {"created": None, "ours": False, "marked_version": None}
 
@@ -88,7 +88,7 @@ def place_values(seen: File, row: Row[Any] | None = None) -> dict[str, Any]:
     return {"folder": folder, "room": room, "author": seen.updated_by_name}
 
 
-def ending_values(row: Row[Any], ending: Ending, now: datetime) -> dict[str, Any]:
+def ending_values(row: Row[Any], ending: AttemptResult, now: datetime) -> dict[str, Any]:
     """Return what changes in a claimed row when its attempt has ended so."""
     values: dict[str, Any] = {
         "claim": None,
@@ -104,7 +104,7 @@ def ending_values(row: Row[Any], ending: Ending, now: datetime) -> dict[str, Any
     if ending.again is None and row.pending_since is None:
         values |= {"since": None, "overwrite": False, "announced_date": None, "priority": LIVE}
     if ending.forget:
-        values |= forgotten_values() | intent_values(None)
+        values |= reset_values() | intent_values(None)
     if ending.closes:
         values |= intent_values(None)
     if ending.seen is not None:
@@ -129,7 +129,7 @@ def _intent_from(row: Row[Any], seen: File) -> dict[str, Any]:
     return {} if known else intent_values(seen.revision, seen.comment)
 
 
-def _next_due(row: Row[Any], ending: Ending, now: datetime) -> datetime | None:
+def _next_due(row: Row[Any], ending: AttemptResult, now: datetime) -> datetime | None:
     """An event that came during the work makes the file due again, a second after its look."""
     arrived = None if row.pending_since is None else min(row.looked_at, now) + SECOND
     times = [moment for moment in (arrived, ending.again) if moment is not None]

@@ -6,24 +6,24 @@ writes it, `doubts` are settings to look at, `notify` tells systemd how it goes,
 runs the service well.
 """
 
-from reconciler.service.daemon import Service
+from reconciler.service.daemon import Daemon
 from reconciler.service.explain import Explanation, explain
-from reconciler.service.log_writer import Lines
-from reconciler.service.logging import configure_log, tell_lost
-from reconciler.service.runs import BackfillRun, Summary, Would, backfill, reconcile
-from reconciler.service.systemd import Supervisor
+from reconciler.service.log_writer import LogWriter
+from reconciler.service.logging import configure_log, log_lost_lines
+from reconciler.service.runs import BackfillRun, PlannedAction, Summary, backfill, reconcile
+from reconciler.service.systemd import SystemdNotifier
 
 __all__ = [
     "BackfillRun",
+    "Daemon",
     "Explanation",
-    "Lines",
-    "Service",
+    "LogWriter",
+    "PlannedAction",
     "Summary",
-    "Supervisor",
-    "Would",
+    "SystemdNotifier",
     "backfill",
     "configure_log",
     "explain",
+    "log_lost_lines",
     "reconcile",
-    "tell_lost",
 ]

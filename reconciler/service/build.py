@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from reconciler import sweep
-from reconciler.client import DocSpace, Hooks, Pace, Transport
+from reconciler.client import DocSpace, RateLimiter, Transport, WebhooksClient
 from reconciler.config import Config, require
 from reconciler.decision import Policy
 from reconciler.ledger import MEMORY, Ledger, Quota
-from reconciler.receiver import Gate
-from reconciler.service.logging import tell_secrets
+from reconciler.receiver import ReceiverSettings
+from reconciler.service.logging import log_secret_event
 from reconciler.service.outages import OutageLog
-from reconciler.service.portal_identity import ledger_of
+from reconciler.service.portal_identity import open_ledger
 from reconciler.sweep import Sweep
-from reconciler.webhooks import Administration, Keyring, Probe, Wanted
-from reconciler.worker import Attempt, Attempts, PortalHealth, Terms, Worker
+from reconciler.webhooks import Keyring, Probe, WebhookAdministration, WebhookSpec
+from reconciler.worker import FileProcessor, PortalHealth, Processed, Worker, WorkerSettings
 
 _BLOCK = 40  # requests that are admitted with one transaction
 KEY_PROBE = timedelta(seconds=15)  # between questions whether a refused key works again
@@ -32,30 +32,30 @@ def utcnow() -> datetime:
 
 
 @dataclass
-class Parts:
+class Components:
     """What every command that acts is made of. ``stop`` ends every wait."""
 
     ledger: Ledger
     docspace: DocSpace
-    attempts: Attempts
+    attempts: FileProcessor
     health: PortalHealth
     policy: Policy
     reload_key: Callable[[], bool]
     stop: threading.Event
-    hooks: Hooks
-    administration: Administration
+    hooks: WebhooksClient
+    administration: WebhookAdministration
     clock: Callable[[], datetime]
 
     def worker(
-        self, tell: Callable[[Attempt], None], complain: Callable[[Exception], None]
+        self, tell: Callable[[Processed], None], complain: Callable[[Exception], None]
     ) -> Worker:
         """Return a worker on these parts."""
         return Worker(self.ledger, self.attempts, self.clock, tell, complain)
 
 
-def parts_of(
+def build_components(
     config: Config, opened: ExitStack, *, webhook: bool = False, read_only: bool = False
-) -> Parts:
+) -> Components:
     """Open ledger and client; ``opened`` closes them.
 
     With ``read_only`` nothing is created and nothing can be written, as who only looks needs it.
@@ -63,24 +63,26 @@ def parts_of(
     """
     require(config, webhook=webhook)
     stop = threading.Event()
-    ledger = ledger_of(config, lambda: passing_docspace(config), read_only=read_only)
+    ledger = open_ledger(config, lambda: temporary_docspace(config), read_only=read_only)
     opened.callback(ledger.close)
     clock = ledger.clock(utcnow)
     if read_only:
-        pace = _modest_pace(config, clock, opened, stop)
+        pace = _read_only_rate_limiter(config, clock, opened, stop)
     else:
-        pace = pace_of(config, ledger, clock, opened, stop)
+        pace = rate_limiter_of(config, ledger, clock, opened, stop)
     transport = transport_of(config, pace)
     docspace = DocSpace(transport)
     opened.callback(docspace.close)
-    hooks = Hooks(transport, docspace.key)
+    hooks = WebhooksClient(transport, docspace.key)
     policy = policy_of(config, ledger)
     outages = OutageLog(utcnow)
     health = PortalHealth(ledger, random.random, KEY_PROBE, outages.on_outage, outages.on_recovery)
-    attempts = Attempts(ledger, docspace, terms_of(config, policy), clock, health)
+    attempts = FileProcessor(ledger, docspace, worker_settings(config, policy), clock, health)
     wanted = wanted_of(config)
-    administration = Administration(ledger, hooks, docspace.key, wanted, clock, probe_of(config))
-    return Parts(
+    administration = WebhookAdministration(
+        ledger, hooks, docspace.key, wanted, clock, probe_of(config)
+    )
+    return Components(
         ledger=ledger,
         docspace=docspace,
         attempts=attempts,
@@ -104,10 +106,10 @@ def probe_of(config: Config) -> Probe:
     return Probe(config.portal.ca_bundle)
 
 
-def wanted_of(config: Config) -> Wanted:
+def wanted_of(config: Config) -> WebhookSpec:
     """Return what our webhook should be."""
     webhook = config.webhook
-    return Wanted(webhook.public_url, webhook.path, webhook.triggers)
+    return WebhookSpec(webhook.public_url, webhook.path, webhook.triggers)
 
 
 def keyring_of(config: Config, ledger: Ledger) -> Keyring | None:
@@ -115,13 +117,13 @@ def keyring_of(config: Config, ledger: Ledger) -> Keyring | None:
     path = config.webhook.secret_file
     if path is None or config.webhook.secret is not None:
         return None
-    return Keyring(path, ledger, ledger.clock(utcnow), tell_secrets)
+    return Keyring(path, ledger, ledger.clock(utcnow), log_secret_event)
 
 
-def gate_of(config: Config, keyring: Keyring | None) -> Gate:
+def receiver_settings(config: Config, keyring: Keyring | None) -> ReceiverSettings:
     """Return what the receiver lets in."""
     webhook = config.webhook
-    return Gate(
+    return ReceiverSettings(
         webhook.path,
         config.secrets() if keyring is None else keyring.current,
         frozenset(webhook.triggers),
@@ -130,7 +132,7 @@ def gate_of(config: Config, keyring: Keyring | None) -> Gate:
     )
 
 
-def transport_of(config: Config, pace: Pace) -> Transport:
+def transport_of(config: Config, pace: RateLimiter) -> Transport:
     """Return the connection to the portal. Raises ConfigError without address or key."""
     return Transport(
         config.portal_url(),
@@ -142,13 +144,13 @@ def transport_of(config: Config, pace: Pace) -> Transport:
     )
 
 
-def pace_of(
+def rate_limiter_of(
     config: Config,
     ledger: Ledger,
     clock: Callable[[], datetime],
     opened: ExitStack,
     stop: threading.Event,
-) -> Pace:
+) -> RateLimiter:
     """Return a pace that all processes on the ledger keep together, and keep it afterwards."""
     limits = config.limits
     slots = {
@@ -157,7 +159,7 @@ def pace_of(
     }
     for shared in slots.values():
         opened.callback(shared.close)
-    return Pace(
+    return RateLimiter(
         reads=limits.concurrent_reads,
         writes=limits.concurrent_writes,
         block=max(2, min(_BLOCK, limits.requests_per_minute // 20)),
@@ -172,14 +174,14 @@ def quota_of(config: Config) -> Quota:
     return Quota(config.limits.writes_per_day, config.limits.backfill_per_day)
 
 
-def _modest_pace(
+def _read_only_rate_limiter(
     config: Config, clock: Callable[[], datetime], opened: ExitStack, stop: threading.Event
-) -> Pace:
+) -> RateLimiter:
     """Return a pace of our own: who only looks tells nobody, so he takes what others leave."""
     limits = config.limits
     alone, most = Ledger(MEMORY, config.portal_url()), max(limits.requests_per_minute // _LEFT, 1)
     opened.callback(alone.close)
-    return Pace(
+    return RateLimiter(
         reads=limits.concurrent_reads,
         writes=limits.concurrent_writes,
         reserve=lambda number: alone.reserve(clock(), number, most),
@@ -187,17 +189,17 @@ def _modest_pace(
     )
 
 
-def passing_docspace(config: Config) -> DocSpace:
+def temporary_docspace(config: Config) -> DocSpace:
     """Return a connection for a few questions that leaves no trace in any ledger."""
-    return DocSpace(transport_of(config, Pace(reads=1, writes=1)))
+    return DocSpace(transport_of(config, RateLimiter(reads=1, writes=1)))
 
 
-def terms_of(config: Config, policy: Policy) -> Terms:
+def worker_settings(config: Config, policy: Policy) -> WorkerSettings:
     """Return how the worker works; its lease outlasts the portal's longest answers."""
     # A write whose answer says nothing is confirmed by a look.
     answer = timedelta(seconds=3 * config.portal.timeout_seconds + 5)
     limits = config.limits
-    return Terms(
+    return WorkerSettings(
         policy=policy,
         lookback=config.sweep.first_lookback,
         quota=quota_of(config),
@@ -208,20 +210,20 @@ def terms_of(config: Config, policy: Policy) -> Terms:
     )
 
 
-def sweep_of(config: Config, parts: Parts, stop: threading.Event | None = None) -> Sweep:
+def sweep_of(config: Config, parts: Components, stop: threading.Event | None = None) -> Sweep:
     """Return the sweep; ``stop`` ends it, else what ends everything."""
     return Sweep(
         parts.ledger,
         parts.docspace,
-        listing_of(config, parts.policy),
+        scan_settings(config, parts.policy),
         parts.clock,
         stop or parts.stop,
     )
 
 
-def listing_of(config: Config, policy: Policy) -> sweep.Terms:
+def scan_settings(config: Config, policy: Policy) -> sweep.ScanSettings:
     """Return how the portal is listed."""
-    return sweep.Terms(
+    return sweep.ScanSettings(
         policy=policy,
         overlap=config.sweep.overlap,
         lookback=config.sweep.first_lookback,

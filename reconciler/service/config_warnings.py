@@ -8,7 +8,7 @@ _UPDATES = "file.updated"
 _GUESSED = "secrets of 8 characters or more; one with a comma in webhook.secret_file"
 
 
-def tell_doubts(config: Config) -> None:
+def log_config_warnings(config: Config) -> None:
     """Log what somebody should look at."""
     for file in config.exposed_files():
         log.warning("others_can_read_a_secret", path=str(file), cure=f"chmod 600 {file}")

@@ -15,7 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from reconciler.admin.app import Admin
 from reconciler.admin.guard import Guard
-from reconciler.admin.pages import Subject, pages_of
+from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.client import Key
 from reconciler.config import Config
 from reconciler.errors import (
@@ -30,21 +30,28 @@ from reconciler.errors import (
 from reconciler.ledger import Role
 from reconciler.model import Event, OutageKind
 from reconciler.receiver import Receiver, Reply
-from reconciler.service.build import Parts, gate_of, keyring_of, parts_of, sweep_of, utcnow
-from reconciler.service.config_warnings import tell_doubts
+from reconciler.service.build import (
+    Components,
+    build_components,
+    keyring_of,
+    receiver_settings,
+    sweep_of,
+    utcnow,
+)
+from reconciler.service.config_warnings import log_config_warnings
 from reconciler.service.logging import (
     log,
+    log_error,
     log_failed_login,
-    tell_attempt,
-    tell_error,
-    tell_reply,
-    tell_sweep,
+    log_processed,
+    log_reply,
+    log_sweep,
 )
 from reconciler.service.server import Server
-from reconciler.service.sweep_run import pruned, swept
+from reconciler.service.sweep_run import prune, run_sweep
 from reconciler.service.watch import EVERY, watch_of
 from reconciler.sweep import Report
-from reconciler.worker import Attempt
+from reconciler.worker import Processed
 
 GRACE = 20.0  # seconds for what is under way when we are told to stop
 _AGAIN = 15.0  # seconds between tries to learn whose key it is
@@ -65,16 +72,16 @@ class Schedule(BackgroundScheduler):  # type: ignore[misc]
         return self._thread is not None and self._thread.is_alive()
 
 
-class Service:
+class Daemon:
     """The daemon. Use it once."""
 
     def __init__(
         self,
         config: Config,
         *,
-        on_attempt: Callable[[Attempt], None] = tell_attempt,
-        on_reply: Callable[[Reply], None] = tell_reply,
-        on_sweep: Callable[[Report], None] = tell_sweep,
+        on_attempt: Callable[[Processed], None] = log_processed,
+        on_reply: Callable[[Reply], None] = log_reply,
+        on_sweep: Callable[[Report], None] = log_sweep,
     ) -> None:
         """Open the ledger, take the sweep's role, bind the address; start nothing.
 
@@ -84,12 +91,12 @@ class Service:
         self._config, self._on_sweep, self._stack = config, on_sweep, ExitStack()
         self._on_reply = on_reply
         with ExitStack() as opened:
-            parts = parts_of(config, opened, webhook=True)
+            parts = build_components(config, opened, webhook=True)
             if not parts.ledger.shared:
                 opened.enter_context(parts.ledger.role(Role.SWEEP))
             self._keyring = keyring_of(config, parts.ledger)
             receiver = Receiver(
-                gate_of(config, self._keyring),
+                receiver_settings(config, self._keyring),
                 self._record,
                 parts.clock,
                 self._tell_reply,
@@ -113,7 +120,7 @@ class Service:
         self._working, self._resting = False, threading.Event()
         self._sweep = sweep_of(config, parts, self._resting)
         self._watch = watch_of(config, parts)
-        self._worker = parts.worker(on_attempt, tell_error)
+        self._worker = parts.worker(on_attempt, log_error)
         self._scheduler, self._sweeping = Schedule(timezone="UTC"), threading.Lock()
         self._turn = threading.Lock()
         self._threads = [
@@ -127,7 +134,7 @@ class Service:
 
     def start(self) -> None:
         """Begin to work, to sweep and to accept."""
-        tell_doubts(self._config)
+        log_config_warnings(self._config)
         self._schedule(utcnow())
         self._scheduler.start()
         for thread in self._threads:
@@ -168,19 +175,19 @@ class Service:
         # Not wait=True: that holds the lock which a sweep needs to ask for its next time.
         self._scheduler.shutdown(wait=False)
         until = monotonic() + half
-        swept = self._sweeping.acquire(timeout=half)
-        if swept:
+        is_idle = self._sweeping.acquire(timeout=half)
+        if is_idle:
             self._sweeping.release()
         for thread in self._threads:
             thread.join(max(until - monotonic(), 0.1))
-        finished = swept and not any(thread.is_alive() for thread in self._threads)
+        finished = is_idle and not any(thread.is_alive() for thread in self._threads)
         self._admin.stop(_ADMIN_GRACE)
         try:
             if not finished and self._working:
                 self.ledger.release(self._parts.clock())
             self._stack.close()
         except LedgerError as error:
-            tell_error(error)
+            log_error(error)
         log.info("stopped", finished=finished, seconds=round(monotonic() - began, 1))
         return finished
 
@@ -199,10 +206,10 @@ class Service:
             "admin": self._admin.is_alive(),
         }
 
-    def _admin_on(self, parts: Parts) -> Server:
+    def _admin_on(self, parts: Components) -> Server:
         """Bind the address for those who watch over us."""
         admin, password = self._config.admin, self._config.admin_password()
-        subject = Subject(
+        subject = AdminContext(
             ledger=parts.ledger,
             clock=parts.clock,
             alive=self._alive,
@@ -210,7 +217,7 @@ class Service:
             writes_per_day=self._config.limits.writes_per_day,
             portal=self._config.portal_url(),
         )
-        app = Admin(pages_of(subject), Guard(password, admin.host, log_failed_login), tell_error)
+        app = Admin(pages_of(subject), Guard(password, admin.host, log_failed_login), log_error)
         threads, size = _ADMIN_THREADS, _ADMIN_BYTES
         return Server(app, admin.host, admin.port, threads=threads, max_bytes=size, section="admin")
 
@@ -258,19 +265,19 @@ class Service:
                 log.warning("sweep_put_off", until=pause.until.isoformat(), reason=pause.why)
                 self._sweep_by(pause.until)
             else:
-                report = swept(self._parts, self._sweep)
+                report = run_sweep(self._parts, self._sweep)
                 self._on_sweep(report)
                 self._parts.health.record_listing_success(self._parts.clock())
                 self._worker.wake()
                 if report.deep:
-                    log.info("pruned", rows=pruned(self._parts, self._config.state.retention))
+                    log.info("pruned", rows=prune(self._parts, self._config.state.retention))
         except PortalError as error:
             self._parts.health.record_listing_failure(error, self._parts.clock())
-            tell_error(error)
+            log_error(error)
         except Stopped:
             return
         except ReconcilerError as error:
-            tell_error(error)
+            log_error(error)
         finally:
             self._tell_next()
 
@@ -286,7 +293,7 @@ class Service:
             try:
                 self.ledger.tell("next_sweep", job.next_run_time.isoformat())
             except LedgerError as error:
-                tell_error(error)
+                log_error(error)
 
     def _work(self) -> None:
         """Work while the role is ours; a backfill that was here first keeps it until it ends."""
@@ -299,7 +306,7 @@ class Service:
             except Busy:
                 pass
             except Exception as error:  # noqa: BLE001 - who accepts must also work, whatever comes
-                tell_error(error)
+                log_error(error)
             finally:
                 self._working = False
             self._stop.wait(_ROLE_AGAIN)
@@ -317,7 +324,7 @@ class Service:
             except Busy:
                 pass
             except Exception as error:  # noqa: BLE001 - somebody must sweep, whatever comes
-                tell_error(error)
+                log_error(error)
             finally:
                 self._resting.set()
             self._stop.wait(_ROLE_AGAIN)
@@ -327,7 +334,7 @@ class Service:
             if not self._resting.is_set():
                 self.ledger.release(self._parts.clock())
         except LedgerError as error:
-            tell_error(error)
+            log_error(error)
 
     def _know_key(self) -> None:
         """Learn whose comments are ours, so that their echoes cost nothing; then watch the key.
@@ -346,7 +353,7 @@ class Service:
             except Stopped:
                 return
             except ReconcilerError as error:
-                tell_error(error)
+                log_error(error)
             self._stop.wait(_AGAIN)
 
     def _learn_owner(self) -> None:
@@ -409,11 +416,11 @@ class Service:
         except Stopped:
             return
         except (Unauthorised, Forbidden) as error:
-            tell_error(error)
+            log_error(error)
             if isinstance(error, Forbidden) or error.scope:
                 log.warning("webhook_not_watched", lacks=str(error))
                 self._scheduler.remove_job("watch")
             else:
                 self._parts.health.record_listing_failure(error, self._parts.clock())
         except ReconcilerError as error:
-            tell_error(error)
+            log_error(error)

@@ -9,7 +9,7 @@ from reconciler.config import Config
 from reconciler.decision import decide
 from reconciler.errors import PortalError
 from reconciler.model import EPOCH, Absent, Decision, File
-from reconciler.service.build import parts_of
+from reconciler.service.build import build_components
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Explanation:
 def explain(config: Config, file_id: int) -> Explanation:
     """Look and decide as the worker would, and change nothing. Raises ConfigError, LedgerError."""
     with ExitStack() as opened:
-        parts = parts_of(config, opened, read_only=True)
+        parts = build_components(config, opened, read_only=True)
         known = parts.ledger.facts(file_id)
         entry = parts.ledger.entry(file_id)
         try:

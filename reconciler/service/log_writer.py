@@ -25,7 +25,7 @@ class Stream(Protocol):
         """Keep nothing back."""
 
 
-class Patient:
+class BestEffortStream:
     """Writes to a stream that may be full or gone: work must not fail for want of a log."""
 
     def __init__(self, stream: Stream) -> None:
@@ -43,16 +43,16 @@ class Patient:
             self._stream.flush()
 
 
-class Lines:
+class LogWriter:
     """A stream to log to, from entering the block to leaving it; directly after that.
 
-    More lines than ``most`` that nobody has read yet are lost, and ``tell_lost`` hears how many.
+    More lines than ``most`` that nobody has read yet are lost, and ``log_lost_lines`` hears how many.
     """
 
     def __init__(
         self,
         stream: Stream,
-        tell_lost: Callable[[int], object],
+        log_lost_lines: Callable[[int], object],
         *,
         most: int = _MOST,
         patience: float = _PATIENCE,
@@ -62,7 +62,7 @@ class Lines:
 
         A line waits for others for ``together`` seconds.
         """
-        self._stream, self._tell_lost = Patient(stream), tell_lost
+        self._stream, self._tell_lost = BestEffortStream(stream), log_lost_lines
         self._most, self._patience, self._together = most, patience, together
         self._lines, self._lost, self._lock = list[str](), 0, threading.Lock()
         self._some, self._ended = threading.Event(), threading.Event()

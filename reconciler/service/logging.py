@@ -11,9 +11,9 @@ import structlog
 
 from reconciler.model import Outcome, shown
 from reconciler.receiver import Reply
-from reconciler.service.log_writer import Patient, Stream
+from reconciler.service.log_writer import BestEffortStream, Stream
 from reconciler.sweep import Report
-from reconciler.worker import Attempt
+from reconciler.worker import Processed
 
 Format = Literal["auto", "text", "json"]
 log: Any = structlog.get_logger()
@@ -70,14 +70,16 @@ def configure_log(level: str, form: Format, out: Stream | None = None) -> None:
         forms = [_printable, console]
     structlog.configure(
         processors=[
-            Repeats(sum_up=_tell_run),
+            Repeats(sum_up=_log_repeats),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             *forms,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, out or Patient(sys.stderr))),
+        logger_factory=structlog.WriteLoggerFactory(
+            cast(TextIO, out or BestEffortStream(sys.stderr))
+        ),
     )
     handler = _Forward(logging.WARNING)
     for name in ("waitress", "apscheduler"):
@@ -96,7 +98,7 @@ def _printable(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[st
     return {name: shown(value) if type(value) is str else value for name, value in line.items()}
 
 
-def _tell_run(run: Mapping[str, object]) -> None:
+def _log_repeats(run: Mapping[str, object]) -> None:
     """Log how often a failure was met before it ended."""
     fields = {name: value for name, value in run.items() if value is not None and name != "event"}
     log.info("repeated", what=run["event"], **fields)
@@ -112,7 +114,7 @@ class _Forward(logging.Handler):
         log.warning("library", **fields)
 
 
-def tell_attempt(attempt: Attempt) -> None:
+def log_processed(attempt: Processed) -> None:
     """Log how an attempt at a file ended."""
     ending, seen = attempt.ending, attempt.seen
     fields: dict[str, Any] = {"file": attempt.file, "reason": ending.reason}
@@ -126,7 +128,7 @@ def tell_attempt(attempt: Attempt) -> None:
     (log.error if loud else log.info)(ending.outcome.value, **fields)
 
 
-def tell_reply(reply: Reply) -> None:
+def log_reply(reply: Reply) -> None:
     """Log what became of a delivery."""
     fields: dict[str, Any] = {"code": reply.code.value}
     if reply.reason:
@@ -141,12 +143,12 @@ def tell_reply(reply: Reply) -> None:
     getattr(log, level)(f"delivery_{reply.status}", **fields)
 
 
-def tell_secrets(event: str, **fields: Any) -> None:
+def log_secret_event(event: str, **fields: Any) -> None:
     """Log what becomes of the webhook's secrets; what needs somebody's hand is a warning."""
     (log.info if event in CALM_SECRETS else log.warning)(event, **fields)
 
 
-def tell_sweep(report: Report) -> None:
+def log_sweep(report: Report) -> None:
     """Log what a sweep found: at a glance when it found nothing."""
     fields: dict[str, Any] = {"scanned": report.scanned, "to_look_at": report.handed}
     fields |= {outcome.value: n for outcome in Outcome if (n := report.number(outcome))}
@@ -166,11 +168,11 @@ def log_failed_login(client: str) -> None:
     log.warning("login_failed", client=client)
 
 
-def tell_lost(number: int) -> None:
+def log_lost_lines(number: int) -> None:
     """Log that nobody read the log, and that so many lines are not in it."""
     log.warning("lines_lost", number=number)
 
 
-def tell_error(error: Exception) -> None:
+def log_error(error: Exception) -> None:
     """Log a failure that concerns no file."""
     log.error("error", kind=type(error).__name__, error=str(error))

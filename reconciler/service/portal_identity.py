@@ -22,7 +22,7 @@ _ASKED = 20  # files at most: some may be gone, or out of the account's sight
 _ENOUGH = 3  # files that are there
 
 
-def ledger_of(config: Config, ask: Callable[[], DocSpace], *, read_only: bool = False) -> Ledger:
+def open_ledger(config: Config, ask: Callable[[], DocSpace], *, read_only: bool = False) -> Ledger:
     """Open the ledger, once it is known to be this portal's; ``ask`` connects to the portal.
 
     Raises ConfigError, LedgerError for another portal's, and PortalError while nobody can tell.

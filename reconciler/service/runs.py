@@ -17,15 +17,15 @@ from reconciler.errors import (
     PortalError,
     Unauthorised,
 )
-from reconciler.ledger import BACKFILL, Noted, Role
+from reconciler.ledger import BACKFILL, ListedFile, Role
 from reconciler.model import Absent, Action, Entry, Outcome, Rule
-from reconciler.service.build import Parts, listing_of, parts_of, sweep_of
-from reconciler.service.logging import tell_attempt, tell_error
-from reconciler.service.sweep_run import pruned, swept
+from reconciler.service.build import Components, build_components, scan_settings, sweep_of
+from reconciler.service.logging import log_error, log_processed
+from reconciler.service.sweep_run import prune, run_sweep
 from reconciler.service.watch import watch_of
-from reconciler.sweep import Backfill, Job, Report, would_end
+from reconciler.sweep import Backfill, Job, Report, expected_rule
 from reconciler.sweep.backfill import Estimate, Step
-from reconciler.worker import Attempt
+from reconciler.worker import Processed
 
 _MOST_SHOWN = 10_000  # due files that a dry run looks at
 _WAIT = 0.5
@@ -47,16 +47,16 @@ class Tally:
     trouble: str | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def listed(self, noted: Noted) -> None:
+    def listed(self, noted: ListedFile) -> None:
         """Take note of a listed file that was handed to the worker."""
         if noted.outcome is None and isinstance(noted.file.id, int):
             self.handed.add(noted.file.id)
 
-    def attempt(self, attempt: Attempt) -> None:
+    def attempt(self, attempt: Processed) -> None:
         """Count an attempt; one that only waited before is replaced."""
         outcome, reason = attempt.ending.outcome, attempt.ending.reason
         if outcome is Outcome.FAILED:
-            tell_attempt(attempt)
+            log_processed(attempt)
         with self.lock:
             self.trouble = reason if outcome is Outcome.WAITING and reason in _TROUBLE else None
             self.handed.discard(attempt.file)
@@ -67,12 +67,12 @@ class Tally:
             if outcome in {Outcome.WAITING, Outcome.FAILED}:
                 self.last[attempt.file] = outcome
 
-    def settle(self, parts: Parts) -> None:
+    def settle(self, parts: Components) -> None:
         """Count the rest as the ledger has it: another process worked them off, or they wait."""
         self.ended.update(parts.ledger.outcomes(sorted(self.handed), parts.clock()))
         self.handed.clear()
 
-    def add_failed(self, parts: Parts) -> None:
+    def add_failed(self, parts: Components) -> None:
         """Count files that failed before and were not tried now: not all is well while one does."""
         counted = self.last.keys() | self.handed
         self.ended[Outcome.FAILED] += len(parts.ledger.health.failed() - counted)
@@ -106,7 +106,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Would:
+class PlannedAction:
     """What a dry run would do with a file, and why."""
 
     file: int | str
@@ -116,23 +116,23 @@ class Would:
     why: str
 
 
-def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) -> Summary:
+def reconcile(config: Config, *, dry_run: bool, would: Callable[[PlannedAction], None]) -> Summary:
     """Sweep once, then work until nothing is due now. Raises ReconcilerError.
 
     Raises Busy beside a daemon on the same ledger, and leaves everything as it is.
     """
     began, tally, ours = monotonic(), Tally(), False
     with ExitStack() as opened:
-        parts = parts_of(config, opened, read_only=dry_run)
+        parts = build_components(config, opened, read_only=dry_run)
         opened.enter_context(parts.ledger.role(Role.SWEEP))
         if dry_run:
             report = _rehearse(config, parts, tally, would)
         else:
             _watch(config, parts)
             parts.ledger.health.retry_passing(parts.clock())
-            report = _swept(config, parts, tally)
+            report = _sweep(config, parts, tally)
             if report.deep:
-                pruned(parts, config.state.retention)
+                prune(parts, config.state.retention)
             tally.handed |= report.broken
             ours = _work(parts, tally)
             tally.add_failed(parts)
@@ -151,7 +151,7 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[Would], None]) 
         )
 
 
-def _watch(config: Config, parts: Parts) -> None:
+def _watch(config: Config, parts: Components) -> None:
     """Take what the portal could not deliver, where the key is known to be allowed to."""
     if not parts.administration.may_read():
         return
@@ -160,13 +160,13 @@ def _watch(config: Config, parts: Parts) -> None:
     except PortalError as error:
         if isinstance(error, Forbidden) or (isinstance(error, Unauthorised) and error.scope):
             parts.administration.may_not_read()
-        tell_error(error)
+        log_error(error)
 
 
-def _swept(config: Config, parts: Parts, tally: Tally) -> Report:
+def _sweep(config: Config, parts: Components, tally: Tally) -> Report:
     """Sweep; that the portal refuses the key is left in the ledger for `status`."""
     try:
-        report = swept(parts, sweep_of(config, parts), tally.listed)
+        report = run_sweep(parts, sweep_of(config, parts), tally.listed)
     except PortalError as error:
         with suppress(LedgerError):  # what stopped the sweep is what matters
             parts.health.record_listing_failure(error, parts.clock())
@@ -175,21 +175,24 @@ def _swept(config: Config, parts: Parts, tally: Tally) -> Report:
     return report
 
 
-def _left(parts: Parts) -> int:
+def _left(parts: Components) -> int:
     """Return what is still due, or waits for the portal to work again.
 
     What a backfill has put off until tomorrow is not ours.
     """
     now, ledger, quota = parts.clock(), parts.ledger, parts.attempts.terms.quota
-    is_put_off = ledger.write_at(now, quota, backfill=True) > now
-    owed = ledger.owed(now) - (ledger.owed(now, BACKFILL) if is_put_off else 0)
-    return owed + ledger.health.waiting_for_portal(now)
+    is_put_off = ledger.next_write_at(now, quota, backfill=True) > now
+    due = ledger.count_due(now) - (ledger.count_due(now, BACKFILL) if is_put_off else 0)
+    return due + ledger.health.waiting_for_portal(now)
 
 
-def _put_off(parts: Parts, *, backfill: bool) -> tuple[datetime | None, str]:
+def _put_off(parts: Components, *, backfill: bool) -> tuple[datetime | None, str]:
     """Return until when nothing more can be done, and why; None when that is now."""
     now, quota = parts.clock(), parts.attempts.terms.quota
-    pause, free = parts.ledger.paused(now), parts.ledger.write_at(now, quota, backfill=backfill)
+    pause, free = (
+        parts.ledger.paused(now),
+        parts.ledger.next_write_at(now, quota, backfill=backfill),
+    )
     if pause is not None and pause.until > free:
         return pause.until, pause.why
     if free > now:
@@ -199,7 +202,7 @@ def _put_off(parts: Parts, *, backfill: bool) -> tuple[datetime | None, str]:
     return (probe, "the portal cannot be asked now") if probe > now else (None, "")
 
 
-def _work(parts: Parts, tally: Tally) -> bool:
+def _work(parts: Components, tally: Tally) -> bool:
     """Work off what is due; False when another process holds the role, and does so."""
     failures: list[Exception] = []
     try:
@@ -216,19 +219,21 @@ def _work(parts: Parts, tally: Tally) -> bool:
 _NEWS = {Action.MARK, Action.LOOK, Action.WAIT}
 
 
-def _rehearse(config: Config, parts: Parts, tally: Tally, would: Callable[[Would], None]) -> Report:
+def _rehearse(
+    config: Config, parts: Components, tally: Tally, would: Callable[[PlannedAction], None]
+) -> Report:
     """Decide on everything and write nothing: neither comment nor watermark nor row."""
     seen: set[int | str] = set()
 
-    def hear(noted: Noted) -> None:
-        rule = would_end(noted)
+    def hear(noted: ListedFile) -> None:
+        rule = expected_rule(noted)
         if noted.outcome is None:
             seen.add(noted.file.id)
             tally.ended[rule.outcome or Outcome.WAITING] += 1
         if rule.action in _NEWS or rule.outcome is Outcome.REFUSED:
             outcome = str(noted.outcome or rule.outcome or "look")
             file = noted.file
-            would(Would(file.id, file.title, file.comment, outcome, rule.words))
+            would(PlannedAction(file.id, file.title, file.comment, outcome, rule.words))
 
     report = sweep_of(config, parts).run(dry=True, hear=hear)
     for entry in parts.ledger.due(parts.clock(), _MOST_SHOWN):
@@ -239,7 +244,7 @@ def _rehearse(config: Config, parts: Parts, tally: Tally, would: Callable[[Would
     return report
 
 
-def _look(parts: Parts, entry: Entry) -> tuple[Rule, Would]:
+def _look(parts: Components, entry: Entry) -> tuple[Rule, PlannedAction]:
     """Look at a file that is due, and decide."""
     file = parts.docspace.file(entry.id)
     title = comment = ""
@@ -248,7 +253,7 @@ def _look(parts: Parts, entry: Entry) -> tuple[Rule, Would]:
         entry = replace(entry, portal_known=parts.attempts.knows_portal(entry, file))
         title, comment = file.title, file.comment
     rule = decide(file, entry, parts.policy).rule
-    return rule, Would(entry.id, title, comment, str(rule.outcome), rule.words)
+    return rule, PlannedAction(entry.id, title, comment, str(rule.outcome), rule.words)
 
 
 @dataclass
@@ -259,7 +264,7 @@ class BackfillRun:
     spent, or because the portal asked for a pause or is away, which ``why`` tells.
     """
 
-    parts: Parts
+    parts: Components
     backfill: Backfill
     job: Job
     began: float
@@ -295,7 +300,7 @@ class BackfillRun:
 
     def summary(self, dry_run: bool) -> Summary:
         """Return what was done, or would be: then nothing is left of it."""
-        left = 0 if dry_run else self.parts.ledger.owed(self.parts.clock(), BACKFILL)
+        left = 0 if dry_run else self.parts.ledger.count_due(self.parts.clock(), BACKFILL)
         requests, seconds = self.parts.docspace.requests, monotonic() - self.began
         return Summary(
             self.report,
@@ -319,10 +324,10 @@ class BackfillRun:
             _work(self.parts, self.tally)
             until, why = _put_off(self.parts, backfill=True)
             if until is not None and until > clock() + _SHORT:
-                self.put_off = until if ledger.owed(clock(), BACKFILL) else None
+                self.put_off = until if ledger.count_due(clock(), BACKFILL) else None
                 self.why = why
                 return
-            if not ledger.owed(clock(), BACKFILL):
+            if not ledger.count_due(clock(), BACKFILL):
                 return
             self.parts.stop.wait(_WAIT)
 
@@ -336,7 +341,9 @@ class BackfillRun:
 def backfill(config: Config, job: Job, *, dry_run: bool = False) -> Iterator[BackfillRun]:
     """Open a backfill within the block. Raises Busy beside another one."""
     with ExitStack() as opened:
-        parts = parts_of(config, opened, read_only=dry_run)
+        parts = build_components(config, opened, read_only=dry_run)
         opened.enter_context(parts.ledger.role(Role.BACKFILL))
-        run = Backfill(parts.ledger, parts.docspace, listing_of(config, parts.policy), parts.clock)
+        run = Backfill(
+            parts.ledger, parts.docspace, scan_settings(config, parts.policy), parts.clock
+        )
         yield BackfillRun(parts, run, job, monotonic())

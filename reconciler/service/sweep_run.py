@@ -6,19 +6,23 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from reconciler.errors import LedgerError, ReconcilerError, Stopped
-from reconciler.ledger import Noted, Swept
-from reconciler.service.build import Parts
+from reconciler.ledger import ListedFile, SweepRecord
+from reconciler.service.build import Components
 from reconciler.sweep import Report, Sweep
 
 
-def swept(parts: Parts, sweep: Sweep, hear: Callable[[Noted], None] = lambda _: None) -> Report:
+def run_sweep(
+    parts: Components, sweep: Sweep, hear: Callable[[ListedFile], None] = lambda _: None
+) -> Report:
     """Sweep once and remember how it went. Raises what the sweep raises."""
     began, clock, before = parts.clock(), monotonic(), parts.docspace.requests_here()
     parts.ledger.tell("sweep_began", began.isoformat())
 
     def remember(report: Report, error: str = "") -> None:
         requests = parts.docspace.requests_here() - before
-        parts.ledger.health.swept(_record(began, monotonic() - clock, requests, report, error))
+        parts.ledger.health.record_sweep(
+            _record(began, monotonic() - clock, requests, report, error)
+        )
 
     try:
         report = sweep.run(hear=hear)
@@ -32,7 +36,7 @@ def swept(parts: Parts, sweep: Sweep, hear: Callable[[Noted], None] = lambda _: 
     return report
 
 
-def pruned(parts: Parts, keep: timedelta) -> int:
+def prune(parts: Components, keep: timedelta) -> int:
     """Delete what holds nothing to remember since ``keep``; return how many rows that were.
 
     For after a deep sweep: that is once a day, whoever sweeps, and however short he lives.
@@ -43,8 +47,10 @@ def pruned(parts: Parts, keep: timedelta) -> int:
     return rows
 
 
-def _record(began: datetime, seconds: float, requests: int, report: Report, error: str) -> Swept:
-    return Swept(
+def _record(
+    began: datetime, seconds: float, requests: int, report: Report, error: str
+) -> SweepRecord:
+    return SweepRecord(
         began=began,
         seconds=seconds,
         requests=requests,

@@ -13,7 +13,7 @@ from time import monotonic
 _IN_TIME = 2  # signs of life in the time that one may take
 
 
-class Supervisor:
+class SystemdNotifier:
     """Whoever started us and asked to be told. Telling never fails and never waits."""
 
     def __init__(self, environ: Mapping[str, str], clock: Callable[[], float] = monotonic) -> None:

@@ -13,9 +13,15 @@ from datetime import datetime, timedelta
 from reconciler.config import Config
 from reconciler.errors import ReconcilerError
 from reconciler.ledger import Ledger
-from reconciler.service.build import Parts
-from reconciler.service.logging import log, tell_error
-from reconciler.webhooks import SAID, Administration, Flaw, State, secret_to_register
+from reconciler.service.build import Components
+from reconciler.service.logging import log, log_error
+from reconciler.webhooks import (
+    SAID,
+    WebhookAdministration,
+    WebhookIssue,
+    WebhookStatus,
+    secret_to_register,
+)
 from reconciler.webhooks.delivery_log import Deliveries, Found
 
 EVERY = timedelta(minutes=5)
@@ -25,7 +31,7 @@ _SIGNATURE, _ROTATE = "signature", "run: reconciler webhook rotate"
 
 
 @dataclass(frozen=True)
-class Cure:
+class RepairPolicy:
     """How to put the webhook right: whether to, and with which secret to register it again."""
 
     allowed: bool = False
@@ -38,16 +44,16 @@ class Watch:
     def __init__(
         self,
         ledger: Ledger,
-        administration: Administration,
+        administration: WebhookAdministration,
         deliveries: Deliveries,
         clock: Callable[[], datetime],
-        cure: Cure,
+        cure: RepairPolicy,
     ) -> None:
         """Ask nothing yet."""
         self._ledger, self._administration, self._deliveries = ledger, administration, deliveries
         self._clock, self._cure, self._unseen = clock, cure, False
 
-    def run(self) -> State:
+    def run(self) -> WebhookStatus:
         """Look once, and do what is to be done. Raises PortalError or LedgerError."""
         seen_before = self._administration.known() is not None
         state = self._administration.state()
@@ -76,18 +82,18 @@ class Watch:
             self._tell(state, "ok", "")
         return state
 
-    def _is_refused_still(self, state: State) -> bool:
+    def _is_refused_still(self, state: WebhookStatus) -> bool:
         """Whether the signature was refused before, and no delivery was accepted since."""
         told = self._ledger.told(SAID)
         before = json.loads(told) if told else {}
         good = state.hook.succeeded_on if state.hook else ""
         return before.get("state") == _SIGNATURE and before.get("last_success") == good
 
-    def _repair(self, state: State) -> None:
+    def _repair(self, state: WebhookStatus) -> None:
         """Enable it, or register it anew; whatever comes of it, not again within the hour."""
         wanted, now = self._administration.wanted, self._clock()
-        broken = {Flaw.MISSING, Flaw.DISABLED} & set(state.flaws)
-        if not self._cure.allowed or not broken or Flaw.ADDRESS in state.flaws:
+        broken = {WebhookIssue.MISSING, WebhookIssue.DISABLED} & set(state.flaws)
+        if not self._cure.allowed or not broken or WebhookIssue.ADDRESS in state.flaws:
             return
         if wanted.url is None:
             return  # told by its path alone it may be another's
@@ -104,9 +110,9 @@ class Watch:
                 hook = self._administration.create(wanted.url, secret, wanted.triggers)
                 log.warning("webhook_registered_again", id=hook.id)
         except ReconcilerError as error:
-            tell_error(error)
+            log_error(error)
 
-    def _tell(self, state: State, word: str, said: str) -> None:
+    def _tell(self, state: WebhookStatus, word: str, said: str) -> None:
         hook = state.hook
         told = {
             "state": word,
@@ -122,20 +128,20 @@ class Watch:
         self._ledger.tell(SAID, json.dumps(told))
 
 
-def cure_of(state: State) -> str:
+def cure_of(state: WebhookStatus) -> str:
     """Return what to do about what ails the webhook."""
-    if Flaw.MISSING in state.flaws:
+    if WebhookIssue.MISSING in state.flaws:
         return "run: reconciler webhook register"
-    if Flaw.ADDRESS in state.flaws:
+    if WebhookIssue.ADDRESS in state.flaws:
         return "set webhook.public_url, or remove it and run: reconciler webhook register"
-    if Flaw.DISABLED in state.flaws:
+    if WebhookIssue.DISABLED in state.flaws:
         return "run: reconciler webhook enable"
     return "add the events on the portal's page, or remove it and register it again"
 
 
-def watch_of(config: Config, parts: Parts) -> Watch:
+def watch_of(config: Config, parts: Components) -> Watch:
     """Return the watch over the configured webhook."""
     triggers = frozenset(config.webhook.triggers)
     deliveries = Deliveries(parts.ledger, parts.hooks, triggers, parts.clock)
-    cure = Cure(config.webhook.self_heal, lambda: secret_to_register(config.secrets()))
+    cure = RepairPolicy(config.webhook.self_heal, lambda: secret_to_register(config.secrets()))
     return Watch(parts.ledger, parts.administration, deliveries, parts.clock, cure)

@@ -8,8 +8,8 @@ from reconciler.client import Webhook
 from reconciler.config import Config, public_address
 from reconciler.errors import ConfigError
 from reconciler.ledger import is_there
-from reconciler.service.build import parts_of
-from reconciler.webhooks import Administration, SecretFile, make_secret, secret_to_register
+from reconciler.service.build import build_components
+from reconciler.webhooks import SecretFile, WebhookAdministration, make_secret, secret_to_register
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Made:
 @contextmanager
 def administration(
     config: Config, *, create: bool = True, probe: bool = True
-) -> Iterator[Administration]:
+) -> Iterator[WebhookAdministration]:
     """Open the administration within the block. Raises ConfigError or LedgerError.
 
     Without ``create`` no ledger is made; in one that is there it is noted what the key may do.
@@ -31,7 +31,7 @@ def administration(
     """
     with ExitStack() as opened:
         read_only = not create and not is_there(config.database())
-        found = parts_of(config, opened, read_only=read_only).administration
+        found = build_components(config, opened, read_only=read_only).administration
         yield found if probe else found.without_probe()
 
 

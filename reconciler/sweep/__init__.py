@@ -5,7 +5,7 @@ watermarks, `backfill` reads all of them back to a date, and `report` counts wha
 """
 
 from reconciler.sweep.backfill import Backfill, Job
-from reconciler.sweep.report import Report, would_end
-from reconciler.sweep.sweep import Sweep, Terms
+from reconciler.sweep.report import Report, expected_rule
+from reconciler.sweep.sweep import ScanSettings, Sweep
 
-__all__ = ["Backfill", "Job", "Report", "Sweep", "Terms", "would_end"]
+__all__ = ["Backfill", "Job", "Report", "ScanSettings", "Sweep", "expected_rule"]

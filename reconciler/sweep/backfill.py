@@ -11,10 +11,10 @@ from datetime import datetime
 
 from reconciler.client import DocSpace
 from reconciler.errors import ConfigError, Forbidden, Permanent
-from reconciler.ledger import BACKFILL, Duty, Ledger, Noted
+from reconciler.ledger import BACKFILL, EnqueueOptions, Ledger, ListedFile
 from reconciler.model import Outcome
-from reconciler.sweep.lister import Folder, Lister, Terms
-from reconciler.sweep.report import Report, would_end
+from reconciler.sweep.lister import Folder, Lister, ScanSettings
+from reconciler.sweep.report import Report, expected_rule
 
 _MOST_TEXTS = 1000  # distinct comments that an estimate tells apart
 _OTHER_TEXTS = "(other texts)"
@@ -60,7 +60,7 @@ class Backfill:
         self,
         ledger: Ledger,
         docspace: DocSpace,
-        terms: Terms,
+        terms: ScanSettings,
         clock: Callable[[], datetime],
     ) -> None:
         """Start nothing."""
@@ -71,9 +71,9 @@ class Backfill:
         texts: Counter[str] = Counter()
         would: Counter[Outcome] = Counter()
 
-        def hear(noted: Noted) -> None:
+        def hear(noted: ListedFile) -> None:
             if noted.outcome is None:
-                would[would_end(noted).outcome or Outcome.WAITING] += 1
+                would[expected_rule(noted).outcome or Outcome.WAITING] += 1
             text = noted.file.comment
             texts[text if text in texts or len(texts) < _MOST_TEXTS else _OTHER_TEXTS] += 1
 
@@ -93,7 +93,7 @@ class Backfill:
         self,
         job: Job,
         report: Callable[[Report], None],
-        hear: Callable[[Noted], None] = lambda _: None,
+        hear: Callable[[ListedFile], None] = lambda _: None,
     ) -> Iterator[Step]:
         """Read folder after folder; what `report` is given grows meanwhile.
 
@@ -122,14 +122,14 @@ class Backfill:
         job: Job,
         since: datetime,
         dry: bool = False,
-        hear: Callable[[Noted], None] = lambda _: None,
+        hear: Callable[[ListedFile], None] = lambda _: None,
     ) -> Lister:
         return Lister(
             self._ledger,
             self._docspace,
             self._terms,
             self._clock,
-            duty=Duty(BACKFILL, since, job.overwrite),
+            duty=EnqueueOptions(BACKFILL, since, job.overwrite),
             dry=dry,
             observe=job.observe,
             hear=hear,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from reconciler.client import DocSpace, FilePage, Room
 from reconciler.decision import Policy, decide_listed
 from reconciler.errors import Forbidden, Permanent, Stopped, Transient
-from reconciler.ledger import Baseline, Duty, Ledger, Noted
+from reconciler.ledger import Baseline, EnqueueOptions, Ledger, ListedFile
 from reconciler.model import Action, Decision, Entry, File, Outcome, Rule
 from reconciler.sweep.paging import STEP, read_folder
 from reconciler.sweep.report import Report
@@ -20,7 +20,7 @@ _PATIENCE = 3  # folders in a row that fail: then it may be the portal
 
 
 @dataclass(frozen=True)
-class Terms:
+class ScanSettings:
     """How the portal is listed."""
 
     policy: Policy
@@ -45,13 +45,13 @@ class Lister:
         self,
         ledger: Ledger,
         docspace: DocSpace,
-        terms: Terms,
+        terms: ScanSettings,
         clock: Callable[[], datetime],
         *,
-        duty: Duty,
+        duty: EnqueueOptions,
         dry: bool = False,
         observe: bool = False,
-        hear: Callable[[Noted], None] = lambda _: None,
+        hear: Callable[[ListedFile], None] = lambda _: None,
         stop: threading.Event | None = None,
     ) -> None:
         """Tell of each listed file with ``hear``; end with Stopped when ``stop`` is set."""
@@ -75,7 +75,7 @@ class Lister:
         self._portal_known = common.portal_known
         return common.since
 
-    def learn_portal(self) -> None:
+    def set_portal_known(self) -> None:
         """Learn that the portal writes texts that we know, should nothing have told so far.
 
         For the first sweep: later, everything that shows may be a person's. That none is known
@@ -84,7 +84,7 @@ class Lister:
         if self._portal_known is None and not self._dry:
             with suppress(Transient):
                 if self.terms.policy.recognizes(self._docspace.sample_comments()):
-                    self._ledger.learn_portal(True)
+                    self._ledger.set_portal_known(True)
 
     def _learn_portal(self, files: Sequence[File]) -> None:
         """Learn whether the portal writes texts that we know, before any text is judged."""
@@ -97,7 +97,7 @@ class Lister:
             known = policy.recognizes(self._docspace.sample_comments(telling[0].id))
         self._portal_known = known
         if known is not before and not self._dry:
-            self._ledger.learn_portal(known)
+            self._ledger.set_portal_known(known)
 
     def rooms(self, until: Callable[[Room], bool]) -> list[Room]:
         """Return the rooms, pinned ones first, then newest first, up to where ``until`` says so.

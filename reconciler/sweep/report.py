@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.decision import hindrance
-from reconciler.ledger import Noted
+from reconciler.decision import write_blocker
+from reconciler.ledger import ListedFile
 from reconciler.model import Action, Outcome, Rule
 
 
@@ -31,7 +31,7 @@ class Report:
     behind: list[int] = field(default_factory=list)
     broken: set[int] = field(default_factory=set)
 
-    def count(self, noted: Noted) -> None:
+    def count(self, noted: ListedFile) -> None:
         """Count one listed file."""
         self.scanned += 1
         if noted.outcome is None:
@@ -45,7 +45,7 @@ class Report:
         return sum(n for (ended, _), n in self.ended.items() if ended is outcome)
 
 
-def would_end(noted: Noted) -> Rule:
+def expected_rule(noted: ListedFile) -> Rule:
     """Return the rule by which a listed file would end now, if a look showed the same."""
     marked = noted.decision.action is Action.MARK
-    return (hindrance(noted.file) if marked else None) or noted.decision.rule
+    return (write_blocker(noted.file) if marked else None) or noted.decision.rule

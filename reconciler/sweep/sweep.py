@@ -14,12 +14,12 @@ from datetime import datetime
 
 from reconciler.client import DocSpace, FilePage, RoomPage
 from reconciler.errors import Forbidden, Permanent, Transient
-from reconciler.ledger import SWEEP, Duty, Ledger, Noted
+from reconciler.ledger import SWEEP, EnqueueOptions, Ledger, ListedFile
 from reconciler.model import Section
-from reconciler.sweep.lister import Folder, Lister, Terms
+from reconciler.sweep.lister import Folder, Lister, ScanSettings
 from reconciler.sweep.report import Report
 
-__all__ = ["Sweep", "Terms"]
+__all__ = ["ScanSettings", "Sweep"]
 
 HIDDEN = "hidden_updates"
 """Under this name the ledger is told what a deep sweep found that no date had told of."""
@@ -51,7 +51,7 @@ class Sweep:
         self,
         ledger: Ledger,
         docspace: DocSpace,
-        terms: Terms,
+        terms: ScanSettings,
         clock: Callable[[], datetime],
         stop: threading.Event | None = None,
     ) -> None:
@@ -59,14 +59,16 @@ class Sweep:
         self._stop = stop
         self._ledger, self._docspace, self._terms, self._clock = ledger, docspace, terms, clock
 
-    def run(self, *, dry: bool = False, hear: Callable[[Noted], None] = lambda _: None) -> Report:
+    def run(
+        self, *, dry: bool = False, hear: Callable[[ListedFile], None] = lambda _: None
+    ) -> Report:
         """Sweep once and report. Raises PortalError or LedgerError; the watermarks then stay."""
         lister = Lister(
             self._ledger,
             self._docspace,
             self._terms,
             self._clock,
-            duty=Duty(priority=SWEEP),
+            duty=EnqueueOptions(priority=SWEEP),
             dry=dry,
             hear=hear,
             stop=self._stop,
@@ -87,7 +89,7 @@ class Sweep:
         for room in sorted(behind):
             self._read(lister, Folder(room, room, ""), own, state, dry)
         if marks.portal() is None:
-            lister.learn_portal()
+            lister.set_portal_known()
         if not dry and _MINE not in lister.report.behind:
             self._note_progress(state, complete=not lister.report.behind)
             marks.set_rooms_total(rooms.total)

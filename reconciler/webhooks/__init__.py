@@ -5,23 +5,23 @@ what deliveries are signed with, `keyring` knows which of them still count, `pro
 address from outside whether our receiver stands there.
 """
 
-from reconciler.webhooks.administration import SAID, Administration, secret_to_register
+from reconciler.webhooks.administration import SAID, WebhookAdministration, secret_to_register
 from reconciler.webhooks.keyring import GRACE, Keyring, fingerprint, remembered
 from reconciler.webhooks.probe import Probe
 from reconciler.webhooks.secrets import SHORTEST, SecretFile, faults_of, make_secret
-from reconciler.webhooks.state import Flaw, State, Wanted, find, judge
+from reconciler.webhooks.state import WebhookIssue, WebhookSpec, WebhookStatus, find, judge
 
 __all__ = [
     "GRACE",
     "SAID",
     "SHORTEST",
-    "Administration",
-    "Flaw",
     "Keyring",
     "Probe",
     "SecretFile",
-    "State",
-    "Wanted",
+    "WebhookAdministration",
+    "WebhookIssue",
+    "WebhookSpec",
+    "WebhookStatus",
     "faults_of",
     "find",
     "fingerprint",

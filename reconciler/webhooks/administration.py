@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from reconciler.client import MAX_NAME_LENGTH, TRIGGERS, Hooks, Key, Webhook
+from reconciler.client import MAX_NAME_LENGTH, TRIGGERS, Key, Webhook, WebhooksClient
 from reconciler.errors import (
     ConfigError,
     Forbidden,
@@ -26,7 +26,7 @@ from reconciler.errors import (
 from reconciler.ledger import Ledger
 from reconciler.webhooks.probe import Probe
 from reconciler.webhooks.secrets import SecretFile, faults_of, make_secret
-from reconciler.webhooks.state import State, Wanted, find, judge, same
+from reconciler.webhooks.state import WebhookSpec, WebhookStatus, find, judge, same
 
 SAID = "webhook"
 """The fact in which the watch leaves what ails our webhook; it is past once that was changed."""
@@ -37,15 +37,15 @@ _BOTH = "; the new secret may be the portal's, so both stay valid: rotate again"
 _REFUSED, _NO_ANSWER = 400, 500  # docspace.md 6
 
 
-class Administration:
+class WebhookAdministration:
     """Our webhook and its neighbours. Every method raises PortalError or LedgerError."""
 
     def __init__(
         self,
         ledger: Ledger,
-        hooks: Hooks,
+        hooks: WebhooksClient,
         key: Callable[[], Key],
-        wanted: Wanted,
+        wanted: WebhookSpec,
         clock: Callable[[], datetime],
         probe: Probe | None = None,
     ) -> None:
@@ -53,9 +53,9 @@ class Administration:
         self._ledger, self._hooks, self._key = ledger, hooks, key
         self.wanted, self._clock, self._probe = wanted, clock, probe
 
-    def without_probe(self) -> "Administration":
+    def without_probe(self) -> "WebhookAdministration":
         """Return the same, trusting that addresses answer: not every network leads to its own."""
-        return Administration(self._ledger, self._hooks, self._key, self.wanted, self._clock)
+        return WebhookAdministration(self._ledger, self._hooks, self._key, self.wanted, self._clock)
 
     def listed(self) -> tuple[Webhook, ...]:
         """Return every webhook that the account may see, by id; remember that it may."""
@@ -78,7 +78,7 @@ class Administration:
         text = self._ledger.told(_OURS)
         return int(text) if text else None
 
-    def state(self) -> State:
+    def state(self) -> WebhookStatus:
         """Ask the portal for our webhook and say what is wrong with it; remember its id."""
         known = self.known()
         state = judge(self.listed(), self.wanted, known)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reconciler.client import Failure, Hooks, Webhook
+from reconciler.client import FailedDelivery, Webhook, WebhooksClient
 from reconciler.event import Ignored, parse_event
 from reconciler.ledger import Ledger
 from reconciler.model import Event, Source
@@ -64,7 +64,7 @@ class Deliveries:
     def __init__(
         self,
         ledger: Ledger,
-        hooks: Hooks,
+        hooks: WebhooksClient,
         triggers: frozenset[str],
         clock: Callable[[], datetime],
     ) -> None:
@@ -104,7 +104,7 @@ class Deliveries:
         ended = list(ends.values())
         return Found(ended.count("recorded"), ended.count("ignored"), len(waiting), len(unsigned))
 
-    def _end(self, entry: Failure, now: datetime) -> str:
+    def _end(self, entry: FailedDelivery, now: datetime) -> str:
         if is_under_way(entry, now):
             return "under way"
         try:
@@ -123,12 +123,12 @@ class Deliveries:
         self._ledger.tell(_FACT, json.dumps(known))
 
 
-def is_under_way(entry: Failure, now: datetime) -> bool:
+def is_under_way(entry: FailedDelivery, now: datetime) -> bool:
     """Whether an entry of the log may still be delivered; ``now`` is the portal's."""
     young = entry.created is not None and now - entry.created < _UNDER_WAY
     return entry.status == 0 and young
 
 
-def _is_older(entry: Failure, since: datetime, done: int) -> bool:
+def _is_older(entry: FailedDelivery, since: datetime, done: int) -> bool:
     """Whether the first reading ends here: what is older is not ours (the row would say so)."""
     return done == 0 and entry.created is not None and entry.created < since

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from reconciler.client import Webhook
 
 
-class Flaw(StrEnum):
+class WebhookIssue(StrEnum):
     """What keeps deliveries from coming; the first three keep all of them."""
 
     MISSING = "missing"
@@ -18,7 +18,7 @@ class Flaw(StrEnum):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WebhookSpec:
     """What our webhook should be. Without ``url`` it is told by its ``path`` alone."""
 
     url: str | None
@@ -28,46 +28,46 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class State:
+class WebhookStatus:
     """Our webhook, None when there is none, and what is wrong with it, the worst first."""
 
     hook: Webhook | None
-    flaws: tuple[Flaw, ...]
+    flaws: tuple[WebhookIssue, ...]
     lacking: tuple[str, ...] = ()
 
-    def said(self, wanted: Wanted) -> str:
+    def said(self, wanted: WebhookSpec) -> str:
         """Return what is wrong in one line, empty when nothing is."""
         hook = self.hook
         if hook is None:
             return f"the portal has no webhook at {wanted.url or wanted.path}"
         words = {
-            Flaw.DISABLED: "is disabled",
-            Flaw.ADDRESS: f"calls {hook.url}, not {wanted.url}",
-            Flaw.TRIGGERS: f"does not tell of {', '.join(self.lacking)}",
+            WebhookIssue.DISABLED: "is disabled",
+            WebhookIssue.ADDRESS: f"calls {hook.url}, not {wanted.url}",
+            WebhookIssue.TRIGGERS: f"does not tell of {', '.join(self.lacking)}",
         }
         told = " and ".join(words[one] for one in self.flaws)
         return f"webhook {hook.id} {told}" if told else ""
 
 
-def judge(hooks: Sequence[Webhook], wanted: Wanted, known: int | None) -> State:
+def judge(hooks: Sequence[Webhook], wanted: WebhookSpec, known: int | None) -> WebhookStatus:
     """Find our webhook, and say what is wrong with it; ``known`` is what we registered once."""
     hook = find(hooks, wanted, known)
     if hook is None:
-        return State(None, (Flaw.MISSING,))
+        return WebhookStatus(None, (WebhookIssue.MISSING,))
     lacking = hook.lacks(*wanted.triggers)
     flaws = [
         flaw
         for flaw, holds in (
-            (Flaw.ADDRESS, wanted.url is not None and not same(hook.url, wanted.url)),
-            (Flaw.DISABLED, not hook.enabled),
-            (Flaw.TRIGGERS, bool(lacking)),
+            (WebhookIssue.ADDRESS, wanted.url is not None and not same(hook.url, wanted.url)),
+            (WebhookIssue.DISABLED, not hook.enabled),
+            (WebhookIssue.TRIGGERS, bool(lacking)),
         )
         if holds
     ]
-    return State(hook, tuple(flaws), lacking)
+    return WebhookStatus(hook, tuple(flaws), lacking)
 
 
-def find(hooks: Sequence[Webhook], wanted: Wanted, known: int | None) -> Webhook | None:
+def find(hooks: Sequence[Webhook], wanted: WebhookSpec, known: int | None) -> Webhook | None:
     """Return ours: the one with our address, else the one we know, else the only one of our path.
 
     Of several with our address it is the one we know, else one that is enabled.

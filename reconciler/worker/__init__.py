@@ -6,6 +6,6 @@ looks, writes and the key do, `loop` hands due files to threads.
 
 from reconciler.worker.loop import Worker
 from reconciler.worker.portal_health import PortalHealth
-from reconciler.worker.processor import Attempt, Attempts, Terms
+from reconciler.worker.processor import FileProcessor, Processed, WorkerSettings
 
-__all__ = ["Attempt", "Attempts", "PortalHealth", "Terms", "Worker"]
+__all__ = ["FileProcessor", "PortalHealth", "Processed", "Worker", "WorkerSettings"]

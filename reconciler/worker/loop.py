@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from reconciler.errors import LedgerError, Stopped
 from reconciler.ledger import Ledger
 from reconciler.model import Claim
-from reconciler.worker.processor import Attempt, Attempts
+from reconciler.worker.processor import FileProcessor, Processed
 
 _POLL = 1.0  # seconds between looks at the ledger: another process may have recorded an event
 _SHORTEST = 0.01
@@ -25,9 +25,9 @@ class Worker:
     def __init__(
         self,
         ledger: Ledger,
-        attempts: Attempts,
+        attempts: FileProcessor,
         clock: Callable[[], datetime],
-        tell: Callable[[Attempt], None],
+        tell: Callable[[Processed], None],
         complain: Callable[[Exception], None],
     ) -> None:
         """Start nothing yet."""
@@ -74,7 +74,7 @@ class Worker:
             self._woken = True
             self._changed.notify_all()
 
-    def step(self) -> Attempt | None:
+    def step(self) -> Processed | None:
         """Work off one due file; None when there is none, or when its claim was lost."""
         now = self._clock()
         due = self._next_claim(now)
@@ -119,7 +119,9 @@ class Worker:
     def _next_claim(self, now: datetime) -> datetime | None:
         """Return when the next file may be claimed, None when nothing is due."""
         if self._last is None or now < self._last:
-            self._ledger.forget_future(now)  # the clock was set back, perhaps while we were away
+            self._ledger.reset_future_waits(
+                now
+            )  # the clock was set back, perhaps while we were away
         self._last = now
         due = self._ledger.next_claim(now, self._terms.quota)
         return None if due is None else max(due, self._attempts.health.next_look(now))

@@ -107,7 +107,7 @@ class PortalHealth:
         """Take note of a failure; return the delay of the file's next try, None when the file is
         not to blame.
         """
-        if self._is_everybodys(error, now):
+        if self._concerns_all_files(error, now):
             return None
         if isinstance(error, Transient):
             kind = request_kind(error)
@@ -125,7 +125,7 @@ class PortalHealth:
         """
         if isinstance(error, Unauthorised) and error.scope:
             return
-        if not self._is_everybodys(error, now) and error.status is None:
+        if not self._concerns_all_files(error, now) and error.status is None:
             self._open(OutageKind.LOOKS, error, now)
 
     def record_listing_success(self, now: datetime) -> None:
@@ -141,7 +141,7 @@ class PortalHealth:
         if first:
             self._ledger.release_waiting(OutageKind.LOOKS, now)
 
-    def _is_everybodys(self, error: PortalError, now: datetime) -> bool:
+    def _concerns_all_files(self, error: PortalError, now: datetime) -> bool:
         """Whether nothing at all is to be tried for a while: a dead key, or a pause asked for."""
         if isinstance(error, Unauthorised):
             self._breaker(OutageKind.DEAD_KEY).trip(now)

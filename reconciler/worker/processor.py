@@ -17,17 +17,17 @@ from reconciler.model import (
     EPOCH,
     Absent,
     Action,
+    AttemptResult,
     Claim,
     Decision,
-    Ending,
     Entry,
     File,
     Intent,
     OutageKind,
     Outcome,
-    Permit,
     Rule,
     Section,
+    WriteGrant,
 )
 from reconciler.worker.portal_health import PortalHealth, request_kind
 
@@ -37,7 +37,7 @@ _ROOM_KNOWN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
-class Attempt:
+class Processed:
     """What was done about one file, to be told: as it was seen, the rule, the ending.
 
     ``rule`` is None where nothing was decided because the portal did not answer.
@@ -46,11 +46,11 @@ class Attempt:
     file: int
     seen: File | None
     rule: Rule | None
-    ending: Ending
+    ending: AttemptResult
 
 
 @dataclass(frozen=True)
-class Terms:
+class WorkerSettings:
     """How the worker works.
 
     ``lease`` and ``answer`` are bounds: on a whole attempt, and on the portal's longest answer.
@@ -64,14 +64,14 @@ class Terms:
     answer: timedelta = timedelta(seconds=60)
 
 
-class Attempts:
+class FileProcessor:
     """Makes attempts. ``clock`` tells the time."""
 
     def __init__(
         self,
         ledger: Ledger,
         docspace: DocSpace,
-        terms: Terms,
+        terms: WorkerSettings,
         clock: Callable[[], datetime],
         health: PortalHealth,
     ) -> None:
@@ -81,7 +81,7 @@ class Attempts:
         self._rooms: dict[int | str, tuple[int | None, datetime]] = {}
         self._target_known, self._unsampled = False, 0
 
-    def make(self, claim: Claim) -> Attempt | None:
+    def make(self, claim: Claim) -> Processed | None:
         """Make one attempt and write down its ending; None when the claim was lost."""
         try:
             with self._docspace.look_and_write():
@@ -96,7 +96,9 @@ class Attempts:
         """Write down that a bug of ours ended the attempt; the file is tried again later."""
         said = f"{type(error).__name__}: please report this"
         again = self._clock() + _HOUR
-        ending = Ending(Outcome.FAILED, "bug", again, error=said, attempts=claim.entry.attempts)
+        ending = AttemptResult(
+            Outcome.FAILED, "bug", again, error=said, attempts=claim.entry.attempts
+        )
         self._ledger.finish(claim, ending, self._clock())
 
     def probe(self) -> bool:
@@ -125,15 +127,15 @@ class Attempts:
         self.health.record_success(OutageKind.LOOKS, now)
         return file, decide(file, entry, self.terms.policy)
 
-    def _act(self, claim: Claim, file: File | None, decision: Decision) -> Attempt | None:
+    def _act(self, claim: Claim, file: File | None, decision: Decision) -> Processed | None:
         if file is None or decision.action is not Action.MARK:
             ending = _ending(file, decision, claim.entry, self._clock())
-            return Attempt(claim.entry.id, file, decision.rule, ending)
+            return Processed(claim.entry.id, file, decision.rule, ending)
         self._remember_target()
         now = self._clock()
         if not self.health.begin_write(now):
             ending = replace(self._waiting_to_write(file, now), forget=decision.forget)
-            return Attempt(claim.entry.id, file, decision.rule, ending)
+            return Processed(claim.entry.id, file, decision.rule, ending)
         permit = self._ledger.permit(
             claim,
             file,
@@ -143,20 +145,20 @@ class Attempts:
             forget=decision.forget,
         )
         match permit:
-            case Permit.GRANTED:
+            case WriteGrant.GRANTED:
                 return self._write(claim, file, decision)
-            case Permit.LOST:
+            case WriteGrant.LOST:
                 return None
-            case Permit.SPENT:
-                ending = Ending(Outcome.WAITING, "spent", now, file, to_write=True)
-            case Permit.LOOPING:
+            case WriteGrant.SPENT:
+                ending = AttemptResult(Outcome.WAITING, "spent", now, file, to_write=True)
+            case WriteGrant.LOOPING:
                 ending = _looping(file, now)
             case _:
                 assert_never(permit)
         ending = replace(ending, forget=decision.forget)
-        return Attempt(claim.entry.id, file, decision.rule, ending)
+        return Processed(claim.entry.id, file, decision.rule, ending)
 
-    def _write(self, claim: Claim, file: File, decision: Decision) -> Attempt:
+    def _write(self, claim: Claim, file: File, decision: Decision) -> Processed:
         target = self.terms.policy.target
         try:
             stored = self._docspace.set_comment(claim.entry.id, file.revision.version, target)
@@ -166,12 +168,14 @@ class Attempts:
         self.health.record_success(OutageKind.WRITES, now)
         if stored != target:
             said = f"the portal stored {stored[:80]!r} instead of the comment"
-            ending = Ending(Outcome.FAILED, "altered", now + _DAY, file, settled=True, error=said)
+            ending = AttemptResult(
+                Outcome.FAILED, "altered", now + _DAY, file, settled=True, error=said
+            )
         else:
-            ending = Ending(Outcome.MARKED, rule.value, seen=file, settled=True, ours=True)
-        return Attempt(claim.entry.id, file, rule, ending)
+            ending = AttemptResult(Outcome.MARKED, rule.value, seen=file, settled=True, ours=True)
+        return Processed(claim.entry.id, file, rule, ending)
 
-    def _refused(self, entry: Entry, claim: Claim, error: Forbidden) -> Attempt:
+    def _refused(self, entry: Entry, claim: Claim, error: Forbidden) -> Processed:
         """A PUT was answered 403, which has many causes: a second look tells them apart.
 
         Nothing was written, yet the intent still tells what stood there before it: a comment
@@ -182,20 +186,22 @@ class Attempts:
         if decision.action is Action.MARK:
             decision = Decision(Rule.FORBIDDEN, _DAY, decision.forget)
         ending = replace(_ending(file, decision, entry, now), error=str(error))
-        return Attempt(claim.entry.id, file, decision.rule, ending)
+        return Processed(claim.entry.id, file, decision.rule, ending)
 
-    def _waiting_to_write(self, file: File, now: datetime) -> Ending:
+    def _waiting_to_write(self, file: File, now: datetime) -> AttemptResult:
         """Writes fail, and another one probes whether they work again."""
         again, kind = self.health.park_write(now), OutageKind.WRITES
-        return Ending(Outcome.WAITING, "writes_fail", again, file, waits_for=kind, to_write=True)
+        return AttemptResult(
+            Outcome.WAITING, "writes_fail", again, file, waits_for=kind, to_write=True
+        )
 
-    def _failed(self, claim: Claim, error: PortalError) -> Attempt:
+    def _failed(self, claim: Claim, error: PortalError) -> Processed:
         """Plan the next try: after a delay of the file's own, or when the portal is well again."""
         entry, now = claim.entry, self._clock()
         delay = self.health.record_failure(error, entry.attempts, now)
         kind = request_kind(error)
         own = now if kind is OutageKind.LOOKS else self.health.next_write(now)
-        ending = Ending(
+        ending = AttemptResult(
             Outcome.WAITING if delay is None else Outcome.FAILED,
             type(error).__name__.lower(),
             again=own if delay is None else now + delay,
@@ -203,7 +209,7 @@ class Attempts:
             attempts=entry.attempts + (delay is not None),
             waits_for=kind,
         )
-        return Attempt(entry.id, None, None, ending)
+        return Processed(entry.id, None, None, ending)
 
     def _with_origin(self, entry: Entry, file: File, now: datetime) -> Entry:
         """Before the first sweep, the first look fixes where our responsibility begins."""
@@ -216,7 +222,7 @@ class Attempts:
         """Learn whether the portal writes texts that we know, and remember it."""
         known = self.knows_portal(entry, file)
         if known is not None and known is not entry.portal_known:
-            self._ledger.learn_portal(known)
+            self._ledger.set_portal_known(known)
         return replace(entry, portal_known=known)
 
     def knows_portal(self, entry: Entry, file: File) -> bool | None:
@@ -256,10 +262,10 @@ class Attempts:
         return replace(file, room=room)
 
 
-def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) -> Ending:
+def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) -> AttemptResult:
     """Return how an attempt ends that writes nothing."""
     rule = decision.rule
-    ending = Ending(
+    ending = AttemptResult(
         outcome=rule.outcome or Outcome.WAITING,
         reason=rule.value,
         again=None if decision.again is None else now + decision.again,
@@ -287,6 +293,6 @@ def _known(claim: Claim, seen: File, decision: Decision) -> Entry:
     return replace(entry, created=seen.created, intent=intent)
 
 
-def _looping(file: File, now: datetime) -> Ending:
+def _looping(file: File, now: datetime) -> AttemptResult:
     error = "our comment on this revision was undone more than five times within an hour"
-    return Ending(Outcome.FAILED, "loop", now + _HOUR, file, error=error)
+    return AttemptResult(Outcome.FAILED, "loop", now + _HOUR, file, error=error)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from reconciler.admin.pages import Subject, status
+from reconciler.admin.pages import AdminContext, status
 from reconciler.ledger import Ledger
 from reconciler.ledger.store.schema import files
 from reconciler.model import Event
@@ -49,7 +49,7 @@ def figures(terms: Terms) -> Iterator[Figure]:
 
 def _page(ledger: Ledger) -> float:
     """Return the best time of the page of a ledger; the first has to load the template."""
-    subject = Subject(ledger, lambda: datetime.now(UTC), dict, dict, 9000, _PORTAL)
+    subject = AdminContext(ledger, lambda: datetime.now(UTC), dict, dict, 9000, _PORTAL)
     took = []
     for _ in range(_ROUNDS):
         begin = time.perf_counter()

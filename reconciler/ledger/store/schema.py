@@ -31,7 +31,7 @@ from reconciler.model import EPOCH
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcTime(TypeDecorator[datetime]):
     """An aware UTC time as microseconds since 1970."""
 
     impl = BigInteger
@@ -64,43 +64,43 @@ files = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("name", String, nullable=False),  # the title last seen, to show
     # Due: when to look, and who is looking. A claim moves due_at to the end of its lease.
-    Column("due_at", Moment),
+    Column("due_at", UtcTime),
     Column("priority", Integer, nullable=False, default=0),
     Column("claim", String),
     Column("attempts", Integer, nullable=False, default=0),
     Column("waits_for", String),  # the kind of request that has to work first
-    Column("since", Moment),
+    Column("since", UtcTime),
     Column("overwrite", Boolean, nullable=False, default=False),
-    Column("announced_date", Moment),  # the newest date that an event gave the file
+    Column("announced_date", UtcTime),  # the newest date that an event gave the file
     Column("source", String),  # what told of it first; a webhook's word counts before the others
     # Accepted events and listings that have not ended yet; those the claim covers.
     Column("pending", Integer, nullable=False, default=0),
-    Column("pending_since", Moment),
+    Column("pending_since", UtcTime),
     Column("claimed", Integer, nullable=False, default=0),
     # Settled: the revision that is done with, and whether our comment stood there then.
-    Column("created", Moment),
+    Column("created", UtcTime),
     Column("settled_version", BigInteger),
-    Column("settled_updated", Moment),
+    Column("settled_updated", UtcTime),
     Column("settled_size", BigInteger),
     Column("ours", Boolean, nullable=False, default=False),
     Column("marked_version", BigInteger),  # the last version that carried our comment
     # A write under way.
     Column("intent_version", BigInteger),
-    Column("intent_updated", Moment),
+    Column("intent_updated", UtcTime),
     Column("intent_size", BigInteger),
     Column("intent_before", String),
     # How often our comment on the settled revision was found undone within an hour: more than
     # a few times are a loop.
-    Column("undone_since", Moment),
+    Column("undone_since", UtcTime),
     Column("undone_times", Integer, nullable=False, default=0),
-    Column("touched_at", Moment),
+    Column("touched_at", UtcTime),
     # History, to explain.
     Column("events", Integer, nullable=False, default=0),
     Column("looks", Integer, nullable=False, default=0),
     Column("marks", Integer, nullable=False, default=0),
-    Column("event_at", Moment),
-    Column("looked_at", Moment),
-    Column("marked_at", Moment),
+    Column("event_at", UtcTime),
+    Column("looked_at", UtcTime),
+    Column("marked_at", UtcTime),
     Column("outcome", String),
     Column("reason", String, nullable=False, default=""),
     Column("error", String, nullable=False, default=""),
@@ -141,7 +141,7 @@ counts = Table(
 writes = Table(
     "writes",
     metadata,
-    Column("hour", Moment, primary_key=True),
+    Column("hour", UtcTime, primary_key=True),
     Column("number", Integer, nullable=False),
 )
 
@@ -162,7 +162,7 @@ rooms = Table(
     "rooms",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("watermark", Moment),
+    Column("watermark", UtcTime),
     Column("behind", Boolean, nullable=False, default=False),
     Column("hidden", Boolean, nullable=False, default=False),
     Column("title", String),
@@ -177,10 +177,10 @@ backfills = Table(
 )
 
 # Requests that were admitted, by the five seconds in which.
-paces = Table(
+request_buckets = Table(
     "paces",
     metadata,
-    Column("bucket", Moment, primary_key=True),
+    Column("bucket", UtcTime, primary_key=True),
     Column("number", Integer, nullable=False),
 )
 
@@ -189,7 +189,7 @@ outages = Table(
     "outages",
     metadata,
     Column("kind", String, primary_key=True),
-    Column("since", Moment, nullable=False),
+    Column("since", UtcTime, nullable=False),
     Column("why", String, nullable=False),
 )
 
@@ -197,7 +197,7 @@ outages = Table(
 sweeps = Table(
     "sweeps",
     metadata,
-    Column("began", Moment, primary_key=True),
+    Column("began", UtcTime, primary_key=True),
     Column("seconds", Float, nullable=False),
     Column("requests", Integer, nullable=False),
     Column("scanned", Integer, nullable=False),
@@ -209,10 +209,10 @@ sweeps = Table(
 
 # Updates that were marked: by the day, by what told of them first, and by how long they waited
 # for their comment, in buckets of seconds up to ``bound`` (0: longer than all of them).
-arrivals = Table(
+latencies = Table(
     "arrivals",
     metadata,
-    Column("day", Moment, primary_key=True),
+    Column("day", UtcTime, primary_key=True),
     Column("source", String, primary_key=True),
     Column("bound", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),

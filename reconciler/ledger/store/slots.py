@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, func, or_, select
 
 from reconciler.ledger.counters import add
-from reconciler.ledger.store.schema import paces
+from reconciler.ledger.store.schema import request_buckets
 
 _BUCKET = timedelta(seconds=5)
 _WINDOW = timedelta(seconds=60) + 2 * _BUCKET  # a slot may be used a bucket after it was taken
@@ -25,16 +25,18 @@ def reserve(c: Connection, now: datetime, number: int, per_minute: int) -> float
 
     A bucket that lies in the future was taken before the clock was set back: nobody waits for it.
     """
-    gone = or_(paces.c.bucket <= now - _WINDOW, paces.c.bucket > now + _BUCKET)
-    c.execute(delete(paces).where(gone))
+    gone = or_(request_buckets.c.bucket <= now - _WINDOW, request_buckets.c.bucket > now + _BUCKET)
+    c.execute(delete(request_buckets).where(gone))
     taken, oldest = c.execute(
-        select(func.coalesce(func.sum(paces.c.number), 0), func.min(paces.c.bucket))
+        select(
+            func.coalesce(func.sum(request_buckets.c.number), 0), func.min(request_buckets.c.bucket)
+        )
     ).one()
     if taken + number > per_minute and oldest is not None:
         return float(max((oldest + _WINDOW - now).total_seconds(), 0.05))
     seconds = _BUCKET.total_seconds()
     start = datetime.fromtimestamp(now.timestamp() // seconds * seconds, now.tzinfo)
-    add(c, paces, {"bucket": start}, number)
+    add(c, request_buckets, {"bucket": start}, number)
     return 0
 
 

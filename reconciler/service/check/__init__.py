@@ -9,21 +9,21 @@ from collections.abc import Callable, Iterable
 from reconciler.config import Config
 from reconciler.service.check import installation, portal
 from reconciler.service.check.facts import Facts, LedgerFacts, PortalFacts, gather
-from reconciler.service.check.lines import Fault, Level, Line, error
+from reconciler.service.check.lines import Fault, Finding, Level, error
 
 __all__ = [
     "Facts",
     "Fault",
+    "Finding",
     "LedgerFacts",
     "Level",
-    "Line",
     "PortalFacts",
     "check",
     "gather",
     "judged",
 ]
 
-Check = Callable[[Facts], list[Line]]
+Check = Callable[[Facts], list[Finding]]
 # In the order of causes: what stands further up may be why something below is wrong.
 CHECKS: tuple[Check, ...] = (
     installation.configuration,
@@ -46,19 +46,19 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def check(config: Config) -> list[Line]:
+def check(config: Config) -> list[Finding]:
     """Gather and judge; errors first, then warnings."""
     return judged(gather(config))
 
 
-def judged(facts: Facts, checks: Iterable[Check] = CHECKS) -> list[Line]:
+def judged(facts: Facts, checks: Iterable[Check] = CHECKS) -> list[Finding]:
     """Return what all checks say, the worst first. Never raises."""
     lines = [line for one in checks for line in _safely(one, facts)]
     worst_first = list(Level)
     return sorted(lines, key=lambda line: worst_first.index(line.level))
 
 
-def _safely(one: Check, facts: Facts) -> list[Line]:
+def _safely(one: Check, facts: Facts) -> list[Finding]:
     try:
         return one(facts)
     except Exception as bug:  # noqa: BLE001 - the other checks are wanted all the more

@@ -15,29 +15,29 @@ from reconciler.client import (
     About,
     Build,
     DocSpace,
-    Failures,
-    Hooks,
+    FailedDeliveries,
     Key,
-    Pace,
     Person,
+    RateLimiter,
     Room,
     Transport,
     Webhook,
+    WebhooksClient,
 )
 from reconciler.config import Config
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
-from reconciler.ledger import Ledger, Problem, Role, verdict
+from reconciler.ledger import Ledger, Problem, Role, find_problems
 from reconciler.service.build import (
-    passing_docspace,
     probe_of,
     quota_of,
+    temporary_docspace,
     transport_of,
     utcnow,
     wanted_of,
 )
-from reconciler.service.portal_identity import ledger_of
+from reconciler.service.portal_identity import open_ledger
 from reconciler.sweep.sweep import HIDDEN
-from reconciler.webhooks import State, fingerprint, judge, remembered
+from reconciler.webhooks import WebhookStatus, fingerprint, judge, remembered
 from reconciler.webhooks.delivery_log import progress
 
 _T = TypeVar("_T")
@@ -55,8 +55,8 @@ class PortalFacts:
     person: Person | PortalError | None = None
     rooms: tuple[Room, ...] | PortalError | None = None
     hooks: tuple[Webhook, ...] | PortalError | None = None
-    state: State | None = None
-    failures: Failures | PortalError | None = None
+    state: WebhookStatus | None = None
+    failures: FailedDeliveries | PortalError | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def gather(config: Config) -> Facts:
 
 def _of_portal(config: Config, ours: int | None) -> PortalFacts:
     try:
-        transport = transport_of(config, Pace(reads=2, writes=1))
+        transport = transport_of(config, RateLimiter(reads=2, writes=1))
     except ConfigError:
         return PortalFacts(utcnow())
     with closing(transport):
@@ -146,7 +146,7 @@ def _asked_in_turn(config: Config, transport: Transport, ours: int | None) -> Po
         facts = replace(facts, rooms=_asked(lambda: _rooms(docspace)))
     if key.lacks("*:read", "*:write"):
         return facts
-    client = Hooks(transport, docspace.key)
+    client = WebhooksClient(transport, docspace.key)
     hooks = _asked(client.all)
     if isinstance(hooks, PortalError):
         return replace(facts, hooks=hooks)
@@ -230,7 +230,7 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 done=progress(ledger).done,
                 ended=_ended(config, remembered(ledger).retired),
                 hidden=_hidden(ledger.told(HIDDEN)),
-                problems=verdict(seen),
+                problems=find_problems(seen),
                 is_there=ledger.read_only,
                 has_run=bool(seen.sweeps or seen.accepted),
                 delivered=ledger.survey.delivered(),
@@ -242,7 +242,7 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
 def _ledger(config: Config) -> Ledger:
     """Open the ledger to look at it, also while no portal can tell whether it is its own."""
     try:
-        return ledger_of(config, lambda: passing_docspace(config), read_only=True)
+        return open_ledger(config, lambda: temporary_docspace(config), read_only=True)
     except (ConfigError, PortalError):
         quota = quota_of(config)
         portal = config.portal_url()

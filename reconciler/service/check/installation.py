@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from reconciler.errors import LedgerError, Unanswered, Untrusted
-from reconciler.ledger import TEXTS_KEPT, Kind, Problem, portal_texts_line
+from reconciler.ledger import TEXTS_KEPT, Problem, ProblemKind, portal_texts_line
 from reconciler.service.check.facts import Facts
-from reconciler.service.check.lines import Fault, Line, error, ok, skipped, warning
+from reconciler.service.check.lines import Fault, Finding, error, ok, skipped, warning
 
 _MEGABYTE = 2**20
 _LITTLE, _TOO_LITTLE = 200 * _MEGABYTE, 20 * _MEGABYTE
@@ -13,7 +13,7 @@ _SOUND_SQLITE = (3, 51, 3)
 _LATELY = timedelta(days=1)
 
 
-def configuration(facts: Facts) -> list[Line]:
+def configuration(facts: Facts) -> list[Finding]:
     """Whether all is there that is needed to act and to receive."""
     about, webhook = "configuration", facts.config.webhook
     lines = [error(about, problem, "see config.toml", Fault.CONFIG) for problem in facts.problems]
@@ -30,7 +30,7 @@ def configuration(facts: Facts) -> list[Line]:
     return lines or [ok(about, "complete")]
 
 
-def proxy(facts: Facts) -> list[Line]:
+def proxy(facts: Facts) -> list[Finding]:
     """Whether what must come over HTTPS can come at all."""
     webhook = facts.config.webhook
     if webhook.require_https and not webhook.trusted_proxy:
@@ -40,7 +40,7 @@ def proxy(facts: Facts) -> list[Line]:
     return []
 
 
-def ledger(facts: Facts) -> list[Line]:
+def ledger(facts: Facts) -> list[Finding]:
     """Whether the ledger is ours and can be written."""
     found = facts.ledger
     if found is None:
@@ -59,7 +59,7 @@ def ledger(facts: Facts) -> list[Line]:
     return [ok("ledger", said)]
 
 
-def disk(facts: Facts) -> list[Line]:
+def disk(facts: Facts) -> list[Finding]:
     """Whether the ledger can grow."""
     if facts.free is None:
         return [skipped("disk", "the ledger's folder is not to be seen from here")]
@@ -71,7 +71,7 @@ def disk(facts: Facts) -> list[Line]:
     return [ok("disk", said)]
 
 
-def instances(facts: Facts) -> list[Line]:
+def instances(facts: Facts) -> list[Finding]:
     """Who else works on this ledger."""
     found = facts.ledger
     if found is None or isinstance(found, LedgerError):
@@ -80,27 +80,27 @@ def instances(facts: Facts) -> list[Line]:
     return [ok("instances", held or "nothing runs at this moment")]
 
 
-def service(facts: Facts) -> list[Line]:
+def service(facts: Facts) -> list[Finding]:
     """Whether somebody works and is not held up, as `status` says; the webhook is asked itself."""
     found = facts.ledger
     if found is None or isinstance(found, LedgerError):
         return [skipped("service", "the ledger cannot be used")]
-    problems = [one for one in found.problems if one.kind is not Kind.WEBHOOK]
+    problems = [one for one in found.problems if one.kind is not ProblemKind.WEBHOOK]
     lines = [_service_line(one, found.has_run) for one in problems]
     return lines or [ok("service", "updates are marked")]
 
 
-def _service_line(problem: Problem, has_run: bool) -> Line:
+def _service_line(problem: Problem, has_run: bool) -> Finding:
     """An error where updates are not marked; a first start is yet to come where nothing has run.
 
     What was refused waits for somebody at the portal, as what the other checks say of rooms.
     """
-    to_come = problem.kind is Kind.NO_SERVE and not has_run
-    mild = problem.is_harmless or problem.kind is Kind.REFUSED or to_come
+    to_come = problem.kind is ProblemKind.NO_SERVE and not has_run
+    mild = problem.is_harmless or problem.kind is ProblemKind.REFUSED or to_come
     return (warning if mild else error)("service", problem.words, "see: reconciler status")
 
 
-def files(facts: Facts) -> list[Line]:
+def files(facts: Facts) -> list[Finding]:
     """Whether others can read our secrets, and which of them are of no more use."""
     lines = [
         warning("files", f"others can read the secrets in {file}", f"chmod 600 {file}")
@@ -113,7 +113,7 @@ def files(facts: Facts) -> list[Line]:
     return lines
 
 
-def address(facts: Facts) -> list[Line]:
+def address(facts: Facts) -> list[Finding]:
     """Whether our receiver answers under the address that the portal is given."""
     found = facts.address
     if found is None:
@@ -142,7 +142,7 @@ def _deliveries_arrive(facts: Facts) -> bool:
     ledger, state = facts.ledger, facts.portal.state
     if ledger is None or isinstance(ledger, LedgerError):
         return False
-    if any(one.kind is Kind.NO_SERVE for one in ledger.problems):
+    if any(one.kind is ProblemKind.NO_SERVE for one in ledger.problems):
         return False
     hook = None if state is None else state.hook
     if hook is not None and (hook.failed_on or hook.succeeded_on):
@@ -150,7 +150,7 @@ def _deliveries_arrive(facts: Facts) -> bool:
     return ledger.delivered is not None and facts.portal.at - ledger.delivered < _LATELY
 
 
-def texts(facts: Facts) -> list[Line]:
+def texts(facts: Facts) -> list[Finding]:
     """Whether a text that was kept may be one of the portal's own."""
     found = facts.ledger
     if found is None or isinstance(found, LedgerError):
@@ -163,7 +163,7 @@ def texts(facts: Facts) -> list[Line]:
     return [ok("texts", said)]
 
 
-def dates(facts: Facts) -> list[Line]:
+def dates(facts: Facts) -> list[Finding]:
     """Whether the daily sweep found what the folders' dates had hidden."""
     found = facts.ledger
     if found is None or isinstance(found, LedgerError) or found.hidden is None:

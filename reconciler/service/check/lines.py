@@ -23,7 +23,7 @@ class Fault(Enum):
 
 
 @dataclass(frozen=True)
-class Line:
+class Finding:
     """One line. ``cure`` is what to do, empty when nothing is to be done."""
 
     level: Level
@@ -33,21 +33,21 @@ class Line:
     fault: Fault = Fault.OTHER
 
 
-def ok(about: str, said: str) -> Line:
+def ok(about: str, said: str) -> Finding:
     """All is well, or merely told."""
-    return Line(Level.OK, about, said)
+    return Finding(Level.OK, about, said)
 
 
-def warning(about: str, said: str, cure: str) -> Line:
+def warning(about: str, said: str, cure: str) -> Finding:
     """It works, but not as well as it could, or not for long."""
-    return Line(Level.WARNING, about, said, cure)
+    return Finding(Level.WARNING, about, said, cure)
 
 
-def error(about: str, said: str, cure: str, fault: Fault = Fault.OTHER) -> Line:
+def error(about: str, said: str, cure: str, fault: Fault = Fault.OTHER) -> Finding:
     """It does not work."""
-    return Line(Level.ERROR, about, said, cure, fault)
+    return Finding(Level.ERROR, about, said, cure, fault)
 
 
-def skipped(about: str, why: str) -> Line:
+def skipped(about: str, why: str) -> Finding:
     """It could not be checked."""
-    return Line(Level.SKIPPED, about, f"not checked: {why}")
+    return Finding(Level.SKIPPED, about, f"not checked: {why}")

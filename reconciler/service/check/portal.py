@@ -3,11 +3,11 @@
 from datetime import timedelta
 from http import HTTPStatus
 
-from reconciler.client import Failures, Key, Webhook, portal_time
+from reconciler.client import FailedDeliveries, Key, Webhook, portal_time
 from reconciler.errors import LedgerError, PortalError, Unauthorised
 from reconciler.service.build import wanted_of
 from reconciler.service.check.facts import Facts
-from reconciler.service.check.lines import Fault, Line, error, ok, skipped, warning
+from reconciler.service.check.lines import Fault, Finding, error, ok, skipped, warning
 from reconciler.service.watch import cure_of
 from reconciler.webhooks.delivery_log import is_under_way
 
@@ -22,7 +22,7 @@ _NEEDED = (
 _ADVISED = ("accounts.self:read", "accounts.self:write")
 
 
-def portal(facts: Facts) -> list[Line]:
+def portal(facts: Facts) -> list[Finding]:
     """Whether there is a DocSpace portal at the address."""
     build = facts.portal.build
     if build is None:
@@ -37,7 +37,7 @@ def portal(facts: Facts) -> list[Line]:
     return [ok("portal", f"{facts.config.portal.url} is DocSpace {build.docspace}")]
 
 
-def clock(facts: Facts) -> list[Line]:
+def clock(facts: Facts) -> list[Finding]:
     """Whether the portal's clock and ours agree."""
     build = facts.portal.build
     if build is None or isinstance(build, PortalError):
@@ -51,7 +51,7 @@ def clock(facts: Facts) -> list[Line]:
     return [ok("clock", said)]
 
 
-def key(facts: Facts) -> list[Line]:
+def key(facts: Facts) -> list[Finding]:
     """Whether the key works, until when, and what it may do."""
     found = facts.portal.key
     if found is None:
@@ -69,7 +69,7 @@ def key(facts: Facts) -> list[Line]:
     return [_end_of(facts, found), *_scopes(facts, found)]
 
 
-def _end_of(facts: Facts, found: Key) -> Line:
+def _end_of(facts: Facts, found: Key) -> Finding:
     if found.expires is None:
         return ok("key", "valid, without an end")
     said = f"valid until {found.expires:%Y-%m-%d %H:%M} UTC"
@@ -78,7 +78,7 @@ def _end_of(facts: Facts, found: Key) -> Line:
     return ok("key", said)
 
 
-def _scopes(facts: Facts, found: Key) -> list[Line]:
+def _scopes(facts: Facts, found: Key) -> list[Finding]:
     missing = [lacks for scopes in _NEEDED if (lacks := found.lacks(*scopes))]
     lines = []
     if missing:
@@ -97,7 +97,7 @@ def _scopes(facts: Facts, found: Key) -> list[Line]:
     return lines or [ok("scopes", "all that is needed")]
 
 
-def account(facts: Facts) -> list[Line]:
+def account(facts: Facts) -> list[Finding]:
     """Who the key acts as."""
     found = facts.portal.person
     if found is None or isinstance(found, PortalError):
@@ -111,7 +111,7 @@ def account(facts: Facts) -> list[Line]:
     return [ok("account", f"the key acts as {found.name}")]
 
 
-def rooms(facts: Facts) -> list[Line]:
+def rooms(facts: Facts) -> list[Finding]:
     """In how many rooms the account may comment, by its role there; a single file may differ."""
     found = facts.portal.rooms
     if found is None or isinstance(found, PortalError):
@@ -139,7 +139,7 @@ def rooms(facts: Facts) -> list[Line]:
     return [make("rooms", f"{said}, not in {names}{more}", cure)]
 
 
-def webhook(facts: Facts) -> list[Line]:
+def webhook(facts: Facts) -> list[Finding]:
     """Whether our webhook is there, enabled, and calls the right address about the right events."""
     hooks, state = facts.portal.hooks, facts.portal.state
     if isinstance(hooks, PortalError):
@@ -162,7 +162,7 @@ def webhook(facts: Facts) -> list[Line]:
     return [ok("webhook", f"{hook.id} calls {hook.url}, enabled"), *_of_hook(facts, hook)]
 
 
-def _of_hook(facts: Facts, hook: Webhook) -> list[Line]:
+def _of_hook(facts: Facts, hook: Webhook) -> list[Finding]:
     lines, person = [], facts.portal.key
     owner = person.owner if isinstance(person, Key) and person.owner else hook.creator
     if hook.creator and hook.creator != owner:
@@ -175,10 +175,10 @@ def _of_hook(facts: Facts, hook: Webhook) -> list[Line]:
     return lines
 
 
-def deliveries(facts: Facts) -> list[Line]:
+def deliveries(facts: Facts) -> list[Finding]:
     """When a delivery last succeeded and failed, and what failed since the log was last read."""
     state, failures = facts.portal.state, facts.portal.failures
-    if state is None or state.hook is None or not isinstance(failures, Failures):
+    if state is None or state.hook is None or not isinstance(failures, FailedDeliveries):
         return [skipped("deliveries", "needs our webhook, and *:read")]
     hook = state.hook
     good, bad = portal_time(hook.succeeded_on) or "never", portal_time(hook.failed_on) or "never"

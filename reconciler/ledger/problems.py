@@ -17,7 +17,7 @@ _BACKLOG = timedelta(minutes=2)  # what is due for longer is not worked off as i
 _RARE = timedelta(hours=1)  # who sweeps more rarely than that does not take a daemon's place
 
 
-class Kind(StrEnum):
+class ProblemKind(StrEnum):
     """What may be wrong. While one of the first eight is, updates are not marked."""
 
     LEDGER = "ledger"
@@ -38,16 +38,20 @@ class Kind(StrEnum):
     TEXTS = "texts"
 
 
-_OF_FILES = {Kind.BACKLOG, Kind.FAILED, Kind.REFUSED, Kind.TEXTS}
-GRAVE = frozenset(Kind) - {Kind.SWEEP_FAILED, Kind.BEHIND, Kind.WEBHOOK} - _OF_FILES
-HARMLESS = frozenset({Kind.BACKFILL, Kind.WEBHOOK, Kind.TEXTS})
+_OF_FILES = {ProblemKind.BACKLOG, ProblemKind.FAILED, ProblemKind.REFUSED, ProblemKind.TEXTS}
+GRAVE = (
+    frozenset(ProblemKind)
+    - {ProblemKind.SWEEP_FAILED, ProblemKind.BEHIND, ProblemKind.WEBHOOK}
+    - _OF_FILES
+)
+HARMLESS = frozenset({ProblemKind.BACKFILL, ProblemKind.WEBHOOK, ProblemKind.TEXTS})
 
 
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong, and in words what it is, since when, and what to do."""
 
-    kind: Kind
+    kind: ProblemKind
     words: str
 
     @property
@@ -61,12 +65,12 @@ class Problem:
         return self.kind in HARMLESS
 
 
-def unwritable(error: LedgerError) -> Problem:
+def unwritable_problem(error: LedgerError) -> Problem:
     """Return what is wrong when a ledger that can be read cannot be written."""
-    return Problem(Kind.LEDGER, f"the ledger cannot be written: {error}; is the disk full?")
+    return Problem(ProblemKind.LEDGER, f"the ledger cannot be written: {error}; is the disk full?")
 
 
-def verdict(seen: Overview) -> tuple[Problem, ...]:
+def find_problems(seen: Overview) -> tuple[Problem, ...]:
     """Return what is wrong; nothing when all is well."""
     return tuple(_portal(seen)) + tuple(_process(seen)) + tuple(_sweep(seen)) + tuple(_files(seen))
 
@@ -76,14 +80,14 @@ def _portal(seen: Overview) -> Iterator[Problem]:
         since, why = _date(outage.since), outage.why
         if outage.kind is OutageKind.DEAD_KEY:
             words = f"the portal refuses the API key since {since}: {why}; "
-            yield Problem(Kind.DEAD_KEY, f"{words}make a new one and set DOCSPACE_API_KEY")
+            yield Problem(ProblemKind.DEAD_KEY, f"{words}make a new one and set DOCSPACE_API_KEY")
         elif outage.kind is OutageKind.LOOKS:
-            yield Problem(Kind.AWAY, f"the portal is away since {since}: {why}")
+            yield Problem(ProblemKind.AWAY, f"the portal is away since {since}: {why}")
         elif outage.kind is OutageKind.WRITES:
-            yield Problem(Kind.WRITES, f"the portal takes no comment since {since}: {why}")
+            yield Problem(ProblemKind.WRITES, f"the portal takes no comment since {since}: {why}")
     if seen.paused_until is not None and seen.paused_until - seen.now > _SHORT:
         until = _date(seen.paused_until)
-        yield Problem(Kind.PAUSED, f"nothing is done before {until}: {seen.paused_why}")
+        yield Problem(ProblemKind.PAUSED, f"nothing is done before {until}: {seen.paused_why}")
 
 
 def _process(seen: Overview) -> Iterator[Problem]:
@@ -92,15 +96,15 @@ def _process(seen: Overview) -> Iterator[Problem]:
     if serving is None:
         if not _is_swept_by_cron(seen):
             yield Problem(
-                Kind.NO_SERVE,
+                ProblemKind.NO_SERVE,
                 "the daemon is not running (start it with: reconciler serve), and no cron job "
                 "runs reconciler reconcile",
             )
     elif working is None:
-        yield Problem(Kind.IDLE, f"{serving} serves, but does not work (yet): see its log")
+        yield Problem(ProblemKind.IDLE, f"{serving} serves, but does not work (yet): see its log")
     elif working == backfill:
         yield Problem(
-            Kind.BACKFILL, f"a backfill ({working}) works in place of serve until it ends"
+            ProblemKind.BACKFILL, f"a backfill ({working}) works in place of serve until it ends"
         )
 
 
@@ -121,37 +125,40 @@ def _is_overdue(seen: Overview) -> bool:
 def _sweep(seen: Overview) -> Iterator[Problem]:
     next_sweep = seen.next_sweep
     if next_sweep is not None and _is_overdue(seen):
-        yield Problem(Kind.OVERDUE, f"a sweep is overdue since {_date(next_sweep)}: see the log")
+        yield Problem(
+            ProblemKind.OVERDUE, f"a sweep is overdue since {_date(next_sweep)}: see the log"
+        )
     if seen.sweeps and seen.sweeps[0].error:
         last = seen.sweeps[0]
         yield Problem(
-            Kind.SWEEP_FAILED, f"the sweep of {_date(last.began)} was not completed: {last.error}"
+            ProblemKind.SWEEP_FAILED,
+            f"the sweep of {_date(last.began)} was not completed: {last.error}",
         )
     if seen.behind:
-        yield Problem(Kind.BEHIND, f"{seen.behind} rooms could not be read to the end")
+        yield Problem(ProblemKind.BEHIND, f"{seen.behind} rooms could not be read to the end")
     if seen.webhook:
-        yield Problem(Kind.WEBHOOK, f"{seen.webhook}; until then the sweep finds updates")
+        yield Problem(ProblemKind.WEBHOOK, f"{seen.webhook}; until then the sweep finds updates")
 
 
 def _files(seen: Overview) -> Iterator[Problem]:
     if _is_backlogged(seen):
         since = "" if seen.queue.oldest_live is None else _date(seen.queue.oldest_live)
         yield Problem(
-            Kind.BACKLOG,
+            ProblemKind.BACKLOG,
             f"the queue is not worked off: {_files_of(seen.queue.due_live)} due, the oldest since "
             f"{since}: see the log, and limits.requests_per_minute",
         )
     failed = seen.unfinished.get(Outcome.FAILED, 0)
     if failed:
         said = f"{_files_of(failed)} failed and will be tried again: reconciler failed list"
-        yield Problem(Kind.FAILED, said)
+        yield Problem(ProblemKind.FAILED, said)
     refused = seen.unfinished.get(Outcome.REFUSED, 0)
     if refused:
         were = "1 file was" if refused == 1 else f"{refused} files were"
         said = f"{were} refused and not marked; the reasons: reconciler failed list"
-        yield Problem(Kind.REFUSED, said)
+        yield Problem(ProblemKind.REFUSED, said)
     if seen.unknown_texts:
-        yield Problem(Kind.TEXTS, f"{TEXTS_KEPT}: {portal_texts_line(seen.unknown_texts)}")
+        yield Problem(ProblemKind.TEXTS, f"{TEXTS_KEPT}: {portal_texts_line(seen.unknown_texts)}")
 
 
 TEXTS_KEPT = (
