@@ -149,7 +149,7 @@ def decide(file: File | Absent, entry: Entry, policy: Policy) -> Decision:
         return Decision(outside)
     forget = _is_another(file, entry)  # row 5
     if forget:
-        entry = entry.forgotten()
+        entry = entry.reset()
     rule = Rule.EARLY if _is_early(file, entry) else _row(file, entry, policy)
     if rule.action is Action.MARK:
         rule = _gate(file, policy) or rule
@@ -222,7 +222,7 @@ def _kept_row(file: File, entry: Entry, whose: CommentClass) -> Rule | None:
     if not whose.is_portals:  # row 8
         is_settled = settled is not None and settled.version == version
         return Rule.CHANGED if is_settled or _is_written_over(file, entry) else None
-    theirs = settled == file.revision and not entry.ours
+    theirs = settled == file.revision and not entry.marked_by_us
     if whose is CommentClass.UNLOCKING and theirs:  # row 9
         return Rule.UNLOCKED
     return None
@@ -244,11 +244,11 @@ def _unsettled_row(file: File, entry: Entry, policy: Policy, whose: CommentClass
     settled_here = entry.settled == file.revision
     if not _is_believed(entry):
         new = file.revision.version == 1 and file.revision.updated == file.created
-        if new and not policy.mark_new and not (settled_here and entry.ours):  # row 10
+        if new and not policy.mark_new and not (settled_here and entry.marked_by_us):  # row 10
             return Rule.NEW
         if file.revision.updated < entry.since and not _is_after_settled(file, entry):  # row 11
             return Rule.OLD
-    wiped = settled_here and entry.ours and whose is CommentClass.UNLOCKING
+    wiped = settled_here and entry.marked_by_us and whose is CommentClass.UNLOCKING
     return Rule.RESTORED if wiped else Rule.UPDATED  # row 12
 
 

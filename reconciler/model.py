@@ -138,7 +138,7 @@ class Entry:
     led to this look, ``announced_date`` the newest date that an event gave the file, and
     ``overwrite`` that a backfill asked to overwrite comments.
 
-    ``settled`` is the last revision that is done with; ``ours`` says that the target stood there
+    ``settled`` is the last revision that is done with; ``marked_by_us`` says that the target stood there
     when we left it, else a person's comment stands. ``marked_version`` last carried the target.
     """
 
@@ -150,16 +150,16 @@ class Entry:
     overwrite: bool = False
     created: datetime | None = None
     settled: Revision | None = None
-    ours: bool = False
+    marked_by_us: bool = False
     marked_version: int | None = None
     intent: Intent | None = None
     touched_at: datetime | None = None
     attempts: int = 0
 
-    def forgotten(self) -> "Entry":
+    def reset(self) -> "Entry":
         """Return the entry without what was known of another file of the same id."""
         return replace(
-            self, created=None, settled=None, ours=False, marked_version=None, intent=None
+            self, created=None, settled=None, marked_by_us=False, marked_version=None, intent=None
         )
 
 
@@ -203,7 +203,7 @@ class Rule(Enum):
     row: int | None
     action: Action
     outcome: Outcome | None
-    words: str
+    description: str
 
     THIRD_PARTY = ("third_party", 1, Action.LEAVE, Outcome.REFUSED, "third-party storage")
     GONE = ("gone", 2, Action.LEAVE, Outcome.SKIPPED, "gone")
@@ -252,7 +252,7 @@ class Rule(Enum):
         """Keep the name as the value; the rest are attributes."""
         rule = object.__new__(cls)
         rule._value_ = name
-        rule.row, rule.action, rule.outcome, rule.words = row, action, outcome, words
+        rule.row, rule.action, rule.outcome, rule.description = row, action, outcome, words
         return rule
 
 
@@ -260,13 +260,13 @@ class Rule(Enum):
 class Decision:
     """What to do about a file, and the rule that says so.
 
-    ``again`` is the delay after which the file is looked at anew. ``forget`` says that the
+    ``retry_after`` is the delay after which the file is looked at anew. ``is_new_identity`` says that the
     entry was about another file of the same id, or about a portal that was set back.
     """
 
     rule: Rule
-    again: timedelta | None = None
-    forget: bool = False
+    retry_after: timedelta | None = None
+    is_new_identity: bool = False
 
     @property
     def action(self) -> Action:
@@ -278,31 +278,31 @@ class Decision:
 class AttemptResult:
     """How one attempt at a claimed file ended; the ledger writes it down in one step.
 
-    ``again`` is when the file is due anew. With ``settled`` the revision is done with, and
-    ``ours`` tells whose word stands. ``closes`` ends the intent, ``forget`` drops what was
+    ``retry_at`` is when the file is due anew. With ``settled`` the revision is done with, and
+    ``marked_by_us`` tells whose word stands. ``clears_intent`` ends the intent, ``is_new_identity`` drops what was
     known before. ``error`` says in words what failed, ``attempts`` how often so far, and
-    ``waits_for`` which kind of request has to work before the file can be marked. ``to_write``
+    ``waits_for`` which kind of request has to work before the file can be marked. ``needs_write``
     says that the revision that was seen is to be written to, as soon as that is possible.
     """
 
     outcome: Outcome
     reason: str
-    again: datetime | None = None
+    retry_at: datetime | None = None
     seen: File | None = None
     settled: bool = False
-    ours: bool = False
-    closes: bool = False
-    forget: bool = False
+    marked_by_us: bool = False
+    clears_intent: bool = False
+    is_new_identity: bool = False
     error: str = ""
     attempts: int = 0
     waits_for: OutageKind | None = None
-    to_write: bool = False
+    needs_write: bool = False
 
 
 class WriteGrant(Enum):
     """The ledger's answer to a worker that is about to write."""
 
     GRANTED = "granted"
-    LOST = "lost"  # the claim is no longer ours
-    SPENT = "spent"  # the day's writes are used up
-    LOOPING = "looping"  # our comment on this revision was undone too often
+    CLAIM_LOST = "lost"  # the claim is no longer ours
+    QUOTA_EXHAUSTED = "spent"  # the day's writes are used up
+    LOOP = "looping"  # our comment on this revision was undone too often

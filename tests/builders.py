@@ -140,7 +140,7 @@ def as_entry(row: Ledger, known: bool = True) -> Entry:
         announced_date=at(AGES) if row.announced else None,
         created=None if row.created is None else at(row.created),
         settled=revision(row.settled) if row.settled else None,
-        ours=row.ours,
+        marked_by_us=row.ours,
         marked_version=row.marked_version,
         intent=Intent(revision(row.intent[0]), row.intent[1]) if row.intent else None,
         touched_at=None if row.touched_at is None else at(row.touched_at),
@@ -310,18 +310,18 @@ def look(world: World, table: Table) -> World | None:
     world = pass_time(world, world.row.due)
     seen, row = world.file, world.row._replace(due=None)
     decision = table.decide(as_file(seen, table.known), as_entry(row, table.known), table.policy)
-    if decision.forget:
+    if decision.is_new_identity:
         row = row._replace(created=None, settled=None, ours=False, intent=None)
         row = row._replace(marked_version=None)
     if decision.action is Action.MARK:
         return world._replace(row=row, work=Work(seen, table.wrong(seen, world.row)))
     if decision.rule is Rule.LOCKED:
         row = row._replace(intent=None)  # whatever is typed now, unlocking wipes it
-    if decision.again:
-        row = make_due(row, int(decision.again.total_seconds()))
+    if decision.retry_after:
+        row = make_due(row, int(decision.retry_after.total_seconds()))
     elif decision.action is not Action.LEAVE:
         row = settle(row, seen, decision.action is Action.SETTLE_OURS)
-    return world._replace(row=row._replace(announced=row.announced and bool(decision.again)))
+    return world._replace(row=row._replace(announced=row.announced and bool(decision.retry_after)))
 
 
 def intend(world: World, table: Table) -> World | None:

@@ -78,7 +78,7 @@ class Scene(People):
             if entry.id in self.files:
                 file = self.portal.file(entry.id)
                 another = entry.created not in (None, file.created)  # the id is used again
-                found.append((self.files[entry.id], file, entry.forgotten() if another else entry))
+                found.append((self.files[entry.id], file, entry.reset() if another else entry))
         return found
 
     def after(self, before: list[tuple[Known, FileInfo, Entry]]) -> None:
@@ -120,7 +120,7 @@ class Scene(People):
             if decision.action is not Action.MARK:
                 return
             until = now + timedelta(seconds=60)
-            ledger.permit(claims[0], file, now, until=until, forget=decision.forget)
+            ledger.begin_write(claims[0], file, now, until=until, forget=decision.is_new_identity)
             if how == "effect":
                 self.here.docspace.set_comment(entry.id, file.revision.version, TARGET)
         except PortalError:
@@ -142,10 +142,10 @@ class Scene(People):
         finally:
             self.tick += 1
             self.after([])
-        if report.deep and not report.behind:
+        if report.full_scan and not report.incomplete:
             self.deep_tick = self.tick
         assert report.scanned == report.handed + sum(report.ended.values())
-        return not report.behind
+        return not report.incomplete
 
     def restart(self) -> None:
         """Close ledger and client, and open them again."""
@@ -174,7 +174,7 @@ class Scene(People):
         return self.here.ledger.due(self.now + timedelta(days=365), 100)
 
     def _waits_for_its_lock(self, file: int) -> bool:
-        row = self.here.ledger.facts(file)
+        row = self.here.ledger.file_row(file)
         assert row is not None
         locked = file in self.files and self.portal.file(file).locked_by is not None
         return locked and row["reason"] == "locked" and row["claim"] is None

@@ -109,7 +109,7 @@ def permit(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> Write
     """Ask for a write to the claimed file, with room for it."""
     file = changes.pop("file", None) or a_file(claim.entry.id)
     quota = Quota(changes.pop("per_day", 9000))
-    return ledger.permit(claim, file, now, until=now + LEASE, quota=quota, **changes)
+    return ledger.begin_write(claim, file, now, until=now + LEASE, quota=quota, **changes)
 
 
 def is_root() -> bool:

@@ -156,7 +156,9 @@ class Life:
 
     def unmarked(self) -> dict[int, object]:
         """Return the updates that are not marked, and what the ledger knows of them."""
-        return {file: self.here.ledger.facts(file) for file in self.saved if not self._done(file)}
+        return {
+            file: self.here.ledger.file_row(file) for file in self.saved if not self._done(file)
+        }
 
     def _done(self, file: int) -> bool:
         return self.here.comment(file) == TARGET or file in self.answered
@@ -165,7 +167,7 @@ class Life:
         """Return in words what `status` names that is not harmless."""
         here = self.here
         found = find_problems(here.ledger.health.overview(here.now(), quota=here.quota))
-        return [p.words for p in found if not p.is_harmless and p.kind not in _BESIDE]
+        return [p.message for p in found if not p.is_harmless and p.kind not in _BESIDE]
 
     def restart(
         self, *, key: str | None = None, owner: User | None = None, quota: Quota | None = None

@@ -122,7 +122,7 @@ class People:
         known = self.files.get(int(log.file_id))
         if known is not None and log.event["createBy"] != self.here.bot.id:
             known.heard_tick = self.tick
-            if known.waiting_from is None and not self.here.ledger.begun():
+            if known.waiting_from is None and not self.here.ledger.has_origin():
                 known.waiting_from = self.now
 
     # ------------------------------------------------------------ what people do

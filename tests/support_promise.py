@@ -54,7 +54,7 @@ def mark_was_wiped(wrote: Wrote) -> bool:
 
 def word_wiped_unseen(wrote: Wrote) -> bool:
     """A word that an unlocking wiped before we saw it gives way to our comment."""
-    unseen = wrote.entry.ours or wrote.entry.intent is not None
+    unseen = wrote.entry.marked_by_us or wrote.entry.intent is not None
     return is_unlocked(wrote.write.before) and unseen
 
 
@@ -163,7 +163,7 @@ def at_rest(stage: Scene) -> None:
     ledger, now = stage.here.ledger, stage.now
     for known in stage.files.values():
         assert marked_or_answered(stage, known), f"never marked: {stage.portal.file(known.id)}"
-        row = ledger.facts(known.id)
+        row = ledger.file_row(known.id)
         if row is None:
             continue
         assert row["claim"] is None

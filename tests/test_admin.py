@@ -341,7 +341,7 @@ def test_readyz_names_every_reason_on_a_line(watched: Watched) -> None:
     """A dead key, a pause of hours, a sweep that does not come."""
     watched.ledger.health.open_outage(OutageKind.DEAD_KEY, "answered\n401", NOW)
     watched.ledger.pause(NOW, HOUR, "too many requests")
-    watched.ledger.tell("next_sweep", (NOW - HOUR).isoformat())
+    watched.ledger.set_value("next_sweep", (NOW - HOUR).isoformat())
     answer = watched.get("/readyz")
     assert answer.status == 503
     assert [line.partition(":")[0] for line in answer.body.splitlines()] == [

@@ -305,7 +305,7 @@ def test_a_share_that_is_spent_is_exit_1_with_the_time_to_go_on(scene: Stage) ->
     (live,) = scene.add_files("live.docx")
     scene.clock.advance(10)
     quick = reconcile(load(None, scene.environ | SHARE), dry_run=False, would=lambda _: None)
-    assert (quick.failed, quick.left) == (0, 0)
+    assert (quick.failed, quick.remaining) == (0, 0)
     assert scene.comments([live]) == [TARGET]
     assert scene.portal.count("PUT") < 10
     a_day_later(scene)

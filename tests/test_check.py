@@ -48,7 +48,7 @@ class Healthy:
     def wrong(self) -> list[Finding]:
         """Return the lines that are not ok, but for the daemon that does not run here."""
         bad = [one for one in self.lines() if one.level in {Level.ERROR, Level.WARNING}]
-        return [one for one in bad if not one.said.startswith("the daemon is not running")]
+        return [one for one in bad if not one.message.startswith("the daemon is not running")]
 
     def with_key(self, *permissions: str) -> None:
         """Use a key with other permissions."""
@@ -157,7 +157,7 @@ def no_room_with_rights(here: Healthy) -> None:
 def ledger_of_another_portal(here: Healthy) -> None:
     """The database was copied from the test portal."""
     with closing(Ledger(here.environ["RECONCILER_STATE__URL"], "https://test.example.org")) as one:
-        one.learn_owner("somebody")
+        one.set_owner("somebody")
 
 
 def ledger_that_is_read_only(here: Healthy) -> None:
@@ -246,8 +246,8 @@ def test_the_cause_stands_in_the_first_line(
     break_it(sound)
     first = sound.lines()[0]
     assert (first.level, first.about) == (level, about), first
-    assert said in first.said
-    assert cure in first.cure
+    assert said in first.message
+    assert cure in first.hint
 
 
 def test_a_cause_hides_no_other_check(sound: Healthy) -> None:
@@ -264,7 +264,7 @@ def test_without_the_wide_scope_the_webhook_is_skipped(sound: Healthy) -> None:
     """The sweep alone is no error."""
     sound.with_key(*NARROW)
     assert sound.wrong() == []
-    assert any("not read" in line.said for line in sound.lines())
+    assert any("not read" in line.message for line in sound.lines())
 
 
 def test_a_key_that_may_not_tell_whose_it_is_works_all_the_same(sound: Healthy) -> None:
@@ -279,7 +279,7 @@ def test_a_webhook_of_another_account_is_told(sound: Healthy) -> None:
     boss = sound.portal.add_user("Boss", kind="owner")
     sound.environ["DOCSPACE_API_KEY"] = sound.portal.add_key(boss, WIDE)
     (line,) = [one for one in sound.wrong() if one.about == "webhook"]
-    assert "Review Bot" in line.said
+    assert "Review Bot" in line.message
 
 
 def test_failures_that_nobody_read_are_counted(sound: Healthy) -> None:
@@ -291,7 +291,7 @@ def test_failures_that_nobody_read_are_counted(sound: Healthy) -> None:
         assert sound.server.drain()
         sound.change(url=good)
     (line,) = sound.wrong()
-    assert "1 failures not read" in line.said
+    assert "1 failures not read" in line.message
 
 
 def test_what_the_portal_may_still_deliver_is_no_failure(sound: Healthy) -> None:
@@ -301,9 +301,9 @@ def test_what_the_portal_may_still_deliver_is_no_failure(sound: Healthy) -> None
     assert sound.server.drain()
     assert sound.wrong() == []
     sound.clock.advance(660)
-    assert ["1 failures not read" in one.said for one in sound.wrong() if one.about != "clock"] == [
-        True
-    ]
+    assert [
+        "1 failures not read" in one.message for one in sound.wrong() if one.about != "clock"
+    ] == [True]
 
 
 def test_a_webhooks_dates_are_told_as_the_portals(sound: Healthy) -> None:
@@ -311,7 +311,7 @@ def test_a_webhooks_dates_are_told_as_the_portals(sound: Healthy) -> None:
     sound.portal.save(1000, by=sound.ann)
     assert sound.server.drain()
     (line,) = [one for one in sound.lines() if one.about == "deliveries"]
-    assert "by the portal's clock, last failure never" in line.said
+    assert "by the portal's clock, last failure never" in line.message
 
 
 @needs_openssl
@@ -322,8 +322,8 @@ def test_our_address_is_trusted_by_the_configured_certificates(sound: Healthy) -
         sound.environ["RECONCILER_WEBHOOK__PUBLIC_URL"] = url
         sound.change(url=url)
         (line,) = sound.wrong()
-        assert (line.about, "portal.ca_bundle" in line.said) == ("address", True)
-        assert "portal.ca_bundle" in line.cure
+        assert (line.about, "portal.ca_bundle" in line.message) == ("address", True)
+        assert "portal.ca_bundle" in line.hint
         sound.environ["RECONCILER_PORTAL__CA_BUNDLE"] = str(bundle)
         assert sound.wrong() == []
 
@@ -334,19 +334,19 @@ def test_it_says_why_nothing_is_marked_though_all_is_there(sound: Healthy) -> No
     sound.environ["RECONCILER_REVIEW__OBSERVE"] = "true"
     (line,) = sound.wrong()
     assert (line.about, line.level) == ("configuration", Level.WARNING)
-    assert "review.observe" in line.said
+    assert "review.observe" in line.message
     del sound.environ["RECONCILER_REVIEW__OBSERVE"]
     now, config = datetime.now(UTC), load(None, sound.environ)
     with closing(Ledger(config.state.url, config.portal_url())) as ledger:
         ledger.pause(now, timedelta(hours=1), "too many requests")
     (line,) = sound.wrong()
-    assert (line.about, "too many requests" in line.said) == ("service", True)
+    assert (line.about, "too many requests" in line.message) == ("service", True)
 
 
 def test_what_serve_refuses_is_no_complete_configuration(sound: Healthy) -> None:
     """The admin pages beyond the loopback need a password."""
     sound.environ["RECONCILER_ADMIN__HOST"] = "0.0.0.0"  # noqa: S104 - never bound
-    assert "admin.password_file" in sound.wrong()[0].said
+    assert "admin.password_file" in sound.wrong()[0].message
 
 
 # What cannot easily be broken from outside: pure functions on facts.
@@ -378,7 +378,7 @@ def test_a_text_that_was_kept_right_after_saves_may_be_the_portals(facts: Facts)
     assert facts.ledger is not None
     texts = (("Redaguota", 20), ("Fine", 19))
     line = first(facts, ledger=replace(facts.ledger, texts=texts, unknown_texts=("Redaguota",)))
-    assert (line.about, line.cure) == ("texts", 'portal_texts = ["Redaguota"]')
+    assert (line.about, line.hint) == ("texts", 'portal_texts = ["Redaguota"]')
     assert first(facts, ledger=replace(facts.ledger, texts=texts)).level is Level.OK
 
 
@@ -387,7 +387,7 @@ def test_what_the_deep_sweep_found_is_told(facts: Facts) -> None:
     assert not isinstance(facts.ledger, LedgerError)
     assert facts.ledger is not None
     line = first(facts, ledger=replace(facts.ledger, hidden=(facts.portal.at, 3)))
-    assert (line.about, "found 3 updates" in line.said) == ("sweep", True)
+    assert (line.about, "found 3 updates" in line.message) == ("sweep", True)
 
 
 UNREACHED = Unanswered("https://hooks.example.org/x", None, "timed out")
@@ -403,8 +403,8 @@ def test_an_address_that_cannot_be_reached_from_here_is_a_warning_while_deliveri
     """Not every router leads back to its own network; some answer there themselves."""
     line = first(told(facts, succeeded_on=GOOD, failed_on=BAD), address=found)
     assert (line.level, line.about) == (Level.WARNING, "address")
-    assert "asked from here; but deliveries arrive" in line.said
-    assert "--no-probe" in line.cure
+    assert "asked from here; but deliveries arrive" in line.message
+    assert "--no-probe" in line.hint
 
 
 def test_an_address_where_deliveries_fail_is_an_error(facts: Facts) -> None:
@@ -453,9 +453,9 @@ def told(facts: Facts, succeeded_on: str = "", failed_on: str = "") -> Facts:
     """Return the facts with what the portal tells of the webhook's last deliveries."""
     state = facts.portal.state
     assert state is not None
-    assert state.hook is not None
-    hook = replace(state.hook, succeeded_on=succeeded_on, failed_on=failed_on)
-    return replace(facts, portal=replace(facts.portal, state=replace(state, hook=hook)))
+    assert state.webhook is not None
+    hook = replace(state.webhook, succeeded_on=succeeded_on, failed_on=failed_on)
+    return replace(facts, portal=replace(facts.portal, state=replace(state, webhook=hook)))
 
 
 def test_only_ten_of_many_rooms_are_named(facts: Facts) -> None:
@@ -464,16 +464,16 @@ def test_only_ten_of_many_rooms_are_named(facts: Facts) -> None:
     rooms = [Room(n, f"Room {n}", when, False, commentable=False) for n in range(1, 13)]
     rooms += [Room("drive-4", "Drive", when, False), Room(99, "Old", when, False, Section.ARCHIVE)]
     line = first(facts, portal=replace(facts.portal, rooms=tuple(rooms)))
-    assert line.said.startswith("may comment in 0 of 12 rooms")
-    assert ("Room 10" in line.said, "Room 11" in line.said) == (True, False)
-    assert line.said.endswith("and more")
+    assert line.message.startswith("may comment in 0 of 12 rooms")
+    assert ("Room 10" in line.message, "Room 11" in line.message) == (True, False)
+    assert line.message.endswith("and more")
 
 
 def test_a_disabled_key_is_told(facts: Facts) -> None:
     """The portal may still answer who it was."""
     assert isinstance(facts.portal.key, Key)
     dead = replace(facts.portal, key=replace(facts.portal.key, active=False))
-    assert first(facts, portal=dead).said == "the key is disabled"
+    assert first(facts, portal=dead).message == "the key is disabled"
 
 
 def test_a_check_that_fails_stops_no_other(facts: Facts) -> None:
@@ -484,7 +484,7 @@ def test_a_check_that_fails_stops_no_other(facts: Facts) -> None:
 
     lines = judged(facts, [buggy, lambda _: [Finding(Level.OK, "other", "fine")]])
     assert [line.about for line in lines] == ["buggy", "other"]
-    assert "secret" not in lines[0].said
+    assert "secret" not in lines[0].message
 
 
 def test_secrets_that_have_ended_can_go(sound: Healthy) -> None:
@@ -496,11 +496,11 @@ def test_secrets_that_have_ended_can_go(sound: Healthy) -> None:
     sound.environ["RECONCILER_WEBHOOK__SECRET_FILE"] = str(file)
     with closing(Ledger(sound.environ["RECONCILER_STATE__URL"], sound.server.url)) as ledger:
         known = {"newest": "x", "since": None, "retired": [fingerprint("Old-Secret-1!")]}
-        ledger.tell("rotation", json.dumps(known))
+        ledger.set_value("rotation", json.dumps(known))
     told = [line for line in sound.lines() if line.about == "files"]
     assert [line.level for line in told] == [Level.WARNING, Level.OK]
-    assert "chmod 600" in told[0].cure
-    assert "1 secrets" in told[1].said
+    assert "chmod 600" in told[0].hint
+    assert "1 secrets" in told[1].message
 
 
 # The command.
@@ -535,7 +535,9 @@ def test_the_command_is_not_content_while_updates_are_not_marked(tmp_path: Path)
                 (claim,) = ledger.claim(now + timedelta(seconds=1), 1, timedelta(hours=1))
                 assert run(scene, "check").returncode == 0
                 again = now + timedelta(hours=1)
-                ledger.finish(claim, AttemptResult(Outcome.FAILED, "transient", again=again), now)
+                ledger.finish(
+                    claim, AttemptResult(Outcome.FAILED, "transient", retry_at=again), now
+                )
                 failed = run(scene, "check")
                 ledger.pause(now, timedelta(hours=1), "the day's writes are used up")
                 paused = run(scene, "check")
@@ -563,7 +565,7 @@ def test_what_keeps_updates_from_being_marked_is_an_error(
     """What needs somebody at the portal, or only time, is a warning."""
     assert isinstance(facts.ledger, LedgerFacts)
     told = replace(facts.ledger, problems=(Problem(kind, "why"),), has_run=True)
-    assert (first(facts, ledger=told).said, first(facts, ledger=told).level) == ("why", level)
+    assert (first(facts, ledger=told).message, first(facts, ledger=told).level) == ("why", level)
 
 
 def test_the_command_leaves_the_ledger_as_it_is(tmp_path: Path) -> None:

@@ -356,7 +356,7 @@ def test_without_a_total_a_full_page_is_not_the_last(
 ) -> None:
     """A total that is told is believed."""
     listed(portal, MINE, {"files": [{"id": n} for n in range(1, number + 1)], **told})
-    assert docspace.my_files(count=count).behind == behind
+    assert docspace.my_files(count=count).remaining == behind
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -395,5 +395,5 @@ def _page_or_error(ask: Callable[[], Any]) -> None:
         page = ask()
     except PortalError:
         return
-    assert page.behind >= 0
+    assert page.remaining >= 0
     assert page.updated.tzinfo is UTC

@@ -34,8 +34,8 @@ def file(tmp_path: Path) -> str:
 def fill(address: str) -> dict[str, object]:
     """Let a ledger have some of everything; return what it says."""
     with closing(Ledger(address, PORTAL)) as ledger:
-        ledger.learn_owner("bot")
-        ledger.begin(NOW, SECOND)
+        ledger.set_owner("bot")
+        ledger.set_origin(NOW, SECOND)
         for number in (1, 2, 3):
             ledger.record(event(number, title=f"Größe {number} \u4e2d.docx"), NOW)
         one, two, _ = ledger.claim(DUE, 3, 60 * SECOND)
@@ -53,7 +53,7 @@ def said(address: str) -> dict[str, object]:
     with closing(Ledger(address, PORTAL)) as ledger:
         return {
             "totals": ledger.totals(),
-            "facts": [ledger.facts(number) for number in (1, 2, 3)],
+            "facts": [ledger.file_row(number) for number in (1, 2, 3)],
             "owner": ledger.owner(),
             "origin": ledger.baseline(),
             "portal": ledger.watermarks.portal(),
@@ -79,7 +79,7 @@ def test_work_goes_on_after_a_copy(file: str, server: str) -> None:
     fill(file)
     copy(file, server)
     with closing(Ledger(server, PORTAL)) as ledger:
-        assert ledger.release(DUE) == 1
+        assert ledger.release_orphaned_claims(DUE) == 1
         assert claimed(ledger, DUE).entry.id == 3
 
 

@@ -384,7 +384,7 @@ def test_a_clock_that_is_set_back_stops_no_sweep(environ: dict[str, str]) -> Non
     service.start()
     try:
         turn = threading.Event()
-        assert any(service.ledger.told("next_sweep") or turn.wait(0.05) for _ in range(200))
+        assert any(service.ledger.get_value("next_sweep") or turn.wait(0.05) for _ in range(200))
         far = datetime.now(UTC) + timedelta(days=400)
         service._scheduler.modify_job("sweep", next_run_time=far)
         service.keep_time()

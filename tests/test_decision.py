@@ -47,8 +47,8 @@ FILE = File(
     read_at=NOW,
 )
 BLANK = Entry(7, portal_known=True)
-OURS = replace(BLANK, created=CREATED, settled=SAVED, ours=True, marked_version=3)
-THEIRS = replace(OURS, ours=False)
+OURS = replace(BLANK, created=CREATED, settled=SAVED, marked_by_us=True, marked_version=3)
+THEIRS = replace(OURS, marked_by_us=False)
 BEFORE = replace(OURS, settled=OLDER, marked_version=2)
 WRITING = replace(BEFORE, intent=Intent(SAVED, "Edited"), marked_version=3)
 STRANGE = replace(BLANK, portal_known=False)
@@ -107,7 +107,7 @@ def test_row_4_scope() -> None:
 def test_row_5_id_used_again() -> None:
     """A file of another creation date is another file: the row is forgotten, then decided."""
     decision = decide(file(comment=""), replace(THEIRS, created=CREATED - DAY), POLICY)
-    assert decision == Decision(Rule.UPDATED, forget=True)
+    assert decision == Decision(Rule.UPDATED, is_new_identity=True)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_row_5_portal_was_set_back() -> None:
     """A version lower than the settled one means a restored portal: the row is forgotten."""
     settled = replace(SAVED, version=4)
     decision = decide(FILE, replace(THEIRS, settled=settled), POLICY)
-    assert decision == Decision(Rule.UPDATED, forget=True)
+    assert decision == Decision(Rule.UPDATED, is_new_identity=True)
 
 
 def test_row_5_forgets_the_intent_too() -> None:
@@ -138,7 +138,7 @@ def test_row_5_forgets_the_intent_too() -> None:
 def test_row_5_keeps_where_our_responsibility_begins() -> None:
     """Forgetting a row does not forget its `since`."""
     entry = replace(OURS, created=CREATED - DAY, since=NOW)
-    assert decide(FILE, entry, POLICY) == Decision(Rule.OLD, forget=True)
+    assert decide(FILE, entry, POLICY) == Decision(Rule.OLD, is_new_identity=True)
 
 
 def test_row_6_already() -> None:
@@ -225,9 +225,9 @@ def test_row_8_an_unclear_comment(entry: Entry, policy: Policy) -> None:
     """On an unknown portal, or where comments are overwritten, it gives way once a version."""
     strange = file(comment="Redaktita")
     assert rule(strange, entry, policy) is Rule.UPDATED
-    settled = replace(entry, created=CREATED, settled=SAVED, ours=True)
+    settled = replace(entry, created=CREATED, settled=SAVED, marked_by_us=True)
     assert rule(strange, settled, policy) is Rule.CHANGED
-    assert rule(strange, replace(settled, ours=False), policy) is Rule.CHANGED
+    assert rule(strange, replace(settled, marked_by_us=False), policy) is Rule.CHANGED
     assert rule(strange, replace(entry, intent=Intent(SAVED, "Other")), policy) is Rule.CHANGED
 
 
@@ -478,7 +478,7 @@ def test_a_row_that_is_forgotten_keeps_its_attempts() -> None:
     """The wait for a lock grows also when the row was about another file."""
     entry = replace(OURS, created=CREATED - DAY, attempts=1)
     decision = decide(file(locked=True), entry, POLICY)
-    assert decision == Decision(Rule.LOCKED, timedelta(minutes=10), forget=True)
+    assert decision == Decision(Rule.LOCKED, timedelta(minutes=10), is_new_identity=True)
 
 
 # ---------------------------------------------------------------- list items
@@ -688,7 +688,7 @@ def test_a_decision_for_everything(seen: File | Absent, entry: Entry, policy: Po
     """Whatever file meets whatever entry, there is an answer; only waiting comes with a delay."""
     decision = decide(seen, entry, policy)
     assert isinstance(decision.action, Action)
-    assert (decision.again is not None) == (decision.action is Action.WAIT)
+    assert (decision.retry_after is not None) == (decision.action is Action.WAIT)
     if isinstance(seen, File):
         listed = decide_listed(seen, entry, policy, NOW)
         assert listed.action is not Action.WAIT
@@ -696,7 +696,7 @@ def test_a_decision_for_everything(seen: File | Absent, entry: Entry, policy: Po
 
 def test_every_rule_has_an_action() -> None:
     """Every rule says what to do, and every one but a stale item how it ends."""
-    assert all(isinstance(rule.action, Action) and rule.words for rule in Rule)
+    assert all(isinstance(rule.action, Action) and rule.description for rule in Rule)
     assert [rule for rule in Rule if rule.outcome is None] == [Rule.STALE]
 
 

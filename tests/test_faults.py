@@ -75,8 +75,8 @@ def test_a_fault_is_made_good_with_one_write(here: World, name: str, route: str)
         Fault(route, fault.kind, 1, fault.status, fault.retry_after, fault.seconds)
     )
     (first,) = here.settle()
-    assert first.ending.outcome in {Outcome.FAILED, Outcome.WAITING}
-    assert first.ending.error
+    assert first.result.outcome in {Outcome.FAILED, Outcome.WAITING}
+    assert first.result.error
     here.settle(2 * DAY)
     assert (here.comment(), effective(here, here.file)) == (TARGET, 1)
     assert added_up(here)
@@ -88,7 +88,7 @@ def test_a_write_that_is_answered_with_nothing_is_confirmed_by_a_look(here: Worl
     here.portal.faults.add(Fault(WRITE, "empty", 1))
     before = here.portal.count("GET")
     (first,) = here.settle()
-    assert first.ending.outcome is Outcome.MARKED
+    assert first.result.outcome is Outcome.MARKED
     assert here.portal.count("GET") - before == 2
     assert (here.comment(), effective(here, here.file)) == (TARGET, 1)
 

@@ -134,7 +134,7 @@ def test_many_events_of_one_file_are_one_look(ledger: Ledger) -> None:
     ledger.finish(claim, ending(), DUE)
     assert balance(ledger) == (50, 50, 0)
     assert ledger.next_due() is None
-    facts = ledger.facts(1)
+    facts = ledger.file_row(1)
     assert facts is not None
     assert (facts["events"], facts["looks"]) == (50, 1)
 
@@ -150,7 +150,7 @@ def test_the_newest_title_is_shown(ledger: Ledger) -> None:
     """The row carries the title that the last event told."""
     ledger.record(event(title="a.docx"), NOW)
     ledger.record(event(title="b.docx"), NOW)
-    facts = ledger.facts(1)
+    facts = ledger.file_row(1)
     assert facts is not None
     assert facts["name"] == "b.docx"
 
@@ -169,7 +169,7 @@ def test_an_event_brings_a_waiting_file_back_at_once(ledger: Ledger) -> None:
 def test_a_file_never_heard_of_is_a_blank_entry(ledger: Ledger) -> None:
     """Nothing is known, and nothing is created by asking."""
     assert ledger.entry(9) == Entry(9)
-    assert ledger.facts(9) is None
+    assert ledger.file_row(9) is None
 
 
 # Echoes.
@@ -177,7 +177,7 @@ def test_a_file_never_heard_of_is_a_blank_entry(ledger: Ledger) -> None:
 
 def test_our_own_settled_write_is_an_echo(ledger: Ledger) -> None:
     """By the key's owner, with the settled revision's date: no row, no look."""
-    ledger.learn_owner("bot")
+    ledger.set_owner("bot")
     ledger.record(event(), NOW)
     ledger.finish(claimed(ledger, DUE), marked(), DUE)
     assert ledger.record(event(author="bot"), DUE + SECOND) is False
@@ -187,7 +187,7 @@ def test_our_own_settled_write_is_an_echo(ledger: Ledger) -> None:
 
 def test_the_write_under_way_is_an_echo_already(ledger: Ledger) -> None:
     """The webhook may be faster than the PUT's answer."""
-    ledger.learn_owner("bot")
+    ledger.set_owner("bot")
     ledger.record(event(), NOW)
     permit(ledger, claimed(ledger, DUE), DUE)
     assert ledger.record(event(author="bot"), DUE) is False
@@ -198,7 +198,7 @@ def test_the_write_under_way_is_an_echo_already(ledger: Ledger) -> None:
 )
 def test_anything_else_is_no_echo(ledger: Ledger, changes: dict[str, Any]) -> None:
     """Another author, or a save that slipped in between look and write."""
-    ledger.learn_owner("bot")
+    ledger.set_owner("bot")
     ledger.record(event(), NOW)
     ledger.finish(claimed(ledger, DUE), marked(), DUE)
     assert ledger.record(event(**{"author": "bot"} | changes), DUE) is True
@@ -246,11 +246,11 @@ def test_a_lost_claim_may_neither_write_nor_finish(ledger: Ledger) -> None:
     ledger.record(event(), NOW)
     old = claimed(ledger, DUE)
     new = claimed(ledger, DUE + LEASE)
-    before = ledger.facts(1)
-    assert permit(ledger, old, DUE + LEASE) is WriteGrant.LOST
+    before = ledger.file_row(1)
+    assert permit(ledger, old, DUE + LEASE) is WriteGrant.CLAIM_LOST
     assert ledger.finish(old, marked(), DUE + LEASE) is False
-    assert ledger.renew(old, DUE + LEASE) is False
-    assert ledger.facts(1) == before
+    assert ledger.release_claim(old, DUE + LEASE) is False
+    assert ledger.file_row(1) == before
     assert permit(ledger, new, DUE + LEASE) is WriteGrant.GRANTED
 
 
@@ -260,7 +260,7 @@ def test_an_ended_claim_may_do_nothing_more(ledger: Ledger) -> None:
     claim = claimed(ledger, DUE)
     assert ledger.finish(claim, ending(), DUE) is True
     assert ledger.finish(claim, ending(), DUE) is False
-    assert permit(ledger, claim, DUE) is WriteGrant.LOST
+    assert permit(ledger, claim, DUE) is WriteGrant.CLAIM_LOST
     assert balance(ledger) == (1, 1, 0)
 
 
@@ -307,7 +307,7 @@ def test_an_event_makes_a_backfills_file_a_live_one(ledger: Ledger, tmp_path: Pa
 def test_a_claim_given_back_is_due_at_once(ledger: Ledger) -> None:
     """A worker that stops leaves its files to the next one, with all their events."""
     ledger.record(event(), NOW)
-    assert ledger.renew(claimed(ledger, DUE), DUE) is True
+    assert ledger.release_claim(claimed(ledger, DUE), DUE) is True
     assert ledger.next_due() == DUE
     ledger.finish(claimed(ledger, DUE), ending(), DUE)
     assert balance(ledger) == (1, 1, 0)
@@ -320,8 +320,8 @@ def test_the_claims_of_a_dead_process_are_released(tmp_path: Path) -> None:
             dead.record(event(file), NOW)
         old = dead.claim(DUE, 2, LEASE)
     with opened(tmp_path) as ledger:
-        assert ledger.release(DUE) == 2
-        assert ledger.release(DUE) == 0
+        assert ledger.release_orphaned_claims(DUE) == 2
+        assert ledger.release_orphaned_claims(DUE) == 0
         assert len(ledger.claim(DUE, 10, LEASE)) == 3
         assert ledger.finish(old[0], ending(), DUE) is False
 
@@ -335,7 +335,7 @@ def test_a_permit_is_an_intent_on_disk(tmp_path: Path) -> None:
         ledger.record(event(), NOW)
         claim = claimed(ledger, DUE)
         until = DUE + HOUR
-        assert ledger.permit(claim, a_file(), DUE, until=until) is WriteGrant.GRANTED
+        assert ledger.begin_write(claim, a_file(), DUE, until=until) is WriteGrant.GRANTED
     with opened(tmp_path) as ledger:
         entry = ledger.entry(1)
         assert entry.intent == Intent(REVISION, "Edited")
@@ -352,10 +352,10 @@ def test_settling_closes_the_intent(ledger: Ledger) -> None:
     permit(ledger, claim, DUE)
     ledger.finish(claim, marked(), DUE + SECOND)
     entry = ledger.entry(1)
-    assert (entry.settled, entry.ours, entry.intent) == (REVISION, True, None)
+    assert (entry.settled, entry.marked_by_us, entry.intent) == (REVISION, True, None)
     assert (entry.marked_version, entry.created) == (REVISION.version, a_file().created)
     assert entry.touched_at == DUE + SECOND
-    facts = ledger.facts(1)
+    facts = ledger.file_row(1)
     assert facts is not None
     assert (facts["marks"], facts["marked_at"], facts["outcome"]) == (1, DUE + SECOND, "marked")
 
@@ -375,7 +375,7 @@ def test_a_persons_word_settles_as_theirs(ledger: Ledger) -> None:
     ledger.record(event(), NOW)
     kept = ending(Outcome.KEPT, seen=a_file(), settled=True)
     ledger.finish(claimed(ledger, DUE), kept, DUE)
-    assert (ledger.entry(1).settled, ledger.entry(1).ours) == (REVISION, False)
+    assert (ledger.entry(1).settled, ledger.entry(1).marked_by_us) == (REVISION, False)
 
 
 def test_a_look_that_settles_nothing_leaves_what_was_settled(ledger: Ledger) -> None:
@@ -386,7 +386,7 @@ def test_a_look_that_settles_nothing_leaves_what_was_settled(ledger: Ledger) -> 
     seen = a_file(revision=NEWER, title="new.docx")
     ledger.finish(claimed(ledger, DUE + SECOND), ending(seen=seen), DUE + SECOND)
     entry = ledger.entry(1)
-    assert (entry.settled, entry.ours) == (REVISION, True)
+    assert (entry.settled, entry.marked_by_us) == (REVISION, True)
 
 
 @pytest.mark.parametrize(("closes", "intent"), [(True, None), (False, Intent(REVISION, "Edited"))])
@@ -401,7 +401,7 @@ def test_only_a_definite_refusal_closes_the_intent(
     ledger.finish(claim, failed, DUE)
     assert ledger.entry(1).intent == intent
     assert ledger.entry(1).attempts == 1
-    facts = ledger.facts(1)
+    facts = ledger.file_row(1)
     assert facts is not None
     assert (facts["error"], facts["outcome"]) == ("cut", "failed")
 
@@ -413,7 +413,7 @@ def test_a_reused_id_forgets_the_other_file(ledger: Ledger) -> None:
     ledger.record(event(), DUE)
     ledger.finish(claimed(ledger, DUE + SECOND), ending(forget=True), DUE + SECOND)
     entry = ledger.entry(1)
-    assert (entry.settled, entry.ours, entry.created) == (None, False, None)
+    assert (entry.settled, entry.marked_by_us, entry.created) == (None, False, None)
     assert entry.marked_version is None
 
 
@@ -427,7 +427,7 @@ def test_forgetting_and_settling_go_together(ledger: Ledger) -> None:
     ledger.finish(claimed(ledger, DUE + SECOND), kept, DUE + SECOND)
     entry = ledger.entry(1)
     assert (entry.settled, entry.created) == (other.revision, SAVED)
-    assert (entry.marked_version, entry.ours) == (None, False)
+    assert (entry.marked_version, entry.marked_by_us) == (None, False)
 
 
 def test_a_permit_for_a_reused_id_forgets_too(ledger: Ledger) -> None:
@@ -439,7 +439,7 @@ def test_a_permit_for_a_reused_id_forgets_too(ledger: Ledger) -> None:
     other = a_file(created=SAVED, revision=Revision(1, SAVED, 5))
     permit(ledger, claim, DUE + SECOND, file=other, forget=True)
     entry = ledger.entry(1)
-    assert (entry.settled, entry.ours, entry.marked_version) == (None, False, 1)
+    assert (entry.settled, entry.marked_by_us, entry.marked_version) == (None, False, 1)
     assert (entry.created, entry.intent) == (SAVED, Intent(other.revision, "Edited"))
 
 
@@ -452,7 +452,7 @@ def test_the_days_writes_are_limited(ledger: Ledger) -> None:
         ledger.record(event(file), NOW)
     claims = ledger.claim(DUE, 3, 48 * HOUR)
     said = [permit(ledger, claim, DUE, per_day=2) for claim in claims]
-    assert said == [WriteGrant.GRANTED, WriteGrant.GRANTED, WriteGrant.SPENT]
+    assert said == [WriteGrant.GRANTED, WriteGrant.GRANTED, WriteGrant.QUOTA_EXHAUSTED]
     assert ledger.writes_in_a_day(DUE) == 2
     assert ledger.entry(claims[2].entry.id).intent is None
 
@@ -466,7 +466,9 @@ def test_a_day_later_there_is_room_again(tmp_path: Path) -> None:
         assert permit(ledger, claim, NOW, per_day=1) is WriteGrant.GRANTED
     with opened(tmp_path) as ledger:
         for hours in (1, 12, 24):
-            assert permit(ledger, other, NOW + hours * HOUR, per_day=1) is WriteGrant.SPENT
+            assert (
+                permit(ledger, other, NOW + hours * HOUR, per_day=1) is WriteGrant.QUOTA_EXHAUSTED
+            )
         assert ledger.writes_in_a_day(NOW + 25 * HOUR) == 0
         assert permit(ledger, other, NOW + 25 * HOUR, per_day=1) is WriteGrant.GRANTED
 
@@ -478,8 +480,8 @@ def test_exhausted_writes_hold_until_there_is_room(ledger: Ledger) -> None:
         ledger.record(event(file), NOW)
     first, second = ledger.claim(DUE, 2, LEASE, quota)
     permit(ledger, first, DUE, per_day=1)
-    assert permit(ledger, second, DUE, per_day=1) is WriteGrant.SPENT
-    ledger.renew(second, DUE)
+    assert permit(ledger, second, DUE, per_day=1) is WriteGrant.QUOTA_EXHAUSTED
+    ledger.release_claim(second, DUE)
     until = NOW.replace(minute=0, second=0) + 25 * HOUR
     assert (
         ledger.next_claim(DUE, quota) == ledger.next_write_at(DUE, quota, backfill=False) == until
@@ -497,7 +499,7 @@ def test_a_limit_that_is_raised_counts_at_once(tmp_path: Path, raised: int) -> N
             ledger.record(event(file), NOW)
         first, second = ledger.claim(DUE, 2, LEASE, Quota(1))
         permit(ledger, first, DUE, per_day=1)
-        ledger.renew(second, DUE)
+        ledger.release_claim(second, DUE)
         assert ledger.claim(DUE, 1, LEASE, Quota(1)) == []
     with opened(tmp_path) as ledger:
         assert ledger.next_claim(DUE, Quota(raised)) == DUE
@@ -513,7 +515,7 @@ def test_writes_of_the_future_count_for_no_day(ledger: Ledger, back: timedelta) 
     assert permit(ledger, ahead, DUE, per_day=1) is WriteGrant.GRANTED
     assert ledger.writes_in_a_day(DUE - back) == 0
     assert permit(ledger, then, DUE - back, per_day=1) is WriteGrant.GRANTED
-    assert permit(ledger, later, DUE - back, per_day=1) is WriteGrant.SPENT
+    assert permit(ledger, later, DUE - back, per_day=1) is WriteGrant.QUOTA_EXHAUSTED
     assert ledger.writes_in_a_day(DUE) == (1 if back < 24 * HOUR else 0)
 
 
@@ -531,7 +533,7 @@ def test_a_backfill_takes_no_more_than_its_share(ledger: Ledger) -> None:
     claim = claimed(ledger, NOW)
     permit(ledger, claim, NOW)
     ledger.finish(claim, marked(), NOW)
-    ledger.suspect([2], EnqueueOptions(BACKFILL), NOW)
+    ledger.enqueue([2], EnqueueOptions(BACKFILL), NOW)
     assert ledger.claim(NOW, 10, LEASE, quota) == []
     assert ledger.next_claim(NOW, quota) == ledger.next_write_at(NOW, quota, backfill=True) > NOW
     ledger.record(event(3), NOW)
@@ -553,7 +555,7 @@ def marked_again(ledger: Ledger, now: datetime, file: File | None = None) -> Wri
 def test_a_sixth_time_undone_is_a_loop(ledger: Ledger) -> None:
     """Something undoes our comment: that file stops, and the write is not counted."""
     said = [marked_again(ledger, NOW + minute * MINUTE) for minute in range(8)]
-    assert said == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOPING] * 2
+    assert said == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOP] * 2
     assert ledger.writes_in_a_day(DUE) == 6
 
 
@@ -571,7 +573,7 @@ def test_a_loop_is_remembered_across_restarts(tmp_path: Path) -> None:
     for minute in range(7):
         with opened(tmp_path) as ledger:
             said.append(marked_again(ledger, NOW + minute * MINUTE))
-    assert said == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOPING]
+    assert said == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOP]
 
 
 def test_new_revisions_are_no_loop(ledger: Ledger) -> None:
@@ -586,7 +588,7 @@ def test_an_hour_later_it_is_no_loop_any_more(ledger: Ledger) -> None:
     """Five times in an hour, and five in the next."""
     for minute in range(6):
         marked_again(ledger, NOW + minute * MINUTE)
-    assert marked_again(ledger, NOW + 60 * MINUTE) is WriteGrant.LOOPING
+    assert marked_again(ledger, NOW + 60 * MINUTE) is WriteGrant.LOOP
     assert marked_again(ledger, NOW + 62 * MINUTE) is WriteGrant.GRANTED
 
 
@@ -616,7 +618,7 @@ def test_a_pause_survives_the_process(tmp_path: Path) -> None:
 def held(ledger: Ledger, now: datetime) -> tuple[datetime, str] | None:
     """Return until when a pause holds, and why."""
     pause = ledger.paused(now)
-    return None if pause is None else (pause.until, pause.why)
+    return None if pause is None else (pause.until, pause.reason)
 
 
 def test_a_pause_is_never_shortened(ledger: Ledger) -> None:
@@ -639,24 +641,24 @@ def test_a_pause_that_began_ahead_of_now_is_none(ledger: Ledger, ahead: timedelt
 
 def test_a_pause_belongs_to_the_keys_owner(ledger: Ledger) -> None:
     """The portal counts for each user: with another account's key nothing is paused."""
-    ledger.learn_owner("bot")
+    ledger.set_owner("bot")
     ledger.pause(NOW, 24 * HOUR, "daily limit")
     assert held(ledger, NOW) is not None
-    ledger.learn_owner("other")
+    ledger.set_owner("other")
     assert held(ledger, NOW) is None
-    ledger.learn_owner("bot")
+    ledger.set_owner("bot")
     assert held(ledger, NOW) is not None
 
 
 def test_what_was_refused_to_one_account_is_tried_with_another(ledger: Ledger) -> None:
     """Another owner of the key may have the rights that the first one lacked."""
-    ledger.learn_owner("bot")
+    ledger.set_owner("bot")
     ledger.record(event(), NOW)
     refused = ending(Outcome.REFUSED, again=NOW + 24 * HOUR)
     ledger.finish(claimed(ledger, NOW), refused, NOW)
-    ledger.learn_owner("bot")
+    ledger.set_owner("bot")
     assert ledger.claim(NOW, 1, LEASE) == []
-    ledger.learn_owner("other")
+    ledger.set_owner("other")
     assert len(ledger.claim(NOW, 1, LEASE)) == 1
 
 
@@ -687,7 +689,7 @@ def test_waits_that_began_ahead_of_now_are_over(ledger: Ledger, again: timedelta
     claims = ledger.claim(NOW, 9, LEASE)
     assert {claim.entry.id for claim in claims} == {1, 2, 3}
     for claim in claims:
-        ledger.finish(claim, replace(waiting, again=NOW + again), NOW)
+        ledger.finish(claim, replace(waiting, retry_at=NOW + again), NOW)
     ledger.reset_future_waits(NOW)
     assert ledger.claim(NOW, 9, LEASE) == []
 
@@ -702,18 +704,18 @@ def test_events_are_recorded_while_paused(ledger: Ledger) -> None:
 def test_where_our_responsibility_begins_is_fixed_once(tmp_path: Path) -> None:
     """It does not move with later sweeps, nor with a restart."""
     with opened(tmp_path) as ledger:
-        assert ledger.begun() is False
-        ledger.begin(NOW, 24 * HOUR)
+        assert ledger.has_origin() is False
+        ledger.set_origin(NOW, 24 * HOUR)
     with opened(tmp_path) as ledger:
-        ledger.begin(NOW + 48 * HOUR, HOUR)
-        assert ledger.begun() is True
+        ledger.set_origin(NOW + 48 * HOUR, HOUR)
+        assert ledger.has_origin() is True
         assert ledger.entry(1).since == NOW - 24 * HOUR
         assert ledger.baseline().first_sweep == NOW
 
 
 def test_a_rows_own_since_counts_when_it_is_earlier(ledger: Ledger, tmp_path: Path) -> None:
     """A backfill reaches back beyond the first sweep, and may ask to overwrite comments."""
-    ledger.begin(NOW, HOUR)
+    ledger.set_origin(NOW, HOUR)
     ledger.record(event(), NOW)
     earlier = int((NOW - 9 * HOUR).timestamp()) * 1_000_000
     sql(tmp_path, "UPDATE files SET since = :earlier, overwrite = TRUE", earlier=earlier)
@@ -729,7 +731,7 @@ def test_a_rows_own_since_lasts_as_long_as_it_is_due(
     ledger: Ledger, tmp_path: Path, outcome: Outcome, again: datetime | None, kept: bool
 ) -> None:
     """What the row became due with holds until its work has ended."""
-    ledger.begin(NOW, HOUR)
+    ledger.set_origin(NOW, HOUR)
     ledger.record(event(), NOW)
     sql(tmp_path, "UPDATE files SET since = 0, overwrite = TRUE")
     ledger.finish(claimed(ledger, DUE), ending(outcome, again=again), DUE)
@@ -796,7 +798,7 @@ def test_every_comment_that_was_written_is_remembered(tmp_path: Path) -> None:
     with opened(tmp_path) as ledger:
         assert ledger.targets() == frozenset()
         for target in ("Need Review", "Bitte prüfen", "Need Review"):
-            ledger.learn_target(target)
+            ledger.add_target(target)
     with opened(tmp_path) as ledger:
         assert ledger.targets() == {"Need Review", "Bitte prüfen"}
 
@@ -817,7 +819,7 @@ def test_times_come_back_exactly(ledger: Ledger) -> None:
 def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
     """Closing and opening change nothing."""
     with opened(tmp_path) as ledger:
-        ledger.learn_owner("bot")
+        ledger.set_owner("bot")
         for file in (1, 2):
             ledger.record(event(file), NOW)
         ledger.finish(ledger.claim(DUE, 1, LEASE)[0], marked(), DUE)
@@ -841,7 +843,7 @@ def test_a_closed_ledger_opens_no_connection_again(tmp_path: Path) -> None:
 def test_another_portal_is_refused(tmp_path: Path) -> None:
     """Ids mean nothing at another portal; the right one is still accepted afterwards."""
     with opened(tmp_path) as ledger:
-        ledger.learn_owner("us")
+        ledger.set_owner("us")
     with pytest.raises(LedgerError, match=r"belongs to https://p\.example: give https://q\.ex"):
         Ledger(url(tmp_path), "https://q.example")
     with opened(tmp_path) as ledger:
@@ -852,7 +854,7 @@ def test_a_mistyped_address_does_not_bind_the_ledger(tmp_path: Path) -> None:
     """It becomes a portal's with that portal's first answer, not before."""
     Ledger(url(tmp_path), "https://mistyped.example").close()
     with opened(tmp_path) as ledger:
-        ledger.begin(NOW, HOUR)
+        ledger.set_origin(NOW, HOUR)
     with pytest.raises(LedgerError, match="belongs to"):
         Ledger(url(tmp_path), "https://mistyped.example")
 
@@ -867,10 +869,10 @@ def test_rows_that_hold_nothing_to_remember_are_pruned(tmp_path: Path) -> None:
         seen = a_file(ours.entry.id)
         ended = AttemptResult(Outcome.KEPT, "same", seen=seen, settled=True)
         ledger.finish(ours, ended, DUE)
-        ledger.finish(due, AttemptResult(Outcome.WAITING, "locked", again=DUE + HOUR), DUE)
+        ledger.finish(due, AttemptResult(Outcome.WAITING, "locked", retry_at=DUE + HOUR), DUE)
         assert ledger.prune(DUE) == 0
         assert ledger.prune(DUE + HOUR) == 1
-        assert ledger.facts(gone.entry.id) is None
+        assert ledger.file_row(gone.entry.id) is None
         assert ledger.entry(ours.entry.id).settled == seen.revision
 
 
@@ -1042,7 +1044,7 @@ class History(RuleBasedStateMachine):
     @rule(data=st.data())
     def renew(self, data: st.DataObject) -> None:
         """Give a claim back."""
-        self.ledger.renew(data.draw(st.sampled_from(self.claims)), self.now)
+        self.ledger.release_claim(data.draw(st.sampled_from(self.claims)), self.now)
 
     @rule(release=st.booleans())
     def restart(self, release: bool) -> None:
@@ -1050,7 +1052,7 @@ class History(RuleBasedStateMachine):
         self.ledger.close()
         self.open()
         if release:
-            self.ledger.release(self.now)
+            self.ledger.release_orphaned_claims(self.now)
 
     @invariant()
     def adds_up(self) -> None:
@@ -1058,7 +1060,7 @@ class History(RuleBasedStateMachine):
         accepted, ended, pending = balance(self.ledger)
         assert accepted == self.accepted == ended + pending
         for file in (1, 2, 3):
-            facts = self.ledger.facts(file)
+            facts = self.ledger.file_row(file)
             assert facts is None or 0 <= facts["claimed"] <= facts["pending"]
             assert facts is None or not facts["pending"] or facts["due_at"] is not None
 

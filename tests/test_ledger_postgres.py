@@ -220,7 +220,7 @@ def test_the_claims_of_the_living_are_left_alone(address: str) -> None:
     with two(address) as (one, other):
         one.record(event(1), NOW)
         claim = claimed(one, DUE)
-        assert other.release(DUE) == 0
+        assert other.release_orphaned_claims(DUE) == 0
         assert permit(one, claim, DUE) is WriteGrant.GRANTED
 
 
@@ -230,7 +230,7 @@ def test_what_a_dead_process_was_looking_at_is_due_again(address: str) -> None:
         with closing(Ledger(address, PORTAL)) as dead:
             dead.record(event(1), NOW)
             claimed(dead, DUE)
-        assert ledger.release(DUE) == 1
+        assert ledger.release_orphaned_claims(DUE) == 1
         assert claimed(ledger, DUE).entry.id == 1
 
 
@@ -240,7 +240,7 @@ def test_a_write_of_a_dead_process_may_still_arrive(address: str) -> None:
         with closing(Ledger(address, PORTAL)) as dead:
             dead.record(event(1), NOW)
             assert permit(dead, claimed(dead, DUE), DUE) is WriteGrant.GRANTED
-        assert ledger.release(DUE) == 0
+        assert ledger.release_orphaned_claims(DUE) == 0
         assert ledger.next_due() == DUE + LEASE
 
 
@@ -252,9 +252,9 @@ def test_who_lost_its_connection_while_it_looked_may_not_write(address: str) -> 
         cut(address)
         with pytest.raises(LedgerError), other.slots("reads", 1).held():
             pass
-        assert other.release(DUE) == 1
+        assert other.release_orphaned_claims(DUE) == 1
         assert permit(other, claimed(other, DUE), DUE) is WriteGrant.GRANTED
-        assert permit(one, claim, DUE) is WriteGrant.LOST
+        assert permit(one, claim, DUE) is WriteGrant.CLAIM_LOST
 
 
 # Clocks and limits.

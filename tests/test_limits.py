@@ -106,9 +106,9 @@ def test_the_place_of_a_write_is_taken_before_its_look() -> None:
         told.append(f"{method} given back")
 
     pace = RateLimiter(reads=1, writes=1, shared=place)
-    with pace.prepaid(2):
+    with pace.reserve(2):
         for method in ("GET", "PUT"):
-            with pace.admitted(method, method):
+            with pace.acquire(method, method):
                 told.append(method)
     assert told == ["PUT place", "GET place", "GET", "GET given back", "PUT", "PUT given back"]
 
@@ -208,9 +208,9 @@ def test_waiting_for_a_place_ends_when_we_are_told_to_stop(here: World) -> None:
     """All places are taken and we are told to stop: no request goes out."""
     stop = threading.Event()
     pace = RateLimiter(reads=1, writes=1, stop=stop)
-    with pace.admitted("GET", "one"):
+    with pace.acquire("GET", "one"):
         stop.set()
-        with pytest.raises(Stopped), pace.admitted("GET", "two"):
+        with pytest.raises(Stopped), pace.acquire("GET", "two"):
             pass
 
 

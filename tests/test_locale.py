@@ -37,7 +37,7 @@ def scene(tmp_path: Path) -> Iterator[Stage]:
             ledger.record(event(99, title=TITLE), now() - HOUR)
             (claim,) = ledger.claim(now(), 1, HOUR)
             failed = AttemptResult(
-                Outcome.FAILED, "permanent", again=now() + HOUR, error="Ошибка 審査"
+                Outcome.FAILED, "permanent", retry_at=now() + HOUR, error="Ошибка 審査"
             )
             ledger.finish(claim, failed, now())
         yield built

@@ -207,7 +207,11 @@ def test_a_field_of_a_sweep_has_one_type_always(said: Said) -> None:
     """Whatever it found: a collector that met a number refuses an object of the same name."""
     configure_log("info", "json")
     plain = Report(ended=Counter({(Outcome.SKIPPED, "new"): 3}))
-    for report in (plain, replace(plain, skipped=Counter({"forbidden": 2}), behind=[7]), Report()):
+    for report in (
+        plain,
+        replace(plain, skipped=Counter({"forbidden": 2}), incomplete=[7]),
+        Report(),
+    ):
         log_sweep(report)
     types: dict[str, set[type]] = {}
     for line in map(json.loads, said().splitlines()):

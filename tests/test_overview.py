@@ -46,7 +46,7 @@ def see(ledger: Ledger, after: timedelta = SECOND) -> Overview:
 def sweep_finds(ledger: Ledger, file: int = 1, duty: EnqueueOptions | None = None) -> None:
     """Let a listing find that a file must be marked."""
     listed = [a_file(file, room=7, updated_by_name="Ann Lee")]
-    ledger.note(listed, lambda *_: Decision(Rule.UPDATED), duty or EnqueueOptions(), NOW)
+    ledger.ingest_listing(listed, lambda *_: Decision(Rule.UPDATED), duty or EnqueueOptions(), NOW)
 
 
 def mark(ledger: Ledger, file: int = 1, **changes: Any) -> None:
@@ -92,7 +92,7 @@ def test_failed_files_come_before_waiting_ones_with_the_reason(ledger: Ledger) -
     failed = kit.ending(Outcome.FAILED, reason="transient", error="no answer", again=again)
     ledger.finish(fails, replace(failed, attempts=2), DUE)
     seen = see(ledger)
-    told = [(one.file_id, one.outcome, one.reason, one.error, one.again) for one in seen.files]
+    told = [(one.file_id, one.outcome, one.reason, one.error, one.retry_at) for one in seen.files]
     assert told == [
         (fails.entry.id, Outcome.FAILED, "transient", "no answer", again),
         (waits.entry.id, Outcome.WAITING, "locked", "", again),
@@ -174,7 +174,7 @@ def test_hurrying_without_ids_takes_all_that_nobody_works_on(ledger: Ledger) -> 
 def latencies(ledger: Ledger) -> dict[Source, int]:
     """Return how many updates each source told of first."""
     seen = see(ledger)
-    return {source: seen.arrived(source) for source in Source if seen.arrived(source)}
+    return {source: seen.number_from(source) for source in Source if seen.number_from(source)}
 
 
 def test_an_update_that_a_webhook_brought_is_no_gap(ledger: Ledger) -> None:
@@ -256,7 +256,7 @@ def test_the_wait_from_save_to_comment_is_counted_in_buckets(
     ledger.record(kit.event(), NOW)
     saved = replace(kit.REVISION, updated=DUE - timedelta(seconds=seconds))
     mark(ledger, seen=a_file(revision=saved))
-    lag = see(ledger).lags[Source.WEBHOOK]
+    lag = see(ledger).latencies[Source.WEBHOOK]
     assert (lag.buckets, lag.number, lag.seconds) == ({bound: 1}, 1, max(seconds, 0))
     assert lag.within(0.5) == (bound or None)
 
@@ -281,7 +281,7 @@ def test_no_wait_is_counted_in_a_bucket_below_it(
     ledger.record(kit.event(), NOW)
     saved = replace(kit.REVISION, updated=DUE - timedelta(seconds=seconds))
     mark(ledger, seen=a_file(revision=saved))
-    lag = see(ledger).lags[Source.WEBHOOK]
+    lag = see(ledger).latencies[Source.WEBHOOK]
     assert (lag.buckets, lag.seconds) == ({bound: 1}, round(seconds))
 
 
@@ -318,7 +318,7 @@ def test_sweeps_that_lie_ahead_are_forgotten(ledger: Ledger, ahead: timedelta) -
 
 def test_a_sweep_under_way_is_told_while_somebody_serves(ledger: Ledger) -> None:
     """Until it is written down, or its process is gone."""
-    ledger.tell("sweep_began", NOW.isoformat())
+    ledger.set_value("sweep_began", NOW.isoformat())
     assert see(ledger).sweeping is None
     with ledger.role(Role.SWEEP):
         assert see(ledger).sweeping == NOW
@@ -329,17 +329,17 @@ def test_a_sweep_under_way_is_told_while_somebody_serves(ledger: Ledger) -> None
 def test_a_sweep_that_does_not_come_is_overdue(ledger: Ledger) -> None:
     """A minute after its time; not while one is under way."""
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
-        ledger.tell("next_sweep", NOW.isoformat())
+        ledger.set_value("next_sweep", NOW.isoformat())
         assert kinds(see(ledger, MINUTE)) == []
         assert kinds(see(ledger, MINUTE + SECOND)) == [ProblemKind.OVERDUE]
-        ledger.tell("sweep_began", NOW.isoformat())
+        ledger.set_value("sweep_began", NOW.isoformat())
         assert kinds(see(ledger, HOUR)) == []
 
 
 @pytest.mark.parametrize("after", [MINUTE, 59 * MINUTE, 61 * MINUTE])
 def test_cron_takes_the_place_of_a_daemon(ledger: Ledger, after: timedelta) -> None:
     """Where it sweeps now and then: only then nobody misses the daemon."""
-    ledger.tell("next_sweep", (NOW - HOUR).isoformat())  # a daemon that was there long ago
+    ledger.set_value("next_sweep", (NOW - HOUR).isoformat())  # a daemon that was there long ago
     ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
     found = {problem.kind for problem in find_problems(see(ledger, after))}
     assert (ProblemKind.NO_SERVE in found) == (after > HOUR)
@@ -348,13 +348,13 @@ def test_cron_takes_the_place_of_a_daemon(ledger: Ledger, after: timedelta) -> N
 def test_a_daemon_that_ended_is_missed_at_once(ledger: Ledger) -> None:
     """It had told when it wanted to sweep next."""
     ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
-    ledger.tell("next_sweep", (NOW + 5 * MINUTE).isoformat())
+    ledger.set_value("next_sweep", (NOW + 5 * MINUTE).isoformat())
     assert [problem.kind for problem in find_problems(see(ledger))] == [ProblemKind.NO_SERVE]
 
 
 def test_a_reconcile_is_not_late_after_a_daemon(ledger: Ledger) -> None:
     """It holds the daemon's role, but keeps no times."""
-    ledger.tell("next_sweep", NOW.isoformat())
+    ledger.set_value("next_sweep", NOW.isoformat())
     ledger.health.record_sweep(SweepRecord(NOW + HOUR, 0.5, 2))
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
         assert kinds(see(ledger, HOUR + MINUTE)) == []
@@ -372,7 +372,7 @@ def test_a_queue_that_is_not_worked_off_is_told(ledger: Ledger) -> None:
         False,
         False,
     )
-    assert "2 files due, the oldest since 2025-11-24 09:15:4" in problem.words
+    assert "2 files due, the oldest since 2025-11-24 09:15:4" in problem.message
 
 
 def test_what_is_due_for_a_backfill_may_wait(ledger: Ledger) -> None:
@@ -399,7 +399,7 @@ def test_a_refused_file_is_told_with_where_to_look(ledger: Ledger) -> None:
     ledger.finish(claimed(ledger, DUE), ended, DUE)
     (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.REFUSED]
     assert (problem.is_grave, problem.is_harmless) == (False, False)
-    assert problem.words.endswith(": reconciler failed list")
+    assert problem.message.endswith(": reconciler failed list")
 
 
 def test_a_dead_key_is_told_with_its_beginning_until_it_works(ledger: Ledger) -> None:
@@ -409,7 +409,7 @@ def test_a_dead_key_is_told_with_its_beginning_until_it_works(ledger: Ledger) ->
     seen = see(ledger, MINUTE)
     (problem, _) = find_problems(seen)
     assert (problem.kind, problem.is_grave) == (ProblemKind.DEAD_KEY, True)
-    assert "refuses the API key since 2025-11-24 09:15:42 UTC: answered 401" in problem.words
+    assert "refuses the API key since 2025-11-24 09:15:42 UTC: answered 401" in problem.message
     ledger.health.close_outages([OutageKind.DEAD_KEY])
     assert kinds(see(ledger, MINUTE)) == []
 
@@ -438,7 +438,9 @@ def test_texts_that_stand_there_right_after_saves_are_told(
             kept = kit.ending(Outcome.KEPT, reason=Rule.UNMARKED.value, seen=seen)
             ledger.finish(kit.claimed(ledger, NOW + MINUTE), kept, NOW + MINUTE)
     words = [
-        problem.words for problem in find_problems(see(ledger)) if problem.kind is ProblemKind.TEXTS
+        problem.message
+        for problem in find_problems(see(ledger))
+        if problem.kind is ProblemKind.TEXTS
     ]
     assert [line.endswith(r'portal_texts = ["Saved \"anew\""]') for line in words] == [True] * told
 
@@ -449,13 +451,13 @@ def test_a_long_pause_is_told_with_its_reason(ledger: Ledger) -> None:
     assert kinds(see(ledger)) == []
     ledger.pause(NOW, HOUR, "the 9000 writes of a day are used up")
     (problem, _) = find_problems(see(ledger))
-    assert problem.words.endswith("10:15:42 UTC: the 9000 writes of a day are used up")
+    assert problem.message.endswith("10:15:42 UTC: the 9000 writes of a day are used up")
 
 
 def told_of(ledger: Ledger, state: str, said: str = "webhook 1 is disabled") -> None:
     """Leave in the ledger what the watch over the webhook leaves there."""
     fact = {"state": state, "said": said, "cure": "run: it", "at": NOW.isoformat()}
-    ledger.tell("webhook", json.dumps(fact))
+    ledger.set_value("webhook", json.dumps(fact))
 
 
 @pytest.mark.parametrize("state", ["disabled", "missing", "signature"])
@@ -463,7 +465,7 @@ def test_what_ails_the_webhook_is_told_with_its_cure(ledger: Ledger, state: str)
     """Updates are found all the same, so it is not grave; what the watch said long ago is past."""
     told_of(ledger, state)
     (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.WEBHOOK]
-    assert problem.words == "webhook 1 is disabled; run: it; until then the sweep finds updates"
+    assert problem.message == "webhook 1 is disabled; run: it; until then the sweep finds updates"
     assert not problem.is_grave
     assert kinds(see(ledger, 2 * HOUR)) == []
 
@@ -478,7 +480,7 @@ def test_a_webhook_that_is_well_or_not_ours_is_no_problem(ledger: Ledger, state:
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"state": "disabled"}'])
 def test_words_about_the_webhook_that_cannot_be_read_say_nothing(ledger: Ledger, text: str) -> None:
     """The rest is told all the same."""
-    ledger.tell("webhook", text)
+    ledger.set_value("webhook", text)
     assert kinds(see(ledger)) == []
 
 

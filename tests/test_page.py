@@ -173,7 +173,7 @@ def test_what_failed_or_waits_has_its_reason_and_next_try(watched: Watched) -> N
 def test_the_last_sweeps_are_told(watched: Watched) -> None:
     """With what they cost and found, and why one was not completed."""
     watched.ledger.health.record_sweep(SweepRecord(NOW, 1.25, 6123, scanned=41, error="no answer"))
-    watched.ledger.tell("next_sweep", (NOW + 5 * MINUTE).isoformat())
+    watched.ledger.set_value("next_sweep", (NOW + 5 * MINUTE).isoformat())
     words = page(watched).words
     for word in ("1.2", "6,123", "41", "no answer", "next sweep in 5 min"):
         assert word in words
@@ -201,7 +201,7 @@ def test_the_webhook_is_told_as_its_watch_left_it(watched: Watched) -> None:
         "last_failure": "yesterday",
         "failure": "503",
     }
-    watched.ledger.tell("webhook", json.dumps(told))
+    watched.ledger.set_value("webhook", json.dumps(told))
     assert page(watched).headings[0] == "1 problem"
     words = " ".join(page(watched).words.split())
     assert "webhook 3 is disabled; run: reconciler webhook enable" in words
@@ -245,7 +245,7 @@ def test_other_peoples_words_are_text(watched: Watched, text: str) -> None:
     end(watched.ledger, Outcome.FAILED, 2, error=text)
     watched.ledger.health.record_sweep(SweepRecord(NOW, 1, 2, error=text))
     watched.ledger.health.open_outage(OutageKind.LOOKS, text, NOW)
-    watched.ledger.tell("webhook", json.dumps({"state": text, "said": text, "cure": text}))
+    watched.ledger.set_value("webhook", json.dumps({"state": text, "said": text, "cure": text}))
     seen, body = page(watched), watched.get("/").body
     assert len(body) < 40_000
     assert not {"img", "iframe"} & set(seen.tags)

@@ -23,7 +23,7 @@ def scene(tmp_path: Path) -> Iterator[Stage]:
     with stage(tmp_path) as built:
         assert run(built, "reconcile").returncode == 0
         with closing(Ledger(built.environ["RECONCILER_STATE__URL"], built.server.url)) as ledger:
-            ledger.learn_owner(built.bot.id)
+            ledger.set_owner(built.bot.id)
         built.clock.advance(600)
         yield built
 

@@ -487,7 +487,7 @@ def test_the_echo_of_our_own_write_is_ignored(ledger: Ledger) -> None:
     body, signature = as_sent("webhook_file_updated_own_comment_echo.http.json")
     echo = parse_event(body, TRIGGERS)
     assert echo.modified is not None
-    ledger.learn_owner(echo.author)
+    ledger.set_owner(echo.author)
     desk = Desk(record=ledger.record)
     assert desk.post(body, secret=None, **signature).said == {"status": "accepted"}
     claim = claimed(ledger, NOW + timedelta(seconds=2))

@@ -155,7 +155,7 @@ def test_the_daily_deep_sweep_prunes(scene: Stage) -> None:
         ledger.finish(claim, AttemptResult(Outcome.SKIPPED, Rule.GONE.value), long_ago)
         scene.clock.advance(25 * 3600)
         reconcile(load(None, environ), dry_run=False, would=lambda _: None)
-        assert ledger.facts(99) is None
+        assert ledger.file_row(99) is None
 
 
 def test_an_unreachable_portal_is_exit_3(scene: Stage) -> None:
@@ -247,7 +247,7 @@ def test_killed_anywhere_the_next_run_completes_it(scene: Stage, point: str) -> 
     killed(scene, method, route, "reconcile", **when)
     assert "process" in (scene.folder / "ledger.db.sweep.lock").read_text("utf-8")
     summary = here(scene)
-    assert (summary.failed, summary.left) == (0, 0)
+    assert (summary.failed, summary.remaining) == (0, 0)
     assert scene.comments() == [TARGET] * 3
     assert [scene.effective(file) for file in scene.files] == [1, 1, 1]
 

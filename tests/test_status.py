@@ -175,7 +175,7 @@ def test_a_pause_makes_status_exit_1(scene: Stage, ledger: Ledger) -> None:
 def test_what_only_makes_it_slower_is_named_and_exits_0(scene: Stage, ledger: Ledger) -> None:
     """Without the webhook the sweep finds every update."""
     said = {"state": "disabled", "said": "it is disabled", "cure": "enable it"}
-    ledger.tell("webhook", json.dumps(said | {"at": now().isoformat()}))
+    ledger.set_value("webhook", json.dumps(said | {"at": now().isoformat()}))
     with serving(ledger):
         done = run(scene, "status")
     assert (done.returncode, "All is well" in done.stdout) == (0, False)

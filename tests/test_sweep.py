@@ -261,11 +261,11 @@ def test_a_room_that_is_archived_while_it_is_behind_keeps_its_watermark(here: Wo
     save(here, here.file)
     here.clock.advance(600)
     here.portal.faults.add(Fault(f"GET {LISTING}", "status"))
-    assert here.sweep().behind == [here.room]
+    assert here.sweep().incomplete == [here.room]
     here.portal.archive_room(here.room)
     for _ in range(3):
         here.clock.advance(DAY)
-        assert sweep_and_work(here).behind == []
+        assert sweep_and_work(here).incomplete == []
     here.portal.unarchive_room(here.room)
     here.clock.advance(DAY)
     sweep_and_work(here)
@@ -285,7 +285,7 @@ def test_updates_that_no_date_told_of_are_counted_and_remembered(here: World) ->
     here.portal.move(here.file, quiet, by=here.ann)
     here.clock.advance(DAY)
     assert sweep_and_work(here).hidden == 1
-    assert '"updates": 1' in (here.ledger.told("hidden_updates") or "")
+    assert '"updates": 1' in (here.ledger.get_value("hidden_updates") or "")
 
 
 def test_my_documents_of_the_keys_owner_are_swept(here: World) -> None:
@@ -348,10 +348,10 @@ def test_a_file_that_was_being_converted_is_found_when_that_has_ended(here: Worl
     files = add_files(here, 250)
     save(here, *files)
     here.portal.start_converting(files[100])
-    assert here.sweep().behind == [here.room]
+    assert here.sweep().incomplete == [here.room]
     here.portal.stop_converting(files[100])
     here.clock.advance(HOUR)
-    assert here.sweep().behind == []
+    assert here.sweep().incomplete == []
     assert due(here) == set(files)
     here.clock.advance(HOUR)
     assert asked(here, here.sweep) == IDLE
@@ -362,7 +362,7 @@ def test_a_conversion_on_the_last_of_several_pages_is_noticed(here: World) -> No
     files = add_files(here, 150)
     save(here, *files)
     here.portal.start_converting(files[0])
-    assert here.sweep().behind == [here.room]
+    assert here.sweep().incomplete == [here.room]
     here.portal.stop_converting(files[0])
     here.clock.advance(HOUR)
     here.sweep()
@@ -394,7 +394,7 @@ def test_files_of_one_second_are_all_found_however_they_change_places(
     save(here, *files, every=0)
     here.clock.advance(HOUR)
     for _ in range(3):
-        if not here.sweep().behind:
+        if not here.sweep().incomplete:
             break
         here.clock.advance(HOUR)
     assert due(here) == set(files)
@@ -410,7 +410,7 @@ def test_ties_across_a_page_boundary_are_all_found(here: World, step: int) -> No
         save(here, *files[number : number + 20], every=0)
         here.clock.advance(1)
     here.clock.advance(HOUR)
-    assert here.sweep().behind == []
+    assert here.sweep().incomplete == []
     assert due(here) == set(files)
 
 
@@ -442,7 +442,7 @@ def test_files_that_are_trashed_while_pages_are_read_hide_no_other(
             here.portal.trash(file, by=here.ann)
 
     at_listing(here, 2, trash)
-    assert here.sweep().behind == []
+    assert here.sweep().incomplete == []
     assert set(files) - set(newest) <= due(here)
 
 
@@ -513,7 +513,7 @@ def test_a_room_that_fails_once_holds_up_no_other_and_is_read_again(here: World)
     """A 500 for the second room: the next sweep reads it, though nothing changed since."""
     files = three_rooms(here)
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", skip=1))
-    assert len(here.sweep().behind) == 1
+    assert len(here.sweep().incomplete) == 1
     assert due(here) == {files[0], files[2]}
     here.clock.advance(HOUR)
     assert asked(here, here.sweep) == {**IDLE, "GET files/{id}": 1}
@@ -533,7 +533,7 @@ def test_a_file_that_moves_out_of_a_room_that_fails_is_found(here: World) -> Non
     save(here, moved, every=400)
     save(here, other)
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", skip=1))
-    assert here.sweep().behind == [old]
+    assert here.sweep().incomplete == [old]
     here.portal.move(moved, new, by=here.ann)
     here.clock.advance(HOUR)
     here.sweep()
@@ -559,7 +559,7 @@ def test_a_deep_sweep_that_lacked_a_room_is_made_up_for_by_the_next(
     save(here, other)
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", skip=1))
     report = here.sweep()
-    assert (report.behind, report.deep) == ([old], failing == "the deep sweep")
+    assert (report.incomplete, report.full_scan) == ([old], failing == "the deep sweep")
     here.portal.move(moved, new, by=here.ann)
     here.clock.advance(DAY)
     here.sweep()
@@ -573,11 +573,11 @@ def test_a_room_that_fails_for_ever_holds_up_no_other(here: World) -> None:
     for _ in range(4):
         here.portal.faults.add(Fault(f"GET {LISTING}", "status"))
         save(here, files[2])
-        assert len(here.sweep().behind) == 1
+        assert len(here.sweep().incomplete) == 1
         here.portal.faults.clear()
         here.clock.advance(HOUR)
     assert files[2] not in due(here)
-    assert here.sweep().behind == []
+    assert here.sweep().incomplete == []
     assert due(here) == set(files)
 
 
@@ -588,7 +588,7 @@ def test_three_rooms_in_a_row_that_fail_hold_up_no_other(here: World) -> None:
     here.clock.advance(60)
     files = three_rooms(here)
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", times=3))
-    assert len(here.sweep().behind) == 3
+    assert len(here.sweep().incomplete) == 3
     assert due(here) == {oldest}
     here.clock.advance(HOUR)
     here.sweep()
@@ -615,7 +615,7 @@ def test_a_room_that_may_not_be_read_holds_up_no_other(here: World) -> None:
     files = three_rooms(here)
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", status=403, times=2))
     report = here.sweep()
-    assert (report.skipped, report.behind) == ({"forbidden": 2}, [])
+    assert (report.skipped, report.incomplete) == ({"forbidden": 2}, [])
     (only,) = due(here)
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", status=403, times=2))
     here.clock.advance(HOUR)
@@ -709,7 +709,7 @@ def test_a_portal_whose_clock_was_ahead_once_hides_nothing(fresh: World, ahead: 
     save(here, here.file)
     sweep_and_work(here)
     assert here.comment() == TARGET
-    assert here.ledger.told(CLOCK_WAS_AHEAD) is not None
+    assert here.ledger.get_value(CLOCK_WAS_AHEAD) is not None
 
 
 def test_a_throttled_sweep_ends_at_once_and_loses_nothing(here: World) -> None:
@@ -926,10 +926,10 @@ def test_once_a_day_the_dates_are_not_believed(here: World) -> None:
     save(here, here.file)
     here.portal.move(here.file, quiet, by=here.ann)
     here.clock.advance(HOUR)
-    assert not here.sweep().deep
+    assert not here.sweep().full_scan
     assert due(here) == set()
     here.clock.advance(DAY)
-    assert here.sweep().deep
+    assert here.sweep().full_scan
     assert due(here) == {here.file}
 
 
@@ -939,7 +939,7 @@ def test_a_deep_sweep_comes_a_day_after_the_first_and_after_each_other(here: Wor
     here.clock.advance(DAY - 2 * HOUR)
     deep = []
     for _ in range(30):
-        deep.append(here.sweep().deep)
+        deep.append(here.sweep().full_scan)
         here.clock.advance(HOUR)
     assert [hour for hour, found in enumerate(deep) if found] == [1, 25]
 
@@ -1066,7 +1066,7 @@ def test_an_item_that_was_listed_before_our_write_decides_nothing(here: World) -
 
     here.portal.on_answer = meanwhile
     report = here.sweep()
-    assert (report.handed, here.ledger.entry(here.file).ours) == (1, True)
+    assert (report.handed, here.ledger.entry(here.file).marked_by_us) == (1, True)
     work(here)
     assert (here.comment(), here.portal.count("PUT")) == ("Approved", 1)
 
@@ -1082,9 +1082,9 @@ def test_an_item_settles_nothing_while_its_file_is_in_work(here: World) -> None:
     before = here.ledger.entry(here.file)
     report = here.sweep()
     assert (report.handed, here.ledger.entry(here.file)) == (1, before)
-    assert here.ledger.renew(claim, here.clock())
+    assert here.ledger.release_claim(claim, here.clock())
     work(here)
-    assert here.ledger.entry(here.file).ours
+    assert here.ledger.entry(here.file).marked_by_us
 
 
 # A dry run.
@@ -1102,11 +1102,11 @@ def test_a_dry_run_counts_the_same_and_writes_nothing_at_all(fresh: World) -> No
         supposed = here.sweep(dry=True)
         assert rows(here.path) == before
         real = here.sweep()
-        assert (supposed.scanned, supposed.ended, supposed.handed, supposed.behind) == (
+        assert (supposed.scanned, supposed.ended, supposed.handed, supposed.incomplete) == (
             real.scanned,
             real.ended,
             real.handed,
-            real.behind,
+            real.incomplete,
         )
         here.clock.advance(HOUR)
         save(here, *files[:5])
@@ -1120,7 +1120,7 @@ def test_a_dry_run_over_failing_and_forbidden_rooms_writes_nothing(here: World) 
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", status=403))
     before = rows(here.path)
     report = here.sweep(dry=True)
-    assert (len(report.behind), report.skipped) == (1, {"forbidden": 1})
+    assert (len(report.incomplete), report.skipped) == (1, {"forbidden": 1})
     assert rows(here.path) == before
 
 
@@ -1131,7 +1131,7 @@ def backfilled(here: World, since: timedelta, *, overwrite: bool = False) -> Non
     """Let a backfill list the room, and find that its files must be marked."""
     duty = EnqueueOptions(BACKFILL, here.clock() - since, overwrite)
     listed = here.docspace.room_files(here.room).files
-    here.ledger.note(listed, lambda *_: Decision(Rule.UPDATED), duty, here.clock())
+    here.ledger.ingest_listing(listed, lambda *_: Decision(Rule.UPDATED), duty, here.clock())
 
 
 @ON_EACH_DATABASE

@@ -51,7 +51,7 @@ class Pager:
             updated=at(self.saved),
             indexing=self.order is not None,
             start=start,
-            behind=behind,
+            remaining=behind,
             dropped=len(shown) < PAGE and behind > 0,
             date=None,
             files=tuple(item(one, self.ages[one]) for one in shown if one not in self.broken),

@@ -42,7 +42,7 @@ class Net:
     @property
     def state(self) -> dict[str, Any]:
         """What the watch left for other processes."""
-        found: dict[str, Any] = json.loads(self.world.ledger.told("webhook") or "{}")
+        found: dict[str, Any] = json.loads(self.world.ledger.get_value("webhook") or "{}")
         return found
 
     def change(self, **fields: Any) -> None:
@@ -105,7 +105,7 @@ def test_a_lost_delivery_is_found_in_the_log_without_a_sweep(caught: Net) -> Non
     save(caught.world, caught.world.file)
     caught.later(61)
     assert due(caught.world) == {caught.world.file}
-    row = caught.world.ledger.facts(caught.world.file)
+    row = caught.world.ledger.file_row(caught.world.file)
     assert row is not None
     assert row["source"] == "log"
     work(caught.world)
@@ -243,7 +243,11 @@ def test_a_ledger_that_cannot_be_written_moves_no_mark(caught: Net) -> None:
 
 class _Full:
     def __init__(self, ledger: Ledger) -> None:
-        self.told, self.tell, self.baseline = ledger.told, ledger.tell, ledger.baseline
+        self.told, self.set_value, self.baseline = (
+            ledger.get_value,
+            ledger.set_value,
+            ledger.baseline,
+        )
 
     def record(self, event: Event, now: object, source: Source) -> bool:
         raise LedgerError("disk full")

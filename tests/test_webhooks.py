@@ -66,7 +66,7 @@ needs_mounts = pytest.mark.skipif(
 def test_a_sound_webhook_has_nothing_wrong() -> None:
     """The right address, enabled, the right triggers."""
     state = judge([HOOK], WANTED, None)
-    assert (state.hook, state.flaws, state.said(WANTED)) == (HOOK, (), "")
+    assert (state.webhook, state.issues, state.message(WANTED)) == (HOOK, (), "")
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_a_sound_webhook_has_nothing_wrong() -> None:
 def test_what_is_wrong_is_said(hook: Webhook, flaw: WebhookIssue, said: str) -> None:
     """Each flaw with the words that name the cause."""
     state = judge([hook], WANTED, 7)
-    assert state.flaws == (flaw,)
-    assert said in state.said(WANTED)
+    assert state.issues == (flaw,)
+    assert said in state.message(WANTED)
 
 
 def test_without_any_webhook_it_is_missing() -> None:
     """Another one's webhook is none of ours."""
     other = replace(HOOK, id=9, url="https://other.example.org/there")
-    assert judge([other], WANTED, 7).flaws == (WebhookIssue.MISSING,)
+    assert judge([other], WANTED, 7).issues == (WebhookIssue.MISSING,)
 
 
 def test_an_address_is_the_same_whatever_the_case_of_its_host() -> None:
@@ -344,7 +344,7 @@ def test_a_restart_remembers_what_is_refused(ring: Ring) -> None:
     ring.clock.advance(GRACE.total_seconds())
     assert again.current() == (NEW,)
     assert ring.open().current() == (NEW,)
-    text = ring.ledger.told("rotation") or ""
+    text = ring.ledger.get_value("rotation") or ""
     assert fingerprint(OLD) in text
     assert OLD not in text
 

@@ -28,7 +28,7 @@ def test_an_edit_costs_one_get_and_one_put(here: World) -> None:
 def test_an_event_is_worked_off_at_once(here: World) -> None:
     """Nothing waits for the second of the save to be over."""
     here.portal.save(here.file, by=here.ann)
-    assert [a.ending.outcome for a in here.settle(0)] == [Outcome.MARKED]
+    assert [a.result.outcome for a in here.settle(0)] == [Outcome.MARKED]
     assert here.comment() == TARGET
 
 
@@ -147,7 +147,7 @@ def test_a_locked_file_waits_and_is_marked_when_it_is_unlocked(here: World) -> N
     here.portal.lock(here.file, by=here.ann)
     here.portal.save(here.file, by=here.ann)
     first = here.settle()
-    assert [(a.rule, a.ending.outcome) for a in first] == [(Rule.LOCKED, Outcome.WAITING)]
+    assert [(a.rule, a.result.outcome) for a in first] == [(Rule.LOCKED, Outcome.WAITING)]
     assert here.portal.count("PUT") == 0
     here.portal.unlock(here.file, by=here.ann)
     here.settle()
@@ -162,7 +162,7 @@ def test_a_lock_is_looked_at_again_without_any_event(here: World) -> None:
     here.portal.network = Network(drop=1.0)
     here.portal.unlock(here.file, by=here.ann)
     assert here.settle(200) == []
-    assert [a.ending.outcome for a in here.settle(100)] == [Outcome.MARKED]
+    assert [a.result.outcome for a in here.settle(100)] == [Outcome.MARKED]
 
 
 def test_a_file_that_may_not_be_commented_is_refused_for_a_day(here: World) -> None:
@@ -171,7 +171,7 @@ def test_a_file_that_may_not_be_commented_is_refused_for_a_day(here: World) -> N
     assert here.calls(lambda: here.portal.save(here.file, by=here.ann)) == (1, 0)
     assert here.attempts[-1].rule is Rule.FORBIDDEN
     here.portal.invite(here.room, here.bot, access=9)
-    assert [a.ending.outcome for a in here.settle(86400)] == [Outcome.MARKED]
+    assert [a.result.outcome for a in here.settle(86400)] == [Outcome.MARKED]
 
 
 def test_a_trashed_file_is_skipped_and_marked_when_it_comes_back(here: World) -> None:
@@ -211,7 +211,7 @@ def test_a_reused_id_is_another_file_also_where_the_write_has_to_wait(here: Worl
     """When the day's writes are used up, what was known of the old file goes all the same."""
     here.portal.save(here.file, by=here.ann)
     here.settle()
-    here.making.terms = replace(here.making.terms, quota=Quota(1))
+    here.making.settings = replace(here.making.settings, quota=Quota(1))
     here.portal.delete(here.file, by=here.ann)
     here.portal.next_id = here.file
     here.portal.create(here.room, "Other.docx", by=here.ann)
@@ -220,7 +220,7 @@ def test_a_reused_id_is_another_file_also_where_the_write_has_to_wait(here: Worl
     assert here.server.drain()
     attempt = here.worker.step()
     assert attempt is not None
-    assert attempt.ending.reason == "spent"
+    assert attempt.result.reason == "spent"
     assert here.ledger.entry(here.file).settled is None
 
 
@@ -294,7 +294,7 @@ def test_an_answer_that_was_lost_after_the_write_is_not_written_again(here: Worl
     """The intent tells, at the next look, that the write took effect."""
     here.portal.save(here.file, by=here.ann)
     here.portal.faults.add(Fault(route="PUT", kind="reset_after"))
-    assert [a.ending.outcome for a in here.settle()] == [Outcome.FAILED]
+    assert [a.result.outcome for a in here.settle()] == [Outcome.FAILED]
     assert [a.rule for a in here.settle(60)] == [Rule.ALREADY]
     assert here.portal.count("PUT") == 1
 
@@ -343,7 +343,7 @@ def test_a_throttled_portal_pauses_everything_and_costs_no_attempts(here: World)
     here.restart()
     assert here.settle(7000) == []
     assert here.ledger.entry(here.file).attempts == 0
-    assert [a.ending.outcome for a in here.settle(300)] == [Outcome.MARKED]
+    assert [a.result.outcome for a in here.settle(300)] == [Outcome.MARKED]
 
 
 def test_a_dead_key_stops_all_writes_and_recovers_by_itself(here: World) -> None:
@@ -351,10 +351,10 @@ def test_a_dead_key_stops_all_writes_and_recovers_by_itself(here: World) -> None
     here.portal.disable_key(here.key)
     here.portal.save(here.file, by=here.ann)
     here.settle()
-    assert here.attempts[-1].ending.reason == "unauthorised"
+    assert here.attempts[-1].result.reason == "unauthorised"
     assert here.settle(1) == []
     here.portal.enable_key(here.key)
-    assert [a.ending.outcome for a in here.settle(20)] == [Outcome.MARKED]
+    assert [a.result.outcome for a in here.settle(20)] == [Outcome.MARKED]
 
 
 def outages(here: World) -> list[OutageKind]:
@@ -465,7 +465,7 @@ def test_a_portal_that_stores_another_text_is_not_written_to_again(tmp_path: Pat
     with world(tmp_path / "ledger.db", Policy(target="x" * 300)) as here:
         here.portal.save(here.file, by=here.ann)
         here.settle()
-        assert here.attempts[-1].ending.reason == "altered"
+        assert here.attempts[-1].result.reason == "altered"
         here.portal.rename(here.file, "Other.docx", by=here.ann)
         here.settle(90)
         assert here.portal.count("PUT") == 1
@@ -503,7 +503,7 @@ def test_an_old_update_is_not_ours(here: World) -> None:
     here.portal.hold_deliveries()
     here.portal.save(file, by=here.ann)
     here.clock.advance(timedelta(days=3).total_seconds())
-    here.ledger.begin(here.clock(), timedelta(hours=24))
+    here.ledger.set_origin(here.clock(), timedelta(hours=24))
     here.portal.release_deliveries()
     assert [a.rule for a in here.settle()] == [Rule.OLD]
 
@@ -511,7 +511,7 @@ def test_an_old_update_is_not_ours(here: World) -> None:
 @ON_EACH_DATABASE
 def test_the_days_writes_are_never_exceeded(here: World) -> None:
     """The write that would be one too many waits for the hour in which some return."""
-    here.making.terms = here.worker._terms = replace(here.making.terms, quota=Quota(3))
+    here.making.settings = here.worker._terms = replace(here.making.settings, quota=Quota(3))
     files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(5)]
     here.clock.advance(10)
     for file in files:
@@ -533,7 +533,7 @@ def test_a_revision_that_loses_its_comment_again_and_again_is_left_alone(here: W
         here.portal.unlock(here.file, by=here.ann)
         here.settle()
     assert here.portal.count("PUT") == 6
-    assert here.attempts[-1].ending.reason == "loop"
+    assert here.attempts[-1].result.reason == "loop"
 
 
 def test_a_file_that_is_really_saved_every_minute_is_no_loop(here: World) -> None:

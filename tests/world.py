@@ -71,9 +71,9 @@ class World:
     def open(self) -> None:
         """Open the ledger and the client as a starting process does, and release claims."""
         self.ledger = Ledger(url(self.path.parent), self.server.url)
-        self.ledger.release(self.now())
+        self.ledger.release_orphaned_claims(self.now())
         self.docspace = DocSpace(Transport(self.server.url, self.key, timeout=5))
-        self.ledger.learn_owner(self.bot.id)
+        self.ledger.set_owner(self.bot.id)
         self.work_with(self.docspace)
 
     def work_with(self, docspace: DocSpace) -> None:

@@ -118,13 +118,13 @@ def _arrivals(seen: Overview) -> Iterator[Metric]:
     words = "Updates that were marked, by what told of them first."
     updates = CounterMetricFamily("reconciler_updates", words, labels=("source",))
     for source in Source:
-        updates.add_metric((source.value,), seen.arrived(source))
+        updates.add_metric((source.value,), seen.number_from(source))
     yield updates
     words = "Updates of which no delivery told: found by a sweep only."
-    yield _counter("missed_updates", words, seen.arrived(Source.SWEEP))
+    yield _counter("missed_updates", words, seen.number_from(Source.SWEEP))
     words = "From the saving of a file to our comment."
     lags = HistogramMetricFamily("reconciler_update_lag_seconds", words, labels=("source",))
-    for source, lag in seen.lags.items():
+    for source, lag in seen.latencies.items():
         buckets, total = [], 0
         for bound in BOUNDS:
             total += lag.buckets.get(bound, 0)
@@ -142,7 +142,9 @@ def _limits(seen: Overview, writes_per_day: int) -> Iterator[Metric]:
 
 
 def _sweeps(seen: Overview) -> Iterator[Metric]:
-    yield _gauge("rooms_behind", "Rooms that could not be read to the end.", seen.behind)
+    yield _gauge(
+        "rooms_behind", "Rooms that could not be read to the end.", seen.incomplete_folders
+    )
     if not seen.sweeps:
         return
     last = seen.sweeps[0]

@@ -47,7 +47,7 @@ def status(subject: AdminContext) -> Page:
     ]
     try:
         refusal = ledger.health.refusal(now)
-        seen, hook = ledger.health.overview(now), webhook_summary(ledger.told(FACT))
+        seen, hook = ledger.health.overview(now), webhook_summary(ledger.get_value(FACT))
     except LedgerError as error:
         problems.append(Problem(ProblemKind.LEDGER, f"the ledger cannot be read: {error}"))
         return rendered(StatusPageData(now, subject.portal, tuple(problems)))
@@ -76,7 +76,7 @@ def readyz(subject: AdminContext) -> Page:
     problems = [] if refusal is None else [unwritable_problem(refusal)]
     # Where it cannot be read either, the application says so.
     problems += find_problems(subject.ledger.health.overview(now, shown=1))
-    reasons = [f"{one.kind}: {one.words}" for one in problems if one.is_grave]
+    reasons = [f"{one.kind}: {one.message}" for one in problems if one.is_grave]
     return _unavailable(reasons) if reasons else Page("ready\n")
 
 

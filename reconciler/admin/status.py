@@ -82,7 +82,7 @@ def rendered(sight: StatusPageData) -> Page:
 
 
 def _lags(seen: Overview) -> list[tuple[Source, LatencyHistogram, charts.Chart]]:
-    lags = [(source, seen.lags[source]) for source in _SOURCES if source in seen.lags]
+    lags = [(source, seen.latencies[source]) for source in _SOURCES if source in seen.latencies]
     return [(source, lag, charts.lag_chart(source, lag)) for source, lag in lags]
 
 
@@ -155,7 +155,7 @@ def _reason(file: UnfinishedFile) -> str:
     """Return why a file waits, failed or was refused, in words where there are some."""
     if file.error:
         return file.error
-    words = {rule.value: rule.words for rule in Rule}
+    words = {rule.value: rule.description for rule in Rule}
     return words.get(file.reason, file.reason.replace("_", " "))
 
 

@@ -48,13 +48,13 @@ def check(
 
 
 def _text(line: "Finding") -> str:
-    text = f"{line.level:8} {line.about:14} {shown(line.said)}"
-    return f"{text}\n{'':23} -> {shown(line.cure)}" if line.cure else text
+    text = f"{line.level:8} {line.about:14} {shown(line.message)}"
+    return f"{text}\n{'':23} -> {shown(line.hint)}" if line.hint else text
 
 
 def _as_json(lines: list["Finding"], code: int) -> str:
     told = [
-        {"level": line.level, "about": line.about, "said": line.said, "cure": line.cure}
+        {"level": line.level, "about": line.about, "said": line.message, "cure": line.hint}
         for line in lines
     ]
     return to_json.dumps({"exit_code": code, "lines": told})

@@ -36,7 +36,7 @@ def print_overview(
     console = console or _console()
     for problem in problems:
         style = "bold red" if problem.is_grave else "yellow"
-        console.print(Text(f"WRONG: {shown(problem.words)}", style=style))
+        console.print(Text(f"WRONG: {shown(problem.message)}", style=style))
     if not problems:
         console.print(Text("All is well.", style="bold green"))
     for line in _lines(seen, limit):
@@ -77,11 +77,11 @@ def as_json(seen: Overview, problems: Sequence[Problem], limit: int) -> str:
             "sweeps": _plain([asdict(one) for one in seen.sweeps]),
             "sweeping": _plain(seen.sweeping),
             "next_sweep": _plain(seen.next_sweep),
-            "behind": seen.behind,
+            "behind": seen.incomplete_folders,
             "texts": [{"text": text, "number": number} for text, number in seen.texts],
             "waited": {
                 source.value: {"number": lag.number, "seconds": lag.seconds, "up_to": lag.buckets}
-                for source, lag in seen.lags.items()
+                for source, lag in seen.latencies.items()
             },
             "updates": [{"day": _day(day), **_plain(each)} for day, each in seen.days.items()],
             "holders": _plain(seen.holders),
@@ -126,7 +126,7 @@ def _lines(seen: Overview, limit: int) -> Iterator[str]:
         yield f"sweep      last {_date(last.began)}, {last.requests} requests{coming}"
     if seen.sweeping is not None:
         yield f"sweep      under way since {_date(seen.sweeping)}"
-    for source, lag in seen.lags.items():
+    for source, lag in seen.latencies.items():
         half, most = _within(lag.within(0.5)), _within(lag.within(0.95))
         yield f"waited     {source}: half {half}, 95 % {most} from save to comment"
     for role, holder in seen.holders.items():
@@ -176,7 +176,7 @@ def _blocks(seen: Overview) -> Iterator[_Block]:
 
 def _unfinished(found: Sequence[UnfinishedFile], of: int) -> _Block:
     rows = [
-        (one.file_id, one.title, one.outcome, one.reason, one.error, one.again) for one in found
+        (one.file_id, one.title, one.outcome, one.reason, one.error, one.retry_at) for one in found
     ]
     title = f"failed, refused, waiting ({len(found)} of {of})"
     return _Block(title, ("file", "title", "outcome", "reason", "error", "next try"), rows)

@@ -27,10 +27,10 @@ def as_json(summary: Summary) -> str:
             "since": _date(report.since),
             "until": _date(report.until),
             "folders": report.folders,
-            "incomplete_folders": report.behind,
+            "incomplete_folders": report.incomplete,
             "skipped_folders": dict(report.skipped),
-            "remaining": summary.left,
-            "resume_at": _date(summary.put_off),
+            "remaining": summary.remaining,
+            "resume_at": _date(summary.resume_at),
         }
     )
 
@@ -43,12 +43,12 @@ def in_a_line(summary: Summary) -> str:
     if summary.report.skipped:
         reasons = [f"{n} {reason}" for reason, n in sorted(summary.report.skipped.items())]
         parts.append(f"folders passed over: {', '.join(reasons)}")
-    if summary.report.behind:
-        parts.append(f"{len(summary.report.behind)} folders to be read again")
-    if summary.left:
-        parts.append(f"{summary.left} left")
-    if summary.put_off is not None and summary.left:
-        parts.append(f"go on after {summary.put_off:%Y-%m-%d %H:%M} UTC")
+    if summary.report.incomplete:
+        parts.append(f"{len(summary.report.incomplete)} folders to be read again")
+    if summary.remaining:
+        parts.append(f"{summary.remaining} left")
+    if summary.resume_at is not None and summary.remaining:
+        parts.append(f"go on after {summary.resume_at:%Y-%m-%d %H:%M} UTC")
     requests = summary.requests
     parts.append(f"{requests['get']} GET, {requests['put']} PUT, {summary.seconds:.1f} s")
     return "; ".join(parts)
@@ -57,7 +57,7 @@ def in_a_line(summary: Summary) -> str:
 def print_would(would: PlannedAction) -> None:
     """Print what a dry run would do with one file."""
     title = shown(would.title)
-    typer.echo(f"{would.file}  {title}  {would.comment!r} -> {would.outcome}: {would.why}")
+    typer.echo(f"{would.file}  {title}  {would.comment!r} -> {would.outcome}: {would.reason}")
 
 
 def explained(told: Explanation) -> str:
@@ -66,8 +66,8 @@ def explained(told: Explanation) -> str:
     if told.decision is not None:
         rule = told.decision.rule
         outcome = "to be marked" if rule.outcome is Outcome.MARKED else rule.outcome
-        lines.append(f"  decision   {outcome}: {rule.words} (rule {rule.value})")
-        if told.decision.forget:
+        lines.append(f"  decision   {outcome}: {rule.description} (rule {rule.value})")
+        if told.decision.is_new_identity:
             lines.append("             what was known is of another file of this id: forgotten")
     lines += _portal(told) + _ledger(told.known)
     return "\n".join(lines)

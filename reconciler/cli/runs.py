@@ -163,7 +163,7 @@ def moment(text: str, option: str) -> datetime:
 
 
 def _code(summary: "Summary") -> int:
-    if summary.refused:
-        typer.echo(f"The portal cannot be used now: {shown(summary.why)}.", err=True)
+    if summary.is_portal_down:
+        typer.echo(f"The portal cannot be used now: {shown(summary.reason)}.", err=True)
         return PORTAL
-    return SOME_FAILED if summary.failed or summary.left else OK
+    return SOME_FAILED if summary.failed or summary.remaining else OK

@@ -72,7 +72,7 @@ class DocSpace:
 
         The API has no compare-and-swap: the shorter between look and write, the better.
         """
-        return self._http.pace.prepaid(2)
+        return self._http.pace.reserve(2)
 
     def file(self, file_id: int) -> File | Absent:
         """Return the file as it is now, or why there is none to see.

@@ -51,7 +51,7 @@ class Room:
 class Page:
     """One answer: the folder's id and date, what lies behind the page, and the portal's time.
 
-    ``folder`` is 0 where the answer does not tell, ``behind`` is 1 where it only tells that there
+    ``folder`` is 0 where the answer does not tell, ``remaining`` is 1 where it only tells that there
     may be more. ``indexing`` says that the folder is listed in an order of its own (docspace.md
     1.1); ``dropped`` that files of the page were left out because they are being converted.
     """
@@ -60,7 +60,7 @@ class Page:
     updated: datetime
     indexing: bool
     start: int
-    behind: int
+    remaining: int
     dropped: bool
     date: datetime | None
 
@@ -74,7 +74,7 @@ class RoomPage(Page):
     @property
     def total(self) -> int:
         """How many rooms there are."""
-        return self.start + len(self.rooms) + self.behind
+        return self.start + len(self.rooms) + self.remaining
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class RateLimiter:
         self._own, self._size = threading.local(), _FIRST
 
     @contextmanager
-    def admitted(self, method: str, name: str) -> Iterator[None]:
+    def acquire(self, method: str, name: str) -> Iterator[None]:
         """Wait for a place, hold it within the block. Raises Stopped when told to stop."""
         slots = self._slots[method]
         while not slots.acquire(timeout=_LOOK_UP):
@@ -61,7 +61,7 @@ class RateLimiter:
             slots.release()
 
     @contextmanager
-    def prepaid(self, number: int) -> Iterator[None]:
+    def reserve(self, number: int) -> Iterator[None]:
         """Wait for ``number`` requests of the minute at once, for this thread, in the block.
 
         So that nothing waits between a look and the write that it leads to: the place among

@@ -163,7 +163,7 @@ class Transport:
     ) -> tuple[int, Mapping[str, str], bytes]:
         name = f"{method} {route}"
         kind = "GET" if method == "GET" else "PUT"  # the portal limits all writes together
-        with self.pace.admitted(kind, name):
+        with self.pace.acquire(kind, name):
             answered = NO_ANSWER
             try:
                 status, headers, body = self._send(method, path, content)

@@ -93,11 +93,11 @@ class _Watch:
 
     def attempt(self, attempt: Processed) -> None:
         """Take note of one attempt."""
-        name, ending = self._names[attempt.file], attempt.ending
+        name, ending = self._names[attempt.file], attempt.result
         portal = self._cast.portal
         calls = portal.count("GET") + portal.count("PUT")
         found = attempt.seen.comment if attempt.seen else ""
-        why = attempt.rule.words if attempt.rule else ending.error
+        why = attempt.rule.description if attempt.rule else ending.error
         if ending.reason != "too_soon":
             self._tell(Decided(name, found, ending.outcome.value, why, calls))
         with self._heard:
@@ -192,7 +192,7 @@ def _portal() -> Iterator[tuple[Cast, Server, str]]:
 
 def _storm(service: Daemon, cast: Cast) -> Storm:
     """Tell the files whose delivery arrived from those that the sweep had to find."""
-    known = {step.file: service.ledger.facts(cast.files[step.file]) for step in STORM}
+    known = {step.file: service.ledger.file_row(cast.files[step.file]) for step in STORM}
     missed = [name for name, facts in known.items() if facts is None or not facts["event_at"]]
     repaired = [name for name in missed if cast.portal.file(cast.files[name]).comment == TARGET]
     return Storm(len(STORM), len(STORM) - len(missed), len(missed), len(repaired))

@@ -194,7 +194,7 @@ def undone_values(row: Row[Any], revision: Revision, now: datetime) -> dict[str,
     Only a write that was confirmed can be undone, so only one on the settled revision counts.
     """
     settled = (row.settled_version, row.settled_updated, row.settled_size)
-    if not row.ours or settled != (revision.version, revision.updated, revision.size):
+    if not row.marked_by_us or settled != (revision.version, revision.updated, revision.size):
         return {"undone_since": None, "undone_times": 0}
     recent = row.undone_since is not None and timedelta() <= now - row.undone_since < HOUR
     times = row.undone_times if recent else 0

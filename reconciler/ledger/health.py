@@ -41,12 +41,12 @@ class Health:
         """Return how everything is at ``now``; of each list no more than ``shown``."""
         return overview(self._store, now, shown, quota or self._quota)
 
-    def open_outage(self, kind: OutageKind, why: str, now: datetime) -> None:
-        """Remember what the portal as a whole does not do, since when, and why."""
+    def open_outage(self, kind: OutageKind, reason: str, now: datetime) -> None:
+        """Remember what the portal as a whole does not do, since when, and reason."""
 
         def job(c: Connection) -> None:
-            put = insert(c.dialect.name, outages).values(kind=kind.value, since=now, why=why)
-            newest = {"why": put.excluded.why}
+            put = insert(c.dialect.name, outages).values(kind=kind.value, since=now, reason=reason)
+            newest = {"reason": put.excluded.reason}
             c.execute(put.on_conflict_do_update(index_elements=["kind"], set_=newest))
 
         self._store.write(job)

@@ -153,7 +153,7 @@ class Ledger:
         """Return the id of the key's owner, None before it was learned."""
         return self._store.read(lambda c: fact(c, "owner"))
 
-    def learn_owner(self, owner: str) -> None:
+    def set_owner(self, owner: str) -> None:
         """Remember whose comments are ours. What another account was refused is due at once."""
 
         def job(c: Connection) -> None:
@@ -164,7 +164,7 @@ class Ledger:
 
         self._store.write(job)
 
-    def begin(self, date: datetime, lookback: timedelta) -> None:
+    def set_origin(self, date: datetime, lookback: timedelta) -> None:
         """Fix, once, where our responsibility begins: ``lookback`` before ``date``.
 
         For files of which an event was accepted before it begins as long before that event. It is
@@ -187,7 +187,7 @@ class Ledger:
 
         self._store.write(job)
 
-    def begun(self) -> bool:
+    def has_origin(self) -> bool:
         """Return whether that is fixed already."""
         return self._store.read(lambda c: fact(c, "first_sweep")) is not None
 
@@ -195,7 +195,7 @@ class Ledger:
         """Remember whether the portal has shown a text of its own that we know."""
         self._store.write(lambda c: set_fact(c, PORTAL_KNOWN, YES if known else NO))
 
-    def learn_target(self, target: str) -> None:
+    def add_target(self, target: str) -> None:
         """Remember a comment that is about to be written, also when it is configured no more."""
         known = {*self.targets(), target}
         self._store.write(lambda c: set_fact(c, _TARGETS, json.dumps(sorted(known))))
@@ -236,7 +236,7 @@ class Ledger:
         """Put the event's file on the list, durably; False for an echo of our own comment."""
         return self._store.write_each(record, (event, now, source))
 
-    def note(
+    def ingest_listing(
         self,
         listed: Sequence[File],
         judge: DecideFn,
@@ -251,9 +251,9 @@ class Ledger:
         plans = self._store.read(lambda c: judged(c, listed, judge, duty, now))
         if not dry and any(plan.settle or plan.due for plan in plans):
             plans = self._store.write(lambda c: _note(c, listed, judge, duty, now))
-        return [plan.noted for plan in plans]
+        return [plan.listed for plan in plans]
 
-    def suspect(self, ids: Sequence[int], duty: EnqueueOptions, now: datetime) -> None:
+    def enqueue(self, ids: Sequence[int], duty: EnqueueOptions, now: datetime) -> None:
         """Make files due that a listing did not show whole: a look tells what is wrong."""
 
         def job(c: Connection) -> None:
@@ -291,7 +291,7 @@ class Ledger:
 
         return self._store.write(job)
 
-    def permit(
+    def begin_write(
         self,
         claim: Claim,
         file: File,
@@ -313,12 +313,12 @@ class Ledger:
         def job(c: Connection) -> WriteGrant:
             row = c.execute(select(files).where(_ours(claim))).first()
             if row is None:
-                return WriteGrant.LOST
+                return WriteGrant.CLAIM_LOST
             undone = undone_values(row, file.revision, now)
             if undone["undone_times"] > _LOOP:
-                return WriteGrant.LOOPING
+                return WriteGrant.LOOP
             if limits.is_exhausted(c, now, row.priority):
-                return WriteGrant.SPENT
+                return WriteGrant.QUOTA_EXHAUSTED
             count_write(c, now)
             values = (reset_values() if forget else {}) | undone
             values |= writing_values(file, now) | {"due_at": until}
@@ -347,12 +347,12 @@ class Ledger:
 
         return self._store.write(job)
 
-    def renew(self, claim: Claim, now: datetime) -> bool:
+    def release_claim(self, claim: Claim, now: datetime) -> bool:
         """Give the claim back as it was; its file is due at once."""
         release = update(files).where(_ours(claim)).values(claim=None, due_at=now)
         return self._store.write(lambda c: c.execute(release).rowcount == 1)
 
-    def release(self, now: datetime) -> int:
+    def release_orphaned_claims(self, now: datetime) -> int:
         """Return the claims of processes that are gone. Only for the holder of the role."""
         gone = self._store.abandoned
         return self._store.write(lambda c: c.execute(release_statement(gone(c), now)).rowcount)
@@ -415,11 +415,11 @@ class Ledger:
         """Return where our responsibility begins, and what else holds for every row."""
         return self._store.read(baseline)
 
-    def tell(self, name: str, value: str) -> None:
+    def set_value(self, name: str, value: str) -> None:
         """Leave a message for other processes, such as when the next sweep is."""
         self._store.write(lambda c: set_fact(c, f"told {name}", value))
 
-    def told(self, name: str) -> str | None:
+    def get_value(self, name: str) -> str | None:
         """Return the message."""
         return self._store.read(lambda c: fact(c, f"told {name}"))
 
@@ -448,7 +448,7 @@ class Ledger:
         found = select(files.c.id).where(*idle).limit(1)
         return self._store.read(lambda c: c.execute(found).scalar())
 
-    def facts(self, file_id: int) -> Mapping[str, Any] | None:
+    def file_row(self, file_id: int) -> Mapping[str, Any] | None:
         """Return the whole row of a file, to show it."""
 
         def job(c: Connection) -> Mapping[str, Any] | None:

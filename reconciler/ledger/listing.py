@@ -76,7 +76,7 @@ class ListedFile:
 class RowChange:
     """What a listed file asks the ledger to write: a settling, a due row, or nothing."""
 
-    noted: ListedFile
+    listed: ListedFile
     settle: dict[str, Any] | None = None
     due: dict[str, Any] | None = None
 
@@ -101,13 +101,13 @@ def judged(
 def apply_changes(c: Connection, plans: Sequence[RowChange], now: datetime) -> None:
     """Write what the plans ask for: many rows, two statements. Texts that are kept are counted."""
     settled = [plan.settle for plan in plans if plan.settle]
-    kept = [p.noted.file for p in plans if p.settle and p.noted.decision.rule.value in KEPT]
+    kept = [p.listed.file for p in plans if p.settle and p.listed.decision.rule.value in KEPT]
     prompt = Counter(file.comment for file in kept if is_within_seconds(file))
     for text, number in Counter(file.comment for file in kept).items():
         count_kept_text(c, text, number, prompt[text])
     due = [plan.due for plan in plans if plan.due]
-    for ours in (True, False):
-        some = [values for values in settled if values["ours"] is ours]
+    for marked_by_us in (True, False):
+        some = [values for values in settled if values["marked_by_us"] is marked_by_us]
         if some:
             c.execute(_settling(c, some[0]), some)
     if due:
@@ -137,9 +137,9 @@ def _plan(
     if decision.action in {Action.SETTLE_OURS, Action.SETTLE_THEIRS}:
         if row is not None and _in_work(row, now):
             return RowChange(ListedFile(file, decision, None), due=_due(file, duty, now))
-        ours = decision.action is Action.SETTLE_OURS
-        same = _is_settled_so(file, entry, ours)
-        return RowChange(noted, settle=None if same else _settle(file, ours, decision, now))
+        marked_by_us = decision.action is Action.SETTLE_OURS
+        same = _is_settled_so(file, entry, marked_by_us)
+        return RowChange(noted, settle=None if same else _settle(file, marked_by_us, decision, now))
     if decision.action not in {Action.MARK, Action.LOOK}:
         return RowChange(noted)
     if row is not None and row.due_at is not None and _serves(row, duty):
@@ -168,18 +168,22 @@ def _is_waiting_on_purpose(file: File, row: Row[Any], now: datetime) -> bool:
     return bool(waits and hindered)
 
 
-def _is_settled_so(file: File, entry: Entry, ours: bool) -> bool:
-    return entry.settled == file.revision and entry.ours == ours and entry.intent is None
+def _is_settled_so(file: File, entry: Entry, marked_by_us: bool) -> bool:
+    return (
+        entry.settled == file.revision
+        and entry.marked_by_us == marked_by_us
+        and entry.intent is None
+    )
 
 
-def _settle(file: File, ours: bool, decision: Decision, now: datetime) -> dict[str, Any]:
-    marked = {"marked_version": file.revision.version} if ours else {}
+def _settle(file: File, marked_by_us: bool, decision: Decision, now: datetime) -> dict[str, Any]:
+    marked = {"marked_version": file.revision.version} if marked_by_us else {}
     return marked | {
         "id": file.id,
         "name": file.title,
         "created": file.created,
         **settled_values(file.revision),
-        "ours": ours,
+        "marked_by_us": marked_by_us,
         "touched_at": now,
         **place_values(file),
         "outcome": str(decision.rule.outcome),

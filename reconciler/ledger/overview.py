@@ -18,7 +18,7 @@ from reconciler.ledger.rows import BACKFILL, LIVE
 from reconciler.ledger.settings import fact, paused
 from reconciler.ledger.store.schema import (
     MARKED,
-    OURS,
+    MARKED_BY_US,
     UNFINISHED,
     counts,
     files,
@@ -65,7 +65,7 @@ class UnfinishedFile:
     outcome: Outcome
     reason: str
     error: str
-    again: datetime
+    retry_at: datetime
     attempts: int
     looked_at: datetime | None
 
@@ -94,12 +94,12 @@ class OutageRecord:
 
     kind: OutageKind
     since: datetime
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """One sweep: ``found`` were handed to the worker, ``behind`` are rooms to be read again.
+    """One sweep: ``found`` were handed to the worker, ``incomplete_folders`` are rooms to be read again.
 
     ``error`` is why it did not come to its end.
     """
@@ -109,8 +109,8 @@ class SweepRecord:
     requests: int
     scanned: int = 0
     found: int = 0
-    behind: int = 0
-    deep: bool = False
+    incomplete_folders: int = 0
+    full_scan: bool = False
     error: str = ""
 
 
@@ -146,7 +146,7 @@ class Overview:
 
     ``ended`` counts events and listings by outcome and reason, ``unfinished`` and ``files`` are
     how many wait, failed or were refused, and those that are shown. ``days`` has the updates that
-    were marked, by day and by what told of them first; ``lags`` how long they waited, over all
+    were marked, by day and by what told of them first; ``latencies`` how long they waited, over all
     days. ``holders`` tells which process has which role. ``sweeping`` is since when a sweep is
     under way, ``next_sweep`` when the daemon wants to sweep next, or would if it still ran.
     ``webhook`` is what lately ailed our webhook, and the cure. ``unknown_texts`` were kept as a
@@ -170,11 +170,11 @@ class Overview:
     sweeps: tuple[SweepRecord, ...]
     sweeping: datetime | None
     next_sweep: datetime | None
-    behind: int
+    incomplete_folders: int
     texts: tuple[tuple[str, int], ...]
     unknown_texts: tuple[str, ...]
     days: Mapping[datetime, Mapping[Source, int]]
-    lags: Mapping[Source, LatencyHistogram]
+    latencies: Mapping[Source, LatencyHistogram]
     holders: Mapping[Role, str] = field(default_factory=dict)
     webhook: str = ""
 
@@ -183,9 +183,9 @@ class Overview:
         """Whether a process has the role of the sweep: the daemon, or a reconcile while it runs."""
         return Role.SWEEP in self.holders
 
-    def arrived(self, source: Source) -> int:
+    def number_from(self, source: Source) -> int:
         """Return how many updates were told of first by ``source``, over all days."""
-        return self.lags[source].number if source in self.lags else 0
+        return self.latencies[source].number if source in self.latencies else 0
 
 
 def overview(store: Store, now: datetime, shown: int, quota: Quota) -> Overview:
@@ -212,7 +212,7 @@ def _overview(
         ended=ended,
         unfinished=_unfinished(c),
         files=unfinished(c, shown),
-        in_review=_count(c, files, OURS),
+        in_review=_count(c, files, MARKED_BY_US),
         reviews=_reviews(c, shown),
         outages=known_outages(c),
         paused_until=until,
@@ -222,11 +222,11 @@ def _overview(
         sweeps=done,
         sweeping=_sweeping(c, done) if Role.SWEEP in holders else None,
         next_sweep=_told(c, "next_sweep"),
-        behind=_count(c, rooms, rooms.c.behind),
+        incomplete_folders=_count(c, rooms, rooms.c.incomplete),
         texts=_texts(c, shown),
         unknown_texts=unknown_texts(c),
         days=days,
-        lags=lags,
+        latencies=lags,
         holders=holders,
         webhook=_webhook(c, now),
     )
@@ -249,7 +249,7 @@ def unfinished(c: Connection, limit: int | None) -> tuple[UnfinishedFile, ...]:
             outcome=Outcome(row.outcome),
             reason=row.reason,
             error=row.error,
-            again=row.due_at,
+            retry_at=row.due_at,
             attempts=row.attempts,
             looked_at=row.looked_at,
         )
@@ -260,14 +260,14 @@ def unfinished(c: Connection, limit: int | None) -> tuple[UnfinishedFile, ...]:
 def known_outages(c: Connection) -> tuple[OutageRecord, ...]:
     """Return what the portal as a whole does not do, the oldest outage first."""
     found = c.execute(select(outages).order_by(outages.c.since))
-    return tuple(OutageRecord(OutageKind(row.kind), row.since, row.why) for row in found)
+    return tuple(OutageRecord(OutageKind(row.kind), row.since, row.reason) for row in found)
 
 
 def _paused(c: Connection, now: datetime, quota: Quota) -> tuple[datetime | None, str]:
     """Return until when nothing is written, and why: what lasts longest."""
     pause, free = paused(c, now), quota.free_at(c, now, LIVE)
     if pause is not None and pause.until >= free:
-        return pause.until, pause.why
+        return pause.until, pause.reason
     if free > now:
         return free, f"the {quota.per_day} writes of a day are used up (limits.writes_per_day)"
     return None, ""
@@ -306,7 +306,7 @@ def _count(c: Connection, table: Table, condition: Any) -> int:
 
 
 def _reviews(c: Connection, limit: int) -> tuple[FileInReview, ...]:
-    newest = select(files).where(OURS).order_by(MARKED.desc()).limit(limit).subquery()
+    newest = select(files).where(MARKED_BY_US).order_by(MARKED.desc()).limit(limit).subquery()
     # A file that lies in no folder of a room lies in the room itself.
     lies_in = rooms.c.id == func.coalesce(newest.c.room, newest.c.folder)
     found = select(newest, rooms.c.id.label("listed"), rooms.c.title.label("room_title"))

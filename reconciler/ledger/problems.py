@@ -52,7 +52,7 @@ class Problem:
     """One thing that is wrong, and in words what it is, since when, and what to do."""
 
     kind: ProblemKind
-    words: str
+    message: str
 
     @property
     def is_grave(self) -> bool:
@@ -77,7 +77,7 @@ def find_problems(seen: Overview) -> tuple[Problem, ...]:
 
 def _portal(seen: Overview) -> Iterator[Problem]:
     for outage in seen.outages:
-        since, why = _date(outage.since), outage.why
+        since, why = _date(outage.since), outage.reason
         if outage.kind is OutageKind.DEAD_KEY:
             words = f"the portal refuses the API key since {since}: {why}; "
             yield Problem(ProblemKind.DEAD_KEY, f"{words}make a new one and set DOCSPACE_API_KEY")
@@ -134,8 +134,10 @@ def _sweep(seen: Overview) -> Iterator[Problem]:
             ProblemKind.SWEEP_FAILED,
             f"the sweep of {_date(last.began)} was not completed: {last.error}",
         )
-    if seen.behind:
-        yield Problem(ProblemKind.BEHIND, f"{seen.behind} rooms could not be read to the end")
+    if seen.incomplete_folders:
+        yield Problem(
+            ProblemKind.BEHIND, f"{seen.incomplete_folders} rooms could not be read to the end"
+        )
     if seen.webhook:
         yield Problem(ProblemKind.WEBHOOK, f"{seen.webhook}; until then the sweep finds updates")
 

@@ -35,7 +35,7 @@ def entry_of(row: Row[Any], baseline: Baseline) -> Entry:
         overwrite=row.due_at is not None and row.overwrite,
         created=row.created,
         settled=_revision(row, "settled"),
-        ours=row.ours,
+        marked_by_us=row.marked_by_us,
         marked_version=row.marked_version,
         intent=Intent(intent, row.intent_before) if intent else None,
         touched_at=row.touched_at,
@@ -68,7 +68,7 @@ def _columns(prefix: str, revision: Revision | None) -> dict[str, Any]:
 
 def reset_values() -> dict[str, Any]:
     """Return the columns of a row of which nothing is known that was settled or marked."""
-    return settled_values(None) | {"created": None, "ours": False, "marked_version": None}
+    return settled_values(None) | {"created": None, "marked_by_us": False, "marked_version": None}
 
 
 def writing_values(file: File, now: datetime) -> dict[str, Any]:
@@ -101,22 +101,22 @@ def ending_values(row: Row[Any], ending: AttemptResult, now: datetime) -> dict[s
     }
     if ending.outcome not in OPEN:
         values |= {"pending": row.pending - row.claimed, "claimed": 0}
-    if ending.again is None and row.pending_since is None:
+    if ending.retry_at is None and row.pending_since is None:
         values |= {"since": None, "overwrite": False, "announced_date": None, "priority": LIVE}
-    if ending.forget:
+    if ending.is_new_identity:
         values |= reset_values() | intent_values(None)
-    if ending.closes:
+    if ending.clears_intent:
         values |= intent_values(None)
     if ending.seen is not None:
-        known = None if ending.forget else row.created
+        known = None if ending.is_new_identity else row.created
         values |= {"name": ending.seen.title, "created": ending.seen.created or known}
         values |= place_values(ending.seen, row)
-    if ending.to_write and ending.seen is not None:
+    if ending.needs_write and ending.seen is not None:
         values |= _intent_from(row, ending.seen)
     if ending.settled and ending.seen is not None:
         values |= settled_values(ending.seen.revision) | intent_values(None)
-        values |= {"ours": ending.ours, "touched_at": now}
-    if ending.settled and ending.ours and ending.seen is not None:
+        values |= {"marked_by_us": ending.marked_by_us, "touched_at": now}
+    if ending.settled and ending.marked_by_us and ending.seen is not None:
         values |= {"marked_version": ending.seen.revision.version}
     if ending.outcome is Outcome.MARKED:
         values |= {"marks": row.marks + 1, "marked_at": now}
@@ -132,5 +132,5 @@ def _intent_from(row: Row[Any], seen: File) -> dict[str, Any]:
 def _next_due(row: Row[Any], ending: AttemptResult, now: datetime) -> datetime | None:
     """An event that came during the work makes the file due again, a second after its look."""
     arrived = None if row.pending_since is None else min(row.looked_at, now) + SECOND
-    times = [moment for moment in (arrived, ending.again) if moment is not None]
+    times = [moment for moment in (arrived, ending.retry_at) if moment is not None]
     return min(times, default=None)

@@ -51,7 +51,7 @@ class Pause:
     owner: str | None
     began: datetime
     until: datetime
-    why: str
+    reason: str
 
     def holds(self, owner: str | None, now: datetime) -> bool:
         """Return whether ``owner`` is to wait at ``now``."""

@@ -31,19 +31,19 @@ class Watermarks:
         """Every room was listed up to ``date``."""
         self._store.write(lambda c: set_fact(c, "watermark", date.isoformat()))
 
-    def deep(self) -> datetime | None:
+    def full_scan(self) -> datetime | None:
         """Return when every room was last read without believing its date."""
         return self._store.read(lambda c: _moment(fact(c, "deep_sweep")))
 
-    def set_deep(self, date: datetime) -> None:
+    def set_full_scan(self, date: datetime) -> None:
         """Every room was read at ``date``, or tried."""
         self._store.write(lambda c: set_fact(c, "deep_sweep", date.isoformat()))
 
-    def whole(self) -> datetime | None:
+    def complete_scan(self) -> datetime | None:
         """Return up to when a deep sweep read every room and none failed."""
         return self._store.read(lambda c: _moment(fact(c, "whole_until")))
 
-    def set_whole(self, date: datetime) -> None:
+    def set_complete_scan(self, date: datetime) -> None:
         """Whatever was saved up to ``date`` was seen, in whichever room it lay."""
         self._store.write(lambda c: set_fact(c, "whole_until", date.isoformat()))
 
@@ -52,12 +52,12 @@ class Watermarks:
         found = select(rooms.c.id, rooms.c.watermark).where(rooms.c.watermark.is_not(None))
         return self._store.read(lambda c: {row.id: row.watermark for row in c.execute(found)})
 
-    def behind(self) -> frozenset[int]:
+    def incomplete_rooms(self) -> frozenset[int]:
         """Return the rooms whose last reading failed."""
-        late = select(rooms.c.id).where(rooms.c.behind)
+        late = select(rooms.c.id).where(rooms.c.incomplete)
         return self._store.read(lambda c: frozenset(c.execute(late).scalars()))
 
-    def hidden(self) -> frozenset[int]:
+    def hidden_rooms(self) -> frozenset[int]:
         """Return the rooms that are out of sight, and hold updates that were not seen."""
         found = select(rooms.c.id).where(rooms.c.hidden)
         return self._store.read(lambda c: frozenset(c.execute(found).scalars()))
@@ -65,19 +65,19 @@ class Watermarks:
     def set_room(self, room: int, date: datetime, title: str = "") -> None:
         """Everything in the room was listed up to ``date``; its title, where it is known."""
         known = {"title": title} if title else {}
-        self._put_room(room, {"watermark": date, "behind": False, "hidden": False} | known)
+        self._put_room(room, {"watermark": date, "incomplete": False, "hidden": False} | known)
 
-    def set_behind(self, room: int) -> None:
+    def set_incomplete(self, room: int) -> None:
         """The room's reading failed: its watermark stays, and it is read again next time."""
-        self._put_room(room, {"behind": True})
+        self._put_room(room, {"incomplete": True})
 
     def set_hidden(self, room: int) -> None:
         """The room is out of sight: its watermark stays for the time when it is back."""
-        self._put_room(room, {"behind": False, "hidden": True})
+        self._put_room(room, {"incomplete": False, "hidden": True})
 
     def give_up(self, room: int) -> None:
         """The room is gone: do not insist."""
-        leave = update(rooms).where(rooms.c.id == room).values(behind=False, hidden=False)
+        leave = update(rooms).where(rooms.c.id == room).values(incomplete=False, hidden=False)
         self._store.write(lambda c: c.execute(leave))
 
     def rooms_total(self) -> int | None:
@@ -116,7 +116,7 @@ class Watermarks:
         found: dict[str, Any] = json.loads(text) if text else {}
         return found
 
-    def done(self, job: str) -> frozenset[int]:
+    def done_rooms(self, job: str) -> frozenset[int]:
         """Return the rooms that the backfill is done with."""
         found = select(backfills.c.room).where(backfills.c.job == job)
         return self._store.read(lambda c: frozenset(c.execute(found).scalars()))

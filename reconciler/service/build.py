@@ -37,12 +37,12 @@ class Components:
 
     ledger: Ledger
     docspace: DocSpace
-    attempts: FileProcessor
+    processor: FileProcessor
     health: PortalHealth
     policy: Policy
     reload_key: Callable[[], bool]
     stop: threading.Event
-    hooks: WebhooksClient
+    webhooks: WebhooksClient
     administration: WebhookAdministration
     clock: Callable[[], datetime]
 
@@ -50,7 +50,7 @@ class Components:
         self, tell: Callable[[Processed], None], complain: Callable[[Exception], None]
     ) -> Worker:
         """Return a worker on these parts."""
-        return Worker(self.ledger, self.attempts, self.clock, tell, complain)
+        return Worker(self.ledger, self.processor, self.clock, tell, complain)
 
 
 def build_components(
@@ -85,12 +85,12 @@ def build_components(
     return Components(
         ledger=ledger,
         docspace=docspace,
-        attempts=attempts,
+        processor=attempts,
         health=health,
         policy=policy,
         reload_key=lambda: transport.use_key(config.api_key()),
         stop=stop,
-        hooks=hooks,
+        webhooks=hooks,
         administration=administration,
         clock=clock,
     )

@@ -184,7 +184,7 @@ class Daemon:
         self._admin.stop(_ADMIN_GRACE)
         try:
             if not finished and self._working:
-                self.ledger.release(self._parts.clock())
+                self.ledger.release_orphaned_claims(self._parts.clock())
             self._stack.close()
         except LedgerError as error:
             log_error(error)
@@ -262,14 +262,14 @@ class Daemon:
         try:
             pause = self.ledger.paused(self._parts.clock())
             if pause is not None:
-                log.warning("sweep_put_off", until=pause.until.isoformat(), reason=pause.why)
+                log.warning("sweep_put_off", until=pause.until.isoformat(), reason=pause.reason)
                 self._sweep_by(pause.until)
             else:
                 report = run_sweep(self._parts, self._sweep)
                 self._on_sweep(report)
                 self._parts.health.record_listing_success(self._parts.clock())
                 self._worker.wake()
-                if report.deep:
+                if report.full_scan:
                     log.info("pruned", rows=prune(self._parts, self._config.state.retention))
         except PortalError as error:
             self._parts.health.record_listing_failure(error, self._parts.clock())
@@ -291,7 +291,7 @@ class Daemon:
         job = self._scheduler.get_job("sweep")
         if job is not None and job.next_run_time is not None:
             try:
-                self.ledger.tell("next_sweep", job.next_run_time.isoformat())
+                self.ledger.set_value("next_sweep", job.next_run_time.isoformat())
             except LedgerError as error:
                 log_error(error)
 
@@ -301,7 +301,7 @@ class Daemon:
             try:
                 with self.ledger.role(Role.WORKER):
                     self._working = True
-                    self.ledger.release(self._parts.clock())
+                    self.ledger.release_orphaned_claims(self._parts.clock())
                     self._worker.run()
             except Busy:
                 pass
@@ -332,7 +332,7 @@ class Daemon:
     def _release(self) -> None:
         try:
             if not self._resting.is_set():
-                self.ledger.release(self._parts.clock())
+                self.ledger.release_orphaned_claims(self._parts.clock())
         except LedgerError as error:
             log_error(error)
 
@@ -361,7 +361,7 @@ class Daemon:
         if not key.owner:
             log.warning("owner_unknown", hint="the echo of each comment costs a look")
             return
-        self.ledger.learn_owner(key.owner)
+        self.ledger.set_owner(key.owner)
         log.info("acting_as", user=key.owner, name=key.owner_name)
         self._begin_to_watch(key)
 
@@ -376,7 +376,7 @@ class Daemon:
         if not kinds & {OutageKind.DEAD_KEY, OutageKind.LOOKS}:
             return is_another
         with suppress(PortalError):  # the failure is known already
-            if self._parts.attempts.probe():
+            if self._parts.processor.probe():
                 self._worker.wake()
         return is_another
 

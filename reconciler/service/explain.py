@@ -27,13 +27,13 @@ def explain(config: Config, file_id: int) -> Explanation:
     """Look and decide as the worker would, and change nothing. Raises ConfigError, LedgerError."""
     with ExitStack() as opened:
         parts = build_components(config, opened, read_only=True)
-        known = parts.ledger.facts(file_id)
+        known = parts.ledger.file_row(file_id)
         entry = parts.ledger.entry(file_id)
         try:
             seen = parts.docspace.file(file_id)
             if not isinstance(seen, Absent):
-                seen = parts.attempts.with_room(seen, parts.clock())
-                entry = replace(entry, portal_known=parts.attempts.knows_portal(entry, seen))
+                seen = parts.processor.with_room(seen, parts.clock())
+                entry = replace(entry, portal_known=parts.processor.knows_portal(entry, seen))
         except PortalError as error:
             return Explanation(file_id, None, known, None, error)
         file = None if isinstance(seen, Absent) else seen

@@ -116,12 +116,12 @@ class _Forward(logging.Handler):
 
 def log_processed(attempt: Processed) -> None:
     """Log how an attempt at a file ended."""
-    ending, seen = attempt.ending, attempt.seen
+    ending, seen = attempt.result, attempt.seen
     fields: dict[str, Any] = {"file": attempt.file, "reason": ending.reason}
     if seen is not None:
         fields |= {"title": seen.title, "version": seen.revision.version, "found": seen.comment}
-    if ending.again is not None:
-        fields["again"] = ending.again.isoformat(timespec="seconds")
+    if ending.retry_at is not None:
+        fields["again"] = ending.retry_at.isoformat(timespec="seconds")
     if ending.error:
         fields["error"] = ending.error
     loud = ending.outcome is Outcome.FAILED
@@ -158,9 +158,9 @@ def log_sweep(report: Report) -> None:
         fields["hidden"] = report.hidden
     if report.skipped:
         fields["skipped_folders"] = dict(report.skipped)  # as in the JSON of `reconcile`
-    if report.behind:
-        fields["behind"] = report.behind
-    (log.warning if report.behind else log.info)("sweep", deep=report.deep, **fields)
+    if report.incomplete:
+        fields["behind"] = report.incomplete
+    (log.warning if report.incomplete else log.info)("sweep", deep=report.full_scan, **fields)
 
 
 def log_failed_login(client: str) -> None:

@@ -54,7 +54,7 @@ class Tally:
 
     def attempt(self, attempt: Processed) -> None:
         """Count an attempt; one that only waited before is replaced."""
-        outcome, reason = attempt.ending.outcome, attempt.ending.reason
+        outcome, reason = attempt.result.outcome, attempt.result.reason
         if outcome is Outcome.FAILED:
             log_processed(attempt)
         with self.lock:
@@ -80,9 +80,9 @@ class Tally:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did. ``put_off`` is when to go on, where it had to stop, and ``why`` it had to.
+    """What a run did. ``resume_at`` is when to go on, where it had to stop, and ``reason`` it had to.
 
-    ``refused`` says that this was because the portal is away or refuses the key.
+    ``is_portal_down`` says that this was because the portal is away or refuses the key.
     """
 
     report: Report
@@ -90,15 +90,15 @@ class Summary:
     requests: dict[str, int]
     seconds: float
     dry_run: bool
-    left: int = 0
-    put_off: datetime | None = None
-    why: str = ""
-    refused: bool = False
+    remaining: int = 0
+    resume_at: datetime | None = None
+    reason: str = ""
+    is_portal_down: bool = False
 
     @property
     def failed(self) -> int:
         """How many files failed and will be tried again, and folders not read to the end."""
-        return self.number(Outcome.FAILED) + len(self.report.behind)
+        return self.number(Outcome.FAILED) + len(self.report.incomplete)
 
     def number(self, outcome: Outcome) -> int:
         """Return how many files ended so, in the listing or by an attempt."""
@@ -113,7 +113,7 @@ class PlannedAction:
     title: str
     comment: str
     outcome: str
-    why: str
+    reason: str
 
 
 def reconcile(config: Config, *, dry_run: bool, would: Callable[[PlannedAction], None]) -> Summary:
@@ -131,7 +131,7 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[PlannedAction],
             _watch(config, parts)
             parts.ledger.health.retry_passing(parts.clock())
             report = _sweep(config, parts, tally)
-            if report.deep:
+            if report.full_scan:
                 prune(parts, config.state.retention)
             tally.handed |= report.broken
             ours = _work(parts, tally)
@@ -144,10 +144,10 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[PlannedAction],
             parts.docspace.requests,
             monotonic() - began,
             dry_run,
-            left=_left(parts) if ours else 0,
-            put_off=put_off,
-            why=why,
-            refused=put_off is not None and tally.trouble is not None,
+            remaining=_left(parts) if ours else 0,
+            resume_at=put_off,
+            reason=why,
+            is_portal_down=put_off is not None and tally.trouble is not None,
         )
 
 
@@ -180,7 +180,7 @@ def _left(parts: Components) -> int:
 
     What a backfill has put off until tomorrow is not ours.
     """
-    now, ledger, quota = parts.clock(), parts.ledger, parts.attempts.terms.quota
+    now, ledger, quota = parts.clock(), parts.ledger, parts.processor.settings.quota
     is_put_off = ledger.next_write_at(now, quota, backfill=True) > now
     due = ledger.count_due(now) - (ledger.count_due(now, BACKFILL) if is_put_off else 0)
     return due + ledger.health.waiting_for_portal(now)
@@ -188,13 +188,13 @@ def _left(parts: Components) -> int:
 
 def _put_off(parts: Components, *, backfill: bool) -> tuple[datetime | None, str]:
     """Return until when nothing more can be done, and why; None when that is now."""
-    now, quota = parts.clock(), parts.attempts.terms.quota
+    now, quota = parts.clock(), parts.processor.settings.quota
     pause, free = (
         parts.ledger.paused(now),
         parts.ledger.next_write_at(now, quota, backfill=backfill),
     )
     if pause is not None and pause.until > free:
-        return pause.until, pause.why
+        return pause.until, pause.reason
     if free > now:
         whose = "writes for backfills" if backfill else "writes"
         return free, f"the day's {whose} are used up"
@@ -207,7 +207,7 @@ def _work(parts: Components, tally: Tally) -> bool:
     failures: list[Exception] = []
     try:
         with parts.ledger.role(Role.WORKER):
-            parts.ledger.release(parts.clock())
+            parts.ledger.release_orphaned_claims(parts.clock())
             parts.worker(tally.attempt, failures.append).run_until_idle()
     except Busy:
         return False
@@ -233,7 +233,7 @@ def _rehearse(
         if rule.action in _NEWS or rule.outcome is Outcome.REFUSED:
             outcome = str(noted.outcome or rule.outcome or "look")
             file = noted.file
-            would(PlannedAction(file.id, file.title, file.comment, outcome, rule.words))
+            would(PlannedAction(file.id, file.title, file.comment, outcome, rule.description))
 
     report = sweep_of(config, parts).run(dry=True, hear=hear)
     for entry in parts.ledger.due(parts.clock(), _MOST_SHOWN):
@@ -249,19 +249,19 @@ def _look(parts: Components, entry: Entry) -> tuple[Rule, PlannedAction]:
     file = parts.docspace.file(entry.id)
     title = comment = ""
     if not isinstance(file, Absent):
-        file = parts.attempts.with_room(file, parts.clock())
-        entry = replace(entry, portal_known=parts.attempts.knows_portal(entry, file))
+        file = parts.processor.with_room(file, parts.clock())
+        entry = replace(entry, portal_known=parts.processor.knows_portal(entry, file))
         title, comment = file.title, file.comment
     rule = decide(file, entry, parts.policy).rule
-    return rule, PlannedAction(entry.id, title, comment, str(rule.outcome), rule.words)
+    return rule, PlannedAction(entry.id, title, comment, str(rule.outcome), rule.description)
 
 
 @dataclass
 class BackfillRun:
     """A backfill that is open: estimate first, then run.
 
-    ``put_off`` is when to go on, where it had to stop: because its share of the day's writes is
-    spent, or because the portal asked for a pause or is away, which ``why`` tells.
+    ``resume_at`` is when to go on, where it had to stop: because its share of the day's writes is
+    spent, or because the portal asked for a pause or is away, which ``reason`` tells.
     """
 
     parts: Components
@@ -270,8 +270,8 @@ class BackfillRun:
     began: float
     tally: Tally = field(default_factory=Tally)
     report: Report = field(default_factory=Report)
-    put_off: datetime | None = None
-    why: str = ""
+    resume_at: datetime | None = None
+    reason: str = ""
     broken: set[int] = field(default_factory=set)
 
     def estimate(self, tell: Callable[[Step], None]) -> Estimate:
@@ -311,7 +311,7 @@ class BackfillRun:
             left,
             self.put_off,
             self.why,
-            refused=self.put_off is not None and self.tally.trouble is not None,
+            is_portal_down=self.put_off is not None and self.tally.trouble is not None,
         )
 
     def _hear(self, report: Report) -> None:

@@ -16,7 +16,7 @@ def run_sweep(
 ) -> Report:
     """Sweep once and remember how it went. Raises what the sweep raises."""
     began, clock, before = parts.clock(), monotonic(), parts.docspace.requests_here()
-    parts.ledger.tell("sweep_began", began.isoformat())
+    parts.ledger.set_value("sweep_began", began.isoformat())
 
     def remember(report: Report, error: str = "") -> None:
         requests = parts.docspace.requests_here() - before
@@ -56,7 +56,7 @@ def _record(
         requests=requests,
         scanned=report.scanned,
         found=report.handed,
-        behind=len(report.behind),
-        deep=report.deep,
+        incomplete_folders=len(report.incomplete),
+        full_scan=report.full_scan,
         error=error,
     )

@@ -58,21 +58,21 @@ class Watch:
         seen_before = self._administration.known() is not None
         state = self._administration.state()
         found = Found()
-        if state.hook is not None and self._deliveries.is_due(state.hook):
-            found = self._deliveries.read(state.hook)
+        if state.webhook is not None and self._deliveries.is_due(state.webhook):
+            found = self._deliveries.read(state.webhook)
         if found.recorded or found.under_way:
             log.info("undelivered_events", recorded=found.recorded, under_way=found.under_way)
-        said = state.said(self._administration.wanted)
-        if state.hook is None and not seen_before:
+        said = state.message(self._administration.wanted)
+        if state.webhook is None and not seen_before:
             # It may be another account's: only an administrator sees those.
             if not self._unseen:
                 log.info("webhook_not_seen", reason=said)
             self._unseen = True
             self._tell(state, "unseen", said)
             return state
-        if state.flaws:
+        if state.issues:
             log.error("webhook", reason=said, cure=cure_of(state))
-            self._tell(state, state.flaws[0].value, said)
+            self._tell(state, state.issues[0].value, said)
             self._repair(state)
         elif found.unsigned or self._is_refused_still(state):
             said = "the receiver refuses the portal's signature: the portal has another secret"
@@ -84,27 +84,27 @@ class Watch:
 
     def _is_refused_still(self, state: WebhookStatus) -> bool:
         """Whether the signature was refused before, and no delivery was accepted since."""
-        told = self._ledger.told(SAID)
+        told = self._ledger.get_value(SAID)
         before = json.loads(told) if told else {}
-        good = state.hook.succeeded_on if state.hook else ""
+        good = state.webhook.succeeded_on if state.webhook else ""
         return before.get("state") == _SIGNATURE and before.get("last_success") == good
 
     def _repair(self, state: WebhookStatus) -> None:
         """Enable it, or register it anew; whatever comes of it, not again within the hour."""
         wanted, now = self._administration.wanted, self._clock()
-        broken = {WebhookIssue.MISSING, WebhookIssue.DISABLED} & set(state.flaws)
-        if not self._cure.allowed or not broken or WebhookIssue.ADDRESS in state.flaws:
+        broken = {WebhookIssue.MISSING, WebhookIssue.DISABLED} & set(state.issues)
+        if not self._cure.allowed or not broken or WebhookIssue.ADDRESS in state.issues:
             return
         if wanted.url is None:
             return  # told by its path alone it may be another's
-        last = self._ledger.told(_REPAIRED)
+        last = self._ledger.get_value(_REPAIRED)
         if last and now - datetime.fromisoformat(last) < _REPAIR:
             return
-        self._ledger.tell(_REPAIRED, now.isoformat())
+        self._ledger.set_value(_REPAIRED, now.isoformat())
         try:
-            if state.hook is not None:
-                self._administration.switch_on(state.hook)
-                log.warning("webhook_enabled_again", id=state.hook.id)
+            if state.webhook is not None:
+                self._administration.switch_on(state.webhook)
+                log.warning("webhook_enabled_again", id=state.webhook.id)
             else:
                 secret = self._cure.secret()
                 hook = self._administration.create(wanted.url, secret, wanted.triggers)
@@ -113,7 +113,7 @@ class Watch:
             log_error(error)
 
     def _tell(self, state: WebhookStatus, word: str, said: str) -> None:
-        hook = state.hook
+        hook = state.webhook
         told = {
             "state": word,
             "said": said,
@@ -125,16 +125,16 @@ class Watch:
             "last_failure": hook.failed_on if hook else "",
             "failure": hook.failure if hook else "",
         }
-        self._ledger.tell(SAID, json.dumps(told))
+        self._ledger.set_value(SAID, json.dumps(told))
 
 
 def cure_of(state: WebhookStatus) -> str:
     """Return what to do about what ails the webhook."""
-    if WebhookIssue.MISSING in state.flaws:
+    if WebhookIssue.MISSING in state.issues:
         return "run: reconciler webhook register"
-    if WebhookIssue.ADDRESS in state.flaws:
+    if WebhookIssue.ADDRESS in state.issues:
         return "set webhook.public_url, or remove it and run: reconciler webhook register"
-    if WebhookIssue.DISABLED in state.flaws:
+    if WebhookIssue.DISABLED in state.issues:
         return "run: reconciler webhook enable"
     return "add the events on the portal's page, or remove it and register it again"
 
@@ -142,6 +142,6 @@ def cure_of(state: WebhookStatus) -> str:
 def watch_of(config: Config, parts: Components) -> Watch:
     """Return the watch over the configured webhook."""
     triggers = frozenset(config.webhook.triggers)
-    deliveries = Deliveries(parts.ledger, parts.hooks, triggers, parts.clock)
+    deliveries = Deliveries(parts.ledger, parts.webhooks, triggers, parts.clock)
     cure = RepairPolicy(config.webhook.self_heal, lambda: secret_to_register(config.secrets()))
     return Watch(parts.ledger, parts.administration, deliveries, parts.clock, cure)

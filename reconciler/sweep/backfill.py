@@ -87,7 +87,7 @@ class Backfill:
 
     def remaining(self, job: Job) -> int:
         """Return how many folders earlier runs of the same job have done."""
-        return len(self._ledger.watermarks.done(job.name))
+        return len(self._ledger.watermarks.done_rooms(job.name))
 
     def run(
         self,
@@ -106,15 +106,15 @@ class Backfill:
         lister = self._lister(job, since, hear=hear)
         report(lister.report)
         folders = self._folders(lister, job)
-        done = marks.done(job.name)
+        done = marks.done_rooms(job.name)
         for number, folder in enumerate(folders, 1):
             if folder.id in done:
                 continue
             lister.read(folder, since, job.until)
             yield Step(folder, number, len(folders))
-            if folder.id not in lister.report.behind:
+            if folder.id not in lister.report.incomplete:
                 marks.set_done(job.name, folder.id)
-        if not lister.report.behind:
+        if not lister.report.incomplete:
             marks.complete(job.name)
 
     def _lister(

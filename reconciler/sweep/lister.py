@@ -67,8 +67,8 @@ class Lister:
     def fix_origin(self, date: datetime) -> datetime:
         """Fix, once, where our responsibility begins; a dry run only supposes it."""
         if not self._dry:
-            self._ledger.begin(date, self.terms.lookback)
-        elif not self._ledger.begun():
+            self._ledger.set_origin(date, self.terms.lookback)
+        elif not self._ledger.has_origin():
             self.baseline = Baseline(date - self.terms.lookback, date)
             self._duty = replace(self._duty, baseline=self.baseline)
         common = self.baseline or self._ledger.baseline()
@@ -111,7 +111,7 @@ class Lister:
             found |= {room.id: room for room in page.rooms}
             reached = any(until(room) for room in page.rooms if not room.pinned)
             # A page that brings nothing new is the last one of a portal that pages otherwise.
-            if reached or page.behind == 0 or len(found) == before:
+            if reached or page.remaining == 0 or len(found) == before:
                 return list(found.values())
             start += STEP
 
@@ -159,9 +159,9 @@ class Lister:
         if sound and self.report.ended[_INACTIVE] > inactive:
             return self._give_up(folder, "section")
         if not sound:
-            self.report.behind.append(folder.id)
+            self.report.incomplete.append(folder.id)
             if not self._dry:
-                self._ledger.watermarks.set_behind(folder.id)
+                self._ledger.watermarks.set_incomplete(folder.id)
         return sound
 
     def _give_up(self, folder: Folder, reason: str) -> bool:
@@ -191,7 +191,7 @@ class Lister:
         asked = self._asked
         self._learn_portal(files)
         inside = [f for f in files if _is_between(f.revision.updated, back_to, until)]
-        noted = self._ledger.note(
+        noted = self._ledger.ingest_listing(
             inside, lambda f, e: self._judge(f, e, asked), self._duty, self._clock(), self._dry
         )
         self._suspect(page.broken)
@@ -205,7 +205,7 @@ class Lister:
         self.report.scanned += len(fresh)
         self.report.handed += len(fresh)
         if fresh and not self._dry:
-            self._ledger.suspect(fresh, self._duty, self._clock())
+            self._ledger.enqueue(fresh, self._duty, self._clock())
 
     def _judge(self, file: File, entry: Entry, asked: datetime) -> Decision:
         entry = replace(entry, portal_known=self._portal_known)

@@ -97,7 +97,7 @@ def _check(page: FilePage, reading: _Reading) -> None:
     """Files that are being converted are missing from their page: come back for them."""
     before = reading.previous
     reading.tied |= page.indexing and before is not None
-    if page.dropped or (before is not None and page.behind == 0 and _rows(page) < _rows(before)):
+    if page.dropped or (before is not None and page.remaining == 0 and _rows(page) < _rows(before)):
         reading.sound = False
     elif before is not None and not _is_joined(before, page):
         if page.files and before.files and _date(page.files[0]) == _date(before.files[-1]):
@@ -131,12 +131,12 @@ def _young(page: FilePage, back_to: datetime | None) -> list[int | str]:
 
 def _rows(page: FilePage) -> int:
     """Return how many files the folder has; of a last page, less those being converted on it."""
-    shown = PAGE if page.behind else len(page.files) + len(page.broken)
-    return page.start + shown + page.behind
+    shown = PAGE if page.remaining else len(page.files) + len(page.broken)
+    return page.start + shown + page.remaining
 
 
 def _is_last(page: FilePage, back_to: datetime | None) -> bool:
-    if page.behind == 0:
+    if page.remaining == 0:
         return True
     if page.indexing or back_to is None or not page.files:
         return False

@@ -13,7 +13,7 @@ from reconciler.model import Action, Outcome, Rule
 class Report:
     """Counts of one sweep or backfill. Scanned files are those that ended and those handed on.
 
-    ``skipped`` are the folders that were passed over, by reason, ``behind`` those whose reading
+    ``skipped`` are the folders that were passed over, by reason, ``incomplete`` those whose reading
     was not complete, ``broken`` the files of which a listing told no more than the id, ``hidden``
     how many updates lay in rooms whose dates had not told of any.
     """
@@ -26,9 +26,9 @@ class Report:
     to_mark: int = 0
     hidden: int = 0
     folders: int = 0
-    deep: bool = False
+    full_scan: bool = False
     skipped: Counter[str] = field(default_factory=Counter)
-    behind: list[int] = field(default_factory=list)
+    incomplete: list[int] = field(default_factory=list)
     broken: set[int] = field(default_factory=set)
 
     def count(self, noted: ListedFile) -> None:

@@ -76,7 +76,7 @@ class Sweep:
         rooms, mine = self._docspace.rooms(count=1), self._mine(lister)
         state = self._state(lister, rooms, mine)
         marks = self._ledger.watermarks
-        own, behind, hidden = marks.rooms(), set(marks.behind()), marks.hidden()
+        own, behind, hidden = marks.rooms(), set(marks.incomplete_rooms()), marks.hidden_rooms()
         changed_after = state.watermark - self._terms.overlap
         if mine is not None and isinstance(mine.folder, int):
             folder = Folder(mine.folder, None, "My documents")
@@ -90,12 +90,12 @@ class Sweep:
             self._read(lister, Folder(room, room, ""), own, state, dry)
         if marks.portal() is None:
             lister.set_portal_known()
-        if not dry and _MINE not in lister.report.behind:
-            self._note_progress(state, complete=not lister.report.behind)
+        if not dry and _MINE not in lister.report.incomplete:
+            self._note_progress(state, complete=not lister.report.incomplete)
             marks.set_rooms_total(rooms.total)
         if lister.report.hidden and not dry:
             told = {"at": state.date.isoformat(), "updates": lister.report.hidden}
-            self._ledger.tell(HIDDEN, json.dumps(told))
+            self._ledger.set_value(HIDDEN, json.dumps(told))
         return lister.report
 
     def _note_progress(self, state: _State, *, complete: bool) -> None:
@@ -103,9 +103,9 @@ class Sweep:
         marks, reach = self._ledger.watermarks, self._terms.policy.reach
         marks.set_portal(state.date)
         if state.deep:
-            marks.set_deep(state.date)
+            marks.set_full_scan(state.date)
         if state.deep and complete:
-            marks.set_whole(state.watermark)
+            marks.set_complete_scan(state.watermark)
         if complete and marks.reach_changed(reach) is not None:
             self._ledger.survey.forget_texts(self._terms.policy.texts.is_portals)
         if complete:
@@ -171,7 +171,7 @@ class Sweep:
             return None
         except Transient:
             # Its folder is not known, so the portal's watermark waits for it.
-            lister.report.behind.append(_MINE)
+            lister.report.incomplete.append(_MINE)
             return None
 
     def _state(self, lister: Lister, rooms: RoomPage, mine: FilePage | None) -> _State:
@@ -183,11 +183,11 @@ class Sweep:
         watermark = min(marks.portal() or since, date)
         first = (lister.baseline or self._ledger.baseline()).first_sweep
         # So would a full scan that lies ahead.
-        deep = date - min(marks.deep() or first, date) >= self._terms.full_every
+        deep = date - min(marks.full_scan() or first, date) >= self._terms.full_every
         reach = marks.reach_changed(self._terms.policy.reach)
-        seen_to = [marks.whole() or since] if deep else []
+        seen_to = [marks.complete_scan() or since] if deep else []
         seen_to += [max(reach, since)] if reach is not None else []
-        lister.report.since, lister.report.until, lister.report.deep = watermark, date, deep
+        lister.report.since, lister.report.until, lister.report.full_scan = watermark, date, deep
         return _State(
             date=date,
             watermark=watermark,

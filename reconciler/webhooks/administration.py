@@ -60,30 +60,30 @@ class WebhookAdministration:
     def listed(self) -> tuple[Webhook, ...]:
         """Return every webhook that the account may see, by id; remember that it may."""
         hooks = sorted(self._hooks.all(), key=lambda hook: hook.id)
-        if self._ledger.told(_MAY_READ) != _YES:
-            self._ledger.tell(_MAY_READ, _YES)
+        if self._ledger.get_value(_MAY_READ) != _YES:
+            self._ledger.set_value(_MAY_READ, _YES)
         return tuple(hooks)
 
     def may_read(self) -> bool:
         """Whether the key was allowed to, when it was last tried."""
-        return self._ledger.told(_MAY_READ) == _YES
+        return self._ledger.get_value(_MAY_READ) == _YES
 
     def may_not_read(self) -> None:
         """Remember that the key is not allowed to."""
-        if self._ledger.told(_MAY_READ) == _YES:
-            self._ledger.tell(_MAY_READ, "")
+        if self._ledger.get_value(_MAY_READ) == _YES:
+            self._ledger.set_value(_MAY_READ, "")
 
     def known(self) -> int | None:
         """Return the id of the webhook that was ours when it was last seen."""
-        text = self._ledger.told(_OURS)
+        text = self._ledger.get_value(_OURS)
         return int(text) if text else None
 
     def state(self) -> WebhookStatus:
         """Ask the portal for our webhook and say what is wrong with it; remember its id."""
         known = self.known()
         state = judge(self.listed(), self.wanted, known)
-        if state.hook is not None and state.hook.id != known:
-            self._ledger.tell(_OURS, str(state.hook.id))
+        if state.webhook is not None and state.webhook.id != known:
+            self._ledger.set_value(_OURS, str(state.webhook.id))
         return state
 
     def ours(self, hooks: Sequence[Webhook]) -> Webhook | None:
@@ -114,8 +114,8 @@ class WebhookAdministration:
         self._ledger.count_write(self._clock())
         with _judged(address):
             hook = self._hooks.create(name or self.wanted.name, address, secret, triggers)
-        self._ledger.tell(_OURS, str(hook.id))
-        self._ledger.tell(SAID, "")
+        self._ledger.set_value(_OURS, str(hook.id))
+        self._ledger.set_value(SAID, "")
         return hook
 
     def pick(self, number: int | None) -> Webhook:
@@ -143,7 +143,7 @@ class WebhookAdministration:
         with _judged(hook.url):
             self._hooks.set_enabled(hook, True)
         if hook.id == self.known():
-            self._ledger.tell(SAID, "")
+            self._ledger.set_value(SAID, "")
 
     def remove(self, hook: Webhook) -> None:
         """Delete a webhook, and its log with it."""
@@ -151,8 +151,8 @@ class WebhookAdministration:
         self._ledger.count_write(self._clock())
         self._hooks.remove(hook.id)
         if hook.id == self.known():
-            self._ledger.tell(_OURS, "")  # it was meant: nothing to be healed
-            self._ledger.tell(SAID, "")
+            self._ledger.set_value(_OURS, "")  # it was meant: nothing to be healed
+            self._ledger.set_value(SAID, "")
 
     def rotate(self, file: SecretFile) -> Webhook:
         """Let the portal sign with a new secret. Raises ConfigError, Unanswered, Rejected.
@@ -182,7 +182,7 @@ class WebhookAdministration:
             # The answer was lost, and what it was: the portal may have the new one by now.
             error.detail += _BOTH
             raise
-        self._ledger.tell(SAID, "")
+        self._ledger.set_value(SAID, "")
         return hook
 
     def _ask(self, address: str, secret: str | None = None) -> None:

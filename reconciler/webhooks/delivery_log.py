@@ -50,7 +50,7 @@ class Progress:
 
 def progress(ledger: Ledger) -> Progress:
     """Return what the ledger knows of the log. Raises LedgerError."""
-    text = ledger.told(_FACT)
+    text = ledger.get_value(_FACT)
     if not text:
         return Progress()
     known = json.loads(text)
@@ -74,7 +74,7 @@ class Deliveries:
     def is_due(self, hook: Webhook) -> bool:
         """Whether the log may hold something new; False before the first sweep."""
         known, now = progress(self._ledger), self._clock()
-        if not self._ledger.begun():
+        if not self._ledger.has_origin():
             return False
         stale = known.at is None or not timedelta() <= now - known.at < _AT_LEAST
         return stale or known.under_way or known.failed_on != hook.failed_on
@@ -120,7 +120,7 @@ class Deliveries:
     def _keep(self, done: int, failed_on: str, under_way: bool) -> None:
         at = self._clock().isoformat()
         known = {"done": done, "failed_on": failed_on, "under_way": under_way, "at": at}
-        self._ledger.tell(_FACT, json.dumps(known))
+        self._ledger.set_value(_FACT, json.dumps(known))
 
 
 def is_under_way(entry: FailedDelivery, now: datetime) -> bool:

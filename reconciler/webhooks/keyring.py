@@ -46,7 +46,7 @@ def fingerprint(secret: str) -> str:
 
 def remembered(ledger: Ledger) -> Rotation:
     """Return what the ledger knows of rotations. Raises LedgerError."""
-    text = ledger.told(_FACT)
+    text = ledger.get_value(_FACT)
     known = json.loads(text) if text else {}
     since = known.get("since")
     return Rotation(
@@ -138,7 +138,7 @@ class Keyring:
         since = None if rotation.since is None else rotation.since.isoformat()
         known = {"newest": rotation.newest, "since": since, "retired": sorted(rotation.retired)}
         try:
-            self._ledger.tell(_FACT, json.dumps(known))
+            self._ledger.set_value(_FACT, json.dumps(known))
         except LedgerError as error:
             self._tell("rotation_not_remembered", error=str(error))
 

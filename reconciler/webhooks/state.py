@@ -31,21 +31,21 @@ class WebhookSpec:
 class WebhookStatus:
     """Our webhook, None when there is none, and what is wrong with it, the worst first."""
 
-    hook: Webhook | None
-    flaws: tuple[WebhookIssue, ...]
-    lacking: tuple[str, ...] = ()
+    webhook: Webhook | None
+    issues: tuple[WebhookIssue, ...]
+    missing_triggers: tuple[str, ...] = ()
 
-    def said(self, wanted: WebhookSpec) -> str:
+    def message(self, wanted: WebhookSpec) -> str:
         """Return what is wrong in one line, empty when nothing is."""
-        hook = self.hook
+        hook = self.webhook
         if hook is None:
             return f"the portal has no webhook at {wanted.url or wanted.path}"
         words = {
             WebhookIssue.DISABLED: "is disabled",
             WebhookIssue.ADDRESS: f"calls {hook.url}, not {wanted.url}",
-            WebhookIssue.TRIGGERS: f"does not tell of {', '.join(self.lacking)}",
+            WebhookIssue.TRIGGERS: f"does not tell of {', '.join(self.missing_triggers)}",
         }
-        told = " and ".join(words[one] for one in self.flaws)
+        told = " and ".join(words[one] for one in self.issues)
         return f"webhook {hook.id} {told}" if told else ""
 
 

@@ -31,8 +31,8 @@ class Worker:
         complain: Callable[[Exception], None],
     ) -> None:
         """Start nothing yet."""
-        self._ledger, self._attempts, self._terms = ledger, attempts, attempts.terms
-        self._clock, self._tell, self._complain = clock, tell, complain
+        self._ledger, self._processor, self._terms = ledger, attempts, attempts.settings
+        self._clock, self._on_attempt, self._on_error = clock, tell, complain
         self._changed = threading.Condition()
         self._busy, self._stopping, self._woken, self._finished = 0, False, False, False
         self._last: datetime | None = None
@@ -49,7 +49,7 @@ class Worker:
         with ThreadPoolExecutor(self._terms.threads, thread_name_prefix="worker") as pool:
             while not self._stopping and not is_done():
                 for claim in self._claims():
-                    pool.submit(self._one, claim)
+                    pool.submit(self._run_claim, claim)
 
     def _is_idle(self) -> bool:
         """A file that was looked at in this very second is due in a moment: wait for it."""
@@ -79,9 +79,9 @@ class Worker:
         now = self._clock()
         due = self._next_claim(now)
         claims = self._claim(1) if due is not None and due <= now else []
-        attempt = self._attempts.make(claims[0]) if claims else None
+        attempt = self._processor.process(claims[0]) if claims else None
         if attempt is not None:
-            self._tell(attempt)
+            self._on_attempt(attempt)
         return attempt
 
     def _claims(self) -> list[Claim]:
@@ -93,7 +93,7 @@ class Worker:
                 return []
             claims = self._claim(self._free())
         except LedgerError as error:
-            self._complain(error)
+            self._on_error(error)
             self._rest(_POLL, for_event=False)
             return []
         if not claims:
@@ -124,16 +124,16 @@ class Worker:
             )  # the clock was set back, perhaps while we were away
         self._last = now
         due = self._ledger.next_claim(now, self._terms.quota)
-        return None if due is None else max(due, self._attempts.health.next_look(now))
+        return None if due is None else max(due, self._processor.health.next_look(now))
 
     def _can_claim(self) -> bool:
         """Whether an event that comes now could be worked off at once."""
         now = self._clock()
-        return self._free() > 0 and self._attempts.health.next_look(now) <= now
+        return self._free() > 0 and self._processor.health.next_look(now) <= now
 
     def _free(self) -> int:
         with self._changed:
-            most = 1 if self._attempts.health.is_probing else self._terms.threads
+            most = 1 if self._processor.health.is_probing else self._terms.threads
             return max(most - self._busy, 0)
 
     def _rest(self, seconds: float, *, for_event: bool = True) -> None:
@@ -146,31 +146,31 @@ class Worker:
     def _is_called(self, *, for_event: bool) -> bool:
         return self._stopping or self._finished or (for_event and self._woken)
 
-    def _one(self, claim: Claim) -> None:
+    def _run_claim(self, claim: Claim) -> None:
         try:
-            self._make(claim)
+            self._process(claim)
         except LedgerError as error:
-            self._complain(error)  # the lease returns the row
+            self._on_error(error)  # the lease returns the row
         finally:
             with self._changed:
                 self._busy -= 1
                 self._finished = True
                 self._changed.notify_all()
 
-    def _make(self, claim: Claim) -> None:
+    def _process(self, claim: Claim) -> None:
         if self._stopping:
-            self._ledger.renew(claim, self._clock())
+            self._ledger.release_claim(claim, self._clock())
             return
         try:
-            attempt = self._attempts.make(claim)
+            attempt = self._processor.process(claim)
         except LedgerError:
             raise
         except Stopped:
-            self._ledger.renew(claim, self._clock())
+            self._ledger.release_claim(claim, self._clock())
             return
         except Exception as error:  # noqa: BLE001 - one file's bug must not stop the others
-            self._complain(error)
-            self._attempts.abandon(claim, error)
+            self._on_error(error)
+            self._processor.record_bug(claim, error)
             return
         if attempt is not None:
-            self._tell(attempt)
+            self._on_attempt(attempt)

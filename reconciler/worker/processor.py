@@ -46,7 +46,7 @@ class Processed:
     file: int
     seen: File | None
     rule: Rule | None
-    ending: AttemptResult
+    result: AttemptResult
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ class FileProcessor:
         health: PortalHealth,
     ) -> None:
         """Share one view of the portal's health between all attempts."""
-        self._ledger, self._docspace, self.terms = ledger, docspace, terms
+        self._ledger, self._docspace, self.settings = ledger, docspace, terms
         self._clock, self.health = clock, health
         self._rooms: dict[int | str, tuple[int | None, datetime]] = {}
         self._target_known, self._unsampled = False, 0
 
-    def make(self, claim: Claim) -> Processed | None:
+    def process(self, claim: Claim) -> Processed | None:
         """Make one attempt and write down its ending; None when the claim was lost."""
         try:
             with self._docspace.look_and_write():
@@ -89,10 +89,10 @@ class FileProcessor:
                 attempt = self._act(claim, file, decision)
         except PortalError as error:
             attempt = self._failed(claim, error)
-        kept = attempt is not None and self._ledger.finish(claim, attempt.ending, self._clock())
+        kept = attempt is not None and self._ledger.finish(claim, attempt.result, self._clock())
         return attempt if kept else None
 
-    def abandon(self, claim: Claim, error: Exception) -> None:
+    def record_bug(self, claim: Claim, error: Exception) -> None:
         """Write down that a bug of ours ended the attempt; the file is tried again later."""
         said = f"{type(error).__name__}: please report this"
         again = self._clock() + _HOUR
@@ -121,11 +121,11 @@ class FileProcessor:
         now = self._clock()
         if isinstance(seen, Absent):
             self.health.record_success(OutageKind.LOOKS, now)
-            return None, decide(seen, entry, self.terms.policy)
+            return None, decide(seen, entry, self.settings.policy)
         entry = self._with_portal(self._with_origin(entry, seen, now), seen)
         file = self.with_room(seen, now)
         self.health.record_success(OutageKind.LOOKS, now)
-        return file, decide(file, entry, self.terms.policy)
+        return file, decide(file, entry, self.settings.policy)
 
     def _act(self, claim: Claim, file: File | None, decision: Decision) -> Processed | None:
         if file is None or decision.action is not Action.MARK:
@@ -134,32 +134,34 @@ class FileProcessor:
         self._remember_target()
         now = self._clock()
         if not self.health.begin_write(now):
-            ending = replace(self._waiting_to_write(file, now), forget=decision.forget)
+            ending = replace(
+                self._waiting_to_write(file, now), is_new_identity=decision.is_new_identity
+            )
             return Processed(claim.entry.id, file, decision.rule, ending)
-        permit = self._ledger.permit(
+        permit = self._ledger.begin_write(
             claim,
             file,
             now,
-            until=now + self.terms.answer,
-            quota=self.terms.quota,
-            forget=decision.forget,
+            until=now + self.settings.answer,
+            quota=self.settings.quota,
+            forget=decision.is_new_identity,
         )
         match permit:
             case WriteGrant.GRANTED:
                 return self._write(claim, file, decision)
-            case WriteGrant.LOST:
+            case WriteGrant.CLAIM_LOST:
                 return None
-            case WriteGrant.SPENT:
-                ending = AttemptResult(Outcome.WAITING, "spent", now, file, to_write=True)
-            case WriteGrant.LOOPING:
+            case WriteGrant.QUOTA_EXHAUSTED:
+                ending = AttemptResult(Outcome.WAITING, "spent", now, file, needs_write=True)
+            case WriteGrant.LOOP:
                 ending = _looping(file, now)
             case _:
                 assert_never(permit)
-        ending = replace(ending, forget=decision.forget)
+        ending = replace(ending, is_new_identity=decision.is_new_identity)
         return Processed(claim.entry.id, file, decision.rule, ending)
 
     def _write(self, claim: Claim, file: File, decision: Decision) -> Processed:
-        target = self.terms.policy.target
+        target = self.settings.policy.target
         try:
             stored = self._docspace.set_comment(claim.entry.id, file.revision.version, target)
         except Forbidden as error:
@@ -172,7 +174,9 @@ class FileProcessor:
                 Outcome.FAILED, "altered", now + _DAY, file, settled=True, error=said
             )
         else:
-            ending = AttemptResult(Outcome.MARKED, rule.value, seen=file, settled=True, ours=True)
+            ending = AttemptResult(
+                Outcome.MARKED, rule.value, seen=file, settled=True, marked_by_us=True
+            )
         return Processed(claim.entry.id, file, rule, ending)
 
     def _refused(self, entry: Entry, claim: Claim, error: Forbidden) -> Processed:
@@ -184,7 +188,7 @@ class FileProcessor:
         file, decision = self._look(entry)
         now = self._clock()
         if decision.action is Action.MARK:
-            decision = Decision(Rule.FORBIDDEN, _DAY, decision.forget)
+            decision = Decision(Rule.FORBIDDEN, _DAY, decision.is_new_identity)
         ending = replace(_ending(file, decision, entry, now), error=str(error))
         return Processed(claim.entry.id, file, decision.rule, ending)
 
@@ -192,7 +196,7 @@ class FileProcessor:
         """Writes fail, and another one probes whether they work again."""
         again, kind = self.health.park_write(now), OutageKind.WRITES
         return AttemptResult(
-            Outcome.WAITING, "writes_fail", again, file, waits_for=kind, to_write=True
+            Outcome.WAITING, "writes_fail", again, file, waits_for=kind, needs_write=True
         )
 
     def _failed(self, claim: Claim, error: PortalError) -> Processed:
@@ -204,7 +208,7 @@ class FileProcessor:
         ending = AttemptResult(
             Outcome.WAITING if delay is None else Outcome.FAILED,
             type(error).__name__.lower(),
-            again=own if delay is None else now + delay,
+            retry_at=own if delay is None else now + delay,
             error=str(error),
             attempts=entry.attempts + (delay is not None),
             waits_for=kind,
@@ -215,7 +219,7 @@ class FileProcessor:
         """Before the first sweep, the first look fixes where our responsibility begins."""
         if entry.since != EPOCH:
             return entry
-        self._ledger.begin(file.read_at or now, self.terms.lookback)
+        self._ledger.set_origin(file.read_at or now, self.settings.lookback)
         return self._ledger.entry(entry.id)
 
     def _with_portal(self, entry: Entry, file: File) -> Entry:
@@ -229,7 +233,7 @@ class FileProcessor:
         """Return whether the portal writes texts that we know; it is asked once, before a text
         that may be anybody's is judged. None where that does not matter yet.
         """
-        policy = self.terms.policy
+        policy = self.settings.policy
         if entry.portal_known or policy.recognizes([file.comment]):
             return True
         if entry.portal_known is not None or policy.is_target(file.comment):
@@ -245,13 +249,13 @@ class FileProcessor:
 
     def _remember_target(self) -> None:
         if not self._target_known:
-            self._ledger.learn_target(self.terms.policy.target)
+            self._ledger.add_target(self.settings.policy.target)
             self._target_known = True
 
     def with_room(self, file: File, now: datetime) -> File:
         """A file does not tell its room (docspace.md 1.1): ask its folder, now and then."""
         folder = file.folder
-        if not self.terms.policy.scope.by_room or file.section is not Section.ROOMS:
+        if not self.settings.policy.scope.by_room or file.section is not Section.ROOMS:
             return file
         if isinstance(folder, str):
             return file
@@ -268,16 +272,16 @@ def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) 
     ending = AttemptResult(
         outcome=rule.outcome or Outcome.WAITING,
         reason=rule.value,
-        again=None if decision.again is None else now + decision.again,
+        retry_at=None if decision.retry_after is None else now + decision.retry_after,
         seen=file,
-        forget=decision.forget,
-        closes=rule is Rule.LOCKED,  # whatever is typed now, unlocking wipes it
-        to_write=rule is Rule.FORBIDDEN,
+        is_new_identity=decision.is_new_identity,
+        clears_intent=rule is Rule.LOCKED,  # whatever is typed now, unlocking wipes it
+        needs_write=rule is Rule.FORBIDDEN,
         attempts=entry.attempts + 1 if rule in {Rule.LOCKED, Rule.EARLY} else 0,
     )
     match decision.action:
         case Action.SETTLE_OURS:
-            return replace(ending, settled=True, ours=True)
+            return replace(ending, settled=True, marked_by_us=True)
         case Action.SETTLE_THEIRS:
             return replace(ending, settled=True)
         case Action.LEAVE | Action.WAIT | Action.LOOK | Action.MARK:
@@ -288,7 +292,7 @@ def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) 
 
 def _known(claim: Claim, seen: File, decision: Decision) -> Entry:
     """Return what is known of a file, seen so, once the intent to write to it is on disk."""
-    entry = claim.entry.forgotten() if decision.forget else claim.entry
+    entry = claim.entry.reset() if decision.is_new_identity else claim.entry
     intent = Intent(seen.revision, seen.comment)
     return replace(entry, created=seen.created, intent=intent)
 

@@ -95,7 +95,7 @@ def _filled(path: Path, number: int) -> None:
     """Make a ledger with so many settled files."""
     ledger = Ledger(f"sqlite:///{path}", _PORTAL)
     now = datetime.now(UTC)
-    ledger.begin(now, timedelta(days=1))
+    ledger.set_origin(now, timedelta(days=1))
     for first in range(0, number, 10_000):
         rows = [
             {

@@ -82,7 +82,7 @@ files = Table(
     Column("settled_version", BigInteger),
     Column("settled_updated", UtcTime),
     Column("settled_size", BigInteger),
-    Column("ours", Boolean, nullable=False, default=False),
+    Column("marked_by_us", Boolean, nullable=False, default=False),
     Column("marked_version", BigInteger),  # the last version that carried our comment
     # A write under way.
     Column("intent_version", BigInteger),
@@ -114,7 +114,7 @@ _due = Index("files_due", files.c.priority, files.c.due_at, sqlite_where=_DUE)
 
 # What the overview asks for, in the very words of its questions: else an index is not used.
 UNFINISHED = text("outcome IN ('failed', 'refused', 'waiting') AND due_at IS NOT NULL")
-OURS = text("ours AND settled_version IS NOT NULL")
+MARKED_BY_US = text("marked_by_us AND settled_version IS NOT NULL")
 MARKED = func.coalesce(files.c.marked_at, files.c.touched_at)
 _unfinished = Index(
     "files_unfinished",
@@ -122,11 +122,11 @@ _unfinished = Index(
     files.c.looked_at,
     sqlite_where=UNFINISHED,
 )
-_ours = Index("files_ours", MARKED, sqlite_where=OURS)
+_marked_by_us = Index("files_ours", MARKED, sqlite_where=MARKED_BY_US)
 
 # The indexes over a part of the rows. `postgres` gives them the same words in its dialect, which
 # is loaded only where it is used: it costs a start some 50 ms.
-PARTIAL = (_due, _unfinished, _ours)
+PARTIAL = (_due, _unfinished, _marked_by_us)
 
 # Ended events and listings by outcome and reason; they add up with what is pending.
 counts = Table(
@@ -163,7 +163,7 @@ rooms = Table(
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("watermark", UtcTime),
-    Column("behind", Boolean, nullable=False, default=False),
+    Column("incomplete", Boolean, nullable=False, default=False),
     Column("hidden", Boolean, nullable=False, default=False),
     Column("title", String),
 )
@@ -178,7 +178,7 @@ backfills = Table(
 
 # Requests that were admitted, by the five seconds in which.
 request_buckets = Table(
-    "paces",
+    "request_buckets",
     metadata,
     Column("bucket", UtcTime, primary_key=True),
     Column("number", Integer, nullable=False),
@@ -190,7 +190,7 @@ outages = Table(
     metadata,
     Column("kind", String, primary_key=True),
     Column("since", UtcTime, nullable=False),
-    Column("why", String, nullable=False),
+    Column("reason", String, nullable=False),
 )
 
 # The last sweeps.
@@ -202,15 +202,15 @@ sweeps = Table(
     Column("requests", Integer, nullable=False),
     Column("scanned", Integer, nullable=False),
     Column("found", Integer, nullable=False),
-    Column("behind", Integer, nullable=False),
-    Column("deep", Boolean, nullable=False),
+    Column("incomplete_folders", Integer, nullable=False),
+    Column("full_scan", Boolean, nullable=False),
     Column("error", String, nullable=False),
 )
 
 # Updates that were marked: by the day, by what told of them first, and by how long they waited
 # for their comment, in buckets of seconds up to ``bound`` (0: longer than all of them).
 latencies = Table(
-    "arrivals",
+    "latencies",
     metadata,
     Column("day", UtcTime, primary_key=True),
     Column("source", String, primary_key=True),

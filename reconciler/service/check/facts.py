@@ -151,7 +151,7 @@ def _asked_in_turn(config: Config, transport: Transport, ours: int | None) -> Po
     if isinstance(hooks, PortalError):
         return replace(facts, hooks=hooks)
     state = judge(hooks, wanted_of(config), ours)
-    hook = state.hook
+    hook = state.webhook
     failures = None if hook is None else _asked(lambda: client.failures(hook.id))
     return replace(facts, hooks=hooks, state=state, failures=failures)
 
@@ -161,7 +161,7 @@ def _rooms(docspace: DocSpace) -> tuple[Room, ...]:
     for start in range(0, _MOST_ROOMS, _STEP):
         page = docspace.rooms(start)
         found |= {room.id: room for room in page.rooms}
-        if page.behind == 0 or not page.rooms:
+        if page.remaining == 0 or not page.rooms:
             break
     return tuple(found.values())
 
@@ -218,7 +218,7 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 return refusal
             engine, version = ledger.survey.engine()
             held = {role.value: ledger.holder(role) for role in Role}
-            ours = ledger.told("webhook_id")
+            ours = ledger.get_value("webhook_id")
             seen = ledger.health.overview(ledger.clock(utcnow)(), shown=1)
             return LedgerFacts(
                 engine=engine,
@@ -229,7 +229,7 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 ours=int(ours) if ours else None,
                 done=progress(ledger).done,
                 ended=_ended(config, remembered(ledger).retired),
-                hidden=_hidden(ledger.told(HIDDEN)),
+                hidden=_hidden(ledger.get_value(HIDDEN)),
                 problems=find_problems(seen),
                 is_there=ledger.read_only,
                 has_run=bool(seen.sweeps or seen.accepted),

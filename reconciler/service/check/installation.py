@@ -97,7 +97,7 @@ def _service_line(problem: Problem, has_run: bool) -> Finding:
     """
     to_come = problem.kind is ProblemKind.NO_SERVE and not has_run
     mild = problem.is_harmless or problem.kind is ProblemKind.REFUSED or to_come
-    return (warning if mild else error)("service", problem.words, "see: reconciler status")
+    return (warning if mild else error)("service", problem.message, "see: reconciler status")
 
 
 def files(facts: Facts) -> list[Finding]:
@@ -144,7 +144,7 @@ def _deliveries_arrive(facts: Facts) -> bool:
         return False
     if any(one.kind is ProblemKind.NO_SERVE for one in ledger.problems):
         return False
-    hook = None if state is None else state.hook
+    hook = None if state is None else state.webhook
     if hook is not None and (hook.failed_on or hook.succeeded_on):
         return hook.succeeded_on > hook.failed_on
     return ledger.delivered is not None and facts.portal.at - ledger.delivered < _LATELY

@@ -24,12 +24,12 @@ class Fault(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line. ``cure`` is what to do, empty when nothing is to be done."""
+    """One line. ``hint`` is what to do, empty when nothing is to be done."""
 
     level: Level
     about: str
-    said: str
-    cure: str = ""
+    message: str
+    hint: str = ""
     fault: Fault = Fault.OTHER
 
 

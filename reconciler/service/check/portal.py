@@ -147,8 +147,8 @@ def webhook(facts: Facts) -> list[Finding]:
     if hooks is None or state is None:
         return [skipped("webhook", "needs a working key with *:read")]
     url = facts.config.webhook.public_url
-    said = state.said(wanted_of(facts.config))
-    hook = state.hook
+    said = state.message(wanted_of(facts.config))
+    hook = state.webhook
     if hook is None:
         others = "; ".join(f"{one.id} calls {one.url}" for one in hooks[:_SHOWN])
         said += f" (there are: {others})" if others else ""
@@ -157,7 +157,7 @@ def webhook(facts: Facts) -> list[Finding]:
             cure = "set webhook.public_url; another account's webhook is not to be seen"
             return [warning("webhook", said, cure)]
         return [error("webhook", said, "run: reconciler webhook register")]
-    if state.flaws:
+    if state.issues:
         return [error("webhook", said, cure_of(state))]
     return [ok("webhook", f"{hook.id} calls {hook.url}, enabled"), *_of_hook(facts, hook)]
 
@@ -178,9 +178,9 @@ def _of_hook(facts: Facts, hook: Webhook) -> list[Finding]:
 def deliveries(facts: Facts) -> list[Finding]:
     """When a delivery last succeeded and failed, and what failed since the log was last read."""
     state, failures = facts.portal.state, facts.portal.failures
-    if state is None or state.hook is None or not isinstance(failures, FailedDeliveries):
+    if state is None or state.webhook is None or not isinstance(failures, FailedDeliveries):
         return [skipped("deliveries", "needs our webhook, and *:read")]
-    hook = state.hook
+    hook = state.webhook
     good, bad = portal_time(hook.succeeded_on) or "never", portal_time(hook.failed_on) or "never"
     said = f"last success {good}, last failure {bad}"
     done = 0
