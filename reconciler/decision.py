@@ -191,10 +191,10 @@ def is_echo(event: Event, entry: Entry, owner: str | None) -> bool:
     return any(r is not None and r.updated == event.modified for r in revisions)
 
 
-def is_out_of_sight(ending: AttemptResult) -> bool:
+def is_out_of_sight(result: AttemptResult) -> bool:
     """Return whether a file was only hidden: its room is archived, or not ours for a while."""
-    archived = ending.seen is not None and ending.seen.section is Section.ARCHIVE
-    return archived or ending.reason == Rule.UNREADABLE.value
+    archived = result.seen is not None and result.seen.section is Section.ARCHIVE
+    return archived or result.reason == Rule.UNREADABLE.value
 
 
 def _outside(file: File, policy: Policy) -> Rule | None:

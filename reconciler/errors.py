@@ -2,15 +2,23 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import ClassVar
 
 
 class ReconcilerError(Exception):
-    """Any failure that this project foresees; anything else is a bug."""
+    """Any failure that this project foresees; anything else is a bug.
+
+    ``kind`` is its name in the log and in the ledger.
+    """
+
+    kind: ClassVar[str]
 
 
 @dataclass
 class ConfigError(ReconcilerError):
     """The configuration cannot be used. ``problems`` lists every one of them, ready to read."""
+
+    kind: ClassVar[str] = "config"
 
     problems: tuple[str, ...]
 
@@ -23,6 +31,8 @@ class ConfigError(ReconcilerError):
 class LedgerError(ReconcilerError):
     """The ledger cannot be read or written: full disk, missing rights, damage, newer schema."""
 
+    kind: ClassVar[str] = "ledger"
+
     detail: str
 
     def __str__(self) -> str:
@@ -31,8 +41,10 @@ class LedgerError(ReconcilerError):
 
 
 @dataclass
-class Busy(ReconcilerError):
+class RoleHeldError(ReconcilerError):
     """Another process holds the role; ``holder`` tells which, as it wrote itself down."""
+
+    kind: ClassVar[str] = "role_held"
 
     role: str
     holder: str
@@ -42,13 +54,17 @@ class Busy(ReconcilerError):
         return f"the role {self.role} is held by {self.holder or 'another process'}"
 
 
-class Stopped(ReconcilerError):
+class ShutdownRequested(ReconcilerError):
     """We were told to stop, and what was not begun is left for the next start."""
+
+    kind: ClassVar[str] = "shutdown"
 
 
 @dataclass
-class AddressInUse(ReconcilerError):
+class AddressInUseError(ReconcilerError):
     """The address to listen on cannot be bound. ``section`` of the configuration names it."""
+
+    kind: ClassVar[str] = "address_in_use"
 
     address: str
     detail: str
@@ -60,8 +76,10 @@ class AddressInUse(ReconcilerError):
 
 
 @dataclass
-class Unanswered(ReconcilerError):
+class AddressUnreachableError(ReconcilerError):
     """The webhook's address does not answer as our receiver would; ``status`` None: nobody."""
+
+    kind: ClassVar[str] = "address_unreachable"
 
     address: str
     status: int | None = None
@@ -73,13 +91,17 @@ class Unanswered(ReconcilerError):
         return f"{said} at {self.address}{': ' if self.detail else ''}{self.detail}"
 
 
-class Untrusted(Unanswered):
+class UntrustedCertificateError(AddressUnreachableError):
     """The certificate at the webhook's address is not trusted here."""
+
+    kind: ClassVar[str] = "certificate_untrusted"
 
 
 @dataclass
-class Registered(ReconcilerError):
+class WebhookExistsError(ReconcilerError):
     """The portal has a webhook at this address already."""
+
+    kind: ClassVar[str] = "webhook_exists"
 
     address: str
     id: int
@@ -90,8 +112,10 @@ class Registered(ReconcilerError):
 
 
 @dataclass
-class NoWebhook(ReconcilerError):
+class WebhookNotFoundError(ReconcilerError):
     """The portal shows no such webhook; ``known`` are the ids of those that it shows."""
+
+    kind: ClassVar[str] = "webhook_not_found"
 
     wanted: str
     known: tuple[int, ...] = ()
@@ -103,12 +127,14 @@ class NoWebhook(ReconcilerError):
 
 
 @dataclass
-class Rejected(ReconcilerError):
+class WebhookRejectedError(ReconcilerError):
     """The portal does not take the webhook; ``detail`` are its words.
 
     ``status`` 400: its address, secret or name is not to its liking; 500: the portal's own
     question to the address got no answer (docspace.md 6).
     """
+
+    kind: ClassVar[str] = "webhook_rejected"
 
     address: str
     detail: str = ""
@@ -128,6 +154,8 @@ class PortalError(ReconcilerError):
     ``route`` is the template, such as ``GET files/file/{id}``: no ids, nothing secret.
     """
 
+    kind: ClassVar[str] = "portal"
+
     route: str
     status: int | None = None
     detail: str = ""
@@ -139,42 +167,54 @@ class PortalError(ReconcilerError):
 
 
 @dataclass
-class Transient(PortalError):
+class TransientError(PortalError):
     """It may work later, and says nothing about the file: no connection, 5xx, 402, no JSON.
 
     ``retry_after`` is the pause that the answer asked for, counted from it, None for none.
     """
 
+    kind: ClassVar[str] = "transient"
+
     retry_after: timedelta | None = field(default=None)
 
 
 @dataclass
-class Permanent(PortalError):
+class PermanentError(PortalError):
     """The same request will fail again: 400, 404, or an answer that lacks a field."""
 
+    kind: ClassVar[str] = "permanent"
+
 
 @dataclass
-class Missing(Permanent):
+class RouteMissingError(PermanentError):
     """The portal has no such route, or not with this method, while others of its work."""
 
+    kind: ClassVar[str] = "route_missing"
+
 
 @dataclass
-class Forbidden(PortalError):
+class ForbiddenError(PortalError):
     """403 with a key that works: it is about this file or route (docspace.md 2, 5)."""
 
+    kind: ClassVar[str] = "forbidden"
+
 
 @dataclass
-class Throttled(PortalError):
+class RateLimitedError(PortalError):
     """429. ``retry_after`` is the pause that the portal asked for, counted from its answer.
 
     It is None where none was asked for: the portal's short limits ask for nothing.
     """
 
+    kind: ClassVar[str] = "rate_limited"
+
     retry_after: timedelta | None = field(default=None)
 
 
 @dataclass
-class Unauthorised(PortalError):
+class UnauthorizedError(PortalError):
     """The key is dead, or lacks ``scope``, which ``detail`` names: stop until it works."""
+
+    kind: ClassVar[str] = "unauthorized"
 
     scope: str = ""

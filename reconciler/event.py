@@ -19,25 +19,25 @@ def ping() -> bytes:
     return json.dumps({"event": {"trigger": PING}, "payload": {}}).encode()
 
 
-class Ignored(Exception):
+class IgnoredDelivery(Exception):
     """The delivery is authentic but there is nothing to do; the text is the reason."""
 
 
 def parse_event(body: bytes, triggers: frozenset[str]) -> Event:
-    """Return the delivery as an event (docspace.md 4.1). Raises Ignored with the reason.
+    """Return the delivery as an event (docspace.md 4.1). Raises IgnoredDelivery with the reason.
 
     `form.submit` carries two files; the submitted one is the file that changed.
     """
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Ignored("not_json") from error
+        raise IgnoredDelivery("not_json") from error
     event, payload = _member(data, "event"), _member(data, "payload")
     trigger = event.get("trigger")
     if trigger == PING:
-        raise Ignored("ping")
+        raise IgnoredDelivery("ping")
     if not isinstance(trigger, str) or trigger not in triggers:
-        raise Ignored("trigger")
+        raise IgnoredDelivery("trigger")
     if "submittedForm" in payload:
         payload = _member(payload, "submittedForm")
     return Event(
@@ -54,16 +54,16 @@ def _file_id(payload: Mapping[str, Any]) -> int:
     told = payload.get("id")
     file_id = whole_number(told)
     if (isinstance(told, str) and told and file_id is None) or payload.get("providerKey"):
-        raise Ignored("third_party")  # its comments cannot be set (docspace.md 8)
+        raise IgnoredDelivery("third_party")  # its comments cannot be set (docspace.md 8)
     if file_id is None or not 0 < file_id <= LAST_FILE_ID:
-        raise Ignored("file_id")
+        raise IgnoredDelivery("file_id")
     return file_id
 
 
 def _member(data: object, name: str) -> Mapping[str, Any]:
     member = data.get(name) if isinstance(data, Mapping) else None
     if not isinstance(member, Mapping):
-        raise Ignored(f"no_{name}")
+        raise IgnoredDelivery(f"no_{name}")
     return member
 
 

@@ -138,8 +138,9 @@ class Entry:
     led to this look, ``announced_date`` the newest date that an event gave the file, and
     ``overwrite`` that a backfill asked to overwrite comments.
 
-    ``settled`` is the last revision that is done with; ``marked_by_us`` says that the target stood there
-    when we left it, else a person's comment stands. ``marked_version`` last carried the target.
+    ``settled`` is the last revision that is done with; ``marked_by_us`` says that the target stood
+    there when we left it, else a person's comment stands. ``marked_version`` last carried the
+    target.
     """
 
     id: int
@@ -260,8 +261,8 @@ class Rule(Enum):
 class Decision:
     """What to do about a file, and the rule that says so.
 
-    ``retry_after`` is the delay after which the file is looked at anew. ``is_new_identity`` says that the
-    entry was about another file of the same id, or about a portal that was set back.
+    ``retry_after`` is the delay after which the file is looked at anew. ``is_new_identity`` says
+    that the entry was about another file of the same id, or about a portal that was set back.
     """
 
     rule: Rule
@@ -279,10 +280,11 @@ class AttemptResult:
     """How one attempt at a claimed file ended; the ledger writes it down in one step.
 
     ``retry_at`` is when the file is due anew. With ``settled`` the revision is done with, and
-    ``marked_by_us`` tells whose word stands. ``clears_intent`` ends the intent, ``is_new_identity`` drops what was
-    known before. ``error`` says in words what failed, ``attempts`` how often so far, and
-    ``waits_for`` which kind of request has to work before the file can be marked. ``needs_write``
-    says that the revision that was seen is to be written to, as soon as that is possible.
+    ``marked_by_us`` tells whose word stands. ``clears_intent`` ends the intent, ``is_new_identity``
+    drops what was known before. ``error`` says in words what failed, ``attempts`` how often so far,
+    and ``waits_for`` which kind of request has to work before the file can be marked.
+    ``needs_write`` says that the revision that was seen is to be written to, as soon as that is
+    possible.
     """
 
     outcome: Outcome

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from reconciler.errors import LedgerError
-from reconciler.event import Ignored, parse_event
+from reconciler.event import IgnoredDelivery, parse_event
 from reconciler.model import Event
 from reconciler.signature import HEADER, find_signing_key
 
@@ -101,7 +101,7 @@ class Receiver:
     def _read_event(self, body: bytes, secret: int | None) -> Reply:
         try:
             event = parse_event(body, self._gate.triggers)
-        except Ignored as ignored:
+        except IgnoredDelivery as ignored:
             return Reply(HTTPStatus.OK, "ignored", str(ignored), secret=secret)
         return self._accept(event, secret)
 

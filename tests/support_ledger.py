@@ -89,14 +89,14 @@ def a_file(file: int = 1, **changes: Any) -> File:
     return replace(plain, **changes)
 
 
-def ending(outcome: Outcome = Outcome.SKIPPED, **changes: Any) -> AttemptResult:
+def result(outcome: Outcome = Outcome.SKIPPED, **changes: Any) -> AttemptResult:
     """Return how an attempt ended; the reason is the outcome's name."""
     return replace(AttemptResult(outcome, outcome.value), **changes)
 
 
 def marked(file: int = 1, **changes: Any) -> AttemptResult:
     """Return the ending of a confirmed write."""
-    return ending(Outcome.MARKED, seen=a_file(file), settled=True, ours=True, **changes)
+    return result(Outcome.MARKED, seen=a_file(file), settled=True, marked_by_us=True, **changes)
 
 
 def claimed(ledger: Ledger, now: datetime) -> Claim:

@@ -29,7 +29,7 @@ def ask(url: str, key: str) -> None:
         transport.get("keys/@self", "keys/@self")
 
 
-def complain(url: str) -> None:
+def on_error(url: str) -> None:
     """Print why a request with this process's environment failed."""
     with closing(Transport(url, "k", timeout=5)) as transport:
         try:
@@ -122,7 +122,7 @@ class Helper:
         assert self._process.pid is not None
         self.pid = self._process.pid
 
-    def hear(self) -> str:
+    def on_file(self) -> str:
         """Wait for its next word."""
         return str(self._line.recv())
 
@@ -153,5 +153,5 @@ def helper(act: Callable[..., None], *arguments: object) -> Iterator[Helper]:
 
 
 if __name__ == "__main__":
-    acts: dict[str, Callable[..., None]] = {"ask": ask, "complain": complain, "verify": verify}
+    acts: dict[str, Callable[..., None]] = {"ask": ask, "complain": on_error, "verify": verify}
     acts[sys.argv[1]](*sys.argv[2:])

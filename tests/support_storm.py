@@ -110,8 +110,8 @@ def storm(folder: Path, seed: int, daemons: int = 1, **more: str) -> Iterator[St
         key = portal.add_key(bot)
         environ = environment(server.url, key, folder, ports[0], **(told | more))
         for port in ports:
-            hook = f"http://127.0.0.1:{port}/docspace/review-comment"
-            portal.add_webhook(by=ann, url=hook, secret=SECRET)
+            webhook = f"http://127.0.0.1:{port}/docspace/review-comment"
+            portal.add_webhook(by=ann, url=webhook, secret=SECRET)
         chance = random.Random(seed)
         yield Storm(portal, server, (ann, bob), bot, files, environ, folder, chance, ports)
 

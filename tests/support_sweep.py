@@ -100,14 +100,14 @@ def at_listing(here: World, number: int, act: Callable[[], object], route: str =
     """Let ``act`` happen just before the portal computes the so-many-th answer of a route."""
     left = [number]
 
-    def hook(method: str, seen: str, file: EntryId | None) -> None:
+    def webhook(method: str, seen: str, file: EntryId | None) -> None:
         if method == "GET" and seen == route:
             left[0] -= 1
             if left[0] == 0:
                 here.portal.on_request = None
                 act()
 
-    here.portal.on_request = hook
+    here.portal.on_request = webhook
 
 
 def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -201,7 +201,7 @@ def held(
     """
     arrived, left, count = threading.Event(), threading.Event(), [number]
 
-    def hook(seen: str, path: str, file: EntryId | None) -> None:
+    def webhook(seen: str, path: str, file: EntryId | None) -> None:
         if (seen, path) != (method, route):
             return
         count[0] -= 1
@@ -213,9 +213,9 @@ def held(
                 raise ConnectionResetError  # nobody is there any more: without effect
 
     if after:
-        scene.portal.on_answer = hook
+        scene.portal.on_answer = webhook
     else:
-        scene.portal.on_request = hook
+        scene.portal.on_request = webhook
     log = scene.folder / "held.log"
     process = program.Program(words, scene.environ, scene.folder, scene.folder / "held.out", log)
     try:

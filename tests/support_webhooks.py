@@ -26,7 +26,7 @@ class Stand:
     bot: User
     room: int
     file: int
-    hooks: WebhooksClient
+    webhooks: WebhooksClient
     about: About
     docspace: DocSpace
 
@@ -43,8 +43,8 @@ def stand(permissions: tuple[str, ...] = WIDE) -> Iterator[Stand]:
     file = int(portal.create(room, "Contract.docx", by=ann))
     with Server(portal) as server, closing(client(server, portal.add_key(bot, permissions))) as t:
         docspace = DocSpace(t)
-        hooks = WebhooksClient(t, docspace.key)
-        yield Stand(portal, server, clock, ann, bot, room, file, hooks, About(t), docspace)
+        webhooks = WebhooksClient(t, docspace.key)
+        yield Stand(portal, server, clock, ann, bot, room, file, webhooks, About(t), docspace)
 
 
 def client(server: Server, key: str) -> Transport:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.client import DocSpace, Transport, exchange
 from reconciler.config import load
-from reconciler.errors import ConfigError, Unauthorised
+from reconciler.errors import ConfigError, UnauthorizedError
 from reconciler.receiver import Receiver, ReceiverSettings, Reply
 from reconciler.service.server import Server
 from reconciler.signature import HEADER, sign
@@ -199,5 +199,5 @@ def test_a_key_is_usable_with_all_the_scopes_that_we_need(here: World, missing: 
     with closing(DocSpace(Transport(here.server.url, key))) as docspace:
         assert docspace.is_usable() == (missing in {None, "files:read"})
         here.portal.disable_key(key)
-        with pytest.raises(Unauthorised):
+        with pytest.raises(UnauthorizedError):
             docspace.is_usable()

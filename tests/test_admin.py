@@ -333,7 +333,7 @@ def test_readyz_is_ready_when_nothing_is_wrong(watched: Watched) -> None:
     """Files that failed do not matter: the others are marked."""
     watched.ledger.record(kit.event(), NOW)
     (claim,) = watched.ledger.claim(NOW + SECOND, 1, HOUR)
-    watched.ledger.finish(claim, kit.ending(Outcome.FAILED, again=NOW + HOUR), NOW + SECOND)
+    watched.ledger.finish(claim, kit.result(Outcome.FAILED, retry_at=NOW + HOUR), NOW + SECOND)
     assert (watched.get("/readyz").status, watched.get("/readyz").body) == (200, "ready\n")
 
 

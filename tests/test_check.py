@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.client import Key, Room
 from reconciler.config import load
-from reconciler.errors import LedgerError, Unanswered
+from reconciler.errors import AddressUnreachableError, LedgerError
 from reconciler.ledger import Ledger, Problem, ProblemKind, Role
 from reconciler.model import AttemptResult, Event, Outcome, Section, Source
 from reconciler.sandbox import ManualClock, Network, Portal, Server, User
@@ -390,15 +390,20 @@ def test_what_the_deep_sweep_found_is_told(facts: Facts) -> None:
     assert (line.about, "found 3 updates" in line.message) == ("sweep", True)
 
 
-UNREACHED = Unanswered("https://hooks.example.org/x", None, "timed out")
+UNREACHED = AddressUnreachableError("https://hooks.example.org/x", None, "timed out")
 GOOD, BAD = "2025-11-24T12:20:10", "2025-11-24T12:15:45"
 
 
 @pytest.mark.parametrize(
-    "found", [UNREACHED, Unanswered(UNREACHED.address, 404), Unanswered(UNREACHED.address, 302)]
+    "found",
+    [
+        UNREACHED,
+        AddressUnreachableError(UNREACHED.address, 404),
+        AddressUnreachableError(UNREACHED.address, 302),
+    ],
 )
 def test_an_address_that_cannot_be_reached_from_here_is_a_warning_while_deliveries_arrive(
-    facts: Facts, found: Unanswered
+    facts: Facts, found: AddressUnreachableError
 ) -> None:
     """Not every router leads back to its own network; some answer there themselves."""
     line = first(told(facts, succeeded_on=GOOD, failed_on=BAD), address=found)
@@ -428,7 +433,7 @@ def test_a_key_that_may_not_see_the_webhook_leaves_it_to_the_ledger_whether_any_
 ) -> None:
     """Within a day; an event out of the portal's log or from a sweep is no delivery."""
     assert isinstance(facts.ledger, LedgerFacts)
-    unseen = replace(facts.portal, hooks=None, state=None, failures=None)
+    unseen = replace(facts.portal, webhooks=None, state=None, failures=None)
     for hours, level in ((1, Level.WARNING), (25, Level.ERROR)):
         lately = facts.portal.at - timedelta(hours=hours)
         known = replace(facts.ledger, delivered=lately)
@@ -454,8 +459,8 @@ def told(facts: Facts, succeeded_on: str = "", failed_on: str = "") -> Facts:
     state = facts.portal.state
     assert state is not None
     assert state.webhook is not None
-    hook = replace(state.webhook, succeeded_on=succeeded_on, failed_on=failed_on)
-    return replace(facts, portal=replace(facts.portal, state=replace(state, webhook=hook)))
+    webhook = replace(state.webhook, succeeded_on=succeeded_on, failed_on=failed_on)
+    return replace(facts, portal=replace(facts.portal, state=replace(state, webhook=webhook)))
 
 
 def test_only_ten_of_many_rooms_are_named(facts: Facts) -> None:

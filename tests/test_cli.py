@@ -17,13 +17,13 @@ from reconciler.cli.messages import bug, in_words, shown
 from reconciler.cli.runs import moment
 from reconciler.config import CONFIG
 from reconciler.errors import (
-    AddressInUse,
-    Busy,
+    AddressInUseError,
     ConfigError,
     LedgerError,
     ReconcilerError,
-    Transient,
-    Unauthorised,
+    RoleHeldError,
+    TransientError,
+    UnauthorizedError,
 )
 from tests import program
 from tests.daemon import daemon, free_port
@@ -209,8 +209,8 @@ def sandbox(*options: str) -> Iterator[tuple[dict[str, str], list[str]]]:
 def test_the_walk_of_readme_leads_to_a_marked_file(tmp_path: Path) -> None:
     """A sandbox in one terminal, a daemon in another with what it printed: files get marked."""
     port = free_port()
-    hook = f"http://127.0.0.1:{port}/docspace/review-comment"
-    with sandbox("--webhook", hook, "--edit-every", "0.3") as (exports, _):
+    webhook = f"http://127.0.0.1:{port}/docspace/review-comment"
+    with sandbox("--webhook", webhook, "--edit-every", "0.3") as (exports, _):
         environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PORT": str(port)}
         environ["RECONCILER_ADMIN__PORT"] = "0"
         with daemon(environ | exports, tmp_path) as running:
@@ -243,12 +243,12 @@ def test_a_fault_that_does_not_exist_is_answered_with_those_that_do() -> None:
     ("error", "code", "hint"),
     [
         (ConfigError(("portal.url is missing",)), 2, "portal.url is missing"),
-        (AddressInUse("127.0.0.1:3000", "in use"), 69, "webhook.port (or PORT)"),
-        (AddressInUse("127.0.0.1:3001", "in use", "admin"), 69, "admin.port."),
-        (Unauthorised("GET keys/@self", 401), 3, "DOCSPACE_API_KEY"),
-        (Transient("GET keys/@self", None, "refused"), 3, "portal.url"),
-        (Transient("GET keys/@self", 404), 3, "without the path of a page"),
-        (Busy("sweep", "process 7 on host"), 4, "process 7 on host"),
+        (AddressInUseError("127.0.0.1:3000", "in use"), 69, "webhook.port (or PORT)"),
+        (AddressInUseError("127.0.0.1:3001", "in use", "admin"), 69, "admin.port."),
+        (UnauthorizedError("GET keys/@self", 401), 3, "DOCSPACE_API_KEY"),
+        (TransientError("GET keys/@self", None, "refused"), 3, "portal.url"),
+        (TransientError("GET keys/@self", 404), 3, "without the path of a page"),
+        (RoleHeldError("sweep", "process 7 on host"), 4, "process 7 on host"),
         (LedgerError("disk full"), 5, "disk space"),
         (LedgerError("file is not a database"), 5, "Move what state.url names away"),
     ],

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from reconciler.client import DocSpace, RateLimiter, Transport
-from reconciler.errors import Forbidden, PortalError, Transient
+from reconciler.errors import ForbiddenError, PortalError, TransientError
 from reconciler.model import File, Section
 from tests.support_http import Line, answering, enveloped, http
 from tests.support_process import another_process
@@ -87,10 +87,10 @@ def test_requests_are_counted_by_method() -> None:
     with answering(*sent) as line, client(line) as docspace:
         assert docspace.requests == {"get": 0, "put": 0}
         docspace.file(1)
-        with pytest.raises(Transient):
+        with pytest.raises(TransientError):
             docspace.file(1)
         docspace.set_comment(1, 1, "x")
-        with pytest.raises(Transient):
+        with pytest.raises(TransientError):
             docspace.set_comment(1, 1, "x")
         assert docspace.requests == {"get": 2, "put": 2}
 
@@ -199,7 +199,7 @@ def test_rooms_of_any_section_come_with_the_date_of_the_rooms_root(here: World) 
 def test_a_broken_answer_is_transient(answer: bytes) -> None:
     """Cut off or garbled at any place: it may work later."""
     with answering(answer) as line, client(line) as docspace:
-        with pytest.raises(Transient) as caught:
+        with pytest.raises(TransientError) as caught:
             docspace.set_comment(1, 1, "x")
         assert caught.value.status in {None, 200}
         assert KEY not in f"{caught.value}{caught.value!r}"
@@ -209,7 +209,7 @@ def test_a_refused_connection_is_transient() -> None:
     """Nobody listens: no status, the system's reason."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-    with client(Line(url)) as docspace, pytest.raises(Transient, match="refused") as caught:
+    with client(Line(url)) as docspace, pytest.raises(TransientError, match="refused") as caught:
         docspace.file(1)
     assert caught.value.status is None
 
@@ -218,7 +218,7 @@ def test_a_silent_portal_is_transient() -> None:
     """The timeout ends the wait for the first byte."""
     done = threading.Event()
     with answering(lambda _: _wait(done)) as line, client(line, timeout=0.1) as docspace:
-        with pytest.raises(Transient) as caught:
+        with pytest.raises(TransientError) as caught:
             docspace.file(1)
         done.set()
     assert caught.value.status is None
@@ -237,7 +237,7 @@ def test_a_trickling_answer_ends_with_the_deadline() -> None:
             connection.sendall(b"x")
 
     with answering(trickle) as line, client(line, timeout=0.3) as docspace:
-        with pytest.raises(Transient, match="took too long"):
+        with pytest.raises(TransientError, match="took too long"):
             docspace.file(1)
         done.set()
 
@@ -248,7 +248,7 @@ def test_an_endless_answer_is_not_kept_in_memory() -> None:
     with (
         answering(http(200, bomb, Content_Encoding="gzip")) as line,
         client(line, timeout=60) as docspace,
-        pytest.raises(Transient, match="exceeds"),
+        pytest.raises(TransientError, match="exceeds"),
     ):
         docspace.file(1)
 
@@ -257,7 +257,7 @@ def test_a_redirect_is_not_followed() -> None:
     """requests would turn the PUT into a GET; the Location is named for the administrator."""
     moved = http(301, Location="https://new.example/api/2.0/files/file/1/comment")
     with answering(moved) as line, client(line) as docspace:
-        with pytest.raises(Transient, match=r"https://new\.example") as caught:
+        with pytest.raises(TransientError, match=r"https://new\.example") as caught:
             docspace.set_comment(1, 1, "x")
         assert caught.value.status == 301
         assert "portal.url" in str(caught.value)
@@ -312,7 +312,7 @@ def test_the_key_does_not_show() -> None:
 def test_an_error_names_the_route_without_the_id() -> None:
     """Errors are counted by route; ids would make each one its own."""
     with answering(http(500)) as line, client(line) as docspace:
-        with pytest.raises(Transient) as caught:
+        with pytest.raises(TransientError) as caught:
             docspace.file(987654)
         assert caught.value.route == "GET files/file/{id}"
         assert "987654" not in str(caught.value)
@@ -328,7 +328,7 @@ def test_a_failed_request_gives_its_slot_back() -> None:
         client(line, pace=RateLimiter(reads=1, writes=1)) as docspace,
     ):
         for _ in range(2):
-            with pytest.raises(Transient):
+            with pytest.raises(TransientError):
                 docspace.set_comment(1, 1, "x")
         assert docspace.set_comment(1, 1, "x") == "x"
 
@@ -341,7 +341,7 @@ def test_a_forbidden_write_is_confirmed_with_one_get() -> None:
         answering(http(403, body), enveloped(response("keys_self.json"))) as line,
         client(line) as docspace,
     ):
-        with pytest.raises(Forbidden, match="enough permissions"):
+        with pytest.raises(ForbiddenError, match="enough permissions"):
             docspace.set_comment(1, 4, "x")
         assert docspace.requests == {"get": 1, "put": 1}
 

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from reconciler.client import DocSpace, Transport
 from reconciler.client.failures import LONGEST_PAUSE
 from reconciler.errors import (
-    Forbidden,
-    Permanent,
+    ForbiddenError,
+    PermanentError,
     PortalError,
-    Throttled,
-    Transient,
-    Unauthorised,
+    RateLimitedError,
+    TransientError,
+    UnauthorizedError,
 )
 from reconciler.model import Absent, File
 from tests.support_samples import response, sample
@@ -102,7 +102,7 @@ def scoped(portal: Portal, *scopes: str, **changes: Any) -> None:
 def test_401_means_a_dead_key(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
     """An empty body, as the portal's handlers send it."""
     everywhere(portal, 401)
-    with pytest.raises(Unauthorised) as caught:
+    with pytest.raises(UnauthorizedError) as caught:
         ask(docspace)
     assert caught.value.status == 401
 
@@ -126,7 +126,7 @@ def test_403_on_a_write_with_a_working_key_is_forbidden(
     """It is about the file; the next look tells why."""
     answer(portal, "PUT", COMMENT, f"error_403_{name}.http.json")
     answer(portal, "GET", SELF, "keys_self.json")
-    with pytest.raises(Forbidden) as caught:
+    with pytest.raises(ForbiddenError) as caught:
         docspace.set_comment(1245, 4, "x")
     assert caught.value.status == 403
 
@@ -135,7 +135,7 @@ def test_the_portals_words_are_shown(portal: Portal, docspace: DocSpace) -> None
     """They are localised: to show, never to decide by."""
     answer(portal, "PUT", COMMENT, "error_403_locked.http.json")
     answer(portal, "GET", SELF, "keys_self.json")
-    with pytest.raises(Forbidden, match="currently locked by another user"):
+    with pytest.raises(ForbiddenError, match="currently locked by another user"):
         docspace.set_comment(1245, 4, "x")
 
 
@@ -145,7 +145,7 @@ def test_403_with_a_dead_key_is_about_the_key(portal: Portal, docspace: DocSpace
     answer(portal, "GET", FILE, "error_403_put_comment.http.json")
     answer(portal, "PUT", COMMENT, "error_403_put_comment.http.json")
     answer(portal, "GET", SELF, "error_401_bad_token.http.json")
-    with pytest.raises(Unauthorised):
+    with pytest.raises(UnauthorizedError):
         ask(docspace)
 
 
@@ -153,7 +153,7 @@ def test_403_with_a_disabled_key_is_about_the_key(portal: Portal, docspace: DocS
     """Should the portal still describe it, it says that it is not active."""
     answer(portal, "GET", FILE, "error_403_put_comment.http.json")
     scoped(portal, isActive=False)
-    with pytest.raises(Unauthorised, match="disabled"):
+    with pytest.raises(UnauthorizedError, match="disabled"):
         docspace.file(1245)
 
 
@@ -172,7 +172,7 @@ def test_403_with_a_missing_scope_names_the_scope(
     answer(portal, "GET", FILE, "error_403_scope_or_status.http.json")
     answer(portal, "PUT", COMMENT, "error_403_scope_or_status.http.json")
     scoped(portal, *granted)
-    with pytest.raises(Unauthorised, match=lacking):
+    with pytest.raises(UnauthorizedError, match=lacking):
         ask(docspace)
 
 
@@ -180,7 +180,7 @@ def test_403_with_a_missing_scope_names_the_scope(
 def test_403_everywhere_is_an_outage(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
     """An address filter or a restore under way says nothing about the file."""
     everywhere(portal, 403, b"Your IP is not allowed", content_type="text/plain")
-    with pytest.raises(Transient, match="refuses everything"):
+    with pytest.raises(TransientError, match="refuses everything"):
         ask(docspace)
 
 
@@ -204,7 +204,8 @@ def test_the_owner_of_a_token_that_is_no_api_key_is_known(
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(500, Transient), (402, Transient), (429, Throttled), (404, Transient)]
+    ("status", "error"),
+    [(500, TransientError), (402, TransientError), (429, RateLimitedError), (404, TransientError)],
 )
 def test_403_that_cannot_be_confirmed_is_no_verdict(
     portal: Portal, docspace: DocSpace, status: int, error: type[PortalError]
@@ -223,7 +224,7 @@ def test_403_that_cannot_be_confirmed_is_no_verdict(
 def test_402_is_an_outage(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
     """The portal is not paid; nothing is wrong with the file."""
     everywhere(portal, 402, b'{"title": "Payment Required"}')
-    with pytest.raises(Transient, match="not paid"):
+    with pytest.raises(TransientError, match="not paid"):
         ask(docspace)
 
 
@@ -247,21 +248,21 @@ def test_404_without_the_envelope_is_confirmed(portal: Portal, docspace: DocSpac
 def test_404_everywhere_is_an_outage(portal: Portal, docspace: DocSpace) -> None:
     """A suspended portal answers so; no file is gone for that."""
     everywhere(portal, 404, PROBLEM, content_type="application/problem+json")
-    with pytest.raises(Transient):
+    with pytest.raises(TransientError):
         docspace.file(1245)
 
 
 def test_404_of_a_folder_is_permanent(portal: Portal, docspace: DocSpace) -> None:
     """Asking again brings the same answer."""
     answer(portal, "GET", f"{API}files/1245", "error_404_get_file.http.json")
-    with pytest.raises(Permanent):
+    with pytest.raises(PermanentError):
         docspace.room_of(1245)
 
 
 def test_400_is_permanent(portal: Portal, docspace: DocSpace) -> None:
     """A request that the portal does not understand will not be understood later."""
     answer(portal, "GET", f"{API}files/1245", "error_400_count_range.http.json")
-    with pytest.raises(Permanent) as caught:
+    with pytest.raises(PermanentError) as caught:
         docspace.room_of(1245)
     assert caught.value.status == 400
 
@@ -278,7 +279,7 @@ def test_429_tells_what_the_portal_asked_for(
 ) -> None:
     """The daily limit sends seconds, the short ones send nothing."""
     answer(portal, "PUT", COMMENT, f"error_429_{name}.http.json")
-    with pytest.raises(Throttled) as caught:
+    with pytest.raises(RateLimitedError) as caught:
         docspace.set_comment(1245, 4, "x")
     assert caught.value.retry_after == pause
 
@@ -304,7 +305,7 @@ PAUSES = [
 ]
 
 
-@pytest.mark.parametrize(("status", "error"), [(429, Throttled), (503, Transient)])
+@pytest.mark.parametrize(("status", "error"), [(429, RateLimitedError), (503, TransientError)])
 @pytest.mark.parametrize(("text", "pause"), PAUSES)
 def test_a_pause_is_asked_for_in_seconds_or_until_a_date(
     portal: Portal,
@@ -318,7 +319,7 @@ def test_a_pause_is_asked_for_in_seconds_or_until_a_date(
     everywhere(portal, status, headers=NOON | {"Retry-After": text})
     with pytest.raises(error) as caught:
         docspace.file(1245)
-    assert isinstance(caught.value, Throttled | Transient)
+    assert isinstance(caught.value, RateLimitedError | TransientError)
     assert caught.value.retry_after == pause
 
 
@@ -328,7 +329,7 @@ def test_a_date_without_the_portals_clock_is_counted_from_ours(portal: Portal) -
     everywhere(portal, 503, headers={"Retry-After": "Mon, 24 Nov 2025 12:05:00 GMT"})
     with (
         closing(Transport("https://p.example", KEY, clock=lambda: noon)) as transport,
-        pytest.raises(Transient) as caught,
+        pytest.raises(TransientError) as caught,
     ):
         DocSpace(transport).file(1245)
     assert caught.value.retry_after == timedelta(minutes=5)
@@ -344,7 +345,7 @@ def test_a_connections_failure_is_passing(
 ) -> None:
     """A timeout, another server, too early: nothing is wrong with the file."""
     everywhere(portal, status, b'{"error": {"message": "too late"}}')
-    with pytest.raises(Transient) as caught:
+    with pytest.raises(TransientError) as caught:
         ask(docspace)
     assert caught.value.status == status
 
@@ -356,7 +357,7 @@ def test_a_page_is_not_the_apis_answer(
 ) -> None:
     """A firewall or a proxy shows pages, the API none: it may pass."""
     everywhere(portal, status, b"<html>No.</html>", content_type="text/html; charset=utf-8")
-    with pytest.raises(Transient, match="a page instead of the API's answer"):
+    with pytest.raises(TransientError, match="a page instead of the API's answer"):
         ask(docspace)
 
 
@@ -367,7 +368,7 @@ def test_another_4xx_is_permanent(
 ) -> None:
     """The same request will be answered the same."""
     everywhere(portal, status, body)
-    with pytest.raises(Permanent) as caught:
+    with pytest.raises(PermanentError) as caught:
         docspace.file(1245)
     assert caught.value.status == status
 
@@ -375,7 +376,7 @@ def test_another_4xx_is_permanent(
 def test_a_proxy_that_asks_for_a_password_is_passing(portal: Portal, docspace: DocSpace) -> None:
     """It is about the way to the portal."""
     everywhere(portal, 407, b"<html>")
-    with pytest.raises(Transient, match="the proxy asks for a name and a password"):
+    with pytest.raises(TransientError, match="the proxy asks for a name and a password"):
         docspace.file(1245)
 
 
@@ -393,7 +394,7 @@ def test_a_certificate_names_the_setting(
 ) -> None:
     """What to trust is portal.ca_bundle."""
     everywhere(portal, 200, error)
-    with pytest.raises(Transient, match=r"^.*p\.example: .*portal\.ca_bundle"):
+    with pytest.raises(TransientError, match=r"^.*p\.example: .*portal\.ca_bundle"):
         ask(docspace)
 
 
@@ -417,7 +418,7 @@ def test_5xx_is_an_outage(
 ) -> None:
     """Whatever the body."""
     everywhere(portal, status, body)
-    with pytest.raises(Transient) as caught:
+    with pytest.raises(TransientError) as caught:
         ask(docspace)
     assert caught.value.status == status
 
@@ -428,7 +429,7 @@ def test_3xx_names_the_location(portal: Portal, docspace: DocSpace, ask: Ask, st
     """The request is not sent there; the administrator is told what to set."""
     everywhere(portal, status, headers={"Location": "https://new.example/x"})
     portal.add("GET", "https://new.example/x", json={"response": {}})
-    with pytest.raises(Transient, match=r"moved to https://new\.example: set portal\.url"):
+    with pytest.raises(TransientError, match=r"moved to https://new\.example: set portal\.url"):
         ask(docspace)
     assert len(portal.calls) == 1
 
@@ -451,7 +452,7 @@ def test_a_redirection_names_the_portals_own_address(
 ) -> None:
     """What is to be set is the address of a portal, without path, question and password."""
     everywhere(portal, 302, headers={"Location": location})
-    with pytest.raises(Transient) as caught:
+    with pytest.raises(TransientError) as caught:
         docspace.file(1245)
     assert caught.value.detail.startswith(words)
     assert "secret" not in str(caught.value)
@@ -461,7 +462,7 @@ def test_a_redirection_names_the_portals_own_address(
 def test_304_without_a_location_is_no_answer(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
     """A cache in between has nothing to say."""
     everywhere(portal, 304)
-    with pytest.raises(Transient):
+    with pytest.raises(TransientError):
         ask(docspace)
 
 
@@ -484,7 +485,7 @@ def test_no_answer_is_an_outage(
 ) -> None:
     """No status; the reason in one line; the cause kept."""
     everywhere(portal, 200, error)
-    with pytest.raises(Transient) as caught:
+    with pytest.raises(TransientError) as caught:
         ask(docspace)
     assert caught.value.status is None
     assert caught.value.detail.startswith(f"p.example: {error}")
@@ -511,7 +512,7 @@ def test_a_200_that_is_not_the_apis_is_an_outage(
 ) -> None:
     """A sign-in page or another server in the portal's place; a write is looked at then."""
     everywhere(portal, 200, body, content_type="text/html")
-    with pytest.raises(Transient, match=words):
+    with pytest.raises(TransientError, match=words):
         ask(docspace)
 
 
@@ -521,7 +522,9 @@ def test_a_missing_field_is_named(
 ) -> None:
     """An answer that lacks it will lack it again."""
     portal.get(FILE, json={"response": response("get_file.json") | changes})
-    with pytest.raises(Permanent, match=f"unexpected answer: {next(iter(changes))} is") as caught:
+    with pytest.raises(
+        PermanentError, match=f"unexpected answer: {next(iter(changes))} is"
+    ) as caught:
         docspace.file(1245)
     assert caught.value.status == 200
 
@@ -530,7 +533,9 @@ def test_a_host_without_an_address_is_named(portal: Portal, docspace: DocSpace) 
     """Beside the system's reason."""
     unknown = socket.gaierror(-2, "Name or service not known")
     everywhere(portal, 200, caused_by(requests.ConnectionError("Max retries exceeded"), unknown))
-    with pytest.raises(Transient, match=r"p\.example: \[Errno -2\] Name or service not known$"):
+    with pytest.raises(
+        TransientError, match=r"p\.example: \[Errno -2\] Name or service not known$"
+    ):
         docspace.file(1245)
 
 

@@ -12,7 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.client import PAGE, DocSpace, Transport
-from reconciler.errors import Forbidden, Missing, Permanent, PortalError, Transient
+from reconciler.errors import (
+    ForbiddenError,
+    PermanentError,
+    PortalError,
+    RouteMissingError,
+    TransientError,
+)
 from reconciler.model import Absent, File, Section
 
 API = "https://p.example/api/2.0/"
@@ -146,7 +152,7 @@ def test_a_write_that_a_look_does_not_show_is_not_taken_for_one(
     """It was not stored, or somebody was quicker: that is for another look to decide."""
     portal.put(COMMENT, answer)
     shown(portal, comment, version)
-    with pytest.raises(Transient, match="not the comment"):
+    with pytest.raises(TransientError, match="not the comment"):
         docspace.set_comment(13, 1, TARGET)
 
 
@@ -161,7 +167,7 @@ def test_a_text_that_the_portal_changed_is_told(portal: Portal, docspace: DocSpa
 def test_a_refused_write_stays_refused(portal: Portal, docspace: DocSpace, status: int) -> None:
     """Only a 2xx is looked at."""
     portal.put(COMMENT, json={"error": {"message": "no"}}, status=status)
-    with pytest.raises(Permanent):
+    with pytest.raises(PermanentError):
         docspace.set_comment(13, 1, TARGET)
 
 
@@ -192,7 +198,7 @@ def test_a_list_that_does_not_exist_is_missing(
     without_routes(portal, status)
     shown(portal)
     seen(docspace)
-    with pytest.raises(Missing) as caught:
+    with pytest.raises(RouteMissingError) as caught:
         ask(docspace)
     assert caught.value.status == status
 
@@ -202,7 +208,7 @@ def test_a_list_that_is_refused_in_the_apis_words_is_missing(
 ) -> None:
     """No request for the key's owner is needed then."""
     portal.get(ROOMS, json={"error": {"message": "no such route"}}, status=404)
-    with pytest.raises(Missing):
+    with pytest.raises(RouteMissingError):
         docspace.rooms()
     assert docspace.requests == {"get": 1, "put": 0}
 
@@ -213,7 +219,7 @@ def test_a_list_that_only_the_keys_owner_is_known_beside_is_missing(
     """A portal that answers anything is not suspended."""
     portal.get(ROOMS, status=404)
     portal.get(KEYS, json={"createBy": {"id": "BOT"}})
-    with pytest.raises(Missing):
+    with pytest.raises(RouteMissingError):
         docspace.rooms()
 
 
@@ -243,7 +249,7 @@ def test_where_no_file_was_ever_seen_none_is_gone(portal: Portal, docspace: DocS
     """It may be a portal that is suspended and answers 404 to everything (docspace.md 2)."""
     without_routes(portal)
     portal.get(FILE, status=404)
-    with pytest.raises(Transient):
+    with pytest.raises(TransientError):
         docspace.file(13)
 
 
@@ -257,7 +263,7 @@ def test_where_nothing_is_there_any_more_the_portal_is_suspended(
     portal.get(f"{API}files/file/14", status=404)
     seen(docspace)
     for ask in (lambda: docspace.file(14), docspace.rooms, docspace.key):
-        with pytest.raises(Transient):
+        with pytest.raises(TransientError):
             ask()
 
 
@@ -269,7 +275,7 @@ def test_a_refusal_without_a_route_for_the_key_is_about_the_file(
     portal.get(FILE, json={"error": {"message": "no"}}, status=403)
     portal.put(COMMENT, json={"error": {"message": "no"}}, status=403)
     assert docspace.file(13) is Absent.UNREADABLE
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         docspace.set_comment(13, 1, TARGET)
 
 

@@ -24,7 +24,7 @@ from reconciler.client.webhooks import (
     parse_webhooks,
     portal_time,
 )
-from reconciler.errors import Forbidden, Permanent, Unauthorised
+from reconciler.errors import ForbiddenError, PermanentError, UnauthorizedError
 from reconciler.sandbox import Network
 from reconciler.sandbox.configs import TRIGGERS as SANDBOX_TRIGGERS
 from tests.support_http import answering, enveloped
@@ -186,21 +186,21 @@ def test_a_body_that_is_no_event_has_no_age(body: str) -> None:
 def test_a_webhook_lives_and_ends() -> None:
     """Created, listed, switched off and on, given another secret, removed."""
     with stand() as here, address() as url:
-        made = here.hooks.create("need-review", url, SECRET, ["file.updated", "form.submit"])
-        assert here.hooks.all() == (made,)
+        made = here.webhooks.create("need-review", url, SECRET, ["file.updated", "form.submit"])
+        assert here.webhooks.all() == (made,)
         assert made.trigger_names == ("file.updated", "form.submit")
-        here.hooks.set_enabled(made, False)
-        assert not here.hooks.all()[0].enabled
-        here.hooks.set_enabled(made, True)
-        here.hooks.set_secret(made, "Another-Secret-1!")
+        here.webhooks.set_enabled(made, False)
+        assert not here.webhooks.all()[0].enabled
+        here.webhooks.set_enabled(made, True)
+        here.webhooks.set_secret(made, "Another-Secret-1!")
         stored = here.portal.webhooks[made.id]
         assert (stored.secret, stored.enabled, stored.triggers) == (
             "Another-Secret-1!",
             True,
             made.triggers,
         )
-        here.hooks.remove(made.id)
-        assert here.hooks.all() == ()
+        here.webhooks.remove(made.id)
+        assert here.webhooks.all() == ()
 
 
 @pytest.mark.parametrize(
@@ -216,11 +216,11 @@ def test_a_certificate_is_asked_for_by_the_scheme(url: str, ssl: bool) -> None:
     """`ssl` with a plain address is refused, in POST and PUT alike (docspace.md 6)."""
     answer = enveloped(response("webhook_configs.json")[0]["configs"])
     with answering(answer) as line, closing(Transport(line.url, "sk", timeout=5)) as transport:
-        hooks = WebhooksClient(transport, lambda: parse_key(response("keys_self.json")))
-        hooks.create("need-review", url, SECRET, ["file.updated"])
+        webhooks = WebhooksClient(transport, lambda: parse_key(response("keys_self.json")))
+        webhooks.create("need-review", url, SECRET, ["file.updated"])
         known = replace(parse_webhooks(response("webhook_configs.json"))[0], url=url, ssl=True)
-        hooks.set_secret(known, SECRET)
-        hooks.set_enabled(known, True)
+        webhooks.set_secret(known, SECRET)
+        webhooks.set_enabled(known, True)
     assert [json.loads(one.body)["ssl"] for one in line.requests] == [ssl] * 3
 
 
@@ -228,19 +228,19 @@ def test_a_certificate_that_somebody_chose_not_to_verify_stays_unverified() -> N
     """A self-signed one, say: another secret must not end the deliveries."""
     answer = enveloped(response("webhook_configs.json")[0]["configs"])
     with answering(answer) as line, closing(Transport(line.url, "sk", timeout=5)) as transport:
-        hooks = WebhooksClient(transport, lambda: parse_key(response("keys_self.json")))
+        webhooks = WebhooksClient(transport, lambda: parse_key(response("keys_self.json")))
         known = replace(parse_webhooks(response("webhook_configs.json"))[0], ssl=False)
-        hooks.set_secret(known, SECRET)
+        webhooks.set_secret(known, SECRET)
     assert json.loads(line.requests[0].body)["ssl"] is False
 
 
 def test_a_plain_webhook_that_asked_for_a_certificate_is_enabled_without() -> None:
     """A portal before 3.7.1 took it; the newer one has disabled it, and keeps its secret."""
     with stand() as here, address() as url:
-        made = here.hooks.create("need-review", url, SECRET, ["file.updated"])
+        made = here.webhooks.create("need-review", url, SECRET, ["file.updated"])
         stored = replace(here.portal.webhooks[made.id], ssl=True, enabled=False)
         here.portal.webhooks[made.id] = stored
-        here.hooks.set_enabled(here.hooks.all()[0], True)
+        here.webhooks.set_enabled(here.webhooks.all()[0], True)
         now = here.portal.webhooks[made.id]
     assert (now.enabled, now.ssl, now.secret, now.triggers) == (True, False, SECRET, 512)
 
@@ -248,25 +248,25 @@ def test_a_plain_webhook_that_asked_for_a_certificate_is_enabled_without() -> No
 def test_writes_are_counted_as_writes() -> None:
     """POST and DELETE share the portal's limit with PUT."""
     with stand() as here, address() as url:
-        made = here.hooks.create("need-review", url, SECRET, ["file.updated"])
-        here.hooks.remove(made.id)
+        made = here.webhooks.create("need-review", url, SECRET, ["file.updated"])
+        here.webhooks.remove(made.id)
         assert here.docspace.requests == {"get": 0, "put": 2}
 
 
 def test_an_address_that_does_not_answer_is_refused_by_the_portal() -> None:
     """400 with a localised message."""
-    with stand() as here, address(404) as url, pytest.raises(Permanent) as caught:
-        here.hooks.create("need-review", url, SECRET, ["file.updated"])
+    with stand() as here, address(404) as url, pytest.raises(PermanentError) as caught:
+        here.webhooks.create("need-review", url, SECRET, ["file.updated"])
     assert caught.value.status == 400
 
 
 def test_a_key_without_the_scope_is_told_which() -> None:
     """Reading needs *:read, writing *:write."""
     with stand(NARROW) as here:
-        with pytest.raises(Unauthorised) as reading:
-            here.hooks.all()
-        with pytest.raises(Unauthorised) as writing:
-            here.hooks.remove(1)
+        with pytest.raises(UnauthorizedError) as reading:
+            here.webhooks.all()
+        with pytest.raises(UnauthorizedError) as writing:
+            here.webhooks.remove(1)
     assert (reading.value.scope, writing.value.scope) == ("*:read", "*:write")
 
 
@@ -276,14 +276,14 @@ def test_a_guest_is_refused_by_the_log_and_not_by_the_key() -> None:
         here.portal.users[here.bot.id] = here.portal.add_user(
             "Bot", kind="guest", user_id=here.bot.id
         )
-        with pytest.raises(Forbidden):
-            here.hooks.failures(1)
+        with pytest.raises(ForbiddenError):
+            here.webhooks.failures(1)
 
 
 def test_the_portal_tells_its_triggers() -> None:
     """Names and bits."""
     with stand() as here:
-        assert here.hooks.triggers()["file.updated"] == 512
+        assert here.webhooks.triggers()["file.updated"] == 512
 
 
 def test_failures_come_newest_first_and_page_by_page() -> None:
@@ -293,7 +293,7 @@ def test_failures_come_newest_first_and_page_by_page() -> None:
         here.portal.network = Network(drop=1.0)
         for _ in range(103):
             here.portal.save(here.file, by=here.ann)
-        first, rest = here.hooks.failures(number), here.hooks.failures(number, 90)
+        first, rest = here.webhooks.failures(number), here.webhooks.failures(number, 90)
     assert [len(first.entries), first.behind, len(rest.entries), rest.behind] == [
         100,
         True,

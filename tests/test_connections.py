@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.client import Transport
 from reconciler.client.connections import LONGEST_IDLE, Adapter, Connection
-from reconciler.errors import Transient
+from reconciler.errors import TransientError
 from tests.support_http import Answer, Line, answering, enveloped, http, kept, reset
 from tests.support_process import another_process
 
@@ -73,7 +73,7 @@ def test_the_second_try_is_the_last() -> None:
     """A new connection that fails tells of the portal."""
     with answering((kept(1), reset), reset) as line, transport(line) as client:
         client.get("a", "a")
-        with pytest.raises(Transient):
+        with pytest.raises(TransientError):
             client.get("b", "b")
         assert client.requests_here() == 3
 
@@ -83,7 +83,7 @@ def test_what_was_answered_is_not_asked_for_again(answer: Answer) -> None:
     """Half an answer and a failure come from the portal, or from what stands before it."""
     with answering((kept(1), answer)) as line, transport(line) as client:
         client.get("a", "a")
-        with pytest.raises(Transient):
+        with pytest.raises(TransientError):
             client.get("b", "b")
         assert len(line.requests) == 2
 
@@ -96,7 +96,7 @@ def test_a_write_that_went_out_is_not_repeated(
     """It may have been done: the worker looks before it writes again."""
     with answering((kept(1), forget), kept(2)) as line, transport(line) as client:
         client.get("a", "a")
-        with pytest.raises(Transient):
+        with pytest.raises(TransientError):
             getattr(client, method)("b", "b", {"comment": "x"})
         assert len(line.requests) == 2
 
@@ -106,7 +106,7 @@ def test_after_a_lost_write_the_next_one_has_a_connection_of_its_own() -> None:
     with answering((kept(1), reset)) as line, transport(line) as client:
         for _ in range(3):
             client.get("a", "a")
-            with suppress(Transient):
+            with suppress(TransientError):
                 client.put("b", "b", {"comment": "x"})
         assert client.requests() == {
             ("GET", "a", "200"): 3,
@@ -202,6 +202,6 @@ def test_a_refused_connection_names_host_and_port() -> None:
     said = f"127.0.0.1:{port}: .*refused"
     with (
         transport(Line(f"http://127.0.0.1:{port}")) as client,
-        pytest.raises(Transient, match=said),
+        pytest.raises(TransientError, match=said),
     ):
         client.get("a", "a")

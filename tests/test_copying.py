@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Busy, LedgerError
+from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger import Ledger, Role, copy
 from reconciler.model import Outcome
 from tests import postgres
-from tests.support_ledger import NOW, PORTAL, SECOND, claimed, ending, event, marked, permit
+from tests.support_ledger import NOW, PORTAL, SECOND, claimed, event, marked, permit, result
 
 DUE = NOW + SECOND
 
@@ -41,7 +41,7 @@ def fill(address: str) -> dict[str, object]:
         one, two, _ = ledger.claim(DUE, 3, 60 * SECOND)
         permit(ledger, one, DUE)
         ledger.finish(one, marked(one.entry.id), DUE)
-        ledger.finish(two, ending(Outcome.WAITING, again=DUE + SECOND), DUE)
+        ledger.finish(two, result(Outcome.WAITING, retry_at=DUE + SECOND), DUE)
         ledger.watermarks.set_portal(NOW)
         ledger.watermarks.set_room(7, NOW, "Legal")
         ledger.reserve(DUE, 4, 100)
@@ -100,7 +100,7 @@ def test_a_file_in_use_is_not_copied(file: str, server: str, role: Role) -> None
     with (
         closing(Ledger(file, PORTAL)) as ledger,
         ledger.role(role),
-        pytest.raises(Busy, match=f"{role.value} is held by process {os.getpid()}"),
+        pytest.raises(RoleHeldError, match=f"{role.value} is held by process {os.getpid()}"),
     ):
         copy(file, server)
 
@@ -110,7 +110,7 @@ def test_a_server_in_use_is_not_copied(server: str, file: str) -> None:
     fill(server)
     with (
         closing(Ledger(server, PORTAL)),
-        pytest.raises(Busy, match=f"is held by process {os.getpid()}"),
+        pytest.raises(RoleHeldError, match=f"is held by process {os.getpid()}"),
     ):
         copy(server, file)
 
@@ -127,7 +127,7 @@ def test_what_is_not_there_is_not_copied(file: str, server: str) -> None:
 def test_a_ledger_is_not_copied_onto_itself(file: str) -> None:
     """It is in use by the copying."""
     fill(file)
-    with pytest.raises((Busy, LedgerError)):
+    with pytest.raises((RoleHeldError, LedgerError)):
         copy(file, file)
 
 

@@ -48,8 +48,8 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     port = free_port()
     with Server(portal) as server:
         environ = environment(server.url, portal.add_key(bot), tmp_path, port)
-        hook = f"http://127.0.0.1:{port}/docspace/review-comment"
-        portal.add_webhook(by=ann, url=hook, secret=SECRET)
+        webhook = f"http://127.0.0.1:{port}/docspace/review-comment"
+        portal.add_webhook(by=ann, url=webhook, secret=SECRET)
         yield Scene(portal, server, ann, file, environ, tmp_path)
 
 
@@ -58,13 +58,13 @@ def at_request(scene: Scene, method: str, route: str) -> threading.Event:
     arrived = threading.Event()
     never = threading.Event()
 
-    def hook(seen_method: str, seen_route: str, file: object) -> None:
+    def webhook(seen_method: str, seen_route: str, file: object) -> None:
         if seen_method == method and seen_route.endswith(route):
             scene.portal.on_request = None
             arrived.set()
             never.wait(0.3)  # the daemon is killed while it waits for this answer
 
-    scene.portal.on_request = hook
+    scene.portal.on_request = webhook
     return arrived
 
 
@@ -73,13 +73,13 @@ def after_effect(scene: Scene) -> threading.Event:
     done = threading.Event()
     never = threading.Event()
 
-    def hook(method: str, route: str, file: object) -> None:
+    def webhook(method: str, route: str, file: object) -> None:
         if method == "PUT":
             scene.portal.on_answer = None
             done.set()
             never.wait(0.3)
 
-    scene.portal.on_answer = hook
+    scene.portal.on_answer = webhook
     return done
 
 
@@ -89,13 +89,13 @@ def unsettled(scene: Scene) -> Iterator[threading.Event]:
     locked = threading.Event()
     lock = (scene.folder / "ledger.db.lock").open("w")
 
-    def hook(method: str, route: str, file: object) -> None:
+    def webhook(method: str, route: str, file: object) -> None:
         if method == "PUT":
             scene.portal.on_answer = None
             fcntl.flock(lock, fcntl.LOCK_EX)
             locked.set()
 
-    scene.portal.on_answer = hook
+    scene.portal.on_answer = webhook
     with lock:
         yield locked
 

@@ -393,7 +393,7 @@ MUTANTS = {
     "row 8 without settled": ("words", "overwriting", forgetting(settled=None)),
     "row 8 without intent": ("faults", "overwriting", forgetting(intent=None)),
     "row 9 dropped": ("touches", "known", marking(Rule.UNLOCKED)),
-    "row 9 whoever's comment it was": ("touches", "known", forgetting(ours=False)),
+    "row 9 whoever's comment it was": ("touches", "known", forgetting(marked_by_us=False)),
     "row 10 dropped": ("touches", "known", marking(Rule.NEW)),
     "row 11 dropped": ("touches", "known", marking(Rule.OLD)),
     "row 12 not on a revision of ours": ("faults", "known", keeping_the_same_revision),

@@ -61,18 +61,18 @@ def test_readme_names_the_variable(variable: str) -> None:
 
 FORESEEN: list[ReconcilerError] = [
     errors.ConfigError(("portal.url is missing",)),
-    errors.AddressInUse("127.0.0.1:3000", "in use"),
-    errors.Unauthorised("GET keys/@self", 401, "expired"),
-    errors.Unauthorised("GET files/rooms", 403, "no scope", scope="rooms:read"),
-    errors.Transient("GET files/rooms", 503, "busy"),
-    errors.Busy("sweep", "process 7"),
+    errors.AddressInUseError("127.0.0.1:3000", "in use"),
+    errors.UnauthorizedError("GET keys/@self", 401, "expired"),
+    errors.UnauthorizedError("GET files/rooms", 403, "no scope", scope="rooms:read"),
+    errors.TransientError("GET files/rooms", 503, "busy"),
+    errors.RoleHeldError("sweep", "process 7"),
     errors.LedgerError("disk full"),
-    errors.Unanswered("https://hooks.example.com/"),
-    errors.Untrusted("https://hooks.example.com/", None, "self-signed certificate"),
-    errors.Registered("https://hooks.example.com/", 7),
-    errors.NoWebhook("7"),
-    errors.Rejected("https://hooks.example.com/", "not available"),
-    errors.Rejected("https://hooks.example.com/", "refused", 500),
+    errors.AddressUnreachableError("https://hooks.example.com/"),
+    errors.UntrustedCertificateError("https://hooks.example.com/", None, "self-signed certificate"),
+    errors.WebhookExistsError("https://hooks.example.com/", 7),
+    errors.WebhookNotFoundError("7"),
+    errors.WebhookRejectedError("https://hooks.example.com/", "not available"),
+    errors.WebhookRejectedError("https://hooks.example.com/", "refused", 500),
 ]
 
 
@@ -88,7 +88,7 @@ def test_every_foreseen_error_is_among_those() -> None:
     """A new class needs messages, a cure in README, and a place in the list above."""
     classes = {one for one in vars(errors).values() if isinstance(one, type)}
     ends = {one for one in classes if issubclass(one, ReconcilerError)}
-    inside = {ReconcilerError, errors.PortalError, errors.Stopped}
+    inside = {ReconcilerError, errors.PortalError, errors.ShutdownRequested}
     portal = {one for one in ends if issubclass(one, errors.PortalError)}
     assert ends - inside - portal <= {type(error) for error in FORESEEN}
 
@@ -128,7 +128,7 @@ def test_a_command_that_readme_shows_can_be_run(line: str) -> None:
     words = shlex.split(line, comments=True)
     command = typer.main.get_command(app)
     while words and words[0] in getattr(command, "commands", {}):
-        command = command.commands[messages.pop(0)]  # type: ignore[attr-defined]
+        command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
     assert not hasattr(command, "commands"), "no such command"
     if words and words != ["--help"]:
         command.make_context("reconciler", words)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from reconciler.event import Ignored, parse_event
+from reconciler.event import IgnoredDelivery, parse_event
 
 UPDATED = frozenset({"file.updated"})
 
@@ -26,12 +26,12 @@ def test_an_id_in_quotes_is_a_number(file_id: object) -> None:
 )
 def test_an_id_that_is_no_number_is_third_partys(file_id: str) -> None:
     """Comments cannot be set there (docspace.md 8)."""
-    with pytest.raises(Ignored, match="third_party"):
+    with pytest.raises(IgnoredDelivery, match="third_party"):
         parse_event(delivery(file_id), UPDATED)
 
 
 @pytest.mark.parametrize("file_id", [0, "0", 2**31, "2147483648", -1, True, 1.5, "", None, []])
 def test_an_id_that_no_file_has_is_ignored(file_id: object) -> None:
     """The ids of internal files are positive and have 31 bits (docspace.md 5)."""
-    with pytest.raises(Ignored, match="file_id"):
+    with pytest.raises(IgnoredDelivery, match="file_id"):
         parse_event(delivery(file_id), UPDATED)

@@ -49,12 +49,12 @@ from tests.support_ledger import (
     SQLITE_ONLY,
     a_file,
     claimed,
-    ending,
     event,
     is_root,
     marked,
     opened,
     permit,
+    result,
     sql,
     tables,
     url,
@@ -96,7 +96,7 @@ def test_a_file_is_looked_at_no_more_often_than_once_a_second(
 ) -> None:
     """An event that comes right after a look waits until its second is over."""
     ledger.record(event(), NOW)
-    ledger.finish(claimed(ledger, NOW), ending(), NOW)
+    ledger.finish(claimed(ledger, NOW), result(), NOW)
     ledger.record(event(), NOW + later * SECOND)
     assert ledger.next_due() == NOW + due * SECOND
 
@@ -104,7 +104,7 @@ def test_a_file_is_looked_at_no_more_often_than_once_a_second(
 def test_a_look_that_lies_ahead_holds_nothing_up(ledger: Ledger) -> None:
     """The clock was set back since: the event is due at once."""
     ledger.record(event(), NOW + HOUR)
-    ledger.finish(claimed(ledger, NOW + HOUR), ending(), NOW + HOUR)
+    ledger.finish(claimed(ledger, NOW + HOUR), result(), NOW + HOUR)
     ledger.record(event(), NOW)
     assert ledger.next_due() == NOW
 
@@ -121,7 +121,7 @@ def test_the_newest_date_that_was_announced_is_kept(
     claim = claimed(ledger, NOW)
     assert claim.entry.announced_date == SAVED
     assert claim.entry.announced
-    ledger.finish(claim, ending(), NOW)
+    ledger.finish(claim, result(), NOW)
     assert ledger.entry(1).announced_date is None
     assert not ledger.entry(1).announced
 
@@ -131,7 +131,7 @@ def test_many_events_of_one_file_are_one_look(ledger: Ledger) -> None:
     for _ in range(50):
         ledger.record(event(), NOW)
     claim = claimed(ledger, DUE)
-    ledger.finish(claim, ending(), DUE)
+    ledger.finish(claim, result(), DUE)
     assert balance(ledger) == (50, 50, 0)
     assert ledger.next_due() is None
     facts = ledger.file_row(1)
@@ -159,7 +159,7 @@ def test_an_event_brings_a_waiting_file_back_at_once(ledger: Ledger) -> None:
     """A lock may just have been released: the back-off starts anew."""
     ledger.record(event(), NOW)
     later = DUE + 6 * HOUR
-    ledger.finish(claimed(ledger, DUE), ending(Outcome.WAITING, again=later, attempts=7), DUE)
+    ledger.finish(claimed(ledger, DUE), result(Outcome.WAITING, retry_at=later, attempts=7), DUE)
     assert ledger.next_due() == later
     ledger.record(event(), NOW + MINUTE)
     assert ledger.next_due() == NOW + MINUTE
@@ -237,7 +237,7 @@ def test_an_expired_lease_returns_the_row(ledger: Ledger) -> None:
     new = claimed(ledger, DUE + LEASE)
     assert new.token != old.token
     assert new.entry == old.entry
-    assert ledger.finish(new, ending(), DUE + LEASE) is True
+    assert ledger.finish(new, result(), DUE + LEASE) is True
     assert balance(ledger) == (1, 1, 0)
 
 
@@ -258,8 +258,8 @@ def test_an_ended_claim_may_do_nothing_more(ledger: Ledger) -> None:
     """A claim is good for one ending."""
     ledger.record(event(), NOW)
     claim = claimed(ledger, DUE)
-    assert ledger.finish(claim, ending(), DUE) is True
-    assert ledger.finish(claim, ending(), DUE) is False
+    assert ledger.finish(claim, result(), DUE) is True
+    assert ledger.finish(claim, result(), DUE) is False
     assert permit(ledger, claim, DUE) is WriteGrant.CLAIM_LOST
     assert balance(ledger) == (1, 1, 0)
 
@@ -270,10 +270,10 @@ def test_an_event_during_the_work_makes_the_file_due_again(ledger: Ledger) -> No
     claim = claimed(ledger, DUE)
     ledger.record(event(), DUE + SECOND / 2)
     assert ledger.next_due() == DUE + LEASE
-    ledger.finish(claim, ending(), DUE + SECOND / 2)
+    ledger.finish(claim, result(), DUE + SECOND / 2)
     assert balance(ledger) == (2, 1, 1)
     assert ledger.next_due() == DUE + SECOND
-    ledger.finish(claimed(ledger, DUE + 2 * SECOND), ending(), DUE + 3 * SECOND)
+    ledger.finish(claimed(ledger, DUE + 2 * SECOND), result(), DUE + 3 * SECOND)
     assert balance(ledger) == (2, 2, 0)
 
 
@@ -282,7 +282,7 @@ def test_an_event_during_the_work_comes_before_a_later_try(ledger: Ledger) -> No
     ledger.record(event(), NOW)
     claim = claimed(ledger, DUE)
     ledger.record(event(), DUE)
-    ledger.finish(claim, ending(Outcome.FAILED, again=DUE + HOUR), DUE)
+    ledger.finish(claim, result(Outcome.FAILED, retry_at=DUE + HOUR), DUE)
     assert ledger.next_due() == DUE + SECOND
 
 
@@ -309,7 +309,7 @@ def test_a_claim_given_back_is_due_at_once(ledger: Ledger) -> None:
     ledger.record(event(), NOW)
     assert ledger.release_claim(claimed(ledger, DUE), DUE) is True
     assert ledger.next_due() == DUE
-    ledger.finish(claimed(ledger, DUE), ending(), DUE)
+    ledger.finish(claimed(ledger, DUE), result(), DUE)
     assert balance(ledger) == (1, 1, 0)
 
 
@@ -323,7 +323,7 @@ def test_the_claims_of_a_dead_process_are_released(tmp_path: Path) -> None:
         assert ledger.release_orphaned_claims(DUE) == 2
         assert ledger.release_orphaned_claims(DUE) == 0
         assert len(ledger.claim(DUE, 10, LEASE)) == 3
-        assert ledger.finish(old[0], ending(), DUE) is False
+        assert ledger.finish(old[0], result(), DUE) is False
 
 
 # Writing.
@@ -365,7 +365,7 @@ def test_a_look_that_tells_no_creation_date_forgets_none(ledger: Ledger) -> None
     ledger.record(event(), NOW)
     ledger.finish(claimed(ledger, DUE), marked(), DUE)
     ledger.record(event(), DUE)
-    untold = ending(Outcome.KEPT, seen=a_file(created=None), settled=True)
+    untold = result(Outcome.KEPT, seen=a_file(created=None), settled=True)
     ledger.finish(claimed(ledger, DUE + SECOND), untold, DUE + SECOND)
     assert ledger.entry(1).created == a_file().created
 
@@ -373,7 +373,7 @@ def test_a_look_that_tells_no_creation_date_forgets_none(ledger: Ledger) -> None
 def test_a_persons_word_settles_as_theirs(ledger: Ledger) -> None:
     """`ours` says whose word stands."""
     ledger.record(event(), NOW)
-    kept = ending(Outcome.KEPT, seen=a_file(), settled=True)
+    kept = result(Outcome.KEPT, seen=a_file(), settled=True)
     ledger.finish(claimed(ledger, DUE), kept, DUE)
     assert (ledger.entry(1).settled, ledger.entry(1).marked_by_us) == (REVISION, False)
 
@@ -384,7 +384,7 @@ def test_a_look_that_settles_nothing_leaves_what_was_settled(ledger: Ledger) -> 
     ledger.finish(claimed(ledger, DUE), marked(), DUE)
     ledger.record(event(), DUE)
     seen = a_file(revision=NEWER, title="new.docx")
-    ledger.finish(claimed(ledger, DUE + SECOND), ending(seen=seen), DUE + SECOND)
+    ledger.finish(claimed(ledger, DUE + SECOND), result(seen=seen), DUE + SECOND)
     entry = ledger.entry(1)
     assert (entry.settled, entry.marked_by_us) == (REVISION, True)
 
@@ -397,7 +397,7 @@ def test_only_a_definite_refusal_closes_the_intent(
     ledger.record(event(), NOW)
     claim = claimed(ledger, DUE)
     permit(ledger, claim, DUE)
-    failed = ending(Outcome.FAILED, again=DUE + MINUTE, closes=closes, attempts=1, error="cut")
+    failed = result(Outcome.FAILED, retry_at=DUE + MINUTE, clears_intent=closes, attempts=1, error="cut")
     ledger.finish(claim, failed, DUE)
     assert ledger.entry(1).intent == intent
     assert ledger.entry(1).attempts == 1
@@ -411,7 +411,7 @@ def test_a_reused_id_forgets_the_other_file(ledger: Ledger) -> None:
     ledger.record(event(), NOW)
     ledger.finish(claimed(ledger, DUE), marked(), DUE)
     ledger.record(event(), DUE)
-    ledger.finish(claimed(ledger, DUE + SECOND), ending(forget=True), DUE + SECOND)
+    ledger.finish(claimed(ledger, DUE + SECOND), result(is_new_identity=True), DUE + SECOND)
     entry = ledger.entry(1)
     assert (entry.settled, entry.marked_by_us, entry.created) == (None, False, None)
     assert entry.marked_version is None
@@ -423,7 +423,7 @@ def test_forgetting_and_settling_go_together(ledger: Ledger) -> None:
     ledger.finish(claimed(ledger, DUE), marked(), DUE)
     ledger.record(event(), DUE)
     other = a_file(revision=Revision(1, SAVED, 5), created=SAVED, title="other.docx")
-    kept = ending(Outcome.KEPT, seen=other, settled=True, forget=True)
+    kept = result(Outcome.KEPT, seen=other, settled=True, is_new_identity=True)
     ledger.finish(claimed(ledger, DUE + SECOND), kept, DUE + SECOND)
     entry = ledger.entry(1)
     assert (entry.settled, entry.created) == (other.revision, SAVED)
@@ -437,7 +437,7 @@ def test_a_permit_for_a_reused_id_forgets_too(ledger: Ledger) -> None:
     ledger.record(event(), DUE)
     claim = claimed(ledger, DUE + SECOND)
     other = a_file(created=SAVED, revision=Revision(1, SAVED, 5))
-    permit(ledger, claim, DUE + SECOND, file=other, forget=True)
+    permit(ledger, claim, DUE + SECOND, file=other, is_new_identity=True)
     entry = ledger.entry(1)
     assert (entry.settled, entry.marked_by_us, entry.marked_version) == (None, False, 1)
     assert (entry.created, entry.intent) == (SAVED, Intent(other.revision, "Edited"))
@@ -547,7 +547,7 @@ def marked_again(ledger: Ledger, now: datetime, file: File | None = None) -> Wri
     seen = file or a_file()
     said = permit(ledger, claim, now, file=seen)
     granted = said is WriteGrant.GRANTED
-    done = marked() if granted else ending(Outcome.FAILED, again=now + HOUR)
+    done = marked() if granted else result(Outcome.FAILED, retry_at=now + HOUR)
     ledger.finish(claim, replace(done, seen=seen), now)
     return said
 
@@ -654,7 +654,7 @@ def test_what_was_refused_to_one_account_is_tried_with_another(ledger: Ledger) -
     """Another owner of the key may have the rights that the first one lacked."""
     ledger.set_owner("bot")
     ledger.record(event(), NOW)
-    refused = ending(Outcome.REFUSED, again=NOW + 24 * HOUR)
+    refused = result(Outcome.REFUSED, retry_at=NOW + 24 * HOUR)
     ledger.finish(claimed(ledger, NOW), refused, NOW)
     ledger.set_owner("bot")
     assert ledger.claim(NOW, 1, LEASE) == []
@@ -669,7 +669,7 @@ def test_what_waits_for_a_kind_of_request_is_released_together(ledger: Ledger) -
         ledger.record(event(file), NOW)
     for claim in ledger.claim(NOW, 9, LEASE):
         file = claim.entry.id
-        failed = ending(Outcome.FAILED, again=NOW + HOUR, waits_for=waits[file])
+        failed = result(Outcome.FAILED, retry_at=NOW + HOUR, waits_for=waits[file])
         ledger.finish(claim, replace(failed, attempts=9 if file == 3 else 1), NOW)
     assert ledger.claim(NOW, 9, LEASE) == []
     ledger.release_waiting(OutageKind.LOOKS, NOW)
@@ -682,7 +682,7 @@ def test_waits_that_began_ahead_of_now_are_over(ledger: Ledger, again: timedelta
     wrong = NOW + 2 * HOUR
     for file in (1, 2, 3):
         ledger.record(event(file), wrong if file < 3 else NOW)
-    waiting = ending(Outcome.WAITING, again=wrong + again)
+    waiting = result(Outcome.WAITING, retry_at=wrong + again)
     one, *_ = ledger.claim(wrong, 1, LEASE)
     ledger.finish(one, waiting, wrong)
     ledger.reset_future_waits(NOW)
@@ -734,7 +734,7 @@ def test_a_rows_own_since_lasts_as_long_as_it_is_due(
     ledger.set_origin(NOW, HOUR)
     ledger.record(event(), NOW)
     sql(tmp_path, "UPDATE files SET since = 0, overwrite = TRUE")
-    ledger.finish(claimed(ledger, DUE), ending(outcome, again=again), DUE)
+    ledger.finish(claimed(ledger, DUE), result(outcome, retry_at=again), DUE)
     assert (ledger.entry(1).since == EPOCH) is kept
     assert ledger.entry(1).overwrite is kept
 
@@ -750,7 +750,7 @@ def test_every_outcome_ends_its_events_or_leaves_them_open(
     ledger.record(event(), NOW)
     is_open = outcome in {Outcome.WAITING, Outcome.FAILED}
     again = DUE + HOUR if is_open else None
-    ledger.finish(claimed(ledger, DUE), ending(outcome, again=again), DUE)
+    ledger.finish(claimed(ledger, DUE), result(outcome, retry_at=again), DUE)
     assert balance(ledger) == ((1, 0, 1) if is_open else (1, 1, 0))
     assert ledger.totals().ended == ({} if is_open else {(outcome.value, outcome.value): 1})
     assert ledger.totals().due == int(is_open)
@@ -761,7 +761,7 @@ def test_a_look_without_an_event_is_no_ending(ledger: Ledger) -> None:
     ledger.record(event(), NOW)
     for day in range(3):
         now = DUE + day * 24 * HOUR
-        refused = ending(Outcome.REFUSED, again=now + 24 * HOUR)
+        refused = result(Outcome.REFUSED, retry_at=now + 24 * HOUR)
         ledger.finish(claimed(ledger, now), refused, now)
     assert balance(ledger) == (1, 1, 0)
 
@@ -776,7 +776,7 @@ def test_kept_texts_are_counted(
         ledger.record(event(file), NOW)
     for claim in ledger.claim(DUE, 10, LEASE):
         seen = a_file(comment="Redaguota", read_at=read_at)
-        kept = ending(Outcome.KEPT, reason=Rule.UNMARKED.value, seen=seen)
+        kept = result(Outcome.KEPT, reason=Rule.UNMARKED.value, seen=seen)
         ledger.finish(claim, kept, DUE)
     assert sql(tmp_path, "SELECT text, number, prompt FROM texts") == [("Redaguota", 2, prompt)]
 
@@ -1036,7 +1036,7 @@ class History(RuleBasedStateMachine):
             delay = delay or 0
         again = None if delay is None else self.now + timedelta(seconds=delay)
         settled = outcome in {Outcome.MARKED, Outcome.KEPT}
-        end = ending(outcome, again=again, seen=a_file(claim.entry.id), settled=settled)
+        end = result(outcome, retry_at=again, seen=a_file(claim.entry.id), settled=settled)
         if self.ledger.finish(claim, end, self.now):
             self.claims.remove(claim)
 
@@ -1068,7 +1068,7 @@ class History(RuleBasedStateMachine):
         """Left alone, a worker ends everything; one look per file is enough."""
         self.now += 10 * HOUR
         for claim in self.ledger.claim(self.now, 10, LEASE):
-            assert self.ledger.finish(claim, ending(), self.now)
+            assert self.ledger.finish(claim, result(), self.now)
         assert balance(self.ledger) == (self.accepted, self.accepted, 0)
         assert self.ledger.next_due() is None
         self.ledger.close()

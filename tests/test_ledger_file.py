@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.send import Sample, body_of
-from reconciler.errors import Busy, LedgerError
+from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger import Ledger, Role
 from reconciler.signature import HEADER, sign
 from tests import program
@@ -111,9 +111,9 @@ def test_a_role_goes_by_the_file_and_not_by_its_name(
 ) -> None:
     """Held by another process under one name, it is held under every name."""
     with helper(hold, address(path), role) as child:
-        assert child.hear() == "held"
+        assert child.on_file() == "held"
         with (
-            pytest.raises(Busy),
+            pytest.raises(RoleHeldError),
             closing(Ledger(address(name(path)), PORTAL)) as ledger,
             ledger.role(role),
         ):
@@ -138,7 +138,7 @@ def test_a_file_is_not_opened_under_two_hard_links_at_once(path: Path) -> None:
         ledger.record(event(1), NOW)
         other = hard_link(path)
         for read_only in (False, True):
-            with pytest.raises(Busy, match="another name"):
+            with pytest.raises(RoleHeldError, match="another name"):
                 Ledger(address(other), PORTAL, read_only=read_only)
         assert [file.name for file in other.parent.iterdir()] == [other.name]
     with closing(Ledger(address(other), PORTAL)) as ledger:
@@ -184,7 +184,7 @@ def test_closing_one_ledger_takes_no_lock_from_another(path: Path) -> None:
         ledger.record(event(1), NOW)
         Ledger(address(path), PORTAL).close()
         with helper(hold, address(path), Role.SWEEP) as child:
-            assert child.hear() == "held"
+            assert child.on_file() == "held"
         # That process was not the last one, so it has left the log alone.
         assert path.with_name("ledger.db-wal").exists()
         ledger.record(event(2), NOW)

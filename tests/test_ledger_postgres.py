@@ -12,7 +12,7 @@ from time import monotonic
 import psycopg
 import pytest
 
-from reconciler.errors import Busy, LedgerError
+from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger import Ledger, Role
 from reconciler.model import WriteGrant
 from tests import postgres
@@ -173,7 +173,7 @@ def test_a_role_is_lost_with_its_connection_and_that_is_noticed(address: str) ->
     """Another takes it at once; who had it knows as soon as it looks."""
     with two(address) as (one, other), ExitStack() as held:
         is_ours = held.enter_context(one.role(Role.SWEEP))
-        with pytest.raises(Busy), other.role(Role.SWEEP):
+        with pytest.raises(RoleHeldError), other.role(Role.SWEEP):
             pass
         cut(address)
         with pytest.raises(LedgerError), one.slots("reads", 1).held():
@@ -184,7 +184,7 @@ def test_a_role_is_lost_with_its_connection_and_that_is_noticed(address: str) ->
         with other.role(Role.SWEEP) as is_others:
             assert is_others()
             held.close()
-            with pytest.raises(Busy), one.role(Role.SWEEP):
+            with pytest.raises(RoleHeldError), one.role(Role.SWEEP):
                 pass
 
 
@@ -202,7 +202,7 @@ def test_a_lost_connection_is_found_without_being_used(address: str) -> None:
 def test_a_stopped_process_loses_its_role(address: str) -> None:
     """Its machine may be gone as well: after ten seconds of silence another may have the role."""
     with closing(Ledger(address, PORTAL)) as ledger, helper(hold, address, Role.SWEEP) as child:
-        assert child.hear() == "held"
+        assert child.on_file() == "held"
         child.signal(signal.SIGSTOP)
         until, pause = monotonic() + 15, threading.Event()
         while ledger.holder(Role.SWEEP) is not None and monotonic() < until:

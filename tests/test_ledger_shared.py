@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
-from reconciler.errors import Busy, LedgerError
+from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger import Ledger, Role
 from reconciler.ledger.store.databases import store_at
 from reconciler.ledger.store.store import Store
-from tests.support_ledger import LEASE, NOW, POSTGRES_ONLY, SECOND, SQLITE_ONLY, ending, opened, url
+from tests.support_ledger import LEASE, NOW, POSTGRES_ONLY, SECOND, SQLITE_ONLY, opened, result, url
 from tests.support_ledger import event as delivery
 from tests.support_process import accept, fill, helper, hold, record
 
@@ -139,7 +139,7 @@ def test_no_two_threads_claim_one_file(ledger: Ledger) -> None:
         while claims := ledger.claim(DUE, 3, LEASE):
             taken.extend(claim.entry.id for claim in claims)
             for claim in claims:
-                assert ledger.finish(claim, ending(), DUE)
+                assert ledger.finish(claim, result(), DUE)
 
     together(*[work] * 8)
     assert sorted(taken) == list(range(1, 41))
@@ -225,7 +225,7 @@ def test_two_processes_lose_nothing(ledger: Ledger, tmp_path: Path) -> None:
         helper(record, address, 61, 60) as two,
     ):
         for child in (one, two):
-            assert child.hear() == "ready"
+            assert child.on_file() == "ready"
         for child in (one, two):
             child.go_on()
         for number in range(20):
@@ -239,7 +239,7 @@ def test_two_processes_may_create_one_ledger(tmp_path: Path) -> None:
     """`serve` and `reconcile` started at once on an empty folder."""
     address = url(tmp_path)
     with helper(record, address, 1, 1) as one, helper(record, address, 2, 1) as two:
-        assert [child.hear() for child in (one, two)] == ["ready", "ready"]
+        assert [child.on_file() for child in (one, two)] == ["ready", "ready"]
     assert (one.end(), two.end()) == (0, 0)
     with opened(tmp_path) as ledger:
         assert ledger.totals().accepted == 4
@@ -248,7 +248,7 @@ def test_two_processes_may_create_one_ledger(tmp_path: Path) -> None:
 def test_a_recorded_event_survives_a_kill(tmp_path: Path) -> None:
     """record has returned: the answer to the portal may be 200."""
     with helper(accept, url(tmp_path)) as child:
-        assert child.hear() == "recorded"
+        assert child.on_file() == "recorded"
         child.signal(signal.SIGKILL)
     with opened(tmp_path) as ledger:
         assert [claim.entry.id for claim in ledger.claim(DUE, 10, LEASE)] == [7]
@@ -258,7 +258,7 @@ def test_a_recorded_event_survives_a_kill(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_and_passes(tmp_path: Path) -> None:
     """LedgerError while it lasts; afterwards the same process goes on, with all it had."""
     with helper(fill, url(tmp_path)) as child:
-        words = [child.hear() for _ in range(3)]
+        words = [child.on_file() for _ in range(3)]
     assert child.end() == 0
     assert words[0].startswith("LedgerError")
     assert words[1] == "recorded"
@@ -273,8 +273,8 @@ def test_a_full_disk_is_told_and_passes(tmp_path: Path) -> None:
 def test_a_role_held_by_another_process_is_busy(ledger: Ledger, tmp_path: Path, role: Role) -> None:
     """And the holder is named, so that a person can find it."""
     with helper(hold, url(tmp_path), role) as child:
-        assert child.hear() == "held"
-        with pytest.raises(Busy) as caught, ledger.role(role):
+        assert child.on_file() == "held"
+        with pytest.raises(RoleHeldError) as caught, ledger.role(role):
             pass
         assert caught.value.role == role.value
         assert caught.value.holder.startswith(f"process {child.pid} on ")
@@ -285,8 +285,8 @@ def test_a_role_held_by_another_process_is_busy(ledger: Ledger, tmp_path: Path, 
 def test_one_process_works_on_a_file(ledger: Ledger, tmp_path: Path) -> None:
     """Who starts to work gives all claims back: nobody else may be at it."""
     with helper(hold, url(tmp_path), Role.WORKER) as child:
-        assert child.hear() == "held"
-        with pytest.raises(Busy), ledger.role(Role.WORKER):
+        assert child.on_file() == "held"
+        with pytest.raises(RoleHeldError), ledger.role(Role.WORKER):
             pass
 
 
@@ -294,7 +294,7 @@ def test_one_process_works_on_a_file(ledger: Ledger, tmp_path: Path) -> None:
 def test_any_number_of_processes_works_on_a_server(ledger: Ledger, tmp_path: Path) -> None:
     """Their claims are theirs alone, and nobody gives back what is not abandoned."""
     with helper(hold, url(tmp_path), Role.WORKER) as child:
-        assert child.hear() == "held"
+        assert child.on_file() == "held"
         with ledger.role(Role.WORKER):
             pass
 
@@ -302,7 +302,7 @@ def test_any_number_of_processes_works_on_a_server(ledger: Ledger, tmp_path: Pat
 def test_other_roles_are_free(ledger: Ledger, tmp_path: Path) -> None:
     """A backfill runs beside a sweep."""
     with helper(hold, url(tmp_path), Role.SWEEP) as child:
-        assert child.hear() == "held"
+        assert child.on_file() == "held"
         with ledger.role(Role.BACKFILL), ledger.role(Role.WORKER):
             pass
 
@@ -310,7 +310,7 @@ def test_other_roles_are_free(ledger: Ledger, tmp_path: Path) -> None:
 def test_a_role_goes_with_a_killed_process(ledger: Ledger, tmp_path: Path) -> None:
     """The lock is the operating system's; nothing has to expire."""
     with helper(hold, url(tmp_path), Role.SWEEP) as child:
-        assert child.hear() == "held"
+        assert child.on_file() == "held"
         child.signal(signal.SIGKILL)
         assert child.end() == -signal.SIGKILL
         # The kernel frees a file at once; a server needs a moment to see that nobody is there.
@@ -333,7 +333,7 @@ def test_a_role_is_held_once_within_a_process_too(ledger: Ledger) -> None:
     with ledger.role(Role.SWEEP):
         assert ledger.holder(Role.SWEEP) == f"process {os.getpid()} on {os.uname().nodename}"
         with (
-            pytest.raises(Busy, match="the role sweep is held by process"),
+            pytest.raises(RoleHeldError, match="the role sweep is held by process"),
             ledger.role(Role.SWEEP),
         ):
             pass

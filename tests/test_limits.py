@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.client import DocSpace, RateLimiter, Transport
 from reconciler.config import load
-from reconciler.errors import Stopped
+from reconciler.errors import ShutdownRequested
 from reconciler.ledger import Ledger
 from reconciler.service.build import quota_of
 from tests.support_ledger import url
@@ -192,7 +192,7 @@ def test_waiting_for_the_minute_ends_when_we_are_told_to_stop(here: World) -> No
     def ask() -> None:
         try:
             docspace.file(here.file)
-        except Stopped as error:
+        except ShutdownRequested as error:
             failed.append(error)
 
     thread = threading.Thread(target=ask)
@@ -210,7 +210,7 @@ def test_waiting_for_a_place_ends_when_we_are_told_to_stop(here: World) -> None:
     pace = RateLimiter(reads=1, writes=1, stop=stop)
     with pace.acquire("GET", "one"):
         stop.set()
-        with pytest.raises(Stopped), pace.acquire("GET", "two"):
+        with pytest.raises(ShutdownRequested), pace.acquire("GET", "two"):
             pass
 
 

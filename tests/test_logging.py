@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from reconciler.errors import Throttled, Unauthorised
+from reconciler.errors import RateLimitedError, UnauthorizedError
 from reconciler.model import AttemptResult, File, OutageKind, Outcome, Revision, Rule, Section
 from reconciler.service import configure_log
 from reconciler.service.logging import (
@@ -65,13 +65,13 @@ def attempt(outcome: Outcome, reason: str, title: str = "Plan.docx") -> Processe
     return Processed(7, file, Rule.UPDATED, AttemptResult(outcome, reason, seen=file))
 
 
-def met(error: Unauthorised | Throttled) -> Processed:
+def met(error: UnauthorizedError | RateLimitedError) -> Processed:
     """Return an attempt that the portal as a whole ended."""
     reason = type(error).__name__.lower()
     return Processed(7, None, None, AttemptResult(Outcome.WAITING, reason, START, error=str(error)))
 
 
-DEAD = Unauthorised("GET keys/@self", 401, "unknown")
+DEAD = UnauthorizedError("GET keys/@self", 401, "unknown")
 
 
 class Seconds(Clock):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Busy, LedgerError
+from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger import Ledger, Role
 from reconciler.ledger.store import schema
 from tests import postgres
@@ -161,7 +161,7 @@ def test_a_look_respects_roles_and_takes_none(tmp_path: Path) -> None:
     ):
         with looking.role(Role.SWEEP), ledger.role(Role.SWEEP):
             pass
-        with ledger.role(Role.SWEEP), pytest.raises(Busy), looking.role(Role.SWEEP):
+        with ledger.role(Role.SWEEP), pytest.raises(RoleHeldError), looking.role(Role.SWEEP):
             pass
 
 

@@ -43,16 +43,18 @@ def see(ledger: Ledger, after: timedelta = SECOND) -> Overview:
     return ledger.health.overview(NOW + after)
 
 
-def sweep_finds(ledger: Ledger, file: int = 1, duty: EnqueueOptions | None = None) -> None:
+def sweep_finds(ledger: Ledger, file: int = 1, options: EnqueueOptions | None = None) -> None:
     """Let a listing find that a file must be marked."""
     listed = [a_file(file, room=7, updated_by_name="Ann Lee")]
-    ledger.ingest_listing(listed, lambda *_: Decision(Rule.UPDATED), duty or EnqueueOptions(), NOW)
+    ledger.ingest_listing(
+        listed, lambda *_: Decision(Rule.UPDATED), options or EnqueueOptions(), NOW
+    )
 
 
 def mark(ledger: Ledger, file: int = 1, **changes: Any) -> None:
     """Let the worker mark the one file that is due."""
-    ending = kit.marked(file)
-    ledger.finish(claimed(ledger, DUE), replace(ending, **changes), DUE)
+    result = kit.marked(file)
+    ledger.finish(claimed(ledger, DUE), replace(result, **changes), DUE)
 
 
 def kinds(seen: Overview) -> list[ProblemKind]:
@@ -88,8 +90,8 @@ def test_failed_files_come_before_waiting_ones_with_the_reason(ledger: Ledger) -
         ledger.record(kit.event(file), NOW)
     waits, fails = ledger.claim(DUE, 2, LEASE)
     again = DUE + HOUR
-    ledger.finish(waits, kit.ending(Outcome.WAITING, reason="locked", again=again), DUE)
-    failed = kit.ending(Outcome.FAILED, reason="transient", error="no answer", again=again)
+    ledger.finish(waits, kit.result(Outcome.WAITING, reason="locked", retry_at=again), DUE)
+    failed = kit.result(Outcome.FAILED, reason="transient", error="no answer", retry_at=again)
     ledger.finish(fails, replace(failed, attempts=2), DUE)
     seen = see(ledger)
     told = [(one.file_id, one.outcome, one.reason, one.error, one.retry_at) for one in seen.files]
@@ -131,7 +133,7 @@ def test_a_file_at_the_top_of_a_room_is_known_to_lie_there(ledger: Ledger) -> No
 def test_what_a_person_answered_needs_no_review(ledger: Ledger) -> None:
     """Their word stands."""
     ledger.record(kit.event(), NOW)
-    ended = kit.ending(Outcome.KEPT, seen=a_file(comment="Approved"), settled=True)
+    ended = kit.result(Outcome.KEPT, seen=a_file(comment="Approved"), settled=True)
     ledger.finish(claimed(ledger, DUE), ended, DUE)
     assert (see(ledger).in_review, see(ledger).reviews) == (0, ())
 
@@ -150,7 +152,7 @@ def test_lists_are_cut_and_have_the_newest_first(ledger: Ledger) -> None:
 def test_unfinished_files_can_be_hurried(ledger: Ledger) -> None:
     """Due at once and as if never tried; one that is not unfinished is left alone."""
     ledger.record(kit.event(), NOW)
-    failed = kit.ending(Outcome.FAILED, again=DUE + HOUR, attempts=7)
+    failed = kit.result(Outcome.FAILED, retry_at=DUE + HOUR, attempts=7)
     ledger.finish(claimed(ledger, DUE), failed, DUE)
     assert ledger.health.retry([2], DUE) == frozenset()
     assert ledger.health.retry([1, 2], DUE) == {1}
@@ -163,7 +165,7 @@ def test_hurrying_without_ids_takes_all_that_nobody_works_on(ledger: Ledger) -> 
     for file in (1, 2):
         ledger.record(kit.event(file), NOW)
     for claim in ledger.claim(DUE, 2, LEASE):
-        ledger.finish(claim, kit.ending(Outcome.WAITING, again=DUE), DUE)
+        ledger.finish(claim, kit.result(Outcome.WAITING, retry_at=DUE), DUE)
     (held,) = ledger.claim(DUE, 1, LEASE)
     assert ledger.health.retry([], DUE) == {1, 2} - {held.entry.id}
 
@@ -395,7 +397,7 @@ def test_between_two_runs_of_cron_a_file_may_be_due(ledger: Ledger) -> None:
 def test_a_refused_file_is_told_with_where_to_look(ledger: Ledger) -> None:
     """Others are marked, but this one is not, until somebody gives the account the right."""
     ledger.record(kit.event(), NOW)
-    ended = kit.ending(Outcome.REFUSED, reason="forbidden", again=DUE + HOUR)
+    ended = kit.result(Outcome.REFUSED, reason="forbidden", retry_at=DUE + HOUR)
     ledger.finish(claimed(ledger, DUE), ended, DUE)
     (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.REFUSED]
     assert (problem.is_grave, problem.is_harmless) == (False, False)
@@ -435,7 +437,7 @@ def test_texts_that_stand_there_right_after_saves_are_told(
             ledger.record(kit.event(file), NOW)
             read_at = kit.REVISION.updated + timedelta(seconds=seconds)
             seen = a_file(file, comment=text, read_at=read_at)
-            kept = kit.ending(Outcome.KEPT, reason=Rule.UNMARKED.value, seen=seen)
+            kept = kit.result(Outcome.KEPT, reason=Rule.UNMARKED.value, seen=seen)
             ledger.finish(kit.claimed(ledger, NOW + MINUTE), kept, NOW + MINUTE)
     words = [
         problem.message
@@ -501,16 +503,16 @@ def test_no_question_reads_all_files(tmp_path: Path) -> None:
     """Each goes by an index of its own: the ledger of a large portal has a million rows."""
     asked: list[tuple[str, Any]] = []
 
-    def hear(_: object, __: object, statement: str, values: Any, *___: object) -> None:
+    def on_file(_: object, __: object, statement: str, values: Any, *___: object) -> None:
         asked.append((statement, values))
 
     with opened(tmp_path) as ledger:
-        event.listen(Engine, "before_cursor_execute", hear)
+        event.listen(Engine, "before_cursor_execute", on_file)
         try:
             see(ledger)
             ledger.health.unfinished()
         finally:
-            event.remove(Engine, "before_cursor_execute", hear)
+            event.remove(Engine, "before_cursor_execute", on_file)
         with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
             plans = [
                 row[3]

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import LedgerError
-from reconciler.event import Ignored, parse_event, ping
+from reconciler.event import IgnoredDelivery, parse_event, ping
 from reconciler.ledger import Ledger
 from reconciler.model import LAST_FILE_ID, Event
 from reconciler.receiver import Receiver, ReceiverSettings, Reply
@@ -591,7 +591,7 @@ def test_any_body_is_an_event_or_ignored(body: bytes) -> None:
 def _reason(body: bytes) -> str:
     try:
         event = parse_event(body, TRIGGERS)
-    except Ignored as ignored:
+    except IgnoredDelivery as ignored:
         return str(ignored) or "none"
     assert 0 < event.file <= LAST_FILE_ID
     assert event.trigger in TRIGGERS

@@ -375,9 +375,9 @@ def test_journal() -> None:
     with served() as world:
         fid = world.create()
         world.api.comment(fid, 1, "x")
-        noted = world.portal.requests[-1]
-        assert noted.path == "PUT files/file/{id}/comment"
-        assert (noted.status, noted.user_id, noted.file_id) == (200, world.bot.id, fid)
+        listed = world.portal.requests[-1]
+        assert listed.path == "PUT files/file/{id}/comment"
+        assert (listed.status, listed.user_id, listed.file_id) == (200, world.bot.id, fid)
         assert world.portal.count("PUT") == 1
         world.portal.clear_requests()
         assert world.portal.requests == ()

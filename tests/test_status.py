@@ -103,7 +103,7 @@ def test_status_begins_with_what_is_wrong(scene: Stage, ledger: Ledger) -> None:
 
 def test_failed_files_make_status_exit_1(scene: Stage, ledger: Ledger) -> None:
     """They are listed, with the reason and the next try."""
-    end(ledger, 7, Outcome.FAILED, error="no answer", again=now() + HOUR)
+    end(ledger, 7, Outcome.FAILED, error="no answer", retry_at=now() + HOUR)
     done = run(scene, "status")
     assert done.returncode == 1
     assert "WRONG: 1 file failed" in done.stdout
@@ -132,7 +132,7 @@ def test_a_daemon_that_does_its_work_is_well(scene: Stage, ledger: Ledger) -> No
 def test_refused_files_make_status_exit_1(scene: Stage, ledger: Ledger, number: int) -> None:
     """They are not marked, and somebody must do something about it."""
     for file in range(1, number + 1):
-        end(ledger, file, Outcome.REFUSED, reason="forbidden", again=now() + HOUR)
+        end(ledger, file, Outcome.REFUSED, reason="forbidden", retry_at=now() + HOUR)
     with serving(ledger):
         done = run(scene, "status")
     assert done.returncode == 1
@@ -143,7 +143,7 @@ def test_refused_files_make_status_exit_1(scene: Stage, ledger: Ledger, number: 
 
 def test_a_file_that_waits_is_nothing_wrong(scene: Stage, ledger: Ledger) -> None:
     """Somebody has locked it, say: it will be marked then."""
-    end(ledger, 1, Outcome.WAITING, reason="locked", again=now() + HOUR)
+    end(ledger, 1, Outcome.WAITING, reason="locked", retry_at=now() + HOUR)
     with serving(ledger):
         assert run(scene, "status").returncode == 0
 
@@ -210,9 +210,9 @@ def test_without_a_ledger_none_is_made(scene: Stage) -> None:
 
 def test_failed_list_names_what_failed_first(scene: Stage, ledger: Ledger) -> None:
     """Then what was refused, then what waits; others are not listed."""
-    end(ledger, 1, Outcome.WAITING, again=now() + HOUR)
-    end(ledger, 2, Outcome.FAILED, again=now() + HOUR)
-    end(ledger, 3, Outcome.REFUSED, again=now() + HOUR)
+    end(ledger, 1, Outcome.WAITING, retry_at=now() + HOUR)
+    end(ledger, 2, Outcome.FAILED, retry_at=now() + HOUR)
+    end(ledger, 3, Outcome.REFUSED, retry_at=now() + HOUR)
     end(ledger, 4, Outcome.SKIPPED)
     done = run(scene, "failed", "list", "--json")
     assert [one["file_id"] for one in told(done)["files"]] == [2, 3, 1]
@@ -227,7 +227,7 @@ def test_failed_list_of_nothing_says_so(scene: Stage, ledger: Ledger) -> None:
 def test_failed_retry_makes_files_due_now(scene: Stage, ledger: Ledger) -> None:
     """All of them, or those that are named."""
     for file in (1, 2):
-        end(ledger, file, Outcome.FAILED, again=now() + HOUR)
+        end(ledger, file, Outcome.FAILED, retry_at=now() + HOUR)
     with serving(ledger):
         assert run(scene, "failed", "retry", "2").stdout == "1 file is due now\n"
         assert ledger.count_due(now()) == 1
@@ -238,7 +238,7 @@ def test_failed_retry_makes_files_due_now(scene: Stage, ledger: Ledger) -> None:
 
 def test_a_retry_that_nobody_will_make_says_why(scene: Stage, ledger: Ledger) -> None:
     """Exit 1, with each reason: nobody runs, or what runs has to wait."""
-    end(ledger, 1, Outcome.FAILED, again=now() + HOUR)
+    end(ledger, 1, Outcome.FAILED, retry_at=now() + HOUR)
     done = run(scene, "failed", "retry")
     assert (done.returncode, done.stdout) == (1, "1 file is due now\n")
     assert "the daemon is not running (start it with: reconciler serve)" in done.stderr
@@ -251,7 +251,7 @@ def test_a_retry_that_nobody_will_make_says_why(scene: Stage, ledger: Ledger) ->
 
 def test_retrying_a_file_that_did_not_fail_is_a_usage_error(scene: Stage, ledger: Ledger) -> None:
     """It is named; the others are tried all the same."""
-    end(ledger, 1, Outcome.FAILED, again=now() + HOUR)
+    end(ledger, 1, Outcome.FAILED, retry_at=now() + HOUR)
     done = run(scene, "failed", "retry", "1", "99")
     assert (done.returncode, done.stdout) == (2, "1 file is due now\n")
     assert "Neither failed nor waiting, or in work just now: 99." in done.stderr
@@ -262,8 +262,8 @@ def test_a_title_cannot_write_to_the_terminal(
 ) -> None:
     """Titles, texts and errors are other people's words."""
     evil = "\x1b[2J[red]x\n.docx"
-    end(ledger, 1, Outcome.MARKED, seen=a_file(title=evil), settled=True, ours=True)
-    end(ledger, 2, Outcome.FAILED, error=evil, again=now() + HOUR)
+    end(ledger, 1, Outcome.MARKED, seen=a_file(title=evil), settled=True, marked_by_us=True)
+    end(ledger, 2, Outcome.FAILED, error=evil, retry_at=now() + HOUR)
     seen = ledger.health.overview(now())
     print_overview(seen, find_problems(seen), 9000)
     printed = capsys.readouterr().out
@@ -276,7 +276,7 @@ def test_the_numbers_are_tables_on_a_terminal(
 ) -> None:
     """With the whole of what is wrong, however narrow it is."""
     terminal = Console(force_terminal=True, width=60, file=StringIO(), markup=False)
-    end(ledger, 2, Outcome.FAILED, error="a reason " * 12, again=now() + HOUR)
+    end(ledger, 2, Outcome.FAILED, error="a reason " * 12, retry_at=now() + HOUR)
     seen = ledger.health.overview(now())
     with terminal.capture() as captured:
         print_overview(seen, find_problems(seen), 9000, terminal)

@@ -13,7 +13,7 @@ import pytest
 from reconciler.client import DocSpace, RoomPage
 from reconciler.client.listing import PAGE, Room
 from reconciler.decision import Policy, Scope
-from reconciler.errors import Throttled, Transient, Unauthorised
+from reconciler.errors import RateLimitedError, TransientError, UnauthorizedError
 from reconciler.ledger import BACKFILL, CLOCK_WAS_AHEAD, EnqueueOptions
 from reconciler.model import LAST_FILE_ID, Decision, Outcome, Rule, Section
 from reconciler.sandbox import Fault
@@ -194,7 +194,7 @@ def test_a_room_that_is_passed_over_is_counted(here: World, room: Room, reason: 
     """Should a portal list such rooms all the same, the report says how many, and why."""
     policy = Policy(scope=Scope(exclude_rooms=frozenset({7})))
     lister = Lister(
-        here.ledger, here.docspace, ScanSettings(policy), here.clock, duty=EnqueueOptions()
+        here.ledger, here.docspace, ScanSettings(policy), here.clock, options=EnqueueOptions()
     )
     assert not lister.wanted(room)
     assert lister.report.skipped == {reason: 1}
@@ -601,7 +601,7 @@ def test_a_portal_that_fails_altogether_ends_the_sweep(here: World) -> None:
     before = here.ledger.watermarks.portal()
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", times=3))
     here.portal.faults.add(Fault("GET keys/@self", "status"))
-    with pytest.raises(Transient):
+    with pytest.raises(TransientError):
         here.sweep()
     assert here.ledger.watermarks.portal() == before
     here.clock.advance(HOUR)
@@ -716,7 +716,7 @@ def test_a_throttled_sweep_ends_at_once_and_loses_nothing(here: World) -> None:
     """429 is about everything: no other room is tried."""
     files = three_rooms(here)
     here.portal.faults.add(Fault(f"GET {LISTING}", "throttle_day", retry_after=60, skip=1))
-    with pytest.raises(Throttled) as caught:
+    with pytest.raises(RateLimitedError) as caught:
         here.sweep()
     assert caught.value.retry_after == timedelta(seconds=60)
     here.clock.advance(HOUR)
@@ -729,7 +729,7 @@ def test_a_dead_key_ends_the_sweep_wherever_it_dies(here: World, route: str) -> 
     """Folders answer a dead key as a stranger, with 403: it is not taken for the room's."""
     files = three_rooms(here)
     at_listing(here, 1, lambda: here.portal.disable_key(here.key), route)
-    with pytest.raises(Unauthorised):
+    with pytest.raises(UnauthorizedError):
         here.sweep()
     here.portal.enable_key(here.key)
     here.clock.advance(HOUR)
@@ -1129,9 +1129,9 @@ def test_a_dry_run_over_failing_and_forbidden_rooms_writes_nothing(here: World) 
 
 def backfilled(here: World, since: timedelta, *, overwrite: bool = False) -> None:
     """Let a backfill list the room, and find that its files must be marked."""
-    duty = EnqueueOptions(BACKFILL, here.clock() - since, overwrite)
+    options = EnqueueOptions(BACKFILL, here.clock() - since, overwrite)
     listed = here.docspace.room_files(here.room).files
-    here.ledger.ingest_listing(listed, lambda *_: Decision(Rule.UPDATED), duty, here.clock())
+    here.ledger.ingest_listing(listed, lambda *_: Decision(Rule.UPDATED), options, here.clock())
 
 
 @ON_EACH_DATABASE

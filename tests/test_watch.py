@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from reconciler.client import Transport, WebhooksClient
-from reconciler.errors import LedgerError, Transient
+from reconciler.errors import LedgerError, TransientError
 from reconciler.ledger import Ledger
 from reconciler.model import Event, Source
 from reconciler.sandbox import Fault, Network
@@ -35,7 +35,7 @@ class Net:
     """A world whose webhook is the bot's own, and a watch over it."""
 
     world: World
-    hooks: WebhooksClient
+    webhooks: WebhooksClient
     administration: WebhookAdministration
     watch: Watch
 
@@ -80,12 +80,14 @@ def net(path: Path, *, heal: bool = False, run_sweep: bool = True) -> Iterator[N
             here.clock.advance(HOUR)
         key = here.portal.add_key(here.bot, WIDE)
         with closing(Transport(here.server.url, key, timeout=5)) as transport:
-            hooks = WebhooksClient(transport, here.docspace.key)
+            webhooks = WebhooksClient(transport, here.docspace.key)
             wanted = WebhookSpec(own.url, "/hook", ("file.updated",))
-            admin = WebhookAdministration(here.ledger, hooks, here.docspace.key, wanted, here.clock)
-            reader = Deliveries(here.ledger, hooks, TRIGGERS, here.clock)
+            admin = WebhookAdministration(
+                here.ledger, webhooks, here.docspace.key, wanted, here.clock
+            )
+            reader = Deliveries(here.ledger, webhooks, TRIGGERS, here.clock)
             cure = RepairPolicy(heal, lambda: SECRET)
-            yield Net(here, hooks, admin, Watch(here.ledger, admin, reader, here.clock, cure))
+            yield Net(here, webhooks, admin, Watch(here.ledger, admin, reader, here.clock, cure))
 
 
 @pytest.fixture
@@ -212,7 +214,7 @@ def test_a_reading_that_breaks_off_is_done_again(caught: Net) -> None:
     save(caught.world, *add_files(caught.world, 120), every=0)
     caught.world.clock.advance(GIVEN_UP)
     caught.world.portal.faults.add(Fault(LOG, "status", status=502, skip=1))
-    with pytest.raises(Transient):
+    with pytest.raises(TransientError):
         caught.watch.run()
     caught.watch.run()
     assert len(due(caught.world)) == 120
@@ -234,9 +236,9 @@ def test_a_ledger_that_cannot_be_written_moves_no_mark(caught: Net) -> None:
     caught.lose()
     save(caught.world, caught.world.file)
     caught.world.clock.advance(GIVEN_UP)
-    reader = Deliveries(_Full(caught.world.ledger), caught.hooks, TRIGGERS, caught.world.clock)  # type: ignore[arg-type]
+    reader = Deliveries(_Full(caught.world.ledger), caught.webhooks, TRIGGERS, caught.world.clock)  # type: ignore[arg-type]
     with pytest.raises(LedgerError):
-        reader.read(caught.hooks.all()[0])
+        reader.read(caught.webhooks.all()[0])
     caught.watch.run()
     assert due(caught.world) == {caught.world.file}
 
@@ -381,11 +383,11 @@ def test_a_removal_by_command_is_not_healed(tmp_path: Path) -> None:
         caught.watch.run()
         key = caught.world.portal.add_key(caught.world.bot, WIDE)
         with closing(Transport(caught.world.server.url, key, timeout=5)) as transport:
-            hooks = WebhooksClient(transport, caught.world.docspace.key)
+            webhooks = WebhooksClient(transport, caught.world.docspace.key)
             whole = caught.administration
             ours = WebhookAdministration(
                 caught.world.ledger,
-                hooks,
+                webhooks,
                 lambda: replace(caught.world.docspace.key(), permissions=frozenset()),
                 whole.wanted,
                 caught.world.clock,
@@ -424,8 +426,8 @@ def test_a_daemon_watches_where_its_key_may(tmp_path: Path) -> None:
             assert running.terminate() == 0
         assert scene.portal.count("GET", "settings/webhook") == 0
         wide = scene.portal.add_key(scene.bot, WIDE)
-        hook = scene.environ | {"DOCSPACE_API_KEY": wide}
-        with daemon(hook, tmp_path) as running:
+        webhook = scene.environ | {"DOCSPACE_API_KEY": wide}
+        with daemon(webhook, tmp_path) as running:
             assert _logged(tmp_path, "webhook_not_seen")
             assert running.terminate() == 0
         assert scene.portal.count("GET", "settings/webhook") == 1

@@ -90,10 +90,10 @@ def test_a_registered_webhook_delivers_and_is_listed_as_ours(scene: Scene) -> No
         assert "webhook.triggers" in done.stderr
         assert scene.save() == 200
         listed = json.loads(scene.run("list", "--json").stdout)["webhooks"]
-    (hook,) = listed
-    assert (hook["ours"], hook["enabled"], hook["url"]) == (True, True, scene.url)
-    assert hook["triggers"] == ["file.uploaded", "file.updated"]
-    assert datetime.fromisoformat(hook["last_success"]).tzinfo is None, "its zone is not known"
+    (webhook,) = listed
+    assert (webhook["ours"], webhook["enabled"], webhook["url"]) == (True, True, scene.url)
+    assert webhook["triggers"] == ["file.uploaded", "file.updated"]
+    assert datetime.fromisoformat(webhook["last_success"]).tzinfo is None, "its zone is not known"
 
 
 def test_a_second_registration_is_refused_with_the_id(scene: Scene) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.client import Webhook
-from reconciler.errors import ConfigError, Unanswered
+from reconciler.errors import AddressUnreachableError, ConfigError
 from reconciler.ledger import Ledger
 from reconciler.model import Event
 from reconciler.receiver import Receiver, ReceiverSettings, Reply
@@ -43,7 +43,7 @@ from tests.world import Clock
 
 HERE = "https://hooks.example.org/docspace/review-comment"
 WANTED = WebhookSpec(HERE, "/docspace/review-comment", ("file.updated",))
-HOOK = Webhook(7, "reconciler", HERE, True, 512, "", "bot", "Review Bot")
+WEBHOOK = Webhook(7, "reconciler", HERE, True, 512, "", "bot", "Review Bot")
 OLD, NEW, NEWER = "Old-Secret-1!", "New-Secret-1!", "Newer-Secret-1!"
 
 
@@ -65,39 +65,43 @@ needs_mounts = pytest.mark.skipif(
 
 def test_a_sound_webhook_has_nothing_wrong() -> None:
     """The right address, enabled, the right triggers."""
-    state = judge([HOOK], WANTED, None)
-    assert (state.webhook, state.issues, state.message(WANTED)) == (HOOK, (), "")
+    state = judge([WEBHOOK], WANTED, None)
+    assert (state.webhook, state.issues, state.message(WANTED)) == (WEBHOOK, (), "")
 
 
 @pytest.mark.parametrize(
     ("hook", "flaw", "said"),
     [
-        (replace(HOOK, enabled=False), WebhookIssue.DISABLED, "is disabled"),
-        (replace(HOOK, triggers=256), WebhookIssue.TRIGGERS, "file.updated"),
-        (replace(HOOK, url="https://old.example.org/x"), WebhookIssue.ADDRESS, "old.example.org"),
+        (replace(WEBHOOK, enabled=False), WebhookIssue.DISABLED, "is disabled"),
+        (replace(WEBHOOK, triggers=256), WebhookIssue.TRIGGERS, "file.updated"),
+        (
+            replace(WEBHOOK, url="https://old.example.org/x"),
+            WebhookIssue.ADDRESS,
+            "old.example.org",
+        ),
     ],
 )
-def test_what_is_wrong_is_said(hook: Webhook, flaw: WebhookIssue, said: str) -> None:
+def test_what_is_wrong_is_said(webhook: Webhook, flaw: WebhookIssue, said: str) -> None:
     """Each flaw with the words that name the cause."""
-    state = judge([hook], WANTED, 7)
+    state = judge([webhook], WANTED, 7)
     assert state.issues == (flaw,)
     assert said in state.message(WANTED)
 
 
 def test_without_any_webhook_it_is_missing() -> None:
     """Another one's webhook is none of ours."""
-    other = replace(HOOK, id=9, url="https://other.example.org/there")
+    other = replace(WEBHOOK, id=9, url="https://other.example.org/there")
     assert judge([other], WANTED, 7).issues == (WebhookIssue.MISSING,)
 
 
 def test_an_address_is_the_same_whatever_the_case_of_its_host() -> None:
     """The portal keeps the address as it was typed."""
-    assert find([replace(HOOK, url=HERE.replace("hooks", "HOOKS"))], WANTED, None) is not None
+    assert find([replace(WEBHOOK, url=HERE.replace("hooks", "HOOKS"))], WANTED, None) is not None
 
 
 def test_of_two_at_our_address_ours_is_the_known_then_the_enabled_one() -> None:
     """Somebody registered it twice."""
-    off, on = replace(HOOK, id=3, enabled=False), replace(HOOK, id=5)
+    off, on = replace(WEBHOOK, id=3, enabled=False), replace(WEBHOOK, id=5)
     assert find([off, on], WANTED, None) == on
     assert find([off, on], WANTED, 3) == off
 
@@ -105,8 +109,8 @@ def test_of_two_at_our_address_ours_is_the_known_then_the_enabled_one() -> None:
 def test_without_an_address_of_ours_the_only_one_with_our_path_is_it() -> None:
     """Of two with our path neither is taken for it."""
     wanted = replace(WANTED, url=None)
-    assert find([HOOK], wanted, None) == HOOK
-    assert find([HOOK, replace(HOOK, id=8)], wanted, None) is None
+    assert find([WEBHOOK], wanted, None) == WEBHOOK
+    assert find([WEBHOOK, replace(WEBHOOK, id=8)], wanted, None) is None
 
 
 # Secrets.
@@ -403,7 +407,9 @@ def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Pa
         web.start()
         there = f"http://127.0.0.1:{web.port}{WANTED.path}"
         wanted = replace(WANTED, url=there)
-        admin = WebhookAdministration(ledger, here.hooks, here.docspace.key, wanted, clock, Probe())
+        admin = WebhookAdministration(
+            ledger, here.webhooks, here.docspace.key, wanted, clock, Probe()
+        )
         try:
             admin.register(there, OLD, ["file.updated"])
             acts.append(lambda: admin.rotate(file))
@@ -439,7 +445,7 @@ def test_an_address_that_answers_head_is_fine() -> None:
 @pytest.mark.parametrize("status", [301, 404, 502])
 def test_any_other_answer_is_told(status: int) -> None:
     """Redirects are not followed: the portal follows none."""
-    with address(status) as there, pytest.raises(Unanswered) as caught:
+    with address(status) as there, pytest.raises(AddressUnreachableError) as caught:
         Probe().head(there)
     assert caught.value.status == status
 
@@ -452,7 +458,9 @@ def test_the_configured_certificates_are_trusted_at_our_address_too(tmp_path: Pa
     with address(200, tls=tls) as there:
         Probe(bundle).head(there)
         Probe(bundle).ping_with(there, OLD)
-        with pytest.raises(Unanswered, match=r"self-signed certificate; portal\.ca_bundle"):
+        with pytest.raises(
+            AddressUnreachableError, match=r"self-signed certificate; portal\.ca_bundle"
+        ):
             Probe().head(there)
         for unusable in ("no.pem", "missing.pem"):
             with pytest.raises(ConfigError, match=r"portal\.ca_bundle .*cannot be used"):
@@ -463,12 +471,15 @@ def test_the_configured_certificates_are_trusted_at_our_address_too(tmp_path: Pa
 def test_a_certificate_of_another_name_is_told(tmp_path: Path) -> None:
     """The authority is known, and the address is not the certificate's."""
     bundle, tls = authority(tmp_path, "DNS:hooks.example.org")
-    with address(200, tls=tls) as there, pytest.raises(Unanswered, match="not valid for"):
+    with (
+        address(200, tls=tls) as there,
+        pytest.raises(AddressUnreachableError, match="not valid for"),
+    ):
         Probe(bundle).head(there)
 
 
 @pytest.mark.parametrize("there", ["http://127.0.0.1:9/x", "http://[::1", "http:///x"])
 def test_nobody_there_is_told(there: str) -> None:
     """Whatever keeps the question from arriving."""
-    with pytest.raises(Unanswered):
+    with pytest.raises(AddressUnreachableError):
         Probe().head(there)

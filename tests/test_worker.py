@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.decision import Policy, Scope
-from reconciler.errors import Transient, Unauthorised
+from reconciler.errors import TransientError, UnauthorizedError
 from reconciler.ledger import Quota
 from reconciler.model import OutageKind, Outcome, Rule
 from reconciler.sandbox import Fault, Network
@@ -351,7 +351,7 @@ def test_a_dead_key_stops_all_writes_and_recovers_by_itself(here: World) -> None
     here.portal.disable_key(here.key)
     here.portal.save(here.file, by=here.ann)
     here.settle()
-    assert here.attempts[-1].result.reason == "unauthorised"
+    assert here.attempts[-1].result.reason == "unauthorized"
     assert here.settle(1) == []
     here.portal.enable_key(here.key)
     assert [a.result.outcome for a in here.settle(20)] == [Outcome.MARKED]
@@ -414,7 +414,7 @@ def test_an_outage_is_told_once_the_breaker_is_open(here: World) -> None:
 def test_a_portal_that_answers_no_sweep_is_told(here: World) -> None:
     """With nothing due nobody else would meet it; it stops no look."""
     here.portal.down = True
-    with pytest.raises(Transient) as met:
+    with pytest.raises(TransientError) as met:
         here.docspace.rooms(0)
     here.health.record_listing_failure(met.value, here.clock())
     assert outages(here) == [OutageKind.LOOKS]
@@ -438,7 +438,9 @@ def test_questions_that_the_tutorial_does_not_ask_hold_nothing_up(here: World, k
 
 def test_a_key_that_may_not_list_rooms_stops_no_look(here: World) -> None:
     """The webhook's half works all the same; the sweep itself says what it lacks."""
-    lacking = Unauthorised("GET files/rooms", 403, "the API key lacks rooms:read", "rooms:read")
+    lacking = UnauthorizedError(
+        "GET files/rooms", 403, "the API key lacks rooms:read", "rooms:read"
+    )
     here.health.record_listing_failure(lacking, here.clock())
     here.portal.save(here.file, by=here.ann)
     here.settle(0)

@@ -47,7 +47,7 @@ def status(subject: AdminContext) -> Page:
     ]
     try:
         refusal = ledger.health.refusal(now)
-        seen, hook = ledger.health.overview(now), webhook_summary(ledger.get_value(FACT))
+        seen, webhook = ledger.health.overview(now), webhook_summary(ledger.get_value(FACT))
     except LedgerError as error:
         problems.append(Problem(ProblemKind.LEDGER, f"the ledger cannot be read: {error}"))
         return rendered(StatusPageData(now, subject.portal, tuple(problems)))
@@ -55,7 +55,7 @@ def status(subject: AdminContext) -> Page:
     # The page tells of the webhook by itself, with all that is known of it.
     problems += [one for one in find_problems(seen) if one.kind is not ProblemKind.WEBHOOK]
     limit = subject.writes_per_day
-    return rendered(StatusPageData(now, subject.portal, tuple(problems), seen, hook, limit))
+    return rendered(StatusPageData(now, subject.portal, tuple(problems), seen, webhook, limit))
 
 
 def dead(subject: AdminContext) -> list[str]:

@@ -48,7 +48,7 @@ class StatusPageData:
     portal: str
     problems: tuple[Problem, ...]
     seen: Overview | None = None
-    hook: WebhookSummary | None = None
+    webhook: WebhookSummary | None = None
     writes_per_day: int = 0
 
 

@@ -1,18 +1,18 @@
 """Errors in words: what happened, what to do next, and the exit code."""
 
 from reconciler.errors import (
-    AddressInUse,
-    Busy,
+    AddressInUseError,
+    AddressUnreachableError,
     ConfigError,
     LedgerError,
-    NoWebhook,
     PortalError,
     ReconcilerError,
-    Registered,
-    Rejected,
-    Unanswered,
-    Unauthorised,
-    Untrusted,
+    RoleHeldError,
+    UnauthorizedError,
+    UntrustedCertificateError,
+    WebhookExistsError,
+    WebhookNotFoundError,
+    WebhookRejectedError,
 )
 
 NO_ROOM = "The output finds no room: free some space, or send it elsewhere."
@@ -24,7 +24,7 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
     match error:
         case ConfigError():
             return USAGE, "\n".join(["The configuration cannot be used:", *_listed(error.problems)])
-        case AddressInUse():
+        case AddressInUseError():
             keys = f"{error.section}.host and {error.section}.port"
             keys += " (or PORT)" if error.section == "webhook" else ""
             return UNAVAILABLE, (
@@ -32,13 +32,18 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
                 f"Is another program listening there? Else set {keys}. Ports below 1024 need a "
                 "right of their own (CAP_NET_BIND_SERVICE)."
             )
-        case Unanswered() | Registered() | NoWebhook() | Rejected():
+        case (
+            AddressUnreachableError()
+            | WebhookExistsError()
+            | WebhookNotFoundError()
+            | WebhookRejectedError()
+        ):
             return _about_the_webhook(error)
-        case Unauthorised():
+        case UnauthorizedError():
             return PORTAL, _about_the_key(error)
         case PortalError():
             return PORTAL, f"The portal cannot be used: {shown(str(error))}.\n{_way(error)}"
-        case Busy():
+        case RoleHeldError():
             return BUSY, (
                 f"Another run is active: {error.holder or 'unknown process'} holds the role "
                 f"{error.role}.\nWait for it, or stop it; nothing was changed."
@@ -77,7 +82,7 @@ def _repair(reason: str) -> str:
     )
 
 
-def _about_the_key(error: Unauthorised) -> str:
+def _about_the_key(error: UnauthorizedError) -> str:
     if error.scope:
         return (
             f"The API key may not do this: {shown(str(error))}.\n"
@@ -92,26 +97,29 @@ def _about_the_key(error: Unauthorised) -> str:
 
 
 def _about_the_webhook(
-    error: Unanswered | Registered | NoWebhook | Rejected,
+    error: AddressUnreachableError
+    | WebhookExistsError
+    | WebhookNotFoundError
+    | WebhookRejectedError,
 ) -> tuple[int, str]:
     match error:
-        case Unanswered():
+        case AddressUnreachableError():
             return USAGE, f"The webhook's address: {shown(str(error))}.\n{_cure(error)}"
-        case Registered():
+        case WebhookExistsError():
             return USAGE, (
                 f"Nothing to do: {error}.\nTo change its secret run reconciler webhook rotate, to "
                 f"begin anew reconciler webhook remove {error.id}."
             )
-        case NoWebhook():
+        case WebhookNotFoundError():
             return USAGE, (
                 f"The portal shows {shown(str(error))}.\nSee reconciler webhook list, or create "
                 "ours with reconciler webhook register; an account sees only its own webhooks."
             )
-        case Rejected():
+        case WebhookRejectedError():
             return PORTAL, _about_the_refusal(error)
 
 
-def _about_the_refusal(error: Rejected) -> str:
+def _about_the_refusal(error: WebhookRejectedError) -> str:
     """Return what the portal says of a webhook, and what each status stands for."""
     if error.status == 400:
         return (
@@ -130,10 +138,10 @@ def _about_the_refusal(error: Rejected) -> str:
     )
 
 
-def _cure(error: Unanswered) -> str:
+def _cure(error: AddressUnreachableError) -> str:
     """Return what to do about an address that does not answer as it should."""
     status = error.status
-    if isinstance(error, Untrusted):
+    if isinstance(error, UntrustedCertificateError):
         return (
             "Set portal.ca_bundle to a file with the authority's certificate; the portal must "
             "trust it too."

@@ -48,7 +48,10 @@ def body_of(sample: Sample, now: datetime) -> bytes:
 
 
 def post(url: str, body: bytes, secret: str | None, ca_bundle: Path | None = None) -> Response:
-    """Post the body, signed where there is a secret. Raises Unanswered, ConfigError."""
+    """Post the body, signed where there is a secret.
+
+    Raises AddressUnreachableError, ConfigError.
+    """
     headers = {"Content-Type": "application/json; charset=utf-8"}
     if secret:
         headers[HEADER] = sign(body, secret)

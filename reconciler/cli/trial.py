@@ -9,7 +9,7 @@ import typer
 
 from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, shown
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
-from reconciler.errors import Unanswered, Untrusted
+from reconciler.errors import AddressUnreachableError, UntrustedCertificateError
 
 PLAY = "Sandbox-1!"
 DEFAULT_URL = "http://127.0.0.1:3000/docspace/review-comment"
@@ -108,8 +108,12 @@ def send(
     sample = body_of(Sample(file, title, trigger), datetime.now(UTC))
     try:
         response = post(url, sample, secret, bundle)
-    except Unanswered as error:
-        hint = "" if isinstance(error, Untrusted) else " Is `reconciler serve` running?"
+    except AddressUnreachableError as error:
+        hint = (
+            ""
+            if isinstance(error, UntrustedCertificateError)
+            else " Is `reconciler serve` running?"
+        )
         typer.echo(f"Nobody answers at {url}: {shown(error.detail)}.{hint}", err=True)
         raise typer.Exit(PORTAL) from error
     typer.echo(f"{response.status} {shown(response.body.decode('utf-8', 'replace'))}")

@@ -53,18 +53,18 @@ def list_(
         reconciler webhook list
         reconciler webhook list --json
     """
-    from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
+    from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
 
-    with webhook.administration(read_config(config), create=False) as opened:
-        hooks = opened.listed()
-        ours = opened.ours(hooks)
+    with webhook_runs.administration(read_config(config), create=False) as opened:
+        webhooks = opened.listed()
+        ours = opened.ours(webhooks)
     if as_json:
-        told = [_fields(hook, hook == ours) for hook in hooks]
+        told = [_fields(webhook, webhook == ours) for webhook in webhooks]
         typer.echo(json.dumps({"webhooks": told}))
         return
-    for hook in hooks:
-        typer.echo("\n".join(_lines(hook, hook == ours)))
-    if not hooks:
+    for webhook in webhooks:
+        typer.echo("\n".join(_lines(webhook, webhook == ours)))
+    if not webhooks:
         typer.echo("No webhooks. Create ours with: reconciler webhook register", err=True)
 
 
@@ -97,13 +97,13 @@ def register(
         reconciler webhook register --trigger file.uploaded --trigger form.submit
         reconciler webhook register --url https://hooks.example.org/docspace
     """
-    from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
+    from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
 
     settings = read_config(config)
-    if webhook.provide_secret(settings):
+    if webhook_runs.provide_secret(settings):
         typer.echo(f"{settings.webhook.secret_file} has a new secret now.", err=True)
-    made = webhook.register(settings, url, trigger or [], name, probe=probe)
-    typer.echo(f"Webhook {made.hook.id} calls {made.hook.url}; save a file to see it work.")
+    made = webhook_runs.register(settings, url, trigger or [], name, probe=probe)
+    typer.echo(f"Webhook {made.webhook.id} calls {made.webhook.url}; save a file to see it work.")
     if made.unheard:
         names = ", ".join(made.unheard)
         typer.echo(f"The receiver ignores {names}: add them to webhook.triggers.", err=True)
@@ -122,12 +122,12 @@ def enable(which: Which = _OURS, probe: Probe = True, config: ConfigPath = None)
         reconciler webhook enable
         reconciler webhook enable 7
     """
-    from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
+    from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
 
-    with webhook.administration(read_config(config), probe=probe) as opened:
-        hook = opened.pick(_number(which))
-        opened.enable(hook)
-    typer.echo(f"Webhook {hook.id} is enabled. What it missed meanwhile the next sweep finds.")
+    with webhook_runs.administration(read_config(config), probe=probe) as opened:
+        webhook = opened.pick(_number(which))
+        opened.enable(webhook)
+    typer.echo(f"Webhook {webhook.id} is enabled. What it missed meanwhile the next sweep finds.")
 
 
 @app.command()
@@ -142,11 +142,11 @@ def rotate(probe: Probe = True, config: ConfigPath = None) -> None:
         reconciler webhook rotate
         reconciler webhook rotate --config /etc/reconciler/config.toml
     """
-    from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
+    from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
 
-    hook = webhook.rotate(read_config(config), probe=probe)
+    webhook = webhook_runs.rotate(read_config(config), probe=probe)
     typer.echo(
-        f"Webhook {hook.id} has a new secret. The log of serve says when the old one has ended."
+        f"Webhook {webhook.id} has a new secret. The log of serve says when the old one has ended."
     )
 
 
@@ -161,15 +161,15 @@ def remove(which: Which, yes: Yes = False, config: ConfigPath = None) -> None:
         reconciler webhook remove ours
         reconciler webhook remove 7 --yes    # from a script
     """
-    from reconciler.service import webhook  # noqa: PLC0415 - help must be quick
+    from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
 
-    with webhook.administration(read_config(config)) as opened:
-        hook = opened.pick(_number(which))
+    with webhook_runs.administration(read_config(config)) as opened:
+        webhook = opened.pick(_number(which))
         if not yes and sys.stdin.isatty():
-            asked = f"Delete webhook {hook.id} {shown(hook.name)} ({shown(hook.url)})?"
+            asked = f"Delete webhook {webhook.id} {shown(webhook.name)} ({shown(webhook.url)})?"
             typer.confirm(asked, abort=True, err=True)
-        opened.remove(hook)
-    typer.echo(f"Webhook {hook.id} is deleted.")
+        opened.remove(webhook)
+    typer.echo(f"Webhook {webhook.id} is deleted.")
 
 
 def _number(which: str) -> int | None:
@@ -180,33 +180,33 @@ def _number(which: str) -> int | None:
     return int(which)
 
 
-def _fields(hook: "Webhook", ours: bool) -> dict[str, Any]:
+def _fields(webhook: "Webhook", ours: bool) -> dict[str, Any]:
     return {
-        "id": hook.id,
-        "name": hook.name,
-        "url": hook.url,
-        "enabled": hook.enabled,
-        "triggers": list(hook.trigger_names),
-        "target": hook.target,
-        "owner": hook.creator_name,
-        "last_success": hook.succeeded_on or None,
-        "last_failure": hook.failed_on or None,
-        "failure": hook.failure or None,
+        "id": webhook.id,
+        "name": webhook.name,
+        "url": webhook.url,
+        "enabled": webhook.enabled,
+        "triggers": list(webhook.trigger_names),
+        "target": webhook.target,
+        "owner": webhook.creator_name,
+        "last_success": webhook.succeeded_on or None,
+        "last_failure": webhook.failed_on or None,
+        "failure": webhook.failure or None,
         "ours": ours,
     }
 
 
-def _lines(hook: "Webhook", ours: bool) -> list[str]:
+def _lines(webhook: "Webhook", ours: bool) -> list[str]:
     from reconciler.client import portal_time  # noqa: PLC0415 - help must be quick
 
-    state = "enabled" if hook.enabled else "DISABLED"
+    state = "enabled" if webhook.enabled else "DISABLED"
     mine = "  (ours)" if ours else ""
     lines = [
-        f"{hook.id}  {shown(hook.name)}  {shown(hook.url)}  {state}{mine}",
-        f"    tells of      {', '.join(hook.trigger_names)}",
-        f"    last success  {shown(portal_time(hook.succeeded_on)) or 'never'}",
-        f"    last failure  {shown(portal_time(hook.failed_on)) or 'never'}",
+        f"{webhook.id}  {shown(webhook.name)}  {shown(webhook.url)}  {state}{mine}",
+        f"    tells of      {', '.join(webhook.trigger_names)}",
+        f"    last success  {shown(portal_time(webhook.succeeded_on)) or 'never'}",
+        f"    last failure  {shown(portal_time(webhook.failed_on)) or 'never'}",
     ]
-    if hook.failed_on and hook.failure:
-        lines[-1] += f"  {shown(hook.failure)}"
+    if webhook.failed_on and webhook.failure:
+        lines[-1] += f"  {shown(webhook.failure)}"
     return lines

@@ -2,7 +2,7 @@
 
 `transport` exchanges requests and translates errors, `pace` keeps them below the limits,
 `parse` and `listing` turn its JSON into values, `docspace` says which request answers which
-question about files, `hooks` about webhooks and their log, `about` about the portal itself.
+question about files, `webhooks` about webhooks and their log, `about` about the portal itself.
 `exchange` asks addresses that are not the portal's, `proxies` and `reasons` say by which way and
 why not.
 """

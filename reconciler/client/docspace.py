@@ -16,12 +16,12 @@ from reconciler.client.parse import (
 )
 from reconciler.client.transport import Answer, Transport
 from reconciler.errors import (
-    Forbidden,
-    Missing,
-    Permanent,
+    ForbiddenError,
+    PermanentError,
     PortalError,
-    Transient,
-    Unauthorised,
+    RouteMissingError,
+    TransientError,
+    UnauthorizedError,
 )
 from reconciler.model import Absent, File
 
@@ -82,13 +82,13 @@ class DocSpace:
         """
         try:
             file = self._look(file_id)
-        except Forbidden as error:
+        except ForbiddenError as error:
             self._confirm(error, READ)
             return Absent.UNREADABLE
-        except (Permanent, Transient) as error:
+        except (PermanentError, TransientError) as error:
             if error.status != _NOT_FOUND:
                 raise
-            if isinstance(error, Transient):
+            if isinstance(error, TransientError):
                 self._confirm_gone(error)
             return Absent.GONE
         self._seen = (file_id, *(one for one in self._seen[:2] if one != file_id))[:2]
@@ -102,7 +102,7 @@ class DocSpace:
             lambda: parse_file(answer.response, answer.date, received=answer.received),
         )
 
-    def _confirm_gone(self, error: Transient) -> None:
+    def _confirm_gone(self, error: TransientError) -> None:
         """Return when others than the file are there. Raises ``error`` else, or by class.
 
         A portal that was suspended answers 404 to everything (docspace.md 2), and so does one
@@ -116,15 +116,15 @@ class DocSpace:
         """Set the comment of one version and return the text that the portal stored.
 
         The portal answers with the text; what else is answered is confirmed by its ``comment``,
-        or by a look. Raises Forbidden for a file that is gone, locked, trashed or not ours to
-        comment: the portal answers 403 to all of them (docspace.md 5). Raises Transient where it
-        cannot be told whether the text was stored.
+        or by a look. Raises ForbiddenError for a file that is gone, locked, trashed or not ours to
+        comment: the portal answers 403 to all of them (docspace.md 5). Raises TransientError where
+        it cannot be told whether the text was stored.
         """
         body = {"version": version, "comment": comment}
         path = f"files/file/{file_id}/comment"
         try:
             answer = self._http.put(_COMMENT, path, body, any_answer=True)
-        except Forbidden as error:
+        except ForbiddenError as error:
             self._confirm(error, WRITE)
             raise
         said = answer.response
@@ -144,7 +144,7 @@ class DocSpace:
             and file.comment in (comment, said)
         ):
             return file.comment
-        raise Transient(
+        raise TransientError(
             f"PUT {_COMMENT}", 200, "the answer is not the comment, nor does it stand there"
         )
 
@@ -152,13 +152,13 @@ class DocSpace:
         """Return what the portal says of our key: whose it is and what it may do.
 
         keys/@self knows API keys alone; of any other token people/@self tells the owner
-        (docspace.md 7). Where neither route exists the owner stays unknown. Raises Transient
+        (docspace.md 7). Where neither route exists the owner stays unknown. Raises TransientError
         where nothing else is there any more either: the portal is suspended.
         """
         try:
             answer = self._http.get("keys/@self", "keys/@self")
-        except (Forbidden, Permanent, Transient) as error:
-            if not isinstance(error, Forbidden) and error.status not in _NO_ROUTE:
+        except (ForbiddenError, PermanentError, TransientError) as error:
+            if not isinstance(error, ForbiddenError) and error.status not in _NO_ROUTE:
                 raise
             return self._owner(error)
         return _parsed("GET keys/@self", answer, lambda: parse_key(answer.response))
@@ -166,24 +166,24 @@ class DocSpace:
     def _owner(self, refusal: PortalError) -> Key:
         try:
             answer = self._http.get("people/@self", "people/@self")
-        except (Permanent, Transient) as error:
+        except (PermanentError, TransientError) as error:
             if error.status not in _NO_ROUTE:
                 raise
-            if isinstance(refusal, Forbidden):
+            if isinstance(refusal, ForbiddenError):
                 raise refusal from error
             self._look_at_seen()
             return Key("", "", frozenset(), active=True)
         return _parsed("GET people/@self", answer, lambda: parse_person(answer.response))
 
     def _look_at_seen(self) -> None:
-        """Raise Transient when no file that was seen lately is there: the portal is suspended."""
-        failed: Transient | None = None
+        """Raise TransientError when no file seen lately is there: the portal is suspended."""
+        failed: TransientError | None = None
         for file_id in self._seen:
             try:
                 self._look(file_id)
-            except (Forbidden, Permanent):
+            except (ForbiddenError, PermanentError):
                 return
-            except Transient as error:
+            except TransientError as error:
                 failed = error
             else:
                 return
@@ -208,7 +208,7 @@ class DocSpace:
         params = {"count": 1, "filterType": "FilesOnly", "withSubFolders": "false"}
         try:
             answer = self._listing(route, f"files/{folder_id}", params, READ)
-        except Forbidden:
+        except ForbiddenError:
             return None
         return _parsed(f"GET {route}", answer, lambda: parse_room(answer.response))
 
@@ -241,13 +241,13 @@ class DocSpace:
         show yields nothing. Older versions keep their comments (docspace.md 4.2).
         """
         if file_id is not None:
-            with suppress(Forbidden, Permanent):
+            with suppress(ForbiddenError, PermanentError):
                 yield from self._history(file_id)
-        with suppress(Forbidden, Permanent):
+        with suppress(ForbiddenError, PermanentError):
             for room in self.rooms(count=_SAMPLED_ROOMS).rooms:
                 if isinstance(room.id, int):
                     yield from (file.comment for file in self.room_files(room.id).files)
-        with suppress(Forbidden, Permanent):
+        with suppress(ForbiddenError, PermanentError):
             yield from (file.comment for file in self.my_files().files)
 
     def _history(self, file_id: int) -> list[str]:
@@ -266,25 +266,27 @@ class DocSpace:
     ) -> Answer:
         """Exchange; a 403 is confirmed, since a dead key is a stranger here (docspace.md 2).
 
-        Raises Missing where the portal has no such route, which is no outage: files may be
-        looked at all the same. A folder that is gone stays Permanent.
+        Raises RouteMissingError where the portal has no such route, which is no outage: files may
+        be looked at all the same. A folder that is gone stays Permanent.
         """
         try:
             return self._http.get(route, path, params)
-        except Forbidden as error:
+        except ForbiddenError as error:
             self._confirm(error, scopes)
             raise
-        except (Permanent, Transient) as error:
-            if error.status != _NOT_FOUND or (isinstance(error, Permanent) and "{" in route):
+        except (PermanentError, TransientError) as error:
+            if error.status != _NOT_FOUND or (isinstance(error, PermanentError) and "{" in route):
                 raise
-            if isinstance(error, Transient):
+            if isinstance(error, TransientError):
                 self._confirm(error, scopes)
-            raise Missing(error.route, error.status, "this portal has no such list") from error
+            raise RouteMissingError(
+                error.route, error.status, "this portal has no such list"
+            ) from error
 
     def _confirm(self, error: PortalError, scopes: tuple[str, ...]) -> Key:
         """Return the key when it works and has one of the scopes, so that ``error`` is the file's.
 
-        Raises Unauthorised for a dead key or a missing scope, Transient when the portal
+        Raises UnauthorizedError for a dead key or a missing scope, TransientError when the portal
         refuses even this: an address filter, a restore under way, a suspended portal.
         """
         return confirm(error, scopes, self.key)
@@ -293,21 +295,23 @@ class DocSpace:
 def confirm(error: PortalError, scopes: tuple[str, ...], ask: Callable[[], Key]) -> Key:
     """Return the key when it works and has one of the scopes, so that ``error`` is not the key's.
 
-    Raises Unauthorised for a dead key or a missing scope, Transient when the portal refuses
-    even to say whose key it is.
+    Raises UnauthorizedError for a dead key or a missing scope, TransientError when the portal
+    refuses even to say whose key it is.
     """
     try:
         key = ask()
-    except Unauthorised:
+    except UnauthorizedError:
         raise
-    except (Forbidden, Permanent) as refusal:
-        raise Transient(error.route, error.status, "the portal refuses everything") from refusal
+    except (ForbiddenError, PermanentError) as refusal:
+        raise TransientError(
+            error.route, error.status, "the portal refuses everything"
+        ) from refusal
     missing = key.lacks(*scopes)
     if missing:
         detail = f"the API key lacks the scope {missing}"
-        raise Unauthorised(error.route, error.status, detail, missing) from error
+        raise UnauthorizedError(error.route, error.status, detail, missing) from error
     if not key.active:
-        raise Unauthorised(error.route, error.status, "the key is disabled") from error
+        raise UnauthorizedError(error.route, error.status, "the key is disabled") from error
     return key
 
 
@@ -315,15 +319,15 @@ def parsed(route: str, parse: Callable[[], _T]) -> _T:
     try:
         return parse()
     except ValueError as error:
-        raise Permanent(route, 200, f"unexpected answer: {error}") from error
+        raise PermanentError(route, 200, f"unexpected answer: {error}") from error
 
 
 def _parsed(route: str, answer: Answer, parse: Callable[[], _T]) -> _T:
     """Parse an answer that may lack its envelope: then it may also be another server's."""
     try:
         return parsed(route, parse)
-    except Permanent as error:
+    except PermanentError as error:
         if answer.enveloped:
             raise
         said = f"the answer lacks response: is this a DocSpace portal? {error.detail}"
-        raise Transient(route, 200, said) from error
+        raise TransientError(route, 200, said) from error

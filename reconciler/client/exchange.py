@@ -15,7 +15,7 @@ import urllib3
 
 from reconciler.client.proxies import proxies_for
 from reconciler.client.reasons import CA_BUNDLE, is_untrusted, proxy_note, reason_of
-from reconciler.errors import ConfigError, Unanswered, Untrusted
+from reconciler.errors import AddressUnreachableError, ConfigError, UntrustedCertificateError
 
 _PATIENCE = 10  # seconds, as the portal's own (docspace.md 6)
 _MOST_BYTES = 65536
@@ -43,7 +43,7 @@ def exchange(
     ca_bundle: Path | None = None,
     timeout: float = _PATIENCE,
 ) -> Response:
-    """Send one request; ``timeout`` is in seconds. Raises Unanswered, ConfigError.
+    """Send one request; ``timeout`` is in seconds. Raises AddressUnreachableError, ConfigError.
 
     ConfigError is about ``ca_bundle``.
     """
@@ -63,7 +63,7 @@ def exchange(
             location = answer.headers.get("Location", "")
             return Response(answer.status_code, read, location, proxy_note(url))
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        kind = Untrusted if is_untrusted(error) else Unanswered
+        kind = UntrustedCertificateError if is_untrusted(error) else AddressUnreachableError
         raise kind(url, None, reason_of(error, url)) from error
 
 

@@ -13,13 +13,13 @@ import urllib3
 from reconciler.client.connections import causes
 from reconciler.client.proxies import proxy_variable
 from reconciler.errors import (
-    Forbidden,
-    Missing,
-    Permanent,
+    ForbiddenError,
+    PermanentError,
     PortalError,
-    Throttled,
-    Transient,
-    Unauthorised,
+    RateLimitedError,
+    RouteMissingError,
+    TransientError,
+    UnauthorizedError,
 )
 
 API = "/api/2.0/"
@@ -39,18 +39,18 @@ def failure(
     pause = _retry_after(headers, received)
     passing = _passing(url, status, headers, body)
     if passing is not None:
-        return Transient(name, status, passing, pause)
+        return TransientError(name, status, passing, pause)
     match status:
         case 401:
-            return Unauthorised(name, status, "the API key is unknown, disabled or expired")
+            return UnauthorizedError(name, status, "the API key is unknown, disabled or expired")
         case 403:
-            return Forbidden(name, status, message(body))
+            return ForbiddenError(name, status, message(body))
         case 405 | 501:
-            return Missing(name, status, message(body))
+            return RouteMissingError(name, status, message(body))
         case 429:
-            return Throttled(name, status, "too many requests", pause)
+            return RateLimitedError(name, status, "too many requests", pause)
         case _:
-            return Permanent(name, status, message(body))
+            return PermanentError(name, status, message(body))
 
 
 def _passing(url: str, status: int, headers: Mapping[str, str], body: bytes) -> str | None:

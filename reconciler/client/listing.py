@@ -51,9 +51,10 @@ class Room:
 class Page:
     """One answer: the folder's id and date, what lies behind the page, and the portal's time.
 
-    ``folder`` is 0 where the answer does not tell, ``remaining`` is 1 where it only tells that there
-    may be more. ``indexing`` says that the folder is listed in an order of its own (docspace.md
-    1.1); ``dropped`` that files of the page were left out because they are being converted.
+    ``folder`` is 0 where the answer does not tell, ``remaining`` is 1 where it only tells that
+    there may be more. ``indexing`` says that the folder is listed in an order of its own
+    (docspace.md 1.1); ``dropped`` that files of the page were left out because they are being
+    converted.
     """
 
     folder: int | str
@@ -137,14 +138,14 @@ def _page(answer: Answer, start: int, length: int, count: int) -> dict[str, Any]
     fields = fields_of(answer.response, "response")
     current = fields.get("current")
     current = current if isinstance(current, Mapping) else {}
-    behind = _behind(whole_number(fields.get("total")), start, length, count)
+    remaining = _behind(whole_number(fields.get("total")), start, length, count)
     return {
         "folder": optional_id(current, "id", 0),
         "updated": date_of(current, "updated") or answer.received,
         "indexing": current.get("indexing") is True,
         "start": start,
-        "behind": behind,
-        "dropped": length < count and behind > 0,
+        "remaining": remaining,
+        "dropped": length < count and remaining > 0,
         "date": answer.date,
     }
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from reconciler.errors import Stopped
+from reconciler.errors import ShutdownRequested
 
 _FRESH = 5.0  # seconds
 _FIRST = 2
@@ -48,7 +48,10 @@ class RateLimiter:
 
     @contextmanager
     def acquire(self, method: str, name: str) -> Iterator[None]:
-        """Wait for a place, hold it within the block. Raises Stopped when told to stop."""
+        """Wait for a place, hold it within the block.
+
+        Raises ShutdownRequested when told to stop.
+        """
         slots = self._slots[method]
         while not slots.acquire(timeout=_LOOK_UP):
             self._heed(name)
@@ -104,4 +107,4 @@ class RateLimiter:
 
     def _heed(self, name: str) -> None:
         if self._stop.is_set():
-            raise Stopped(name)
+            raise ShutdownRequested(name)

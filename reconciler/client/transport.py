@@ -24,7 +24,7 @@ from reconciler.client.connections import Adapter, forgotten
 from reconciler.client.failures import API, failure, http_date, no_answer
 from reconciler.client.proxies import is_loopback
 from reconciler.client.rate_limiter import RateLimiter
-from reconciler.errors import Transient
+from reconciler.errors import TransientError
 
 NO_ANSWER = "none"  # in place of a status
 _MOST_BYTES = 64 * 1024 * 1024
@@ -137,7 +137,7 @@ class Transport:
     ) -> Answer:
         try:
             status, headers, body = self._try(method, route, path, content)
-        except Transient as error:
+        except TransientError as error:
             unsent = forgotten(error)
             if unsent is None:
                 raise
@@ -152,7 +152,7 @@ class Transport:
             raise failure(name, self._url + path, status, headers, body, received)
         try:
             response, enveloped = _response(name, status, headers, body)
-        except Transient:
+        except TransientError:
             if not any_answer:
                 raise
             response, enveloped = None, False
@@ -169,7 +169,7 @@ class Transport:
                 status, headers, body = self._send(method, path, content)
                 answered = str(status)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                raise Transient(name, None, no_answer(self._url, error)) from error
+                raise TransientError(name, None, no_answer(self._url, error)) from error
             finally:
                 self._count(method, route, answered)
         return status, headers, body
@@ -262,7 +262,7 @@ def _response(name: str, status: int, headers: Mapping[str, str], body: bytes) -
         answer = json.loads(body)
     except (ValueError, RecursionError) as error:
         kind = headers.get("Content-Type", "nothing") if body else "an empty body"
-        raise Transient(name, status, f"answered {kind[:60]} instead of JSON") from error
+        raise TransientError(name, status, f"answered {kind[:60]} instead of JSON") from error
     if not isinstance(answer, Mapping):
-        raise Transient(name, status, "the answer lacks response: is this a DocSpace portal?")
+        raise TransientError(name, status, "the answer lacks response: is this a DocSpace portal?")
     return (answer["response"], True) if "response" in answer else (answer, False)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from reconciler.client.docspace import confirm, parsed
 from reconciler.client.parse import Key, fields_of, number_of, parse_date, text_of
 from reconciler.client.transport import Answer, Transport
-from reconciler.errors import Forbidden
+from reconciler.errors import ForbiddenError
 
 LOG_PAGE = 100
 _SCOPES_READ = ("*:read", "*:write")
@@ -117,7 +117,8 @@ class WebhooksClient:
     def create(self, name: str, url: str, secret: str, triggers: Iterable[str]) -> Webhook:
         """Create a webhook. The portal first asks ``url`` with HEAD.
 
-        Raises Permanent (400) for what it refuses, Transient (500) when HEAD gets no answer.
+        Raises PermanentError (400) for what it refuses, TransientError (500) when HEAD gets no
+        answer.
         """
         body = _body(name, url, mask_of(triggers)) | {"secretKey": secret}
         answer = self._allowed(
@@ -125,27 +126,27 @@ class WebhooksClient:
         )
         return parsed("POST settings/webhook", lambda: parse_webhook(answer.response))
 
-    def set_secret(self, hook: Webhook, secret: str) -> None:
-        """Let ``hook`` sign with ``secret`` from now on; all else stays as it was read."""
-        body = _whole(hook) | {"secretKey": secret}
+    def set_secret(self, webhook: Webhook, secret: str) -> None:
+        """Let ``webhook`` sign with ``secret`` from now on; all else stays as it was read."""
+        body = _whole(webhook) | {"secretKey": secret}
         self._allowed(
             _SCOPES_WRITE, lambda: self._http.put("settings/webhook", "settings/webhook", body)
         )
 
-    def set_enabled(self, hook: Webhook, enabled: bool) -> None:
+    def set_enabled(self, webhook: Webhook, enabled: bool) -> None:
         """Switch a webhook on, which the portal does if its address answers, or off.
 
         One with ``ssl`` at a plain address would be refused: it is changed as a whole, which
         keeps its secret.
         """
-        body = _whole(hook) | {"enabled": enabled}
-        route = "settings/webhook/enable" if hook.ssl == body["ssl"] else "settings/webhook"
+        body = _whole(webhook) | {"enabled": enabled}
+        route = "settings/webhook/enable" if webhook.ssl == body["ssl"] else "settings/webhook"
         self._allowed(_SCOPES_WRITE, lambda: self._http.put(route, route, body))
 
-    def remove(self, hook: int) -> None:
+    def remove(self, webhook: int) -> None:
         """Delete a webhook; the log of its deliveries goes with it."""
         route = "settings/webhook/{id}"
-        path = f"settings/webhook/{hook}"
+        path = f"settings/webhook/{webhook}"
         self._allowed(_SCOPES_WRITE, lambda: self._http.delete(route, path))
 
     def triggers(self) -> Mapping[str, int]:
@@ -154,10 +155,10 @@ class WebhooksClient:
         answer = self._allowed(_SCOPES_READ, lambda: self._http.get(route, route))
         return parsed(f"GET {route}", lambda: parse_triggers(answer.response))
 
-    def failures(self, hook: int, start: int = 0) -> FailedDeliveries:
+    def failures(self, webhook: int, start: int = 0) -> FailedDeliveries:
         """Return a page of what was not delivered, newest first, by id."""
         route = "settings/webhooks/log"
-        params = {"configId": hook, "groupStatus": _FAILURES, "count": LOG_PAGE}
+        params = {"configId": webhook, "groupStatus": _FAILURES, "count": LOG_PAGE}
         answer = self._allowed(
             _SCOPES_READ, lambda: self._http.get(route, route, params | {"startIndex": start})
         )
@@ -166,7 +167,7 @@ class WebhooksClient:
     def _allowed(self, scopes: tuple[str, ...], ask: Callable[[], Answer]) -> Answer:
         try:
             return ask()
-        except Forbidden as error:
+        except ForbiddenError as error:
             confirm(error, scopes, self._key)
             raise
 
@@ -262,14 +263,14 @@ def portal_time(text: str) -> str:
     return f"{date} {time[:8]} by the portal's clock" if time else text
 
 
-def _whole(hook: Webhook) -> dict[str, Any]:
+def _whole(webhook: Webhook) -> dict[str, Any]:
     """Return all that a PUT would else replace by its default."""
-    body = _body(hook.name, hook.url, hook.triggers)
+    body = _body(webhook.name, webhook.url, webhook.triggers)
     return body | {
-        "id": hook.id,
-        "enabled": hook.enabled,
-        "ssl": hook.ssl and body["ssl"],
-        "targetId": hook.target or None,
+        "id": webhook.id,
+        "enabled": webhook.enabled,
+        "ssl": webhook.ssl and body["ssl"],
+        "targetId": webhook.target or None,
     }
 
 

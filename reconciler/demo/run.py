@@ -93,15 +93,15 @@ class _Watch:
 
     def attempt(self, attempt: Processed) -> None:
         """Take note of one attempt."""
-        name, ending = self._names[attempt.file], attempt.result
+        name, result = self._names[attempt.file], attempt.result
         portal = self._cast.portal
         calls = portal.count("GET") + portal.count("PUT")
         found = attempt.seen.comment if attempt.seen else ""
-        why = attempt.rule.description if attempt.rule else ending.error
-        if ending.reason != "too_soon":
-            self._tell(Decided(name, found, ending.outcome.value, why, calls))
+        why = attempt.rule.description if attempt.rule else result.error
+        if result.reason != "too_soon":
+            self._tell(Decided(name, found, result.outcome.value, why, calls))
         with self._heard:
-            self._seen[name] += ending.reason != "too_soon"
+            self._seen[name] += result.reason != "too_soon"
             self._heard.notify_all()
 
     def play(self, steps: Sequence[Step]) -> list[str]:

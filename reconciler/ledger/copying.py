@@ -17,9 +17,9 @@ _OWN = facts.c.name != "schema"  # each database has its own
 def copy(source: str, target: str) -> Mapping[str, int]:
     """Copy the ledger at ``source`` into the empty database at ``target``; return the rows.
 
-    Nobody else may work on either meanwhile. Raises Busy where somebody does, and LedgerError
-    where there is no ledger to copy, where the target holds something, or where a count differs
-    in the end; the target is empty then, as it was.
+    Nobody else may work on either meanwhile. Raises RoleHeldError where somebody does, and
+    LedgerError where there is no ledger to copy, where the target holds something, or where a count
+    differs in the end; the target is empty then, as it was.
     """
     if not is_there(source):
         raise LedgerError("there is no ledger to copy: check the first address")

@@ -122,15 +122,15 @@ class Health:
         self._store.write(job)
 
 
-def arrived(c: Connection, row: Row[object], ending: AttemptResult, now: datetime) -> None:
+def arrived(c: Connection, row: Row[object], result: AttemptResult, now: datetime) -> None:
     """Count an update that was marked, by what told of it first and by how long it waited.
 
     A comment that an unlocking wiped is set again, but nothing was updated.
     """
-    marked = ending.outcome is Outcome.MARKED and ending.reason != Rule.RESTORED.value
-    if not marked or ending.seen is None or row.source is None:
+    marked = result.outcome is Outcome.MARKED and result.reason != Rule.RESTORED.value
+    if not marked or result.seen is None or row.source is None:
         return
-    lag = max((now - ending.seen.revision.updated).total_seconds(), 0.0)
+    lag = max((now - result.seen.revision.updated).total_seconds(), 0.0)
     bound = next((bound for bound in BOUNDS if lag <= bound), 0)
     day = EPOCH + (now - EPOCH) // DAY * DAY
     _add(c, day, row.source, bound, 1, round(lag))

@@ -239,8 +239,8 @@ class Ledger:
     def ingest_listing(
         self,
         listed: Sequence[File],
-        judge: DecideFn,
-        duty: EnqueueOptions,
+        decide: DecideFn,
+        options: EnqueueOptions,
         now: datetime,
         dry: bool = False,
     ) -> list[ListedFile]:
@@ -248,16 +248,16 @@ class Ledger:
 
         One transaction, none at all where nothing is new; with ``dry`` nothing is written.
         """
-        plans = self._store.read(lambda c: judged(c, listed, judge, duty, now))
+        plans = self._store.read(lambda c: judged(c, listed, decide, options, now))
         if not dry and any(plan.settle or plan.due for plan in plans):
-            plans = self._store.write(lambda c: _note(c, listed, judge, duty, now))
+            plans = self._store.write(lambda c: _note(c, listed, decide, options, now))
         return [plan.listed for plan in plans]
 
-    def enqueue(self, ids: Sequence[int], duty: EnqueueOptions, now: datetime) -> None:
+    def enqueue(self, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:
         """Make files due that a listing did not show whole: a look tells what is wrong."""
 
         def job(c: Connection) -> None:
-            enqueue(c, ids, duty, now)
+            enqueue(c, ids, options, now)
             count(c, *_LISTED, len(ids))
 
         self._store.write(job)
@@ -299,14 +299,14 @@ class Ledger:
         *,
         until: datetime,
         quota: Quota | None = None,
-        forget: bool = False,
+        is_new_identity: bool = False,
     ) -> WriteGrant:
         """Write the intent to set the file's comment, if the claim is ours and the day has room.
 
         The claim is extended to ``until``, which must lie beyond the longest answer. The write
         is counted here, before it is sent: a failed one counts for the portal too. When the
         day's writes (or a backfill's share) are used up, all that need them have to wait. With
-        ``forget`` the row was about another file, and what it had settled goes.
+        ``is_new_identity`` the row was about another file, and what it had settled goes.
         """
         limits = quota or Quota()
 
@@ -320,29 +320,29 @@ class Ledger:
             if limits.is_exhausted(c, now, row.priority):
                 return WriteGrant.QUOTA_EXHAUSTED
             count_write(c, now)
-            values = (reset_values() if forget else {}) | undone
+            values = (reset_values() if is_new_identity else {}) | undone
             values |= writing_values(file, now) | {"due_at": until}
             c.execute(update(files).where(files.c.id == row.id).values(values))
             return WriteGrant.GRANTED
 
         return self._store.write(job)
 
-    def finish(self, claim: Claim, ending: AttemptResult, now: datetime) -> bool:
+    def finish(self, claim: Claim, result: AttemptResult, now: datetime) -> bool:
         """Write down how the attempt ended; False when the claim was lost meanwhile."""
 
         def job(c: Connection) -> bool:
             row = c.execute(select(files).where(_ours(claim))).first()
             if row is None:
                 return False
-            values = ending_values(row, ending, now)
+            values = ending_values(row, result, now)
             c.execute(update(files).where(files.c.id == row.id).values(values))
-            if ending.outcome not in OPEN:
-                count(c, ending.outcome, ending.reason, row.claimed)
-            arrived(c, row, ending, now)
-            if row.room is not None and is_out_of_sight(ending):
+            if result.outcome not in OPEN:
+                count(c, result.outcome, result.reason, row.claimed)
+            arrived(c, row, result, now)
+            if row.room is not None and is_out_of_sight(result):
                 begin_anew(c, row.room)
-            if ending.seen is not None and ending.reason in KEPT:
-                count_kept_text(c, ending.seen.comment, 1, int(is_within_seconds(ending.seen)))
+            if result.seen is not None and result.reason in KEPT:
+                count_kept_text(c, result.seen.comment, 1, int(is_within_seconds(result.seen)))
             return True
 
         return self._store.write(job)
@@ -481,9 +481,9 @@ def _ours(claim: Claim) -> Any:
 
 
 def _note(
-    c: Connection, listed: Sequence[File], judge: DecideFn, duty: EnqueueOptions, now: datetime
+    c: Connection, listed: Sequence[File], decide: DecideFn, options: EnqueueOptions, now: datetime
 ) -> list[RowChange]:
-    plans = judged(c, listed, judge, duty, now)
+    plans = judged(c, listed, decide, options, now)
     apply_changes(c, plans, now)
     count(c, *_LISTED, sum(plan.due is not None for plan in plans))
     return plans

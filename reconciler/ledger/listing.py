@@ -82,19 +82,19 @@ class RowChange:
 
 
 def judged(
-    c: Connection, listed: Sequence[File], judge: DecideFn, duty: EnqueueOptions, now: datetime
+    c: Connection, listed: Sequence[File], decide: DecideFn, options: EnqueueOptions, now: datetime
 ) -> list[RowChange]:
     """Return a plan for each listed file."""
     ids = [file.id for file in listed if isinstance(file.id, int)]
     known = {row.id: row for row in c.execute(_KNOWN, {"ids": ids})}
-    common = duty.baseline or baseline(c)
-    common = common._replace(since=min(common.since, duty.since or common.since))
-    blank = Entry(0, common.since, common.portal_known, overwrite=duty.overwrite)
+    common = options.baseline or baseline(c)
+    common = common._replace(since=min(common.since, options.since or common.since))
+    blank = Entry(0, common.since, common.portal_known, overwrite=options.overwrite)
     plans = []
     for file in listed:
         row = known.get(file.id)
-        entry = blank if row is None else _entry(row, common, duty)
-        plans.append(_plan(file, row, entry, judge, duty, now))
+        entry = blank if row is None else _entry(row, common, options)
+        plans.append(_plan(file, row, entry, decide, options, now))
     return plans
 
 
@@ -119,42 +119,44 @@ def is_within_seconds(file: File) -> bool:
     return file.read_at is not None and file.read_at - file.revision.updated <= _WITHIN_SECONDS
 
 
-def _entry(row: Row[Any], common: Baseline, duty: EnqueueOptions) -> Entry:
+def _entry(row: Row[Any], common: Baseline, options: EnqueueOptions) -> Entry:
     entry = entry_of(row, common)
-    return replace(entry, overwrite=entry.overwrite or duty.overwrite)
+    return replace(entry, overwrite=entry.overwrite or options.overwrite)
 
 
 def _plan(
     file: File,
     row: Row[Any] | None,
     entry: Entry,
-    judge: DecideFn,
-    duty: EnqueueOptions,
+    decide: DecideFn,
+    options: EnqueueOptions,
     now: datetime,
 ) -> RowChange:
-    decision = judge(file, entry)
-    noted = ListedFile(file, decision, decision.rule.outcome)
+    decision = decide(file, entry)
+    listed = ListedFile(file, decision, decision.rule.outcome)
     if decision.action in {Action.SETTLE_OURS, Action.SETTLE_THEIRS}:
         if row is not None and _in_work(row, now):
-            return RowChange(ListedFile(file, decision, None), due=_due(file, duty, now))
+            return RowChange(ListedFile(file, decision, None), due=_due(file, options, now))
         marked_by_us = decision.action is Action.SETTLE_OURS
         same = _is_settled_so(file, entry, marked_by_us)
-        return RowChange(noted, settle=None if same else _settle(file, marked_by_us, decision, now))
+        return RowChange(
+            listed, settle=None if same else _settle(file, marked_by_us, decision, now)
+        )
     if decision.action not in {Action.MARK, Action.LOOK}:
-        return RowChange(noted)
-    if row is not None and row.due_at is not None and _serves(row, duty):
+        return RowChange(listed)
+    if row is not None and row.due_at is not None and _serves(row, options):
         if _is_waiting_on_purpose(file, row, now):
             return RowChange(ListedFile(file, decision, Outcome(row.outcome)))
         if row.due_at <= now:
             return RowChange(ListedFile(file, decision, None))
-    return RowChange(ListedFile(file, decision, None), due=_due(file, duty, now))
+    return RowChange(ListedFile(file, decision, None), due=_due(file, options, now))
 
 
-def _serves(row: Row[Any], duty: EnqueueOptions) -> bool:
+def _serves(row: Row[Any], options: EnqueueOptions) -> bool:
     """Whether a row that is due already will be worked off as the duty asks for."""
-    early = duty.since is None or (row.since is not None and row.since <= duty.since)
-    bold = row.overwrite or not duty.overwrite
-    return early and bold and bool(row.priority <= duty.priority)
+    early = options.since is None or (row.since is not None and row.since <= options.since)
+    bold = row.overwrite or not options.overwrite
+    return early and bold and bool(row.priority <= options.priority)
 
 
 def _in_work(row: Row[Any], now: datetime) -> bool:
@@ -191,21 +193,23 @@ def _settle(file: File, marked_by_us: bool, decision: Decision, now: datetime) -
     }
 
 
-def _due(file: File, duty: EnqueueOptions, now: datetime) -> dict[str, Any]:
-    return _due_row(file.id, file.title, duty, now) | place_values(file)
+def _due(file: File, options: EnqueueOptions, now: datetime) -> dict[str, Any]:
+    return _due_row(file.id, file.title, options, now) | place_values(file)
 
 
-def _due_row(number: int | str, name: str, duty: EnqueueOptions, now: datetime) -> dict[str, Any]:
+def _due_row(
+    number: int | str, name: str, options: EnqueueOptions, now: datetime
+) -> dict[str, Any]:
     return {
         "id": number,
         "name": name,
         "due_at": now,
-        "priority": duty.priority,
+        "priority": options.priority,
         "pending": 1,
         "pending_since": now,
-        "since": duty.since,
-        "overwrite": duty.overwrite,
-        "source": _SOURCES[duty.priority].value,
+        "since": options.since,
+        "overwrite": options.overwrite,
+        "source": _SOURCES[options.priority].value,
     }
 
 
@@ -216,9 +220,9 @@ def _settling(c: Connection, columns: Iterable[str]) -> Any:
     return statement.on_conflict_do_update(index_elements=["id"], set_=new | intent_values(None))
 
 
-def enqueue(c: Connection, ids: Sequence[int], duty: EnqueueOptions, now: datetime) -> None:
+def enqueue(c: Connection, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:
     """Make files due of which the listing told no more than the id."""
-    rows = [_due_row(number, f"file {number}", duty, now) for number in ids]
+    rows = [_due_row(number, f"file {number}", options, now) for number in ids]
     c.execute(_making_due(c, now), rows)
 
 

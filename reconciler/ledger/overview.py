@@ -99,7 +99,7 @@ class OutageRecord:
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """One sweep: ``found`` were handed to the worker, ``incomplete_folders`` are rooms to be read again.
+    """One sweep: ``found`` files were handed to the worker, ``incomplete_folders`` are read again.
 
     ``error`` is why it did not come to its end.
     """

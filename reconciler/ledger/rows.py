@@ -88,37 +88,37 @@ def place_values(seen: File, row: Row[Any] | None = None) -> dict[str, Any]:
     return {"folder": folder, "room": room, "author": seen.updated_by_name}
 
 
-def ending_values(row: Row[Any], ending: AttemptResult, now: datetime) -> dict[str, Any]:
+def ending_values(row: Row[Any], result: AttemptResult, now: datetime) -> dict[str, Any]:
     """Return what changes in a claimed row when its attempt has ended so."""
     values: dict[str, Any] = {
         "claim": None,
-        "due_at": _next_due(row, ending, now),
-        "attempts": ending.attempts,
-        "outcome": ending.outcome.value,
-        "reason": ending.reason,
-        "error": ending.error,
-        "waits_for": None if ending.waits_for is None else ending.waits_for.value,
+        "due_at": _next_due(row, result, now),
+        "attempts": result.attempts,
+        "outcome": result.outcome.value,
+        "reason": result.reason,
+        "error": result.error,
+        "waits_for": None if result.waits_for is None else result.waits_for.value,
     }
-    if ending.outcome not in OPEN:
+    if result.outcome not in OPEN:
         values |= {"pending": row.pending - row.claimed, "claimed": 0}
-    if ending.retry_at is None and row.pending_since is None:
+    if result.retry_at is None and row.pending_since is None:
         values |= {"since": None, "overwrite": False, "announced_date": None, "priority": LIVE}
-    if ending.is_new_identity:
+    if result.is_new_identity:
         values |= reset_values() | intent_values(None)
-    if ending.clears_intent:
+    if result.clears_intent:
         values |= intent_values(None)
-    if ending.seen is not None:
-        known = None if ending.is_new_identity else row.created
-        values |= {"name": ending.seen.title, "created": ending.seen.created or known}
-        values |= place_values(ending.seen, row)
-    if ending.needs_write and ending.seen is not None:
-        values |= _intent_from(row, ending.seen)
-    if ending.settled and ending.seen is not None:
-        values |= settled_values(ending.seen.revision) | intent_values(None)
-        values |= {"marked_by_us": ending.marked_by_us, "touched_at": now}
-    if ending.settled and ending.marked_by_us and ending.seen is not None:
-        values |= {"marked_version": ending.seen.revision.version}
-    if ending.outcome is Outcome.MARKED:
+    if result.seen is not None:
+        known = None if result.is_new_identity else row.created
+        values |= {"name": result.seen.title, "created": result.seen.created or known}
+        values |= place_values(result.seen, row)
+    if result.needs_write and result.seen is not None:
+        values |= _intent_from(row, result.seen)
+    if result.settled and result.seen is not None:
+        values |= settled_values(result.seen.revision) | intent_values(None)
+        values |= {"marked_by_us": result.marked_by_us, "touched_at": now}
+    if result.settled and result.marked_by_us and result.seen is not None:
+        values |= {"marked_version": result.seen.revision.version}
+    if result.outcome is Outcome.MARKED:
         values |= {"marks": row.marks + 1, "marked_at": now}
     return values
 
@@ -129,8 +129,8 @@ def _intent_from(row: Row[Any], seen: File) -> dict[str, Any]:
     return {} if known else intent_values(seen.revision, seen.comment)
 
 
-def _next_due(row: Row[Any], ending: AttemptResult, now: datetime) -> datetime | None:
+def _next_due(row: Row[Any], result: AttemptResult, now: datetime) -> datetime | None:
     """An event that came during the work makes the file due again, a second after its look."""
     arrived = None if row.pending_since is None else min(row.looked_at, now) + SECOND
-    times = [moment for moment in (arrived, ending.retry_at) if moment is not None]
+    times = [moment for moment in (arrived, result.retry_at) if moment is not None]
     return min(times, default=None)

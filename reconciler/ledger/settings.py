@@ -63,8 +63,8 @@ def pause(c: Connection, now: datetime, length: timedelta, why: str) -> None:
     known = paused(c, now)
     if known is None or now + length > known.until:
         until = (now + length).isoformat()
-        noted = {"owner": fact(c, "owner"), "began": now.isoformat(), "until": until, "why": why}
-        set_fact(c, _PAUSE, json.dumps(noted))
+        listed = {"owner": fact(c, "owner"), "began": now.isoformat(), "until": until, "why": why}
+        set_fact(c, _PAUSE, json.dumps(listed))
 
 
 def paused(c: Connection, now: datetime) -> Pause | None:
@@ -72,9 +72,9 @@ def paused(c: Connection, now: datetime) -> Pause | None:
     text = fact(c, _PAUSE)
     if text is None:
         return None
-    noted = json.loads(text)
-    began, until = (datetime.fromisoformat(noted[name]) for name in ("began", "until"))
-    found = Pause(noted["owner"], began, until, noted["why"])
+    listed = json.loads(text)
+    began, until = (datetime.fromisoformat(listed[name]) for name in ("began", "until"))
+    found = Pause(listed["owner"], began, until, listed["why"])
     return found if found.holds(fact(c, "owner"), now) else None
 
 

@@ -47,10 +47,10 @@ class Components:
     clock: Callable[[], datetime]
 
     def worker(
-        self, tell: Callable[[Processed], None], complain: Callable[[Exception], None]
+        self, on_attempt: Callable[[Processed], None], on_error: Callable[[Exception], None]
     ) -> Worker:
         """Return a worker on these parts."""
-        return Worker(self.ledger, self.processor, self.clock, tell, complain)
+        return Worker(self.ledger, self.processor, self.clock, on_attempt, on_error)
 
 
 def build_components(
@@ -73,14 +73,14 @@ def build_components(
     transport = transport_of(config, pace)
     docspace = DocSpace(transport)
     opened.callback(docspace.close)
-    hooks = WebhooksClient(transport, docspace.key)
+    webhooks = WebhooksClient(transport, docspace.key)
     policy = policy_of(config, ledger)
     outages = OutageLog(utcnow)
     health = PortalHealth(ledger, random.random, KEY_PROBE, outages.on_outage, outages.on_recovery)
     attempts = FileProcessor(ledger, docspace, worker_settings(config, policy), clock, health)
     wanted = wanted_of(config)
     administration = WebhookAdministration(
-        ledger, hooks, docspace.key, wanted, clock, probe_of(config)
+        ledger, webhooks, docspace.key, wanted, clock, probe_of(config)
     )
     return Components(
         ledger=ledger,
@@ -90,7 +90,7 @@ def build_components(
         policy=policy,
         reload_key=lambda: transport.use_key(config.api_key()),
         stop=stop,
-        webhooks=hooks,
+        webhooks=webhooks,
         administration=administration,
         clock=clock,
     )
@@ -210,14 +210,14 @@ def worker_settings(config: Config, policy: Policy) -> WorkerSettings:
     )
 
 
-def sweep_of(config: Config, parts: Components, stop: threading.Event | None = None) -> Sweep:
+def sweep_of(config: Config, components: Components, stop: threading.Event | None = None) -> Sweep:
     """Return the sweep; ``stop`` ends it, else what ends everything."""
     return Sweep(
-        parts.ledger,
-        parts.docspace,
-        scan_settings(config, parts.policy),
-        parts.clock,
-        stop or parts.stop,
+        components.ledger,
+        components.docspace,
+        scan_settings(config, components.policy),
+        components.clock,
+        stop or components.stop,
     )
 
 

@@ -19,13 +19,13 @@ from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.client import Key
 from reconciler.config import Config
 from reconciler.errors import (
-    Busy,
-    Forbidden,
+    ForbiddenError,
     LedgerError,
     PortalError,
     ReconcilerError,
-    Stopped,
-    Unauthorised,
+    RoleHeldError,
+    ShutdownRequested,
+    UnauthorizedError,
 )
 from reconciler.ledger import Role
 from reconciler.model import Event, OutageKind
@@ -85,20 +85,21 @@ class Daemon:
     ) -> None:
         """Open the ledger, take the sweep's role, bind the address; start nothing.
 
-        Raises ConfigError, LedgerError, Busy or AddressInUse, with nothing left open; PortalError
-        where the ledger knows the portal at another address and nobody can tell whose it is.
+        Raises ConfigError, LedgerError, RoleHeldError or AddressInUseError, with nothing left open;
+        PortalError where the ledger knows the portal at another address and nobody can tell whose
+        it is.
         """
         self._config, self._on_sweep, self._stack = config, on_sweep, ExitStack()
         self._on_reply = on_reply
         with ExitStack() as opened:
-            parts = build_components(config, opened, webhook=True)
-            if not parts.ledger.shared:
-                opened.enter_context(parts.ledger.role(Role.SWEEP))
-            self._keyring = keyring_of(config, parts.ledger)
+            components = build_components(config, opened, webhook=True)
+            if not components.ledger.shared:
+                opened.enter_context(components.ledger.role(Role.SWEEP))
+            self._keyring = keyring_of(config, components.ledger)
             receiver = Receiver(
                 receiver_settings(config, self._keyring),
                 self._record,
-                parts.clock,
+                components.clock,
                 self._tell_reply,
                 self._is_full,
             )
@@ -111,23 +112,23 @@ class Daemon:
                 trusted_proxy=config.webhook.trusted_proxy,
             )
             try:
-                self._admin = self._admin_on(parts)
+                self._admin = self._admin_on(components)
             except ReconcilerError:
                 self._server.stop(0)
                 raise
             self._stack = opened.pop_all()
-        self.ledger, self._parts, self._stop = parts.ledger, parts, parts.stop
+        self.ledger, self._components, self._stop = components.ledger, components, components.stop
         self._working, self._resting = False, threading.Event()
-        self._sweep = sweep_of(config, parts, self._resting)
-        self._watch = watch_of(config, parts)
-        self._worker = parts.worker(on_attempt, log_error)
+        self._sweep = sweep_of(config, components, self._resting)
+        self._watch = watch_of(config, components)
+        self._worker = components.worker(on_attempt, log_error)
         self._scheduler, self._sweeping = Schedule(timezone="UTC"), threading.Lock()
         self._turn = threading.Lock()
         self._threads = [
             threading.Thread(target=self._work, name="worker", daemon=True),
             threading.Thread(target=self._know_key, name="key", daemon=True),
         ]
-        if parts.ledger.shared:
+        if components.ledger.shared:
             self._resting.set()
             self._threads.append(threading.Thread(target=self._lead, name="lead", daemon=True))
         self.address = f"{self._server.url}{config.webhook.path}"
@@ -184,7 +185,7 @@ class Daemon:
         self._admin.stop(_ADMIN_GRACE)
         try:
             if not finished and self._working:
-                self.ledger.release_orphaned_claims(self._parts.clock())
+                self.ledger.release_orphaned_claims(self._components.clock())
             self._stack.close()
         except LedgerError as error:
             log_error(error)
@@ -206,14 +207,14 @@ class Daemon:
             "admin": self._admin.is_alive(),
         }
 
-    def _admin_on(self, parts: Components) -> Server:
+    def _admin_on(self, components: Components) -> Server:
         """Bind the address for those who watch over us."""
         admin, password = self._config.admin, self._config.admin_password()
         subject = AdminContext(
-            ledger=parts.ledger,
-            clock=parts.clock,
+            ledger=components.ledger,
+            clock=components.clock,
             alive=self._alive,
-            requests=parts.docspace.requests_by_route,
+            requests=components.docspace.requests_by_route,
             writes_per_day=self._config.limits.writes_per_day,
             portal=self._config.portal_url(),
         )
@@ -260,21 +261,21 @@ class Daemon:
 
     def _try_sweep(self) -> None:
         try:
-            pause = self.ledger.paused(self._parts.clock())
+            pause = self.ledger.paused(self._components.clock())
             if pause is not None:
                 log.warning("sweep_put_off", until=pause.until.isoformat(), reason=pause.reason)
                 self._sweep_by(pause.until)
             else:
-                report = run_sweep(self._parts, self._sweep)
+                report = run_sweep(self._components, self._sweep)
                 self._on_sweep(report)
-                self._parts.health.record_listing_success(self._parts.clock())
+                self._components.health.record_listing_success(self._components.clock())
                 self._worker.wake()
                 if report.full_scan:
-                    log.info("pruned", rows=prune(self._parts, self._config.state.retention))
+                    log.info("pruned", rows=prune(self._components, self._config.state.retention))
         except PortalError as error:
-            self._parts.health.record_listing_failure(error, self._parts.clock())
+            self._components.health.record_listing_failure(error, self._components.clock())
             log_error(error)
-        except Stopped:
+        except ShutdownRequested:
             return
         except ReconcilerError as error:
             log_error(error)
@@ -301,9 +302,9 @@ class Daemon:
             try:
                 with self.ledger.role(Role.WORKER):
                     self._working = True
-                    self.ledger.release_orphaned_claims(self._parts.clock())
+                    self.ledger.release_orphaned_claims(self._components.clock())
                     self._worker.run()
-            except Busy:
+            except RoleHeldError:
                 pass
             except Exception as error:  # noqa: BLE001 - who accepts must also work, whatever comes
                 log_error(error)
@@ -321,7 +322,7 @@ class Daemon:
                     self._scheduler.modify_job("sweep", next_run_time=utcnow())
                     while is_ours() and not self._stop.wait(_ROLE_AGAIN):
                         pass
-            except Busy:
+            except RoleHeldError:
                 pass
             except Exception as error:  # noqa: BLE001 - somebody must sweep, whatever comes
                 log_error(error)
@@ -332,7 +333,7 @@ class Daemon:
     def _release(self) -> None:
         try:
             if not self._resting.is_set():
-                self.ledger.release_orphaned_claims(self._parts.clock())
+                self.ledger.release_orphaned_claims(self._components.clock())
         except LedgerError as error:
             log_error(error)
 
@@ -346,18 +347,18 @@ class Daemon:
         while not self._stop.is_set():
             try:
                 if not known:
-                    self._parts.reload_key()
+                    self._components.reload_key()
                     self._learn_owner()
                     known = True
                 known = not self._probe()
-            except Stopped:
+            except ShutdownRequested:
                 return
             except ReconcilerError as error:
                 log_error(error)
             self._stop.wait(_AGAIN)
 
     def _learn_owner(self) -> None:
-        key = self._parts.docspace.key()
+        key = self._components.docspace.key()
         if not key.owner:
             log.warning("owner_unknown", hint="the echo of each comment costs a look")
             return
@@ -372,11 +373,11 @@ class Daemon:
         that one to pause.
         """
         kinds = {outage.kind for outage in self.ledger.health.outages()}
-        is_another = bool(kinds) and self._parts.reload_key()
+        is_another = bool(kinds) and self._components.reload_key()
         if not kinds & {OutageKind.DEAD_KEY, OutageKind.LOOKS}:
             return is_another
         with suppress(PortalError):  # the failure is known already
-            if self._parts.processor.probe():
+            if self._components.processor.probe():
                 self._worker.wake()
         return is_another
 
@@ -411,16 +412,16 @@ class Daemon:
 
     def _try_to_watch(self) -> None:
         try:
-            if self.ledger.paused(self._parts.clock()) is None:
+            if self.ledger.paused(self._components.clock()) is None:
                 self._watch.run()
-        except Stopped:
+        except ShutdownRequested:
             return
-        except (Unauthorised, Forbidden) as error:
+        except (UnauthorizedError, ForbiddenError) as error:
             log_error(error)
-            if isinstance(error, Forbidden) or error.scope:
+            if isinstance(error, ForbiddenError) or error.scope:
                 log.warning("webhook_not_watched", lacks=str(error))
                 self._scheduler.remove_job("watch")
             else:
-                self._parts.health.record_listing_failure(error, self._parts.clock())
+                self._components.health.record_listing_failure(error, self._components.clock())
         except ReconcilerError as error:
             log_error(error)

@@ -26,19 +26,19 @@ class Explanation:
 def explain(config: Config, file_id: int) -> Explanation:
     """Look and decide as the worker would, and change nothing. Raises ConfigError, LedgerError."""
     with ExitStack() as opened:
-        parts = build_components(config, opened, read_only=True)
-        known = parts.ledger.file_row(file_id)
-        entry = parts.ledger.entry(file_id)
+        components = build_components(config, opened, read_only=True)
+        known = components.ledger.file_row(file_id)
+        entry = components.ledger.entry(file_id)
         try:
-            seen = parts.docspace.file(file_id)
+            seen = components.docspace.file(file_id)
             if not isinstance(seen, Absent):
-                seen = parts.processor.with_room(seen, parts.clock())
-                entry = replace(entry, portal_known=parts.processor.knows_portal(entry, seen))
+                seen = components.processor.with_room(seen, components.clock())
+                entry = replace(entry, portal_known=components.processor.knows_portal(entry, seen))
         except PortalError as error:
             return Explanation(file_id, None, known, None, error)
         file = None if isinstance(seen, Absent) else seen
         if file is not None and entry.since == EPOCH:
-            date = file.read_at or parts.clock()
+            date = file.read_at or components.clock()
             entry = replace(entry, since=date - config.sweep.first_lookback)
-        decision = decide(seen, entry, parts.policy)
+        decision = decide(seen, entry, components.policy)
         return Explanation(file_id, file, known, decision)

@@ -46,7 +46,8 @@ class BestEffortStream:
 class LogWriter:
     """A stream to log to, from entering the block to leaving it; directly after that.
 
-    More lines than ``most`` that nobody has read yet are lost, and ``log_lost_lines`` hears how many.
+    More lines than ``most`` that nobody has read yet are lost, and ``log_lost_lines`` hears how
+    many.
     """
 
     def __init__(

@@ -9,6 +9,7 @@ from typing import Any, Literal, TextIO, cast
 
 import structlog
 
+from reconciler.errors import ReconcilerError
 from reconciler.model import Outcome, shown
 from reconciler.receiver import Reply
 from reconciler.service.log_writer import BestEffortStream, Stream
@@ -116,16 +117,16 @@ class _Forward(logging.Handler):
 
 def log_processed(attempt: Processed) -> None:
     """Log how an attempt at a file ended."""
-    ending, seen = attempt.result, attempt.seen
-    fields: dict[str, Any] = {"file": attempt.file, "reason": ending.reason}
+    result, seen = attempt.result, attempt.seen
+    fields: dict[str, Any] = {"file": attempt.file, "reason": result.reason}
     if seen is not None:
         fields |= {"title": seen.title, "version": seen.revision.version, "found": seen.comment}
-    if ending.retry_at is not None:
-        fields["again"] = ending.retry_at.isoformat(timespec="seconds")
-    if ending.error:
-        fields["error"] = ending.error
-    loud = ending.outcome is Outcome.FAILED
-    (log.error if loud else log.info)(ending.outcome.value, **fields)
+    if result.retry_at is not None:
+        fields["again"] = result.retry_at.isoformat(timespec="seconds")
+    if result.error:
+        fields["error"] = result.error
+    loud = result.outcome is Outcome.FAILED
+    (log.error if loud else log.info)(result.outcome.value, **fields)
 
 
 def log_reply(reply: Reply) -> None:
@@ -138,7 +139,7 @@ def log_reply(reply: Reply) -> None:
     if reply.secret:
         fields["older_secret"] = reply.secret  # 0 is the newest: a rotation is not over yet
     if reply.error is not None:
-        fields |= {"kind": type(reply.error).__name__, "error": str(reply.error)}
+        fields |= {"kind": _kind(reply.error), "error": str(reply.error)}
     level = {"accepted": "info", "ignored": "debug"}.get(reply.status, "warning")
     getattr(log, level)(f"delivery_{reply.status}", **fields)
 
@@ -175,4 +176,8 @@ def log_lost_lines(number: int) -> None:
 
 def log_error(error: Exception) -> None:
     """Log a failure that concerns no file."""
-    log.error("error", kind=type(error).__name__, error=str(error))
+    log.error("error", kind=_kind(error), error=str(error))
+
+
+def _kind(error: Exception) -> str:
+    return error.kind if isinstance(error, ReconcilerError) else "bug"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from reconciler.client import DocSpace
 from reconciler.config import Config
-from reconciler.errors import Forbidden, LedgerError, Permanent, PortalError
+from reconciler.errors import ForbiddenError, LedgerError, PermanentError, PortalError
 from reconciler.ledger import Ledger, Quota, Role, another_portal, is_same_address, is_there
 from reconciler.model import File
 
@@ -66,7 +66,7 @@ def _owner(docspace: DocSpace) -> str | None:
     """Return whose the key is, None where the portal does not tell."""
     try:
         return docspace.key().owner
-    except (Forbidden, Permanent):
+    except (ForbiddenError, PermanentError):
         return None
 
 
@@ -105,7 +105,7 @@ class Adoption:
 def adoption(config: Config) -> Iterator[Adoption | None]:
     """Hold the ledger while a person decides; None where there is nothing to decide.
 
-    Raises LedgerError where there is no ledger, and Busy while somebody works on it.
+    Raises LedgerError where there is no ledger, and RoleHeldError while somebody works on it.
     """
     url, portal = config.database(), config.portal_url()
     if not is_there(url):

@@ -11,11 +11,12 @@ from time import monotonic
 from reconciler.config import Config
 from reconciler.decision import decide
 from reconciler.errors import (
-    Busy,
-    Forbidden,
+    ForbiddenError,
     LedgerError,
     PortalError,
-    Unauthorised,
+    RoleHeldError,
+    TransientError,
+    UnauthorizedError,
 )
 from reconciler.ledger import BACKFILL, ListedFile, Role
 from reconciler.model import Absent, Action, Entry, Outcome, Rule
@@ -30,7 +31,7 @@ from reconciler.worker import Processed
 _MOST_SHOWN = 10_000  # due files that a dry run looks at
 _WAIT = 0.5
 _SHORT = timedelta(minutes=2)  # a pause that is waited for
-_TROUBLE = {"unauthorised", "transient", "writes_fail"}
+_TROUBLE = {UnauthorizedError.kind, TransientError.kind, "writes_fail"}
 
 
 @dataclass
@@ -47,10 +48,10 @@ class Tally:
     trouble: str | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def listed(self, noted: ListedFile) -> None:
+    def listed(self, listed: ListedFile) -> None:
         """Take note of a listed file that was handed to the worker."""
-        if noted.outcome is None and isinstance(noted.file.id, int):
-            self.handed.add(noted.file.id)
+        if listed.outcome is None and isinstance(listed.file.id, int):
+            self.handed.add(listed.file.id)
 
     def attempt(self, attempt: Processed) -> None:
         """Count an attempt; one that only waited before is replaced."""
@@ -67,20 +68,22 @@ class Tally:
             if outcome in {Outcome.WAITING, Outcome.FAILED}:
                 self.last[attempt.file] = outcome
 
-    def settle(self, parts: Components) -> None:
+    def settle(self, components: Components) -> None:
         """Count the rest as the ledger has it: another process worked them off, or they wait."""
-        self.ended.update(parts.ledger.outcomes(sorted(self.handed), parts.clock()))
+        self.ended.update(components.ledger.outcomes(sorted(self.handed), components.clock()))
         self.handed.clear()
 
-    def add_failed(self, parts: Components) -> None:
+    def add_failed(self, components: Components) -> None:
         """Count files that failed before and were not tried now: not all is well while one does."""
         counted = self.last.keys() | self.handed
-        self.ended[Outcome.FAILED] += len(parts.ledger.health.failed() - counted)
+        self.ended[Outcome.FAILED] += len(components.ledger.health.failed() - counted)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did. ``resume_at`` is when to go on, where it had to stop, and ``reason`` it had to.
+    """What a run did.
+
+    ``resume_at`` is when to go on, where it had to stop, and ``reason`` it had to.
 
     ``is_portal_down`` says that this was because the portal is away or refuses the key.
     """
@@ -119,97 +122,99 @@ class PlannedAction:
 def reconcile(config: Config, *, dry_run: bool, would: Callable[[PlannedAction], None]) -> Summary:
     """Sweep once, then work until nothing is due now. Raises ReconcilerError.
 
-    Raises Busy beside a daemon on the same ledger, and leaves everything as it is.
+    Raises RoleHeldError beside a daemon on the same ledger, and leaves everything as it is.
     """
     began, tally, ours = monotonic(), Tally(), False
     with ExitStack() as opened:
-        parts = build_components(config, opened, read_only=dry_run)
-        opened.enter_context(parts.ledger.role(Role.SWEEP))
+        components = build_components(config, opened, read_only=dry_run)
+        opened.enter_context(components.ledger.role(Role.SWEEP))
         if dry_run:
-            report = _rehearse(config, parts, tally, would)
+            report = _rehearse(config, components, tally, would)
         else:
-            _watch(config, parts)
-            parts.ledger.health.retry_passing(parts.clock())
-            report = _sweep(config, parts, tally)
+            _watch(config, components)
+            components.ledger.health.retry_passing(components.clock())
+            report = _sweep(config, components, tally)
             if report.full_scan:
-                prune(parts, config.state.retention)
+                prune(components, config.state.retention)
             tally.handed |= report.broken
-            ours = _work(parts, tally)
-            tally.add_failed(parts)
-            tally.settle(parts)
-        put_off, why = _put_off(parts, backfill=False)
+            ours = _work(components, tally)
+            tally.add_failed(components)
+            tally.settle(components)
+        put_off, why = _put_off(components, backfill=False)
         return Summary(
             report,
             tally.ended,
-            parts.docspace.requests,
+            components.docspace.requests,
             monotonic() - began,
             dry_run,
-            remaining=_left(parts) if ours else 0,
+            remaining=_left(components) if ours else 0,
             resume_at=put_off,
             reason=why,
             is_portal_down=put_off is not None and tally.trouble is not None,
         )
 
 
-def _watch(config: Config, parts: Components) -> None:
+def _watch(config: Config, components: Components) -> None:
     """Take what the portal could not deliver, where the key is known to be allowed to."""
-    if not parts.administration.may_read():
+    if not components.administration.may_read():
         return
     try:
-        watch_of(config, parts).run()
+        watch_of(config, components).run()
     except PortalError as error:
-        if isinstance(error, Forbidden) or (isinstance(error, Unauthorised) and error.scope):
-            parts.administration.may_not_read()
+        if isinstance(error, ForbiddenError) or (
+            isinstance(error, UnauthorizedError) and error.scope
+        ):
+            components.administration.may_not_read()
         log_error(error)
 
 
-def _sweep(config: Config, parts: Components, tally: Tally) -> Report:
+def _sweep(config: Config, components: Components, tally: Tally) -> Report:
     """Sweep; that the portal refuses the key is left in the ledger for `status`."""
     try:
-        report = run_sweep(parts, sweep_of(config, parts), tally.listed)
+        report = run_sweep(components, sweep_of(config, components), tally.listed)
     except PortalError as error:
         with suppress(LedgerError):  # what stopped the sweep is what matters
-            parts.health.record_listing_failure(error, parts.clock())
+            components.health.record_listing_failure(error, components.clock())
         raise
-    parts.health.record_listing_success(parts.clock())
+    components.health.record_listing_success(components.clock())
     return report
 
 
-def _left(parts: Components) -> int:
+def _left(components: Components) -> int:
     """Return what is still due, or waits for the portal to work again.
 
     What a backfill has put off until tomorrow is not ours.
     """
-    now, ledger, quota = parts.clock(), parts.ledger, parts.processor.settings.quota
+    now, ledger, quota = components.clock(), components.ledger, components.processor.settings.quota
     is_put_off = ledger.next_write_at(now, quota, backfill=True) > now
     due = ledger.count_due(now) - (ledger.count_due(now, BACKFILL) if is_put_off else 0)
     return due + ledger.health.waiting_for_portal(now)
 
 
-def _put_off(parts: Components, *, backfill: bool) -> tuple[datetime | None, str]:
+def _put_off(components: Components, *, backfill: bool) -> tuple[datetime | None, str]:
     """Return until when nothing more can be done, and why; None when that is now."""
-    now, quota = parts.clock(), parts.processor.settings.quota
+    now, quota = components.clock(), components.processor.settings.quota
     pause, free = (
-        parts.ledger.paused(now),
-        parts.ledger.next_write_at(now, quota, backfill=backfill),
+        components.ledger.paused(now),
+        components.ledger.next_write_at(now, quota, backfill=backfill),
     )
     if pause is not None and pause.until > free:
         return pause.until, pause.reason
     if free > now:
         whose = "writes for backfills" if backfill else "writes"
         return free, f"the day's {whose} are used up"
-    probe = max(parts.health.next_look(now), parts.health.next_write(now))
+    probe = max(components.health.next_look(now), components.health.next_write(now))
     return (probe, "the portal cannot be asked now") if probe > now else (None, "")
 
 
-def _work(parts: Components, tally: Tally) -> bool:
+def _work(components: Components, tally: Tally) -> bool:
     """Work off what is due; False when another process holds the role, and does so."""
     failures: list[Exception] = []
     try:
-        with parts.ledger.role(Role.WORKER):
-            parts.ledger.release_orphaned_claims(parts.clock())
-            parts.worker(tally.attempt, failures.append).run_until_idle()
-    except Busy:
+        with components.ledger.role(Role.WORKER):
+            components.ledger.release_orphaned_claims(components.clock())
+            components.worker(tally.attempt, failures.append).run_until_idle()
+    except RoleHeldError:
         return False
     if failures:
         raise failures[0]
@@ -220,39 +225,39 @@ _NEWS = {Action.MARK, Action.LOOK, Action.WAIT}
 
 
 def _rehearse(
-    config: Config, parts: Components, tally: Tally, would: Callable[[PlannedAction], None]
+    config: Config, components: Components, tally: Tally, would: Callable[[PlannedAction], None]
 ) -> Report:
     """Decide on everything and write nothing: neither comment nor watermark nor row."""
     seen: set[int | str] = set()
 
-    def hear(noted: ListedFile) -> None:
-        rule = expected_rule(noted)
-        if noted.outcome is None:
-            seen.add(noted.file.id)
+    def on_file(listed: ListedFile) -> None:
+        rule = expected_rule(listed)
+        if listed.outcome is None:
+            seen.add(listed.file.id)
             tally.ended[rule.outcome or Outcome.WAITING] += 1
         if rule.action in _NEWS or rule.outcome is Outcome.REFUSED:
-            outcome = str(noted.outcome or rule.outcome or "look")
-            file = noted.file
+            outcome = str(listed.outcome or rule.outcome or "look")
+            file = listed.file
             would(PlannedAction(file.id, file.title, file.comment, outcome, rule.description))
 
-    report = sweep_of(config, parts).run(dry=True, hear=hear)
-    for entry in parts.ledger.due(parts.clock(), _MOST_SHOWN):
+    report = sweep_of(config, components).run(dry=True, on_file=on_file)
+    for entry in components.ledger.due(components.clock(), _MOST_SHOWN):
         if entry.id not in seen:
-            rule, told = _look(parts, entry)
+            rule, told = _look(components, entry)
             tally.ended[rule.outcome or Outcome.WAITING] += 1
             would(told)
     return report
 
 
-def _look(parts: Components, entry: Entry) -> tuple[Rule, PlannedAction]:
+def _look(components: Components, entry: Entry) -> tuple[Rule, PlannedAction]:
     """Look at a file that is due, and decide."""
-    file = parts.docspace.file(entry.id)
+    file = components.docspace.file(entry.id)
     title = comment = ""
     if not isinstance(file, Absent):
-        file = parts.processor.with_room(file, parts.clock())
-        entry = replace(entry, portal_known=parts.processor.knows_portal(entry, file))
+        file = components.processor.with_room(file, components.clock())
+        entry = replace(entry, portal_known=components.processor.knows_portal(entry, file))
         title, comment = file.title, file.comment
-    rule = decide(file, entry, parts.policy).rule
+    rule = decide(file, entry, components.policy).rule
     return rule, PlannedAction(entry.id, title, comment, str(rule.outcome), rule.description)
 
 
@@ -264,7 +269,7 @@ class BackfillRun:
     spent, or because the portal asked for a pause or is away, which ``reason`` tells.
     """
 
-    parts: Components
+    components: Components
     backfill: Backfill
     job: Job
     began: float
@@ -288,20 +293,20 @@ class BackfillRun:
 
     def steps(self) -> Iterator[Step]:
         """Go from folder to folder, marking what each needs; stop when the budget is spent."""
-        self.parts.ledger.health.retry_passing(self.parts.clock())
-        for step in self.backfill.run(self.job, self._hear, self.tally.listed):
+        self.components.ledger.health.retry_passing(self.components.clock())
+        for step in self.backfill.run(self.job, self._on_file, self.tally.listed):
             self.tally.handed |= self.report.broken - self.broken
             self.broken |= self.report.broken
             self._mark()
-            self.tally.settle(self.parts)
+            self.tally.settle(self.components)
             yield step
             if self.put_off is not None:
                 return
 
     def summary(self, dry_run: bool) -> Summary:
         """Return what was done, or would be: then nothing is left of it."""
-        left = 0 if dry_run else self.parts.ledger.count_due(self.parts.clock(), BACKFILL)
-        requests, seconds = self.parts.docspace.requests, monotonic() - self.began
+        left = 0 if dry_run else self.components.ledger.count_due(self.components.clock(), BACKFILL)
+        requests, seconds = self.components.docspace.requests, monotonic() - self.began
         return Summary(
             self.report,
             self.tally.ended,
@@ -314,36 +319,39 @@ class BackfillRun:
             is_portal_down=self.put_off is not None and self.tally.trouble is not None,
         )
 
-    def _hear(self, report: Report) -> None:
+    def _on_file(self, report: Report) -> None:
         self.report = report
 
     def _mark(self) -> None:
         """Work off what was noted, or wait until the daemon that holds the role has done so."""
-        ledger, clock = self.parts.ledger, self.parts.clock
-        while not self.parts.stop.is_set():
-            _work(self.parts, self.tally)
-            until, why = _put_off(self.parts, backfill=True)
+        ledger, clock = self.components.ledger, self.components.clock
+        while not self.components.stop.is_set():
+            _work(self.components, self.tally)
+            until, why = _put_off(self.components, backfill=True)
             if until is not None and until > clock() + _SHORT:
                 self.put_off = until if ledger.count_due(clock(), BACKFILL) else None
                 self.why = why
                 return
             if not ledger.count_due(clock(), BACKFILL):
                 return
-            self.parts.stop.wait(_WAIT)
+            self.components.stop.wait(_WAIT)
 
     def failing(self) -> int:
         """Return how many files failed and wait for their next try, whichever run met them."""
-        seen = self.parts.ledger.health.overview(self.parts.clock(), shown=1)
+        seen = self.components.ledger.health.overview(self.components.clock(), shown=1)
         return seen.unfinished.get(Outcome.FAILED, 0)
 
 
 @contextmanager
 def backfill(config: Config, job: Job, *, dry_run: bool = False) -> Iterator[BackfillRun]:
-    """Open a backfill within the block. Raises Busy beside another one."""
+    """Open a backfill within the block. Raises RoleHeldError beside another one."""
     with ExitStack() as opened:
-        parts = build_components(config, opened, read_only=dry_run)
-        opened.enter_context(parts.ledger.role(Role.BACKFILL))
+        components = build_components(config, opened, read_only=dry_run)
+        opened.enter_context(components.ledger.role(Role.BACKFILL))
         run = Backfill(
-            parts.ledger, parts.docspace, scan_settings(config, parts.policy), parts.clock
+            components.ledger,
+            components.docspace,
+            scan_settings(config, components.policy),
+            components.clock,
         )
-        yield BackfillRun(parts, run, job, monotonic())
+        yield BackfillRun(components, run, job, monotonic())

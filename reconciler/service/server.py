@@ -9,7 +9,7 @@ from typing import Any
 from waitress.server import create_server
 from waitress.wasyncore import close_all, loop
 
-from reconciler.errors import AddressInUse
+from reconciler.errors import AddressInUseError
 
 _TURN = 0.5  # seconds that one turn of the loop waits for a socket
 _CONNECTIONS = 512
@@ -34,7 +34,7 @@ class Server:
         trusted_proxy: str | None = None,
         section: str = "webhook",
     ) -> None:
-        """Bind the address, which ``section`` of the configuration sets. Raises AddressInUse.
+        """Bind the address, which ``section`` of the configuration sets. Raises AddressInUseError.
 
         waitress alone would keep silent connections for 120 s and take bodies of 1 GiB. A queue
         of waiting requests is normal here: its warning of that is silenced. It would answer 400
@@ -64,7 +64,7 @@ class Server:
             detail = (
                 str(error) if isinstance(error, OSError) else "it is no address of this machine"
             )
-            raise AddressInUse(f"{name}:{port}", detail, section) from error
+            raise AddressInUseError(f"{name}:{port}", detail, section) from error
         self._listeners = [one for one in self._map.values() if hasattr(one, "effective_port")]
         for one in self._listeners:
             # Else head and body are two packets, and the loop spins for the lock that a thread

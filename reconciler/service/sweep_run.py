@@ -5,28 +5,28 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from time import monotonic
 
-from reconciler.errors import LedgerError, ReconcilerError, Stopped
+from reconciler.errors import LedgerError, ReconcilerError, ShutdownRequested
 from reconciler.ledger import ListedFile, SweepRecord
 from reconciler.service.build import Components
 from reconciler.sweep import Report, Sweep
 
 
 def run_sweep(
-    parts: Components, sweep: Sweep, hear: Callable[[ListedFile], None] = lambda _: None
+    components: Components, sweep: Sweep, on_file: Callable[[ListedFile], None] = lambda _: None
 ) -> Report:
     """Sweep once and remember how it went. Raises what the sweep raises."""
-    began, clock, before = parts.clock(), monotonic(), parts.docspace.requests_here()
-    parts.ledger.set_value("sweep_began", began.isoformat())
+    began, clock, before = components.clock(), monotonic(), components.docspace.requests_here()
+    components.ledger.set_value("sweep_began", began.isoformat())
 
     def remember(report: Report, error: str = "") -> None:
-        requests = parts.docspace.requests_here() - before
-        parts.ledger.health.record_sweep(
+        requests = components.docspace.requests_here() - before
+        components.ledger.health.record_sweep(
             _record(began, monotonic() - clock, requests, report, error)
         )
 
     try:
-        report = sweep.run(hear=hear)
-    except Stopped:
+        report = sweep.run(on_file=on_file)
+    except ShutdownRequested:
         raise
     except ReconcilerError as error:
         with suppress(LedgerError):  # what stopped the sweep is what matters
@@ -36,14 +36,14 @@ def run_sweep(
     return report
 
 
-def prune(parts: Components, keep: timedelta) -> int:
+def prune(components: Components, keep: timedelta) -> int:
     """Delete what holds nothing to remember since ``keep``; return how many rows that were.
 
     For after a deep sweep: that is once a day, whoever sweeps, and however short he lives.
     """
-    now = parts.clock()
-    rows = parts.ledger.prune(now - keep)
-    parts.ledger.health.fold(now)
+    now = components.clock()
+    rows = components.ledger.prune(now - keep)
+    components.ledger.health.fold(now)
     return rows
 
 

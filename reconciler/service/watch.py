@@ -107,23 +107,23 @@ class Watch:
                 log.warning("webhook_enabled_again", id=state.webhook.id)
             else:
                 secret = self._cure.secret()
-                hook = self._administration.create(wanted.url, secret, wanted.triggers)
-                log.warning("webhook_registered_again", id=hook.id)
+                webhook = self._administration.create(wanted.url, secret, wanted.triggers)
+                log.warning("webhook_registered_again", id=webhook.id)
         except ReconcilerError as error:
             log_error(error)
 
     def _tell(self, state: WebhookStatus, word: str, said: str) -> None:
-        hook = state.webhook
+        webhook = state.webhook
         told = {
             "state": word,
             "said": said,
             "cure": _ROTATE if word == _SIGNATURE else cure_of(state) if said else "",
             "at": self._clock().isoformat(),
-            "id": hook.id if hook else None,
-            "url": hook.url if hook else None,
-            "last_success": hook.succeeded_on if hook else "",
-            "last_failure": hook.failed_on if hook else "",
-            "failure": hook.failure if hook else "",
+            "id": webhook.id if webhook else None,
+            "url": webhook.url if webhook else None,
+            "last_success": webhook.succeeded_on if webhook else "",
+            "last_failure": webhook.failed_on if webhook else "",
+            "failure": webhook.failure if webhook else "",
         }
         self._ledger.set_value(SAID, json.dumps(told))
 
@@ -139,9 +139,9 @@ def cure_of(state: WebhookStatus) -> str:
     return "add the events on the portal's page, or remove it and register it again"
 
 
-def watch_of(config: Config, parts: Components) -> Watch:
+def watch_of(config: Config, components: Components) -> Watch:
     """Return the watch over the configured webhook."""
     triggers = frozenset(config.webhook.triggers)
-    deliveries = Deliveries(parts.ledger, parts.webhooks, triggers, parts.clock)
+    deliveries = Deliveries(components.ledger, components.webhooks, triggers, components.clock)
     cure = RepairPolicy(config.webhook.self_heal, lambda: secret_to_register(config.secrets()))
-    return Watch(parts.ledger, parts.administration, deliveries, parts.clock, cure)
+    return Watch(components.ledger, components.administration, deliveries, components.clock, cure)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.client import DocSpace
-from reconciler.errors import ConfigError, Forbidden, Permanent
+from reconciler.errors import ConfigError, ForbiddenError, PermanentError
 from reconciler.ledger import BACKFILL, EnqueueOptions, Ledger, ListedFile
 from reconciler.model import Outcome
 from reconciler.sweep.lister import Folder, Lister, ScanSettings
@@ -71,13 +71,13 @@ class Backfill:
         texts: Counter[str] = Counter()
         would: Counter[Outcome] = Counter()
 
-        def hear(noted: ListedFile) -> None:
-            if noted.outcome is None:
-                would[expected_rule(noted).outcome or Outcome.WAITING] += 1
-            text = noted.file.comment
+        def on_file(listed: ListedFile) -> None:
+            if listed.outcome is None:
+                would[expected_rule(listed).outcome or Outcome.WAITING] += 1
+            text = listed.file.comment
             texts[text if text in texts or len(texts) < _MOST_TEXTS else _OTHER_TEXTS] += 1
 
-        lister = self._lister(job, job.since, dry=True, hear=hear)
+        lister = self._lister(job, job.since, dry=True, on_file=on_file)
         folders = self._folders(lister, job)
         for number, folder in enumerate(folders, 1):
             lister.read(folder, job.since, job.until)
@@ -93,7 +93,7 @@ class Backfill:
         self,
         job: Job,
         report: Callable[[Report], None],
-        hear: Callable[[ListedFile], None] = lambda _: None,
+        on_file: Callable[[ListedFile], None] = lambda _: None,
     ) -> Iterator[Step]:
         """Read folder after folder; what `report` is given grows meanwhile.
 
@@ -103,7 +103,7 @@ class Backfill:
         """
         marks = self._ledger.watermarks
         since = marks.began(job.name, job.since)
-        lister = self._lister(job, since, hear=hear)
+        lister = self._lister(job, since, on_file=on_file)
         report(lister.report)
         folders = self._folders(lister, job)
         done = marks.done_rooms(job.name)
@@ -122,17 +122,17 @@ class Backfill:
         job: Job,
         since: datetime,
         dry: bool = False,
-        hear: Callable[[ListedFile], None] = lambda _: None,
+        on_file: Callable[[ListedFile], None] = lambda _: None,
     ) -> Lister:
         return Lister(
             self._ledger,
             self._docspace,
             self._terms,
             self._clock,
-            duty=EnqueueOptions(BACKFILL, since, job.overwrite),
+            options=EnqueueOptions(BACKFILL, since, job.overwrite),
             dry=dry,
             observe=job.observe,
-            hear=hear,
+            on_file=on_file,
         )
 
     def _folders(self, lister: Lister, job: Job) -> list[Folder]:
@@ -160,6 +160,6 @@ class Backfill:
             return []
         try:
             folder = self._docspace.my_files(count=1).folder
-        except (Forbidden, Permanent):
+        except (ForbiddenError, PermanentError):
             return []
         return [Folder(folder, None, "My documents")] if isinstance(folder, int) else []

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from reconciler.client import DocSpace, FilePage, Room
 from reconciler.decision import Policy, decide_listed
-from reconciler.errors import Forbidden, Permanent, Stopped, Transient
+from reconciler.errors import ForbiddenError, PermanentError, ShutdownRequested, TransientError
 from reconciler.ledger import Baseline, EnqueueOptions, Ledger, ListedFile
 from reconciler.model import Action, Decision, Entry, File, Outcome, Rule
 from reconciler.sweep.paging import STEP, read_folder
@@ -48,16 +48,16 @@ class Lister:
         terms: ScanSettings,
         clock: Callable[[], datetime],
         *,
-        duty: EnqueueOptions,
+        options: EnqueueOptions,
         dry: bool = False,
         observe: bool = False,
-        hear: Callable[[ListedFile], None] = lambda _: None,
+        on_file: Callable[[ListedFile], None] = lambda _: None,
         stop: threading.Event | None = None,
     ) -> None:
-        """Tell of each listed file with ``hear``; end with Stopped when ``stop`` is set."""
+        """Tell of each listed file with ``on_file``; end with Stopped when ``stop`` is set."""
         self._stop = stop or threading.Event()
         self._ledger, self._docspace, self.terms = ledger, docspace, terms
-        self._clock, self._duty, self._dry, self._hear = clock, duty, dry, hear
+        self._clock, self._options, self._dry, self._on_file = clock, options, dry, on_file
         self._observe = observe or terms.policy.observe
         self._failures = 0
         self._portal_known: bool | None = None
@@ -70,7 +70,7 @@ class Lister:
             self._ledger.set_origin(date, self.terms.lookback)
         elif not self._ledger.has_origin():
             self.baseline = Baseline(date - self.terms.lookback, date)
-            self._duty = replace(self._duty, baseline=self.baseline)
+            self._options = replace(self._options, baseline=self.baseline)
         common = self.baseline or self._ledger.baseline()
         self._portal_known = common.portal_known
         return common.since
@@ -82,7 +82,7 @@ class Lister:
         is learned where it matters, with a file's history at hand.
         """
         if self._portal_known is None and not self._dry:
-            with suppress(Transient):
+            with suppress(TransientError):
                 if self.terms.policy.recognizes(self._docspace.sample_comments()):
                     self._ledger.set_portal_known(True)
 
@@ -142,13 +142,13 @@ class Lister:
                 back_to,
                 lambda page, files: self._use(page, files, back_to, until),
             )
-        except Forbidden:
+        except ForbiddenError:
             return self._give_up(folder, "forbidden")
-        except Permanent as error:
+        except PermanentError as error:
             if error.status == _GONE:
                 return self._give_up(folder, "gone")
             sound = False
-        except Transient:
+        except TransientError:
             self._failures += 1
             if self._failures >= _PATIENCE:
                 self._docspace.key()  # raises when it is the portal; else it is these folders
@@ -175,7 +175,7 @@ class Lister:
 
     def _page(self, folder: Folder, start: int) -> FilePage:
         if self._stop.is_set():
-            raise Stopped(folder.title)
+            raise ShutdownRequested(folder.title)
         self._asked = self._clock()
         if folder.room is None:
             return self._docspace.my_files(start)
@@ -191,13 +191,13 @@ class Lister:
         asked = self._asked
         self._learn_portal(files)
         inside = [f for f in files if _is_between(f.revision.updated, back_to, until)]
-        noted = self._ledger.ingest_listing(
-            inside, lambda f, e: self._judge(f, e, asked), self._duty, self._clock(), self._dry
+        listed = self._ledger.ingest_listing(
+            inside, lambda f, e: self._decide(f, e, asked), self._options, self._clock(), self._dry
         )
         self._suspect(page.broken)
-        for one in noted:
+        for one in listed:
             self.report.count(one)
-            self._hear(one)
+            self._on_file(one)
 
     def _suspect(self, broken: Sequence[int]) -> None:
         fresh = [number for number in broken if number not in self.report.broken]
@@ -205,9 +205,9 @@ class Lister:
         self.report.scanned += len(fresh)
         self.report.handed += len(fresh)
         if fresh and not self._dry:
-            self._ledger.enqueue(fresh, self._duty, self._clock())
+            self._ledger.enqueue(fresh, self._options, self._clock())
 
-    def _judge(self, file: File, entry: Entry, asked: datetime) -> Decision:
+    def _decide(self, file: File, entry: Entry, asked: datetime) -> Decision:
         entry = replace(entry, portal_known=self._portal_known)
         decision = decide_listed(file, entry, self.terms.policy, asked)
         observed = self._observe and decision.action in {Action.MARK, Action.LOOK}

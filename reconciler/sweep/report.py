@@ -31,21 +31,21 @@ class Report:
     incomplete: list[int] = field(default_factory=list)
     broken: set[int] = field(default_factory=set)
 
-    def count(self, noted: ListedFile) -> None:
+    def count(self, listed: ListedFile) -> None:
         """Count one listed file."""
         self.scanned += 1
-        if noted.outcome is None:
+        if listed.outcome is None:
             self.handed += 1
-            self.to_mark += noted.decision.action is Action.MARK
+            self.to_mark += listed.decision.action is Action.MARK
         else:
-            self.ended[noted.outcome, noted.decision.rule.value] += 1
+            self.ended[listed.outcome, listed.decision.rule.value] += 1
 
     def number(self, outcome: Outcome) -> int:
         """Return how many files ended so."""
         return sum(n for (ended, _), n in self.ended.items() if ended is outcome)
 
 
-def expected_rule(noted: ListedFile) -> Rule:
+def expected_rule(listed: ListedFile) -> Rule:
     """Return the rule by which a listed file would end now, if a look showed the same."""
-    marked = noted.decision.action is Action.MARK
-    return (write_blocker(noted.file) if marked else None) or noted.decision.rule
+    marked = listed.decision.action is Action.MARK
+    return (write_blocker(listed.file) if marked else None) or listed.decision.rule

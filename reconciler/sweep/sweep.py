@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.client import DocSpace, FilePage, RoomPage
-from reconciler.errors import Forbidden, Permanent, Transient
+from reconciler.errors import ForbiddenError, PermanentError, TransientError
 from reconciler.ledger import SWEEP, EnqueueOptions, Ledger, ListedFile
 from reconciler.model import Section
 from reconciler.sweep.lister import Folder, Lister, ScanSettings
@@ -60,7 +60,7 @@ class Sweep:
         self._ledger, self._docspace, self._terms, self._clock = ledger, docspace, terms, clock
 
     def run(
-        self, *, dry: bool = False, hear: Callable[[ListedFile], None] = lambda _: None
+        self, *, dry: bool = False, on_file: Callable[[ListedFile], None] = lambda _: None
     ) -> Report:
         """Sweep once and report. Raises PortalError or LedgerError; the watermarks then stay."""
         lister = Lister(
@@ -68,9 +68,9 @@ class Sweep:
             self._docspace,
             self._terms,
             self._clock,
-            duty=EnqueueOptions(priority=SWEEP),
+            options=EnqueueOptions(priority=SWEEP),
             dry=dry,
-            hear=hear,
+            on_file=on_file,
             stop=self._stop,
         )
         rooms, mine = self._docspace.rooms(count=1), self._mine(lister)
@@ -115,7 +115,7 @@ class Sweep:
         """Ask whether a room that was archived, or closed to our account, is back."""
         try:
             files = self._docspace.room_files(room, count=1).files
-        except (Forbidden, Permanent, Transient):
+        except (ForbiddenError, PermanentError, TransientError):
             return False
         return not any(file.section is Section.ARCHIVE for file in files)
 
@@ -166,10 +166,10 @@ class Sweep:
             return None
         try:
             return self._docspace.my_files(count=1)
-        except (Forbidden, Permanent):
+        except (ForbiddenError, PermanentError):
             lister.report.skipped["personal"] += 1
             return None
-        except Transient:
+        except TransientError:
             # Its folder is not known, so the portal's watermark waits for it.
             lister.report.incomplete.append(_MINE)
             return None

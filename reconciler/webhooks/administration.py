@@ -11,17 +11,17 @@ from datetime import datetime
 
 from reconciler.client import MAX_NAME_LENGTH, TRIGGERS, Key, Webhook, WebhooksClient
 from reconciler.errors import (
+    AddressUnreachableError,
     ConfigError,
-    Forbidden,
-    NoWebhook,
-    Permanent,
+    ForbiddenError,
+    PermanentError,
     PortalError,
-    Registered,
-    Rejected,
-    Throttled,
-    Transient,
-    Unanswered,
-    Unauthorised,
+    RateLimitedError,
+    TransientError,
+    UnauthorizedError,
+    WebhookExistsError,
+    WebhookNotFoundError,
+    WebhookRejectedError,
 )
 from reconciler.ledger import Ledger
 from reconciler.webhooks.probe import Probe
@@ -43,26 +43,28 @@ class WebhookAdministration:
     def __init__(
         self,
         ledger: Ledger,
-        hooks: WebhooksClient,
+        webhooks: WebhooksClient,
         key: Callable[[], Key],
         wanted: WebhookSpec,
         clock: Callable[[], datetime],
         probe: Probe | None = None,
     ) -> None:
         """Do nothing yet. ``probe`` asks addresses; without one they are trusted to answer."""
-        self._ledger, self._hooks, self._key = ledger, hooks, key
+        self._ledger, self._webhooks, self._key = ledger, webhooks, key
         self.wanted, self._clock, self._probe = wanted, clock, probe
 
     def without_probe(self) -> "WebhookAdministration":
         """Return the same, trusting that addresses answer: not every network leads to its own."""
-        return WebhookAdministration(self._ledger, self._hooks, self._key, self.wanted, self._clock)
+        return WebhookAdministration(
+            self._ledger, self._webhooks, self._key, self.wanted, self._clock
+        )
 
     def listed(self) -> tuple[Webhook, ...]:
         """Return every webhook that the account may see, by id; remember that it may."""
-        hooks = sorted(self._hooks.all(), key=lambda hook: hook.id)
+        webhooks = sorted(self._webhooks.all(), key=lambda webhook: webhook.id)
         if self._ledger.get_value(_MAY_READ) != _YES:
             self._ledger.set_value(_MAY_READ, _YES)
-        return tuple(hooks)
+        return tuple(webhooks)
 
     def may_read(self) -> bool:
         """Whether the key was allowed to, when it was last tried."""
@@ -86,93 +88,105 @@ class WebhookAdministration:
             self._ledger.set_value(_OURS, str(state.webhook.id))
         return state
 
-    def ours(self, hooks: Sequence[Webhook]) -> Webhook | None:
+    def ours(self, webhooks: Sequence[Webhook]) -> Webhook | None:
         """Return which of them is ours."""
-        return find(hooks, self.wanted, self.known())
+        return find(webhooks, self.wanted, self.known())
 
     def register(
         self, address: str, secret: str, triggers: Sequence[str], name: str | None = None
     ) -> Webhook:
-        """Create our webhook. Raises ConfigError, Unanswered, Registered, Rejected.
+        """Create our webhook.
+
+        Raises ConfigError, AddressUnreachableError, WebhookExistsError, WebhookRejectedError.
 
         The receiver must answer there and know the secret, from here already, unless there is no
         probe: the portal's own refusal tells no reason.
         """
         self._may_write("POST settings/webhook")
         _check_name(self.wanted.name if name is None else name)
-        _check(triggers, self._hooks.triggers())
-        there = next((hook for hook in self._hooks.all() if same(hook.url, address)), None)
+        _check(triggers, self._webhooks.triggers())
+        there = next(
+            (webhook for webhook in self._webhooks.all() if same(webhook.url, address)), None
+        )
         if there is not None:
-            raise Registered(address, there.id)
+            raise WebhookExistsError(address, there.id)
         self._ask(address, secret)
         return self.create(address, secret, triggers, name)
 
     def create(
         self, address: str, secret: str, triggers: Sequence[str], name: str | None = None
     ) -> Webhook:
-        """Create our webhook without looking first. Raises Rejected."""
+        """Create our webhook without looking first. Raises WebhookRejectedError."""
         self._ledger.count_write(self._clock())
         with _judged(address):
-            hook = self._hooks.create(name or self.wanted.name, address, secret, triggers)
-        self._ledger.set_value(_OURS, str(hook.id))
+            webhook = self._webhooks.create(name or self.wanted.name, address, secret, triggers)
+        self._ledger.set_value(_OURS, str(webhook.id))
         self._ledger.set_value(SAID, "")
-        return hook
+        return webhook
 
     def pick(self, number: int | None) -> Webhook:
-        """Return the webhook of that id, ours for None. Raises NoWebhook."""
-        hooks = self.listed()
+        """Return the webhook of that id, ours for None. Raises WebhookNotFoundError."""
+        webhooks = self.listed()
         found = (
-            self.ours(hooks)
+            self.ours(webhooks)
             if number is None
-            else next((hook for hook in hooks if hook.id == number), None)
+            else next((webhook for webhook in webhooks if webhook.id == number), None)
         )
         if found is None:
             wanted = str(number) if number is not None else f"at {self.wanted.url or 'ours'}"
-            raise NoWebhook(wanted, tuple(hook.id for hook in hooks))
+            raise WebhookNotFoundError(wanted, tuple(webhook.id for webhook in webhooks))
         return found
 
-    def enable(self, hook: Webhook) -> None:
-        """Switch a webhook on. Raises Unanswered or Rejected."""
+    def enable(self, webhook: Webhook) -> None:
+        """Switch a webhook on. Raises AddressUnreachableError or WebhookRejectedError."""
         self._may_write("PUT settings/webhook/enable")
-        self._ask(hook.url)
-        self.switch_on(hook)
+        self._ask(webhook.url)
+        self.switch_on(webhook)
 
-    def switch_on(self, hook: Webhook) -> None:
-        """Switch a webhook on without looking first. Raises Rejected."""
+    def switch_on(self, webhook: Webhook) -> None:
+        """Switch a webhook on without looking first. Raises WebhookRejectedError."""
         self._ledger.count_write(self._clock())
-        with _judged(hook.url):
-            self._hooks.set_enabled(hook, True)
-        if hook.id == self.known():
+        with _judged(webhook.url):
+            self._webhooks.set_enabled(webhook, True)
+        if webhook.id == self.known():
             self._ledger.set_value(SAID, "")
 
-    def remove(self, hook: Webhook) -> None:
+    def remove(self, webhook: Webhook) -> None:
         """Delete a webhook, and its log with it."""
         self._may_write("DELETE settings/webhook/{id}")
         self._ledger.count_write(self._clock())
-        self._hooks.remove(hook.id)
-        if hook.id == self.known():
+        self._webhooks.remove(webhook.id)
+        if webhook.id == self.known():
             self._ledger.set_value(_OURS, "")  # it was meant: nothing to be healed
             self._ledger.set_value(SAID, "")
 
     def rotate(self, file: SecretFile) -> Webhook:
-        """Let the portal sign with a new secret. Raises ConfigError, Unanswered, Rejected.
+        """Let the portal sign with a new secret.
+
+        Raises ConfigError, AddressUnreachableError, WebhookRejectedError.
 
         Both secrets count from before the portal is told until the new one is in use.
         """
         self._may_write("PUT settings/webhook")
-        hook, before, secret = self.pick(None), file.read(), make_secret()
-        _check_name(hook.name)
+        webhook, before, secret = self.pick(None), file.read(), make_secret()
+        _check_name(webhook.name)
         file.write((secret, *before))
         try:
             if self._probe is not None:
-                self._probe.ping_with(hook.url, secret)
+                self._probe.ping_with(webhook.url, secret)
             self._ledger.count_write(self._clock())
-            with _judged(hook.url):
-                self._hooks.set_secret(hook, secret)
-        except (Unanswered, Permanent, Forbidden, Unauthorised, Throttled):
+            with _judged(webhook.url):
+                self._webhooks.set_secret(webhook, secret)
+        except (
+            AddressUnreachableError,
+            PermanentError,
+            ForbiddenError,
+            UnauthorizedError,
+            RateLimitedError,
+        ):
             file.write(before)
             raise
-        except Rejected as error:
+        except WebhookRejectedError as error:
             if error.status == _REFUSED:
                 file.write(before)
             else:
@@ -183,20 +197,20 @@ class WebhookAdministration:
             error.detail += _BOTH
             raise
         self._ledger.set_value(SAID, "")
-        return hook
+        return webhook
 
     def _ask(self, address: str, secret: str | None = None) -> None:
-        """Raise Unanswered where nobody answers as the portal wants it, or knows the secret."""
+        """Raise AddressUnreachableError where nobody answers, or nobody who knows the secret."""
         if self._probe is not None:
             self._probe.head(address)
             if secret is not None:
                 self._probe.ping_with(address, secret)
 
     def _may_write(self, route: str) -> None:
-        """Raise Unauthorised before anything was done, where the key may not administer."""
+        """Raise UnauthorizedError before anything was done, where the key may not administer."""
         missing = self._key().lacks(*_WRITE)
         if missing:
-            raise Unauthorised(route, 403, f"the API key lacks the scope {missing}", missing)
+            raise UnauthorizedError(route, 403, f"the API key lacks the scope {missing}", missing)
 
 
 @contextmanager
@@ -206,10 +220,10 @@ def _judged(address: str) -> Iterator[None]:
     """
     try:
         yield
-    except (Permanent, Transient) as error:
+    except (PermanentError, TransientError) as error:
         if error.status not in {_REFUSED, _NO_ANSWER}:
             raise
-        raise Rejected(address, error.detail, error.status) from error
+        raise WebhookRejectedError(address, error.detail, error.status) from error
 
 
 def secret_to_register(secrets: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reconciler.client import FailedDelivery, Webhook, WebhooksClient
-from reconciler.event import Ignored, parse_event
+from reconciler.event import IgnoredDelivery, parse_event
 from reconciler.ledger import Ledger
 from reconciler.model import Event, Source
 
@@ -64,22 +64,27 @@ class Deliveries:
     def __init__(
         self,
         ledger: Ledger,
-        hooks: WebhooksClient,
+        webhooks: WebhooksClient,
         triggers: frozenset[str],
         clock: Callable[[], datetime],
     ) -> None:
         """Read nothing yet."""
-        self._ledger, self._hooks, self._triggers, self._clock = ledger, hooks, triggers, clock
+        self._ledger, self._webhooks, self._triggers, self._clock = (
+            ledger,
+            webhooks,
+            triggers,
+            clock,
+        )
 
-    def is_due(self, hook: Webhook) -> bool:
+    def is_due(self, webhook: Webhook) -> bool:
         """Whether the log may hold something new; False before the first sweep."""
         known, now = progress(self._ledger), self._clock()
         if not self._ledger.has_origin():
             return False
         stale = known.at is None or not timedelta() <= now - known.at < _AT_LEAST
-        return stale or known.under_way or known.failed_on != hook.failed_on
+        return stale or known.under_way or known.failed_on != webhook.failed_on
 
-    def read(self, hook: Webhook) -> Found:
+    def read(self, webhook: Webhook) -> Found:
         """Record what was not delivered since the last reading. Raises PortalError, LedgerError.
 
         Where it breaks off nothing is lost: the mark is moved last, and what is recorded twice
@@ -89,7 +94,7 @@ class Deliveries:
         ends: dict[int, str] = {}
         unsigned: set[int] = set()
         for number in range(_MOST_PAGES):
-            page = self._hooks.failures(hook.id, number * _STEP)
+            page = self._webhooks.failures(webhook.id, number * _STEP)
             now = page.date or self._clock()
             fresh = [e for e in page.entries if e.id > done and not _is_older(e, since, done)]
             unsigned |= {entry.id for entry in fresh if entry.status == _UNSIGNED}
@@ -100,7 +105,7 @@ class Deliveries:
                 break
         waiting = [number for number, end in ends.items() if end == "under way"]
         mark = max([done, *ends]) if not waiting else max(done, min(waiting) - 1)
-        self._keep(mark, hook.failed_on, bool(waiting))
+        self._keep(mark, webhook.failed_on, bool(waiting))
         ended = list(ends.values())
         return Found(ended.count("recorded"), ended.count("ignored"), len(waiting), len(unsigned))
 
@@ -109,7 +114,7 @@ class Deliveries:
             return "under way"
         try:
             event = parse_event(entry.body, self._triggers)
-        except Ignored:
+        except IgnoredDelivery:
             return "ignored"
         self._record(event)
         return "recorded"

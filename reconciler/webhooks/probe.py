@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.client import exchange
-from reconciler.errors import Unanswered
+from reconciler.errors import AddressUnreachableError
 from reconciler.event import ping
 from reconciler.signature import HEADER, sign
 
@@ -15,7 +15,7 @@ _JSON = {"Content-Type": "application/json; charset=utf-8"}
 @dataclass(frozen=True)
 class Probe:
     """How an address is asked. ``ca_bundle`` has certificates that are trusted beside the
-    system's. Every method raises Unanswered, or ConfigError about ``ca_bundle``.
+    system's. Every method raises AddressUnreachableError, or ConfigError about ``ca_bundle``.
     """
 
     ca_bundle: Path | None = None
@@ -37,6 +37,6 @@ class Probe:
     def _ask(self, method: str, address: str, body: bytes, headers: Mapping[str, str]) -> None:
         response = exchange(method, address, body, headers, ca_bundle=self.ca_bundle)
         if not 200 <= response.status < 300:
-            raise Unanswered(
+            raise AddressUnreachableError(
                 address, response.status, (response.location + response.proxy_note).strip()
             )

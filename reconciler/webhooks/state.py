@@ -37,45 +37,49 @@ class WebhookStatus:
 
     def message(self, wanted: WebhookSpec) -> str:
         """Return what is wrong in one line, empty when nothing is."""
-        hook = self.webhook
-        if hook is None:
+        webhook = self.webhook
+        if webhook is None:
             return f"the portal has no webhook at {wanted.url or wanted.path}"
         words = {
             WebhookIssue.DISABLED: "is disabled",
-            WebhookIssue.ADDRESS: f"calls {hook.url}, not {wanted.url}",
+            WebhookIssue.ADDRESS: f"calls {webhook.url}, not {wanted.url}",
             WebhookIssue.TRIGGERS: f"does not tell of {', '.join(self.missing_triggers)}",
         }
         told = " and ".join(words[one] for one in self.issues)
-        return f"webhook {hook.id} {told}" if told else ""
+        return f"webhook {webhook.id} {told}" if told else ""
 
 
-def judge(hooks: Sequence[Webhook], wanted: WebhookSpec, known: int | None) -> WebhookStatus:
+def judge(webhooks: Sequence[Webhook], wanted: WebhookSpec, known: int | None) -> WebhookStatus:
     """Find our webhook, and say what is wrong with it; ``known`` is what we registered once."""
-    hook = find(hooks, wanted, known)
-    if hook is None:
+    webhook = find(webhooks, wanted, known)
+    if webhook is None:
         return WebhookStatus(None, (WebhookIssue.MISSING,))
-    lacking = hook.lacks(*wanted.triggers)
+    lacking = webhook.lacks(*wanted.triggers)
     flaws = [
         flaw
         for flaw, holds in (
-            (WebhookIssue.ADDRESS, wanted.url is not None and not same(hook.url, wanted.url)),
-            (WebhookIssue.DISABLED, not hook.enabled),
+            (WebhookIssue.ADDRESS, wanted.url is not None and not same(webhook.url, wanted.url)),
+            (WebhookIssue.DISABLED, not webhook.enabled),
             (WebhookIssue.TRIGGERS, bool(lacking)),
         )
         if holds
     ]
-    return WebhookStatus(hook, tuple(flaws), lacking)
+    return WebhookStatus(webhook, tuple(flaws), lacking)
 
 
-def find(hooks: Sequence[Webhook], wanted: WebhookSpec, known: int | None) -> Webhook | None:
+def find(webhooks: Sequence[Webhook], wanted: WebhookSpec, known: int | None) -> Webhook | None:
     """Return ours: the one with our address, else the one we know, else the only one of our path.
 
     Of several with our address it is the one we know, else one that is enabled.
     """
-    here = [hook for hook in hooks if wanted.url is not None and same(hook.url, wanted.url)]
-    ranked = sorted(here, key=lambda hook: (hook.id != known, not hook.enabled, hook.id))
-    ours = [hook for hook in hooks if hook.id == known]
-    alike = [hook for hook in hooks if urlsplit(hook.url).path == wanted.path]
+    here = [
+        webhook for webhook in webhooks if wanted.url is not None and same(webhook.url, wanted.url)
+    ]
+    ranked = sorted(
+        here, key=lambda webhook: (webhook.id != known, not webhook.enabled, webhook.id)
+    )
+    ours = [webhook for webhook in webhooks if webhook.id == known]
+    alike = [webhook for webhook in webhooks if urlsplit(webhook.url).path == wanted.path]
     only = alike if len(alike) == 1 else []
     return next(iter([*ranked, *ours, *only]), None)
 

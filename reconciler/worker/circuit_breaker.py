@@ -8,7 +8,7 @@ the kind closes it.
 import threading
 from datetime import datetime, timedelta
 
-from reconciler.errors import Forbidden, Permanent, PortalError
+from reconciler.errors import ForbiddenError, PermanentError, PortalError
 from reconciler.model import EPOCH
 
 OPENS_AT = 5  # failures in a row, of any files, that mean the portal is at fault
@@ -98,7 +98,7 @@ def retry_delay(error: PortalError, attempts: int, jitter: float) -> timedelta:
     What may pass is tried again within a minute, at first within seconds. A refusal counts as the
     file's own after a few times: something between us and the portal may have answered it.
     """
-    refused = isinstance(error, (Permanent, Forbidden))
+    refused = isinstance(error, (PermanentError, ForbiddenError))
     passing = _REFUSED_AFTER if refused else _OWN_AFTER
     if attempts < passing:
         return backoff(attempts, _PASSING_FIRST, _PASSING_MOST, jitter)

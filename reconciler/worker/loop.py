@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from reconciler.errors import LedgerError, Stopped
+from reconciler.errors import LedgerError, ShutdownRequested
 from reconciler.ledger import Ledger
 from reconciler.model import Claim
 from reconciler.worker.processor import FileProcessor, Processed
@@ -18,7 +18,7 @@ _MOMENT = timedelta(seconds=2.5)
 class Worker:
     """Works off what is due, with ``threads`` threads, until it is stopped.
 
-    ``tell`` hears of each attempt, ``complain`` of a ledger that cannot be used, both on the
+    ``on_attempt`` hears of each attempt, ``on_error`` of a ledger that cannot be used, both on the
     thread where it happened.
     """
 
@@ -27,12 +27,12 @@ class Worker:
         ledger: Ledger,
         attempts: FileProcessor,
         clock: Callable[[], datetime],
-        tell: Callable[[Processed], None],
-        complain: Callable[[Exception], None],
+        on_attempt: Callable[[Processed], None],
+        on_error: Callable[[Exception], None],
     ) -> None:
         """Start nothing yet."""
         self._ledger, self._processor, self._terms = ledger, attempts, attempts.settings
-        self._clock, self._on_attempt, self._on_error = clock, tell, complain
+        self._clock, self._on_attempt, self._on_error = clock, on_attempt, on_error
         self._changed = threading.Condition()
         self._busy, self._stopping, self._woken, self._finished = 0, False, False, False
         self._last: datetime | None = None
@@ -165,7 +165,7 @@ class Worker:
             attempt = self._processor.process(claim)
         except LedgerError:
             raise
-        except Stopped:
+        except ShutdownRequested:
             self._ledger.release_claim(claim, self._clock())
             return
         except Exception as error:  # noqa: BLE001 - one file's bug must not stop the others

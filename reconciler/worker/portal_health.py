@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Set
 from datetime import datetime, timedelta
 
-from reconciler.errors import PortalError, Throttled, Transient, Unauthorised
+from reconciler.errors import PortalError, RateLimitedError, TransientError, UnauthorizedError
 from reconciler.ledger import Ledger
 from reconciler.model import OutageKind
 from reconciler.worker.circuit_breaker import CircuitBreaker, backoff, retry_delay
@@ -109,7 +109,7 @@ class PortalHealth:
         """
         if self._concerns_all_files(error, now):
             return None
-        if isinstance(error, Transient):
+        if isinstance(error, TransientError):
             kind = request_kind(error)
             self._breaker(kind).record_failure(now)
             if self._breaker(kind).is_open:
@@ -123,7 +123,7 @@ class PortalHealth:
         Nor does a key that may not list rooms. Where no answer came at all the portal is away,
         and that is told.
         """
-        if isinstance(error, Unauthorised) and error.scope:
+        if isinstance(error, UnauthorizedError) and error.scope:
             return
         if not self._concerns_all_files(error, now) and error.status is None:
             self._open(OutageKind.LOOKS, error, now)
@@ -143,12 +143,12 @@ class PortalHealth:
 
     def _concerns_all_files(self, error: PortalError, now: datetime) -> bool:
         """Whether nothing at all is to be tried for a while: a dead key, or a pause asked for."""
-        if isinstance(error, Unauthorised):
+        if isinstance(error, UnauthorizedError):
             self._breaker(OutageKind.DEAD_KEY).trip(now)
             self._open(OutageKind.DEAD_KEY, error, now)
             return True
-        pause = error.retry_after if isinstance(error, (Throttled, Transient)) else None
-        if not pause and isinstance(error, Throttled):  # none, or one that is over
+        pause = error.retry_after if isinstance(error, (RateLimitedError, TransientError)) else None
+        if not pause and isinstance(error, RateLimitedError):  # none, or one that is over
             with self._lock:
                 self._throttled += 1
                 number = self._throttled

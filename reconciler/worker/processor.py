@@ -11,7 +11,7 @@ from typing import assert_never
 
 from reconciler.client import DocSpace
 from reconciler.decision import Policy, decide
-from reconciler.errors import Forbidden, PortalError, Transient
+from reconciler.errors import ForbiddenError, PortalError, TransientError
 from reconciler.ledger import Ledger, Quota
 from reconciler.model import (
     EPOCH,
@@ -96,10 +96,10 @@ class FileProcessor:
         """Write down that a bug of ours ended the attempt; the file is tried again later."""
         said = f"{type(error).__name__}: please report this"
         again = self._clock() + _HOUR
-        ending = AttemptResult(
+        result = AttemptResult(
             Outcome.FAILED, "bug", again, error=said, attempts=claim.entry.attempts
         )
-        self._ledger.finish(claim, ending, self._clock())
+        self._ledger.finish(claim, result, self._clock())
 
     def probe(self) -> bool:
         """Ask whether the key works and the portal answers again; return whether it does.
@@ -129,57 +129,57 @@ class FileProcessor:
 
     def _act(self, claim: Claim, file: File | None, decision: Decision) -> Processed | None:
         if file is None or decision.action is not Action.MARK:
-            ending = _ending(file, decision, claim.entry, self._clock())
-            return Processed(claim.entry.id, file, decision.rule, ending)
+            result = _ending(file, decision, claim.entry, self._clock())
+            return Processed(claim.entry.id, file, decision.rule, result)
         self._remember_target()
         now = self._clock()
         if not self.health.begin_write(now):
-            ending = replace(
+            result = replace(
                 self._waiting_to_write(file, now), is_new_identity=decision.is_new_identity
             )
-            return Processed(claim.entry.id, file, decision.rule, ending)
-        permit = self._ledger.begin_write(
+            return Processed(claim.entry.id, file, decision.rule, result)
+        grant = self._ledger.begin_write(
             claim,
             file,
             now,
             until=now + self.settings.answer,
             quota=self.settings.quota,
-            forget=decision.is_new_identity,
+            is_new_identity=decision.is_new_identity,
         )
-        match permit:
+        match grant:
             case WriteGrant.GRANTED:
                 return self._write(claim, file, decision)
             case WriteGrant.CLAIM_LOST:
                 return None
             case WriteGrant.QUOTA_EXHAUSTED:
-                ending = AttemptResult(Outcome.WAITING, "spent", now, file, needs_write=True)
+                result = AttemptResult(Outcome.WAITING, "spent", now, file, needs_write=True)
             case WriteGrant.LOOP:
-                ending = _looping(file, now)
+                result = _looping(file, now)
             case _:
-                assert_never(permit)
-        ending = replace(ending, is_new_identity=decision.is_new_identity)
-        return Processed(claim.entry.id, file, decision.rule, ending)
+                assert_never(grant)
+        result = replace(result, is_new_identity=decision.is_new_identity)
+        return Processed(claim.entry.id, file, decision.rule, result)
 
     def _write(self, claim: Claim, file: File, decision: Decision) -> Processed:
         target = self.settings.policy.target
         try:
             stored = self._docspace.set_comment(claim.entry.id, file.revision.version, target)
-        except Forbidden as error:
+        except ForbiddenError as error:
             return self._refused(_known(claim, file, decision), claim, error)
         rule, now = decision.rule, self._clock()
         self.health.record_success(OutageKind.WRITES, now)
         if stored != target:
             said = f"the portal stored {stored[:80]!r} instead of the comment"
-            ending = AttemptResult(
+            result = AttemptResult(
                 Outcome.FAILED, "altered", now + _DAY, file, settled=True, error=said
             )
         else:
-            ending = AttemptResult(
+            result = AttemptResult(
                 Outcome.MARKED, rule.value, seen=file, settled=True, marked_by_us=True
             )
-        return Processed(claim.entry.id, file, rule, ending)
+        return Processed(claim.entry.id, file, rule, result)
 
-    def _refused(self, entry: Entry, claim: Claim, error: Forbidden) -> Processed:
+    def _refused(self, entry: Entry, claim: Claim, error: ForbiddenError) -> Processed:
         """A PUT was answered 403, which has many causes: a second look tells them apart.
 
         Nothing was written, yet the intent still tells what stood there before it: a comment
@@ -189,8 +189,8 @@ class FileProcessor:
         now = self._clock()
         if decision.action is Action.MARK:
             decision = Decision(Rule.FORBIDDEN, _DAY, decision.is_new_identity)
-        ending = replace(_ending(file, decision, entry, now), error=str(error))
-        return Processed(claim.entry.id, file, decision.rule, ending)
+        result = replace(_ending(file, decision, entry, now), error=str(error))
+        return Processed(claim.entry.id, file, decision.rule, result)
 
     def _waiting_to_write(self, file: File, now: datetime) -> AttemptResult:
         """Writes fail, and another one probes whether they work again."""
@@ -205,15 +205,15 @@ class FileProcessor:
         delay = self.health.record_failure(error, entry.attempts, now)
         kind = request_kind(error)
         own = now if kind is OutageKind.LOOKS else self.health.next_write(now)
-        ending = AttemptResult(
+        result = AttemptResult(
             Outcome.WAITING if delay is None else Outcome.FAILED,
-            type(error).__name__.lower(),
+            error.kind,
             retry_at=own if delay is None else now + delay,
             error=str(error),
             attempts=entry.attempts + (delay is not None),
             waits_for=kind,
         )
-        return Processed(entry.id, None, None, ending)
+        return Processed(entry.id, None, None, result)
 
     def _with_origin(self, entry: Entry, file: File, now: datetime) -> Entry:
         """Before the first sweep, the first look fixes where our responsibility begins."""
@@ -240,7 +240,7 @@ class FileProcessor:
             return entry.portal_known
         try:
             return policy.recognizes(self._docspace.sample_comments(entry.id))
-        except Transient:
+        except TransientError:
             # What is asked here is more than the tutorial needs, and may fail for ever.
             self._unsampled += 1
             if self._unsampled < _SAMPLES:
@@ -269,7 +269,7 @@ class FileProcessor:
 def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) -> AttemptResult:
     """Return how an attempt ends that writes nothing."""
     rule = decision.rule
-    ending = AttemptResult(
+    result = AttemptResult(
         outcome=rule.outcome or Outcome.WAITING,
         reason=rule.value,
         retry_at=None if decision.retry_after is None else now + decision.retry_after,
@@ -281,11 +281,11 @@ def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) 
     )
     match decision.action:
         case Action.SETTLE_OURS:
-            return replace(ending, settled=True, marked_by_us=True)
+            return replace(result, settled=True, marked_by_us=True)
         case Action.SETTLE_THEIRS:
-            return replace(ending, settled=True)
+            return replace(result, settled=True)
         case Action.LEAVE | Action.WAIT | Action.LOOK | Action.MARK:
-            return ending
+            return result
         case _:
             assert_never(decision.action)
 

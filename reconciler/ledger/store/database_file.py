@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.errors import Busy, LedgerError
+from reconciler.errors import LedgerError, RoleHeldError
 
 GONE = (
     "the ledger's file is gone, or another one stands at its path: put it back, or restart serve "
@@ -54,7 +54,10 @@ class DatabaseFile:
     """
 
     def __init__(self, path: Path, *, writable: bool = True) -> None:
-        """Open the file, which must exist. Raises OSError, and Busy for another name in use."""
+        """Open the file, which must exist.
+
+        Raises OSError, and RoleHeldError for another name in use.
+        """
         self.path, self._name = path, str(path)
         self._mode = os.O_RDWR if writable else os.O_RDONLY
         with _guard:
@@ -63,7 +66,9 @@ class DatabaseFile:
             _open.setdefault(self.identity, _Descriptors()).users += 1
         if not _is_only_name(self._probe, path):
             self.close()
-            raise Busy("ledger", "whoever has the file open under another name (a hard link)")
+            raise RoleHeldError(
+                "ledger", "whoever has the file open under another name (a hard link)"
+            )
 
     def check(self) -> None:
         """Raise LedgerError unless this very file stands at its path."""

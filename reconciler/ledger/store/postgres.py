@@ -27,7 +27,7 @@ import psycopg
 from sqlalchemy import URL, Connection, Engine, and_, create_engine, event, exc, func, not_, text
 from sqlalchemy.pool import NullPool
 
-from reconciler.errors import Busy, LedgerError
+from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger.store.postgres_session import Session, SharedSlots
 from reconciler.ledger.store.schema import PARTIAL, files
 from reconciler.ledger.store.store import PATIENCE, IsOurs, Role, Store, translated
@@ -110,7 +110,7 @@ class PostgresStore(Store):
             return
         taken = self._session.take(name, [0])
         if taken is None:
-            raise Busy(role.value, self.holder(role) or "")
+            raise RoleHeldError(role.value, self.holder(role) or "")
         number, is_ours = taken
         try:
             yield is_ours
@@ -123,7 +123,7 @@ class PostgresStore(Store):
         others = self.read(self._session.holders)
         others.pop(self._session.identity(), None)
         if others:
-            raise Busy(Role.WORKER.value, next(iter(others.values())))
+            raise RoleHeldError(Role.WORKER.value, next(iter(others.values())))
         yield
 
     def holder(self, role: Role) -> str | None:

@@ -37,13 +37,13 @@ class View(Store):
 
     @contextmanager
     def role(self, role: Role) -> Iterator[IsOurs]:
-        """Raise Busy while somebody holds ``role``; take nothing."""
+        """Raise RoleHeldError while somebody holds ``role``; take nothing."""
         with self._respected(role) as is_ours:
             yield is_ours
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Raise Busy while somebody holds any role; take nothing."""
+        """Raise RoleHeldError while somebody holds any role; take nothing."""
         with ExitStack() as respected:
             for role in Role:
                 respected.enter_context(self._respected(role))

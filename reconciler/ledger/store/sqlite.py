@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, true
 from sqlalchemy.pool import QueuePool
 
-from reconciler.errors import Busy, LedgerError
+from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger.store.database_file import DatabaseFile, Identity, create, identity_at
 from reconciler.ledger.store.file_locks import FileLock, held, signature
 from reconciler.ledger.store.slots import FileSlots
@@ -64,7 +64,7 @@ class SqliteStore(Store):
         try:
             with translated():
                 if not lock.attempt() and not lock.attempt_again():
-                    raise Busy(role.value, self.holder(role) or "")
+                    raise RoleHeldError(role.value, self.holder(role) or "")
                 lock.sign()
             self._roles.add(lock)
             yield self._file.is_in_place

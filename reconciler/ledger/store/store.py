@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, exc
 
-from reconciler.errors import Busy, LedgerError
+from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger.store.slots import Slots
 from reconciler.ledger.store.writer import Commits, Job, by_what_they_do
 
@@ -85,17 +85,17 @@ class Store(ABC):
 
     @abstractmethod
     def role(self, role: Role) -> AbstractContextManager[IsOurs]:
-        """Hold ``role`` within the block. Raises Busy with who holds it.
+        """Hold ``role`` within the block. Raises RoleHeldError with who holds it.
 
         It goes with a killed process. What is yielded tells whether it is still ours.
         """
 
     @contextmanager
     def _respected(self, role: Role) -> Iterator[IsOurs]:
-        """Take nothing, as who only looks may not, but raise Busy while somebody has ``role``."""
+        """Take nothing, as a reader must not; raise RoleHeldError while somebody has ``role``."""
         holder = self.holder(role)
         if holder is not None:
-            raise Busy(role.value, holder)
+            raise RoleHeldError(role.value, holder)
         yield lambda: True
 
     def refusal(self) -> LedgerError | None:
@@ -104,7 +104,10 @@ class Store(ABC):
 
     @abstractmethod
     def alone(self) -> AbstractContextManager[None]:
-        """Keep every other process from working within the block. Raises Busy with who does."""
+        """Keep every other process from working within the block.
+
+        Raises RoleHeldError with who does.
+        """
 
     @abstractmethod
     def holder(self, role: Role) -> str | None:

@@ -54,7 +54,7 @@ class PortalFacts:
     key: Key | PortalError | None = None
     person: Person | PortalError | None = None
     rooms: tuple[Room, ...] | PortalError | None = None
-    hooks: tuple[Webhook, ...] | PortalError | None = None
+    webhooks: tuple[Webhook, ...] | PortalError | None = None
     state: WebhookStatus | None = None
     failures: FailedDeliveries | PortalError | None = None
 
@@ -147,13 +147,13 @@ def _asked_in_turn(config: Config, transport: Transport, ours: int | None) -> Po
     if key.lacks("*:read", "*:write"):
         return facts
     client = WebhooksClient(transport, docspace.key)
-    hooks = _asked(client.all)
-    if isinstance(hooks, PortalError):
-        return replace(facts, hooks=hooks)
-    state = judge(hooks, wanted_of(config), ours)
-    hook = state.webhook
-    failures = None if hook is None else _asked(lambda: client.failures(hook.id))
-    return replace(facts, hooks=hooks, state=state, failures=failures)
+    webhooks = _asked(client.all)
+    if isinstance(webhooks, PortalError):
+        return replace(facts, webhooks=webhooks)
+    state = judge(webhooks, wanted_of(config), ours)
+    webhook = state.webhook
+    failures = None if webhook is None else _asked(lambda: client.failures(webhook.id))
+    return replace(facts, webhooks=webhooks, state=state, failures=failures)
 
 
 def _rooms(docspace: DocSpace) -> tuple[Room, ...]:

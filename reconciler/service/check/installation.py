@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from reconciler.errors import LedgerError, Unanswered, Untrusted
+from reconciler.errors import AddressUnreachableError, LedgerError, UntrustedCertificateError
 from reconciler.ledger import TEXTS_KEPT, Problem, ProblemKind, portal_texts_line
 from reconciler.service.check.facts import Facts
 from reconciler.service.check.lines import Fault, Finding, error, ok, skipped, warning
@@ -120,12 +120,12 @@ def address(facts: Facts) -> list[Finding]:
         return [skipped("address", "webhook.public_url is not set")]
     if found is True:
         return [ok("address", f"{facts.config.webhook.public_url} answers and knows the secret")]
-    status = found.status if isinstance(found, Unanswered) else None
-    if isinstance(found, Unanswered) and _deliveries_arrive(facts):
+    status = found.status if isinstance(found, AddressUnreachableError) else None
+    if isinstance(found, AddressUnreachableError) and _deliveries_arrive(facts):
         said = f"{found}, asked from here; but deliveries arrive, so the portal reaches it"
         cure = "nothing, if this network leads no way back to it; webhook commands: --no-probe"
         return [warning("address", said, cure)]
-    if isinstance(found, Untrusted):
+    if isinstance(found, UntrustedCertificateError):
         cure = "set portal.ca_bundle to a file with the authority's certificate"
     elif status == 401:
         cure = "start serve with this configuration: it knows another secret"
@@ -144,9 +144,9 @@ def _deliveries_arrive(facts: Facts) -> bool:
         return False
     if any(one.kind is ProblemKind.NO_SERVE for one in ledger.problems):
         return False
-    hook = None if state is None else state.webhook
-    if hook is not None and (hook.failed_on or hook.succeeded_on):
-        return hook.succeeded_on > hook.failed_on
+    webhook = None if state is None else state.webhook
+    if webhook is not None and (webhook.failed_on or webhook.succeeded_on):
+        return webhook.succeeded_on > webhook.failed_on
     return ledger.delivered is not None and facts.portal.at - ledger.delivered < _LATELY
 
 

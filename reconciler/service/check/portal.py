@@ -4,7 +4,7 @@ from datetime import timedelta
 from http import HTTPStatus
 
 from reconciler.client import FailedDeliveries, Key, Webhook, portal_time
-from reconciler.errors import LedgerError, PortalError, Unauthorised
+from reconciler.errors import LedgerError, PortalError, UnauthorizedError
 from reconciler.service.build import wanted_of
 from reconciler.service.check.facts import Facts
 from reconciler.service.check.lines import Fault, Finding, error, ok, skipped, warning
@@ -56,7 +56,7 @@ def key(facts: Facts) -> list[Finding]:
     found = facts.portal.key
     if found is None:
         return [skipped("key", "the portal does not answer")]
-    if isinstance(found, Unauthorised):
+    if isinstance(found, UnauthorizedError):
         cure = "make a new key under Developer Tools, API keys; then set DOCSPACE_API_KEY"
         return [error("key", str(found), cure, Fault.PORTAL)]
     if isinstance(found, PortalError):
@@ -141,16 +141,18 @@ def rooms(facts: Facts) -> list[Finding]:
 
 def webhook(facts: Facts) -> list[Finding]:
     """Whether our webhook is there, enabled, and calls the right address about the right events."""
-    hooks, state = facts.portal.hooks, facts.portal.state
-    if isinstance(hooks, PortalError):
-        return [warning("webhook", str(hooks), "guests may not see webhooks: use another account")]
-    if hooks is None or state is None:
+    webhooks, state = facts.portal.webhooks, facts.portal.state
+    if isinstance(webhooks, PortalError):
+        return [
+            warning("webhook", str(webhooks), "guests may not see webhooks: use another account")
+        ]
+    if webhooks is None or state is None:
         return [skipped("webhook", "needs a working key with *:read")]
     url = facts.config.webhook.public_url
     said = state.message(wanted_of(facts.config))
-    hook = state.webhook
-    if hook is None:
-        others = "; ".join(f"{one.id} calls {one.url}" for one in hooks[:_SHOWN])
+    webhook = state.webhook
+    if webhook is None:
+        others = "; ".join(f"{one.id} calls {one.url}" for one in webhooks[:_SHOWN])
         said += f" (there are: {others})" if others else ""
         known = isinstance(facts.ledger, LedgerError) or facts.ledger is None or facts.ledger.ours
         if url is None and not known:
@@ -159,18 +161,23 @@ def webhook(facts: Facts) -> list[Finding]:
         return [error("webhook", said, "run: reconciler webhook register")]
     if state.issues:
         return [error("webhook", said, cure_of(state))]
-    return [ok("webhook", f"{hook.id} calls {hook.url}, enabled"), *_of_hook(facts, hook)]
+    return [
+        ok("webhook", f"{webhook.id} calls {webhook.url}, enabled"),
+        *_of_webhook(facts, webhook),
+    ]
 
 
-def _of_hook(facts: Facts, hook: Webhook) -> list[Finding]:
+def _of_webhook(facts: Facts, webhook: Webhook) -> list[Finding]:
     lines, person = [], facts.portal.key
-    owner = person.owner if isinstance(person, Key) and person.owner else hook.creator
-    if hook.creator and hook.creator != owner:
-        said = f"it belongs to {hook.creator_name or hook.creator}: it tells only of files that "
+    owner = person.owner if isinstance(person, Key) and person.owner else webhook.creator
+    if webhook.creator and webhook.creator != owner:
+        said = (
+            f"it belongs to {webhook.creator_name or webhook.creator}: it tells only of files that "
+        )
         cure = "register it with the key's own account, which is in the rooms"
         lines.append(warning("webhook", said + "that account may read", cure))
-    if hook.target:
-        said = f"it tells of one entry alone ({hook.target})"
+    if webhook.target:
+        said = f"it tells of one entry alone ({webhook.target})"
         lines.append(warning("webhook", said, "remove it, and run: reconciler webhook register"))
     return lines
 
@@ -180,8 +187,11 @@ def deliveries(facts: Facts) -> list[Finding]:
     state, failures = facts.portal.state, facts.portal.failures
     if state is None or state.webhook is None or not isinstance(failures, FailedDeliveries):
         return [skipped("deliveries", "needs our webhook, and *:read")]
-    hook = state.webhook
-    good, bad = portal_time(hook.succeeded_on) or "never", portal_time(hook.failed_on) or "never"
+    webhook = state.webhook
+    good, bad = (
+        portal_time(webhook.succeeded_on) or "never",
+        portal_time(webhook.failed_on) or "never",
+    )
     said = f"last success {good}, last failure {bad}"
     done = 0
     if facts.ledger is not None and not isinstance(facts.ledger, LedgerError):
@@ -189,7 +199,7 @@ def deliveries(facts: Facts) -> list[Finding]:
     now = failures.date or facts.portal.at
     ended = [entry for entry in failures.entries if not is_under_way(entry, now)]
     fresh = [entry for entry in ended if entry.id > done]
-    failing = hook.failed_on > hook.succeeded_on
+    failing = webhook.failed_on > webhook.succeeded_on
     if failing and ended and ended[0].status == _REFUSED:
         said = f"the receiver refuses the portal's signature: {said}"
         cure = "run: reconciler webhook rotate (or set the portal's secret to ours)"
@@ -197,9 +207,9 @@ def deliveries(facts: Facts) -> list[Finding]:
     if fresh:
         number = f"{len(fresh)}{' or more' if failures.behind else ''}"
         said += f", {number} failures not read yet"
-        if hook.failure:
-            said += f" ({hook.failure})"
+        if webhook.failure:
+            said += f" ({webhook.failure})"
         return [warning("deliveries", said, "serve and reconcile read them; or find the cause")]
     if failing:
-        return [warning("deliveries", f"{said} ({hook.failure})", "see address and webhook")]
+        return [warning("deliveries", f"{said} ({webhook.failure})", "see address and webhook")]
     return [ok("deliveries", said)]

@@ -16,7 +16,7 @@ from reconciler.webhooks import SecretFile, WebhookAdministration, make_secret, 
 class Made:
     """A webhook that was registered. ``unheard`` are triggers that the receiver would ignore."""
 
-    hook: Webhook
+    webhook: Webhook
     unheard: tuple[str, ...]
 
 
@@ -59,16 +59,17 @@ def register(
 
     ``name`` is how the portal's page calls it; without ``probe`` the address is not asked first.
 
-    Raises ConfigError, Unanswered, Registered, Rejected, PortalError.
+    Raises ConfigError, AddressUnreachableError, WebhookExistsError, WebhookRejectedError,
+    PortalError.
     """
     address = _address(config, url)
     wanted = tuple(dict.fromkeys(("file.updated", *triggers)))
     chosen = wanted if triggers else config.webhook.triggers
     secret = secret_to_register(config.secrets())
     with administration(config, probe=probe) as opened:
-        hook = opened.register(address, secret, chosen, name)
+        webhook = opened.register(address, secret, chosen, name)
     heard = set(config.webhook.triggers)
-    return Made(hook, tuple(one for one in chosen if one not in heard))
+    return Made(webhook, tuple(one for one in chosen if one not in heard))
 
 
 def _address(config: Config, url: str | None) -> str:
@@ -84,7 +85,10 @@ def _address(config: Config, url: str | None) -> str:
 
 
 def rotate(config: Config, *, probe: bool = True) -> Webhook:
-    """Give the portal a new secret. Raises ConfigError, NoWebhook, Unanswered, PortalError."""
+    """Give the portal a new secret.
+
+    Raises ConfigError, WebhookNotFoundError, AddressUnreachableError, PortalError.
+    """
     path = config.webhook.secret_file
     if path is None or config.webhook.secret is not None:
         raise ConfigError(
