@@ -105,9 +105,9 @@ def test_manual_retries() -> None:
         full = world.as_user(world.bot)
         world.portal.add_webhook(by=world.bot, url="http://127.0.0.1:9/", secret="Secret-1!")
         world.portal.save(world.create(), by=world.ann)
-        statuses = [full.put("settings/webhook/retry", {"ids": [1]}).status for _ in range(6)]
-        other = full.put("settings/webhook/1/retry")
+        statuses = [full.put("settings/webhook/1/retry").status for _ in range(6)]
+        other = full.put("settings/webhook/2/retry")
         world.clock.advance(15 * 60)
         assert statuses == [200] * 5 + [429]
         assert other.status == 200
-        assert full.put("settings/webhook/retry", {"ids": [1]}).status == 200
+        assert full.put("settings/webhook/1/retry").status == 200

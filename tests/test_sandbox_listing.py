@@ -225,15 +225,13 @@ def test_archive_and_templates_are_areas_of_their_own(area: str, root: int) -> N
 
 
 def test_form_rooms_may_be_listed_apart() -> None:
-    """Then the active rooms omit them and @forms has them; else it does not exist."""
+    """The active rooms omit them then."""
     with served() as world:
         form, _, _ = furnished(world)
         assert roots(world, "files/rooms") == {world.room: 14, form: 14}
-        assert world.api.get("files/@forms").status == 404
         world.portal.form_rooms_apart = True
         assert roots(world, "files/rooms") == {world.room: 14}
         assert roots(world, "files/rooms?searchArea=Active") == {world.room: 14}
-        assert roots(world, "files/@forms") == {form: 14}
 
 
 def test_files_of_templates_take_no_comment() -> None:
@@ -265,25 +263,15 @@ def test_current_of_rooms_tells_the_last_save() -> None:
         assert current["updated"] == "2025-11-20T13:01:10.0000000+03:00"
 
 
-def test_my_documents_and_trash() -> None:
-    """@my recurses with a filter, @trash shows the user's own trash only."""
+def test_my_documents() -> None:
+    """@my recurses with a filter, and does not show what is in the trash."""
     with served() as world:
         root = world.portal.personal(world.bot)
         sub = world.portal.add_folder(root, "Sub", by=world.bot)
         kept = world.portal.create(sub, "kept.docx", by=world.bot)
         gone = world.portal.create(root, "gone.docx", by=world.bot)
         world.portal.trash(gone, by=world.bot)
-        world.portal.trash(world.create(), by=world.ann)
         assert ids(world, "files/@my?filterType=FilesOnly") == [kept]
-        assert ids(world, "files/@trash") == [gone]
-
-
-def test_sections() -> None:
-    """@root lists the sections with their ids."""
-    with served() as world:
-        found = world.api.get("files/@root?withoutTrash=true&count=1").response
-        kinds = [one["current"]["rootFolderType"] for one in found]
-        assert kinds == [5, 14, 20]
 
 
 def test_fields_trim_the_answer() -> None:

@@ -99,18 +99,6 @@ def test_history() -> None:
         assert found["count"] == 1
 
 
-def test_file_log() -> None:
-    """The action log has the sample's members, for saves and for renames."""
-    with served() as world:
-        edited_contract(world)
-        world.clock.advance(60)
-        world.portal.rename(1245, "Treaty.docx", by=world.ann)
-        world.portal.save(1245, by=world.ann)
-        expected = sample("file_log.json")["response"]
-        found = shown(world, "files/file/1245/log?fromDate=2025-11-24T00:00:00Z")["response"]
-        assert [shape(one) for one in found[:2]] == [shape(one) for one in expected]
-
-
 def test_people_self() -> None:
     """GET people/@self has the sample's members and roles."""
     with served() as world:

@@ -228,7 +228,6 @@ ROWS: list[tuple[str, Action, int, bool, str | None, list[str]]] = [
         "The file is unlocked",
         ["file.updated", "file.updated"],
     ),
-    ("custom filter", lambda w: w.portal.custom_filter(w.fid, by=w.ann), 0, False, "Created", []),
     (
         "order",
         lambda w: w.portal.reorder(w.fid, by=w.ann),

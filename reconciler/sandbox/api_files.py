@@ -1,6 +1,6 @@
 """The ``files/file`` routes (docspace.md 2, 5)."""
 
-from reconciler.sandbox import kinds, rights
+from reconciler.sandbox import rights
 from reconciler.sandbox.answers import Answer, ModelError, invalid, not_found
 from reconciler.sandbox.calls import Call
 from reconciler.sandbox.rights import FILL_FORMS
@@ -29,17 +29,6 @@ def get_history(call: Call) -> Answer:
     return call.answer([dto.file(row, version) for version in reversed(row.versions)])
 
 
-def put_history(call: Call) -> Answer:
-    """``PUT files/file/{id}/history``: complete a version, or continue it."""
-    row = _editable(call)
-    body = call.json()
-    if body.get("continueversion"):
-        call.portal.continue_version(row.id, _version(body))
-    else:
-        call.portal.complete_version(row.id, by=call.person)
-    return get_history(call)
-
-
 def put_comment(call: Call) -> Answer:
     """``PUT files/file/{id}/comment``: checks in the portal's order (docspace.md 5).
 
@@ -62,48 +51,6 @@ def put_comment(call: Call) -> Answer:
         raise invalid(call.say(Text.IN_TRASH))
     shown = text if isinstance(text, str) else ""
     return call.answer(call.portal.comment(row.id, shown, by=call.person, version=number))
-
-
-def put_file(call: Call) -> Answer:
-    """``PUT files/file/{id}``: another title, or ``lastVersion`` restored."""
-    row = _editable(call)
-    body = call.json()
-    title, last = body.get("title"), body.get("lastversion")
-    if isinstance(title, str) and title:
-        kept = kinds.extension(row.current.title)
-        wanted = title if title.lower().endswith(kept) else title + kept
-        call.portal.rename(row.id, wanted, by=call.person)
-    if isinstance(last, int) and last > 0:
-        if all(one.version != last for one in row.versions):
-            raise invalid(call.say(Text.FILE_NOT_FOUND))
-        call.portal.restore_version(row.id, last, by=call.person)
-    return call.answer(call.dto.file(row))
-
-
-def put_lock(call: Call) -> Answer:
-    """``PUT files/file/{id}/lock`` with ``lockFile``."""
-    row = call.readable_file()
-    standing = rights.in_file(call.portal.store, call.person, row)
-    by_other = row.locked_by not in (None, call.person.id)
-    if not rights.file_security(standing, locked_by_other=False)["Lock"]:
-        raise invalid(call.say(Text.NO_EDIT))
-    if by_other and not standing.owner:
-        raise invalid(call.say(Text.LOCKED))
-    if call.json().get("lockfile", True):
-        call.portal.lock(row.id, by=call.person)
-    elif row.locked_by:
-        call.portal.unlock(row.id, by=call.person)
-    return call.answer(call.dto.file(row))
-
-
-def _editable(call: Call) -> FileRow:
-    row = call.readable_file()
-    if row.locked_by not in (None, call.person.id):
-        raise invalid(call.say(Text.LOCKED))
-    standing = rights.in_file(call.portal.store, call.person, row)
-    if not rights.file_security(standing, locked_by_other=False)["Rename"]:
-        raise invalid(call.say(Text.NO_EDIT))
-    return row
 
 
 def _unstarted(call: Call, row: FileRow) -> bool:

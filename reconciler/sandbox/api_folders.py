@@ -1,13 +1,12 @@
 """The folder and room routes (docspace.md 1)."""
 
 from reconciler.sandbox import listing
-from reconciler.sandbox.answers import Answer, not_found
+from reconciler.sandbox.answers import Answer
 from reconciler.sandbox.calls import Call
 from reconciler.sandbox.listing import Page, Wanted
 from reconciler.sandbox.query import AREAS, FILTERS, STORAGE
 from reconciler.sandbox.rooms import ARCHIVE_ROOT, ROOMS_ROOT, TEMPLATES_ROOT
 from reconciler.sandbox.store import FORM_ROOM, FolderRow
-from reconciler.sandbox.texts import Text
 
 _ACTIVE, _ARCHIVE, _ANY, _TEMPLATES = 0, 1, 2, 4
 _INTERNAL, _THIRD_PARTY = 1, 2
@@ -28,37 +27,6 @@ def get_my(call: Call) -> Answer:
     return _content(call, call.readable_folder(call.portal.personal(call.user)), wanted)
 
 
-def get_trash(call: Call) -> Answer:
-    """``GET files/@trash``: the user's own, never recursive."""
-    wanted = _wanted(call, recursive=False)
-    return _content(call, call.readable_folder(call.portal.trash_of(call.person)), wanted)
-
-
-def get_root(call: Call) -> Answer:
-    """``GET files/@root``: one listing per section."""
-    wanted = _wanted(call, recursive=False)
-    ids = [ROOMS_ROOT, ARCHIVE_ROOT]
-    if not call.query.flag("withoutTrash", default=False):
-        ids.insert(0, call.portal.trash_of(call.person))
-    if call.portal.has_personal(call.person):
-        ids.insert(0, call.portal.personal(call.person))
-    folders = [call.readable_folder(folder_id) for folder_id in ids]
-    return call.answer([_shown(call, folder, wanted) for folder in folders])
-
-
-def get_folder(call: Call) -> Answer:
-    """``GET files/folder/{id}``: one FolderDto."""
-    return call.answer(call.dto.folder(call.readable_folder(call.id)))
-
-
-def get_room(call: Call) -> Answer:
-    """``GET files/rooms/{id}``: one room as a FolderDto."""
-    folder = call.readable_folder(call.id)
-    if folder.room_type is None:
-        raise not_found(call.say(Text.FOLDER_NOT_FOUND))
-    return call.answer(call.dto.folder(folder))
-
-
 def get_rooms(call: Call) -> Answer:
     """``GET files/rooms``: not recursive, pinned rooms first (docspace.md 1.3).
 
@@ -69,14 +37,6 @@ def get_rooms(call: Call) -> Answer:
     if area == _ACTIVE and call.portal.form_rooms_apart:
         rooms = [room for room in rooms if room.room_type != FORM_ROOM]
     return _room_page(call, rooms, _area_roots(area)[0])
-
-
-def get_forms(call: Call) -> Answer:
-    """``GET files/@forms``: the form rooms, on portals that list them apart (docspace.md 10)."""
-    if not call.portal.form_rooms_apart:
-        raise not_found(call.say(Text.FOLDER_NOT_FOUND))
-    rooms = [room for room in _rooms(call, [ROOMS_ROOT]) if room.room_type == FORM_ROOM]
-    return _room_page(call, rooms, ROOMS_ROOT)
 
 
 def _rooms(call: Call, roots: list[int]) -> list[FolderRow]:

@@ -1,7 +1,6 @@
 """The webhook log and manual retries (docspace.md 6)."""
 
 import urllib.parse
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from reconciler.sandbox import dates
@@ -33,15 +32,11 @@ def retry_one(call: Call) -> Answer:
     """``PUT settings/webhook/{id}/retry``: sent again under a new log id."""
     _meter(call)
     with call.portal.mutex:
-        return call.answer(_retry(call, [call.id])[0])
-
-
-def retry_many(call: Call) -> Answer:
-    """``PUT settings/webhook/retry`` with ``ids``."""
-    _meter(call)
-    ids = call.json().get("ids")
-    with call.portal.mutex:
-        return call.answer(_retry(call, ids if isinstance(ids, list) else []))
+        mine = {config.id for config in hooks_of(call)}
+        log = call.portal.logs.get(call.id) if isinstance(call.id, int) else None
+        if log is None or log.config_id not in mine:
+            raise not_found(call.say(Text.FILE_NOT_FOUND))
+        return call.answer(_log(call, call.portal.logs[call.portal.retry_log(log.id)]))
 
 
 def _meter(call: Call) -> None:
@@ -50,17 +45,6 @@ def _meter(call: Call) -> None:
     refused = portal.meter.retry(portal.limits, call.person.id, path, portal.clock())
     if refused:
         raise Refused(Answer(429, b"", refused))
-
-
-def _retry(call: Call, ids: Iterable[object]) -> list[Json]:
-    shown = []
-    mine = {config.id for config in hooks_of(call)}
-    for number in ids:
-        log = call.portal.logs.get(number) if isinstance(number, int) else None
-        if log is None or log.config_id not in mine:
-            raise not_found(call.say(Text.FILE_NOT_FOUND))
-        shown.append(_log(call, call.portal.logs[call.portal.retry_log(log.id)]))
-    return shown
 
 
 def _wanted(call: Call, log: Log) -> bool:

@@ -1,9 +1,6 @@
 """Who am I, and what portal is this (docspace.md 7)."""
 
-from datetime import timedelta
-from zoneinfo import ZoneInfo
-
-from reconciler.sandbox import dates, texts
+from reconciler.sandbox import texts
 from reconciler.sandbox.answers import Answer
 from reconciler.sandbox.calls import Call
 from reconciler.sandbox.values import Kind
@@ -73,36 +70,6 @@ def get_key(call: Call) -> Answer:
     return call.answer(shown)
 
 
-def get_permissions(call: Call) -> Answer:
-    """``GET keys/permissions``: the scopes there are."""
-    return call.answer(list(PERMISSIONS), count=len(PERMISSIONS))
-
-
-def get_settings(call: Call) -> Answer:
-    """``GET settings``: the zone is only shown to known users."""
-    shown: dict[str, object] = {
-        "culture": texts.region(call.portal.culture),
-        "version": VERSION,
-        "standalone": True,
-        "tenantStatus": 0,
-    }
-    if call.user is not None:
-        offset = call.portal.clock().astimezone(call.portal.zone).utcoffset() or timedelta(0)
-        zone = call.portal.zone
-        hours = int(offset.total_seconds() // 3600)
-        shown["timezone"] = zone.key if isinstance(zone, ZoneInfo) else f"Etc/GMT{-hours:+d}"
-        shown["utcOffset"] = dates.hours(offset)
-        shown["utcHoursOffset"] = offset.total_seconds() / 3600
-    return call.answer(shown)
-
-
 def get_build(call: Call) -> Answer:
     """``GET settings/version/build``."""
     return call.answer({"docSpace": VERSION, "documentServer": EDITOR_VERSION})
-
-
-def get_capabilities(call: Call) -> Answer:
-    """``GET capabilities``."""
-    return call.answer(
-        {"ldapEnabled": False, "ssoLabel": "", "ssoUrl": "", "oauthEnabled": False, "providers": []}
-    )

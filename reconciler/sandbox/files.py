@@ -6,7 +6,6 @@ set, never carried over; ``publish`` is the webhook, and some actions have none.
 """
 
 from reconciler.sandbox import rights
-from reconciler.sandbox.audit import Action
 from reconciler.sandbox.saves import Saves
 from reconciler.sandbox.store import FileRow
 from reconciler.sandbox.texts import Comment
@@ -20,12 +19,10 @@ class Files(Saves):
         """Give the current version another title: its date moves, no folder's does."""
         with self.mutex:
             row = self.store.files[fid]
-            old = row.current.title
             row.current.title = title
             row.current.modified = self.now()
             row.current.modified_by = by.id
             self.store.touch(row.folder_id)
-            self._record(row, Action.RENAMED, by, old_title=old)
             self.publish("file.updated", row, by)
 
     def comment(self, fid: EntryId, text: str, *, by: User, version: int | None = None) -> str:
@@ -52,7 +49,6 @@ class Files(Saves):
         with self.mutex:
             row = self.store.files[fid]
             row.locked_by = by.id
-            self._record(row, Action.LOCKED, by)
             self.publish("file.updated", row, by)
 
     def unlock(self, fid: EntryId, *, by: User) -> None:
@@ -60,7 +56,6 @@ class Files(Saves):
         with self.mutex:
             row = self.store.files[fid]
             row.locked_by = None
-            self._record(row, Action.UNLOCKED, by)
             self.comment(fid, self.text(Comment.UNLOCKED, by), by=by)
             self.publish("file.updated", row, by)
 
@@ -68,7 +63,6 @@ class Files(Saves):
         """Put a file into the trash of the acting user: its date moves."""
         with self.mutex:
             row = self.store.files[fid]
-            self._record(row, Action.TRASHED, by)
             readers = self.readers(row)
             row.trashed_from = row.folder_id
             row.current.modified = self.now()
@@ -97,7 +91,6 @@ class Files(Saves):
         """Remove a file for good."""
         with self.mutex:
             row = self.store.files[fid]
-            self._record(row, Action.DELETED, by)
             self.publish("file.deleted", row, by)
             self.store.drop_file(row)
 
@@ -111,7 +104,6 @@ class Files(Saves):
                 row = self._replace(overwrite, row, by)
             else:
                 self.store.move_file(row, folder_id)
-            self._record(row, Action.MOVED, by)
             self.publish("file.moved", row, by)
 
     def copy(
@@ -127,7 +119,6 @@ class Files(Saves):
                 target = self.store.files[overwrite]
                 text = self.text(Comment.OVERWRITTEN, by)
                 self._version(target, by, text, source.size)
-            self._record(target, Action.COPIED, by)
             self.publish("file.copied", target, by)
             return target.id
 
@@ -136,7 +127,6 @@ class Files(Saves):
         with self.mutex:
             row = self.store.files[fid]
             self._version(row, by, self.text(Comment.CONVERTED, by, row.current.title), None)
-            self._record(row, Action.CONVERTED, by)
 
     def restore_version(
         self, fid: EntryId, version: int, *, by: User, change: bool = False
@@ -147,7 +137,6 @@ class Files(Saves):
             row = self.store.files[fid]
             old = next(one for one in row.versions if one.version == version)
             self._version(row, by, self._restored(comment, old.modified, by), old.size)
-            self._record(row, Action.RESTORED_VERSION, by)
             self.publish("file.updated", row, by)
 
     def complete_version(self, fid: EntryId, *, by: User) -> None:
@@ -176,7 +165,6 @@ class Files(Saves):
             if version == row.current.version:
                 raise ValueError("the current version cannot be deleted")
             row.versions = [one for one in row.versions if one.version != version]
-            self._record(row, Action.VERSION_REMOVED, by)
             self.publish("file.updated", row, by)
 
     def reorder(self, fid: EntryId, *, by: User, order: int | None = None) -> None:
@@ -185,7 +173,6 @@ class Files(Saves):
             row = self.store.files[fid]
             row.order = self._next_order() if order is None else order
             self.store.touch(row.folder_id)
-            self._record(row, Action.REORDERED, by)
             self.publish("file.updated", row, by)
 
     def change_owner(self, fid: EntryId, new_owner: User, *, by: User) -> None:
@@ -195,13 +182,6 @@ class Files(Saves):
             row.created_by = new_owner.id
             self._version(row, by, self.text(Comment.OWNER_CHANGED, by), row.current.size)
             self.publish("file.updated", row, by)
-
-    def custom_filter(self, fid: EntryId, *, by: User) -> None:
-        """Switch the custom filter on or off: nothing changes and nothing is published."""
-        with self.mutex:
-            row = self.store.files[fid]
-            row.filtered = not row.filtered
-            self._record(row, Action.FILTER_ON if row.filtered else Action.FILTER_OFF, by)
 
     def share(self, fid: EntryId, user: User, *, access: int = rights.EDITING) -> None:
         """Share one file with a user."""

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 
 from reconciler.sandbox import dates, texts
-from reconciler.sandbox.audit import Action, Entry
 from reconciler.sandbox.hooks import Hooks
 from reconciler.sandbox.people import system_clock
 from reconciler.sandbox.store import (
@@ -34,7 +33,6 @@ class Rows(Hooks):
         """Start without files; ``store_forcesave`` is the portal's setting of that name."""
         super().__init__(clock, zone, culture, round_dates=round_dates, poll_seconds=poll_seconds)
         self.store_forcesave = False
-        self.audit: list[Entry] = []
         self._comments: dict[EntryId, list[CommentWrite]] = {}
         self._last_order = 0
 
@@ -141,25 +139,6 @@ class Rows(Hooks):
     def _next_order(self) -> int:
         self._last_order += 1
         return self._last_order
-
-    def _record(
-        self, row: FileRow, action: Action, by: User, *, old_title: str | None = None
-    ) -> None:
-        chain = self.store.ancestors(row.folder_id)
-        self.audit.append(
-            Entry(
-                id=len(self.audit) + 1,
-                action=action,
-                user_id=by.id,
-                at=self.now(),
-                file_id=row.id,
-                title=row.current.title,
-                parents=tuple(folder.id for folder in chain[:-1]),
-                parent_title=chain[0].title,
-                parent_type=self.folder_type(chain[0]),
-                old_title=old_title,
-            )
-        )
 
     def _info(self, row: FileRow, version: VersionRow) -> FileInfo:
         root = self.store.root(row.folder_id)

@@ -1,6 +1,5 @@
 """How content comes into files: the upper half of the table of docspace.md 4.2."""
 
-from reconciler.sandbox.audit import Action
 from reconciler.sandbox.people import GUEST
 from reconciler.sandbox.rows import Rows
 from reconciler.sandbox.store import FileRow, Session
@@ -31,7 +30,6 @@ class Saves(Rows):
         with self.mutex:
             row = self._new(folder_id, title, by, size, self.text(comment, by, title))
             if publish:
-                self._record(row, Action.CREATED, by)
                 self.publish("file.created", row, by)
             return row.id
 
@@ -53,10 +51,8 @@ class Saves(Rows):
             row = self._titled(folder_id, title)
             if row:
                 self._version(row, by, comment, size)
-                self._record(row, Action.OVERWRITTEN, by)
             else:
                 row = self._new(folder_id, title, by, size, comment)
-                self._record(row, Action.UPLOADED, by)
             self.publish("file.uploaded", row, by)
             if simple:
                 self.publish("file.created", row, by)
@@ -78,7 +74,6 @@ class Saves(Rows):
             comments = _reasons(by, encrypted) or (Comment.EDITED,)
             self._edit(row, by, comments, size, encrypted=encrypted)
             row.session = None
-            self._record(row, Action.UPDATED, by)
             self.publish("file.updated", row, by)
 
     def forcesave(
@@ -96,7 +91,6 @@ class Saves(Rows):
             last = Comment.AUTOSAVED if timer else Comment.SAVED
             self._edit(row, by, (*_reasons(by, encrypted), last), size, encrypted=encrypted)
             row.session = Session.TIMER if timer else Session.USER
-            self._record(row, Action.UPDATED, by)
             self.publish("file.updated", row, by)
 
     def save_by_api(
@@ -124,7 +118,6 @@ class Saves(Rows):
             title = f"{by.name} - {form.current.title}"
             text = self.text(Comment.FORM_SUBMITTED, by)
             row = self._new(form.folder_id, title, by, form.current.size + GROWTH, text)
-            self._record(row, Action.SUBMITTED, by)
             payload: dict[str, object] = {
                 "originalForm": self.payload(form, by),
                 "submittedForm": self.payload(row, by),

@@ -67,7 +67,6 @@ class FileRow:
     locked_by: str | None = None
     session: Session | None = None
     trashed_from: EntryId | None = None
-    filtered: bool = False
     shares: dict[str, int] | None = None
 
     @property
