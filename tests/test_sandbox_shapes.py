@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 from reconciler.sandbox.outbox import Job
+from reconciler.sandbox.payloads import body
+from reconciler.sandbox.webhooks import record_success
 from reconciler.signature import sign
 from tests.test_sandbox_kit import BOT, NEWEST, World, receiver, sample, served, shape, utc
 
@@ -162,9 +164,9 @@ def test_webhook_bytes() -> None:
     expected = sample("webhook_file_updated.http.json")
     with served() as world:
         log = log_of_samples(world, creator_member=False)
-        body = world.portal.body(log, world.portal.webhooks[7], Job(log.id, attempt=1))
-    signature = sign(body.encode(), expected["secret"])
-    assert body == expected["rawBody"]
+        sent = body(log, world.portal.webhooks[7], Job(log.id, attempt=1))
+    signature = sign(sent.encode(), expected["secret"])
+    assert sent == expected["rawBody"]
     assert signature == expected["headers"]["x-docspace-signature-256"]
 
 
@@ -173,9 +175,9 @@ def test_webhook_bytes_of_own_echo() -> None:
     expected = sample("webhook_file_updated_own_comment_echo.http.json")
     with served() as world:
         log = log_of_samples(world, creator_member=True)
-        body = world.portal.body(log, world.portal.webhooks[7], Job(log.id, attempt=1))
-    assert body == expected["rawBody"]
-    assert json.loads(body)["event"]["createBy"] == BOT
+        sent = body(log, world.portal.webhooks[7], Job(log.id, attempt=1))
+    assert sent == expected["rawBody"]
+    assert json.loads(sent)["event"]["createBy"] == BOT
 
 
 def test_webhook_bytes_of_retry() -> None:
@@ -186,12 +188,12 @@ def test_webhook_bytes_of_retry() -> None:
     job.failure = "Response status code does not indicate success: 503 (Service Unavailable)."
     with served() as world:
         log = log_of_samples(world, creator_member=False)
-        world.portal.succeed(world.portal.webhooks[7])
+        record_success(world.portal, world.portal.webhooks[7])
         config = world.portal.webhooks[7]
         world.clock.set(utc("2025-11-24T08:59:01"))
-        world.portal.succeed(config)
-        body = world.portal.body(log, world.portal.webhooks[7], job)
-    assert body == expected["rawBody"]
+        record_success(world.portal, config)
+        sent = body(log, world.portal.webhooks[7], job)
+    assert sent == expected["rawBody"]
 
 
 def test_never_sent_log_entry() -> None:

@@ -1,17 +1,18 @@
-"""Which addresses the portal takes for a webhook, and which it still sends to (docspace.md 6)."""
+"""The addresses of webhooks: which the portal takes and sends to, and how (docspace.md 6)."""
 
+import http.client
 import ipaddress
 import socket
+import urllib.parse
 from collections.abc import Callable, Sequence
 from enum import Enum
-from urllib.parse import urlsplit
 
 Resolve = Callable[[str], Sequence[str]]
 """Returns the IP addresses of a host. Raises OSError when there are none."""
 
 
 class AddressFault(Enum):
-    """What is wrong with an address; the value is what the portal says."""
+    """What is wrong with an address; the value is the portal's message."""
 
     INVALID = "The webhook URL is not valid"
     NOT_HTTPS = "The webhook URL must use HTTPS when SSL verification is required"
@@ -42,10 +43,19 @@ def find_fault(
     return None
 
 
+def connect(url: str, timeout: float) -> tuple[http.client.HTTPConnection, str]:
+    """Return a connection for an address, and the target to ask on it."""
+    parts = urllib.parse.urlsplit(url)
+    secure = parts.scheme == "https"
+    factory = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    return factory(parts.hostname or "", parts.port, timeout=timeout), target
+
+
 def _host(url: str) -> str:
     """Return the host of an address; empty for one that cannot be called."""
     try:
-        parts = urlsplit(url)
+        parts = urllib.parse.urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.port != 0
     except ValueError:
         return ""

@@ -1,23 +1,18 @@
-"""Who am I, and what portal is this (docspace.md 7)."""
+"""The caller's account and key, and the portal's version (docspace.md 7)."""
 
 from reconciler.sandbox import texts
-from reconciler.sandbox.answers import Answer
 from reconciler.sandbox.calls import Call
+from reconciler.sandbox.responses import Response
 from reconciler.sandbox.values import Kind
 
 VERSION, EDITOR_VERSION = "3.7.2", "9.2.0"
-PERMISSIONS = tuple(
-    f"{area}:{right}"
-    for area in ("accounts.self", "accounts", "files", "rooms", "*")
-    for right in ("read", "write")
-)
 
 
-def get_self(call: Call) -> Answer:
+def get_self(call: Call) -> Response:
     """``GET people/@self``: the account the key acts as."""
     user = call.person
     first, _, last = user.name.partition(" ")
-    return call.answer(
+    return call.respond(
         {
             "firstName": first,
             "lastName": last,
@@ -41,13 +36,13 @@ def get_self(call: Call) -> Answer:
             "theme": "Base",
             "loginEventId": 0,
             "registrationDate": call.dto.date(user.registered),
-            "hasPersonalFolder": call.portal.has_personal(user),
+            "hasPersonalFolder": user.id in call.state.personal_roots,
             **call.dto.employee(user.id),
         }
     )
 
 
-def get_key(call: Call) -> Answer:
+def get_key(call: Call) -> Response:
     """``GET keys/@self``: the key itself, with any scope."""
     key = call.key
     if key is None:
@@ -67,9 +62,9 @@ def get_key(call: Call) -> Answer:
     if key.expires:
         shown["expiresAt"] = dto.date(key.expires)
     shown["isActive"] = key.active
-    return call.answer(shown)
+    return call.respond(shown)
 
 
-def get_build(call: Call) -> Answer:
+def get_build(call: Call) -> Response:
     """``GET settings/version/build``."""
-    return call.answer({"docSpace": VERSION, "documentServer": EDITOR_VERSION})
+    return call.respond({"docSpace": VERSION, "documentServer": EDITOR_VERSION})

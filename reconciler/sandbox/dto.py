@@ -3,11 +3,10 @@
 from datetime import datetime
 from urllib.parse import quote
 
-from reconciler.sandbox import dates, kinds, rights
-from reconciler.sandbox.people import GUEST
-from reconciler.sandbox.portal import Portal
+from reconciler.sandbox import dates, file_types, rights
+from reconciler.sandbox.state import GUEST, State
 from reconciler.sandbox.store import FileRow, FolderRow, Section, VersionRow
-from reconciler.sandbox.values import User
+from reconciler.sandbox.values import EntryId, User
 
 Json = dict[str, object]
 
@@ -18,34 +17,33 @@ _SHARE_RIGHTS: Json = {"PrimaryExternalLink": ["Editing", "Review", "Comment", "
 class Dto:
     """Builds DTOs as one user sees them, with links below one base URL.
 
-    The caller holds the portal's lock. One builder serves one request: people are built once.
+    One builder serves one request: people are built once.
     """
 
-    def __init__(self, portal: Portal, user: User, base: str) -> None:
+    def __init__(self, state: State, user: User, base: str) -> None:
         """Build for ``user``; ``base`` is like ``https://portal.example.com``."""
-        self._portal = portal
-        self._store = portal.store
+        self._state = state
+        self._store = state.store
         self._user = user
         self._base = base
         self._people: dict[str, Json] = {}
-        self._standings: dict[object, rights.Standing] = {}
+        self._roles: dict[EntryId, rights.Role] = {}
 
     def date(self, moment: datetime) -> str:
         """Write a date in the portal's zone."""
-        return dates.api(moment, self._portal.zone)
+        return dates.api(moment, self._state.zone)
 
     def employee(self, user_id: str) -> Json:
         """Return an ``EmployeeDto``."""
-        known = self._people.get(user_id)
-        if known is None:
-            known = self._people[user_id] = self._employee(self._portal.person(user_id))
-        return known
+        if user_id not in self._people:
+            self._people[user_id] = self._employee(self._state.person(user_id))
+        return self._people[user_id]
 
     def file(self, row: FileRow, version: VersionRow | None = None) -> Json:
         """Return a ``FileDto`` of a version, by default the current one."""
         shown = version or row.current
         third = isinstance(row.id, str)
-        standing = self._standing(row)
+        role = self._role(row)
         return {
             **self._file_head(row, shown),
             **self._provider(row.folder_id if third else None),
@@ -53,13 +51,13 @@ class Dto:
             **self._locked(row),
             "id": row.id,
             "rootFolderId": self._store.root(row.folder_id).id,
-            "canShare": standing.owner or standing.edits_history or standing.admin,
+            "canShare": role.owner or role.edits_history or role.admin,
             "security": rights.file_security(
-                standing, locked_by_other=row.locked_by not in (None, self._user.id)
+                role, locked_by_other=row.locked_by not in (None, self._user.id)
             ),
             "availableShareRights": _SHARE_RIGHTS,
             "title": shown.title,
-            **self._access(standing),
+            **self._access(role),
             "created": self.date(row.created),
             "createdBy": self.employee(row.created_by),
             "updated": self.date(max(row.created, shown.modified)),
@@ -69,7 +67,7 @@ class Dto:
 
     def folder(self, folder: FolderRow) -> Json:
         """Return a ``FolderDto`` of a root, a room or a plain folder."""
-        standing = rights.in_folder(self._store, self._user, folder.id)
+        role = self._folder_role(folder.id)
         root = self._store.root(folder.id)
         files, folders = self._counts(folder)
         return {
@@ -89,9 +87,9 @@ class Dto:
             "id": folder.id,
             "rootFolderId": root.id,
             "canShare": True,
-            "security": rights.folder_security(standing),
+            "security": rights.folder_security(role),
             "title": folder.title,
-            **self._access(standing),
+            **self._access(role),
             "created": self.date(folder.created),
             "createdBy": self.employee(folder.created_by),
             "updated": self.date(folder.updated),
@@ -106,30 +104,25 @@ class Dto:
             part: Json = {"id": step.id, "title": step.title}
             if step.room_type is not None:
                 part["roomType"] = step.room_type
-            part["folderType"] = self._portal.folder_type(step)
+            part["folderType"] = step.folder_type
             parts.append(part)
         return parts
 
-    def view_url(self, file_id: object) -> str:
-        """Return where a file is downloaded."""
-        shown = quote(str(file_id), safe="")
-        return f"{self._base}/filehandler.ashx?action=download&fileid={shown}"
-
     def _file_head(self, row: FileRow, shown: VersionRow) -> Json:
+        file_id = quote(str(row.id), safe="")
         head: Json = {
             "folderId": row.folder_id,
             "version": shown.version,
             "versionGroup": shown.group,
-            "contentLength": kinds.size_text(shown.size),
+            "contentLength": file_types.size_text(shown.size),
             "pureContentLength": shown.size,
             "fileStatus": self._status(row),
             "editingBy": {},
             "mute": False,
-            "viewUrl": self.view_url(row.id),
-            "webUrl": f"{self._base}/doceditor?fileid={quote(str(row.id), safe='')}"
-            f"&version={shown.version}",
-            "fileType": int(kinds.file_type(shown.title)),
-            "fileExst": kinds.extension(shown.title),
+            "viewUrl": f"{self._base}/filehandler.ashx?action=download&fileid={file_id}",
+            "webUrl": f"{self._base}/doceditor?fileid={file_id}&version={shown.version}",
+            "fileType": int(file_types.file_type(shown.title)),
+            "fileExst": file_types.extension(shown.title),
         }
         if shown.comment is not None:
             head["comment"] = shown.comment
@@ -138,7 +131,7 @@ class Dto:
         return head | {
             "thumbnailStatus": 1,
             "formFillingStatus": 0,
-            "viewAccessibility": kinds.accessibility(shown.title),
+            "viewAccessibility": file_types.accessibility(shown.title),
         }
 
     def _status(self, row: FileRow) -> int:
@@ -149,7 +142,7 @@ class Dto:
             return {}
         if row.locked_by == self._user.id:
             return {"locked": True}
-        return {"locked": True, "lockedBy": self._portal.person(row.locked_by).name}
+        return {"locked": True, "lockedBy": self._state.person(row.locked_by).name}
 
     def _provider(self, folder_id: object) -> Json:
         folder = self._store.folders[folder_id] if isinstance(folder_id, str) else None
@@ -161,9 +154,9 @@ class Dto:
             "providerId": folder.provider_id,
         }
 
-    def _access(self, standing: rights.Standing) -> Json:
+    def _access(self, role: rights.Role) -> Json:
         return {
-            "access": standing.shown_access,
+            "access": role.shown_access,
             "shared": False,
             "sharedForUser": False,
             "sharedExternal": False,
@@ -172,14 +165,13 @@ class Dto:
         }
 
     def _place(self, row: FileRow) -> Json:
-        chain = self._store.ancestors(row.folder_id)
-        section = chain[-1].section or Section.USER
-        if section is Section.USER and chain[-1].created_by != self._user.id:
+        root, room = self._store.root(row.folder_id), self._store.room(row.folder_id)
+        section = root.section or Section.USER
+        if section is Section.USER and root.created_by != self._user.id:
             section = Section.SHARE
         place: Json = {"rootFolderType": int(section)}
-        room = next((folder for folder in chain if folder.room_type is not None), None)
         if room is not None:
-            place["parentRoomType"] = self._portal.folder_type(room)
+            place["parentRoomType"] = room.folder_type
         return place
 
     def _folder_type(self, folder: FolderRow) -> Json:
@@ -191,14 +183,16 @@ class Dto:
         below = self._store.subfolders(folder)
         return len(folder.files) + sum(len(one.files) for one in below), len(below)
 
-    def _standing(self, row: FileRow) -> rights.Standing:
+    def _role(self, row: FileRow) -> rights.Role:
         if row.shares or row.current.encrypted:
-            return rights.in_file(self._store, self._user, row)
-        known = self._standings.get(row.folder_id)
-        if known is None:
-            known = rights.in_folder(self._store, self._user, row.folder_id)
-            self._standings[row.folder_id] = known
-        return known
+            return rights.role_in_file(self._store, self._user, row)
+        return self._folder_role(row.folder_id)
+
+    def _folder_role(self, folder_id: EntryId) -> rights.Role:
+        if folder_id not in self._roles:
+            role = rights.role_in_folder(self._store, self._user, folder_id)
+            self._roles[folder_id] = role
+        return self._roles[folder_id]
 
     def _employee(self, user: User) -> Json:
         first = user.name.split(" ")[0].lower()

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reconciler.sandbox import api_files, api_folders, api_hook_log, api_hooks, api_self
-from reconciler.sandbox.answers import Answer
+from reconciler.sandbox import api_files, api_folders, api_self, api_webhook_log, api_webhooks
 from reconciler.sandbox.calls import Call
+from reconciler.sandbox.responses import Response
 from reconciler.sandbox.values import EntryId
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[Call], Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,6 @@ class Route:
     anonymous: bool = False
     waits: bool = False
 
-    @property
-    def name(self) -> str:
-        """Return the route as the journal and faults name it."""
-        return f"{self.method} {self.path}"
-
 
 _READ, _WRITE = "files:read", "files:write"
 _ALL, _ALL_WRITE = "*:read", "*:write"
@@ -45,17 +40,15 @@ ROUTES = (
     Route("GET", "people/@self", "accounts.self:read", api_self.get_self),
     Route("GET", "keys/@self", None, api_self.get_key),
     Route("GET", "settings/version/build", _ALL, api_self.get_build, anonymous=True),
-    Route("GET", "settings/webhook", _ALL, api_hooks.list_hooks),
-    Route("POST", "settings/webhook", _ALL_WRITE, api_hooks.create_hook, waits=True),
-    Route("PUT", "settings/webhook", _ALL_WRITE, api_hooks.update_hook, waits=True),
-    Route("PUT", "settings/webhook/enable", _ALL_WRITE, api_hooks.enable_hook, waits=True),
-    Route("GET", "settings/webhook/triggers", _ALL, api_hooks.list_triggers),
-    Route("PUT", "settings/webhook/{id}/retry", _ALL_WRITE, api_hook_log.retry_one),
-    Route("DELETE", "settings/webhook/{id}", _ALL_WRITE, api_hooks.delete_hook),
-    Route("GET", "settings/webhooks/log", _ALL, api_hook_log.get_log),
+    Route("GET", "settings/webhook", _ALL, api_webhooks.list_webhooks),
+    Route("POST", "settings/webhook", _ALL_WRITE, api_webhooks.create_webhook, waits=True),
+    Route("PUT", "settings/webhook", _ALL_WRITE, api_webhooks.update_webhook, waits=True),
+    Route("PUT", "settings/webhook/enable", _ALL_WRITE, api_webhooks.enable_webhook, waits=True),
+    Route("GET", "settings/webhook/triggers", _ALL, api_webhooks.list_triggers),
+    Route("PUT", "settings/webhook/{id}/retry", _ALL_WRITE, api_webhook_log.retry),
+    Route("DELETE", "settings/webhook/{id}", _ALL_WRITE, api_webhooks.delete_webhook),
+    Route("GET", "settings/webhooks/log", _ALL, api_webhook_log.get_log),
 )
-
-PREFIX = "/api/2.0/"
 
 _PATTERNS = tuple(
     (route, re.compile(re.escape(route.path).replace(r"\{id\}", "([^/]+)"))) for route in ROUTES

@@ -1,6 +1,6 @@
 """The portal over real HTTP/1.1 on the loopback interface, and its deliveries.
 
-``Server`` owns all threads: one per connection, and the couriers. Leaving it ends them all.
+``Server`` owns all threads: one per connection, and those that deliver. Leaving it ends them all.
 """
 
 import socket
@@ -14,10 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from reconciler.sandbox.answers import Answer
-from reconciler.sandbox.courier import Couriers
-from reconciler.sandbox.gate import Gate, Incoming, Reply
+from reconciler.sandbox.api import Api, HttpRequest
 from reconciler.sandbox.portal import Portal
+from reconciler.sandbox.responses import Response
+from reconciler.sandbox.sender import WebhookSender
 
 _LINGER_NONE = struct.pack("ii", 1, 0)
 
@@ -32,7 +32,7 @@ class Server:
         self._stopping = threading.Event()
         self._http: _Http | None = None
         self._thread: threading.Thread | None = None
-        self._couriers: Couriers | None = None
+        self._sender: WebhookSender | None = None
 
     def __enter__(self) -> Self:
         """Bind, and start serving and delivering."""
@@ -42,7 +42,7 @@ class Server:
             target=self._http.serve_forever, args=(0.02,), name="sandbox-http", daemon=True
         )
         self._thread.start()
-        self._couriers = Couriers(self._portal)
+        self._sender = WebhookSender(self._portal)
         return self
 
     def __exit__(
@@ -58,8 +58,8 @@ class Server:
             self._thread.join()
             self._http.cut_all()
             self._http.server_close()
-        if self._couriers:
-            self._couriers.stop()
+        if self._sender:
+            self._sender.stop()
 
     @property
     def url(self) -> str:
@@ -81,7 +81,7 @@ class _Http(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], portal: Portal, stopping: threading.Event) -> None:
         self.portal = portal
         self.stopping = stopping
-        self.gate = Gate(portal, stopping)
+        self.api = Api(portal, stopping)
         self._mutex = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}
         self._reset: set[socket.socket] = set()
@@ -165,9 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length) if length else b""
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = self.server.gate.handle(Incoming(self.command, self.path, headers, body))
-        if reply.answer is not None:
-            self._send(reply.answer, reply)
+        reply = self.server.api.handle(HttpRequest(self.command, self.path, headers, body))
+        if reply.response is not None:
+            self._send(reply.response, cut=reply.cut)
             return
         self.close_connection = True
         if reply.stall:
@@ -175,15 +175,15 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.server.reset(self.connection)
 
-    def _send(self, answer: Answer, reply: Reply) -> None:
-        reason = HTTPStatus(answer.status).phrase
-        self.send_response(answer.status, reason)
-        for name, value in answer.headers.items():
+    def _send(self, response: Response, *, cut: bool) -> None:
+        reason = HTTPStatus(response.status).phrase
+        self.send_response(response.status, reason)
+        for name, value in response.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
-        body = answer.body[: len(answer.body) // 2] if reply.cut else answer.body
+        body = response.body[: len(response.body) // 2] if cut else response.body
         if self.command != "HEAD":
             self.wfile.write(body)
-        if reply.cut:
+        if cut:
             self.close_connection = True

@@ -1,4 +1,4 @@
-"""Kinds of files by their extension: ``fileType``, viewers, sizes in words."""
+"""Types of files by their extension: ``fileType``, viewers, sizes in words."""
 
 from enum import IntEnum
 
@@ -33,19 +33,6 @@ _TYPES = {ext: kind for kind, exts in _BY_EXTENSION.items() for ext in exts.spli
 _EDITABLE = (".docx", ".xlsx", ".pptx", ".csv", ".txt")
 _OFFICE = (FileType.DOCUMENT, FileType.SPREADSHEET, FileType.PRESENTATION)
 
-FILTER_TYPES = {
-    3: (FileType.DOCUMENT,),
-    4: (FileType.PRESENTATION,),
-    5: (FileType.SPREADSHEET,),
-    7: (FileType.IMAGE,),
-    10: (FileType.ARCHIVE,),
-    12: (FileType.VIDEO, FileType.AUDIO),
-    22: (FileType.PDF,),
-    23: (FileType.PDF,),
-    25: (FileType.DIAGRAM,),
-}
-"""``filterType`` numbers that choose by the kind of file (docspace.md 1.1)."""
-
 
 def extension(title: str) -> str:
     """Return the extension with its dot, lower case; empty without one."""
@@ -54,22 +41,21 @@ def extension(title: str) -> str:
 
 
 def file_type(title: str) -> FileType:
-    """Return the kind of a file."""
+    """Return the type of a file."""
     return _TYPES.get(extension(title), FileType.UNKNOWN)
 
 
-def accessibility(title: str, *, log: bool = False) -> dict[str, bool]:
+def accessibility(title: str) -> dict[str, bool]:
     """Return ``viewAccessibility``: how the web client can open the file."""
     kind, ext = file_type(title), extension(title)
-    document = kind is FileType.DOCUMENT and ext == ".docx"
     return {
         "ImageView": kind is FileType.IMAGE,
         "MediaView": kind in (FileType.VIDEO, FileType.AUDIO),
         "WebView": kind in _OFFICE or kind is FileType.PDF,
         "WebEdit": ext in _EDITABLE,
-        "WebReview": document,
+        "WebReview": ext == ".docx",
         "WebCustomFilterEditing": ext == ".xlsx",
-        "WebRestrictedEditing": document and not log,
+        "WebRestrictedEditing": ext == ".docx",
         "WebComment": ext in (".docx", ".xlsx", ".pptx"),
         "MustConvert": kind in _OFFICE and ext not in _EDITABLE,
     }
