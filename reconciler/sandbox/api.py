@@ -9,7 +9,7 @@ from reconciler.sandbox import people, responses, routes
 from reconciler.sandbox.calls import Call
 from reconciler.sandbox.faults import RESET, Reply, distorted_reply, fault_reply
 from reconciler.sandbox.query import Query
-from reconciler.sandbox.responses import ApiError, ModelError, Refused, Response
+from reconciler.sandbox.responses import ModelError, Refused, Response
 from reconciler.sandbox.routes import Route
 from reconciler.sandbox.state import Hook, State
 from reconciler.sandbox.values import EntryId, Key, Request, User
@@ -137,8 +137,6 @@ class Api:
                 return route.handler(call)
             with self._state.mutex:
                 return route.handler(call)
-        except ApiError as error:
-            return responses.failure(error)
         except ModelError as error:
             return responses.model_failure(error, call.method, call.url)
         except Refused as error:

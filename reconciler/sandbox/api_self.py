@@ -2,6 +2,7 @@
 
 from reconciler.sandbox import texts
 from reconciler.sandbox.calls import Call
+from reconciler.sandbox.dto import present
 from reconciler.sandbox.responses import Response
 from reconciler.sandbox.values import Kind
 
@@ -48,21 +49,22 @@ def get_key(call: Call) -> Response:
     if key is None:
         raise call.denied()
     dto = call.dto
-    shown: dict[str, object] = {
-        "id": key.id,
-        "name": "need-review",
-        "key": f"sk-***{key.secret[-4:]}",
-        "keyPostfix": key.secret[-4:],
-        "permissions": list(key.permissions),
-    }
-    if key.last_used:
-        shown["lastUsed"] = dto.date(key.last_used)
-    shown["createOn"] = dto.date(key.created)
-    shown["createBy"] = dto.employee(key.user_id)
-    if key.expires:
-        shown["expiresAt"] = dto.date(key.expires)
-    shown["isActive"] = key.active
-    return call.respond(shown)
+    return call.respond(
+        present(
+            {
+                "id": key.id,
+                "name": "need-review",
+                "key": f"sk-***{key.secret[-4:]}",
+                "keyPostfix": key.secret[-4:],
+                "permissions": list(key.permissions),
+                "lastUsed": dto.date(key.last_used) if key.last_used else None,
+                "createOn": dto.date(key.created),
+                "createBy": dto.employee(key.user_id),
+                "expiresAt": dto.date(key.expires) if key.expires else None,
+                "isActive": key.active,
+            }
+        )
+    )
 
 
 def get_build(call: Call) -> Response:

@@ -7,13 +7,12 @@ from reconciler.sandbox import dates, webhooks
 from reconciler.sandbox.api_webhooks import own_webhooks
 from reconciler.sandbox.calls import Call
 from reconciler.sandbox.configs import TRIGGERS, Config, Log
+from reconciler.sandbox.dto import Json, present
 from reconciler.sandbox.query import Query
 from reconciler.sandbox.registration import read_mask
 from reconciler.sandbox.responses import Refused, Response, not_found
 from reconciler.sandbox.texts import Text
 from reconciler.sandbox.values import Kind
-
-Json = dict[str, object]
 
 _GROUPS = {1: 0, 2: 2, 4: 3, 8: 4, 16: 5}
 
@@ -72,16 +71,17 @@ def _is_between(since: datetime | None, at: datetime | None, until: datetime | N
 
 
 def _dto(config: Config, log: Log) -> Json:
-    shown: Json = {
-        "id": log.id,
-        "configName": config.name,
-        "trigger": TRIGGERS[log.trigger],
-        "creationTime": dates.webhook(log.created),
-        "requestHeaders": log.request_headers,
-        "requestPayload": log.body,
-        "responseHeaders": log.response_headers,
-        "responsePayload": log.response,
-        "status": log.status,
-        "delivery": None if log.delivery is None else dates.webhook(log.delivery),
-    }
-    return {name: value for name, value in shown.items() if value is not None}
+    return present(
+        {
+            "id": log.id,
+            "configName": config.name,
+            "trigger": TRIGGERS[log.trigger],
+            "creationTime": dates.webhook(log.created),
+            "requestHeaders": log.request_headers,
+            "requestPayload": log.body,
+            "responseHeaders": log.response_headers,
+            "responsePayload": log.response,
+            "status": log.status,
+            "delivery": None if log.delivery is None else dates.webhook(log.delivery),
+        }
+    )

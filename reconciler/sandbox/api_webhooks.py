@@ -4,10 +4,12 @@ Those that ask other hosts do so without the portal's lock.
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 from reconciler.sandbox import dates, webhooks
 from reconciler.sandbox.calls import Call
 from reconciler.sandbox.configs import TRIGGERS, Config
+from reconciler.sandbox.dto import Json, present
 from reconciler.sandbox.registration import (
     check_address,
     check_answer,
@@ -15,8 +17,6 @@ from reconciler.sandbox.registration import (
 )
 from reconciler.sandbox.responses import Response, bad_argument, not_found
 from reconciler.sandbox.texts import Text
-
-Json = dict[str, object]
 
 
 def list_webhooks(call: Call) -> Response:
@@ -100,26 +100,28 @@ def _store(call: Call, config: Config) -> Response:
 
 def _dto(call: Call, config: Config) -> Json:
     zone, dto = call.state.zone, call.dto
-    shown: Json = {
-        "id": config.id,
-        "name": config.name,
-        "uri": config.url,
-        "enabled": config.enabled,
-        "ssl": config.ssl,
-        "triggers": config.triggers,
-        "targetId": config.target_id,
-        "createdBy": dto.employee(config.created_by),
-        "createdOn": dates.config(config.created_on, zone),
-    }
-    if config.modified_by and config.modified_on:
-        shown["modifiedBy"] = dto.employee(config.modified_by)
-        shown["modifiedOn"] = dates.config(config.modified_on, zone)
-    if config.last_failure_on:
-        shown["lastFailureOn"] = dates.config(config.last_failure_on, zone)
-        shown["lastFailureContent"] = config.last_failure
-    if config.last_success_on:
-        shown["lastSuccessOn"] = dates.config(config.last_success_on, zone)
-    return shown
+
+    def date(moment: datetime | None) -> str | None:
+        return dates.config(moment, zone) if moment else None
+
+    return present(
+        {
+            "id": config.id,
+            "name": config.name,
+            "uri": config.url,
+            "enabled": config.enabled,
+            "ssl": config.ssl,
+            "triggers": config.triggers,
+            "targetId": config.target_id,
+            "createdBy": dto.employee(config.created_by),
+            "createdOn": date(config.created_on),
+            "modifiedBy": dto.employee(config.modified_by) if config.modified_by else None,
+            "modifiedOn": date(config.modified_on),
+            "lastFailureOn": date(config.last_failure_on),
+            "lastFailureContent": config.last_failure,
+            "lastSuccessOn": date(config.last_success_on),
+        }
+    )
 
 
 def _status(call: Call, config: Config) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reconciler.sandbox import responses, rights, texts
 from reconciler.sandbox.dto import Dto
 from reconciler.sandbox.query import Query
-from reconciler.sandbox.responses import ApiError, ModelError, Response, invalid, not_found
+from reconciler.sandbox.responses import ModelError, Refused, Response, invalid, not_found
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import FileRow, FolderRow
 from reconciler.sandbox.texts import Text
@@ -65,7 +65,7 @@ class Call:
         return rights.role_in_file(self.state.store, self.person, row)
 
     def readable_file(self) -> FileRow:
-        """Return the file. ApiError 404 when it is gone, 403 when it may not be read."""
+        """Return the file. Refused with 404 when it is gone, 403 when it may not be read."""
         row = self.state.store.files.get(self.id)
         if row is None:
             raise self._missing(Text.FILE_NOT_FOUND)
@@ -74,7 +74,7 @@ class Call:
         return row
 
     def readable_folder(self, folder_id: EntryId) -> FolderRow:
-        """Return the folder. ApiError 404 when it is gone, 403 when it may not be read."""
+        """Return the folder. Refused with 404 when it is gone, 403 when it may not be read."""
         store = self.state.store
         folder = store.folders.get(folder_id)
         if folder is None:
@@ -83,11 +83,11 @@ class Call:
             raise invalid(self.say(Text.NO_READ_FOLDER))
         return folder
 
-    def denied(self) -> ApiError:
+    def denied(self) -> Refused:
         """Return the plain refusal."""
         return responses.denied(self.say(Text.DENIED))
 
-    def _missing(self, text: Text) -> ApiError:
+    def _missing(self, text: Text) -> Refused:
         """Return the 404, which the portal hides from strangers."""
         return not_found(self.say(text)) if self.user else self.denied()
 

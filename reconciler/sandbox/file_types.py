@@ -1,37 +1,19 @@
 """Types of files by their extension: ``fileType``, viewers, sizes in words."""
 
-from enum import IntEnum
-
-
-class FileType(IntEnum):
-    """``fileType`` numbers."""
-
-    UNKNOWN = 0
-    ARCHIVE = 1
-    VIDEO = 2
-    AUDIO = 3
-    IMAGE = 4
-    SPREADSHEET = 5
-    PRESENTATION = 6
-    DOCUMENT = 7
-    PDF = 10
-    DIAGRAM = 11
-
-
-_BY_EXTENSION = {
-    FileType.ARCHIVE: ".zip .rar .gz .7z",
-    FileType.VIDEO: ".mp4 .webm .mov .avi",
-    FileType.AUDIO: ".mp3 .wav .ogg",
-    FileType.IMAGE: ".png .jpg .jpeg .gif .bmp .webp .svg",
-    FileType.SPREADSHEET: ".xlsx .xls .ods .csv",
-    FileType.PRESENTATION: ".pptx .ppt .odp",
-    FileType.DOCUMENT: ".docx .doc .odt .txt .rtf .md",
-    FileType.PDF: ".pdf",
-    FileType.DIAGRAM: ".vsdx",
+_SPREADSHEET, _PRESENTATION, _DOCUMENT, _PDF = 5, 6, 7, 10
+_TYPES = {
+    ".csv": _SPREADSHEET,
+    ".xlsx": _SPREADSHEET,
+    ".odp": _PRESENTATION,
+    ".pptx": _PRESENTATION,
+    ".docx": _DOCUMENT,
+    ".odt": _DOCUMENT,
+    ".txt": _DOCUMENT,
+    ".pdf": _PDF,
 }
-_TYPES = {ext: kind for kind, exts in _BY_EXTENSION.items() for ext in exts.split()}
+"""The ``fileType`` numbers of office files; all others are of unknown type here."""
+
 _EDITABLE = (".docx", ".xlsx", ".pptx", ".csv", ".txt")
-_OFFICE = (FileType.DOCUMENT, FileType.SPREADSHEET, FileType.PRESENTATION)
 
 
 def extension(title: str) -> str:
@@ -40,24 +22,24 @@ def extension(title: str) -> str:
     return title[dot:].lower() if dot >= 0 else ""
 
 
-def file_type(title: str) -> FileType:
-    """Return the type of a file."""
-    return _TYPES.get(extension(title), FileType.UNKNOWN)
+def file_type(title: str) -> int:
+    """Return the type of a file; 0 is unknown."""
+    return _TYPES.get(extension(title), 0)
 
 
 def accessibility(title: str) -> dict[str, bool]:
     """Return ``viewAccessibility``: how the web client can open the file."""
-    kind, ext = file_type(title), extension(title)
+    ext = extension(title)
     return {
-        "ImageView": kind is FileType.IMAGE,
-        "MediaView": kind in (FileType.VIDEO, FileType.AUDIO),
-        "WebView": kind in _OFFICE or kind is FileType.PDF,
+        "ImageView": False,
+        "MediaView": False,
+        "WebView": ext in _TYPES,
         "WebEdit": ext in _EDITABLE,
         "WebReview": ext == ".docx",
         "WebCustomFilterEditing": ext == ".xlsx",
         "WebRestrictedEditing": ext == ".docx",
         "WebComment": ext in (".docx", ".xlsx", ".pptx"),
-        "MustConvert": kind in _OFFICE and ext not in _EDITABLE,
+        "MustConvert": ext in _TYPES and ext not in (*_EDITABLE, ".pdf"),
     }
 
 

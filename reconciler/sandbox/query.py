@@ -45,7 +45,7 @@ class Query:
         return number
 
     def moment(self, name: str) -> datetime | None:
-        """Return a date, UTC without a zone. ApiError for anything else."""
+        """Return a date, UTC without a zone. Refused for anything else."""
         text = self.text(name)
         if not text:
             return None

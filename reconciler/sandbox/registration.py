@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.sandbox.addresses import connect, find_fault
 from reconciler.sandbox.configs import TRIGGERS, Config
-from reconciler.sandbox.responses import ApiError, ModelError, bad_argument
+from reconciler.sandbox.responses import ModelError, Refused, bad_argument, failure
 from reconciler.sandbox.state import State
 
 NAME_LENGTH = 50
@@ -18,7 +18,7 @@ _TRIGGERS = {name.replace(".", ""): bit for name, bit in TRIGGERS.items()} | _BI
 def read_changes(body: Mapping[str, object], config: Config) -> Config:
     """Return a webhook as the body of POST or PUT changes it: what is absent is its default.
 
-    Only a secret that is absent stays. ModelError and ApiError for what the portal refuses.
+    Only a secret that is absent stays. ModelError and Refused for what the portal refuses.
     """
     if body.get("secretkey") or not config.secret:
         _check_secret(str(body.get("secretkey") or ""))
@@ -68,7 +68,8 @@ def check_answer(state: State, url: str) -> None:
         connection.request("HEAD", target)
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
-        raise ApiError(500, str(error), "System.Net.Http.HttpRequestException") from error
+        kind = "System.Net.Http.HttpRequestException"
+        raise Refused(failure(500, str(error), kind)) from error
     finally:
         connection.close()
     if not 200 <= status < 300:

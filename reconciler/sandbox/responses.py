@@ -44,12 +44,10 @@ class Response:
 
 
 @dataclass(eq=False)
-class ApiError(Exception):
-    """The request is refused with a status, as an exception inside the portal would do it."""
+class Refused(Exception):
+    """The request is refused with this response."""
 
-    status: int
-    message: str
-    kind: str
+    response: Response
 
 
 @dataclass(eq=False)
@@ -60,31 +58,24 @@ class ModelError(Exception):
     message: str
 
 
-@dataclass(eq=False)
-class Refused(Exception):
-    """The request is answered without an envelope: an empty or a problem+json body."""
-
-    response: Response
-
-
-def not_found(message: str) -> ApiError:
+def not_found(message: str) -> Refused:
     """Return the 404 of a file or folder that is not there."""
-    return ApiError(404, message, "ASC.Common.Web.ItemNotFoundException")
+    return Refused(failure(404, message, "ASC.Common.Web.ItemNotFoundException"))
 
 
-def invalid(message: str) -> ApiError:
+def invalid(message: str) -> Refused:
     """Return the 403 that InvalidOperationException becomes."""
-    return ApiError(403, message, _INVALID)
+    return Refused(failure(403, message, _INVALID))
 
 
-def bad_argument(message: str, kind: str = "System.ArgumentException") -> ApiError:
+def bad_argument(message: str, kind: str = "System.ArgumentException") -> Refused:
     """Return the 400 of an argument out of its range."""
-    return ApiError(400, message, kind)
+    return Refused(failure(400, message, kind))
 
 
-def denied(message: str) -> ApiError:
+def denied(message: str) -> Refused:
     """Return the 403 of a security exception."""
-    return ApiError(403, message, "System.Security.SecurityException")
+    return Refused(failure(403, message, "System.Security.SecurityException"))
 
 
 def success(
@@ -99,15 +90,11 @@ def success(
     )
 
 
-def failure(error: ApiError) -> Response:
-    """Write the body of an error."""
-    shown = {
-        "message": error.message,
-        "type": error.kind,
-        "stack": _STACK,
-        "hresult": _HRESULTS.get(error.kind, _OTHER_HRESULT),
-    }
-    return _json(error.status, {"error": shown, "status": 1})
+def failure(status: int, message: str, kind: str) -> Response:
+    """Write the body of an error, ``kind`` being the class of the exception behind it."""
+    hresult = _HRESULTS.get(kind, _OTHER_HRESULT)
+    error = {"message": message, "type": kind, "stack": _STACK, "hresult": hresult}
+    return _json(status, {"error": error, "status": 1})
 
 
 def model_failure(error: ModelError, method: str, url: str) -> Response:
@@ -140,8 +127,8 @@ def broken(status: int) -> Response:
         return problem(status)
     if status == 500:
         text = "Object reference not set to an instance of an object."
-        return failure(ApiError(500, text, "System.NullReferenceException"))
-    return failure(ApiError(status, "Fault", "System.Exception"))
+        return failure(500, text, "System.NullReferenceException")
+    return failure(status, "Fault", "System.Exception")
 
 
 def page(status: int, title: str) -> Response:
