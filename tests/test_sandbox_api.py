@@ -308,7 +308,8 @@ def test_guest_has_no_key_and_no_documents() -> None:
         guest = world.portal.add_user("Gus", kind="guest")
         with pytest.raises(ValueError, match="guest"):
             world.portal.add_key(guest)
-        assert not world.portal.has_personal(guest)
+        with pytest.raises(KeyError):
+            world.portal.personal(guest)
 
 
 def test_journal() -> None:
@@ -321,7 +322,7 @@ def test_journal() -> None:
         assert (noted.status, noted.user_id, noted.file_id) == (200, world.bot.id, fid)
         assert world.portal.count("PUT") == 1
         world.portal.clear_requests()
-        assert world.portal.requests == ()
+        assert world.portal.requests == []
 
 
 def test_person_between_look_and_write() -> None:

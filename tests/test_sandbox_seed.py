@@ -25,7 +25,7 @@ def test_big_portal() -> None:
                 world.portal.create(room, f"{number}.docx", by=world.bot, publish=False)
         page = world.api.get(f"files/{rooms[-1]}?{NEWEST}").response
         assert (page["count"], page["total"]) == (100, 200)
-        assert world.portal.events == ()
+        assert world.portal.events == []
 
 
 def test_server_can_be_entered_again() -> None:

@@ -71,7 +71,7 @@ class Api:
             file_id=destination.file_id,
         )
         with self._state.mutex:
-            self._state.noted_requests.append(noted)
+            self._state.requests.append(noted)
         return reply
 
     def _reply(self, request: HttpRequest, destination: _Destination) -> tuple[Reply, User | None]:

@@ -32,7 +32,7 @@ def file_ids(state: State) -> list[EntryId]:
 
 def comment_writes(state: State, fid: EntryId) -> tuple[CommentWrite, ...]:
     """Return every comment written into the file's versions, by people, keys or unlocking."""
-    return tuple(state.noted_comments.get(fid, ()))
+    return tuple(state.comments.get(fid, ()))
 
 
 def rename(state: State, fid: EntryId, title: str, *, by: User) -> None:
@@ -57,7 +57,7 @@ def comment(state: State, fid: EntryId, text: str, *, by: User, version: int | N
     cut = _cut(text)
     kept = "".join(char for char in cut if ord(char) <= 0xFFFF)
     write = CommentWrite(found.version, found.comment, kept, by, state.clock())
-    state.noted_comments.setdefault(fid, []).append(write)
+    state.comments.setdefault(fid, []).append(write)
     found.comment = kept
     webhooks.publish(state, "file.updated", row, by)
     return cut

@@ -1,14 +1,19 @@
 """The bodies of webhooks: the event, the file as its payload, the webhook (docspace.md 4.1)."""
 
+import json
+import re
+from collections.abc import Mapping
+
 from reconciler.sandbox import dates, rights
 from reconciler.sandbox.configs import Config, Log
 from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import FileRow
 from reconciler.sandbox.values import User
-from reconciler.sandbox.wire import webhook_json
 
 Json = dict[str, object]
+
+_ESCAPED = re.compile(r"\\u[0-9a-f]{4}|\\\\|\\\"|[<>&'+`]")
 
 
 def file_payload(state: State, row: FileRow, creator: User) -> Json:
@@ -62,4 +67,24 @@ def body(log: Log, config: Config, job: Job | None = None) -> str:
         shown["retryCount"] = job.attempt - 1
         if job.retry_on:
             shown["retryOn"] = dates.webhook(job.retry_on)
-    return webhook_json({"event": event, "payload": log.payload, "webhook": shown})
+    return _escaped_json({"event": event, "payload": log.payload, "webhook": shown})
+
+
+def _escaped_json(value: Mapping[str, object]) -> str:
+    """Write JSON as System.Text.Json does in webhook bodies.
+
+    Its default encoder escapes every non-ASCII character and those with a meaning in HTML, in
+    upper-case hex: the signature is over exactly these bytes (docspace.md 9).
+    """
+    return _ESCAPED.sub(_escape, json.dumps(value, separators=(",", ":")))
+
+
+def _escape(match: re.Match[str]) -> str:
+    found = match.group()
+    if found == "\\\\":
+        return found
+    if found == '\\"':
+        return "\\u0022"
+    if found.startswith("\\u"):
+        return "\\u" + found[2:].upper()
+    return f"\\u{ord(found):04X}"

@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from reconciler.sandbox import files, people, rooms, saves, webhooks
 from reconciler.sandbox.state import ZONE, State, system_clock
 from reconciler.sandbox.texts import Comments
-from reconciler.sandbox.values import Clock, Delivery, Event, Network, Request, User
+from reconciler.sandbox.values import Clock, Network
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -123,15 +123,6 @@ class Portal(State):
         self.store.next_file = value
 
     @property
-    def next_folder_id(self) -> int:
-        """The id the next folder or room gets; may be set."""
-        return self.store.next_folder
-
-    @next_folder_id.setter
-    def next_folder_id(self, value: int) -> None:
-        self.store.next_folder = value
-
-    @property
     def network(self) -> Network:
         """How deliveries travel; may be set."""
         return self._network
@@ -149,36 +140,13 @@ class Portal(State):
         """Send what was held."""
         self.outbox.hold(held=False)
 
-    def has_personal(self, user: User) -> bool:
-        """Whether the user has "My documents": guests do not."""
-        return user.id in self.personal_roots
-
-    @property
-    def events(self) -> tuple[Event, ...]:
-        """Everything published so far."""
-        with self.mutex:
-            return tuple(self.noted_events)
-
-    @property
-    def deliveries(self) -> tuple[Delivery, ...]:
-        """Every attempt to deliver so far."""
-        with self.mutex:
-            return tuple(self.noted_deliveries)
-
-    @property
-    def requests(self) -> tuple[Request, ...]:
-        """Every API request so far, oldest first."""
-        with self.mutex:
-            return tuple(self.noted_requests)
-
     def count(self, method: str, path: str | None = None) -> int:
         """Return how many requests of a method, and of a route if given, there were."""
         return sum(
             one.method == method and (path is None or one.path.endswith(path))
-            for one in self.requests
+            for one in tuple(self.requests)
         )
 
     def clear_requests(self) -> None:
         """Forget the journal of requests."""
-        with self.mutex:
-            self.noted_requests.clear()
+        self.requests.clear()

@@ -1,9 +1,8 @@
 """Responses and errors of the API, in the envelope of docspace.md 2."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from reconciler.sandbox.wire import api_json
 
 JSON = "application/json; charset=utf-8"
 PROBLEM = "application/problem+json; charset=utf-8"
@@ -114,7 +113,7 @@ def problem(status: int) -> Response:
     """Write what a resource filter's bare status becomes: problem+json, no envelope."""
     title, section = _PROBLEMS[status]
     body = {"type": _RFC + section, "title": title, "status": status, "traceId": TRACE}
-    return Response(status, api_json(body), {"Content-Type": PROBLEM})
+    return Response(status, _utf8(body), {"Content-Type": PROBLEM})
 
 
 def broken(status: int) -> Response:
@@ -142,4 +141,10 @@ def page(status: int, title: str) -> Response:
 
 
 def _json(status: int, body: Mapping[str, object]) -> Response:
-    return Response(status, api_json({**body, "statusCode": status}), {"Content-Type": JSON})
+    return Response(status, _utf8({**body, "statusCode": status}), {"Content-Type": JSON})
+
+
+def _utf8(body: Mapping[str, object]) -> bytes:
+    """Write JSON without spaces."""
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reconciler.sandbox import api_files, api_folders, api_self, api_webhook_log, api_webhooks
+from reconciler.sandbox import api_files, api_folders, api_self, api_webhooks
 from reconciler.sandbox.calls import Call
 from reconciler.sandbox.responses import Response
 from reconciler.sandbox.values import EntryId
@@ -45,9 +45,9 @@ ROUTES = (
     Route("PUT", "settings/webhook", _ALL_WRITE, api_webhooks.update_webhook, waits=True),
     Route("PUT", "settings/webhook/enable", _ALL_WRITE, api_webhooks.enable_webhook, waits=True),
     Route("GET", "settings/webhook/triggers", _ALL, api_webhooks.list_triggers),
-    Route("PUT", "settings/webhook/{id}/retry", _ALL_WRITE, api_webhook_log.retry),
+    Route("PUT", "settings/webhook/{id}/retry", _ALL_WRITE, api_webhooks.retry_log),
     Route("DELETE", "settings/webhook/{id}", _ALL_WRITE, api_webhooks.delete_webhook),
-    Route("GET", "settings/webhooks/log", _ALL, api_webhook_log.get_log),
+    Route("GET", "settings/webhooks/log", _ALL, api_webhooks.get_log),
 )
 
 _PATTERNS = tuple(

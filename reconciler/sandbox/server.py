@@ -84,7 +84,6 @@ class _Http(ThreadingHTTPServer):
         self.api = Api(portal, stopping)
         self._mutex = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}
-        self._reset: set[socket.socket] = set()
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -103,22 +102,6 @@ class _Http(ThreadingHTTPServer):
         finally:
             with self._mutex:
                 self._open.pop(request, None)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Close a connection; one to be reset without the usual farewell."""
-        with self._mutex:
-            reset = request in self._reset
-            self._reset.discard(request)
-        if reset:
-            self.close_request(request)
-        else:
-            super().shutdown_request(request)
-
-    def reset(self, connection: socket.socket) -> None:
-        """Let this connection end with a reset."""
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
-        with self._mutex:
-            self._reset.add(connection)
 
     def cut_all(self) -> None:
         """End every open connection and wait for its thread."""
@@ -173,7 +156,12 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.stall:
             self.server.stopping.wait(reply.stall)
         else:
-            self.server.reset(self.connection)
+            self._reset()
+
+    def _reset(self) -> None:
+        """End the connection with a reset: closed at once, without the usual farewell."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
+        socket.close(self.connection.detach())
 
     def _send(self, response: Response, *, cut: bool) -> None:
         reason = HTTPStatus(response.status).phrase

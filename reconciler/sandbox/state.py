@@ -96,10 +96,10 @@ class State:
     default_sort: dict[str, tuple[str, bool]] = field(default_factory=dict)
     listings: dict[tuple[object, ...], tuple[int, list[EntryId]]] = field(default_factory=dict)
     listing_count: int = 0
-    noted_requests: list[Request] = field(default_factory=list)
-    noted_events: list[Event] = field(default_factory=list)
-    noted_deliveries: list[Delivery] = field(default_factory=list)
-    noted_comments: dict[EntryId, list[CommentWrite]] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    comments: dict[EntryId, list[CommentWrite]] = field(default_factory=dict)
 
     @property
     def anonymous(self) -> User:

@@ -70,7 +70,7 @@ def publish(
     other than the file.
     """
     at = state.whole_second()
-    state.noted_events.append(Event(trigger, row.id, by, at))
+    state.events.append(Event(trigger, row.id, by, at))
     if not state.webhooks:
         return
     entitled = find_readers(state, row) if readers is None else readers
@@ -107,7 +107,7 @@ def retry_log(state: State, log_id: int) -> int:
 
 def record_attempt(state: State, log: Log, attempt: int, status: int) -> None:
     """Record one attempt to deliver."""
-    state.noted_deliveries.append(Delivery(log.id, log.file_id, attempt, status, state.clock()))
+    state.deliveries.append(Delivery(log.id, log.file_id, attempt, status, state.clock()))
 
 
 def record_success(state: State, config: Config) -> None:
