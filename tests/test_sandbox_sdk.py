@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from tests.test_sandbox_kit import BOT, NEWEST, World, receiver, served
+from tests.test_sandbox_kit import BOT, NEWEST, Receiver, World
 
 SECRET = "Sample-Secret-1!"
 _NAMES = {
@@ -52,27 +52,27 @@ def client(world: World) -> Iterator[Any]:
         made.rest_client.pool_manager.clear()
 
 
-def test_file() -> None:
+def test_file(world: World) -> None:
     """A file is read with its version, comment, rights and date."""
-    with served() as world, client(world) as api:
+    with client(world) as api:
         found = api("FilesApi").get_file_info(world.create()).response
         assert (found.id, found.version, found.comment) == (1245, 1, "Created")
         assert found.security.edit_history is True
         assert found.updated.utc_time == datetime.fromisoformat("2025-11-20T12:01:10+03:00")
 
 
-def test_locked_file() -> None:
+def test_locked_file(world: World) -> None:
     """A lock of somebody else is read with the name."""
-    with served() as world, client(world) as api:
+    with client(world) as api:
         fid = world.create()
         world.portal.lock(fid, by=world.admin)
         found = api("FilesApi").get_file_info(fid).response
         assert (found.locked, found.locked_by) == (True, "Portal Admin")
 
 
-def test_folder_content() -> None:
+def test_folder_content(world: World) -> None:
     """A listing is read with its total and its current folder."""
-    with served() as world, client(world) as api:
+    with client(world) as api:
         world.create()
         found = api("FoldersApi").get_folder_by_folder_id(610).response
         assert (found.total, found.count, found.current.id) == (1, 1, 610)
@@ -80,23 +80,23 @@ def test_folder_content() -> None:
         assert world.api.get(f"files/610?{NEWEST}").response["total"] == 1
 
 
-def test_my_documents() -> None:
+def test_my_documents(world: World) -> None:
     """@my is read."""
-    with served() as world, client(world) as api:
+    with client(world) as api:
         found = api("FoldersApi").get_my_folder().response
         assert found.current.id == world.portal.personal(world.bot)
 
 
-def test_rooms() -> None:
+def test_rooms(world: World) -> None:
     """The list of rooms is read."""
-    with served() as world, client(world) as api:
+    with client(world) as api:
         found = api("RoomsApi").get_rooms_folder().response
         assert ([one.title for one in found.folders], found.current.id) == (["Legal"], 2)
 
 
-def test_key() -> None:
+def test_key(world: World) -> None:
     """The key's own record is read."""
-    with served() as world, client(world) as api:
+    with client(world) as api:
         found = api("ApiKeysApi").get_api_key().response
         assert found.permissions == [
             "files:read",
@@ -107,16 +107,16 @@ def test_key() -> None:
         assert str(found.create_by.id) == BOT
 
 
-def test_self() -> None:
+def test_self(world: World) -> None:
     """The account is read."""
-    with served() as world, client(world) as api:
+    with client(world) as api:
         found = api("ProfilesApi").get_self_profile().response
         assert (str(found.id), found.is_room_admin) == (BOT, True)
 
 
-def test_comment() -> None:
+def test_comment(world: World) -> None:
     """A comment is written through the SDK and its answer read."""
-    with served() as world, client(world) as api:
+    with client(world) as api:
         fid = world.create()
         body = sdk().UpdateComment(version=1, comment="Need Review")
         found = api("OperationsApi").update_file_comment(fid, body)
@@ -124,20 +124,19 @@ def test_comment() -> None:
         assert world.portal.file(fid).comment == "Need Review"
 
 
-def test_webhooks() -> None:
+def test_webhooks(world: World, hook: Receiver) -> None:
     """Webhooks are created, listed, logged, retried and removed through the SDK."""
-    with served() as world, receiver() as hook:
-        world.api.key = world.portal.add_key(world.bot, permissions=())
-        with client(world) as api:
-            webhooks = api("WebhooksApi")
-            wanted = {"name": "n", "uri": hook.url, "secretKey": SECRET, "enabled": True}
-            body = sdk().CreateWebhooksConfigRequestsDto.from_dict({**wanted, "triggers": 512})
-            number = webhooks.create_webhook(body).response.id
-            world.portal.save(world.create(), by=world.ann)
-            assert world.server.drain()
-            assert webhooks.retry_webhook(1).response.id == 2
-            assert world.server.drain()
-            assert webhooks.get_tenant_webhooks().response[0].configs.id == number
-            assert [one.status for one in webhooks.get_webhooks_logs().response] == [200, 200]
-            assert webhooks.get_webhook_triggers().response[0].name == "*"
-            assert webhooks.remove_webhook(number).response.id == number
+    world.api.key = world.portal.add_key(world.bot, permissions=())
+    with client(world) as api:
+        webhooks = api("WebhooksApi")
+        wanted = {"name": "n", "uri": hook.url, "secretKey": SECRET, "enabled": True}
+        body = sdk().CreateWebhooksConfigRequestsDto.from_dict({**wanted, "triggers": 512})
+        number = webhooks.create_webhook(body).response.id
+        world.portal.save(world.create(), by=world.ann)
+        assert world.server.drain()
+        assert webhooks.retry_webhook(1).response.id == 2
+        assert world.server.drain()
+        assert webhooks.get_tenant_webhooks().response[0].configs.id == number
+        assert [one.status for one in webhooks.get_webhooks_logs().response] == [200, 200]
+        assert webhooks.get_webhook_triggers().response[0].name == "*"
+        assert webhooks.remove_webhook(number).response.id == number

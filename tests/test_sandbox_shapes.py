@@ -7,7 +7,7 @@ from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.payloads import body
 from reconciler.sandbox.webhooks import record_success
 from reconciler.signature import sign
-from tests.test_sandbox_kit import BOT, NEWEST, World, receiver, sample, served, shape, utc
+from tests.test_sandbox_kit import BOT, NEWEST, Receiver, World, sample, served, shape, utc
 
 
 def edited_contract(world: World) -> Any:
@@ -25,119 +25,107 @@ def shown(world: World, path: str) -> Any:
     return json.loads(text.replace(world.server.url, "https://portal.example.com"))
 
 
-def test_file() -> None:
+def test_file(world: World) -> None:
     """GET file equals the sample, members and values."""
-    with served() as world:
-        edited_contract(world)
-        assert shown(world, "files/file/1245") == sample("get_file.json")
+    edited_contract(world)
+    assert shown(world, "files/file/1245") == sample("get_file.json")
 
 
-def test_file_for_admin_who_is_no_member() -> None:
+def test_file_for_admin_who_is_no_member(world: World) -> None:
     """An admin outside the room sees the file with access 3 and without EditHistory."""
-    with served() as world:
-        edited_contract(world)
-        world.portal.invite(world.room, world.bot, access=0)
-        visitor = world.portal.add_user("Vi Sitor", kind="admin")
-        world.api.key = world.portal.add_key(visitor)
-        expected = sample("get_file_admin_not_member.json")
-        assert shown(world, "files/file/1245") == expected
+    edited_contract(world)
+    world.portal.invite(world.room, world.bot, access=0)
+    visitor = world.portal.add_user("Vi Sitor", kind="admin")
+    world.api.key = world.portal.add_key(visitor)
+    expected = sample("get_file_admin_not_member.json")
+    assert shown(world, "files/file/1245") == expected
 
 
-def test_put_comment() -> None:
+def test_put_comment(world: World) -> None:
     """PUT comment answers the text in the envelope of the sample."""
-    with served() as world:
-        fid = edited_contract(world)
-        reply = world.api.comment(fid, 4, "Need Review")
-        text = reply.body.decode().replace(world.server.url, "https://portal.example.com")
-        assert json.loads(text) == sample("put_comment.json")
+    fid = edited_contract(world)
+    reply = world.api.comment(fid, 4, "Need Review")
+    text = reply.body.decode().replace(world.server.url, "https://portal.example.com")
+    assert json.loads(text) == sample("put_comment.json")
 
 
-def test_folder_content() -> None:
+def test_folder_content(world: World) -> None:
     """A folder listing has the sample's members, in files, current and pathParts."""
-    with served() as world:
-        edited_contract(world)
-        path = f"files/{world.room}?{NEWEST}"
-        assert shape(world.api.get(path).json) == shape(sample("folder_content_files_only.json"))
+    edited_contract(world)
+    path = f"files/{world.room}?{NEWEST}"
+    assert shape(world.api.get(path).json) == shape(sample("folder_content_files_only.json"))
 
 
-def test_locked_file() -> None:
+def test_locked_file(world: World) -> None:
     """A file locked by another shows lockedBy as a name, and the sample's members."""
-    with served() as world:
-        fid = edited_contract(world)
-        world.portal.lock(fid, by=world.admin)
-        expected = sample("folder_content_files_only.json")["response"]["files"][-1]
-        found = shown(world, f"files/file/{fid}")["response"]
-        assert (shape(found), found["security"]) == (shape(expected), expected["security"])
+    fid = edited_contract(world)
+    world.portal.lock(fid, by=world.admin)
+    expected = sample("folder_content_files_only.json")["response"]["files"][-1]
+    found = shown(world, f"files/file/{fid}")["response"]
+    assert (shape(found), found["security"]) == (shape(expected), expected["security"])
 
 
-def test_rooms() -> None:
+def test_rooms(world: World) -> None:
     """A room list has the sample's members, and the same rights of a member."""
-    with served() as world:
-        edited_contract(world)
-        expected = sample("rooms_list.json")
-        found = shown(world, "files/rooms?sortBy=DateAndTime&sortOrder=descending")
-        rights = [one["response"]["folders"][-1]["security"] for one in (found, expected)]
-        assert shape(found) == shape(expected)
-        assert rights[0] == rights[1]
+    edited_contract(world)
+    expected = sample("rooms_list.json")
+    found = shown(world, "files/rooms?sortBy=DateAndTime&sortOrder=descending")
+    rights = [one["response"]["folders"][-1]["security"] for one in (found, expected)]
+    assert shape(found) == shape(expected)
+    assert rights[0] == rights[1]
 
 
-def test_rooms_root_with_files_only() -> None:
+def test_rooms_root_with_files_only(world: World) -> None:
     """The rooms root with FilesOnly answers an empty page, as in the sample."""
-    with served() as world:
-        edited_contract(world)
-        found = shown(world, "files/2?filterType=FilesOnly&withSubFolders=true")
-        expected = sample("rooms_root_filesonly_TRAP_empty.json")
-        assert shape(found) == shape(expected)
-        assert found["response"]["total"] == 0
+    edited_contract(world)
+    found = shown(world, "files/2?filterType=FilesOnly&withSubFolders=true")
+    expected = sample("rooms_root_filesonly_TRAP_empty.json")
+    assert shape(found) == shape(expected)
+    assert found["response"]["total"] == 0
 
 
-def test_history() -> None:
+def test_history(world: World) -> None:
     """The version history has the sample's members and says count 1 for all of them."""
-    with served() as world:
-        edited_contract(world)
-        found = shown(world, "files/file/1245/history")
-        assert shape(found) == shape(sample("file_history_versions.json"))
-        assert [one["version"] for one in found["response"]] == [4, 3, 2, 1]
-        assert found["count"] == 1
+    edited_contract(world)
+    found = shown(world, "files/file/1245/history")
+    assert shape(found) == shape(sample("file_history_versions.json"))
+    assert [one["version"] for one in found["response"]] == [4, 3, 2, 1]
+    assert found["count"] == 1
 
 
-def test_people_self() -> None:
+def test_people_self(world: World) -> None:
     """GET people/@self has the sample's members and roles."""
-    with served() as world:
-        found = shown(world, "people/@self")
-        expected = sample("people_self.json")
-        expected["response"]["registrationDate"] = found["response"]["registrationDate"]
-        assert found == expected
+    found = shown(world, "people/@self")
+    expected = sample("people_self.json")
+    expected["response"]["registrationDate"] = found["response"]["registrationDate"]
+    assert found == expected
 
 
-def test_keys_self() -> None:
+def test_keys_self(world: World) -> None:
     """GET keys/@self has the sample's members."""
-    with served() as world:
-        world.api.get("people/@self")
-        assert shape(world.api.get("keys/@self").json) == shape(sample("keys_self.json"))
+    world.api.get("people/@self")
+    assert shape(world.api.get("keys/@self").json) == shape(sample("keys_self.json"))
 
 
-def test_build() -> None:
+def test_build(world: World) -> None:
     """GET settings/version/build without a key equals the sample."""
-    with served() as world:
-        world.api.key = None
-        assert shown(world, "settings/version/build") == sample("settings_version_build.json")
+    world.api.key = None
+    assert shown(world, "settings/version/build") == sample("settings_version_build.json")
 
 
-def test_webhook_list_and_log() -> None:
+def test_webhook_list_and_log(world: World, hook: Receiver) -> None:
     """The webhook list and the log of a delivered event have the samples' members."""
-    with served() as world, receiver() as hook:
-        full = world.as_user(world.bot)
-        world.portal.add_webhook(by=world.bot, url=hook.url, secret="Sample-Secret-1!")
-        edited_contract(world)
-        assert world.server.drain()
-        listed = full.get("settings/webhook").json
-        expected = sample("webhook_configs.json")
-        for name in ("lastFailureOn", "lastFailureContent"):
-            del expected["response"][0]["configs"][name]
-        assert shape(listed) == shape(expected)
-        log = full.get("settings/webhooks/log").json
-        assert shape(log) == shape(sample("webhooks_log_all.json"))
+    full = world.as_user(world.bot)
+    world.portal.add_webhook(by=world.bot, url=hook.url, secret="Sample-Secret-1!")
+    edited_contract(world)
+    assert world.server.drain()
+    listed = full.get("settings/webhook").json
+    expected = sample("webhook_configs.json")
+    for name in ("lastFailureOn", "lastFailureContent"):
+        del expected["response"][0]["configs"][name]
+    assert shape(listed) == shape(expected)
+    log = full.get("settings/webhooks/log").json
+    assert shape(log) == shape(sample("webhooks_log_all.json"))
 
 
 def log_of_samples(world: World, *, creator_member: bool) -> Any:
