@@ -95,9 +95,7 @@ def test_retries_keep_the_event_id(world: World, subscriber: Receiver) -> None:
 
 
 @pytest.mark.parametrize(
-    "answers",
-    [[500, 500, 200], [302, 204], *([410] * gone + [200] for gone in (1, 3, 5))],
-    ids=str,
+    "answers", [[500, 500, 200], [302, 204], *([410] * gone + [200] for gone in (1, 3, 5))], ids=str
 )
 def test_the_first_2xx_ends_the_retries(
     world: World, subscriber: Receiver, answers: list[int]

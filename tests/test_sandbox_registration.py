@@ -29,11 +29,7 @@ def full(world: World) -> Api:
 def test_a_webhook_is_created(world: World, hook: Receiver) -> None:
     """The secret is never shown."""
     made = create(world, hook, triggers=512)
-    assert (made.status, made.response["triggers"], made.response["enabled"]) == (
-        200,
-        512,
-        True,
-    )
+    assert (made.status, made.response["triggers"], made.response["enabled"]) == (200, 512, True)
     assert SECRET.encode() not in full(world).get("settings/webhook").body
 
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from reconciler.portal_texts import by_culture
-from reconciler.sandbox import Comment, ManualClock, Portal, User, dates
+from reconciler.sandbox import Comment, FileInfo, ManualClock, Portal, User, dates
 from reconciler.sandbox.texts import Comments
 from reconciler.sandbox.values import EntryId
 from tests.test_sandbox_kit import utc
@@ -29,6 +30,11 @@ class Small:
     fid: EntryId
     start: datetime
 
+    @property
+    def file(self) -> FileInfo:
+        """The file as it is now."""
+        return self.portal.file(self.fid)
+
     def triggers(self) -> list[str]:
         """The events since the file was made."""
         return [event.trigger for event in self.portal.events[1:]]
@@ -46,10 +52,15 @@ def small(culture: str = "en", **options: Any) -> Small:
     return Small(clock, portal, ann, bob, room, fid, utc("2025-11-24T08:00:00"))
 
 
-def test_create() -> None:
+@pytest.fixture
+def world() -> Small:
+    """The portal that most tests begin with."""
+    return small()
+
+
+def test_create(world: Small) -> None:
     """A new file is version 1, says Created, and publishes file.created."""
-    world = small()
-    made = world.portal.file(world.fid)
+    made = world.file
     assert (made.version, made.version_group, made.comment) == (1, 1, "Created")
     assert made.updated == made.created == world.start
     assert [event.trigger for event in world.portal.events] == ["file.created"]
@@ -100,22 +111,14 @@ SAVES: dict[str, tuple[Act, str, tuple[str, ...]]] = {
         f"{UNKNOWN}; Autosaved",
         UPDATED,
     ),
-    "anonymous with a lost URL": (
-        act("save_failed", by="anonymous"),
-        f"{UNKNOWN}; {LOST}",
-        SILENT,
-    ),
+    "anonymous with a lost URL": (act("save_failed", by="anonymous"), f"{UNKNOWN}; {LOST}", SILENT),
     "by the API": (act("save_by_api"), "Edited", UPDATED),
     "encrypted by the API": (act("save_by_api", encrypted=True), "Encrypted", UPDATED),
     "with a lost URL": (act("save_failed"), LOST, SILENT),
     "upload over it": (upload(), "Uploaded", ("file.uploaded",)),
     "simple upload": (upload(simple=True), "Uploaded", ("file.uploaded", "file.created")),
     "conversion in place": (act("convert"), "Converted from a.docx", SILENT),
-    "restored version": (
-        act("restore_version", 1),
-        f"Restored from the revision {OF}",
-        UPDATED,
-    ),
+    "restored version": (act("restore_version", 1), f"Restored from the revision {OF}", UPDATED),
     "restored change": (
         act("restore_version", 1, change=True),
         f"Restored from the document change {OF}",
@@ -126,12 +129,7 @@ SAVES: dict[str, tuple[Act, str, tuple[str, ...]]] = {
 }
 # The others: whether the date moves, comment, and events.
 OTHERS: dict[str, tuple[Act, bool, str, tuple[str, ...]]] = {
-    "upload that keeps the version": (
-        act("replace_content"),
-        True,
-        "Uploaded",
-        ("file.uploaded",),
-    ),
+    "upload that keeps the version": (act("replace_content"), True, "Uploaded", ("file.uploaded",)),
     "rename": (act("rename", "b.docx"), True, "Created", UPDATED),
     "comment": (act("comment", "Approved"), False, "Approved", UPDATED),
     "lock": (act("lock"), False, "Created", UPDATED),
@@ -144,57 +142,55 @@ OTHERS: dict[str, tuple[Act, bool, str, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize(("run", "comment", "triggers"), SAVES.values(), ids=list(SAVES))
-def test_saves(run: Act, comment: str, triggers: tuple[str, ...]) -> None:
+def test_saves(world: Small, run: Act, comment: str, triggers: tuple[str, ...]) -> None:
     """A save adds a version dated now with a comment of the portal's, and is published or not."""
-    world = small()
     run(world)
-    after = world.portal.file(world.fid)
+    after = world.file
     assert (after.version, after.version_group, after.comment) == (2, 2, comment)
     assert after.updated != world.start
     assert world.triggers() == list(triggers)
 
 
 @pytest.mark.parametrize(("run", "moves", "comment", "triggers"), OTHERS.values(), ids=list(OTHERS))
-def test_other_acts(run: Act, moves: bool, comment: str, triggers: tuple[str, ...]) -> None:
+def test_other_acts(
+    world: Small, run: Act, moves: bool, comment: str, triggers: tuple[str, ...]
+) -> None:
     """Anything else leaves the version; the table says what becomes of date and comment."""
-    world = small()
     run(world)
-    after = world.portal.file(world.fid)
+    after = world.file
     assert (after.version, after.version_group, after.comment) == (1, 1, comment)
     assert (after.updated != world.start) is moves
     assert world.triggers() == list(triggers)
 
 
-def test_old_versions_keep_their_comments() -> None:
+def test_old_versions_keep_their_comments(world: Small) -> None:
     """A new version starts with the portal's text; the old one keeps a person's."""
-    world = small()
     world.portal.comment(world.fid, "Approved", by=world.ann)
     world.portal.save(world.fid, by=world.ann)
     assert [one.comment for one in world.portal.versions(world.fid)] == ["Approved", "Edited"]
 
 
-def test_second_forcesave_overwrites_version_and_comment() -> None:
+def test_second_forcesave_overwrites_version_and_comment(world: Small) -> None:
     """Later saves of a session write over version and comment; the next session adds one."""
-    world = small()
     world.portal.forcesave(world.fid, by=world.ann, timer=True)
     world.portal.comment(world.fid, "Need Review", by=world.bob)
     world.portal.forcesave(world.fid, by=world.ann, timer=True)
-    overwritten = world.portal.file(world.fid)
+    overwritten = world.file
     world.portal.save(world.fid, by=world.ann)
-    final = world.portal.file(world.fid)
+    final = world.file
     world.portal.save(world.fid, by=world.ann)
     assert (overwritten.version, overwritten.comment) == (2, "Autosaved")
     assert (final.version, final.comment) == (2, "Edited")
-    assert world.portal.file(world.fid).version == 3
+    assert world.file.version == 3
 
 
-def test_store_forcesave_keeps_user_forcesaves() -> None:
-    """With StoreForcesave a save after a user's forcesave is a version of its own."""
-    world = small()
-    world.portal.store_forcesave = True
+@pytest.mark.parametrize(("stored", "encrypted"), [(True, False), (False, True)])
+def test_what_never_overwrites_a_version(world: Small, stored: bool, encrypted: bool) -> None:
+    """After a user's forcesave: any save with StoreForcesave, and an encrypted one without."""
+    world.portal.store_forcesave = stored
     world.portal.forcesave(world.fid, by=world.ann)
-    world.portal.save(world.fid, by=world.ann)
-    assert world.portal.file(world.fid).version == 3
+    world.portal.save(world.fid, by=world.ann, encrypted=encrypted)
+    assert world.file.version == 3
 
 
 def restore(portal: Portal, other: EntryId, room: EntryId, **options: Any) -> None:
@@ -211,56 +207,38 @@ def restore(portal: Portal, other: EntryId, room: EntryId, **options: Any) -> No
         (restore, "file.restored", False),
     ],
 )
-def test_overwriting(put: Callable[..., object], trigger: str, remains: bool) -> None:
+def test_overwriting(world: Small, put: Callable[..., object], trigger: str, remains: bool) -> None:
     """A copy, a move or a restored file over another gives that one a version, Overwritten."""
-    world = small()
     other = world.portal.create(world.room, "b.docx", by=world.ann, size=500)
     put(world.portal, other, world.room, by=world.ann, overwrite=world.fid)
-    target = world.portal.file(world.fid)
+    target = world.file
     assert (target.version, target.comment, target.size) == (2, "Overwritten", 500)
     assert (other in world.portal.file_ids()) is remains
     assert world.triggers()[-1] == trigger
 
 
 @pytest.mark.parametrize(
-    ("comment", "text"),
+    ("comment", "text", "publish"),
     [
-        (Comment.CREATED_FORM_DRAFT, "Created to fill in the form"),
-        (Comment.CREATED_BY_DOCUSIGN, "Created by DocuSign"),
+        (Comment.CREATED_FORM_DRAFT, "Created to fill in the form", True),
+        (Comment.CREATED_BY_DOCUSIGN, "Created by DocuSign", True),
+        (Comment.CONVERTED, "Converted from form.pdf", False),
     ],
 )
-def test_form_drafts_and_docusign_are_new_files(comment: Comment, text: str) -> None:
-    """They are version 1, say where they come from, and publish file.created."""
-    world = small()
-    fid = world.portal.create(world.room, "form.pdf", by=world.ann, comment=comment)
+def test_other_ways_to_create(world: Small, comment: Comment, text: str, publish: bool) -> None:
+    """Drafts, DocuSign's files and conversions are new files, which say where they come from."""
+    create = partial(world.portal.create, comment=comment, publish=publish)
+    fid = create(world.room, "form.pdf", by=world.ann)
     made = world.portal.file(fid)
     assert (made.version, made.comment) == (1, text)
-    assert world.triggers() == ["file.created"]
+    assert world.triggers() == (["file.created"] if publish else [])
 
 
-def test_a_conversion_may_make_a_new_file() -> None:
-    """It names where it comes from, and nobody hears of it."""
-    world = small()
-    convert = Comment.CONVERTED
-    fid = world.portal.create(world.room, "b.odt", by=world.ann, comment=convert, publish=False)
-    assert world.portal.file(fid).comment == "Converted from b.odt"
-    assert world.triggers() == []
-
-
-def test_encrypted_saves_never_overwrite_a_version() -> None:
-    """After a forcesave an encrypted save is a version of its own."""
-    world = small()
-    world.portal.forcesave(world.fid, by=world.ann)
-    world.portal.save(world.fid, by=world.ann, encrypted=True)
-    assert world.portal.file(world.fid).version == 3
-
-
-def test_anonymous_saves_overwrite_the_version_of_their_session() -> None:
+def test_anonymous_saves_overwrite_the_version_of_their_session(world: Small) -> None:
     """Whoever saves: the session's version is written over, and the text anew."""
-    world = small()
     world.portal.forcesave(world.fid, by=world.portal.anonymous, timer=True)
     world.portal.save(world.fid, by=world.portal.anonymous)
-    saved = world.portal.file(world.fid)
+    saved = world.file
     assert (saved.version, saved.comment) == (2, "Author of the save is unknown")
     assert saved.updated_by.id == "712d9ec3-5d2b-4b13-824f-71f00191dcca"
 
@@ -290,7 +268,7 @@ def test_every_language_is_spoken(culture: str) -> None:
 def test_a_portal_may_speak_a_language_of_its_own() -> None:
     """Texts of a further culture are written for its people; what they lack is English."""
     texts = {"tlh": {"edited": "choHlu'pu'", "restored_revision": "{0} law'"}}
-    portal = Portal(culture="tlh", texts=texts)
+    portal = Portal(culture="tlh", texts=Comments(texts))
     ann = portal.add_user("Ann")
     fid = portal.create(portal.add_room("Legal", owner=ann), "a.docx", by=ann)
     portal.save(fid, by=ann)
@@ -299,39 +277,35 @@ def test_a_portal_may_speak_a_language_of_its_own() -> None:
     assert (portal.file(fid).comment or "").endswith(" law'")
 
 
-def test_copy_is_a_new_file() -> None:
+def test_copy_is_a_new_file(world: Small) -> None:
     """A copy is version 1 of a new file, says Copied."""
-    world = small()
     made = world.portal.file(world.portal.copy(world.fid, world.room, by=world.ann))
     assert (made.version, made.comment) == (1, "Copied")
     assert made.id != world.fid
 
 
-def test_restore_from_trash_moves_no_date() -> None:
+def test_restore_from_trash_moves_no_date(world: Small) -> None:
     """Trashing sets the date, restoring leaves it, and the folder is the old one."""
-    world = small()
     world.portal.trash(world.fid, by=world.ann)
-    trashed = world.portal.file(world.fid)
+    trashed = world.file
     world.clock.advance(60)
     world.portal.restore(world.fid, by=world.ann)
-    restored = world.portal.file(world.fid)
+    restored = world.file
     assert (trashed.trashed, restored.trashed) == (True, False)
     assert restored.updated == trashed.updated
     assert restored.folder_id == world.room
 
 
-def test_deleted_version() -> None:
+def test_deleted_version(world: Small) -> None:
     """Deleting an old version leaves the current one and publishes file.updated."""
-    world = small()
     world.portal.save(world.fid, by=world.ann)
     world.portal.delete_version(world.fid, 1, by=world.ann)
     assert [one.version for one in world.portal.versions(world.fid)] == [2]
     assert world.triggers()[-1] == "file.updated"
 
 
-def test_continued_version() -> None:
+def test_continued_version(world: Small) -> None:
     """Continuing a version lowers the later groups and nothing else, silently."""
-    world = small()
     world.portal.save(world.fid, by=world.ann)
     world.portal.continue_version(world.fid, 2)
     assert [one.version_group for one in world.portal.versions(world.fid)] == [1, 1]
@@ -356,18 +330,16 @@ BUMPS = {
 
 
 @pytest.mark.parametrize(("run", "bumps"), BUMPS.values(), ids=list(BUMPS))
-def test_folder_dates(run: Act, bumps: bool) -> None:
+def test_folder_dates(world: Small, run: Act, bumps: bool) -> None:
     """Only content saves raise the dates of the room and of the rooms root."""
-    world = small()
     before = [world.portal.folder_updated(one) for one in (world.room, 2)]
     run(world)
     after = [world.portal.folder_updated(one) for one in (world.room, 2)]
     assert (after != before) is bumps
 
 
-def test_restoring_from_trash_raises_no_folder_date() -> None:
+def test_restoring_from_trash_raises_no_folder_date(world: Small) -> None:
     """Coming back from the trash leaves the room's date."""
-    world = small()
     world.portal.trash(world.fid, by=world.ann)
     world.portal.restore(world.fid, by=world.ann)
     assert world.portal.folder_updated(world.room) == world.start
@@ -391,9 +363,9 @@ def test_texts_are_in_the_actors_language(culture: str, edited: str, unlocked: s
     """What the portal writes depends on who acts."""
     world = small(culture)
     world.portal.save(world.fid, by=world.ann)
-    first = world.portal.file(world.fid).comment
+    first = world.file.comment
     world.portal.unlock(world.fid, by=world.ann)
-    assert (first, world.portal.file(world.fid).comment) == (edited, unlocked)
+    assert (first, world.file.comment) == (edited, unlocked)
 
 
 @pytest.mark.parametrize(("rounded", "second"), [(True, 1), (False, 0)])
@@ -402,20 +374,18 @@ def test_dates_are_whole_seconds(rounded: bool, second: int) -> None:
     world = small(round_dates=rounded)
     world.clock.set(utc("2025-11-24T10:00:00.500000"))
     world.portal.save(world.fid, by=world.ann)
-    assert world.portal.file(world.fid).updated == utc(f"2025-11-24T10:00:0{second}")
+    assert world.file.updated == utc(f"2025-11-24T10:00:0{second}")
 
 
-def test_comment_is_cut_and_loses_what_mysql_cannot_hold() -> None:
+def test_comment_is_cut_and_loses_what_mysql_cannot_hold(world: Small) -> None:
     """A comment keeps 255 UTF-16 units and no character beyond the BMP."""
-    world = small()
     world.portal.comment(world.fid, "ok 👍" + "x" * 300, by=world.ann)
-    kept = world.portal.file(world.fid).comment
+    kept = world.file.comment
     assert kept == "ok " + "x" * 250
 
 
-def test_comment_writes_tell_what_was_replaced() -> None:
+def test_comment_writes_tell_what_was_replaced(world: Small) -> None:
     """The journal of comments has every write with the text it replaced."""
-    world = small()
     world.portal.comment(world.fid, "Need Review", by=world.bob)
     world.portal.comment(world.fid, "Approved", by=world.ann)
     writes = world.portal.comment_writes(world.fid)
@@ -426,9 +396,8 @@ def test_comment_writes_tell_what_was_replaced() -> None:
     assert [one.by for one in writes] == [world.bob, world.ann]
 
 
-def test_ids_are_reused_only_when_told() -> None:
+def test_ids_are_reused_only_when_told(world: Small) -> None:
     """A deleted file's id comes back when next_id is set to it."""
-    world = small()
     world.portal.delete(world.fid, by=world.ann)
     world.portal.next_id = int(world.fid)
     again = world.portal.create(world.room, "z.docx", by=world.ann)
@@ -436,18 +405,16 @@ def test_ids_are_reused_only_when_told() -> None:
     assert world.portal.file(again).created != world.start
 
 
-def test_backup_sets_versions_back() -> None:
+def test_backup_sets_versions_back(world: Small) -> None:
     """A restored backup has the old versions and comments."""
-    world = small()
     saved = world.portal.backup()
     world.portal.save(world.fid, by=world.ann)
     world.portal.restore_backup(saved)
-    assert world.portal.file(world.fid).version == 1
+    assert world.file.version == 1
 
 
-def test_third_party_file_has_a_string_id_and_no_versions() -> None:
+def test_third_party_file_has_a_string_id_and_no_versions(world: Small) -> None:
     """Files of third-party storage have string ids, one version and no folder dates."""
-    world = small()
     drive = world.portal.add_room("Drive", owner=world.ann, third_party=True)
     fid = world.portal.create(drive, "Plan.docx", by=world.ann)
     world.portal.save(fid, by=world.ann)
@@ -456,16 +423,22 @@ def test_third_party_file_has_a_string_id_and_no_versions() -> None:
     assert world.portal.folder_updated(2) == world.start
 
 
-def test_ambiguous_autumn_hour_is_read_as_standard_time() -> None:
-    """A date in the hour that comes twice is shown an hour late (docspace.md 3)."""
-    first = utc("2025-10-26T00:30:00")
-    shown = dates.api(first, ZoneInfo("Europe/Berlin"))
-    assert shown == "2025-10-26T02:30:00.0000000+01:00"
+@pytest.mark.parametrize(
+    ("moment", "zone", "text"),
+    [
+        ("2025-10-26T00:30:00", ZoneInfo("Europe/Berlin"), "2025-10-26T02:30:00.0000000+01:00"),
+        ("2025-11-24T09:15:42.120000", UTC, "2025-11-24T09:15:42.1200000Z"),
+        (
+            "2025-11-24T09:15:42.120000",
+            timezone(timedelta(hours=-3, minutes=-30)),
+            "2025-11-24T05:45:42.1200000-03:30",
+        ),
+    ],
+    ids=["ambiguous", "UTC", "west"],
+)
+def test_dates_of_the_api(moment: str, zone: tzinfo, text: str) -> None:
+    """Seven digits and the zone's offset, Z without one (docspace.md 3).
 
-
-def test_offset_zero_is_written_as_z() -> None:
-    """Dates have seven digits, and Z only without an offset."""
-    moment = utc("2025-11-24T09:15:42.120000")
-    west = timezone(timedelta(hours=-3, minutes=-30))
-    assert dates.api(moment, UTC) == "2025-11-24T09:15:42.1200000Z"
-    assert dates.api(moment, west) == "2025-11-24T05:45:42.1200000-03:30"
+    A date in the autumn hour that comes twice is read as standard time: an hour late.
+    """
+    assert dates.api(utc(moment), zone) == text

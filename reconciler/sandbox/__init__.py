@@ -10,7 +10,7 @@ from reconciler.sandbox.clock import ManualClock
 from reconciler.sandbox.faults import Fault, FaultKind
 from reconciler.sandbox.portal import Portal
 from reconciler.sandbox.server import Server
-from reconciler.sandbox.texts import Comment
+from reconciler.sandbox.texts import Comment, Comments
 from reconciler.sandbox.values import (
     CommentWrite,
     Delivery,
@@ -27,6 +27,7 @@ from reconciler.sandbox.values import (
 __all__ = [
     "Comment",
     "CommentWrite",
+    "Comments",
     "Delivery",
     "EntryId",
     "Event",

@@ -7,6 +7,8 @@ import urllib.parse
 from collections.abc import Callable, Sequence
 from enum import Enum
 
+from reconciler.sandbox.configs import Config
+
 Resolve = Callable[[str], Sequence[str]]
 """Returns the IP addresses of a host. Raises OSError when there are none."""
 
@@ -25,14 +27,12 @@ def resolve(host: str) -> list[str]:
     return [str(info[4][0]) for info in socket.getaddrinfo(host, None)]
 
 
-def find_fault(
-    url: str, *, ssl: bool, resolve: Resolve, refuse_private: bool
-) -> AddressFault | None:
-    """Return what is wrong with an address, or None."""
-    host = _host(url)
+def find_fault(config: Config, resolve: Resolve, *, refuse_private: bool) -> AddressFault | None:
+    """Return what is wrong with the address of a webhook, or None."""
+    host = _host(config.url)
     if not host:
         return AddressFault.INVALID
-    if ssl and not url.lower().startswith("https:"):
+    if config.ssl and not config.url.lower().startswith("https:"):
         return AddressFault.NOT_HTTPS
     try:
         found = resolve(host)

@@ -12,12 +12,7 @@ from reconciler.sandbox.calls import Call
 from reconciler.sandbox.configs import TRIGGERS, Config, Log
 from reconciler.sandbox.dto import Json, present
 from reconciler.sandbox.query import Query
-from reconciler.sandbox.registration import (
-    check_address,
-    check_answer,
-    read_changes,
-    read_mask,
-)
+from reconciler.sandbox.registration import check_address, check_answer, read_changes, read_mask
 from reconciler.sandbox.responses import Refused, Response, bad_argument, not_found
 from reconciler.sandbox.texts import Text
 from reconciler.sandbox.values import Kind

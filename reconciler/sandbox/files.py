@@ -109,12 +109,7 @@ def delete(state: State, fid: EntryId, *, by: User) -> None:
 
 
 def move(
-    state: State,
-    fid: EntryId,
-    folder_id: EntryId,
-    *,
-    by: User,
-    overwrite: EntryId | None = None,
+    state: State, fid: EntryId, folder_id: EntryId, *, by: User, overwrite: EntryId | None = None
 ) -> None:
     """Move a file, or its content over another file, which gets a new version."""
     row = _moved(state, state.store.files[fid], folder_id, by, overwrite)
@@ -122,12 +117,7 @@ def move(
 
 
 def copy(
-    state: State,
-    fid: EntryId,
-    folder_id: EntryId,
-    *,
-    by: User,
-    overwrite: EntryId | None = None,
+    state: State, fid: EntryId, folder_id: EntryId, *, by: User, overwrite: EntryId | None = None
 ) -> EntryId:
     """Copy a file to a new one, or over another file; return the target's id."""
     source = state.store.files[fid].current

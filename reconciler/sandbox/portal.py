@@ -1,14 +1,13 @@
 """The portal: one object whose methods are what people, admins and tests do to it."""
 
-from collections.abc import Callable, Mapping
-from datetime import tzinfo
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from reconciler.sandbox import files, people, rooms, saves, webhooks
-from reconciler.sandbox.state import ZONE, State, system_clock
-from reconciler.sandbox.texts import Comments
-from reconciler.sandbox.values import Clock, Network
+from reconciler.sandbox.state import State
+from reconciler.sandbox.values import Network
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,6 +24,7 @@ def _locked(act: Callable[Concatenate[State, P], R]) -> Callable[Concatenate[Sta
     return run
 
 
+@dataclass(eq=False)
 class Portal(State):
     """A DocSpace portal in memory. Its methods may be called from any thread.
 
@@ -32,31 +32,8 @@ class Portal(State):
     called under the lock.
     """
 
-    def __init__(
-        self,
-        clock: Clock = system_clock,
-        zone: tzinfo = ZONE,
-        culture: str = "en",
-        *,
-        round_dates: bool = True,
-        poll_seconds: float = 0.0,
-        retry_seconds: tuple[float, ...] = (1, 2, 4, 8, 16),
-        texts: Mapping[str, Mapping[str, str]] | None = None,
-    ) -> None:
-        """Start an empty portal.
-
-        ``texts`` are the comments of further cultures, by culture and by the names of
-        ``portal_texts``.
-        """
-        super().__init__(
-            clock,
-            zone,
-            culture,
-            texts=Comments(texts),
-            round_dates=round_dates,
-            poll_seconds=poll_seconds,
-            retry_seconds=retry_seconds,
-        )
+    def __post_init__(self) -> None:
+        """Start with the roots of the shared sections and a network that loses nothing."""
         self._network = Network()
         rooms.add_shared_roots(self)
 

@@ -48,12 +48,7 @@ def read_mask(value: object) -> int:
 
 def check_address(state: State, config: Config) -> None:
     """Refuse an address that nothing may be sent to."""
-    fault = find_fault(
-        config.url,
-        ssl=config.ssl,
-        resolve=state.resolve,
-        refuse_private=state.refuse_private_addresses,
-    )
+    fault = find_fault(config, state.resolve, refuse_private=state.refuse_private_addresses)
     if fault is not None:
         raise bad_argument(fault.value)
 

@@ -83,10 +83,7 @@ def success(
     """Wrap a result."""
     totals = {} if total is None else {"total": total}
     links = [{"href": url, "action": method}]
-    return _json(
-        200,
-        {"response": response, "count": count, **totals, "links": links, "status": 0},
-    )
+    return _json(200, {"response": response, "count": count, **totals, "links": links, "status": 0})
 
 
 def failure(status: int, message: str, kind: str) -> Response:

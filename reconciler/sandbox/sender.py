@@ -100,9 +100,7 @@ class WebhookSender:
         if prepared is None:
             return None
         log, config, body = prepared
-        fault = self._find_fault(config) if job.attempt == 1 else None
-        if fault is not None:
-            self._refuse(log, config, fault)
+        if job.attempt == 1 and self._refuse(log, config):
             return None
         signature = sign(body.encode(), config.secret)
         result = self._post(config.url, body.encode(), signature)
@@ -125,17 +123,12 @@ class WebhookSender:
             job.attempt += 1
             return log, job.config, payloads.body(log, job.config, job)
 
-    def _find_fault(self, config: Config) -> AddressFault | None:
-        return find_fault(
-            config.url,
-            ssl=config.ssl,
-            resolve=self._state.resolve,
-            refuse_private=self._state.refuse_private_addresses,
-        )
-
-    def _refuse(self, log: Log, config: Config, fault: AddressFault) -> None:
-        """Send nothing: a private address deletes the webhook, another fault disables it."""
+    def _refuse(self, log: Log, config: Config) -> bool:
+        """Delete a webhook of a private address, disable it for another fault; tell whether."""
         state = self._state
+        fault = find_fault(config, state.resolve, refuse_private=state.refuse_private_addresses)
+        if fault is None:
+            return False
         with state.mutex:
             webhooks.record_attempt(state, log, 1, 0)
             log.response = fault.value
@@ -144,6 +137,7 @@ class WebhookSender:
             else:
                 at = state.whole_second()
                 webhooks.record_failure(state, config, fault.value, at, disable=True)
+        return True
 
     def _retry_wait(self, job: Job, result: _Result) -> float | None:
         """Return the seconds until the next attempt, None after a success or the last one."""
