@@ -112,7 +112,7 @@ def test_six_410_delete_the_webhook(world: World, subscriber: Receiver) -> None:
     subscriber.decide = lambda _: 410
     drained(world)
     assert (len(subscriber.bodies), world.portal.webhooks) == (6, {})
-    assert world.as_user(world.bot).get("settings/webhooks/log").json["total"] == 0
+    assert world.full.get("settings/webhooks/log").json["total"] == 0
 
 
 def test_a_timeout_never_disables(world: World, subscriber: Receiver) -> None:
@@ -282,9 +282,8 @@ def test_disabled_after_three_days_without_success(
 
 def test_edits_during_a_delivery_are_reverted(world: World, subscriber: Receiver) -> None:
     """The webhook read before a delivery is written back after it, over what was changed."""
-    full = world.as_user(world.bot)
     switch = {"id": 1, "enabled": False}
-    subscriber.decide = lambda _: full.put("settings/webhook/enable", switch).status
+    subscriber.decide = lambda _: world.full.put("settings/webhook/enable", switch).status
     drained(world)
     assert statuses(world) == [200]
     assert world.portal.webhooks[1].enabled is True
@@ -345,7 +344,7 @@ def test_unreachable_receiver(world: World) -> None:
     hooked(world, gone)
     world.portal.retry_seconds = ()
     drained(world)
-    log = world.as_user(world.bot).get("settings/webhooks/log").response[0]
+    log = world.full.get("settings/webhooks/log").response[0]
     assert (log["status"], "delivery" in log) == (0, False)
     assert log["responsePayload"].startswith("Connection refused")
 
@@ -381,7 +380,7 @@ def filled_log(world: World, subscriber: Receiver) -> Receiver:
 @pytest.mark.usefixtures("filled_log")
 def test_log_filters(world: World, query: str, ids: list[int]) -> None:
     """The log is newest first; date filters never find failures."""
-    reply = world.as_user(world.bot).get(f"settings/webhooks/log?{query}").json
+    reply = world.full.get(f"settings/webhooks/log?{query}").json
     assert [one["id"] for one in reply["response"]] == ids
     assert reply["count"] == 1
 
@@ -396,7 +395,7 @@ def test_log_belongs_to_the_creator(world: World) -> None:
 def test_manual_retry_has_a_new_id(world: World, filled_log: Receiver) -> None:
     """A manual retry is a new log entry with the same event date and payload."""
     world.clock.advance(3600)
-    world.as_user(world.bot).put("settings/webhook/1/retry")
+    world.full.put("settings/webhook/1/retry")
     assert world.server.drain()
     first, _, again = filled_log.events
     assert again["event"] == {**first["event"], "id": 3}
@@ -405,7 +404,7 @@ def test_manual_retry_has_a_new_id(world: World, filled_log: Receiver) -> None:
 
 def test_triggers_by_api(world: World) -> None:
     """The trigger names come with their bits."""
-    found = world.as_user(world.bot).get("settings/webhook/triggers").response
+    found = world.full.get("settings/webhook/triggers").response
     bits = {one["name"]: one["id"] for one in found}
     assert (bits["file.updated"], bits["*"]) == (512, 0)
     assert (bits["form.filled.out"], bits["folder.downloaded"]) == (2**29, 2**35)

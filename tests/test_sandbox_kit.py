@@ -107,6 +107,11 @@ class World:
     room: EntryId
     api: Api
 
+    @property
+    def full(self) -> "Api":
+        """A client of the bot's that may do all that the bot may."""
+        return self.as_user(self.bot)
+
     def as_user(self, user: User, *permissions: str) -> Api:
         """Return a client with a new key of ``user``; no permissions means all."""
         return Api(self.server.url, self.portal.add_key(user, permissions=permissions))

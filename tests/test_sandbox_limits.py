@@ -96,12 +96,11 @@ def test_limits_can_be_off(world: World) -> None:
 def test_manual_retries(world: World) -> None:
     """Manual webhook retries are five in a quarter of an hour per user and path."""
     world.portal.hold_deliveries()
-    full = world.as_user(world.bot)
     world.portal.add_webhook(by=world.bot, url="http://127.0.0.1:9/", secret="Secret-1!")
     world.portal.save(world.create(), by=world.ann)
-    statuses = [full.put("settings/webhook/1/retry").status for _ in range(6)]
-    other = full.put("settings/webhook/2/retry")
+    statuses = [world.full.put("settings/webhook/1/retry").status for _ in range(6)]
+    other = world.full.put("settings/webhook/2/retry")
     world.clock.advance(15 * 60)
     assert statuses == [200] * 5 + [429]
     assert other.status == 200
-    assert full.put("settings/webhook/1/retry").status == 200
+    assert world.full.put("settings/webhook/1/retry").status == 200

@@ -115,16 +115,15 @@ def test_build(world: World) -> None:
 
 def test_webhook_list_and_log(world: World, hook: Receiver) -> None:
     """The webhook list and the log of a delivered event have the samples' members."""
-    full = world.as_user(world.bot)
     world.portal.add_webhook(by=world.bot, url=hook.url, secret="Sample-Secret-1!")
     edited_contract(world)
     assert world.server.drain()
-    listed = full.get("settings/webhook").json
+    listed = world.full.get("settings/webhook").json
     expected = sample("webhook_configs.json")
     for name in ("lastFailureOn", "lastFailureContent"):
         del expected["response"][0]["configs"][name]
     assert shape(listed) == shape(expected)
-    log = full.get("settings/webhooks/log").json
+    log = world.full.get("settings/webhooks/log").json
     assert shape(log) == shape(sample("webhooks_log_all.json"))
 
 
