@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.sandbox.configs import Log
+from reconciler.sandbox.configs import WebhookLog
 from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.payloads import body
 from reconciler.sandbox.webhooks import record_success
@@ -127,7 +127,7 @@ def test_webhook_list_and_log(world: World, hook: Receiver) -> None:
     assert shape(log) == shape(sample("webhooks_log_all.json"))
 
 
-def log_of_samples(world: World, *, creator_member: bool) -> Log:
+def log_of_samples(world: World, *, creator_member: bool) -> WebhookLog:
     """Publish the event of the samples to a webhook that is held back."""
     world.portal.hold_deliveries()
     fid = edited_contract(world)

@@ -1,4 +1,4 @@
-"""The addresses of webhooks: which the portal takes and sends to, and how (docspace.md 6)."""
+"""The addresses of webhooks: their checks, and the connection to them (docspace.md 6)."""
 
 import http.client
 import ipaddress
@@ -7,7 +7,7 @@ import urllib.parse
 from collections.abc import Callable, Sequence
 from enum import Enum
 
-from reconciler.sandbox.configs import Config
+from reconciler.sandbox.configs import WebhookConfig
 
 Resolve = Callable[[str], Sequence[str]]
 """Returns the IP addresses of a host. Raises OSError when there are none."""
@@ -27,7 +27,9 @@ def resolve(host: str) -> list[str]:
     return [str(info[4][0]) for info in socket.getaddrinfo(host, None)]
 
 
-def find_fault(config: Config, resolve: Resolve, *, refuse_private: bool) -> AddressFault | None:
+def find_fault(
+    config: WebhookConfig, resolve: Resolve, *, refuse_private: bool
+) -> AddressFault | None:
     """Return what is wrong with the address of a webhook, or None."""
     host = _host(config.url)
     if not host:

@@ -28,7 +28,7 @@ class HttpRequest:
 
     @property
     def base(self) -> str:
-        """Return the URL the client believes the portal has."""
+        """Return the URL under which the client knows the portal."""
         return f"http://{self.headers.get('host', 'localhost')}"
 
 
@@ -82,7 +82,7 @@ class Api:
         if fault and not fault.lets_through:
             return fault_reply(fault, state.clock()), None
         call = self._call(request, destination)
-        response = self._limited(call, destination, fault.delay if fault else 0.0)
+        response = self._respond_within_limits(call, destination, fault.delay if fault else 0.0)
         if response.status != 429:
             _run_hook(state.on_answer, destination)
         return distorted_reply(response, fault), call.user
@@ -102,14 +102,16 @@ class Api:
         )
 
     def _authenticate(self, request: HttpRequest) -> tuple[User | None, Key | None]:
-        """Return whom the key acts as; a dead key is nobody, which some routes answer 403."""
+        """Return the user and the key; neither for a dead key, which some routes answer 403."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         text = token if scheme.lower() == "bearer" else scheme
         with self._state.mutex:
             key = people.use_key(self._state, text.strip())
             return (self._state.users.get(key.user_id), key) if key else (None, None)
 
-    def _limited(self, call: Call, destination: _Destination, delay: float) -> Response:
+    def _respond_within_limits(
+        self, call: Call, destination: _Destination, delay: float
+    ) -> Response:
         """Answer within the user's rate limits, after the portal's latency."""
         limiter, limits, user = self._state.limiter, self._state.limits, call.user
         if user is not None:
@@ -119,12 +121,12 @@ class Api:
         try:
             if self._state.latency + delay > 0:
                 self._stopping.wait(self._state.latency + delay)
-            return self._routed(call, destination)
+            return self._dispatch(call, destination)
         finally:
             if user is not None:
                 limiter.leave(limits, user.id, call.method)
 
-    def _routed(self, call: Call, destination: _Destination) -> Response:
+    def _dispatch(self, call: Call, destination: _Destination) -> Response:
         route = destination.route
         if route is None:
             return Response(404)

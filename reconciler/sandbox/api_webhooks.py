@@ -9,7 +9,7 @@ from datetime import datetime
 
 from reconciler.sandbox import dates, webhooks
 from reconciler.sandbox.calls import Call
-from reconciler.sandbox.configs import TRIGGERS, Config, Log
+from reconciler.sandbox.configs import TRIGGERS, WebhookConfig, WebhookLog
 from reconciler.sandbox.dto import Json, present
 from reconciler.sandbox.query import Query
 from reconciler.sandbox.registration import check_address, check_answer, read_changes, read_mask
@@ -31,7 +31,9 @@ def list_webhooks(call: Call) -> Response:
 def create_webhook(call: Call) -> Response:
     """``POST settings/webhook``: the URL must answer HEAD, the secret be a fair password."""
     state = call.state
-    wanted = read_changes(call.json(), Config(created_by=call.person.id, created_on=state.now()))
+    wanted = read_changes(
+        call.json(), WebhookConfig(created_by=call.person.id, created_on=state.now())
+    )
     check_address(state, wanted)
     with state.mutex:
         known = {(one.name, one.url) for one in state.webhooks.values()}
@@ -105,13 +107,13 @@ def retry_log(call: Call) -> Response:
     return call.respond(_log_dto(own[log.config_id], again))
 
 
-def _own_webhooks(call: Call) -> list[Config]:
+def _own_webhooks(call: Call) -> list[WebhookConfig]:
     """Return the webhooks that the caller may see: own ones, an admin all."""
     found, person = call.state.webhooks.values(), call.person
     return [one for one in found if person.is_admin or one.created_by == person.id]
 
 
-def _find(call: Call, number: object) -> Config:
+def _find(call: Call, number: object) -> WebhookConfig:
     with call.state.mutex:
         found = next((one for one in _own_webhooks(call) if one.id == number), None)
     if found is None:
@@ -119,18 +121,18 @@ def _find(call: Call, number: object) -> Config:
     return found
 
 
-def _store_change(call: Call, config: Config) -> Response:
+def _store_change(call: Call, config: WebhookConfig) -> Response:
     by, at = call.person.id, call.state.now()
     with call.state.mutex:
         return _store(call, replace(config, modified_by=by, modified_on=at))
 
 
-def _store(call: Call, config: Config) -> Response:
+def _store(call: Call, config: WebhookConfig) -> Response:
     call.state.webhooks[config.id] = config
     return call.respond(_webhook_dto(call, config))
 
 
-def _webhook_dto(call: Call, config: Config) -> Json:
+def _webhook_dto(call: Call, config: WebhookConfig) -> Json:
     zone, dto = call.state.zone, call.dto
 
     def date(moment: datetime | None) -> str | None:
@@ -156,14 +158,14 @@ def _webhook_dto(call: Call, config: Config) -> Json:
     )
 
 
-def _status(call: Call, config: Config) -> int:
+def _status(call: Call, config: WebhookConfig) -> int:
     """Return the status of the entry with the newest delivery: failures have none."""
     logs = [one for one in call.state.logs.values() if one.config_id == config.id]
     delivered = [(one.delivery, one.id, one.status) for one in logs if one.delivery]
     return max(delivered)[2] if delivered else 0
 
 
-def _matches(query: Query, config: Config, log: Log) -> bool:
+def _matches(query: Query, config: WebhookConfig, log: WebhookLog) -> bool:
     trigger, groups = query.text("trigger"), query.number("groupStatus", 0)
     mask = read_mask(int(trigger) if trigger.isdecimal() else trigger or log.trigger)
     return (
@@ -187,7 +189,7 @@ def _is_between(since: datetime | None, at: datetime | None, until: datetime | N
     return (since is None or at >= since) and (until is None or at <= until)
 
 
-def _log_dto(config: Config, log: Log) -> Json:
+def _log_dto(config: WebhookConfig, log: WebhookLog) -> Json:
     return present(
         {
             "id": log.id,

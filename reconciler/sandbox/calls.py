@@ -1,4 +1,4 @@
-"""One API call as a handler sees it, and the way handlers find files and folders."""
+"""One API call as a handler gets it, with the look-up of files and folders."""
 
 import json
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Call:
 
     @property
     def person(self) -> User:
-        """Return the user, or somebody without any right."""
+        """Return the user, or one without any right."""
         return self.user or NOBODY
 
     @property
@@ -61,7 +61,7 @@ class Call:
         return {str(name).lower(): value for name, value in body.items()}
 
     def role(self, row: FileRow) -> rights.Role:
-        """Return what the user is to a file."""
+        """Return the role of the user for a file."""
         return rights.role_in_file(self.state.store, self.person, row)
 
     def readable_file(self) -> FileRow:
@@ -88,7 +88,7 @@ class Call:
         return responses.denied(self.say(Text.DENIED))
 
     def _missing(self, text: Text) -> Refused:
-        """Return the 404, which the portal hides from strangers."""
+        """Return a 404, or a plain 403 to strangers."""
         return not_found(self.say(text)) if self.user else self.denied()
 
 

@@ -22,8 +22,8 @@ TRIGGERS = {name: 1 << bit for bit, name in enumerate(_NAMES.split())}
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
-    """One webhook; the defaults are those of what a request leaves out."""
+class WebhookConfig:
+    """One webhook; the defaults are those of members that a request leaves out."""
 
     created_by: str
     created_on: datetime
@@ -56,7 +56,7 @@ class Config:
 
 
 @dataclass(slots=True)
-class Log:
+class WebhookLog:
     """One entry of the webhook log; ``status`` 0 means not sent or no answer."""
 
     id: int

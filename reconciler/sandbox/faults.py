@@ -73,18 +73,18 @@ class Faults:
     """The faults to come; thread-safe."""
 
     def __init__(self) -> None:
-        """Start without any."""
+        """Start without faults."""
         self._mutex = threading.Lock()
         self._waiting: list[_Pending] = []
 
     def add(self, fault: Fault) -> None:
-        """Let ``fault`` happen. ValueError for an unknown kind."""
+        """Add a fault. ValueError for an unknown kind."""
         FaultKind(fault.kind)
         with self._mutex:
             self._waiting.append(_Pending(fault, fault.skip, fault.times))
 
     def clear(self) -> None:
-        """Let nothing more go wrong."""
+        """Remove all faults."""
         with self._mutex:
             self._waiting.clear()
 

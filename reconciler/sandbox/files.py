@@ -1,8 +1,8 @@
-"""What people do with files: the lower half of the table of docspace.md 4.2.
+"""The acts of people on files: the lower half of the table of docspace.md 4.2.
 
-Each action says, by what it calls, what it touches: ``add_version`` adds a version,
-``overwrite`` replaces the current one, both raise the dates of all folders above; a comment is
-only ever set, never carried over; ``publish`` is the webhook, and some actions have none.
+``add_version`` adds a version, ``overwrite`` replaces the current one; both raise the dates of
+all folders above. A comment is set, never carried over. ``publish`` sends the webhooks; some
+acts have none.
 """
 
 from reconciler.sandbox import rights, webhooks
@@ -40,7 +40,7 @@ def rename(state: State, fid: EntryId, title: str, *, by: User) -> None:
     row = state.store.files[fid]
     row.current.title = title
     row.current.modified, row.current.modified_by = state.now(), by.id
-    state.store.touch(row.folder_id)
+    state.store.mark_changed(row.folder_id)
     webhooks.publish(state, "file.updated", row, by)
 
 
@@ -175,7 +175,7 @@ def reorder(state: State, fid: EntryId, *, by: User, order: int | None = None) -
     """Change a file's place in an indexed room: no date moves."""
     row = state.store.files[fid]
     row.order = state.store.new_order() if order is None else order
-    state.store.touch(row.folder_id)
+    state.store.mark_changed(row.folder_id)
     webhooks.publish(state, "file.updated", row, by)
 
 

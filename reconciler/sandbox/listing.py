@@ -73,7 +73,7 @@ def room_page(user: User, rooms: list[FolderRow], query: ListingQuery) -> Page:
 
 
 def visible_rooms(state: State, user: User, root: FolderRow) -> list[FolderRow]:
-    """Return a section's rooms the user sees: all for an admin, else own and joined ones."""
+    """Return the rooms that the user sees: all for an admin, else own and joined ones."""
     rooms = [state.store.folders[folder_id] for folder_id in root.folders]
     return [room for room in rooms if user.is_admin or _is_member(state, user, room)]
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 from reconciler.sandbox import dates, rights
-from reconciler.sandbox.configs import Config, Log
+from reconciler.sandbox.configs import WebhookConfig, WebhookLog
 from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import FileRow
@@ -50,7 +50,7 @@ def file_payload(state: State, row: FileRow, creator: User) -> Json:
     return shown | {"access": access} if access and not third else shown
 
 
-def body(log: Log, config: Config, job: Job | None = None) -> str:
+def body(log: WebhookLog, config: WebhookConfig, job: Job | None = None) -> str:
     """Return the body of one attempt; without a job, that of an entry never sent."""
     event = {"id": log.id, **log.event} if job else log.event
     shown: Json = {

@@ -1,4 +1,4 @@
-"""The portal: one object whose methods are what people, admins and tests do to it."""
+"""The portal: one object with the acts of people and admins as its methods."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Portal(State):
     """
 
     def __post_init__(self) -> None:
-        """Start with the roots of the shared sections and a network that loses nothing."""
+        """Start with the roots of the shared sections and a network without faults."""
         self._network = Network()
         rooms.add_shared_roots(self)
 
@@ -101,7 +101,7 @@ class Portal(State):
 
     @property
     def network(self) -> Network:
-        """How deliveries travel; may be set."""
+        """The faults of deliveries; may be set."""
         return self._network
 
     @network.setter
@@ -110,11 +110,11 @@ class Portal(State):
         self.outbox.use(network)
 
     def hold_deliveries(self) -> None:
-        """Keep deliveries in the queue until released."""
+        """Hold deliveries in the queue."""
         self.outbox.hold(held=True)
 
     def release_deliveries(self) -> None:
-        """Send what was held."""
+        """Send the deliveries that were held."""
         self.outbox.hold(held=False)
 
     def count(self, method: str, path: str | None = None) -> int:

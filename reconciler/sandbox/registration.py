@@ -1,4 +1,4 @@
-"""What the portal checks of a webhook before it takes it (docspace.md 6)."""
+"""The checks of a webhook before the portal takes it (docspace.md 6)."""
 
 import http.client
 import re
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from reconciler.sandbox.addresses import connect, find_fault
-from reconciler.sandbox.configs import TRIGGERS, Config
+from reconciler.sandbox.configs import TRIGGERS, WebhookConfig
 from reconciler.sandbox.responses import ModelError, Refused, bad_argument, failure
 from reconciler.sandbox.state import State
 
@@ -15,7 +15,7 @@ _BITS = {str(bit): bit for bit in TRIGGERS.values()} | {"0": 0, "all": 0}
 _TRIGGERS = {name.replace(".", ""): bit for name, bit in TRIGGERS.items()} | _BITS
 
 
-def read_changes(body: Mapping[str, object], config: Config) -> Config:
+def read_changes(body: Mapping[str, object], config: WebhookConfig) -> WebhookConfig:
     """Return a webhook as the body of POST or PUT changes it: what is absent is its default.
 
     Only a secret that is absent stays. ModelError and Refused for what the portal refuses.
@@ -46,7 +46,7 @@ def read_mask(value: object) -> int:
     return _TRIGGERS[name]
 
 
-def check_address(state: State, config: Config) -> None:
+def check_address(state: State, config: WebhookConfig) -> None:
     """Refuse an address that nothing may be sent to."""
     fault = find_fault(config, state.resolve, refuse_private=state.refuse_private_addresses)
     if fault is not None:
@@ -56,7 +56,7 @@ def check_address(state: State, config: Config) -> None:
 def check_answer(state: State, url: str) -> None:
     """Ask the address with HEAD; only 2xx will do, redirects are not followed.
 
-    An error is answered 400; no answer within ten seconds is caught nowhere, so it is 500.
+    An error is answered 400, no answer within ten seconds 500: the portal does not catch it.
     """
     connection, target = connect(url, state.head_timeout)
     try:

@@ -1,4 +1,4 @@
-"""Who may do what: the rules of docspace.md 5, and the ``security`` members that show them."""
+"""The rights of users: the rules of docspace.md 5, and the ``security`` members that show them."""
 
 from dataclasses import dataclass, replace
 
@@ -41,7 +41,7 @@ _OWNER_FOLDER = _MEMBER_FOLDER | {"Delete", "EditRoom", "Rename", "Copy", "Move"
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a user is at a place: its owner, a member with ``access``, a visiting admin.
+    """The role of a user at a place: its owner, a member with ``access``, a visiting admin.
 
     ``public`` is a place that everybody reads; ``private`` is an encrypted file or one in a
     private room: only its owner sets comments.
@@ -82,7 +82,7 @@ class Role:
 
 
 def role_in_folder(store: Store, user: User, folder_id: EntryId) -> Role:
-    """Return what the user is in a folder."""
+    """Return the role of a user in a folder."""
     root, room = store.root(folder_id), store.room(folder_id)
     section = root.section or Section.USER
     personal = section in (Section.USER, Section.TRASH)
@@ -103,7 +103,7 @@ def role_in_folder(store: Store, user: User, folder_id: EntryId) -> Role:
 
 
 def role_in_file(store: Store, user: User, row: FileRow) -> Role:
-    """Return what the user is to a file: as in its folder, or as it was shared."""
+    """Return the role of a user for a file: that of its folder, or of its share."""
     role = role_in_folder(store, user, row.folder_id)
     if row.current.encrypted:
         role = replace(role, private=True)

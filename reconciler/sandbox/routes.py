@@ -1,4 +1,4 @@
-"""The table of routes: what each needs, and who answers it (docspace.md 2, 5)."""
+"""The table of routes: the scope that each needs, and its handler (docspace.md 2, 5)."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How content comes into files: the upper half of the table of docspace.md 4.2."""
+"""The acts that save content: the upper half of the table of docspace.md 4.2."""
 
 from reconciler.sandbox import webhooks
 from reconciler.sandbox.payloads import file_payload

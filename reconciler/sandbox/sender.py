@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from reconciler.sandbox import payloads, webhooks
 from reconciler.sandbox.addresses import AddressFault, connect, find_fault
-from reconciler.sandbox.configs import Config, Log
+from reconciler.sandbox.configs import WebhookConfig, WebhookLog
 from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.state import State
 from reconciler.signature import HEADER, sign
@@ -28,7 +28,7 @@ _TIMEOUT_TEXT = "The request was canceled due to the configured HttpClient.Timeo
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What one attempt came to; ``headers`` None means that no answer came."""
+    """The result of one attempt; ``headers`` None means that no answer came."""
 
     status: int
     text: str
@@ -60,7 +60,7 @@ class WebhookSender:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop all threads; what did not end stays in the queue."""
+        """Stop all threads; unfinished deliveries stay in the queue."""
         self._stopping.set()
         self._state.outbox.wake()
         with self._mutex:
@@ -112,7 +112,7 @@ class WebhookSender:
                 self._settle(log, job, config, result)
             return wait
 
-    def _prepare(self, job: Job) -> tuple[Log, Config, str] | None:
+    def _prepare(self, job: Job) -> tuple[WebhookLog, WebhookConfig, str] | None:
         """Return what to send, or None when the webhook was deleted."""
         with self._state.mutex:
             log = self._state.logs[job.log_id]
@@ -123,8 +123,11 @@ class WebhookSender:
             job.attempt += 1
             return log, job.config, payloads.body(log, job.config, job)
 
-    def _refuse(self, log: Log, config: Config) -> bool:
-        """Delete a webhook of a private address, disable it for another fault; tell whether."""
+    def _refuse(self, log: WebhookLog, config: WebhookConfig) -> bool:
+        """Return whether the address is at fault.
+
+        A private one deletes the webhook, another fault disables it.
+        """
         state = self._state
         fault = find_fault(config, state.resolve, refuse_private=state.refuse_private_addresses)
         if fault is None:
@@ -150,7 +153,7 @@ class WebhookSender:
         job.retry_on = job.failed_on + timedelta(seconds=wait)
         return wait
 
-    def _settle(self, log: Log, job: Job, config: Config, result: _Result) -> None:
+    def _settle(self, log: WebhookLog, job: Job, config: WebhookConfig, result: _Result) -> None:
         """Write the outcome back; a 410 to the last attempt deletes the webhook."""
         state = self._state
         if result.arrived:
@@ -183,7 +186,7 @@ class WebhookSender:
             connection.close()
 
 
-def _record(log: Log, body: str, signature: str, result: _Result) -> None:
+def _record(log: WebhookLog, body: str, signature: str, result: _Result) -> None:
     """Fill in the log entry, which has status 0 until the delivery has ended."""
     log.body = body
     log.request_headers = json.dumps({"Accept": ["*/*"], HEADER: [signature]})

@@ -23,7 +23,7 @@ _LINGER_NONE = struct.pack("ii", 1, 0)
 
 
 class Server:
-    """Serves a portal while it is entered."""
+    """Serves a portal within a ``with`` block."""
 
     def __init__(self, portal: Portal, port: int = 0, host: str = "127.0.0.1") -> None:
         """Prepare to serve; port 0 takes a free one."""
@@ -96,7 +96,7 @@ class _Http(ThreadingHTTPServer):
         thread.start()
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve one connection, known to be open until it ends."""
+        """Serve one connection, listed as open until it ends."""
         try:
             super().process_request_thread(request, client_address)
         finally:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from reconciler.sandbox import dates
 from reconciler.sandbox.addresses import Resolve, resolve
-from reconciler.sandbox.configs import Config, Log
+from reconciler.sandbox.configs import WebhookConfig, WebhookLog
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.outbox import Outbox
 from reconciler.sandbox.rate_limiter import RateLimiter
@@ -30,7 +30,7 @@ from reconciler.sandbox.values import (
 )
 
 GUEST = "712d9ec3-5d2b-4b13-824f-71f00191dcca"
-"""The id under which people without an account act, who come by a link (docspace.md 4.2)."""
+"""The id of people without an account, who come by a link (docspace.md 4.2)."""
 
 ZONE = timezone(timedelta(hours=3))
 
@@ -45,9 +45,9 @@ def system_clock() -> datetime:
 
 @dataclass(eq=False)
 class State:
-    """All that the portal knows, and its settings, which may be changed at any time.
+    """The data of the portal, and its settings, which may be changed at any time.
 
-    ``culture`` is the language of everybody who has no other. ``round_dates`` False cuts the
+    ``culture`` is the default language of people. ``round_dates`` False cuts the
     fractions of dates instead of rounding them (docspace.md 3). ``poll_seconds`` is how often
     the queue of deliveries is looked at (0: at once), ``retry_seconds`` the waits before its
     retries. ``latency`` delays every API answer (seconds), ``down`` resets every connection.
@@ -89,8 +89,8 @@ class State:
     keys: dict[str, Key] = field(default_factory=dict)
     personal_roots: dict[str, int] = field(default_factory=dict)
     trash_roots: dict[str, int] = field(default_factory=dict)
-    webhooks: dict[int, Config] = field(default_factory=dict)
-    logs: dict[int, Log] = field(default_factory=dict)
+    webhooks: dict[int, WebhookConfig] = field(default_factory=dict)
+    logs: dict[int, WebhookLog] = field(default_factory=dict)
     next_webhook_id: int = 1
     next_log_id: int = 1
     default_sort: dict[str, tuple[str, bool]] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class State:
 
     @property
     def anonymous(self) -> User:
-        """Whoever has no account: may save, in the portal's language."""
+        """The user who stands for people without an account: saves in the portal's language."""
         return User(GUEST, "Anonymous", Kind.GUEST, self.culture, "", EPOCH)
 
     def now(self) -> datetime:
@@ -115,7 +115,7 @@ class State:
         return self.clock().replace(microsecond=0)
 
     def text(self, comment: Comment, by: User, value: str = "") -> str:
-        """Return a comment of the portal's in the user's language."""
+        """Return a comment that the portal writes, in the user's language."""
         return self.texts.say(comment, by.culture, value)
 
     def person(self, user_id: str) -> User:

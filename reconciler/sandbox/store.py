@@ -150,49 +150,49 @@ class Store:
         return next((f for f in self.ancestors(folder_id) if f.room_type is not None), None)
 
     def put_folder(self, folder: FolderRow) -> None:
-        """Add a folder and hang it under its parent."""
+        """Add a folder below its parent."""
         self.folders[folder.id] = folder
         if folder.parent_id is not None:
             self.folders[folder.parent_id].folders[folder.id] = None
-        self.touch(folder.id)
+        self.mark_changed(folder.id)
 
     def put_file(self, row: FileRow) -> None:
         """Add a file to its folder."""
         self.files[row.id] = row
         self.folders[row.folder_id].files[row.id] = None
-        self.touch(row.folder_id)
+        self.mark_changed(row.folder_id)
 
     def move_file(self, row: FileRow, folder_id: EntryId) -> None:
         """Put a file into another folder."""
         del self.folders[row.folder_id].files[row.id]
-        self.touch(row.folder_id)
+        self.mark_changed(row.folder_id)
         row.folder_id = folder_id
         self.folders[folder_id].files[row.id] = None
-        self.touch(folder_id)
+        self.mark_changed(folder_id)
 
     def move_folder(self, folder: FolderRow, parent_id: EntryId) -> None:
-        """Hang a folder under another parent."""
+        """Move a folder below another parent."""
         if folder.parent_id is not None:
             del self.folders[folder.parent_id].folders[folder.id]
-            self.touch(folder.parent_id)
+            self.mark_changed(folder.parent_id)
         folder.parent_id = parent_id
         self.folders[parent_id].folders[folder.id] = None
-        self.touch(folder.id)
+        self.mark_changed(folder.id)
 
     def drop_file(self, row: FileRow) -> None:
         """Remove a file for good."""
         del self.folders[row.folder_id].files[row.id]
         del self.files[row.id]
         self.converting.discard(row.id)
-        self.touch(row.folder_id)
+        self.mark_changed(row.folder_id)
 
-    def touch(self, folder_id: EntryId) -> None:
-        """Note that a listing of the folder or of any above it may have changed."""
+    def mark_changed(self, folder_id: EntryId) -> None:
+        """Mark the listings of the folder and of all above it as changed."""
         self.last_change += 1
         for folder in self.ancestors(folder_id):
             folder.last_change = self.last_change
 
-    def bump(self, row: FileRow) -> None:
+    def raise_dates(self, row: FileRow) -> None:
         """Raise the date of all ancestors to that of a saved file (docspace.md 1.4)."""
         if isinstance(row.folder_id, str):
             return

@@ -1,7 +1,7 @@
 """The texts the portal writes, in the acting user's language (docspace.md 4.2).
 
 Both the comments of save paths and the error messages are localised: code that compares
-texts in English only works for English-speaking users. The comments are those of
+English texts fails for everybody else. The comments are those of
 ``reconciler.portal_texts``, in all 30 languages; the messages here are in two.
 """
 
@@ -101,7 +101,7 @@ class Comments:
 
 
 def say(text: Text, culture: str) -> str:
-    """Return a message in ``culture``, if that is German; in English else."""
+    """Return a message, in German for a German ``culture`` and in English for all others."""
     return _GERMAN[text] if _language(culture) == "de" else text
 
 

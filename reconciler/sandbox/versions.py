@@ -1,4 +1,4 @@
-"""How files get content: a first version, another version, or the current one overwritten."""
+"""The versions of files: a first one, another one, or the current one overwritten."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -25,7 +25,7 @@ def new_file(
     version = VersionRow(1, 1, title, now, by.id, size, None if third else comment)
     row = FileRow(fid, folder_id, now, by.id, store.new_order(), [version])
     store.put_file(row)
-    store.bump(row)
+    store.raise_dates(row)
     return row
 
 
@@ -47,8 +47,8 @@ def overwrite(state: State, row: FileRow, by: User, comment: str, size: int | No
     current.size = current.size + GROWTH if size is None else size
     current.comment = None if isinstance(row.id, str) else comment
     current.encrypted = False
-    state.store.touch(row.folder_id)
-    state.store.bump(row)
+    state.store.mark_changed(row.folder_id)
+    state.store.raise_dates(row)
 
 
 def restored_text(state: State, comment: Comment, moment: datetime, by: User) -> str:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reconciler.sandbox import dates, payloads, rights
-from reconciler.sandbox.configs import TRIGGERS, Config, Log
+from reconciler.sandbox.configs import TRIGGERS, WebhookConfig, WebhookLog
 from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import FileRow
@@ -33,7 +33,7 @@ def add_webhook(
     ``ssl`` asks for HTTPS; by default as the address says.
     """
     number = new_webhook_id(state)
-    state.webhooks[number] = Config(
+    state.webhooks[number] = WebhookConfig(
         id=number,
         name=name,
         url=url,
@@ -105,18 +105,18 @@ def retry_log(state: State, log_id: int) -> int:
     return _log(state, config, old.trigger, old.file_id, old.event, old.payload)
 
 
-def record_attempt(state: State, log: Log, attempt: int, status: int) -> None:
+def record_attempt(state: State, log: WebhookLog, attempt: int, status: int) -> None:
     """Record one attempt to deliver."""
     state.deliveries.append(Delivery(log.id, log.file_id, attempt, status, state.clock()))
 
 
-def record_success(state: State, config: Config) -> None:
+def record_success(state: State, config: WebhookConfig) -> None:
     """Write a webhook back after a delivery that arrived."""
     _write_back(state, replace(config, last_success_on=state.whole_second()))
 
 
 def record_failure(
-    state: State, config: Config, failure: str, failed_on: datetime, *, disable: bool
+    state: State, config: WebhookConfig, failure: str, failed_on: datetime, *, disable: bool
 ) -> None:
     """Write a webhook back after a delivery that failed for good."""
     enabled = config.enabled and not disable
@@ -124,12 +124,12 @@ def record_failure(
     _write_back(state, failed)
 
 
-def is_hopeless(state: State, config: Config) -> bool:
+def is_hopeless(state: State, config: WebhookConfig) -> bool:
     """Whether the last success, or the creation, is too long ago."""
     return state.clock() - (config.last_success_on or config.created_on) > GIVE_UP
 
 
-def _write_back(state: State, config: Config) -> None:
+def _write_back(state: State, config: WebhookConfig) -> None:
     """Store a webhook as it was read before the delivery, with the outcome.
 
     Edits made meanwhile are lost, as on the real portal (docspace.md 6).
@@ -139,12 +139,12 @@ def _write_back(state: State, config: Config) -> None:
 
 
 def _log(
-    state: State, config: Config, trigger: str, file_id: EntryId, event: Json, payload: Json
+    state: State, config: WebhookConfig, trigger: str, file_id: EntryId, event: Json, payload: Json
 ) -> int:
     """Add an entry to the log and queue its delivery; the network may lose or double it."""
     number = state.next_log_id
     state.next_log_id += 1
-    log = Log(number, config.id, trigger, file_id, state.whole_second(), event, payload)
+    log = WebhookLog(number, config.id, trigger, file_id, state.whole_second(), event, payload)
     log.body = payloads.body(log, config)
     state.logs[number] = log
     copies = state.outbox.copies()
