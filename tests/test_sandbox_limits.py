@@ -4,13 +4,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from reconciler.sandbox import Limits
-from tests.test_sandbox_kit import World
+from tests.test_sandbox_kit import Reply, World
 
 
-def limit_headers(headers: dict[str, str]) -> dict[str, str]:
-    """Return the headers that speak of limits."""
+def limit_headers(reply: Reply) -> dict[str, str]:
+    """Return the headers about limits."""
     names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
-    return {name: headers[name] for name in names if name in headers}
+    return {name: reply.headers[name] for name in names if name in reply.headers}
 
 
 def test_requests_per_minute(world: World) -> None:
@@ -21,10 +21,7 @@ def test_requests_per_minute(world: World) -> None:
     world.clock.advance(61)
     assert statuses == [200, 200, 200]
     assert (refused.status, refused.body) == (429, b"")
-    assert limit_headers(refused.headers) == {
-        "X-RateLimit-Limit": "3",
-        "X-RateLimit-Remaining": "0",
-    }
+    assert limit_headers(refused) == {"X-RateLimit-Limit": "3", "X-RateLimit-Remaining": "0"}
     assert world.api.get("keys/@self").status == 200
 
 
@@ -38,7 +35,7 @@ def test_writes_per_day(world: World) -> None:
     refused = world.api.comment(fid, 1, "x")
     reset = int(world.clock().timestamp()) + 23 * 3600
     assert refused.status == 429
-    assert limit_headers(refused.headers) == {
+    assert limit_headers(refused) == {
         "X-RateLimit-Limit": "2",
         "X-RateLimit-Remaining": "0",
         "X-RateLimit-Reset": str(reset),
@@ -83,7 +80,7 @@ def test_concurrent_requests(world: World) -> None:
         refused = world.api.get("keys/@self")
         written = world.api.comment(fid, 1, "x")
         leave.set()
-        assert (refused.status, limit_headers(refused.headers)["X-RateLimit-Limit"]) == (429, "1")
+        assert (refused.status, limit_headers(refused)["X-RateLimit-Limit"]) == (429, "1")
         assert (first.result().status, written.status) == (200, 200)
 
 
