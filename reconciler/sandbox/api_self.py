@@ -51,18 +51,16 @@ def get_key(call: Call) -> Response:
     dto = call.dto
     return call.respond(
         present(
-            {
-                "id": key.id,
-                "name": "need-review",
-                "key": f"sk-***{key.secret[-4:]}",
-                "keyPostfix": key.secret[-4:],
-                "permissions": list(key.permissions),
-                "lastUsed": dto.date(key.last_used) if key.last_used else None,
-                "createOn": dto.date(key.created),
-                "createBy": dto.employee(key.user_id),
-                "expiresAt": dto.date(key.expires) if key.expires else None,
-                "isActive": key.active,
-            }
+            id=key.id,
+            name="need-review",
+            key=f"sk-***{key.secret[-4:]}",
+            keyPostfix=key.secret[-4:],
+            permissions=list(key.permissions),
+            lastUsed=dto.date(key.last_used) if key.last_used else None,
+            createOn=dto.date(key.created),
+            createBy=dto.employee(key.user_id),
+            expiresAt=dto.date(key.expires) if key.expires else None,
+            isActive=key.active,
         )
     )
 

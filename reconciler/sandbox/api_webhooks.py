@@ -139,22 +139,20 @@ def _webhook_dto(call: Call, config: WebhookConfig) -> Json:
         return dates.config(moment, zone) if moment else None
 
     return present(
-        {
-            "id": config.id,
-            "name": config.name,
-            "uri": config.url,
-            "enabled": config.enabled,
-            "ssl": config.ssl,
-            "triggers": config.triggers,
-            "targetId": config.target_id,
-            "createdBy": dto.employee(config.created_by),
-            "createdOn": date(config.created_on),
-            "modifiedBy": dto.employee(config.modified_by) if config.modified_by else None,
-            "modifiedOn": date(config.modified_on),
-            "lastFailureOn": date(config.last_failure_on),
-            "lastFailureContent": config.last_failure,
-            "lastSuccessOn": date(config.last_success_on),
-        }
+        id=config.id,
+        name=config.name,
+        uri=config.url,
+        enabled=config.enabled,
+        ssl=config.ssl,
+        triggers=config.triggers,
+        targetId=config.target_id,
+        createdBy=dto.employee(config.created_by),
+        createdOn=date(config.created_on),
+        modifiedBy=dto.employee(config.modified_by) if config.modified_by else None,
+        modifiedOn=date(config.modified_on),
+        lastFailureOn=date(config.last_failure_on),
+        lastFailureContent=config.last_failure,
+        lastSuccessOn=date(config.last_success_on),
     )
 
 
@@ -191,16 +189,14 @@ def _is_between(since: datetime | None, at: datetime | None, until: datetime | N
 
 def _log_dto(config: WebhookConfig, log: WebhookLog) -> Json:
     return present(
-        {
-            "id": log.id,
-            "configName": config.name,
-            "trigger": TRIGGERS[log.trigger],
-            "creationTime": dates.webhook(log.created),
-            "requestHeaders": log.request_headers,
-            "requestPayload": log.body,
-            "responseHeaders": log.response_headers,
-            "responsePayload": log.response,
-            "status": log.status,
-            "delivery": None if log.delivery is None else dates.webhook(log.delivery),
-        }
+        id=log.id,
+        configName=config.name,
+        trigger=TRIGGERS[log.trigger],
+        creationTime=dates.webhook(log.created),
+        requestHeaders=log.request_headers,
+        requestPayload=log.body,
+        responseHeaders=log.response_headers,
+        responsePayload=log.response,
+        status=log.status,
+        delivery=None if log.delivery is None else dates.webhook(log.delivery),
     )

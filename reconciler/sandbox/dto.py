@@ -1,6 +1,5 @@
 """The JSON objects of the API, built from rows (docspace.md 2)."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import quote
 
@@ -22,8 +21,8 @@ _NOT_SHARED: Json = {
 }
 
 
-def present(members: Mapping[str, object]) -> Json:
-    """Return the members that are not null: the API leaves the others out (docspace.md 2)."""
+def present(**members: object) -> Json:
+    """Return an object without its null members, which the API leaves out (docspace.md 2)."""
     return {name: value for name, value in members.items() if value is not None}
 
 
@@ -52,32 +51,30 @@ class Dto:
         folder, room = self._store.folders[row.folder_id], self._store.room(row.folder_id)
         locker = None if row.locked_by == self._user.id else row.locked_by
         return present(
-            {
-                **self._version(row, shown),
-                "folderId": row.folder_id,
-                "fileStatus": bool(row.session) | 4 * (row.id in self._store.converting),
-                "editingBy": {},
-                "mute": False,
-                "thumbnailStatus": 1,
-                "formFillingStatus": 0,
-                "fileEntryType": 2,
-                "providerItem": True if folder.provider_key else None,
-                "providerKey": folder.provider_key,
-                "providerId": folder.provider_id,
-                "locked": True if row.locked_by else None,
-                "lockedBy": self._state.person(locker).name if locker else None,
-                "id": row.id,
-                "rootFolderId": self._store.root(row.folder_id).id,
-                "rootFolderType": self._section(row),
-                "parentRoomType": room.folder_type if room else None,
-                "canShare": role.owner or role.edits_history or role.admin,
-                "security": rights.file_security(role, locked_by_other=locker is not None),
-                "availableShareRights": _SHARE_RIGHTS,
-                "access": role.shown_access,
-                **_NOT_SHARED,
-                "created": self.date(row.created),
-                "createdBy": self.employee(row.created_by),
-            }
+            **self._version(row, shown),
+            folderId=row.folder_id,
+            fileStatus=bool(row.session) | 4 * (row.id in self._store.converting),
+            editingBy={},
+            mute=False,
+            thumbnailStatus=1,
+            formFillingStatus=0,
+            fileEntryType=2,
+            providerItem=True if folder.provider_key else None,
+            providerKey=folder.provider_key,
+            providerId=folder.provider_id,
+            locked=True if row.locked_by else None,
+            lockedBy=self._state.person(locker).name if locker else None,
+            id=row.id,
+            rootFolderId=self._store.root(row.folder_id).id,
+            rootFolderType=self._section(row),
+            parentRoomType=room.folder_type if room else None,
+            canShare=role.owner or role.edits_history or role.admin,
+            security=rights.file_security(role, locked_by_other=locker is not None),
+            availableShareRights=_SHARE_RIGHTS,
+            access=role.shown_access,
+            **_NOT_SHARED,
+            created=self.date(row.created),
+            createdBy=self.employee(row.created_by),
         )
 
     def folder(self, folder: FolderRow) -> Json:
@@ -85,48 +82,41 @@ class Dto:
         role, root = self._folder_role(folder.id), self._store.root(folder.id)
         below = self._store.subfolders(folder)
         return present(
-            {
-                "parentId": folder.parent_id or 0,
-                "filesCount": sum(len(one.files) for one in (folder, *below)),
-                "foldersCount": len(below),
-                "new": 0,
-                "mute": False,
-                "tags": [],
-                "pinned": self._user.id in folder.pinned,
-                "private": folder.private,
-                "indexing": folder.indexing,
-                "denyDownload": False,
-                "providerItem": True if folder.provider_key else None,
-                "providerKey": folder.provider_key,
-                "providerId": folder.provider_id,
-                "fileEntryType": 1,
-                "type": folder.section,
-                "roomType": folder.room_type,
-                "id": folder.id,
-                "rootFolderId": root.id,
-                "canShare": True,
-                "security": rights.folder_security(role),
-                "title": folder.title,
-                "access": role.shown_access,
-                **_NOT_SHARED,
-                "created": self.date(folder.created),
-                "createdBy": self.employee(folder.created_by),
-                "updated": self.date(folder.updated),
-                "rootFolderType": root.section,
-                "updatedBy": self.employee(folder.modified_by),
-            }
+            parentId=folder.parent_id or 0,
+            filesCount=sum(len(one.files) for one in (folder, *below)),
+            foldersCount=len(below),
+            new=0,
+            mute=False,
+            tags=[],
+            pinned=self._user.id in folder.pinned,
+            private=folder.private,
+            indexing=folder.indexing,
+            denyDownload=False,
+            providerItem=True if folder.provider_key else None,
+            providerKey=folder.provider_key,
+            providerId=folder.provider_id,
+            fileEntryType=1,
+            type=folder.section,
+            roomType=folder.room_type,
+            id=folder.id,
+            rootFolderId=root.id,
+            canShare=True,
+            security=rights.folder_security(role),
+            title=folder.title,
+            access=role.shown_access,
+            **_NOT_SHARED,
+            created=self.date(folder.created),
+            createdBy=self.employee(folder.created_by),
+            updated=self.date(folder.updated),
+            rootFolderType=root.section,
+            updatedBy=self.employee(folder.modified_by),
         )
 
     def path_parts(self, folder: FolderRow) -> list[Json]:
         """Return the way from the section root to the folder."""
         return [
             present(
-                {
-                    "id": step.id,
-                    "title": step.title,
-                    "roomType": step.room_type,
-                    "folderType": step.folder_type,
-                }
+                id=step.id, title=step.title, roomType=step.room_type, folderType=step.folder_type
             )
             for step in reversed(self._store.ancestors(folder.id))
         ]

@@ -42,7 +42,6 @@ class Portal(State):
     add_key = _locked(people.add_key)
     enable_key = _locked(people.enable_key)
     disable_key = _locked(people.disable_key)
-    use_key = _locked(people.use_key)
 
     add_room = _locked(rooms.add_room)
     add_folder = _locked(rooms.add_folder)
