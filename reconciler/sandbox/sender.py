@@ -176,9 +176,7 @@ class WebhookSender:
             return _Result(500, text, timed_out=True)
         except (OSError, http.client.HTTPException) as error:
             refused = isinstance(error, ConnectionRefusedError)
-            text = (
-                "Connection refused" if refused else "An error occurred while sending the request."
-            )
+            text = "Connection refused" if refused else _ERROR_TEXT
             return _Result(0, f"{text} ({connection.host}:{connection.port})")
         finally:
             with self._mutex:

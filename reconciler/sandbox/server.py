@@ -11,7 +11,6 @@ from datetime import UTC
 from email.utils import format_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any, Self
 
 from reconciler.sandbox.api import Api, HttpRequest
@@ -29,36 +28,20 @@ class Server:
         """Prepare to serve; port 0 takes a free one."""
         self._portal = portal
         self._address = (host, port)
-        self._stopping = threading.Event()
         self._http: _Http | None = None
-        self._thread: threading.Thread | None = None
         self._sender: WebhookSender | None = None
 
     def __enter__(self) -> Self:
         """Bind, and start serving and delivering."""
-        self._stopping = threading.Event()
-        self._http = _Http(self._address, self._portal, self._stopping)
-        self._thread = threading.Thread(
-            target=self._http.serve_forever, args=(0.02,), name="sandbox-http", daemon=True
-        )
-        self._thread.start()
+        self._http = _Http(self._address, self._portal)
+        self._http.start()
         self._sender = WebhookSender(self._portal)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop serving and delivering; requests that hang are cut off."""
-        self._stopping.set()
-        if self._http and self._thread:
-            self._http.shutdown()
-            self._thread.join()
-            self._http.cut_all()
-            self._http.server_close()
-        if self._sender:
+        if self._http and self._sender:
+            self._http.stop()
             self._sender.stop()
 
     @property
@@ -78,13 +61,28 @@ class _Http(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, address: tuple[str, int], portal: Portal, stopping: threading.Event) -> None:
+    def __init__(self, address: tuple[str, int], portal: Portal) -> None:
         self.portal = portal
-        self.stopping = stopping
-        self.api = Api(portal, stopping)
+        self.stopping = threading.Event()
+        self.api = Api(portal, self.stopping)
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(0.02,), name="sandbox-http", daemon=True
+        )
         self._mutex = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}
         super().__init__(address, _Handler)
+
+    def start(self) -> None:
+        """Serve in a thread of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop serving, and end every open connection."""
+        self.stopping.set()
+        self.shutdown()
+        self._thread.join()
+        self._cut_all()
+        self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve a connection in a thread of its own."""
@@ -103,8 +101,7 @@ class _Http(ThreadingHTTPServer):
             with self._mutex:
                 self._open.pop(request, None)
 
-    def cut_all(self) -> None:
-        """End every open connection and wait for its thread."""
+    def _cut_all(self) -> None:
         with self._mutex:
             still_open = dict(self._open)
         for connection, thread in still_open.items():
