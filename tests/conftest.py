@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres, test_sandbox_kit
+from tests import postgres, support_sandbox
 from tests.support_ledger import ADDRESS
 from tests.world import World, world
 
@@ -48,16 +48,16 @@ def here(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture(name="world")
-def sandbox_world() -> Iterator[test_sandbox_kit.World]:
+def sandbox_world() -> Iterator[support_sandbox.World]:
     """A sandbox portal that is served."""
-    with test_sandbox_kit.served() as served:
+    with support_sandbox.served() as served:
         yield served
 
 
 @pytest.fixture
-def hook() -> Iterator[test_sandbox_kit.Receiver]:
+def hook() -> Iterator[support_sandbox.Receiver]:
     """A receiver of the sandbox's webhooks."""
-    with test_sandbox_kit.receiver() as receiver:
+    with support_sandbox.receiver() as receiver:
         yield receiver
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.sandbox import EntryId
-from tests.test_sandbox_kit import NEWEST, Api, World, sample, shape
+from tests.support_sandbox import NEWEST, Api, World, sample, shape
 
 Json = dict[str, object]
 

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.sandbox import EntryId, Network, Server
 from reconciler.signature import HEADER, matching_secret
-from tests.test_sandbox_kit import Receiver, World, receiver, served
+from tests.support_sandbox import Receiver, World, receiver, served
 
 SECRET = "Sample-Secret-1!"
 

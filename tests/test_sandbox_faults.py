@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from reconciler.sandbox import Fault, FaultKind
-from tests.test_sandbox_kit import World, sample, served, shape
+from tests.support_sandbox import World, sample, served, shape
 
 COMMENT = "PUT files/file/{id}/comment"
 BROKEN = (ConnectionError, BadStatusLine, IncompleteRead)

@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from reconciler.sandbox import Limits
-from tests.test_sandbox_kit import Reply, World
+from tests.support_sandbox import Reply, World
 
 
 def limit_headers(reply: Reply) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.sandbox.values import EntryId
-from tests.test_sandbox_kit import NEWEST, World
+from tests.support_sandbox import NEWEST, World
 
 
 def ids(world: World, path: str) -> list[EntryId]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_sandbox_kit import Receiver, Reply, World, receiver, served
+from tests.support_sandbox import Receiver, Reply, World, receiver, served
 
 SECRET = "Sample-Secret-1!"
 

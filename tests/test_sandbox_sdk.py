@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_sandbox_kit import BOT, NEWEST, Receiver, World
+from tests.support_sandbox import BOT, NEWEST, Receiver, World
 
 SECRET = "Sample-Secret-1!"
 _NAMES = {

@@ -2,7 +2,7 @@
 
 from reconciler.sandbox import ManualClock, Portal, Server
 from reconciler.sandbox.seed import populate
-from tests.test_sandbox_kit import NEWEST, Api, World, served
+from tests.support_sandbox import NEWEST, Api, World, served
 
 
 def test_bot_can_do_its_work() -> None:

@@ -10,7 +10,7 @@ from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.payloads import body
 from reconciler.sandbox.webhooks import record_success
 from reconciler.signature import sign
-from tests.test_sandbox_kit import BOT, NEWEST, Receiver, World, sample, shape, utc
+from tests.support_sandbox import BOT, NEWEST, Receiver, World, sample, shape, utc
 
 
 def edited_contract(world: World) -> Any:

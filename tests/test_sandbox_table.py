@@ -13,7 +13,7 @@ from reconciler.portal_texts import by_culture
 from reconciler.sandbox import Comment, FileInfo, ManualClock, Portal, User, dates
 from reconciler.sandbox.texts import Comments
 from reconciler.sandbox.values import EntryId
-from tests.test_sandbox_kit import utc
+from tests.support_sandbox import utc
 
 BY_CULTURE = by_culture()
 
