@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres
+from tests import postgres, support_sandbox
 from tests.support_ledger import ADDRESS
 from tests.world import World, world
 
@@ -45,6 +45,20 @@ def here(tmp_path: Path) -> Iterator[World]:
     """A fresh world."""
     with world(tmp_path / "ledger.db") as built:
         yield built
+
+
+@pytest.fixture(name="world")
+def sandbox_world() -> Iterator[support_sandbox.World]:
+    """A sandbox portal that is served."""
+    with support_sandbox.served() as served:
+        yield served
+
+
+@pytest.fixture
+def hook() -> Iterator[support_sandbox.Receiver]:
+    """A receiver of the sandbox's webhooks."""
+    with support_sandbox.receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture(scope="session")

@@ -120,7 +120,9 @@ class Scene(People):
             if decision.action is not Action.MARK:
                 return
             until = now + timedelta(seconds=60)
-            ledger.begin_write(claims[0], file, now, until=until, is_new_identity=decision.is_new_identity)
+            ledger.begin_write(
+                claims[0], file, now, until=until, is_new_identity=decision.is_new_identity
+            )
             if how == "effect":
                 self.here.docspace.set_comment(entry.id, file.revision.version, TARGET)
         except PortalError:

@@ -12,7 +12,7 @@ from reconciler.config import load
 from reconciler.decision import Policy
 from reconciler.model import Rule
 from reconciler.portal_texts import by_culture
-from reconciler.sandbox import Comment, Network, Portal, User
+from reconciler.sandbox import Comment, Comments, Network, Portal, User
 from reconciler.sweep import Backfill, Job, ScanSettings
 from tests.support_sweep import (
     DAY,
@@ -255,7 +255,7 @@ def told(tmp_path: Path) -> Iterator[World]:
         yield built
 
 
-_foreign = partial(Portal, culture="xx", texts={"xx": TEXTS})
+_foreign = partial(Portal, culture="xx", texts=Comments({"xx": TEXTS}))
 
 
 def test_an_unknown_language_has_all_the_texts(foreign: World) -> None:

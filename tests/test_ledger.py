@@ -397,7 +397,9 @@ def test_only_a_definite_refusal_closes_the_intent(
     ledger.record(event(), NOW)
     claim = claimed(ledger, DUE)
     permit(ledger, claim, DUE)
-    failed = result(Outcome.FAILED, retry_at=DUE + MINUTE, clears_intent=closes, attempts=1, error="cut")
+    failed = result(
+        Outcome.FAILED, retry_at=DUE + MINUTE, clears_intent=closes, attempts=1, error="cut"
+    )
     ledger.finish(claim, failed, DUE)
     assert ledger.entry(1).intent == intent
     assert ledger.entry(1).attempts == 1

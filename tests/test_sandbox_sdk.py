@@ -11,11 +11,13 @@ Importing it warns about members named ``copy``.
 import importlib
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tests.test_sandbox_kit import BOT, NEWEST, World, receiver, served
+import pytest
+
+from tests.support_sandbox import BOT, NEWEST, Receiver, World
 
 SECRET = "Sample-Secret-1!"
 _NAMES = {
@@ -36,108 +38,94 @@ def sdk() -> Any:
         return importlib.import_module("docspace_api_sdk")
 
 
-@contextmanager
-def client(world: World) -> Iterator[Any]:
-    """Return what makes an API of the SDK for the world's key."""
+@pytest.fixture
+def api(world: World) -> Iterator[Any]:
+    """What makes an API of the SDK, for a key of the bot's of the usual permissions."""
     package = sdk()
     configuration = package.Configuration(host=world.server.url)
     with package.ApiClient(configuration) as made:
         made.set_default_header("Authorization", f"Bearer {world.api.key}")
 
-        def api(name: str) -> Any:
+        def make(name: str) -> Any:
             module = importlib.import_module(f"docspace_api_sdk.api.{_NAMES[name]}")
             return getattr(module, name)(made)
 
-        yield api
+        yield make
         made.rest_client.pool_manager.clear()
 
 
-def test_file() -> None:
+def test_file(world: World, api: Any) -> None:
     """A file is read with its version, comment, rights and date."""
-    with served() as world, client(world) as api:
-        found = api("FilesApi").get_file_info(world.create()).response
-        assert (found.id, found.version, found.comment) == (1245, 1, "Created")
-        assert found.security.edit_history is True
-        assert found.updated.utc_time == datetime.fromisoformat("2025-11-20T12:01:10+03:00")
+    found = api("FilesApi").get_file_info(world.create()).response
+    assert (found.id, found.version, found.comment) == (1245, 1, "Created")
+    assert found.security.edit_history is True
+    assert found.updated.utc_time == datetime.fromisoformat("2025-11-20T12:01:10+03:00")
 
 
-def test_locked_file() -> None:
+def test_locked_file(world: World, api: Any) -> None:
     """A lock of somebody else is read with the name."""
-    with served() as world, client(world) as api:
-        fid = world.create()
-        world.portal.lock(fid, by=world.admin)
-        found = api("FilesApi").get_file_info(fid).response
-        assert (found.locked, found.locked_by) == (True, "Portal Admin")
+    fid = world.create()
+    world.portal.lock(fid, by=world.admin)
+    found = api("FilesApi").get_file_info(fid).response
+    assert (found.locked, found.locked_by) == (True, "Portal Admin")
 
 
-def test_folder_content() -> None:
+def test_folder_content(world: World, api: Any) -> None:
     """A listing is read with its total and its current folder."""
-    with served() as world, client(world) as api:
-        world.create()
-        found = api("FoldersApi").get_folder_by_folder_id(610).response
-        assert (found.total, found.count, found.current.id) == (1, 1, 610)
-        assert [one.title for one in found.files] == ["Contract.docx"]
-        assert world.api.get(f"files/610?{NEWEST}").response["total"] == 1
+    world.create()
+    found = api("FoldersApi").get_folder_by_folder_id(610).response
+    assert (found.total, found.count, found.current.id) == (1, 1, 610)
+    assert [one.title for one in found.files] == ["Contract.docx"]
+    assert world.api.get(f"files/610?{NEWEST}").response["total"] == 1
 
 
-def test_my_documents() -> None:
+def test_my_documents(world: World, api: Any) -> None:
     """@my is read."""
-    with served() as world, client(world) as api:
-        found = api("FoldersApi").get_my_folder().response
-        assert found.current.id == world.portal.personal(world.bot)
+    found = api("FoldersApi").get_my_folder().response
+    assert found.current.id == world.portal.personal(world.bot)
 
 
-def test_rooms() -> None:
+def test_rooms(world: World, api: Any) -> None:
     """The list of rooms is read."""
-    with served() as world, client(world) as api:
-        found = api("RoomsApi").get_rooms_folder().response
-        assert ([one.title for one in found.folders], found.current.id) == (["Legal"], 2)
+    found = api("RoomsApi").get_rooms_folder().response
+    assert ([one.title for one in found.folders], found.current.id) == (["Legal"], 2)
 
 
-def test_key() -> None:
+def test_key(world: World, api: Any) -> None:
     """The key's own record is read."""
-    with served() as world, client(world) as api:
-        found = api("ApiKeysApi").get_api_key().response
-        assert found.permissions == [
-            "files:read",
-            "files:write",
-            "rooms:read",
-            "accounts.self:read",
-        ]
-        assert str(found.create_by.id) == BOT
+    found = api("ApiKeysApi").get_api_key().response
+    assert found.permissions == ["files:read", "files:write", "rooms:read", "accounts.self:read"]
+    assert str(found.create_by.id) == BOT
 
 
-def test_self() -> None:
+def test_self(world: World, api: Any) -> None:
     """The account is read."""
-    with served() as world, client(world) as api:
-        found = api("ProfilesApi").get_self_profile().response
-        assert (str(found.id), found.is_room_admin) == (BOT, True)
+    found = api("ProfilesApi").get_self_profile().response
+    assert (str(found.id), found.is_room_admin) == (BOT, True)
 
 
-def test_comment() -> None:
+def test_comment(world: World, api: Any) -> None:
     """A comment is written through the SDK and its answer read."""
-    with served() as world, client(world) as api:
-        fid = world.create()
-        body = sdk().UpdateComment(version=1, comment="Need Review")
-        found = api("OperationsApi").update_file_comment(fid, body)
-        assert found.response == "Need Review"
-        assert world.portal.file(fid).comment == "Need Review"
+    fid = world.create()
+    body = sdk().UpdateComment(version=1, comment="Need Review")
+    found = api("OperationsApi").update_file_comment(fid, body)
+    assert found.response == "Need Review"
+    assert world.portal.file(fid).comment == "Need Review"
 
 
-def test_webhooks() -> None:
+def test_webhooks(world: World, hook: Receiver, api: Any) -> None:
     """Webhooks are created, listed, logged, retried and removed through the SDK."""
-    with served() as world, receiver() as hook:
-        world.api.key = world.portal.add_key(world.bot, permissions=())
-        with client(world) as api:
-            webhooks = api("WebhooksApi")
-            wanted = {"name": "n", "uri": hook.url, "secretKey": SECRET, "enabled": True}
-            body = sdk().CreateWebhooksConfigRequestsDto.from_dict({**wanted, "triggers": 512})
-            number = webhooks.create_webhook(body).response.id
-            world.portal.save(world.create(), by=world.ann)
-            assert world.server.drain()
-            assert webhooks.retry_webhook(1).response.id == 2
-            assert world.server.drain()
-            assert webhooks.get_tenant_webhooks().response[0].configs.id == number
-            assert [one.status for one in webhooks.get_webhooks_logs().response] == [200, 200]
-            assert webhooks.get_webhook_triggers().response[0].name == "*"
-            assert webhooks.remove_webhook(number).response.id == number
+    key = world.portal.keys[world.api.key or ""]
+    world.portal.keys[key.secret] = replace(key, permissions=())
+    webhooks = api("WebhooksApi")
+    wanted = {"name": "n", "uri": hook.url, "secretKey": SECRET, "enabled": True}
+    body = sdk().CreateWebhooksConfigRequestsDto.from_dict({**wanted, "triggers": 512})
+    number = webhooks.create_webhook(body).response.id
+    world.portal.save(world.create(), by=world.ann)
+    assert world.server.drain()
+    assert webhooks.retry_webhook(1).response.id == 2
+    assert world.server.drain()
+    assert webhooks.get_tenant_webhooks().response[0].configs.id == number
+    assert [one.status for one in webhooks.get_webhooks_logs().response] == [200, 200]
+    assert webhooks.get_webhook_triggers().response[0].name == "*"
+    assert webhooks.remove_webhook(number).response.id == number

@@ -2,7 +2,7 @@
 
 from reconciler.sandbox import ManualClock, Portal, Server
 from reconciler.sandbox.seed import populate
-from tests.test_sandbox_kit import NEWEST, Api, served
+from tests.support_sandbox import NEWEST, Api, World, served
 
 
 def test_bot_can_do_its_work() -> None:
@@ -16,16 +16,15 @@ def test_bot_can_do_its_work() -> None:
             assert api.comment(fid, 1, "Need Review").status == 200
 
 
-def test_big_portal() -> None:
+def test_big_portal(world: World) -> None:
     """Twenty thousand files made without events are listed as any other."""
-    with served() as world:
-        rooms = [world.portal.add_room(f"Room {n}", owner=world.bot) for n in range(100)]
-        for room in rooms:
-            for number in range(200):
-                world.portal.create(room, f"{number}.docx", by=world.bot, publish=False)
-        page = world.api.get(f"files/{rooms[-1]}?{NEWEST}").response
-        assert (page["count"], page["total"]) == (100, 200)
-        assert world.portal.events == ()
+    rooms = [world.portal.add_room(f"Room {n}", owner=world.bot) for n in range(100)]
+    for room in rooms:
+        for number in range(200):
+            world.portal.create(room, f"{number}.docx", by=world.bot, publish=False)
+    page = world.api.get(f"files/{rooms[-1]}?{NEWEST}").response
+    assert (page["count"], page["total"]) == (100, 200)
+    assert world.portal.events == []
 
 
 def test_server_can_be_entered_again() -> None:

@@ -3,9 +3,14 @@
 import json
 from typing import Any
 
+import pytest
+
+from reconciler.sandbox.configs import WebhookLog
 from reconciler.sandbox.outbox import Job
+from reconciler.sandbox.payloads import body
+from reconciler.sandbox.webhooks import record_success
 from reconciler.signature import sign
-from tests.test_sandbox_kit import BOT, NEWEST, World, receiver, sample, served, shape, utc
+from tests.support_sandbox import BOT, NEWEST, Receiver, World, sample, shape, utc
 
 
 def edited_contract(world: World) -> Any:
@@ -23,191 +28,154 @@ def shown(world: World, path: str) -> Any:
     return json.loads(text.replace(world.server.url, "https://portal.example.com"))
 
 
-def test_file() -> None:
+def test_file(world: World) -> None:
     """GET file equals the sample, members and values."""
-    with served() as world:
-        edited_contract(world)
-        assert shown(world, "files/file/1245") == sample("get_file.json")
+    edited_contract(world)
+    assert shown(world, "files/file/1245") == sample("get_file.json")
 
 
-def test_file_for_admin_who_is_no_member() -> None:
+def test_file_for_admin_who_is_no_member(world: World) -> None:
     """An admin outside the room sees the file with access 3 and without EditHistory."""
-    with served() as world:
-        edited_contract(world)
-        world.portal.invite(world.room, world.bot, access=0)
-        visitor = world.portal.add_user("Vi Sitor", kind="admin")
-        world.api.key = world.portal.add_key(visitor)
-        expected = sample("get_file_admin_not_member.json")
-        assert shown(world, "files/file/1245") == expected
+    edited_contract(world)
+    world.portal.invite(world.room, world.bot, access=0)
+    visitor = world.portal.add_user("Vi Sitor", kind="admin")
+    world.api.key = world.portal.add_key(visitor)
+    expected = sample("get_file_admin_not_member.json")
+    assert shown(world, "files/file/1245") == expected
 
 
-def test_put_comment() -> None:
+def test_put_comment(world: World) -> None:
     """PUT comment answers the text in the envelope of the sample."""
-    with served() as world:
-        fid = edited_contract(world)
-        reply = world.api.comment(fid, 4, "Need Review")
-        text = reply.body.decode().replace(world.server.url, "https://portal.example.com")
-        assert json.loads(text) == sample("put_comment.json")
+    fid = edited_contract(world)
+    reply = world.api.comment(fid, 4, "Need Review")
+    text = reply.body.decode().replace(world.server.url, "https://portal.example.com")
+    assert json.loads(text) == sample("put_comment.json")
 
 
-def test_folder_content() -> None:
-    """A folder listing has the sample's members, in files, current and pathParts."""
-    with served() as world:
-        edited_contract(world)
-        path = f"files/{world.room}?{NEWEST}"
-        assert shape(world.api.get(path).json) == shape(sample("folder_content_files_only.json"))
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (f"files/610?{NEWEST}", "folder_content_files_only.json"),
+        ("files/rooms?sortBy=DateAndTime&sortOrder=descending", "rooms_list.json"),
+        (f"files/2?{NEWEST}", "rooms_root_filesonly_TRAP_empty.json"),
+        ("files/file/1245/history", "file_history_versions.json"),
+        ("keys/@self", "keys_self.json"),
+    ],
+)
+def test_members(world: World, path: str, name: str) -> None:
+    """The answer has the sample's members, on all levels."""
+    edited_contract(world)
+    world.api.get("people/@self")
+    assert shape(world.api.get(path).json) == shape(sample(name))
 
 
-def test_locked_file() -> None:
+def test_locked_file(world: World) -> None:
     """A file locked by another shows lockedBy as a name, and the sample's members."""
-    with served() as world:
-        fid = edited_contract(world)
-        world.portal.lock(fid, by=world.admin)
-        expected = sample("folder_content_files_only.json")["response"]["files"][-1]
-        found = shown(world, f"files/file/{fid}")["response"]
-        assert (shape(found), found["security"]) == (shape(expected), expected["security"])
+    fid = edited_contract(world)
+    world.portal.lock(fid, by=world.admin)
+    expected = sample("folder_content_files_only.json")["response"]["files"][-1]
+    found = shown(world, f"files/file/{fid}")["response"]
+    assert (shape(found), found["security"]) == (shape(expected), expected["security"])
 
 
-def test_rooms() -> None:
-    """A room list has the sample's members, and the same rights of a member."""
-    with served() as world:
-        edited_contract(world)
-        expected = sample("rooms_list.json")
-        found = shown(world, "files/rooms?sortBy=DateAndTime&sortOrder=descending")
-        rights = [one["response"]["folders"][-1]["security"] for one in (found, expected)]
-        assert shape(found) == shape(expected)
-        assert rights[0] == rights[1]
+def test_rights_in_a_room(world: World) -> None:
+    """A room list shows the rights of a member as the sample does."""
+    lists = (world.api.get("files/rooms").json, sample("rooms_list.json"))
+    found, expected = (one["response"]["folders"][-1]["security"] for one in lists)
+    assert found == expected
 
 
-def test_rooms_root_with_files_only() -> None:
-    """The rooms root with FilesOnly answers an empty page, as in the sample."""
-    with served() as world:
-        edited_contract(world)
-        found = shown(world, "files/2?filterType=FilesOnly&withSubFolders=true")
-        expected = sample("rooms_root_filesonly_TRAP_empty.json")
-        assert shape(found) == shape(expected)
-        assert found["response"]["total"] == 0
+def test_rooms_root_with_files_only(world: World) -> None:
+    """The rooms root with FilesOnly answers an empty page."""
+    edited_contract(world)
+    assert world.api.get(f"files/2?{NEWEST}").response["total"] == 0
 
 
-def test_history() -> None:
-    """The version history has the sample's members and says count 1 for all of them."""
-    with served() as world:
-        edited_contract(world)
-        found = shown(world, "files/file/1245/history")
-        assert shape(found) == shape(sample("file_history_versions.json"))
-        assert [one["version"] for one in found["response"]] == [4, 3, 2, 1]
-        assert found["count"] == 1
+def test_history(world: World) -> None:
+    """The version history is newest first and says count 1 for all of it."""
+    edited_contract(world)
+    found = world.api.get("files/file/1245/history").json
+    assert [one["version"] for one in found["response"]] == [4, 3, 2, 1]
+    assert found["count"] == 1
 
 
-def test_file_log() -> None:
-    """The action log has the sample's members, for saves and for renames."""
-    with served() as world:
-        edited_contract(world)
-        world.clock.advance(60)
-        world.portal.rename(1245, "Treaty.docx", by=world.ann)
-        world.portal.save(1245, by=world.ann)
-        expected = sample("file_log.json")["response"]
-        found = shown(world, "files/file/1245/log?fromDate=2025-11-24T00:00:00Z")["response"]
-        assert [shape(one) for one in found[:2]] == [shape(one) for one in expected]
-
-
-def test_people_self() -> None:
+def test_people_self(world: World) -> None:
     """GET people/@self has the sample's members and roles."""
-    with served() as world:
-        found = shown(world, "people/@self")
-        expected = sample("people_self.json")
-        expected["response"]["registrationDate"] = found["response"]["registrationDate"]
-        assert found == expected
+    found = shown(world, "people/@self")
+    expected = sample("people_self.json")
+    expected["response"]["registrationDate"] = found["response"]["registrationDate"]
+    assert found == expected
 
 
-def test_keys_self() -> None:
-    """GET keys/@self has the sample's members."""
-    with served() as world:
-        world.api.get("people/@self")
-        assert shape(world.api.get("keys/@self").json) == shape(sample("keys_self.json"))
-
-
-def test_build() -> None:
+def test_build(world: World) -> None:
     """GET settings/version/build without a key equals the sample."""
-    with served() as world:
-        world.api.key = None
-        assert shown(world, "settings/version/build") == sample("settings_version_build.json")
+    world.api.key = None
+    assert shown(world, "settings/version/build") == sample("settings_version_build.json")
 
 
-def test_webhook_list_and_log() -> None:
+def test_webhook_list_and_log(world: World, hook: Receiver) -> None:
     """The webhook list and the log of a delivered event have the samples' members."""
-    with served() as world, receiver() as hook:
-        full = world.as_user(world.bot)
-        world.portal.add_webhook(by=world.bot, url=hook.url, secret="Sample-Secret-1!")
-        edited_contract(world)
-        assert world.server.drain()
-        listed = full.get("settings/webhook").json
-        expected = sample("webhook_configs.json")
-        for name in ("lastFailureOn", "lastFailureContent"):
-            del expected["response"][0]["configs"][name]
-        assert shape(listed) == shape(expected)
-        log = full.get("settings/webhooks/log").json
-        assert shape(log) == shape(sample("webhooks_log_all.json"))
+    world.portal.add_webhook(by=world.bot, url=hook.url, secret="Sample-Secret-1!")
+    edited_contract(world)
+    assert world.server.drain()
+    listed = world.full.get("settings/webhook").json
+    expected = sample("webhook_configs.json")
+    for name in ("lastFailureOn", "lastFailureContent"):
+        del expected["response"][0]["configs"][name]
+    assert shape(listed) == shape(expected)
+    log = world.full.get("settings/webhooks/log").json
+    assert shape(log) == shape(sample("webhooks_log_all.json"))
 
 
-def log_of_samples(world: World, *, creator_member: bool) -> Any:
+def log_of_samples(world: World, *, creator_member: bool) -> WebhookLog:
     """Publish the event of the samples to a webhook that is held back."""
     world.portal.hold_deliveries()
     fid = edited_contract(world)
-    world.portal.next_webhook_id = 7
-    world.portal.next_log_id = 90_211
+    world.portal.next_webhook_id, world.portal.next_log_id = 7, 90_211
     by = world.bot if creator_member else world.admin
     url = "https://bot.example.com/docspace"
     world.portal.add_webhook(by=by, url=url, secret="Sample-Secret-1!")
-    world.clock.advance(1)
     if creator_member:
         world.portal.next_log_id = 90_212
         world.clock.set(utc("2025-11-24T09:15:50"))
         world.portal.comment(fid, "Need Review", by=world.bot)
-        return world.portal.logs[90_212]
-    world.portal.reorder(fid, by=world.ann)
-    return world.portal.logs[90_211]
+    else:
+        world.clock.advance(1)
+        world.portal.reorder(fid, by=world.ann)
+    return next(iter(world.portal.logs.values()))
 
 
-def test_webhook_bytes() -> None:
-    """The body and the signature of an event equal the sample's, byte by byte."""
-    expected = sample("webhook_file_updated.http.json")
-    with served() as world:
-        log = log_of_samples(world, creator_member=False)
-        body = world.portal.body(log, world.portal.webhooks[7], Job(log.id, attempt=1))
-    signature = sign(body.encode(), expected["secret"])
-    assert body == expected["rawBody"]
+@pytest.mark.parametrize(
+    ("name", "creator_member"),
+    [("webhook_file_updated", False), ("webhook_file_updated_own_comment_echo", True)],
+)
+def test_webhook_bytes(world: World, name: str, creator_member: bool) -> None:
+    """Body and signature of an event equal the sample's, byte by byte.
+
+    The echo of a comment, to a webhook of a member, carries that member's access.
+    """
+    expected = sample(f"{name}.http.json")
+    log = log_of_samples(world, creator_member=creator_member)
+    sent = body(log, world.portal.webhooks[7], Job(log.id, attempt=1))
+    assert sent == expected["rawBody"]
+    assert (json.loads(sent)["event"]["createBy"] == BOT) is creator_member
+    signature = sign(sent.encode(), expected["secret"])
     assert signature == expected["headers"]["x-docspace-signature-256"]
 
 
-def test_webhook_bytes_of_own_echo() -> None:
-    """The echo of a comment, to a webhook of a member, carries that member's access."""
-    expected = sample("webhook_file_updated_own_comment_echo.http.json")
-    with served() as world:
-        log = log_of_samples(world, creator_member=True)
-        body = world.portal.body(log, world.portal.webhooks[7], Job(log.id, attempt=1))
-    assert body == expected["rawBody"]
-    assert json.loads(body)["event"]["createBy"] == BOT
-
-
-def test_webhook_bytes_of_retry() -> None:
+def test_webhook_bytes_of_retry(world: World) -> None:
     """A retry's body equals the sample's: same event id, the failure added."""
-    expected = sample("webhook_file_updated_retry.http.json")
     job = Job(90_211, attempt=3)
     job.failed_on, job.retry_on = utc("2025-11-24T09:15:45"), utc("2025-11-24T09:15:48")
     job.failure = "Response status code does not indicate success: 503 (Service Unavailable)."
-    with served() as world:
-        log = log_of_samples(world, creator_member=False)
-        world.portal.succeed(world.portal.webhooks[7])
-        config = world.portal.webhooks[7]
-        world.clock.set(utc("2025-11-24T08:59:01"))
-        world.portal.succeed(config)
-        body = world.portal.body(log, world.portal.webhooks[7], job)
-    assert body == expected["rawBody"]
+    log = log_of_samples(world, creator_member=False)
+    world.clock.set(utc("2025-11-24T08:59:01"))
+    record_success(world.portal, world.portal.webhooks[7])
+    sent = body(log, world.portal.webhooks[7], job)
+    assert sent == sample("webhook_file_updated_retry.http.json")["rawBody"]
 
 
-def test_never_sent_log_entry() -> None:
+def test_never_sent_log_entry(world: World) -> None:
     """Before its first attempt a log entry's payload lacks the event's id."""
     expected = sample("webhooks_log_failures.json")["response"][0]["requestPayload"]
-    with served() as world:
-        assert log_of_samples(world, creator_member=False).body == expected
+    assert log_of_samples(world, creator_member=False).body == expected

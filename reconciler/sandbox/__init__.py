@@ -1,16 +1,16 @@
 """A DocSpace portal in memory, served over HTTP on the loopback interface.
 
-The path: ``server -> gate (faults, limits, keys) -> routes -> portal -> store``, and
-``portal -> webhooks -> courier`` for deliveries. It follows DocSpace 3.7.2 as
-`reconciler/docs/docspace.md` describes it, traps included; the demo and the tests use it instead
-of a live portal.
+A request goes ``server -> api (fault, key, rate limits, scope) -> routes -> api_* -> state``. An
+act of a person goes ``portal -> files, saves, rooms, people -> state``, and what it publishes
+``webhooks -> outbox -> sender``. It follows DocSpace 3.7.2 as `reconciler/docs/docspace.md`
+describes it, traps included; the demo and the tests use it instead of a live portal.
 """
 
 from reconciler.sandbox.clock import ManualClock
 from reconciler.sandbox.faults import Fault, FaultKind
 from reconciler.sandbox.portal import Portal
 from reconciler.sandbox.server import Server
-from reconciler.sandbox.texts import Comment
+from reconciler.sandbox.texts import Comment, Comments
 from reconciler.sandbox.values import (
     CommentWrite,
     Delivery,
@@ -27,6 +27,7 @@ from reconciler.sandbox.values import (
 __all__ = [
     "Comment",
     "CommentWrite",
+    "Comments",
     "Delivery",
     "EntryId",
     "Event",

@@ -1,17 +1,20 @@
-"""Which addresses the portal takes for a webhook, and which it still sends to (docspace.md 6)."""
+"""The addresses of webhooks: their checks, and the connection to them (docspace.md 6)."""
 
+import http.client
 import ipaddress
 import socket
+import urllib.parse
 from collections.abc import Callable, Sequence
 from enum import Enum
-from urllib.parse import urlsplit
+
+from reconciler.sandbox.configs import WebhookConfig
 
 Resolve = Callable[[str], Sequence[str]]
 """Returns the IP addresses of a host. Raises OSError when there are none."""
 
 
 class AddressFault(Enum):
-    """What is wrong with an address; the value is what the portal says."""
+    """What is wrong with an address; the value is the portal's message."""
 
     INVALID = "The webhook URL is not valid"
     NOT_HTTPS = "The webhook URL must use HTTPS when SSL verification is required"
@@ -25,13 +28,13 @@ def resolve(host: str) -> list[str]:
 
 
 def find_fault(
-    url: str, *, ssl: bool, resolve: Resolve, refuse_private: bool
+    config: WebhookConfig, resolve: Resolve, *, refuse_private: bool
 ) -> AddressFault | None:
-    """Return what is wrong with an address, or None."""
-    host = _host(url)
+    """Return what is wrong with the address of a webhook, or None."""
+    host = _host(config.url)
     if not host:
         return AddressFault.INVALID
-    if ssl and not url.lower().startswith("https:"):
+    if config.ssl and not config.url.lower().startswith("https:"):
         return AddressFault.NOT_HTTPS
     try:
         found = resolve(host)
@@ -42,10 +45,19 @@ def find_fault(
     return None
 
 
+def connect(url: str, timeout: float) -> tuple[http.client.HTTPConnection, str]:
+    """Return a connection for an address, and the target to ask on it."""
+    parts = urllib.parse.urlsplit(url)
+    secure = parts.scheme == "https"
+    factory = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    return factory(parts.hostname or "", parts.port, timeout=timeout), target
+
+
 def _host(url: str) -> str:
     """Return the host of an address; empty for one that cannot be called."""
     try:
-        parts = urlsplit(url)
+        parts = urllib.parse.urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.port != 0
     except ValueError:
         return ""

@@ -1,165 +1,94 @@
-"""The folder and room routes (docspace.md 1)."""
+"""The routes of folders and rooms (docspace.md 1)."""
 
 from reconciler.sandbox import listing
-from reconciler.sandbox.answers import Answer, not_found
 from reconciler.sandbox.calls import Call
-from reconciler.sandbox.listing import Page, Wanted
+from reconciler.sandbox.listing import ListingQuery, Page
 from reconciler.sandbox.query import AREAS, FILTERS, STORAGE
+from reconciler.sandbox.responses import Response
 from reconciler.sandbox.rooms import ARCHIVE_ROOT, ROOMS_ROOT, TEMPLATES_ROOT
 from reconciler.sandbox.store import FORM_ROOM, FolderRow
-from reconciler.sandbox.texts import Text
 
 _ACTIVE, _ARCHIVE, _ANY, _TEMPLATES = 0, 1, 2, 4
+_AREA_ROOTS = {
+    _ARCHIVE: (ARCHIVE_ROOT,),
+    _TEMPLATES: (TEMPLATES_ROOT,),
+    _ANY: (ROOMS_ROOT, ARCHIVE_ROOT),
+}
 _INTERNAL, _THIRD_PARTY = 1, 2
-Json = dict[str, object]
 
 
-def get_content(call: Call) -> Answer:
+def get_content(call: Call) -> Response:
     """``GET files/{id}``: the content of a folder; subfolders by default (docspace.md 1.1)."""
-    wanted = _wanted(call, recursive=call.query.flag("withSubFolders", default=True))
-    return _content(call, call.readable_folder(call.id), wanted)
+    query = _query(call, recursive=call.query.flag("withSubFolders", default=True))
+    return _content(call, call.readable_folder(call.id), query)
 
 
-def get_my(call: Call) -> Answer:
+def get_my(call: Call) -> Response:
     """``GET files/@my``: always with subfolders. Guests have none."""
-    wanted = _wanted(call, recursive=True)
-    if call.user is None or not call.portal.has_personal(call.user):
+    query = _query(call, recursive=True)
+    root = call.state.personal_roots.get(call.person.id)
+    if root is None:
         raise call.denied()
-    return _content(call, call.readable_folder(call.portal.personal(call.user)), wanted)
+    return _content(call, call.readable_folder(root), query)
 
 
-def get_trash(call: Call) -> Answer:
-    """``GET files/@trash``: the user's own, never recursive."""
-    wanted = _wanted(call, recursive=False)
-    return _content(call, call.readable_folder(call.portal.trash_of(call.person)), wanted)
-
-
-def get_root(call: Call) -> Answer:
-    """``GET files/@root``: one listing per section."""
-    wanted = _wanted(call, recursive=False)
-    ids = [ROOMS_ROOT, ARCHIVE_ROOT]
-    if not call.query.flag("withoutTrash", default=False):
-        ids.insert(0, call.portal.trash_of(call.person))
-    if call.portal.has_personal(call.person):
-        ids.insert(0, call.portal.personal(call.person))
-    folders = [call.readable_folder(folder_id) for folder_id in ids]
-    return call.answer([_shown(call, folder, wanted) for folder in folders])
-
-
-def get_folder(call: Call) -> Answer:
-    """``GET files/folder/{id}``: one FolderDto."""
-    return call.answer(call.dto.folder(call.readable_folder(call.id)))
-
-
-def get_room(call: Call) -> Answer:
-    """``GET files/rooms/{id}``: one room as a FolderDto."""
-    folder = call.readable_folder(call.id)
-    if folder.room_type is None:
-        raise not_found(call.say(Text.FOLDER_NOT_FOUND))
-    return call.answer(call.dto.folder(folder))
-
-
-def get_rooms(call: Call) -> Answer:
+def get_rooms(call: Call) -> Response:
     """``GET files/rooms``: not recursive, pinned rooms first (docspace.md 1.3).
 
     A portal that lists form rooms apart omits them, but for other areas than Active.
     """
-    area = call.query.choice("searchArea", AREAS, 0)
-    rooms = _rooms(call, _area_roots(area))
-    if area == _ACTIVE and call.portal.form_rooms_apart:
-        rooms = [room for room in rooms if room.room_type != FORM_ROOM]
-    return _room_page(call, rooms, _area_roots(area)[0])
-
-
-def get_forms(call: Call) -> Answer:
-    """``GET files/@forms``: the form rooms, on portals that list them apart (docspace.md 10)."""
-    if not call.portal.form_rooms_apart:
-        raise not_found(call.say(Text.FOLDER_NOT_FOUND))
-    rooms = [room for room in _rooms(call, [ROOMS_ROOT]) if room.room_type == FORM_ROOM]
-    return _room_page(call, rooms, ROOMS_ROOT)
-
-
-def _rooms(call: Call, roots: list[int]) -> list[FolderRow]:
-    portal = call.portal
-    return [
+    state, area = call.state, call.query.choice("searchArea", AREAS)
+    storage = call.query.choice("storageFilter", STORAGE)
+    roots = [state.store.folders[one] for one in _AREA_ROOTS.get(area, (ROOMS_ROOT,))]
+    rooms = [
         room
-        for root_id in roots
-        for room in listing.visible_rooms(portal, call.person, portal.store.folders[root_id])
-        if _matches(call, room)
+        for root in roots
+        for room in listing.visible_rooms(state, call.person, root)
+        if storage != (_INTERNAL if room.provider_key else _THIRD_PARTY)
     ]
+    if area == _ACTIVE and state.form_rooms_apart:
+        rooms = [room for room in rooms if room.room_type != FORM_ROOM]
+    query = _query(call, recursive=False)
+    return _respond(call, roots[0], listing.room_page(call.person, rooms, query), query)
 
 
-def _room_page(call: Call, rooms: list[FolderRow], root: int) -> Answer:
-    wanted = _wanted(call, recursive=False)
-    page = listing.room_list(call.person, rooms, wanted)
-    return call.answer(_body(call, call.portal.store.folders[root], page, wanted.start))
-
-
-def _area_roots(area: int) -> list[int]:
-    if area == _ARCHIVE:
-        return [ARCHIVE_ROOT]
-    if area == _TEMPLATES:
-        return [TEMPLATES_ROOT]
-    return [ROOMS_ROOT, ARCHIVE_ROOT] if area == _ANY else [ROOMS_ROOT]
-
-
-def _matches(call: Call, room: FolderRow) -> bool:
-    storage = call.query.choice("storageFilter", STORAGE, 0)
-    third = room.provider_key is not None
-    if (storage == _INTERNAL and third) or (storage == _THIRD_PARTY and not third):
-        return False
-    types = call.query.all("type")
-    if types and str(room.room_type) not in types:
-        return False
-    return call.query.text("filterValue").lower() in room.title.lower()
-
-
-def _wanted(call: Call, *, recursive: bool) -> Wanted:
+def _query(call: Call, *, recursive: bool) -> ListingQuery:
     """Read the parameters; a sort that is valid becomes the user's default (docspace.md 1.1)."""
     start, count = call.query.page()
-    files_filter = folders_filter = call.query.choice("filterType", FILTERS, 0)
-    option = call.query.text("applyFilterOption").lower()
-    if option == "files":
-        # It clears the filter of folders instead of leaving them out.
-        folders_filter = 0
-    elif option == "folders":
-        files_filter = 0
+    defaults = call.state.default_sort
     sort_by, descending = call.query.sort()
     if sort_by is None:
-        sort_by, descending = call.portal.default_sort.get(call.person.id, ("DateAndTime", True))
+        sort_by, descending = defaults.get(call.person.id, ("DateAndTime", True))
     elif call.user is not None:
-        call.portal.default_sort[call.user.id] = (sort_by, descending)
-    return Wanted(
-        filter_type=files_filter,
-        folders_filter=folders_filter,
+        defaults[call.user.id] = (sort_by, descending)
+    return ListingQuery(
+        files_only=bool(call.query.choice("filterType", FILTERS)),
+        keeps_folders=call.query.text("applyFilterOption").lower() == "files",
         recursive=recursive,
         sort_by=sort_by,
         descending=descending,
         start=start,
         count=count,
-        area=call.query.choice("searchArea", AREAS, 0),
-        text=call.query.text("filterValue"),
+        area=call.query.choice("searchArea", AREAS),
     )
 
 
-def _content(call: Call, folder: FolderRow, wanted: Wanted) -> Answer:
-    return call.answer(_shown(call, folder, wanted))
+def _content(call: Call, folder: FolderRow, query: ListingQuery) -> Response:
+    page = listing.folder_page(call.state, call.person, folder, query)
+    return _respond(call, folder, page, query)
 
 
-def _shown(call: Call, folder: FolderRow, wanted: Wanted) -> Json:
-    page = listing.content(call.portal, call.person, folder, wanted)
-    return _body(call, folder, page, wanted.start)
-
-
-def _body(call: Call, current: FolderRow, page: Page, start: int) -> Json:
+def _respond(call: Call, current: FolderRow, page: Page, query: ListingQuery) -> Response:
     dto = call.dto
-    return {
-        "files": [dto.file(row) for row in page.files],
-        "folders": [dto.folder(folder) for folder in page.folders],
-        "current": dto.folder(current),
-        "pathParts": dto.path_parts(current),
-        "startIndex": start,
-        "count": len(page.files) + len(page.folders),
-        "total": page.total,
-        "new": 0,
-    }
+    return call.respond(
+        {
+            "files": [dto.file(row) for row in page.files],
+            "folders": [dto.folder(folder) for folder in page.folders],
+            "current": dto.folder(current),
+            "pathParts": dto.path_parts(current),
+            "startIndex": query.start,
+            "count": len(page.files) + len(page.folders),
+            "total": page.total,
+            "new": 0,
+        }
+    )

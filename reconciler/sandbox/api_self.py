@@ -1,26 +1,19 @@
-"""Who am I, and what portal is this (docspace.md 7)."""
+"""The caller's account and key, and the portal's version (docspace.md 7)."""
 
-from datetime import timedelta
-from zoneinfo import ZoneInfo
-
-from reconciler.sandbox import dates, texts
-from reconciler.sandbox.answers import Answer
+from reconciler.sandbox import texts
 from reconciler.sandbox.calls import Call
+from reconciler.sandbox.dto import present
+from reconciler.sandbox.responses import Response
 from reconciler.sandbox.values import Kind
 
 VERSION, EDITOR_VERSION = "3.7.2", "9.2.0"
-PERMISSIONS = tuple(
-    f"{area}:{right}"
-    for area in ("accounts.self", "accounts", "files", "rooms", "*")
-    for right in ("read", "write")
-)
 
 
-def get_self(call: Call) -> Answer:
+def get_self(call: Call) -> Response:
     """``GET people/@self``: the account the key acts as."""
     user = call.person
     first, _, last = user.name.partition(" ")
-    return call.answer(
+    return call.respond(
         {
             "firstName": first,
             "lastName": last,
@@ -44,65 +37,34 @@ def get_self(call: Call) -> Answer:
             "theme": "Base",
             "loginEventId": 0,
             "registrationDate": call.dto.date(user.registered),
-            "hasPersonalFolder": call.portal.has_personal(user),
+            "hasPersonalFolder": user.id in call.state.personal_roots,
             **call.dto.employee(user.id),
         }
     )
 
 
-def get_key(call: Call) -> Answer:
+def get_key(call: Call) -> Response:
     """``GET keys/@self``: the key itself, with any scope."""
     key = call.key
     if key is None:
         raise call.denied()
     dto = call.dto
-    shown: dict[str, object] = {
-        "id": key.id,
-        "name": "need-review",
-        "key": f"sk-***{key.secret[-4:]}",
-        "keyPostfix": key.secret[-4:],
-        "permissions": list(key.permissions),
-    }
-    if key.last_used:
-        shown["lastUsed"] = dto.date(key.last_used)
-    shown["createOn"] = dto.date(key.created)
-    shown["createBy"] = dto.employee(key.user_id)
-    if key.expires:
-        shown["expiresAt"] = dto.date(key.expires)
-    shown["isActive"] = key.active
-    return call.answer(shown)
-
-
-def get_permissions(call: Call) -> Answer:
-    """``GET keys/permissions``: the scopes there are."""
-    return call.answer(list(PERMISSIONS), count=len(PERMISSIONS))
-
-
-def get_settings(call: Call) -> Answer:
-    """``GET settings``: the zone is only shown to known users."""
-    shown: dict[str, object] = {
-        "culture": texts.region(call.portal.culture),
-        "version": VERSION,
-        "standalone": True,
-        "tenantStatus": 0,
-    }
-    if call.user is not None:
-        offset = call.portal.clock().astimezone(call.portal.zone).utcoffset() or timedelta(0)
-        zone = call.portal.zone
-        hours = int(offset.total_seconds() // 3600)
-        shown["timezone"] = zone.key if isinstance(zone, ZoneInfo) else f"Etc/GMT{-hours:+d}"
-        shown["utcOffset"] = dates.hours(offset)
-        shown["utcHoursOffset"] = offset.total_seconds() / 3600
-    return call.answer(shown)
-
-
-def get_build(call: Call) -> Answer:
-    """``GET settings/version/build``."""
-    return call.answer({"docSpace": VERSION, "documentServer": EDITOR_VERSION})
-
-
-def get_capabilities(call: Call) -> Answer:
-    """``GET capabilities``."""
-    return call.answer(
-        {"ldapEnabled": False, "ssoLabel": "", "ssoUrl": "", "oauthEnabled": False, "providers": []}
+    return call.respond(
+        present(
+            id=key.id,
+            name="need-review",
+            key=f"sk-***{key.secret[-4:]}",
+            keyPostfix=key.secret[-4:],
+            permissions=list(key.permissions),
+            lastUsed=dto.date(key.last_used) if key.last_used else None,
+            createOn=dto.date(key.created),
+            createBy=dto.employee(key.user_id),
+            expiresAt=dto.date(key.expires) if key.expires else None,
+            isActive=key.active,
+        )
     )
+
+
+def get_build(call: Call) -> Response:
+    """``GET settings/version/build``."""
+    return call.respond({"docSpace": VERSION, "documentServer": EDITOR_VERSION})

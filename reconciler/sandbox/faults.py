@@ -1,12 +1,16 @@
-"""Faults of the way to the portal and of the portal, to be asked for by tests and demos."""
+"""Faults of the portal and of the way to it, which tests and demos ask for."""
 
 import threading
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+
+from reconciler.sandbox import responses
+from reconciler.sandbox.responses import Response
 
 
 class FaultKind(StrEnum):
-    """What goes wrong with an API request; the first eight are without effect."""
+    """What goes wrong with an API request; the last four let it take effect all the same."""
 
     STATUS = "status"
     THROTTLE = "throttle"
@@ -21,15 +25,8 @@ class FaultKind(StrEnum):
     EMPTY = "empty"
     SLOW = "slow"
 
-    @property
-    def lets_through(self) -> bool:
-        """Whether the request takes effect all the same."""
-        return self in (
-            FaultKind.RESET_AFTER,
-            FaultKind.TRUNCATED,
-            FaultKind.EMPTY,
-            FaultKind.SLOW,
-        )
+
+_WITH_EFFECT = (FaultKind.RESET_AFTER, FaultKind.TRUNCATED, FaultKind.EMPTY, FaultKind.SLOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,53 +47,117 @@ class Fault:
     location: str = "https://portal.example.com/"
     skip: int = 0
 
-    def meets(self, route: str) -> bool:
+    @property
+    def lets_through(self) -> bool:
+        """Whether the request takes effect all the same."""
+        return self.kind in _WITH_EFFECT
+
+    @property
+    def delay(self) -> float:
+        """How long the answer takes, in seconds."""
+        return self.seconds if self.kind == FaultKind.SLOW else 0.0
+
+    def matches(self, route: str) -> bool:
         """Whether the fault is about this route."""
         return self.route == "*" or route.startswith(self.route)
+
+
+@dataclass(slots=True)
+class _Pending:
+    fault: Fault
+    skip: int
+    remaining: int | None
 
 
 class Faults:
     """The faults to come; thread-safe."""
 
     def __init__(self) -> None:
-        """Start without any."""
+        """Start without faults."""
         self._mutex = threading.Lock()
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[_Pending] = []
 
     def add(self, fault: Fault) -> None:
-        """Let ``fault`` happen. ValueError for an unknown kind."""
+        """Add a fault. ValueError for an unknown kind."""
         FaultKind(fault.kind)
         with self._mutex:
-            self._waiting.append(_Waiting(fault, fault.skip, fault.times))
+            self._waiting.append(_Pending(fault, fault.skip, fault.times))
 
     def clear(self) -> None:
-        """Let nothing more go wrong."""
+        """Remove all faults."""
         with self._mutex:
             self._waiting.clear()
 
     def next_for(self, route: str) -> Fault | None:
-        """Take the fault that meets a request of this route, or None."""
+        """Take the fault that a request of this route meets, or None."""
         with self._mutex:
-            for waiting in self._waiting:
-                if not waiting.fault.meets(route):
+            for pending in self._waiting:
+                if not pending.fault.matches(route):
                     continue
-                if waiting.skip:
-                    waiting.skip -= 1
+                if pending.skip:
+                    pending.skip -= 1
                     continue
-                self._use(waiting)
-                return waiting.fault
+                if pending.remaining is not None:
+                    pending.remaining -= 1
+                    if pending.remaining <= 0:
+                        self._waiting.remove(pending)
+                return pending.fault
             return None
 
-    def _use(self, waiting: "_Waiting") -> None:
-        if waiting.left is None:
-            return
-        waiting.left -= 1
-        if waiting.left <= 0:
-            self._waiting.remove(waiting)
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the server does: send the response whole or ``cut``, hang for ``stall``, or reset.
+
+    ``response`` None with ``stall`` 0 is a reset.
+    """
+
+    response: Response | None
+    cut: bool = False
+    stall: float = 0.0
+
+    @property
+    def status(self) -> int:
+        """The status for the journal: 0 without a response."""
+        return self.response.status if self.response else 0
 
 
-@dataclass(slots=True)
-class _Waiting:
-    fault: Fault
-    skip: int
-    left: int | None
+RESET = Reply(None)
+
+
+def fault_reply(fault: Fault, now: datetime) -> Reply:
+    """Return the reply to a request that a fault keeps from taking effect."""
+    limit = {"X-RateLimit-Limit": "1500", "X-RateLimit-Remaining": "0"}
+    match FaultKind(fault.kind):
+        case FaultKind.STATUS:
+            return Reply(responses.broken(fault.status))
+        case FaultKind.THROTTLE:
+            return Reply(Response(429, b"", limit))
+        case FaultKind.THROTTLE_DAY:
+            daily = {
+                "X-RateLimit-Limit": "10000",
+                "X-RateLimit-Reset": str(int(now.timestamp()) + fault.retry_after),
+                "Retry-After": str(fault.retry_after),
+            }
+            return Reply(Response(429, b"", limit | daily))
+        case FaultKind.HTML:
+            return Reply(responses.page(200, "Sign in"))
+        case FaultKind.NOT_JSON:
+            return Reply(Response(200, b'{"response": {', {"Content-Type": responses.JSON}))
+        case FaultKind.REDIRECT:
+            return Reply(Response(302, b"", {"Location": fault.location}))
+        case FaultKind.STALL:
+            return Reply(None, stall=fault.seconds)
+        case _:
+            return RESET
+
+
+def distorted_reply(response: Response, fault: Fault | None) -> Reply:
+    """Return the reply to a request that took effect, as the fault lets it arrive."""
+    if fault is None or fault.kind == FaultKind.SLOW:
+        return Reply(response)
+    if fault.kind == FaultKind.RESET_AFTER:
+        return RESET
+    if fault.kind == FaultKind.TRUNCATED:
+        return Reply(response, cut=True)
+    return Reply(Response(200, b"", response.headers))

@@ -1,230 +1,218 @@
-"""What people do with files: every row of the table of docspace.md 4.2.
+"""The acts of people on files: the lower half of the table of docspace.md 4.2.
 
-Each action says, by what it calls, what it touches: ``_version`` adds a version, ``_overwrite``
-replaces the current one, both raise the dates of all folders above; a comment is only ever
-set, never carried over; ``publish`` is the webhook, and some actions have none.
+``add_version`` adds a version, ``overwrite`` replaces the current one; both raise the dates of
+all folders above. A comment is set, never carried over. ``publish`` sends the webhooks; some
+acts have none.
 """
 
-from reconciler.sandbox import rights
-from reconciler.sandbox.audit import Action
-from reconciler.sandbox.saves import Saves
+from reconciler.sandbox import rights, webhooks
+from reconciler.sandbox.state import State
 from reconciler.sandbox.store import FileRow
 from reconciler.sandbox.texts import Comment
-from reconciler.sandbox.values import CommentWrite, EntryId, User
+from reconciler.sandbox.values import CommentWrite, EntryId, FileInfo, User
+from reconciler.sandbox.versions import add_version, file_info, new_file, restored_text
 
 
-class Files(Saves):
-    """The actions of people, and of the portal on their behalf."""
+def file(state: State, fid: EntryId) -> FileInfo:
+    """Return a file's current version. KeyError when there is none."""
+    row = state.store.files[fid]
+    return file_info(state, row, row.current)
 
-    def rename(self, fid: EntryId, title: str, *, by: User) -> None:
-        """Give the current version another title: its date moves, no folder's does."""
-        with self.mutex:
-            row = self.store.files[fid]
-            old = row.current.title
-            row.current.title = title
-            row.current.modified = self.now()
-            row.current.modified_by = by.id
-            self.store.touch(row.folder_id)
-            self._record(row, Action.RENAMED, by, old_title=old)
-            self.publish("file.updated", row, by)
 
-    def comment(self, fid: EntryId, text: str, *, by: User, version: int | None = None) -> str:
-        """Set a version's comment, also when it is the same; return it cut to 255 units.
+def versions(state: State, fid: EntryId) -> list[FileInfo]:
+    """Return all versions of a file, oldest first."""
+    row = state.store.files[fid]
+    return [file_info(state, row, version) for version in row.versions]
 
-        No date moves. KeyError when there is no such version.
-        """
-        with self.mutex:
-            row = self.store.files[fid]
-            number = row.current.version if version is None else version
-            found = next((one for one in row.versions if one.version == number), None)
-            if found is None:
-                raise KeyError(number)
-            cut = _cut(text)
-            kept = "".join(char for char in cut if ord(char) <= 0xFFFF)
-            write = CommentWrite(number, found.comment, kept, by, self.clock())
-            self._comments.setdefault(fid, []).append(write)
-            found.comment = kept
-            self.publish("file.updated", row, by)
-            return cut
 
-    def lock(self, fid: EntryId, *, by: User) -> None:
-        """Lock a file: no date and no comment changes."""
-        with self.mutex:
-            row = self.store.files[fid]
-            row.locked_by = by.id
-            self._record(row, Action.LOCKED, by)
-            self.publish("file.updated", row, by)
+def file_ids(state: State) -> list[EntryId]:
+    """Return the ids of all files, trashed ones too."""
+    return list(state.store.files)
 
-    def unlock(self, fid: EntryId, *, by: User) -> None:
-        """Unlock a file, which writes its own comment over any other: two events."""
-        with self.mutex:
-            row = self.store.files[fid]
-            row.locked_by = None
-            self._record(row, Action.UNLOCKED, by)
-            self.comment(fid, self.text(Comment.UNLOCKED, by), by=by)
-            self.publish("file.updated", row, by)
 
-    def trash(self, fid: EntryId, *, by: User) -> None:
-        """Put a file into the trash of the acting user: its date moves."""
-        with self.mutex:
-            row = self.store.files[fid]
-            self._record(row, Action.TRASHED, by)
-            readers = self.readers(row)
-            row.trashed_from = row.folder_id
-            row.current.modified = self.now()
-            row.current.modified_by = by.id
-            self.store.move_file(row, self.trash_of(by))
-            self.publish("file.trashed", row, by, readers=readers)
+def comment_writes(state: State, fid: EntryId) -> tuple[CommentWrite, ...]:
+    """Return every comment written into the file's versions, by people, keys or unlocking."""
+    return tuple(state.comments.get(fid, ()))
 
-    def restore(self, fid: EntryId, *, by: User, overwrite: EntryId | None = None) -> None:
-        """Take a file out of the trash to where it was: no date moves.
 
-        ``overwrite`` is a file there whose content it replaces, in a new version.
-        """
-        with self.mutex:
-            row = self.store.files[fid]
-            folder_id = row.trashed_from
-            if folder_id is None:
-                raise ValueError(f"file {fid} is not in the trash")
-            if overwrite is not None:
-                row = self._replace(overwrite, row, by)
-            else:
-                self.store.move_file(row, folder_id)
-                row.trashed_from = None
-            self.publish("file.restored", row, by)
+def rename(state: State, fid: EntryId, title: str, *, by: User) -> None:
+    """Give the current version another title: its date moves, no folder's does."""
+    row = state.store.files[fid]
+    row.current.title = title
+    row.current.modified, row.current.modified_by = state.now(), by.id
+    state.store.mark_changed(row.folder_id)
+    webhooks.publish(state, "file.updated", row, by)
 
-    def delete(self, fid: EntryId, *, by: User) -> None:
-        """Remove a file for good."""
-        with self.mutex:
-            row = self.store.files[fid]
-            self._record(row, Action.DELETED, by)
-            self.publish("file.deleted", row, by)
-            self.store.drop_file(row)
 
-    def move(
-        self, fid: EntryId, folder_id: EntryId, *, by: User, overwrite: EntryId | None = None
-    ) -> None:
-        """Move a file, or its content over another file, which gets a new version."""
-        with self.mutex:
-            row = self.store.files[fid]
-            if overwrite is not None:
-                row = self._replace(overwrite, row, by)
-            else:
-                self.store.move_file(row, folder_id)
-            self._record(row, Action.MOVED, by)
-            self.publish("file.moved", row, by)
+def comment(state: State, fid: EntryId, text: str, *, by: User, version: int | None = None) -> str:
+    """Set a version's comment, also when it is the same; return it cut to 255 units.
 
-    def copy(
-        self, fid: EntryId, folder_id: EntryId, *, by: User, overwrite: EntryId | None = None
-    ) -> EntryId:
-        """Copy a file to a new one, or over another file; return the target's id."""
-        with self.mutex:
-            source = self.store.files[fid].current
-            if overwrite is None:
-                text = self.text(Comment.COPIED, by)
-                target = self._new(folder_id, source.title, by, source.size, text)
-            else:
-                target = self.store.files[overwrite]
-                text = self.text(Comment.OVERWRITTEN, by)
-                self._version(target, by, text, source.size)
-            self._record(target, Action.COPIED, by)
-            self.publish("file.copied", target, by)
-            return target.id
+    No date moves. MySQL loses what lies beyond the BMP (docspace.md 9). KeyError when there is
+    no such version.
+    """
+    row = state.store.files[fid]
+    found = row.current if version is None else row.version(version)
+    if found is None:
+        raise KeyError(version)
+    cut = _cut(text)
+    kept = "".join(char for char in cut if ord(char) <= 0xFFFF)
+    write = CommentWrite(found.version, found.comment, kept, by, state.clock())
+    state.comments.setdefault(fid, []).append(write)
+    found.comment = kept
+    webhooks.publish(state, "file.updated", row, by)
+    return cut
 
-    def convert(self, fid: EntryId, *, by: User) -> None:
-        """Convert a file in place: a version, and no event."""
-        with self.mutex:
-            row = self.store.files[fid]
-            self._version(row, by, self.text(Comment.CONVERTED, by, row.current.title), None)
-            self._record(row, Action.CONVERTED, by)
 
-    def restore_version(
-        self, fid: EntryId, version: int, *, by: User, change: bool = False
-    ) -> None:
-        """Make an older version, or a single ``change`` of it, the newest, dated now."""
-        comment = Comment.RESTORED_CHANGE if change else Comment.RESTORED_REVISION
-        with self.mutex:
-            row = self.store.files[fid]
-            old = next(one for one in row.versions if one.version == version)
-            self._version(row, by, self._restored(comment, old.modified, by), old.size)
-            self._record(row, Action.RESTORED_VERSION, by)
-            self.publish("file.updated", row, by)
+def lock(state: State, fid: EntryId, *, by: User) -> None:
+    """Lock a file: no date and no comment changes."""
+    row = state.store.files[fid]
+    row.locked_by = by.id
+    webhooks.publish(state, "file.updated", row, by)
 
-    def complete_version(self, fid: EntryId, *, by: User) -> None:
-        """Close the current version: another one of the same content, and no event."""
-        with self.mutex:
-            row = self.store.files[fid]
-            current = row.current
-            self._version(
-                row,
-                by,
-                self._restored(Comment.RESTORED_REVISION, current.modified, by),
-                current.size,
-            )
 
-    def continue_version(self, fid: EntryId, version: int) -> None:
-        """Join a version to the one before: later groups move down, nothing else."""
-        with self.mutex:
-            for row in self.store.files[fid].versions:
-                if row.version >= version:
-                    row.group -= 1
+def unlock(state: State, fid: EntryId, *, by: User) -> None:
+    """Unlock a file, which overwrites any comment with its own: two events."""
+    row = state.store.files[fid]
+    row.locked_by = None
+    comment(state, fid, state.text(Comment.UNLOCKED, by), by=by)
+    webhooks.publish(state, "file.updated", row, by)
 
-    def delete_version(self, fid: EntryId, version: int, *, by: User) -> None:
-        """Remove an older version. ValueError for the current one."""
-        with self.mutex:
-            row = self.store.files[fid]
-            if version == row.current.version:
-                raise ValueError("the current version cannot be deleted")
-            row.versions = [one for one in row.versions if one.version != version]
-            self._record(row, Action.VERSION_REMOVED, by)
-            self.publish("file.updated", row, by)
 
-    def reorder(self, fid: EntryId, *, by: User, order: int | None = None) -> None:
-        """Change a file's place in an indexed room: no date moves."""
-        with self.mutex:
-            row = self.store.files[fid]
-            row.order = self._next_order() if order is None else order
-            self.store.touch(row.folder_id)
-            self._record(row, Action.REORDERED, by)
-            self.publish("file.updated", row, by)
+def trash(state: State, fid: EntryId, *, by: User) -> None:
+    """Put a file into the trash of the acting user: its date moves."""
+    row = state.store.files[fid]
+    readers = webhooks.find_readers(state, row)
+    row.trashed_from = row.folder_id
+    row.current.modified, row.current.modified_by = state.now(), by.id
+    state.store.move_file(row, state.trash_roots[by.id])
+    webhooks.publish(state, "file.trashed", row, by, readers=readers)
 
-    def change_owner(self, fid: EntryId, new_owner: User, *, by: User) -> None:
-        """Give a file to another user: a version of its own."""
-        with self.mutex:
-            row = self.store.files[fid]
-            row.created_by = new_owner.id
-            self._version(row, by, self.text(Comment.OWNER_CHANGED, by), row.current.size)
-            self.publish("file.updated", row, by)
 
-    def custom_filter(self, fid: EntryId, *, by: User) -> None:
-        """Switch the custom filter on or off: nothing changes and nothing is published."""
-        with self.mutex:
-            row = self.store.files[fid]
-            row.filtered = not row.filtered
-            self._record(row, Action.FILTER_ON if row.filtered else Action.FILTER_OFF, by)
+def restore(state: State, fid: EntryId, *, by: User, overwrite: EntryId | None = None) -> None:
+    """Take a file out of the trash to where it was: no date moves.
 
-    def share(self, fid: EntryId, user: User, *, access: int = rights.EDITING) -> None:
-        """Share one file with a user."""
-        with self.mutex:
-            row = self.store.files[fid]
-            row.shares = {**(row.shares or {}), user.id: access}
+    ``overwrite`` is a file there whose content it replaces, in a new version.
+    """
+    row = state.store.files[fid]
+    if row.trashed_from is None:
+        raise ValueError(f"file {fid} is not in the trash")
+    row = _moved(state, row, row.trashed_from, by, overwrite)
+    row.trashed_from = None
+    webhooks.publish(state, "file.restored", row, by)
 
-    def start_converting(self, fid: EntryId) -> None:
-        """Mark a file as being converted: listings leave it out (docspace.md 1.1)."""
-        with self.mutex:
-            self.store.converting.add(fid)
 
-    def stop_converting(self, fid: EntryId) -> None:
-        """End what ``start_converting`` began."""
-        with self.mutex:
-            self.store.converting.discard(fid)
+def delete(state: State, fid: EntryId, *, by: User) -> None:
+    """Remove a file for good."""
+    row = state.store.files[fid]
+    webhooks.publish(state, "file.deleted", row, by)
+    state.store.drop_file(row)
 
-    def _replace(self, fid: EntryId, source: FileRow, by: User) -> FileRow:
-        """Put the content of ``source``, which goes, over a file; return that."""
-        target = self.store.files[fid]
-        self._version(target, by, self.text(Comment.OVERWRITTEN, by), source.current.size)
-        self.store.drop_file(source)
-        return target
+
+def move(
+    state: State, fid: EntryId, folder_id: EntryId, *, by: User, overwrite: EntryId | None = None
+) -> None:
+    """Move a file, or its content over another file, which gets a new version."""
+    row = _moved(state, state.store.files[fid], folder_id, by, overwrite)
+    webhooks.publish(state, "file.moved", row, by)
+
+
+def copy(
+    state: State, fid: EntryId, folder_id: EntryId, *, by: User, overwrite: EntryId | None = None
+) -> EntryId:
+    """Copy a file to a new one, or over another file; return the target's id."""
+    source = state.store.files[fid].current
+    if overwrite is None:
+        text = state.text(Comment.COPIED, by)
+        target = new_file(state, folder_id, source.title, by, source.size, text)
+    else:
+        target = state.store.files[overwrite]
+        add_version(state, target, by, state.text(Comment.OVERWRITTEN, by), source.size)
+    webhooks.publish(state, "file.copied", target, by)
+    return target.id
+
+
+def convert(state: State, fid: EntryId, *, by: User) -> None:
+    """Convert a file in place: a version, and no event."""
+    row = state.store.files[fid]
+    add_version(state, row, by, state.text(Comment.CONVERTED, by, row.current.title))
+
+
+def restore_version(
+    state: State, fid: EntryId, version: int, *, by: User, change: bool = False
+) -> None:
+    """Make an older version, or a single ``change`` of it, the newest, dated now."""
+    comment = Comment.RESTORED_CHANGE if change else Comment.RESTORED_REVISION
+    row = state.store.files[fid]
+    old = next(one for one in row.versions if one.version == version)
+    add_version(state, row, by, restored_text(state, comment, old.modified, by), old.size)
+    webhooks.publish(state, "file.updated", row, by)
+
+
+def complete_version(state: State, fid: EntryId, *, by: User) -> None:
+    """Close the current version: another one of the same content, and no event."""
+    row = state.store.files[fid]
+    text = restored_text(state, Comment.RESTORED_REVISION, row.current.modified, by)
+    add_version(state, row, by, text, row.current.size)
+
+
+def continue_version(state: State, fid: EntryId, version: int) -> None:
+    """Join a version to the one before: later groups move down, nothing else."""
+    for one in state.store.files[fid].versions:
+        if one.version >= version:
+            one.group -= 1
+
+
+def delete_version(state: State, fid: EntryId, version: int, *, by: User) -> None:
+    """Remove an older version. ValueError for the current one."""
+    row = state.store.files[fid]
+    if version == row.current.version:
+        raise ValueError("the current version cannot be deleted")
+    row.versions = [one for one in row.versions if one.version != version]
+    webhooks.publish(state, "file.updated", row, by)
+
+
+def reorder(state: State, fid: EntryId, *, by: User, order: int | None = None) -> None:
+    """Change a file's place in an indexed room: no date moves."""
+    row = state.store.files[fid]
+    row.order = state.store.new_order() if order is None else order
+    state.store.mark_changed(row.folder_id)
+    webhooks.publish(state, "file.updated", row, by)
+
+
+def change_owner(state: State, fid: EntryId, new_owner: User, *, by: User) -> None:
+    """Give a file to another user: a version of its own."""
+    row = state.store.files[fid]
+    row.created_by = new_owner.id
+    add_version(state, row, by, state.text(Comment.OWNER_CHANGED, by), row.current.size)
+    webhooks.publish(state, "file.updated", row, by)
+
+
+def share(state: State, fid: EntryId, user: User, *, access: int = rights.EDITING) -> None:
+    """Share one file with a user."""
+    state.store.files[fid].shares[user.id] = access
+
+
+def start_converting(state: State, fid: EntryId) -> None:
+    """Mark a file as being converted: listings leave it out (docspace.md 1.1)."""
+    state.store.converting.add(fid)
+
+
+def stop_converting(state: State, fid: EntryId) -> None:
+    """End what ``start_converting`` began."""
+    state.store.converting.discard(fid)
+
+
+def _moved(
+    state: State, row: FileRow, folder_id: EntryId, by: User, overwrite: EntryId | None
+) -> FileRow:
+    """Move a file; or put its content over another file and drop it. Return what remains."""
+    if overwrite is None:
+        state.store.move_file(row, folder_id)
+        return row
+    target = state.store.files[overwrite]
+    add_version(state, target, by, state.text(Comment.OVERWRITTEN, by), row.current.size)
+    state.store.drop_file(row)
+    return target
 
 
 def _cut(text: str) -> str:

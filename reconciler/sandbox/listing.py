@@ -9,43 +9,37 @@ one row and loses another, as it may happen on the real portal.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reconciler.sandbox import kinds, rights
-from reconciler.sandbox.portal import Portal
-from reconciler.sandbox.store import AI_ROOM, FileRow, FolderRow, Section, Store
+from reconciler.sandbox import file_types, rights
+from reconciler.sandbox.state import State
+from reconciler.sandbox.store import AI_ROOM, FileRow, FolderRow, Section
 from reconciler.sandbox.values import EntryId, User
 
-FILES_ONLY, FOLDERS_ONLY = 1, 2
 _KNOWLEDGE, _RESULTS = 5, 6
 
-Sorter = Callable[[FileRow], tuple[object, ...]]
-
-_SORTERS: dict[str, Sorter] = {
-    "AZ": lambda row: (row.current.title.lower(),),
-    "Size": lambda row: (row.current.size,),
-    "Author": lambda row: (row.created_by,),
-    "Type": lambda row: (kinds.extension(row.current.title),),
-    "DateAndTimeCreation": lambda row: (row.created,),
-    "CustomOrder": lambda row: (row.order,),
-}
-
-
-def _by_date(row: FileRow) -> tuple[object, ...]:
-    return (row.current.modified,)
+SortKey = Callable[[FileRow], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a listing asks for; ``files_filter`` and ``folders_filter`` are filterType numbers."""
+class ListingQuery:
+    """What a listing asks for.
 
-    filter_type: int = 0
-    folders_filter: int = 0
+    ``files_only`` is filterType=FilesOnly; ``keeps_folders`` is applyFilterOption=Files, which
+    clears the filter of folders instead of leaving them out. ``area`` is a searchArea number.
+    """
+
+    files_only: bool = False
+    keeps_folders: bool = False
     recursive: bool = True
     sort_by: str = "DateAndTime"
     descending: bool = True
     start: int = 0
     count: int = 100
     area: int = 0
-    text: str = ""
+
+    @property
+    def shows_folders(self) -> bool:
+        """Whether folders are on the page."""
+        return self.keeps_folders or not self.files_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,121 +51,102 @@ class Page:
     total: int
 
 
-def content(portal: Portal, user: User, folder: FolderRow, wanted: Wanted) -> Page:
-    """Return one page of a folder. The caller holds the lock and has checked the rights."""
-    portal.listing_count += 1
+def folder_page(state: State, user: User, folder: FolderRow, query: ListingQuery) -> Page:
+    """Return one page of a folder. The caller has checked the rights."""
+    state.listing_count += 1
     if folder.section is Section.ROOMS:
-        return _rooms_root(portal, user, folder, wanted)
-    folders = _folders(portal, folder, wanted)
-    ids = _file_ids(portal, user, folder, wanted)
-    shown = folders[wanted.start : wanted.start + wanted.count]
-    skip = max(0, wanted.start - len(folders))
-    key = _sorter(portal, folder, wanted)
-    chosen = _window(portal, ids, key, skip, wanted.count - len(shown))
-    kept = [row for row in chosen if row.id not in portal.store.converting]
-    total = len(folders) + len(ids) - (len(chosen) - len(kept))
-    return Page(kept, shown, total)
+        return _rooms_root(state, user, folder, query)
+    folders = _folders(state, folder, query)
+    ids = _file_ids(state, user, folder, query)
+    shown = folders[query.start : query.start + query.count]
+    skip = max(0, query.start - len(folders))
+    chosen = _window(state, ids, _sort_key(state, folder, query), skip, query.count - len(shown))
+    kept = [row for row in chosen if row.id not in state.store.converting]
+    return Page(kept, shown, len(folders) + len(ids) - (len(chosen) - len(kept)))
 
 
-def room_list(user: User, rooms: list[FolderRow], wanted: Wanted) -> Page:
+def room_page(user: User, rooms: list[FolderRow], query: ListingQuery) -> Page:
     """Return one page of rooms: those the user pinned come first, whatever their date."""
-    ordered = _sorted_folders(rooms, wanted)
+    ordered = _sorted_folders(rooms, query)
     ordered.sort(key=lambda room: user.id not in room.pinned)
-    return Page([], ordered[wanted.start : wanted.start + wanted.count], len(rooms))
+    return Page([], ordered[query.start : query.start + query.count], len(rooms))
 
 
-def visible_rooms(portal: Portal, user: User, root: FolderRow) -> list[FolderRow]:
-    """Return a section's rooms the user sees: all for an admin, else own and joined ones."""
-    rooms = [portal.store.folders[folder_id] for folder_id in root.folders]
-    return [room for room in rooms if user.is_admin or _joined(portal.store, user, room)]
+def visible_rooms(state: State, user: User, root: FolderRow) -> list[FolderRow]:
+    """Return the rooms that the user sees: all for an admin, else own and joined ones."""
+    rooms = [state.store.folders[folder_id] for folder_id in root.folders]
+    return [room for room in rooms if user.is_admin or _is_member(state, user, room)]
 
 
-def _joined(store: Store, user: User, room: FolderRow) -> bool:
-    standing = rights.in_folder(store, user, room.id)
-    return standing.owner or standing.access not in (0, rights.RESTRICT)
+def _is_member(state: State, user: User, room: FolderRow) -> bool:
+    role = rights.role_in_folder(state.store, user, room.id)
+    return role.owner or role.access not in (0, rights.RESTRICT)
 
 
-def _folders(portal: Portal, folder: FolderRow, wanted: Wanted) -> list[FolderRow]:
-    if wanted.folders_filter not in (0, FOLDERS_ONLY):
+def _folders(state: State, folder: FolderRow, query: ListingQuery) -> list[FolderRow]:
+    if not query.shows_folders:
         return []
-    if wanted.recursive and (wanted.filter_type or wanted.text):
-        found = portal.store.subfolders(folder)
-    else:
-        found = [portal.store.folders[folder_id] for folder_id in folder.folders]
-    if wanted.text:
-        found = [one for one in found if wanted.text.lower() in one.title.lower()]
-    return _sorted_folders(found, wanted)
+    if query.recursive and query.files_only:
+        return _sorted_folders(state.store.subfolders(folder), query)
+    return _sorted_folders([state.store.folders[one] for one in folder.folders], query)
 
 
-def _file_ids(portal: Portal, user: User, folder: FolderRow, wanted: Wanted) -> list[EntryId]:
+def _file_ids(state: State, user: User, folder: FolderRow, query: ListingQuery) -> list[EntryId]:
     """Return the sorted ids; withSubFolders alone does not recurse, a filter makes it."""
-    if wanted.filter_type == FOLDERS_ONLY:
+    room = state.store.room(folder.id)
+    in_ai_room = room is not None and room.room_type == AI_ROOM
+    if in_ai_room and query.area not in (_KNOWLEDGE, _RESULTS):
         return []
-    room = portal.store.room(folder.id)
-    if room and room.room_type == AI_ROOM and wanted.area not in (_KNOWLEDGE, _RESULTS):
-        return []
-    third = isinstance(folder.id, str)
-    recursive = wanted.recursive and bool(wanted.filter_type or wanted.text) and not third
-    if room and room.room_type == AI_ROOM:
-        recursive = False
-    ids = _ordered(portal, folder, wanted, recursive=recursive)
-    if rights.in_folder(portal.store, user, folder.id).access == rights.FILL_FORMS:
-        ids = [fid for fid in ids if _fillable(portal.store.files[fid], user)]
+    third_party = isinstance(folder.id, str)
+    recursive = query.recursive and query.files_only and not third_party and not in_ai_room
+    ids = _ordered(state, folder, query, recursive=recursive)
+    if rights.role_in_folder(state.store, user, folder.id).access == rights.FILL_FORMS:
+        ids = [fid for fid in ids if _is_fillable(state.store.files[fid], user)]
     return ids
 
 
-def _fillable(row: FileRow, user: User) -> bool:
-    return row.created_by == user.id or kinds.extension(row.current.title) == ".pdf"
+def _is_fillable(row: FileRow, user: User) -> bool:
+    return row.created_by == user.id or file_types.extension(row.current.title) == ".pdf"
 
 
 def _ordered(
-    portal: Portal, folder: FolderRow, wanted: Wanted, *, recursive: bool
+    state: State, folder: FolderRow, query: ListingQuery, *, recursive: bool
 ) -> list[EntryId]:
     """Return sorted ids from the cache, which any change below the folder makes stale."""
-    key = (
-        folder.id,
-        recursive,
-        wanted.filter_type,
-        wanted.sort_by,
-        wanted.descending,
-        wanted.text,
-    )
-    cached = portal.listings.get(key)
-    if cached and cached[0] == folder.changes:
+    key = (folder.id, recursive, query.sort_by, query.descending)
+    cached = state.listings.get(key)
+    if cached and cached[0] == folder.last_change:
         return cached[1]
-    files = portal.store.files
-    ids = portal.store.subtree_files(folder) if recursive else list(folder.files)
-    types = kinds.FILTER_TYPES.get(wanted.filter_type)
-    if types:
-        ids = [fid for fid in ids if kinds.file_type(files[fid].current.title) in types]
-    if wanted.text:
-        text = wanted.text.lower()
-        ids = [fid for fid in ids if text in files[fid].current.title.lower()]
-    sorter = _sorter(portal, folder, wanted)
-    descending = wanted.descending and not _indexed(portal, folder)
-    ids.sort(key=lambda fid: sorter(files[fid]), reverse=descending)
-    portal.listings[key] = (folder.changes, ids)
+    ids = state.store.subtree_files(folder) if recursive else list(folder.files)
+    rows = [state.store.files[fid] for fid in ids]
+    descending = query.descending and not _is_indexed(state, folder)
+    rows.sort(key=_sort_key(state, folder, query), reverse=descending)  # type: ignore[arg-type]
+    ids = [row.id for row in rows]
+    state.listings[key] = (folder.last_change, ids)
     return ids
 
 
-def _indexed(portal: Portal, folder: FolderRow) -> bool:
-    room = portal.store.room(folder.id)
+def _is_indexed(state: State, folder: FolderRow) -> bool:
+    room = state.store.room(folder.id)
     return room is not None and room.indexing
 
 
-def _sorter(portal: Portal, folder: FolderRow, wanted: Wanted) -> Sorter:
+def _sort_key(state: State, folder: FolderRow, query: ListingQuery) -> SortKey:
     """Return the sort key; a room with automatic indexing knows only its own order."""
-    if _indexed(portal, folder):
-        return _SORTERS["CustomOrder"]
-    return _SORTERS.get(wanted.sort_by, _by_date)
+    if _is_indexed(state, folder):
+        return lambda row: row.order
+    if query.sort_by == "AZ":
+        return lambda row: row.current.title.lower()
+    return lambda row: row.current.modified
 
 
 def _window(
-    portal: Portal, ids: list[EntryId], key: Sorter, start: int, count: int
+    state: State, ids: list[EntryId], key: SortKey, start: int, count: int
 ) -> list[FileRow]:
-    files = portal.store.files
+    """Return the rows of a page, each group of equal keys turned by the number of listings."""
+    files = state.store.files
     end = min(start + count, len(ids))
-    turn = portal.tie_step * portal.listing_count
+    turn = state.tie_step * state.listing_count
     found = []
     while start < end:
         low = high = start
@@ -186,40 +161,39 @@ def _window(
     return found
 
 
-def _sorted_folders(folders: list[FolderRow], wanted: Wanted) -> list[FolderRow]:
+def _sorted_folders(folders: list[FolderRow], query: ListingQuery) -> list[FolderRow]:
     ordered = sorted(folders, key=lambda folder: folder.title.lower())
-    if wanted.sort_by == "AZ":
-        return ordered[::-1] if wanted.descending else ordered
-    return sorted(ordered, key=lambda folder: folder.modified, reverse=wanted.descending)
+    if query.sort_by == "AZ":
+        return ordered[::-1] if query.descending else ordered
+    return sorted(ordered, key=lambda folder: folder.modified, reverse=query.descending)
 
 
-def _rooms_root(portal: Portal, user: User, root: FolderRow, wanted: Wanted) -> Page:
+def _rooms_root(state: State, user: User, root: FolderRow, query: ListingQuery) -> Page:
     """List the section root: a filter for files finds nothing, without one all comes at once."""
-    if wanted.folders_filter not in (0, FOLDERS_ONLY):
+    if not query.shows_folders:
         return Page([], [], 0)
-    rooms = visible_rooms(portal, user, root)
-    if not wanted.recursive:
-        return room_list(user, rooms, wanted)
+    rooms = visible_rooms(state, user, root)
+    if not query.recursive:
+        return room_page(user, rooms, query)
     if not user.is_admin:
         rooms = [room for room in rooms if user.id in room.members]
-    below = [folder for room in rooms for folder in portal.store.subfolders(room)]
-    folders = [root, *_sorted_folders(rooms, wanted), *_sorted_folders(below, wanted)]
-    files = [] if wanted.filter_type == FOLDERS_ONLY else _all_files(portal, user, rooms, wanted)
-    shown = folders[wanted.start : wanted.start + wanted.count]
-    skip = max(0, wanted.start - len(folders))
-    rows = files[skip : skip + wanted.count - len(shown)]
+    below = [folder for room in rooms for folder in state.store.subfolders(room)]
+    folders = [root, *_sorted_folders(rooms, query), *_sorted_folders(below, query)]
+    files = _all_files(state, user, rooms, query)
+    shown = folders[query.start : query.start + query.count]
+    skip = max(0, query.start - len(folders))
+    rows = files[skip : skip + query.count - len(shown)]
     return Page(rows, shown, len(folders) + len(files))
 
 
-def _all_files(portal: Portal, user: User, rooms: list[FolderRow], wanted: Wanted) -> list[FileRow]:
+def _all_files(
+    state: State, user: User, rooms: list[FolderRow], query: ListingQuery
+) -> list[FileRow]:
     """Return the files of all rooms; once per folder above them for those who are no admin."""
-    ids: list[EntryId] = []
-    for room in rooms:
-        ids.extend(portal.store.subtree_files(room))
-        if not user.is_admin:
-            for folder in portal.store.subfolders(room):
-                ids.extend(portal.store.subtree_files(folder))
-    rows = sorted(
-        (portal.store.files[fid] for fid in ids), key=lambda row: row.current.title.lower()
-    )
-    return sorted(rows, key=lambda row: row.current.modified, reverse=wanted.descending)
+    store = state.store
+    tops = list(rooms)
+    if not user.is_admin:
+        tops += [folder for room in rooms for folder in store.subfolders(room)]
+    rows = [store.files[fid] for top in tops for fid in store.subtree_files(top)]
+    rows.sort(key=lambda row: row.current.title.lower())
+    return sorted(rows, key=lambda row: row.current.modified, reverse=query.descending)

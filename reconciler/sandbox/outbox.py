@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.sandbox.configs import Config
+from reconciler.sandbox.configs import WebhookConfig
 from reconciler.sandbox.values import Network
 
 
@@ -22,7 +22,7 @@ class Job:
 
     log_id: int
     attempt: int = 0
-    config: Config | None = None
+    config: WebhookConfig | None = None
     failed_on: datetime | None = None
     failure: str = ""
     retry_on: datetime | None = None
@@ -32,7 +32,7 @@ class Outbox:
     """Jobs by the time they are due; thread-safe, and it can be waited on."""
 
     def __init__(self) -> None:
-        """Start empty, with a network that loses nothing."""
+        """Start empty, with a network without faults."""
         self._changed = threading.Condition()
         self._waiting: list[tuple[float, int, Job]] = []
         self._numbers = itertools.count()
@@ -42,13 +42,13 @@ class Outbox:
         self._random = random.Random(1)  # noqa: S311 - reproducible faults, no secret
 
     def use(self, network: Network) -> None:
-        """Let deliveries travel over ``network`` from now on."""
+        """Apply the faults of ``network`` from now on."""
         with self._changed:
             self._network = network
             self._random = random.Random(network.seed)  # noqa: S311 - as above
 
     def copies(self) -> int:
-        """Decide how many times a new delivery arrives: 0 when the network drops it."""
+        """Return how many times a new delivery is sent: 0 when the network drops it."""
         with self._changed:
             if self._random.random() < self._network.drop:
                 return 0
@@ -79,7 +79,7 @@ class Outbox:
         return []
 
     def pause(self, seconds: float, stop: threading.Event) -> bool:
-        """Let a taken job wait, longer while held; False once ``stop`` is set."""
+        """Wait before a retry, longer while deliveries are held; False once ``stop`` is set."""
         with self._changed:
             due = time.monotonic() + seconds + self._network.delay
             while not stop.is_set():
@@ -90,13 +90,13 @@ class Outbox:
             return False
 
     def done(self) -> None:
-        """Say that a taken job is finished, or queued again."""
+        """Record that a taken job is finished, or queued again."""
         with self._changed:
             self._busy -= 1
             self._changed.notify_all()
 
     def hold(self, *, held: bool) -> None:
-        """Keep everything in the queue, or let it go again."""
+        """Hold all deliveries in the queue, or release them."""
         with self._changed:
             self._held = held
             self._changed.notify_all()

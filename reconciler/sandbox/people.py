@@ -1,162 +1,94 @@
-"""The portal's accounts and keys, its clock and its lock."""
+"""Accounts and API keys."""
 
-import threading
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import datetime
 
-from reconciler.sandbox import dates
-from reconciler.sandbox.store import FolderRow, Section, Store
-from reconciler.sandbox.texts import EPOCH, Comment, Comments
-from reconciler.sandbox.values import Clock, Key, Kind, User
+from reconciler.sandbox.state import State
+from reconciler.sandbox.store import FolderRow, Section
+from reconciler.sandbox.values import Key, Kind, User
 
-GUEST = "712d9ec3-5d2b-4b13-824f-71f00191dcca"
-"""The id under which people without an account act, who come by a link (docspace.md 4.2)."""
-
-
-def system_clock() -> datetime:
-    """Return the current time, aware UTC."""
-    return datetime.now(UTC)
+PERMISSIONS = ("files:read", "files:write", "rooms:read", "accounts.self:read")
+"""The least that the daemon needs (docspace.md 5)."""
 
 
-class People:
-    """Accounts, keys, and everyone's own section roots."""
+def add_user(
+    state: State,
+    name: str,
+    *,
+    kind: str | Kind = Kind.USER,
+    culture: str = "",
+    email: str = "",
+    user_id: str = "",
+) -> User:
+    """Add an account; all but guests get "My documents", everybody a trash."""
+    user = User(
+        id=user_id or str(uuid.uuid4()),
+        name=name,
+        kind=Kind(kind),
+        culture=culture or state.culture,
+        email=email or f"{name.lower().replace(' ', '.')}@example.com",
+        registered=state.now(),
+    )
+    state.users[user.id] = user
+    if user.kind is not Kind.GUEST:
+        state.personal_roots[user.id] = _add_root(state, "My documents", Section.USER, user)
+    state.trash_roots[user.id] = _add_root(state, "Trash", Section.TRASH, user)
+    return user
 
-    def __init__(
-        self,
-        clock: Clock = system_clock,
-        zone: tzinfo = timezone(timedelta(hours=3)),
-        culture: str = "en",
-        *,
-        round_dates: bool = True,
-    ) -> None:
-        """Start an empty portal; ``round_dates`` False cuts fractions instead (docspace.md 3)."""
-        self.mutex = threading.RLock()
-        self.clock = clock
-        self.zone = zone
-        self.culture = culture
-        self.round_dates = round_dates
-        self.texts = Comments()
-        self.store = Store()
-        self.users: dict[str, User] = {}
-        self.keys: dict[str, Key] = {}
-        self._personal: dict[str, int] = {}
-        self._trash: dict[str, int] = {}
 
-    @property
-    def anonymous(self) -> User:
-        """Whoever has no account: may save, in the portal's language."""
-        return User(GUEST, "Anonymous", Kind.GUEST, self.culture, "", EPOCH)
+def personal(state: State, user: User) -> int:
+    """Return the id of the user's "My documents"; KeyError for a guest."""
+    return state.personal_roots[user.id]
 
-    def text(self, comment: Comment, by: User, value: str = "") -> str:
-        """Return a comment of the portal's in the user's language."""
-        return self.texts.say(comment, by.culture, value)
 
-    def now(self) -> datetime:
-        """Return the clock's time as the database would store it."""
-        return dates.stored(self.clock(), rounded=self.round_dates)
+def add_key(
+    state: State,
+    user: User,
+    permissions: tuple[str, ...] = PERMISSIONS,
+    expires: datetime | None = None,
+) -> str:
+    """Create an API key that acts as ``user``; no permissions means all.
 
-    def add_user(
-        self,
-        name: str,
-        *,
-        kind: str | Kind = Kind.USER,
-        culture: str = "",
-        email: str = "",
-        user_id: str = "",
-    ) -> User:
-        """Add an account; all but guests get "My documents", everybody a trash."""
-        with self.mutex:
-            user = User(
-                id=user_id or str(uuid.uuid4()),
-                name=name,
-                kind=Kind(kind),
-                culture=culture or self.culture,
-                email=email or f"{name.lower().replace(' ', '.')}@example.com",
-                registered=self.now(),
-            )
-            self.users[user.id] = user
-            if user.kind is not Kind.GUEST:
-                self._personal[user.id] = self._add_root("My documents", Section.USER, user)
-            self._trash[user.id] = self._add_root("Trash", Section.TRASH, user)
-            return user
+    Raises ValueError for a guest, who cannot have one (docspace.md 5).
+    """
+    if user.kind is Kind.GUEST:
+        raise ValueError("guests cannot create keys")
+    secret = f"sk-{uuid.uuid4().hex}"
+    state.keys[secret] = Key(
+        id=str(uuid.uuid4()),
+        secret=secret,
+        user_id=user.id,
+        permissions=permissions,
+        created=state.now(),
+        expires=expires,
+    )
+    return secret
 
-    def personal(self, user: User) -> int:
-        """Return the id of the user's "My documents"; KeyError for a guest."""
-        return self._personal[user.id]
 
-    def has_personal(self, user: User) -> bool:
-        """Whether the user has "My documents": guests do not."""
-        return user.id in self._personal
+def disable_key(state: State, key: str) -> None:
+    """Switch a key off: it is answered as if it were unknown."""
+    state.keys[key] = replace(state.keys[key], active=False)
 
-    def trash_of(self, user: User) -> int:
-        """Return the id of the user's trash."""
-        return self._trash[user.id]
 
-    def add_key(
-        self,
-        user: User,
-        permissions: tuple[str, ...] = (
-            "files:read",
-            "files:write",
-            "rooms:read",
-            "accounts.self:read",
-        ),
-        expires: datetime | None = None,
-    ) -> str:
-        """Create an API key that acts as ``user``; no permissions means all.
+def enable_key(state: State, key: str) -> None:
+    """Switch a key on again."""
+    state.keys[key] = replace(state.keys[key], active=True)
 
-        Raises ValueError for a guest, who cannot have one (docspace.md 5).
-        """
-        if user.kind is Kind.GUEST:
-            raise ValueError("guests cannot create keys")
-        secret = f"sk-{uuid.uuid4().hex}"
-        with self.mutex:
-            self.keys[secret] = Key(
-                id=str(uuid.uuid4()),
-                secret=secret,
-                user_id=user.id,
-                permissions=permissions,
-                created=self.now(),
-                expires=expires,
-            )
-        return secret
 
-    def disable_key(self, key: str) -> None:
-        """Switch a key off: it is answered as if it were unknown."""
-        with self.mutex:
-            self.keys[key] = replace(self.keys[key], active=False)
+def use_key(state: State, key: str) -> Key | None:
+    """Return a key that is valid now, and record its use; None for any other."""
+    found = state.keys.get(key)
+    if found is None or not found.active:
+        return None
+    if found.expires is not None and found.expires <= state.clock():
+        return None
+    state.keys[key] = replace(found, last_used=state.now())
+    return found
 
-    def enable_key(self, key: str) -> None:
-        """Switch a key on again."""
-        with self.mutex:
-            self.keys[key] = replace(self.keys[key], active=True)
 
-    def use_key(self, key: str) -> Key | None:
-        """Return a key that is valid now, noting its use; None for any other."""
-        with self.mutex:
-            found = self.keys.get(key)
-            if found is None or not found.active:
-                return None
-            if found.expires is not None and found.expires <= self.clock():
-                return None
-            self.keys[key] = replace(found, last_used=self.now())
-            return found
-
-    def person(self, user_id: str) -> User:
-        """Return an account, or the system account for ids of the portal's own."""
-        if user_id == GUEST:
-            return self.anonymous
-        known = self.users.get(user_id)
-        if known:
-            return known
-        return User(user_id, "System", Kind.ADMIN, self.culture, "", self.now())
-
-    def _add_root(self, title: str, section: Section, owner: User) -> int:
-        folder_id = self.store.next_folder
-        self.store.next_folder += 1
-        now = self.now()
-        self.store.put_folder(
-            FolderRow(folder_id, None, title, now, owner.id, now, owner.id, section=section)
-        )
-        return folder_id
+def _add_root(state: State, title: str, section: Section, owner: User) -> int:
+    root_id, now = state.store.new_folder_id(), state.now()
+    root = FolderRow(root_id, None, title, now, owner.id, now, owner.id, section=section)
+    state.store.put_folder(root)
+    return root_id

@@ -1,43 +1,32 @@
-"""What the portal asks of a webhook before it takes it (docspace.md 6)."""
+"""The checks of a webhook before the portal takes it (docspace.md 6)."""
 
 import http.client
 import re
-import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
-from reconciler.sandbox.addresses import find_fault
-from reconciler.sandbox.answers import ApiError, ModelError, bad_argument
-from reconciler.sandbox.configs import TRIGGERS
-from reconciler.sandbox.portal import Portal
+from reconciler.sandbox.addresses import connect, find_fault
+from reconciler.sandbox.configs import TRIGGERS, WebhookConfig
+from reconciler.sandbox.responses import ModelError, Refused, bad_argument, failure
+from reconciler.sandbox.state import State
 
 NAME_LENGTH = 50
 _BITS = {str(bit): bit for bit in TRIGGERS.values()} | {"0": 0, "all": 0}
-_NAMES = {name.replace(".", ""): bit for name, bit in TRIGGERS.items()} | _BITS
+_TRIGGERS = {name.replace(".", ""): bit for name, bit in TRIGGERS.items()} | _BITS
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A webhook as a request wants it: what is absent there is its default, in a PUT as well.
+def read_changes(body: Mapping[str, object], config: WebhookConfig) -> WebhookConfig:
+    """Return a webhook as the body of POST or PUT changes it: what is absent is its default.
 
-    ``secret`` may be empty in a PUT, which then keeps the old one.
+    Only a secret that is absent stays. ModelError and Refused for what the portal refuses.
     """
-
-    name: str
-    url: str
-    secret: str
-    enabled: bool
-    ssl: bool
-    triggers: int
-    target_id: str
-
-
-def read_wanted(body: Mapping[str, object]) -> Wanted:
-    """Read the body of POST and PUT. ModelError and ApiError for what the portal refuses."""
-    return Wanted(
+    if body.get("secretkey") or not config.secret:
+        _check_secret(str(body.get("secretkey") or ""))
+    return replace(
+        config,
         name=_required(body, "Name", NAME_LENGTH),
         url=_required(body, "Uri"),
-        secret=str(body.get("secretkey") or ""),
+        secret=str(body.get("secretkey") or config.secret),
         enabled=bool(body.get("enabled")),
         ssl=bool(body.get("ssl")),
         triggers=read_mask(body.get("triggers", 0)),
@@ -52,37 +41,40 @@ def read_mask(value: object) -> int:
     if isinstance(value, int):
         return value
     name = str(value).replace(".", "").lower()
-    if name not in _NAMES:
+    if name not in _TRIGGERS:
         raise bad_argument(f"no such trigger: {value}")
-    return _NAMES[name]
+    return _TRIGGERS[name]
 
 
-def check_secret(secret: str) -> None:
-    """Refuse a secret that the portal's password policy would."""
-    if not 8 <= len(secret) <= 30 or not re.fullmatch(r"[!-~]+", secret):
-        raise bad_argument("Password does not meet the requirements")
-
-
-def check_address(portal: Portal, url: str, *, ssl: bool) -> None:
+def check_address(state: State, config: WebhookConfig) -> None:
     """Refuse an address that nothing may be sent to."""
-    fault = find_fault(
-        url, ssl=ssl, resolve=portal.resolve, refuse_private=portal.refuse_private_addresses
-    )
+    fault = find_fault(config, state.resolve, refuse_private=state.refuse_private_addresses)
     if fault is not None:
         raise bad_argument(fault.value)
 
 
-def check_answer(portal: Portal, url: str) -> None:
+def check_answer(state: State, url: str) -> None:
     """Ask the address with HEAD; only 2xx will do, redirects are not followed.
 
-    An error is answered 400; no answer within ten seconds is caught nowhere, so it is 500.
+    An error is answered 400, no answer within ten seconds 500: the portal does not catch it.
     """
+    connection, target = connect(url, state.head_timeout)
     try:
-        status = _head(url, portal.head_timeout)
+        connection.request("HEAD", target)
+        status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
-        raise ApiError(500, str(error), "System.Net.Http.HttpRequestException") from error
+        kind = "System.Net.Http.HttpRequestException"
+        raise Refused(failure(500, str(error), kind)) from error
+    finally:
+        connection.close()
     if not 200 <= status < 300:
         raise bad_argument(f"Webhook with {url} is not available")
+
+
+def _check_secret(secret: str) -> None:
+    """Refuse a secret that the portal's password policy would."""
+    if not 8 <= len(secret) <= 30 or not re.fullmatch(r"[!-~]+", secret):
+        raise bad_argument("Password does not meet the requirements")
 
 
 def _required(body: Mapping[str, object], member: str, length: int | None = None) -> str:
@@ -96,16 +88,3 @@ def _required(body: Mapping[str, object], member: str, length: int | None = None
             f"'{length}'.",
         )
     return value
-
-
-def _head(url: str, timeout: float) -> int:
-    parts = urllib.parse.urlsplit(url)
-    secure = parts.scheme == "https"
-    factory = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = factory(parts.hostname or "", parts.port, timeout=timeout)
-    target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
-    try:
-        connection.request("HEAD", target)
-        return connection.getresponse().status
-    finally:
-        connection.close()

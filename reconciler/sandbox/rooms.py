@@ -1,12 +1,12 @@
-"""Rooms, folders and who is in them."""
+"""Rooms, folders, and the members of rooms."""
 
 import copy
-from datetime import tzinfo
+from datetime import datetime
 
 from reconciler.sandbox import rights
-from reconciler.sandbox.people import People, system_clock
+from reconciler.sandbox.state import State
 from reconciler.sandbox.store import ROOM_FOLDER_TYPES, SYSTEM, FolderRow, Section, Store
-from reconciler.sandbox.values import Clock, EntryId, User
+from reconciler.sandbox.values import EntryId, User
 
 ROOMS_ROOT, ARCHIVE_ROOT, AGENTS_ROOT, TEMPLATES_ROOT = 2, 3, 4, 5
 _SHARED_ROOTS = (
@@ -17,128 +17,99 @@ _SHARED_ROOTS = (
 )
 
 
-class Rooms(People):
-    """The folder tree of the portal."""
+def add_shared_roots(state: State) -> None:
+    """Add the roots of the sections that belong to nobody."""
+    now = state.now()
+    for root_id, title, section in _SHARED_ROOTS:
+        root = FolderRow(root_id, None, title, now, SYSTEM, now, SYSTEM, section=section)
+        state.store.put_folder(root)
 
-    def __init__(
-        self,
-        clock: Clock = system_clock,
-        zone: tzinfo | None = None,
-        culture: str = "en",
-        *,
-        round_dates: bool = True,
-    ) -> None:
-        """Start with the shared section roots; ``zone`` defaults to UTC+3.
 
-        ``form_rooms_apart`` lists form rooms in ``@forms`` alone (docspace.md 10).
-        """
-        if zone is None:
-            super().__init__(clock, culture=culture, round_dates=round_dates)
-        else:
-            super().__init__(clock, zone, culture, round_dates=round_dates)
-        self.form_rooms_apart = False
-        self._next_provider = 4
-        now = self.now()
-        for root_id, title, section in _SHARED_ROOTS:
-            self.store.put_folder(
-                FolderRow(root_id, None, title, now, SYSTEM, now, SYSTEM, section=section)
-            )
+def add_room(
+    state: State,
+    title: str,
+    *,
+    owner: User,
+    indexing: bool = False,
+    third_party: bool = False,
+    room_type: int = 5,
+    template: bool = False,
+    private: bool = False,
+) -> EntryId:
+    """Add a room, or a template of one; an id of third-party storage is a string.
 
-    @property
-    def next_folder_id(self) -> int:
-        """The id the next folder or room gets; may be set."""
-        return self.store.next_folder
+    In a ``private`` room members may not set comments (docspace.md 10).
+    """
+    if room_type not in ROOM_FOLDER_TYPES:
+        raise ValueError(f"no such room type: {room_type}")
+    number, now = state.store.new_folder_id(), state.now()
+    room = FolderRow(
+        id=f"drive-{number}" if third_party else number,
+        parent_id=TEMPLATES_ROOT if template else ROOMS_ROOT,
+        title=title,
+        created=now,
+        created_by=owner.id,
+        modified=now,
+        modified_by=owner.id,
+        room_type=room_type,
+        private=private,
+        indexing=indexing,
+        provider_key="GoogleDrive" if third_party else None,
+        provider_id=number if third_party else None,
+    )
+    state.store.put_folder(room)
+    return room.id
 
-    @next_folder_id.setter
-    def next_folder_id(self, value: int) -> None:
-        self.store.next_folder = value
 
-    def add_room(
-        self,
-        title: str,
-        *,
-        owner: User,
-        indexing: bool = False,
-        third_party: bool = False,
-        room_type: int = 5,
-        template: bool = False,
-        private: bool = False,
-    ) -> EntryId:
-        """Add a room, or a template of one; an id of third-party storage is a string.
+def add_folder(state: State, parent_id: EntryId, title: str, *, by: User) -> EntryId:
+    """Add a folder below another; it does not raise the date of those above."""
+    parent, now = state.store.folders[parent_id], state.now()
+    folder = FolderRow(state.store.new_folder_id(), parent_id, title, now, by.id, now, by.id)
+    if isinstance(parent_id, str):
+        folder.id = f"{parent_id.split('-|')[0]}-|folder{folder.id}"
+        folder.provider_key, folder.provider_id = parent.provider_key, parent.provider_id
+    state.store.put_folder(folder)
+    return folder.id
 
-        In a ``private`` room members may not set comments (docspace.md 10).
-        """
-        if room_type not in ROOM_FOLDER_TYPES:
-            raise ValueError(f"no such room type: {room_type}")
-        with self.mutex:
-            now = self.now()
-            root = TEMPLATES_ROOT if template else ROOMS_ROOT
-            room = FolderRow(self._free_folder_id(), root, title, now, owner.id, now, owner.id)
-            room.room_type = room_type
-            room.private = private
-            room.indexing = indexing
-            if third_party:
-                room.provider_key, room.provider_id = "GoogleDrive", self._next_provider
-                room.id = f"drive-{self._next_provider}"
-                self._next_provider += 1
-            self.store.put_folder(room)
-            return room.id
 
-    def add_folder(self, parent_id: EntryId, title: str, *, by: User) -> EntryId:
-        """Add a folder below another; it does not raise the date of those above."""
-        with self.mutex:
-            parent = self.store.folders[parent_id]
-            now = self.now()
-            folder = FolderRow(self._free_folder_id(), parent_id, title, now, by.id, now, by.id)
-            if isinstance(parent_id, str):
-                folder.id = f"{parent_id.split('-|')[0]}-|folder{folder.id}"
-                folder.provider_key, folder.provider_id = parent.provider_key, parent.provider_id
-            self.store.put_folder(folder)
-            return folder.id
+def invite(state: State, room: EntryId, user: User, *, access: int = rights.ROOM_MANAGER) -> None:
+    """Give the user a role in a room; 0 takes it away."""
+    members = state.store.folders[room].members
+    if access:
+        members[user.id] = access
+    else:
+        members.pop(user.id, None)
 
-    def invite(self, room: EntryId, user: User, *, access: int = rights.ROOM_MANAGER) -> None:
-        """Give the user a role in a room; 0 takes it away."""
-        with self.mutex:
-            members = self.store.folders[room].members
-            if access:
-                members[user.id] = access
-            else:
-                members.pop(user.id, None)
 
-    def pin(self, room: EntryId, user: User) -> None:
-        """Pin a room for one user, whose room lists then begin with it."""
-        with self.mutex:
-            self.store.folders[room].pinned.add(user.id)
+def pin(state: State, room: EntryId, user: User) -> None:
+    """Pin a room for one user, whose room lists then begin with it."""
+    state.store.folders[room].pinned.add(user.id)
 
-    def archive_room(self, room: EntryId) -> None:
-        """Move a room with all its content to the archive."""
-        with self.mutex:
-            self.store.move_folder(self.store.folders[room], ARCHIVE_ROOT)
 
-    def unarchive_room(self, room: EntryId) -> None:
-        """Bring an archived room back."""
-        with self.mutex:
-            self.store.move_folder(self.store.folders[room], ROOMS_ROOT)
+def archive_room(state: State, room: EntryId) -> None:
+    """Move a room with all its content to the archive."""
+    state.store.move_folder(state.store.folders[room], ARCHIVE_ROOT)
 
-    def backup(self) -> Store:
-        """Return a copy of all folders and files."""
-        with self.mutex:
-            return copy.deepcopy(self.store)
 
-    def restore_backup(self, saved: Store) -> None:
-        """Set all folders and files back to a backup: versions and ids go backwards.
+def unarchive_room(state: State, room: EntryId) -> None:
+    """Bring an archived room back."""
+    state.store.move_folder(state.store.folders[room], ROOMS_ROOT)
 
-        People stay as they are, so a backup must be younger than the last account.
-        """
-        with self.mutex:
-            changes = self.store.changes
-            self.store = copy.deepcopy(saved)
-            self.store.changes = changes
-            for folder in self.store.folders.values():
-                self.store.changes += 1
-                folder.changes = self.store.changes
 
-    def _free_folder_id(self) -> int:
-        found = self.store.next_folder
-        self.store.next_folder += 1
-        return found
+def backup(state: State) -> Store:
+    """Return a copy of all folders and files."""
+    return copy.deepcopy(state.store)
+
+
+def restore_backup(state: State, saved: Store) -> None:
+    """Set all folders and files back to a backup: versions and ids go backwards.
+
+    People stay as they are, so a backup must be younger than the last account.
+    """
+    state.store = copy.deepcopy(saved)
+    state.listings.clear()
+
+
+def folder_updated(state: State, folder_id: EntryId) -> datetime:
+    """Return a folder's date as the API would show it, in UTC."""
+    return state.store.folders[folder_id].updated

@@ -1,15 +1,15 @@
-"""The table of routes: what each needs, and who answers it (docspace.md 2, 5)."""
+"""The table of routes: the scope that each needs, and its handler (docspace.md 2, 5)."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reconciler.sandbox import api_files, api_folders, api_hook_log, api_hooks, api_logs, api_self
-from reconciler.sandbox.answers import Answer
+from reconciler.sandbox import api_files, api_folders, api_self, api_webhooks
 from reconciler.sandbox.calls import Call
+from reconciler.sandbox.responses import Response
 from reconciler.sandbox.values import EntryId
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[Call], Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,50 +26,29 @@ class Route:
     anonymous: bool = False
     waits: bool = False
 
-    @property
-    def name(self) -> str:
-        """Return the route as the journal and faults name it."""
-        return f"{self.method} {self.path}"
-
 
 _READ, _WRITE = "files:read", "files:write"
 _ALL, _ALL_WRITE = "*:read", "*:write"
 
 ROUTES = (
     Route("GET", "files/file/{id}", _READ, api_files.get_file, anonymous=True),
-    Route("PUT", "files/file/{id}", _WRITE, api_files.put_file, anonymous=True),
     Route("GET", "files/file/{id}/history", _READ, api_files.get_history, anonymous=True),
-    Route("PUT", "files/file/{id}/history", _WRITE, api_files.put_history),
     Route("PUT", "files/file/{id}/comment", _WRITE, api_files.put_comment),
-    Route("PUT", "files/file/{id}/lock", _WRITE, api_files.put_lock),
-    Route("GET", "files/file/{id}/log", _READ, api_logs.get_file_log),
-    Route("GET", "files/folder/{id}", _READ, api_folders.get_folder, anonymous=True),
-    Route("GET", "files/folder/{id}/log", _READ, api_logs.get_folder_log),
     Route("GET", "files/rooms", "rooms:read", api_folders.get_rooms),
-    Route("GET", "files/rooms/{id}", "rooms:read", api_folders.get_room, anonymous=True),
     Route("GET", "files/@my", _READ, api_folders.get_my),
-    Route("GET", "files/@trash", _READ, api_folders.get_trash),
-    Route("GET", "files/@forms", "rooms:read", api_folders.get_forms),
-    Route("GET", "files/@root", _READ, api_folders.get_root),
     Route("GET", "files/{id}", _READ, api_folders.get_content, anonymous=True),
     Route("GET", "people/@self", "accounts.self:read", api_self.get_self),
     Route("GET", "keys/@self", None, api_self.get_key),
-    Route("GET", "keys/permissions", None, api_self.get_permissions),
-    Route("GET", "settings", _ALL, api_self.get_settings, anonymous=True),
     Route("GET", "settings/version/build", _ALL, api_self.get_build, anonymous=True),
-    Route("GET", "capabilities", _ALL, api_self.get_capabilities, anonymous=True),
-    Route("GET", "settings/webhook", _ALL, api_hooks.list_hooks),
-    Route("POST", "settings/webhook", _ALL_WRITE, api_hooks.create_hook, waits=True),
-    Route("PUT", "settings/webhook", _ALL_WRITE, api_hooks.update_hook, waits=True),
-    Route("PUT", "settings/webhook/enable", _ALL_WRITE, api_hooks.enable_hook, waits=True),
-    Route("GET", "settings/webhook/triggers", _ALL, api_hooks.list_triggers),
-    Route("PUT", "settings/webhook/retry", _ALL_WRITE, api_hook_log.retry_many),
-    Route("PUT", "settings/webhook/{id}/retry", _ALL_WRITE, api_hook_log.retry_one),
-    Route("DELETE", "settings/webhook/{id}", _ALL_WRITE, api_hooks.delete_hook),
-    Route("GET", "settings/webhooks/log", _ALL, api_hook_log.get_log),
+    Route("GET", "settings/webhook", _ALL, api_webhooks.list_webhooks),
+    Route("POST", "settings/webhook", _ALL_WRITE, api_webhooks.create_webhook, waits=True),
+    Route("PUT", "settings/webhook", _ALL_WRITE, api_webhooks.update_webhook, waits=True),
+    Route("PUT", "settings/webhook/enable", _ALL_WRITE, api_webhooks.enable_webhook, waits=True),
+    Route("GET", "settings/webhook/triggers", _ALL, api_webhooks.list_triggers),
+    Route("PUT", "settings/webhook/{id}/retry", _ALL_WRITE, api_webhooks.retry_log),
+    Route("DELETE", "settings/webhook/{id}", _ALL_WRITE, api_webhooks.delete_webhook),
+    Route("GET", "settings/webhooks/log", _ALL, api_webhooks.get_log),
 )
-
-PREFIX = "/api/2.0/"
 
 _PATTERNS = tuple(
     (route, re.compile(re.escape(route.path).replace(r"\{id\}", "([^/]+)"))) for route in ROUTES

@@ -1,4 +1,4 @@
-"""A small believable portal, for ``reconciler sandbox`` and for trying own integrations."""
+"""A small realistic portal, for ``reconciler sandbox``, on which integrations are tried."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from reconciler.sandbox.values import EntryId, Kind, User
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """Who and what was made; ``key`` is the bot's API key."""
+    """The people and files of the portal; ``key`` is the bot's API key."""
 
     admin: User
     ann: User

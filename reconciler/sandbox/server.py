@@ -1,6 +1,6 @@
 """The portal over real HTTP/1.1 on the loopback interface, and its deliveries.
 
-``Server`` owns all threads: one per connection, and the couriers. Leaving it ends them all.
+``Server`` owns all threads: one per connection, and those that deliver. Leaving it ends them all.
 """
 
 import socket
@@ -11,55 +11,38 @@ from datetime import UTC
 from email.utils import format_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any, Self
 
-from reconciler.sandbox.answers import Answer
-from reconciler.sandbox.courier import Couriers
-from reconciler.sandbox.gate import Gate, Incoming, Reply
+from reconciler.sandbox.api import Api, HttpRequest
 from reconciler.sandbox.portal import Portal
+from reconciler.sandbox.responses import Response
+from reconciler.sandbox.sender import WebhookSender
 
 _LINGER_NONE = struct.pack("ii", 1, 0)
 
 
 class Server:
-    """Serves a portal while it is entered."""
+    """Serves a portal within a ``with`` block."""
 
     def __init__(self, portal: Portal, port: int = 0, host: str = "127.0.0.1") -> None:
         """Prepare to serve; port 0 takes a free one."""
         self._portal = portal
         self._address = (host, port)
-        self._stopping = threading.Event()
         self._http: _Http | None = None
-        self._thread: threading.Thread | None = None
-        self._couriers: Couriers | None = None
+        self._sender: WebhookSender | None = None
 
     def __enter__(self) -> Self:
         """Bind, and start serving and delivering."""
-        self._stopping = threading.Event()
-        self._http = _Http(self._address, self._portal, self._stopping)
-        self._thread = threading.Thread(
-            target=self._http.serve_forever, args=(0.02,), name="sandbox-http", daemon=True
-        )
-        self._thread.start()
-        self._couriers = Couriers(self._portal)
+        self._http = _Http(self._address, self._portal)
+        self._http.start()
+        self._sender = WebhookSender(self._portal)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop serving and delivering; requests that hang are cut off."""
-        self._stopping.set()
-        if self._http and self._thread:
-            self._http.shutdown()
-            self._thread.join()
-            self._http.cut_all()
-            self._http.server_close()
-        if self._couriers:
-            self._couriers.stop()
+        if self._http and self._sender:
+            self._http.stop()
+            self._sender.stop()
 
     @property
     def url(self) -> str:
@@ -78,14 +61,28 @@ class _Http(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, address: tuple[str, int], portal: Portal, stopping: threading.Event) -> None:
+    def __init__(self, address: tuple[str, int], portal: Portal) -> None:
         self.portal = portal
-        self.stopping = stopping
-        self.gate = Gate(portal, stopping)
+        self.stopping = threading.Event()
+        self.api = Api(portal, self.stopping)
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(0.02,), name="sandbox-http", daemon=True
+        )
         self._mutex = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}
-        self._reset: set[socket.socket] = set()
         super().__init__(address, _Handler)
+
+    def start(self) -> None:
+        """Serve in a thread of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop serving, and end every open connection."""
+        self.stopping.set()
+        self.shutdown()
+        self._thread.join()
+        self._cut_all()
+        self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve a connection in a thread of its own."""
@@ -97,31 +94,14 @@ class _Http(ThreadingHTTPServer):
         thread.start()
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve one connection, known to be open until it ends."""
+        """Serve one connection, listed as open until it ends."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             with self._mutex:
                 self._open.pop(request, None)
 
-    def shutdown_request(self, request: Any) -> None:
-        """Close a connection; one to be reset without the usual farewell."""
-        with self._mutex:
-            reset = request in self._reset
-            self._reset.discard(request)
-        if reset:
-            self.close_request(request)
-        else:
-            super().shutdown_request(request)
-
-    def reset(self, connection: socket.socket) -> None:
-        """Let this connection end with a reset."""
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
-        with self._mutex:
-            self._reset.add(connection)
-
-    def cut_all(self) -> None:
-        """End every open connection and wait for its thread."""
+    def _cut_all(self) -> None:
         with self._mutex:
             still_open = dict(self._open)
         for connection, thread in still_open.items():
@@ -165,25 +145,30 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length) if length else b""
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = self.server.gate.handle(Incoming(self.command, self.path, headers, body))
-        if reply.answer is not None:
-            self._send(reply.answer, reply)
+        reply = self.server.api.handle(HttpRequest(self.command, self.path, headers, body))
+        if reply.response is not None:
+            self._send(reply.response, cut=reply.cut)
             return
         self.close_connection = True
         if reply.stall:
             self.server.stopping.wait(reply.stall)
         else:
-            self.server.reset(self.connection)
+            self._reset()
 
-    def _send(self, answer: Answer, reply: Reply) -> None:
-        reason = HTTPStatus(answer.status).phrase
-        self.send_response(answer.status, reason)
-        for name, value in answer.headers.items():
+    def _reset(self) -> None:
+        """End the connection with a reset: closed at once, without the usual farewell."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
+        socket.close(self.connection.detach())
+
+    def _send(self, response: Response, *, cut: bool) -> None:
+        reason = HTTPStatus(response.status).phrase
+        self.send_response(response.status, reason)
+        for name, value in response.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
-        body = answer.body[: len(answer.body) // 2] if reply.cut else answer.body
+        body = response.body[: len(response.body) // 2] if cut else response.body
         if self.command != "HEAD":
             self.wfile.write(body)
-        if reply.cut:
+        if cut:
             self.close_connection = True

@@ -1,8 +1,4 @@
-"""The rows of the portal's database: folders, files and versions.
-
-The only mutable state of files and folders. Everything here assumes that the caller holds
-the portal's lock.
-"""
+"""The rows of the portal's database: folders, files and versions."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -67,18 +63,16 @@ class FileRow:
     locked_by: str | None = None
     session: Session | None = None
     trashed_from: EntryId | None = None
-    filtered: bool = False
-    shares: dict[str, int] | None = None
+    shares: dict[str, int] = field(default_factory=dict)
 
     @property
     def current(self) -> VersionRow:
         """The newest version."""
         return self.versions[-1]
 
-    @property
-    def updated(self) -> datetime:
-        """The later of creation and change, as the API shows it (docspace.md 3)."""
-        return max(self.created, self.current.modified)
+    def version(self, number: int) -> VersionRow | None:
+        """Return a version by its number, or None."""
+        return next((one for one in self.versions if one.version == number), None)
 
 
 @dataclass(slots=True)
@@ -102,12 +96,17 @@ class FolderRow:
     files: dict[EntryId, None] = field(default_factory=dict)
     members: dict[str, int] = field(default_factory=dict)
     pinned: set[str] = field(default_factory=set)
-    changes: int = 0
+    last_change: int = 0
 
     @property
     def updated(self) -> datetime:
         """The later of creation and change, as the API shows it."""
         return max(self.created, self.modified)
+
+    @property
+    def folder_type(self) -> int:
+        """The number of the folder's type: section, room or plain (0)."""
+        return self.section or ROOM_FOLDER_TYPES.get(self.room_type or 0, 0)
 
 
 @dataclass(slots=True)
@@ -119,7 +118,18 @@ class Store:
     converting: set[EntryId] = field(default_factory=set)
     next_file: int = 1000
     next_folder: int = 10
-    changes: int = 0
+    last_order: int = 0
+    last_change: int = 0
+
+    def new_folder_id(self) -> int:
+        """Take the next free id of a folder."""
+        self.next_folder += 1
+        return self.next_folder - 1
+
+    def new_order(self) -> int:
+        """Take the next place in the order of indexed rooms."""
+        self.last_order += 1
+        return self.last_order
 
     def ancestors(self, folder_id: EntryId) -> list[FolderRow]:
         """Return the folder and all above it, the section root last."""
@@ -140,49 +150,49 @@ class Store:
         return next((f for f in self.ancestors(folder_id) if f.room_type is not None), None)
 
     def put_folder(self, folder: FolderRow) -> None:
-        """Add a folder and hang it under its parent."""
+        """Add a folder below its parent."""
         self.folders[folder.id] = folder
         if folder.parent_id is not None:
             self.folders[folder.parent_id].folders[folder.id] = None
-        self.touch(folder.id)
+        self.mark_changed(folder.id)
 
     def put_file(self, row: FileRow) -> None:
         """Add a file to its folder."""
         self.files[row.id] = row
         self.folders[row.folder_id].files[row.id] = None
-        self.touch(row.folder_id)
+        self.mark_changed(row.folder_id)
 
     def move_file(self, row: FileRow, folder_id: EntryId) -> None:
         """Put a file into another folder."""
         del self.folders[row.folder_id].files[row.id]
-        self.touch(row.folder_id)
+        self.mark_changed(row.folder_id)
         row.folder_id = folder_id
         self.folders[folder_id].files[row.id] = None
-        self.touch(folder_id)
+        self.mark_changed(folder_id)
 
     def move_folder(self, folder: FolderRow, parent_id: EntryId) -> None:
-        """Hang a folder under another parent."""
+        """Move a folder below another parent."""
         if folder.parent_id is not None:
             del self.folders[folder.parent_id].folders[folder.id]
-            self.touch(folder.parent_id)
+            self.mark_changed(folder.parent_id)
         folder.parent_id = parent_id
         self.folders[parent_id].folders[folder.id] = None
-        self.touch(folder.id)
+        self.mark_changed(folder.id)
 
     def drop_file(self, row: FileRow) -> None:
         """Remove a file for good."""
         del self.folders[row.folder_id].files[row.id]
         del self.files[row.id]
         self.converting.discard(row.id)
-        self.touch(row.folder_id)
+        self.mark_changed(row.folder_id)
 
-    def touch(self, folder_id: EntryId) -> None:
-        """Note that a listing of the folder or of any above it may have changed."""
-        self.changes += 1
+    def mark_changed(self, folder_id: EntryId) -> None:
+        """Mark the listings of the folder and of all above it as changed."""
+        self.last_change += 1
         for folder in self.ancestors(folder_id):
-            folder.changes = self.changes
+            folder.last_change = self.last_change
 
-    def bump(self, row: FileRow) -> None:
+    def raise_dates(self, row: FileRow) -> None:
         """Raise the date of all ancestors to that of a saved file (docspace.md 1.4)."""
         if isinstance(row.folder_id, str):
             return
@@ -190,18 +200,16 @@ class Store:
             folder.modified = row.current.modified
             folder.modified_by = row.current.modified_by
 
+    def titled(self, folder_id: EntryId, title: str) -> FileRow | None:
+        """Return the file of a title in a folder, or None."""
+        rows = (self.files[fid] for fid in self.folders[folder_id].files)
+        return next((row for row in rows if row.current.title == title), None)
+
     def subfolders(self, folder: FolderRow) -> list[FolderRow]:
         """Return every folder below, depth first."""
-        found = []
-        for child_id in folder.folders:
-            child = self.folders[child_id]
-            found.append(child)
-            found.extend(self.subfolders(child))
-        return found
+        children = [self.folders[child_id] for child_id in folder.folders]
+        return [one for child in children for one in (child, *self.subfolders(child))]
 
     def subtree_files(self, folder: FolderRow) -> list[EntryId]:
         """Return the ids of all files in the folder and below."""
-        ids = list(folder.files)
-        for child in self.subfolders(folder):
-            ids.extend(child.files)
-        return ids
+        return [fid for one in (folder, *self.subfolders(folder)) for fid in one.files]

@@ -1,13 +1,13 @@
 """The texts the portal writes, in the acting user's language (docspace.md 4.2).
 
 Both the comments of save paths and the error messages are localised: code that compares
-texts in English only works for English-speaking users. The comments are those of
-``reconciler.portal_texts``, of all 30 languages; messages are here, of a few.
+English texts fails for everybody else. The comments are those of
+``reconciler.portal_texts``, in all 30 languages; the messages here are in two.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from enum import Enum, StrEnum, auto
+from enum import StrEnum, auto
 
 from reconciler import portal_texts
 
@@ -39,75 +39,31 @@ class Comment(StrEnum):
     UPLOADED = auto()
 
 
-class Text(Enum):
-    """What the portal says to a refused request; the wording depends on the culture."""
+class Text(StrEnum):
+    """The message to a refused request, in English."""
 
-    FILE_NOT_FOUND = auto()
-    FOLDER_NOT_FOUND = auto()
-    LOCKED = auto()
-    NO_EDIT = auto()
-    NO_READ_FILE = auto()
-    NO_READ_FOLDER = auto()
-    IN_TRASH = auto()
-    DENIED = auto()
+    FILE_NOT_FOUND = "The required file was not found"
+    FOLDER_NOT_FOUND = "The required folder was not found"
+    LOCKED = "The file is currently locked by another user"
+    NO_EDIT = "You do not have enough permissions to edit the file"
+    NO_READ_FILE = "You don't have enough permission to view the file"
+    NO_READ_FOLDER = "You don't have enough permission to view the folder content"
+    IN_TRASH = "You are not allowed to preview the elements in the Trash"
+    DENIED = "Access denied"
 
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """A date for accounts that never registered."""
 
-_ORDER = tuple(Text)
-
-_TABLE: dict[str, tuple[str, ...]] = {
-    "en": (
-        "The required file was not found",
-        "The required folder was not found",
-        "The file is currently locked by another user",
-        "You do not have enough permissions to edit the file",
-        "You don't have enough permission to view the file",
-        "You don't have enough permission to view the folder content",
-        "You are not allowed to preview the elements in the Trash",
-        "Access denied",
-    ),
-    "de": (
-        "Die angefragte Datei wurde nicht gefunden",
-        "Der angefragte Ordner wurde nicht gefunden",
-        "Die Datei ist vom anderen Benutzer gesperrt",
-        "Keine Bearbeitungsberechtigung für diese Datei",
-        "Sie haben keine Berechtigung, die Datei durchzusehen",
-        "Sie haben keine Berechtigung, den Inhalt des Ordners zu sehen",
-        "Sie dürfen die Elemente im Papierkorb nicht ansehen",
-        "Zugriff verweigert",
-    ),
-    "fr": (
-        "Le fichier requis n'a pas été trouvé",
-        "Le dossier requis est introuvable",
-        "Le fichier est bloqué par un autre utilisateur",
-        "Vous n'avez pas les autorisations suffisantes pour modifier le fichier",
-        "Vous n'avez pas l'autorisation suffisante pour lire le fichier",
-        "Vous n'avez pas l'autorisation suffisante pour afficher le contenu du dossier",
-        "Vous n'êtes pas autorisé à afficher des éléments dans la corbeille",
-        "Accès refusé",
-    ),
-    "es": (
-        "El archivo solicitado no es encontrado",
-        "La carpeta solicitada no es encontrada",
-        "El archivo se está bloqueando por otro usuario",
-        "Usted no tiene suficientes permisos para editar el archivo",
-        "No hay permiso suficiente para ver el archivo",
-        "No hay suficiente permiso para ver la carpeta",
-        "No se permite ver los elementos de la papelera",
-        "Acceso denegado",
-    ),
-    "ru": (
-        "Запрашиваемый файл не найден",
-        "Запрашиваемая папка не найдена",
-        "Файл заблокирован другим пользователем",
-        "Недостаточно прав для редактирования файла",
-        "Недостаточно прав для просмотра файла",
-        "Недостаточно прав для просмотра папки",
-        "Запрещено просматривать элементы корзины",
-        "Доступ запрещен",
-    ),
+_GERMAN = {
+    Text.FILE_NOT_FOUND: "Die angefragte Datei wurde nicht gefunden",
+    Text.FOLDER_NOT_FOUND: "Der angefragte Ordner wurde nicht gefunden",
+    Text.LOCKED: "Die Datei ist vom anderen Benutzer gesperrt",
+    Text.NO_EDIT: "Keine Bearbeitungsberechtigung für diese Datei",
+    Text.NO_READ_FILE: "Sie haben keine Berechtigung, die Datei durchzusehen",
+    Text.NO_READ_FOLDER: "Sie haben keine Berechtigung, den Inhalt des Ordners zu sehen",
+    Text.IN_TRASH: "Sie dürfen die Elemente im Papierkorb nicht ansehen",
+    Text.DENIED: "Zugriff verweigert",
 }
 
 _DATES = {
@@ -145,8 +101,8 @@ class Comments:
 
 
 def say(text: Text, culture: str) -> str:
-    """Return a message in ``culture``, in English when it is none of those known here."""
-    return _TABLE.get(_language(culture), _TABLE["en"])[_ORDER.index(text)]
+    """Return a message, in German for a German ``culture`` and in English for all others."""
+    return _GERMAN[text] if _language(culture) == "de" else text
 
 
 def moment(local: datetime, culture: str) -> str:

@@ -1,4 +1,4 @@
-"""What the sandbox tells about itself: frozen values only."""
+"""The values that the sandbox takes and returns: frozen dataclasses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account; ``culture`` decides the language of the texts the portal writes for it."""
+    """An account; the portal writes its texts for it in the language of ``culture``."""
 
     id: str
     name: str
@@ -78,7 +78,7 @@ class FileInfo:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One API request the portal saw; status 0 means that its connection was reset."""
+    """One API request; status 0 means that its connection was reset."""
 
     at: datetime
     method: str
@@ -122,7 +122,7 @@ class CommentWrite:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """How badly webhook deliveries travel; probabilities are per attempt.
+    """The faults of webhook deliveries on their way; probabilities are per delivery.
 
     A dropped delivery is never sent and never retried, a duplicated one is sent twice,
     ``reorder`` takes waiting deliveries in a random order, ``delay`` is in seconds.
@@ -137,7 +137,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The rate limits of docspace.md 2, per user; ``enabled`` is the portal's own switch."""
+    """The rate limits of docspace.md 2, per user; a self-hosted portal has them not ``enabled``."""
 
     per_minute: int = 1500
     reads: int = 50

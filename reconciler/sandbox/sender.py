@@ -8,30 +8,35 @@ import http.client
 import json
 import socket
 import threading
-import urllib.parse
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reconciler.sandbox.addresses import AddressFault, find_fault
-from reconciler.sandbox.configs import Config, Log
+from reconciler.sandbox import payloads, webhooks
+from reconciler.sandbox.addresses import AddressFault, connect, find_fault
+from reconciler.sandbox.configs import WebhookConfig, WebhookLog
 from reconciler.sandbox.outbox import Job
-from reconciler.sandbox.portal import Portal
+from reconciler.sandbox.state import State
 from reconciler.signature import HEADER, sign
 
 PARALLEL = 10
+"""How many deliveries are under way at a time."""
+
 GONE = 410
+_ERROR_TEXT = "An error occurred while sending the request."
 _TIMEOUT_TEXT = "The request was canceled due to the configured HttpClient.Timeout of {0:g} seconds"
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
+    """The result of one attempt; ``headers`` None means that no answer came."""
+
     status: int
     text: str
-    headers: dict[str, list[str]] | None
+    headers: dict[str, list[str]] | None = None
     timed_out: bool = False
 
     @property
-    def good(self) -> bool:
+    def arrived(self) -> bool:
         return 200 <= self.status < 300
 
     @property
@@ -42,22 +47,22 @@ class _Result:
         return f"Response status code does not indicate success: {self.status} ({phrase})."
 
 
-class Couriers:
+class WebhookSender:
     """The threads that deliver what a portal publishes, until they are stopped."""
 
-    def __init__(self, portal: Portal) -> None:
+    def __init__(self, state: State) -> None:
         """Start delivering."""
-        self._portal = portal
+        self._state = state
         self._stopping = threading.Event()
         self._mutex = threading.Lock()
         self._connections: set[http.client.HTTPConnection] = set()
-        self._thread = threading.Thread(target=self._run, name="sandbox-courier", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="sandbox-sender", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop all threads; what did not end stays in the queue."""
+        """Stop all threads; unfinished deliveries stay in the queue."""
         self._stopping.set()
-        self._portal.outbox.wake()
+        self._state.outbox.wake()
         with self._mutex:
             connections = tuple(self._connections)
         for connection in connections:
@@ -66,8 +71,8 @@ class Couriers:
         self._thread.join(5.0)
 
     def _run(self) -> None:
-        portal = self._portal
-        while jobs := portal.outbox.take(PARALLEL, portal.poll_seconds, self._stopping):
+        state = self._state
+        while jobs := state.outbox.take(PARALLEL, state.poll_seconds, self._stopping):
             first, *others = jobs
             threads = [
                 threading.Thread(target=self._deliver, args=(job,), daemon=True) for job in others
@@ -80,7 +85,7 @@ class Couriers:
 
     def _deliver(self, job: Job) -> None:
         """Send until one attempt succeeds or none is left."""
-        outbox = self._portal.outbox
+        outbox = self._state.outbox
         try:
             while (wait := self._attempt(job)) is not None:
                 if not outbox.pause(wait, self._stopping):
@@ -95,114 +100,103 @@ class Couriers:
         if prepared is None:
             return None
         log, config, body = prepared
-        fault = self._fault(config) if job.attempt == 1 else None
-        if fault is not None:
-            self._refuse(log, config, fault)
+        if job.attempt == 1 and self._refuse(log, config):
             return None
         signature = sign(body.encode(), config.secret)
         result = self._post(config.url, body.encode(), signature)
-        with self._portal.mutex:
-            self._portal.note_attempt(log, job.attempt, result.status)
-            wait = self._wait(job, result)
+        with self._state.mutex:
+            webhooks.record_attempt(self._state, log, job.attempt, result.status)
+            wait = self._retry_wait(job, result)
             if wait is None:
-                _note(log, body, signature, result)
+                _record(log, body, signature, result)
                 self._settle(log, job, config, result)
             return wait
 
-    def _prepare(self, job: Job) -> tuple[Log, Config, str] | None:
+    def _prepare(self, job: Job) -> tuple[WebhookLog, WebhookConfig, str] | None:
         """Return what to send, or None when the webhook was deleted."""
-        with self._portal.mutex:
-            log = self._portal.logs[job.log_id]
-            current = self._portal.webhooks.get(log.config_id)
+        with self._state.mutex:
+            log = self._state.logs[job.log_id]
+            current = self._state.webhooks.get(log.config_id)
             if current is None:
                 return None
             job.config = job.config or current
             job.attempt += 1
-            return log, job.config, self._portal.body(log, job.config, job)
+            return log, job.config, payloads.body(log, job.config, job)
 
-    def _fault(self, config: Config) -> AddressFault | None:
-        portal = self._portal
-        return find_fault(
-            config.url,
-            ssl=config.ssl,
-            resolve=portal.resolve,
-            refuse_private=portal.refuse_private_addresses,
-        )
+    def _refuse(self, log: WebhookLog, config: WebhookConfig) -> bool:
+        """Return whether the address is at fault.
 
-    def _refuse(self, log: Log, config: Config, fault: AddressFault) -> None:
-        """Send nothing: a private address deletes the webhook, another fault disables it."""
-        with self._portal.mutex:
-            self._portal.note_attempt(log, 1, 0)
+        A private one deletes the webhook, another fault disables it.
+        """
+        state = self._state
+        fault = find_fault(config, state.resolve, refuse_private=state.refuse_private_addresses)
+        if fault is None:
+            return False
+        with state.mutex:
+            webhooks.record_attempt(state, log, 1, 0)
             log.response = fault.value
             if fault is AddressFault.PRIVATE:
-                self._portal.webhooks.pop(config.id, None)
-                return
-            at = self._portal.clock().replace(microsecond=0)
-            self._portal.fail(config, fault.value, at, disable=True)
+                state.webhooks.pop(config.id, None)
+            else:
+                at = state.whole_second()
+                webhooks.record_failure(state, config, fault.value, at, disable=True)
+        return True
 
-    def _wait(self, job: Job, result: _Result) -> float | None:
+    def _retry_wait(self, job: Job, result: _Result) -> float | None:
         """Return the seconds until the next attempt, None after a success or the last one."""
-        if result.good:
+        if result.arrived:
             return None
-        job.failed_on = self._portal.clock().replace(microsecond=0)
-        job.failure = result.failure
-        if job.attempt > len(self._portal.retry_seconds):
+        job.failed_on, job.failure = self._state.whole_second(), result.failure
+        if job.attempt > len(self._state.retry_seconds):
             return None
-        wait = self._portal.retry_seconds[job.attempt - 1]
+        wait = self._state.retry_seconds[job.attempt - 1]
         job.retry_on = job.failed_on + timedelta(seconds=wait)
         return wait
 
-    def _settle(self, log: Log, job: Job, config: Config, result: _Result) -> None:
+    def _settle(self, log: WebhookLog, job: Job, config: WebhookConfig, result: _Result) -> None:
         """Write the outcome back; a 410 to the last attempt deletes the webhook."""
-        portal = self._portal
-        if result.good:
-            log.delivery = portal.clock().replace(microsecond=0)
-            portal.succeed(config)
+        state = self._state
+        if result.arrived:
+            log.delivery = state.whole_second()
+            webhooks.record_success(state, config)
         elif result.status == GONE:
-            portal.webhooks.pop(config.id, None)
+            state.webhooks.pop(config.id, None)
         elif job.failed_on is not None:
-            disable = not result.timed_out and portal.is_hopeless(config)
-            portal.fail(config, job.failure, job.failed_on, disable=disable)
+            disable = not result.timed_out and webhooks.is_hopeless(state, config)
+            webhooks.record_failure(state, config, job.failure, job.failed_on, disable=disable)
 
     def _post(self, url: str, body: bytes, signature: str) -> _Result:
-        parts = urllib.parse.urlsplit(url)
-        secure = parts.scheme == "https"
-        factory = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        host = parts.hostname or ""
-        connection = factory(host, parts.port, timeout=self._portal.delivery_timeout)
+        connection, target = connect(url, self._state.delivery_timeout)
         with self._mutex:
             self._connections.add(connection)
         try:
-            return _exchange(connection, parts, body, signature)
+            return _exchange(connection, target, body, signature)
         except TimeoutError:
-            text = _TIMEOUT_TEXT.format(self._portal.delivery_timeout)
-            return _Result(500, text, None, timed_out=True)
+            text = _TIMEOUT_TEXT.format(self._state.delivery_timeout)
+            return _Result(500, text, timed_out=True)
         except (OSError, http.client.HTTPException) as error:
-            port = parts.port or (443 if secure else 80)
-            return _Result(0, f"{_reason(error)} ({host}:{port})", None)
+            refused = isinstance(error, ConnectionRefusedError)
+            text = "Connection refused" if refused else _ERROR_TEXT
+            return _Result(0, f"{text} ({connection.host}:{connection.port})")
         finally:
             with self._mutex:
                 self._connections.discard(connection)
             connection.close()
 
 
-def _note(log: Log, body: str, signature: str, result: _Result) -> None:
-    """Fill in the log's row, which until the delivery has ended is one of status 0."""
+def _record(log: WebhookLog, body: str, signature: str, result: _Result) -> None:
+    """Fill in the log entry, which has status 0 until the delivery has ended."""
     log.body = body
     log.request_headers = json.dumps({"Accept": ["*/*"], HEADER: [signature]})
     log.status = result.status
-    log.response = result.text if result.good else result.failure
+    log.response = result.text if result.arrived else result.failure
     if result.headers is not None:
         log.response_headers = json.dumps(result.headers)
 
 
 def _exchange(
-    connection: http.client.HTTPConnection,
-    parts: urllib.parse.SplitResult,
-    body: bytes,
-    signature: str,
+    connection: http.client.HTTPConnection, target: str, body: bytes, signature: str
 ) -> _Result:
-    target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
     headers = {
         "Accept": "*/*",
         "Content-Type": "application/json; charset=utf-8",
@@ -215,12 +209,6 @@ def _exchange(
     for name, value in response.getheaders():
         shown.setdefault(name, []).append(value)
     return _Result(response.status, text, shown)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "Connection refused"
-    return "An error occurred while sending the request."
 
 
 def _shut(connection: socket.socket) -> None:

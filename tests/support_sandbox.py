@@ -107,6 +107,11 @@ class World:
     room: EntryId
     api: Api
 
+    @property
+    def full(self) -> "Api":
+        """A client of the bot's that may do all that the bot may."""
+        return self.as_user(self.bot)
+
     def as_user(self, user: User, *permissions: str) -> Api:
         """Return a client with a new key of ``user``; no permissions means all."""
         return Api(self.server.url, self.portal.add_key(user, permissions=permissions))
@@ -124,7 +129,7 @@ def served(**options: Any) -> Iterator[World]:
     admin = portal.add_user("Portal Admin", kind="owner", user_id=ADMIN)
     ann = portal.add_user("Ann Lee", kind="user", user_id=ANN)
     bot = portal.add_user("Review Bot", kind="room_admin", email="bot@example.com", user_id=BOT)
-    portal.next_folder_id, portal.next_id = 610, 1245
+    portal.store.next_folder, portal.next_id = 610, 1245
     room = portal.add_room("Legal", owner=admin)
     portal.invite(room, ann, access=11)
     portal.invite(room, bot, access=9)

@@ -1,7 +1,7 @@
 """The rate limits of docspace.md 2, per user: sliding, then concurrency, then daily."""
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,31 +11,30 @@ _MINUTE = timedelta(minutes=1)
 _QUARTER = timedelta(minutes=15)
 _DAY = timedelta(hours=24)
 
+Headers = dict[str, str]
+
 
 @dataclass(slots=True)
 class _Use:
     recent: deque[datetime] = field(default_factory=deque)
-    reads: int = 0
-    writes: int = 0
+    parallel: Counter[bool] = field(default_factory=Counter)
     day_start: datetime | None = None
     day_used: int = 0
     retries: dict[str, deque[datetime]] = field(default_factory=dict)
 
 
-class Meter:
-    """Counts what each user did; thread-safe."""
+class RateLimiter:
+    """Counts the requests of each user; thread-safe."""
 
     def __init__(self) -> None:
-        """Start with nobody having done anything."""
+        """Start without any request."""
         self._mutex = threading.Lock()
         self._uses: dict[str, _Use] = {}
 
-    def enter(
-        self, limits: Limits, user_id: str, method: str, now: datetime
-    ) -> dict[str, str] | None:
+    def enter(self, limits: Limits, user_id: str, method: str, now: datetime) -> Headers | None:
         """Begin a request; return the headers of a 429 when it is refused.
 
-        A refusal by a later limiter has already used a permit of the sliding one.
+        A refusal by a later limit has already used a permit of the sliding one.
         """
         if not limits.enabled:
             return None
@@ -43,38 +42,33 @@ class Meter:
             use = self._uses.setdefault(user_id, _Use())
             if not _slide(use.recent, now, _MINUTE, limits.per_minute):
                 return _refused(limits.per_minute)
-            reading = method == "GET"
-            allowed = limits.reads if reading else limits.writes
-            if (use.reads if reading else use.writes) >= allowed:
+            reads = method == "GET"
+            allowed = limits.reads if reads else limits.writes
+            if use.parallel[reads] >= allowed:
                 return _refused(allowed)
             if method in ("POST", "PUT") and not _daily(use, now, limits.writes_per_day):
                 return _refused_daily(use, now, limits.writes_per_day)
-            _count(use, reading=reading, step=1)
+            use.parallel[reads] += 1
             return None
 
     def leave(self, limits: Limits, user_id: str, method: str) -> None:
         """End a request that was let in."""
-        if not limits.enabled:
-            return
-        with self._mutex:
-            _count(self._uses[user_id], reading=method == "GET", step=-1)
+        if limits.enabled:
+            with self._mutex:
+                self._uses[user_id].parallel[method == "GET"] -= 1
 
-    def retry(
-        self, limits: Limits, user_id: str, path: str, now: datetime
-    ) -> dict[str, str] | None:
+    def retry(self, limits: Limits, user_id: str, path: str, now: datetime) -> Headers | None:
         """Count a manual webhook retry: five in a quarter of an hour per user and path."""
         if not limits.enabled:
             return None
         with self._mutex:
-            use = self._uses.setdefault(user_id, _Use())
-            recent = use.retries.setdefault(path, deque())
-            if _slide(recent, now, _QUARTER, limits.retries_per_quarter):
-                return None
-            return _refused(limits.retries_per_quarter)
+            recent = self._uses.setdefault(user_id, _Use()).retries.setdefault(path, deque())
+            allowed = _slide(recent, now, _QUARTER, limits.retries_per_quarter)
+            return None if allowed else _refused(limits.retries_per_quarter)
 
 
-def _slide(recent: deque[datetime], now: datetime, span: timedelta, limit: int) -> bool:
-    while recent and recent[0] <= now - span:
+def _slide(recent: deque[datetime], now: datetime, window: timedelta, limit: int) -> bool:
+    while recent and recent[0] <= now - window:
         recent.popleft()
     if len(recent) >= limit:
         return False
@@ -91,18 +85,11 @@ def _daily(use: _Use, now: datetime, limit: int) -> bool:
     return True
 
 
-def _count(use: _Use, *, reading: bool, step: int) -> None:
-    if reading:
-        use.reads += step
-    else:
-        use.writes += step
-
-
-def _refused(limit: int) -> dict[str, str]:
+def _refused(limit: int) -> Headers:
     return {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": "0"}
 
 
-def _refused_daily(use: _Use, now: datetime, limit: int) -> dict[str, str]:
+def _refused_daily(use: _Use, now: datetime, limit: int) -> Headers:
     reset = (use.day_start or now) + _DAY
     return {
         **_refused(limit),
