@@ -98,5 +98,5 @@ def check_log(here: Storm) -> None:
     told = [json.loads(line) for line in lines if line.startswith("{")]
     assert any(line["event"] == "sweep" for line in told)
     errors = [line for line in told if line["level"] == "error"]
-    assert [line for line in errors if line.get("kind") != "LedgerError"] == []
+    assert [line for line in errors if line.get("kind") != "ledger"] == []
     assert [line for line in told if line["event"] == "library"] == []

@@ -102,7 +102,7 @@ def mark(ledger: Ledger, title: str, file: int = 1, now: datetime = NOW) -> None
 def end(ledger: Ledger, outcome: Outcome, file: int = 1, **changes: Any) -> None:
     """Let an attempt at a file end in such a way; it is tried again in an hour."""
     ledger.record(kit.event(file, title=f"{outcome}.docx"), NOW)
-    changes = {"again": NOW + HOUR} | changes
+    changes = {"retry_at": NOW + HOUR} | changes
     ledger.finish(claimed(ledger, NOW + SECOND), kit.result(outcome, **changes), NOW + SECOND)
 
 

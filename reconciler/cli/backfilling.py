@@ -113,8 +113,8 @@ class Backfilling:
                 f"Files that failed and will be tried again: {self.failing}. See them with: "
                 "reconciler failed list",
             )
-        if run.put_off is not None:
+        if run.resume_at is not None:
             self._console.print(
-                f"Stopped: {run.why}. Run the same command again after "
-                f"{run.put_off:%Y-%m-%d %H:%M} UTC; it goes on where it was.",
+                f"Stopped: {run.reason}. Run the same command again after "
+                f"{run.resume_at:%Y-%m-%d %H:%M} UTC; it goes on where it was.",
             )

@@ -98,7 +98,7 @@ def _ledger(known: Any) -> list[str]:
         f"             last: {known['outcome']}: {known['reason']} {known['error']}".rstrip(),
     ]
     if known["settled_version"] is not None:
-        whose = "ours: it carried the comment" if known["ours"] else "left as it was found"
+        whose = "ours: it carried the comment" if known["marked_by_us"] else "left as it was found"
         lines.append(
             f"             settled version {known['settled_version']} of "
             f"{_date(known['settled_updated'])}, {whose}"

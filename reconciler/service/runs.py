@@ -300,7 +300,7 @@ class BackfillRun:
             self._mark()
             self.tally.settle(self.components)
             yield step
-            if self.put_off is not None:
+            if self.resume_at is not None:
                 return
 
     def summary(self, dry_run: bool) -> Summary:
@@ -314,9 +314,9 @@ class BackfillRun:
             seconds,
             dry_run,
             left,
-            self.put_off,
-            self.why,
-            is_portal_down=self.put_off is not None and self.tally.trouble is not None,
+            self.resume_at,
+            self.reason,
+            is_portal_down=self.resume_at is not None and self.tally.trouble is not None,
         )
 
     def _on_file(self, report: Report) -> None:
@@ -329,8 +329,8 @@ class BackfillRun:
             _work(self.components, self.tally)
             until, why = _put_off(self.components, backfill=True)
             if until is not None and until > clock() + _SHORT:
-                self.put_off = until if ledger.count_due(clock(), BACKFILL) else None
-                self.why = why
+                self.resume_at = until if ledger.count_due(clock(), BACKFILL) else None
+                self.reason = why
                 return
             if not ledger.count_due(clock(), BACKFILL):
                 return
