@@ -7,13 +7,14 @@ a failure of a reused one says so, for then the request may be worth a new conne
 
 import socket
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import requests
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
+
+from reconciler.client.reasons import causes
 
 LONGEST_IDLE = 30.0  # seconds; what is known to forget does so after a minute or later
 _OPTIONS = [
@@ -27,28 +28,22 @@ _OPTIONS = [
 ]
 
 
-class Forgotten(ConnectionError):
+class StaleConnectionError(ConnectionError):
     """A connection that had answered before failed before any byte of this answer.
 
     ``unsent`` says that the request did not go out whole, so that nobody can have acted on it.
     """
 
     def __init__(self, unsent: bool) -> None:
-        super().__init__("the connection was forgotten")
+        super().__init__("the connection was closed while it was idle")
         self.unsent = unsent
 
 
-def forgotten(error: BaseException) -> bool | None:
-    """Return whether a request did not go out whole, None where no connection was forgotten."""
-    return next((one.unsent for one in causes(error) if isinstance(one, Forgotten)), None)
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it was raised from, the innermost last."""
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
+def unsent_on_stale_connection(error: BaseException) -> bool | None:
+    """Return whether the request did not go out whole, None where no connection was stale."""
+    return next(
+        (one.unsent for one in causes(error) if isinstance(one, StaleConnectionError)), None
+    )
 
 
 class Adapter(requests.adapters.HTTPAdapter):
@@ -91,7 +86,7 @@ class Connection(HTTPConnection):
         super().connect()
 
     def request(self, *arguments: Any, **options: Any) -> None:
-        """Send a request. Raises Forgotten where a reused connection does not take it."""
+        """Send a request. Raises StaleConnectionError where a reused one fails."""
         self._whole = False
         try:
             super().request(*arguments, **options)
@@ -99,17 +94,17 @@ class Connection(HTTPConnection):
             raise  # urllib3 passes over it: there may be an answer all the same
         except OSError as error:
             if self._answered:
-                raise Forgotten(unsent=True) from error
+                raise StaleConnectionError(unsent=True) from error
             raise
         self._whole = True
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override] # urllib3's, not http's
-        """Wait for the answer. Raises Forgotten where a reused connection gives none."""
+        """Wait for the answer. Raises StaleConnectionError where a reused connection gives none."""
         try:
             answer = super().getresponse()
         except OSError as error:
             if self._answered:
-                raise Forgotten(unsent=not self._whole) from error
+                raise StaleConnectionError(unsent=not self._whole) from error
             raise
         self._answered, self.used = True, time.monotonic()
         return answer

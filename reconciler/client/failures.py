@@ -1,17 +1,12 @@
-"""What an answer that is no success means, and what to say of a way that does not lead there."""
+"""What an answer that is no success means: which error it becomes, and its one-line reason."""
 
 import json
-import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
-import requests
-import urllib3
-
-from reconciler.client.connections import causes
-from reconciler.client.proxies import proxy_variable
+from reconciler.client.reasons import proxy_note
 from reconciler.errors import (
     ForbiddenError,
     PermanentError,
@@ -61,28 +56,12 @@ def _passing(url: str, status: int, headers: Mapping[str, str], body: bytes) -> 
     if status == 402:
         return "the portal is not paid"
     if status == 407:
-        return f"the proxy{_of(url)} asks for a name and a password"
+        return f"the proxy asks for a name and a password{proxy_note(url)}"
     if status in _DEFINITE:
         return None
     if status >= 500 or status in _CONNECTION or (status == 404 and not said):
         return said  # a suspended portal answers 404 without the API's envelope
     return None if said or not _is_page(headers, body) else "a page instead of the API's answer"
-
-
-def no_answer(url: str, error: BaseException) -> str:
-    """Say in one line why no answer came: from which host, by which way, and what may help."""
-    host = _place(urlsplit(url))
-    through = _of(url)
-    if through:
-        host += f", asked through the proxy{through}"
-    reason = str(list(causes(error))[-1]) or type(error).__name__
-    said = f"{host}: {reason.splitlines()[0][:200]}"
-    if "certificate" in reason and any(isinstance(one, _TLS) for one in causes(error)):
-        said += "; name the authority that is to be trusted in portal.ca_bundle"
-    return said
-
-
-_TLS = (ssl.SSLError, urllib3.exceptions.SSLError, requests.exceptions.SSLError)
 
 
 def message(body: bytes) -> str:
@@ -102,11 +81,6 @@ def http_date(text: str | None) -> datetime | None:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _of(url: str) -> str:
-    variable = proxy_variable(url)
-    return f" of {variable}" if variable else ""
 
 
 def _retry_after(headers: Mapping[str, str], received: datetime) -> timedelta | None:
@@ -132,13 +106,13 @@ def _moved(url: str, location: str) -> str:
     if not location:
         return "redirected, but not told where to"
     path, found, _ = to.path.partition(API)
-    address = f"{to.scheme}://{_place(to)}{path if found else ''}"
+    address = f"{to.scheme}://{place_of(to.geturl())}{path if found else ''}"
     elsewhere = found or (to.scheme, to.netloc) != (here.scheme, here.netloc)
     if elsewhere and address != url.partition(API)[0]:
         return f"moved to {address}: set portal.url to that address"
     return f"redirected to {to.path[:80]} of itself: does something ask for a sign-in there?"
 
 
-def _place(parts: SplitResult) -> str:
-    """Return host and port, without a name and a password."""
-    return parts.netloc.rpartition("@")[2]
+def place_of(url: str) -> str:
+    """Return the host and the port of an address, without a user's name and password."""
+    return urlsplit(url).netloc.rpartition("@")[2]

@@ -138,7 +138,7 @@ def _page(answer: Answer, start: int, length: int, count: int) -> dict[str, Any]
     fields = fields_of(answer.response, "response")
     current = fields.get("current")
     current = current if isinstance(current, Mapping) else {}
-    remaining = _behind(whole_number(fields.get("total")), start, length, count)
+    remaining = _remaining(whole_number(fields.get("total")), start, length, count)
     return {
         "folder": optional_id(current, "id", 0),
         "updated": date_of(current, "updated") or answer.received,
@@ -150,7 +150,7 @@ def _page(answer: Answer, start: int, length: int, count: int) -> dict[str, Any]
     }
 
 
-def _behind(total: int | None, start: int, length: int, count: int) -> int:
+def _remaining(total: int | None, start: int, length: int, count: int) -> int:
     """Return how many lie behind a page; without a total a full page has something behind it."""
     if total is None:
         return int(length >= count)

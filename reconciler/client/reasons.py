@@ -1,38 +1,52 @@
 """Why a request got no answer, in one line that names what to look at: the certificate's key in
-the configuration, or the variable of the environment that leads through a proxy.
+the configuration, or the environment variable that names a proxy.
 """
 
 import ssl
 from collections.abc import Iterator
 
+import requests
+import urllib3
+
 from reconciler.client.proxies import proxy_variable
 
 CA_BUNDLE = "portal.ca_bundle"
+_TLS = (ssl.SSLError, urllib3.exceptions.SSLError, requests.exceptions.SSLError)
 
 
 def reason_of(error: BaseException, url: str) -> str:
     """Return the innermost cause of a failed request to ``url``."""
-    causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"{cause.verify_message}; {CA_BUNDLE} names the certificates to trust"
-    text = str(causes[-1]) or type(causes[-1]).__name__
-    return text.splitlines()[0][:200] + proxy_note(url)
+    chain = list(causes(error))
+    verification = next(filter(_is_verification, chain), None)
+    reason = (
+        getattr(verification, "verify_message", "") or str(chain[-1]) or type(chain[-1]).__name__
+    )
+    reason = reason.splitlines()[0][:200] + proxy_note(url)
+    if is_untrusted(error):
+        reason += f"; {CA_BUNDLE} names the certificates to trust"
+    return reason
 
 
 def is_untrusted(error: BaseException) -> bool:
     """Return whether a request failed because a certificate is not trusted."""
-    return any(isinstance(one, ssl.SSLCertVerificationError) for one in _causes(error))
+    chain = list(causes(error))
+    is_tls = any(isinstance(one, _TLS) for one in chain)
+    return any(map(_is_verification, chain)) or (is_tls and "certificate" in str(chain[-1]))
 
 
 def proxy_note(url: str) -> str:
-    """Return through which variable's proxy an address is asked, empty for none."""
+    """Return which variable's proxy an address is asked through, empty for none."""
     variable = proxy_variable(url)
     return f" (through the proxy of {variable})" if variable else ""
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    following: BaseException | None = error
-    while following is not None:
-        yield following
-        following = following.__cause__ or following.__context__
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it was raised from, the innermost last."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _is_verification(error: BaseException) -> bool:
+    return isinstance(error, ssl.SSLCertVerificationError)

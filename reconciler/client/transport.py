@@ -20,10 +20,11 @@ from typing import Any
 import requests
 import urllib3
 
-from reconciler.client.connections import Adapter, forgotten
-from reconciler.client.failures import API, failure, http_date, no_answer
+from reconciler.client.connections import Adapter, unsent_on_stale_connection
+from reconciler.client.failures import API, failure, http_date, place_of
 from reconciler.client.proxies import is_loopback
 from reconciler.client.rate_limiter import RateLimiter
+from reconciler.client.reasons import reason_of
 from reconciler.errors import TransientError
 
 NO_ANSWER = "none"  # in place of a status
@@ -138,7 +139,7 @@ class Transport:
         try:
             status, headers, body = self._try(method, route, path, content)
         except TransientError as error:
-            unsent = forgotten(error)
+            unsent = unsent_on_stale_connection(error)
             if unsent is None:
                 raise
             # What went out whole may have been done: a write is not repeated then, but looked at.
@@ -169,7 +170,8 @@ class Transport:
                 status, headers, body = self._send(method, path, content)
                 answered = str(status)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                raise TransientError(name, None, no_answer(self._url, error)) from error
+                reason = f"{place_of(self._url)}: {reason_of(error, self._url)}"
+                raise TransientError(name, None, reason) from error
             finally:
                 self._count(method, route, answered)
         return status, headers, body
