@@ -362,9 +362,9 @@ def test_requests_are_counted_by_route_and_status() -> None:
             ("PUT", "files/file/{id}/comment", "404"): 1,
             ("PUT", "files/file/{id}/comment", "none"): 1,
         }
-        assert one.requests_here() == 3
+        assert one.thread_requests() == 3
         other: list[int] = []
-        asking = threading.Thread(target=lambda: other.append(one.requests_here()))
+        asking = threading.Thread(target=lambda: other.append(one.thread_requests()))
         asking.start()
         asking.join()
         assert other == [0]

@@ -181,7 +181,7 @@ def test_without_its_routes_the_keys_owner_is_unknown(
     """The key may be all right: it is not known to lack anything."""
     without_routes(portal, status)
     key = docspace.key()
-    assert (key.owner, key.active, key.lacks("files:write")) == ("", True, None)
+    assert (key.owner, key.active, key.missing_scope("files:write")) == ("", True, None)
     assert docspace.is_usable()
 
 

@@ -75,7 +75,7 @@ def test_the_second_try_is_the_last() -> None:
         client.get("a", "a")
         with pytest.raises(TransientError):
             client.get("b", "b")
-        assert client.requests_here() == 3
+        assert client.thread_requests() == 3
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", http(502)])

@@ -243,7 +243,7 @@ def test_what_was_paid_for_and_not_used_is_used_by_the_next(here: World) -> None
 
     pace = RateLimiter(reads=1, writes=1, block=1, reserve=reserve)
     docspace = DocSpace(Transport(here.server.url, here.key, pace=pace))
-    with docspace.look_and_write():
+    with docspace.reserve_look_and_write():
         docspace.file(here.file)
     docspace.file(here.file)
     docspace.close()

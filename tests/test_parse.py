@@ -388,7 +388,7 @@ def test_a_scope_is_granted_by_itself_or_by_a_wider_one(
     granted: set[str], asked: tuple[str, ...], lacking: str | None
 ) -> None:
     """An empty list of permissions means all of them (docspace.md 5)."""
-    assert Key("o", "", frozenset(granted), True).lacks(*asked) == lacking
+    assert Key("o", "", frozenset(granted), True).missing_scope(*asked) == lacking
 
 
 def test_a_disabled_key_is_not_active() -> None:

@@ -59,20 +59,20 @@ class DocSpace:
         """Return how many requests there were by method, route (no ids) and status."""
         return self._http.requests()
 
-    def requests_here(self) -> int:
+    def thread_requests(self) -> int:
         """Return how many requests the thread that asks has made."""
-        return self._http.requests_here()
+        return self._http.thread_requests()
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
-    def look_and_write(self) -> AbstractContextManager[None]:
+    def reserve_look_and_write(self) -> AbstractContextManager[None]:
         """Wait, before the look, for all that a look and its write need of the minute.
 
         The API has no compare-and-swap: the shorter between look and write, the better.
         """
-        return self._http.pace.reserve(2)
+        return self._http.rate_limiter.reserve(2)
 
     def file(self, file_id: int) -> File | Absent:
         """Return the file as it is now, or why there is none to see.
@@ -171,11 +171,11 @@ class DocSpace:
                 raise
             if isinstance(refusal, ForbiddenError):
                 raise refusal from error
-            self._look_at_seen()
+            self._check_seen_files()
             return Key("", "", frozenset(), active=True)
         return _parsed("GET people/@self", answer, lambda: parse_person(answer.response))
 
-    def _look_at_seen(self) -> None:
+    def _check_seen_files(self) -> None:
         """Raise TransientError when no file seen lately is there: the portal is suspended."""
         failed: TransientError | None = None
         for file_id in self._seen:
@@ -193,7 +193,7 @@ class DocSpace:
     def is_usable(self) -> bool:
         """Return whether the key works and has the scopes that we need. Raises PortalError."""
         key = self.key()
-        return key.active and not any(key.lacks(*scopes) for scopes in (READ, WRITE, ROOMS))
+        return key.active and not any(key.missing_scope(*scopes) for scopes in (READ, WRITE, ROOMS))
 
     def now(self) -> datetime | None:
         """Return the portal's own clock, None when it sends no Date."""
@@ -306,7 +306,7 @@ def confirm(error: PortalError, scopes: tuple[str, ...], ask: Callable[[], Key])
         raise TransientError(
             error.route, error.status, "the portal refuses everything"
         ) from refusal
-    missing = key.lacks(*scopes)
+    missing = key.missing_scope(*scopes)
     if missing:
         detail = f"the API key lacks the scope {missing}"
         raise UnauthorizedError(error.route, error.status, detail, missing) from error

@@ -42,7 +42,7 @@ class Key:
     active: bool
     expires: datetime | None = None
 
-    def lacks(self, *scopes: str) -> str | None:
+    def missing_scope(self, *scopes: str) -> str | None:
         """Return the first of the alternatives when the key has none of them (docspace.md 5)."""
         granted = self.permissions
         wide = {"*"} | ({"*:read"} if scopes[0].endswith(":read") else {"*:write"})

@@ -56,7 +56,7 @@ class Transport:
     """Requests to one portal with one key. Safe to share between threads.
 
     ``timeout`` bounds, in seconds, each wait for bytes and a whole answer once it has begun.
-    ``pace`` admits the requests, ``connections`` are kept open.
+    ``rate_limiter`` admits the requests, ``connections`` are kept open.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Transport:
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._lock, self._mine = threading.Lock(), threading.local()
         self._url, self._timeout = url + API, timeout
-        self.pace = pace or RateLimiter(reads=8, writes=4)
+        self.rate_limiter = pace or RateLimiter(reads=8, writes=4)
         self._clock, self._key = clock, key
         self._connections, self._ca_bundle = connections, ca_bundle
         self._session = self._open()
@@ -129,7 +129,7 @@ class Transport:
         with self._lock:
             return dict(self._counts)
 
-    def requests_here(self) -> int:
+    def thread_requests(self) -> int:
         """Return how many requests the thread that asks has made."""
         return getattr(self._mine, "number", 0)
 
@@ -164,7 +164,7 @@ class Transport:
     ) -> tuple[int, Mapping[str, str], bytes]:
         name = f"{method} {route}"
         kind = "GET" if method == "GET" else "PUT"  # the portal limits all writes together
-        with self.pace.acquire(kind, name):
+        with self.rate_limiter.acquire(kind, name):
             answered = NO_ANSWER
             try:
                 status, headers, body = self._send(method, path, content)
@@ -177,7 +177,7 @@ class Transport:
         return status, headers, body
 
     def _count(self, method: str, route: str, status: str) -> None:
-        self._mine.number = self.requests_here() + 1
+        self._mine.number = self.thread_requests() + 1
         with self._lock:
             self._counts[method, route, status] += 1
 

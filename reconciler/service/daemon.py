@@ -383,7 +383,7 @@ class Daemon:
 
     def _begin_to_watch(self, key: Key) -> None:
         """Watch the webhook where the key may; without that the sweep alone carries on."""
-        missing = key.lacks("*:read", "*:write")
+        missing = key.missing_scope("*:read", "*:write")
         if missing:
             log.info("webhook_not_watched", lacks=missing)
             return

@@ -15,11 +15,11 @@ def run_sweep(
     components: Components, sweep: Sweep, on_file: Callable[[ListedFile], None] = lambda _: None
 ) -> Report:
     """Sweep once and remember how it went. Raises what the sweep raises."""
-    began, clock, before = components.clock(), monotonic(), components.docspace.requests_here()
+    began, clock, before = components.clock(), monotonic(), components.docspace.thread_requests()
     components.ledger.set_value("sweep_began", began.isoformat())
 
     def remember(report: Report, error: str = "") -> None:
-        requests = components.docspace.requests_here() - before
+        requests = components.docspace.thread_requests() - before
         components.ledger.health.record_sweep(
             _record(began, monotonic() - clock, requests, report, error)
         )

@@ -208,7 +208,7 @@ class WebhookAdministration:
 
     def _may_write(self, route: str) -> None:
         """Raise UnauthorizedError before anything was done, where the key may not administer."""
-        missing = self._key().lacks(*_WRITE)
+        missing = self._key().missing_scope(*_WRITE)
         if missing:
             raise UnauthorizedError(route, 403, f"the API key lacks the scope {missing}", missing)
 

@@ -84,7 +84,7 @@ class FileProcessor:
     def process(self, claim: Claim) -> Processed | None:
         """Make one attempt and write down its ending; None when the claim was lost."""
         try:
-            with self._docspace.look_and_write():
+            with self._docspace.reserve_look_and_write():
                 file, decision = self._look(claim.entry)
                 attempt = self._act(claim, file, decision)
         except PortalError as error:

@@ -140,11 +140,11 @@ def _asked_in_turn(config: Config, transport: Transport, ours: int | None) -> Po
         return replace(facts, rooms=_asked(lambda: _rooms(docspace)))
     if isinstance(key, PortalError) or not key.active:
         return facts
-    if not key.lacks("accounts.self:read", "accounts.self:write"):
+    if not key.missing_scope("accounts.self:read", "accounts.self:write"):
         facts = replace(facts, person=_asked(about.person))
-    if not key.lacks("rooms:read", "rooms:write"):
+    if not key.missing_scope("rooms:read", "rooms:write"):
         facts = replace(facts, rooms=_asked(lambda: _rooms(docspace)))
-    if key.lacks("*:read", "*:write"):
+    if key.missing_scope("*:read", "*:write"):
         return facts
     client = WebhooksClient(transport, docspace.key)
     webhooks = _asked(client.all)

@@ -79,19 +79,19 @@ def _end_of(facts: Facts, found: Key) -> Finding:
 
 
 def _scopes(facts: Facts, found: Key) -> list[Finding]:
-    missing = [lacks for scopes in _NEEDED if (lacks := found.lacks(*scopes))]
+    missing = [lacks for scopes in _NEEDED if (lacks := found.missing_scope(*scopes))]
     lines = []
     if missing:
         said = f"the key lacks {', '.join(missing)}"
         cure = "make a key with these scopes too; then set DOCSPACE_API_KEY"
         lines.append(error("scopes", said, cure, Fault.PORTAL))
-    if found.lacks(*_ADVISED):
+    if found.missing_scope(*_ADVISED):
         said = f"without {_ADVISED[0]} it cannot be checked who the key acts as"
         lines.append(warning("scopes", said, "make a key that has it too, when it is renewed"))
-    if facts.config.webhook.self_heal and found.lacks("*:write"):
+    if facts.config.webhook.self_heal and found.missing_scope("*:write"):
         said = "webhook.self_heal needs *:write, which the key lacks"
         lines.append(warning("scopes", said, "make a key that has *:write too"))
-    if found.lacks("*:read", "*:write"):
+    if found.missing_scope("*:read", "*:write"):
         said = "without *:read the portal's log of deliveries is not read: the sweep alone finds"
         lines.append(ok("scopes", f"{said} what is lost"))
     return lines or [ok("scopes", "all that is needed")]
