@@ -7,7 +7,7 @@ follows no redirect (docspace.md 6), so neither is ever sent; it tries again aft
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -38,9 +38,9 @@ class ReceiverSettings:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is answered, and told: the status, what became of the event and why.
+    """The answer to one delivery: the status, what became of the event and why.
 
-    ``secret`` is the place of the secret that signed it, 0 for the newest, ``signed`` the secret.
+    ``secret`` is the index of the secret that signed it, 0 for the newest.
     """
 
     code: HTTPStatus
@@ -49,7 +49,6 @@ class Reply:
     event: Event | None = None
     secret: int | None = None
     error: Exception | None = None
-    signed: str = field(default="", repr=False)
 
 
 class Receiver:
@@ -95,8 +94,7 @@ class Receiver:
         secret = find_signing_key(body, environ.get(_SIGNATURE), secrets)
         if secret is None and secrets:
             return Reply(HTTPStatus.UNAUTHORIZED, "refused", "signature")
-        reply = self._read_event(body, secret)
-        return reply if secret is None else replace(reply, signed=secrets[secret])
+        return self._read_event(body, secret)
 
     def _read_event(self, body: bytes, secret: int | None) -> Reply:
         try:

@@ -31,6 +31,20 @@ class Stand:
     docspace: DocSpace
 
 
+class RecordedLog:
+    """A log that keeps the names of its events."""
+
+    def __init__(self, events: list[str]) -> None:
+        """Append to ``events``."""
+        self._events = events
+
+    def info(self, event: str, **fields: object) -> None:
+        """Keep the event, whatever its level."""
+        self._events.append(event)
+
+    warning = error = info
+
+
 @contextmanager
 def stand(permissions: tuple[str, ...] = WIDE) -> Iterator[Stand]:
     """Serve a portal whose bot has a key with these permissions."""

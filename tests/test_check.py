@@ -18,7 +18,7 @@ from reconciler.ledger import Ledger, Problem, ProblemKind, Role
 from reconciler.model import AttemptResult, Event, Outcome, Section, Source
 from reconciler.sandbox import ManualClock, Network, Portal, Server, User
 from reconciler.service.check import Facts, Finding, LedgerFacts, Level, check, gather, judged
-from reconciler.webhooks import fingerprint
+from reconciler.webhooks import SecretFile
 from tests.daemon import environment
 from tests.support_ledger import event
 from tests.support_sweep import run, stage
@@ -492,20 +492,39 @@ def test_a_check_that_fails_stops_no_other(facts: Facts) -> None:
     assert "secret" not in lines[0].message
 
 
-def test_secrets_that_have_ended_can_go(sound: Healthy) -> None:
-    """Their lines are of no more use."""
-    file = sound.folder / "secrets"
-    file.write_text(f"{SECRET}\nOld-Secret-1!\n", "utf-8")
-    file.chmod(0o644)
-    del sound.environ["DOCSPACE_WEBHOOK_SECRET"]
-    sound.environ["RECONCILER_WEBHOOK__SECRET_FILE"] = str(file)
+def with_secret_file(here: Healthy) -> Path:
+    """Keep the newest and an older secret in a file."""
+    file = here.folder / "secrets"
+    SecretFile(file).write((SECRET, "Old-Secret-1!"))
+    del here.environ["DOCSPACE_WEBHOOK_SECRET"]
+    here.environ["RECONCILER_WEBHOOK__SECRET_FILE"] = str(file)
+    return file
+
+
+def test_a_file_of_secrets_that_others_can_read_is_named(sound: Healthy) -> None:
+    """With the command that ends it."""
+    with_secret_file(sound).chmod(0o644)
+    assert any("chmod 600" in line.hint for line in sound.lines() if line.about == "files")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hint"), [(-60, "after the next delivery"), (60, "remove all lines but the first")]
+)
+def test_older_secrets_may_go_after_a_delivery(sound: Healthy, seconds: int, hint: str) -> None:
+    """Until a delivery was accepted since the file changed, the portal may still use them."""
+    changed = datetime.fromtimestamp(with_secret_file(sound).stat().st_mtime, UTC)
     with closing(Ledger(sound.environ["RECONCILER_STATE__URL"], sound.server.url)) as ledger:
-        known = {"newest": "x", "since": None, "retired": [fingerprint("Old-Secret-1!")]}
-        ledger.set_value("rotation", json.dumps(known))
-    told = [line for line in sound.lines() if line.about == "files"]
-    assert [line.level for line in told] == [Level.WARNING, Level.OK]
-    assert "chmod 600" in told[0].hint
-    assert "1 secrets" in told[1].message
+        ledger.record(event(1), changed + timedelta(seconds=seconds))
+    (line,) = (line for line in sound.lines() if line.about == "files")
+    assert line.level is Level.WARNING
+    assert "still accepted: 1" in line.message
+    assert hint in line.hint
+
+
+def test_a_single_secret_is_no_finding(sound: Healthy) -> None:
+    """There is nothing to remove."""
+    SecretFile(with_secret_file(sound)).write((SECRET,))
+    assert [line for line in sound.lines() if line.about == "files"] == []
 
 
 # The command.

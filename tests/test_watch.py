@@ -245,11 +245,7 @@ def test_a_ledger_that_cannot_be_written_moves_no_mark(caught: Net) -> None:
 
 class _Full:
     def __init__(self, ledger: Ledger) -> None:
-        self.get_value, self.set_value, self.baseline = (
-            ledger.get_value,
-            ledger.set_value,
-            ledger.baseline,
-        )
+        self.get_value, self.baseline = ledger.get_value, ledger.baseline
 
     def record(self, event: Event, now: object, source: Source) -> bool:
         raise LedgerError("disk full")

@@ -6,10 +6,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -21,24 +21,22 @@ from reconciler.model import Event
 from reconciler.receiver import Receiver, ReceiverSettings, Reply
 from reconciler.service.server import Server as WebServer
 from reconciler.webhooks import (
-    GRACE,
-    Keyring,
     Probe,
+    ReloadingSecrets,
     SecretFile,
     WebhookAdministration,
     WebhookIssue,
     WebhookSpec,
-    faults_of,
     find,
-    fingerprint,
     judge,
     make_secret,
+    secret_faults,
     secret_to_register,
 )
 from tests.program import FORKSERVER
-from tests.support_ledger import PORTAL, url
+from tests.support_ledger import url
 from tests.support_tls import authority, needs_openssl
-from tests.support_webhooks import Stand, address, stand
+from tests.support_webhooks import RecordedLog, Stand, address, stand
 from tests.world import Clock
 
 HERE = "https://hooks.example.org/docspace/review-comment"
@@ -70,7 +68,7 @@ def test_a_sound_webhook_has_nothing_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hook", "flaw", "said"),
+    ("webhook", "flaw", "said"),
     [
         (replace(WEBHOOK, enabled=False), WebhookIssue.DISABLED, "is disabled"),
         (replace(WEBHOOK, triggers=256), WebhookIssue.TRIGGERS, "file.updated"),
@@ -120,7 +118,7 @@ def test_a_made_secret_meets_the_portals_rules() -> None:
     """Always, and no two are alike."""
     made = {make_secret() for _ in range(1000)}
     assert len(made) == 1000
-    assert not any(faults_of(secret) or "," in secret for secret in made)
+    assert not any(secret_faults(secret) or "," in secret for secret in made)
 
 
 @pytest.mark.parametrize(
@@ -138,13 +136,13 @@ def test_a_made_secret_meets_the_portals_rules() -> None:
 )
 def test_a_secret_that_the_portal_would_refuse_is_known_before(secret: str, fault: str) -> None:
     """Its refusal would not say why."""
-    assert any(fault in words for words in faults_of(secret))
+    assert any(fault in words for words in secret_faults(secret))
 
 
 @pytest.mark.parametrize("secret", ["Aa1!Aa1!", "Aa1!" * 7 + "Aa"])
 def test_8_to_30_characters_are_all_that_the_portal_asks_for(secret: str) -> None:
     """Both ends are within (docspace.md 6)."""
-    assert faults_of(secret) == ()
+    assert secret_faults(secret) == ()
 
 
 def test_of_a_variable_the_first_fair_part_is_registered() -> None:
@@ -259,124 +257,61 @@ def in_a_mount(there: Path, mounted: Path, code: str) -> "subprocess.CompletedPr
     return subprocess.run([*words, whole], capture_output=True, text=True, check=False, timeout=30)
 
 
-# The keyring.
+# A file that changes.
 
 
 @dataclass
-class Ring:
-    """A keyring on a file and a ledger, and what it told."""
+class Reloading:
+    """A file of secrets that is read again, and the events that were logged."""
 
     path: Path
-    ledger: Ledger
-    clock: Clock = field(default_factory=Clock)
-    told: list[str] = field(default_factory=list)
-
-    def open(self) -> Keyring:
-        """Open it as a starting daemon does."""
-        return Keyring(
-            self.path, self.ledger, self.clock, lambda event, **_: self.told.append(event)
-        )
-
-    def write(self, *secrets: str) -> None:
-        """Replace the file."""
-        SecretFile(self.path).write(secrets)
+    events: list[str]
+    secrets: ReloadingSecrets
 
 
 @pytest.fixture
-def ring(tmp_path: Path) -> Iterator[Ring]:
+def reloading(tmp_path: Path) -> Reloading:
     """A file with one secret."""
-    with closing(Ledger(url(tmp_path), PORTAL)) as ledger:
-        made = Ring(tmp_path / "secrets", ledger)
-        made.write(OLD)
-        yield made
+    events: list[str] = []
+    path = tmp_path / "secrets"
+    SecretFile(path).write((OLD,))
+    return Reloading(path, events, ReloadingSecrets(path, RecordedLog(events)))
 
 
-def test_a_new_line_counts_at_once_without_a_restart(ring: Ring) -> None:
-    """The file is looked at before each delivery."""
-    keys = ring.open()
-    ring.write(NEW, OLD)
-    assert keys.current() == (NEW, OLD)
-    assert "secrets_read" in ring.told
+def test_every_line_counts_without_a_restart(reloading: Reloading) -> None:
+    """The file is checked before each delivery, and its change is logged once."""
+    SecretFile(reloading.path).write((NEWER, NEW, OLD))
+    for _ in range(2):
+        assert reloading.secrets.current() == (NEWER, NEW, OLD)
+    assert reloading.events == ["secrets_read"]
 
 
-def test_a_file_that_is_gone_or_empty_changes_nothing(ring: Ring) -> None:
-    """Least of all may it let everybody in."""
-    keys = ring.open()
-    ring.path.write_text("\n", "utf-8")
-    assert keys.current() == (OLD,)
-    ring.path.unlink()
-    assert keys.current() == (OLD,)
+def test_an_older_secret_ends_when_its_line_goes(reloading: Reloading) -> None:
+    """Only a change of the file ends it."""
+    SecretFile(reloading.path).write((NEW, OLD))
+    assert reloading.secrets.current() == (NEW, OLD)
+    SecretFile(reloading.path).write((NEW,))
+    assert reloading.secrets.current() == (NEW,)
 
 
-def test_the_old_one_counts_until_the_grace_after_the_first_use_of_the_new(ring: Ring) -> None:
-    """Not shorter: the portal may still write back the old one."""
-    keys = ring.open()
-    ring.write(NEW, OLD)
-    keys.current()
-    ring.clock.advance(86400)
-    assert keys.current() == (NEW, OLD)
-    keys.used(NEW)
-    ring.clock.advance((GRACE - timedelta(seconds=1)).total_seconds())
-    assert keys.current() == (NEW, OLD)
-    ring.clock.advance(1)
-    assert keys.current() == (NEW,)
-    assert ring.told[-1] == "older_secrets_refused"
+@pytest.mark.parametrize("content", [None, "", "\n", b"\xff\xfe\xff"])
+def test_a_file_without_secrets_changes_nothing(
+    reloading: Reloading, content: str | bytes | None
+) -> None:
+    """Gone, empty or unreadable: no delivery is let in unsigned, and it is logged once."""
+    reloading.path.unlink()
+    if content is not None:
+        reloading.path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    for _ in range(2):
+        assert reloading.secrets.current() == (OLD,)
+    assert reloading.events == ["secrets_not_read"]
 
 
-def test_the_old_one_within_the_grace_is_said_and_restarts_nothing(ring: Ring) -> None:
-    """The portal took the rotation back: somebody must rotate again."""
-    keys = ring.open()
-    ring.write(NEW, OLD)
-    keys.current()
-    keys.used(OLD)
-    assert "older_secret_again" not in ring.told
-    keys.used(NEW)
-    ring.clock.advance(60)
-    keys.used(OLD)
-    assert ring.told[-1] == "older_secret_again"
-    ring.clock.advance(GRACE.total_seconds() - 60)
-    assert keys.current() == (NEW,)
-
-
-def test_a_restart_remembers_what_is_refused(ring: Ring) -> None:
-    """In the grace and after it, and nothing secret is in the ledger."""
-    ring.write(NEW, OLD)
-    keys = ring.open()
-    keys.used(NEW)
-    again = ring.open()
-    assert again.current() == (NEW, OLD)
-    ring.clock.advance(GRACE.total_seconds())
-    assert again.current() == (NEW,)
-    assert ring.open().current() == (NEW,)
-    text = ring.ledger.get_value("rotation") or ""
-    assert fingerprint(OLD) in text
-    assert OLD not in text
-
-
-def test_the_next_rotation_does_not_bring_back_what_was_refused(ring: Ring) -> None:
-    """Its line may still stand in the file."""
-    ring.write(NEW, OLD)
-    keys = ring.open()
-    keys.used(NEW)
-    ring.clock.advance(GRACE.total_seconds())
-    keys.current()
-    ring.write(NEWER, NEW, OLD)
-    assert keys.current() == (NEWER, NEW)
-
-
-def test_an_old_one_that_is_made_the_newest_counts_again(ring: Ring) -> None:
-    """Its owner wants it, and what the portal has now counts until it is in use."""
-    ring.write(NEW, OLD)
-    keys = ring.open()
-    keys.used(NEW)
-    ring.clock.advance(GRACE.total_seconds())
-    keys.current()
-    ring.write(OLD, NEW)
-    assert keys.current() == (OLD, NEW)
-    keys.used(OLD)
-    ring.clock.advance(GRACE.total_seconds())
-    assert keys.current() == (OLD,)
-    assert ring.open().current() == (OLD,)
+def test_without_any_secret_nothing_starts(tmp_path: Path) -> None:
+    """An empty file must not mean that everybody is let in."""
+    SecretFile(tmp_path / "secrets").write(())
+    with pytest.raises(ConfigError, match="has no secret"):
+        ReloadingSecrets(tmp_path / "secrets", RecordedLog([]))
 
 
 # A rotation in the midst of a delivery.
@@ -388,7 +323,7 @@ def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Pa
     with stand() as here, closing(Ledger(url(tmp_path), here.server.url)) as ledger:
         file = SecretFile(tmp_path / "secrets")
         file.write((OLD,))
-        keys = Keyring(tmp_path / "secrets", ledger, clock, lambda *_, **__: None)
+        keys = ReloadingSecrets(tmp_path / "secrets", RecordedLog([]))
         acts: list[Callable[[], object]] = []
 
         def record(event: Event, now: datetime) -> bool:
@@ -398,8 +333,6 @@ def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Pa
 
         def tell(reply: Reply) -> None:
             answers.append(reply.code.value)
-            if reply.reason != "ping":
-                keys.used(reply.signed)
 
         gate = ReceiverSettings(WANTED.path, keys.current, frozenset({"file.updated"}), 2**20)
         receiver = Receiver(gate, record, clock, tell)
@@ -418,9 +351,6 @@ def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Pa
             admin.rotate(file)
             saved_and_delivered(here)
             assert here.portal.webhooks[1].secret == file.read()[0]
-            clock.advance(GRACE.total_seconds())
-            saved_and_delivered(here)
-            assert len(keys.current()) == 1
         finally:
             web.stop(1.0)
     assert set(answers) == {200}

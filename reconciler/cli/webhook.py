@@ -134,8 +134,8 @@ def enable(which: Which = _OURS, probe: Probe = True, config: ConfigPath = None)
 def rotate(probe: Probe = True, config: ConfigPath = None) -> None:
     """Give our webhook a new secret, without a restart and without refusing a delivery.
 
-    The new one becomes the first line of webhook.secret_file. The older ones count until a
-    quarter of an hour after the first delivery that is signed by the new one.
+    The new one becomes the first line of webhook.secret_file. The older ones count until their
+    lines are removed; `check` says when they may go.
 
     Examples:
 
@@ -146,7 +146,7 @@ def rotate(probe: Probe = True, config: ConfigPath = None) -> None:
 
     webhook = webhook_runs.rotate(read_config(config), probe=probe)
     typer.echo(
-        f"Webhook {webhook.id} has a new secret. The log of serve says when the old one has ended."
+        f"Webhook {webhook.id} has a new secret. To learn when the old one may go: reconciler check"
     )
 
 

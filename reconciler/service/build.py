@@ -13,11 +13,11 @@ from reconciler.config import Config, require
 from reconciler.decision import Policy
 from reconciler.ledger import MEMORY, Ledger, Quota
 from reconciler.receiver import ReceiverSettings
-from reconciler.service.logging import log_secret_event
+from reconciler.service.logging import log
 from reconciler.service.outages import OutageLog
 from reconciler.service.portal_identity import open_ledger
 from reconciler.sweep import Sweep
-from reconciler.webhooks import Keyring, Probe, WebhookAdministration, WebhookSpec
+from reconciler.webhooks import Probe, ReloadingSecrets, WebhookAdministration, WebhookSpec
 from reconciler.worker import FileProcessor, PortalHealth, Processed, Worker, WorkerSettings
 
 _BLOCK = 40  # requests that are admitted with one transaction
@@ -112,20 +112,16 @@ def wanted_of(config: Config) -> WebhookSpec:
     return WebhookSpec(webhook.public_url, webhook.path, webhook.triggers)
 
 
-def keyring_of(config: Config, ledger: Ledger) -> Keyring | None:
-    """Return the secrets of a file, which may change; None where they are in the environment."""
-    path = config.webhook.secret_file
-    if path is None or config.webhook.secret is not None:
-        return None
-    return Keyring(path, ledger, ledger.clock(utcnow), log_secret_event)
+def receiver_settings(config: Config) -> ReceiverSettings:
+    """Return what the receiver lets in. Secrets in a file may change while it runs.
 
-
-def receiver_settings(config: Config, keyring: Keyring | None) -> ReceiverSettings:
-    """Return what the receiver lets in."""
+    Raises ConfigError.
+    """
     webhook = config.webhook
+    path = None if webhook.secret is not None else webhook.secret_file
     return ReceiverSettings(
         webhook.path,
-        config.secrets() if keyring is None else keyring.current,
+        config.secrets() if path is None else ReloadingSecrets(path, log).current,
         frozenset(webhook.triggers),
         webhook.max_body_bytes,
         webhook.require_https,

@@ -2,7 +2,7 @@
 
 from reconciler.config import Config
 from reconciler.service.logging import log
-from reconciler.webhooks import SHORTEST
+from reconciler.webhooks import MIN_LENGTH
 
 _UPDATES = "file.updated"
 _GUESSED = "secrets of 8 characters or more; one with a comma in webhook.secret_file"
@@ -16,7 +16,7 @@ def log_config_warnings(config: Config) -> None:
         log.warning("every_delivery_is_refused", cure="set webhook.trusted_proxy")
     if not config.secrets():
         log.warning("anyone_can_send_events", cure="set DOCSPACE_WEBHOOK_SECRET")
-    if any(len(secret) < SHORTEST for secret in config.secrets()):
+    if any(len(secret) < MIN_LENGTH for secret in config.secrets()):
         log.warning("a_secret_can_be_guessed", cure=_GUESSED)
     if _UPDATES not in config.webhook.triggers:
         log.warning("updates_are_ignored", cure=f"add {_UPDATES} to webhook.triggers")

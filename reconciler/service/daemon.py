@@ -33,7 +33,6 @@ from reconciler.receiver import Receiver, Reply
 from reconciler.service.build import (
     Components,
     build_components,
-    keyring_of,
     receiver_settings,
     sweep_of,
     utcnow,
@@ -90,17 +89,15 @@ class Daemon:
         it is.
         """
         self._config, self._on_sweep, self._stack = config, on_sweep, ExitStack()
-        self._on_reply = on_reply
         with ExitStack() as opened:
             components = build_components(config, opened, webhook=True)
             if not components.ledger.shared:
                 opened.enter_context(components.ledger.role(Role.SWEEP))
-            self._keyring = keyring_of(config, components.ledger)
             receiver = Receiver(
-                receiver_settings(config, self._keyring),
+                receiver_settings(config),
                 self._record,
                 components.clock,
-                self._tell_reply,
+                on_reply,
                 self._is_full,
             )
             self._server = Server(
@@ -221,11 +218,6 @@ class Daemon:
         app = Admin(pages_of(subject), Guard(password, admin.host, log_failed_login), log_error)
         threads, size = _ADMIN_THREADS, _ADMIN_BYTES
         return Server(app, admin.host, admin.port, threads=threads, max_bytes=size, section="admin")
-
-    def _tell_reply(self, reply: Reply) -> None:
-        self._on_reply(reply)
-        if self._keyring is not None and reply.reason != "ping":
-            self._keyring.used(reply.signed)
 
     def _is_full(self) -> bool:
         return self._server.is_full()

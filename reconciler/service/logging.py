@@ -18,8 +18,6 @@ from reconciler.worker import Processed
 
 Format = Literal["auto", "text", "json"]
 log: Any = structlog.get_logger()
-CALM_SECRETS = {"secrets_read", "new_secret_in_use", "older_secrets_refused"}
-LOUD_SECRETS = {"older_secret_again", "secrets_not_read", "rotation_not_remembered"}
 _RUN = 60.0  # seconds
 _SAME = ("event", "kind", "reason", "error")  # what makes two failures equal
 _NEWS = {"lines_lost"}  # told each time: the number is what it is about
@@ -137,16 +135,11 @@ def log_reply(reply: Reply) -> None:
     if reply.event is not None:
         fields |= {"file": reply.event.file, "delivery": reply.event.id}
     if reply.secret:
-        fields["older_secret"] = reply.secret  # 0 is the newest: a rotation is not over yet
+        fields["older_secret"] = reply.secret  # 0 is the newest: the rotation is not over
     if reply.error is not None:
         fields |= {"kind": _kind(reply.error), "error": str(reply.error)}
     level = {"accepted": "info", "ignored": "debug"}.get(reply.status, "warning")
     getattr(log, level)(f"delivery_{reply.status}", **fields)
-
-
-def log_secret_event(event: str, **fields: Any) -> None:
-    """Log what becomes of the webhook's secrets; what needs somebody's hand is a warning."""
-    (log.info if event in CALM_SECRETS else log.warning)(event, **fields)
 
 
 def log_sweep(report: Report) -> None:

@@ -25,7 +25,8 @@ from reconciler.errors import (
 )
 from reconciler.ledger import Ledger
 from reconciler.webhooks.probe import Probe
-from reconciler.webhooks.secrets import SecretFile, faults_of, make_secret
+from reconciler.webhooks.secret_file import SecretFile
+from reconciler.webhooks.secrets import make_secret
 from reconciler.webhooks.state import WebhookSpec, WebhookStatus, find, judge, same
 
 SAID = "webhook"
@@ -224,24 +225,6 @@ def _judged(address: str) -> Iterator[None]:
         if error.status not in {_REFUSED, _NO_ANSWER}:
             raise
         raise WebhookRejectedError(address, error.detail, error.status) from error
-
-
-def secret_to_register(secrets: Sequence[str]) -> str:
-    """Return the newest secret that the portal would take. Raises ConfigError with its faults.
-
-    A variable is known as a whole and by its parts; the receiver takes either.
-    """
-    fair = [secret for secret in secrets if "," not in secret and not faults_of(secret)]
-    if fair:
-        return fair[0]
-    if not secrets:
-        raise ConfigError(
-            ("the webhook secret is missing: set webhook.secret_file, which will be written",)
-        )
-    if faults := faults_of(secrets[0]):
-        needed = ", ".join(faults)
-        raise ConfigError((f"the webhook secret breaks the portal's rules; it needs {needed}",))
-    return secrets[0]
 
 
 def _check_name(name: str) -> None:

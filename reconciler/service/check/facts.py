@@ -37,7 +37,7 @@ from reconciler.service.build import (
 )
 from reconciler.service.portal_identity import open_ledger
 from reconciler.sweep.sweep import HIDDEN
-from reconciler.webhooks import WebhookStatus, fingerprint, judge, remembered
+from reconciler.webhooks import SecretFile, WebhookStatus, judge
 from reconciler.webhooks.delivery_log import progress
 
 _T = TypeVar("_T")
@@ -62,7 +62,7 @@ class PortalFacts:
 @dataclass(frozen=True)
 class LedgerFacts:
     """What the ledger told. ``ours`` is the webhook that it knows, ``done`` the last entry of
-    its log, ``ended`` how many lines of the secrets' file are refused by now, ``hidden`` when the
+    its log, ``hidden`` when the
     daily sweep last found updates that no folder's date had told of, and how many; ``problems``
     are what `status` says is wrong, ``has_run`` whether anything has worked with it yet,
     ``delivered`` when a webhook last brought an event. Where it is not there yet, all of that is
@@ -76,7 +76,6 @@ class LedgerFacts:
     holders: dict[str, str]
     ours: int | None = None
     done: int = 0
-    ended: int = 0
     hidden: tuple[datetime, int] | None = None
     problems: tuple[Problem, ...] = ()
     is_there: bool = True
@@ -89,6 +88,8 @@ class Facts:
     """Everything that was learned. ``address`` is True where ours answers, None if there is none.
 
     ``free`` are the bytes left beside the ledger, ``exposed`` the secrets that others can read.
+    ``older_secrets`` is how many the receiver accepts beside the newest; their file was changed
+    at ``secrets_changed``.
     """
 
     config: Config
@@ -98,6 +99,8 @@ class Facts:
     address: ReconcilerError | bool | None = None
     free: int | None = None
     exposed: tuple[Path, ...] = ()
+    older_secrets: int = 0
+    secrets_changed: datetime | None = None
 
 
 def gather(config: Config) -> Facts:
@@ -112,6 +115,7 @@ def gather(config: Config) -> Facts:
         _address(config),
         _free(config),
         config.exposed_files(),
+        *_older_secrets(config),
     )
 
 
@@ -228,7 +232,6 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 holders={role: who for role, who in held.items() if who is not None},
                 ours=int(ours) if ours else None,
                 done=progress(ledger).done,
-                ended=_ended(config, remembered(ledger).retired),
                 hidden=_hidden(ledger.get_value(HIDDEN)),
                 problems=find_problems(seen),
                 is_there=ledger.read_only,
@@ -256,12 +259,13 @@ def _hidden(told: str | None) -> tuple[datetime, int] | None:
     return datetime.fromisoformat(known["at"]), known["updates"]
 
 
-def _ended(config: Config, retired: frozenset[str]) -> int:
-    """Return how many secrets of the file are refused by now."""
-    if config.webhook.secret is not None or not retired:
-        return 0
+def _older_secrets(config: Config) -> tuple[int, datetime | None]:
+    """Return how many older secrets webhook.secret_file has, and when it was changed."""
+    path = config.webhook.secret_file
+    if path is None or config.webhook.secret is not None:
+        return 0, None
+    file = SecretFile(path)
     try:
-        older = config.secrets()[1:]
+        return max(len(file.read()) - 1, 0), file.changed_at()
     except ConfigError:
-        return 0
-    return sum(fingerprint(secret) in retired for secret in older)
+        return 0, None

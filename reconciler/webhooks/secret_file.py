@@ -1,0 +1,162 @@
+"""The file of webhook secrets: read, written, and read again when it changes."""
+
+import os
+import tempfile
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reconciler.errors import ConfigError
+from reconciler.webhooks.event_log import EventLog
+
+_OWNER_ONLY = 0o600
+
+
+class SecretFile:
+    """A file of secrets, one a line, newest first. It is changed as a whole or not at all.
+
+    It is replaced where its folder allows that. A file that is mounted by itself, or lies in a
+    folder of another user, is written in place.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Neither read nor write yet."""
+        self._path = path
+
+    def read(self) -> tuple[str, ...]:
+        """Return the secrets, none when there is no file. Raises ConfigError."""
+        try:
+            lines = self._path.read_text(encoding="utf-8-sig").splitlines()
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError) as error:
+            raise self._problem("read", error) from error
+        return tuple(dict.fromkeys(filter(None, (line.strip() for line in lines))))
+
+    def changed_at(self) -> datetime:
+        """Return when the file was last changed, by this machine's clock. Raises ConfigError."""
+        try:
+            return datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+        except OSError as error:
+            raise self._problem("read", error) from error
+
+    def write(self, lines: Sequence[str]) -> None:
+        """Write the secrets, newest first, for the file's owner alone. Raises ConfigError."""
+        path = self._path.resolve()  # a link stays a link
+        content = "".join(f"{line}\n" for line in lines).encode()
+        try:
+            try:
+                _replace(path, content)
+            except OSError:
+                if not path.is_file():
+                    raise
+                _overwrite(path, content)
+        except OSError as error:
+            raise self._problem("written", error) from error
+
+    def _problem(self, act: str, error: Exception) -> ConfigError:
+        return ConfigError((f"webhook.secret_file {self._path} cannot be {act}: {error}",))
+
+
+class ReloadingSecrets:
+    """The secrets of a file, read again when the file changes. Safe to share between threads."""
+
+    def __init__(self, path: Path, log: EventLog) -> None:
+        """Read the file. Raises ConfigError."""
+        self._path, self._log, self._lock = path, log, threading.Lock()
+        self._stamp, self._secrets = _stamp(path), self._read()
+
+    def current(self) -> tuple[str, ...]:
+        """Return the secrets, newest first. An empty or unreadable file changes nothing."""
+        with self._lock:
+            stamp = _stamp(self._path)
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._reload()
+            return self._secrets
+
+    def _reload(self) -> None:
+        try:
+            secrets = self._read()
+        except ConfigError as error:
+            self._log.warning("secrets_not_read", error=str(error))
+            return
+        if secrets != self._secrets:
+            self._secrets = secrets
+            self._log.info("secrets_read", number=len(secrets))
+
+    def _read(self) -> tuple[str, ...]:
+        if secrets := SecretFile(self._path).read():
+            return secrets
+        raise ConfigError((f"webhook.secret_file {self._path} has no secret",))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes with the file, None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put a new file in the place of the old one."""
+    file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(file, "wb") as stream:
+            _set_owner(stream.fileno(), path)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
+    except OSError:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _overwrite(path: Path, content: bytes) -> None:
+    """Change the file itself; a concurrent reader finds all of the old or all of the new content.
+
+    Blank lines, which mean nothing, first reserve the space: on a full disk nothing is lost.
+    """
+    file = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        before = os.pread(file, os.fstat(file).st_size, 0)
+        size = max(len(before), len(content))
+        try:
+            _write_all(file, before.ljust(size, b"\n"))
+            _write_all(file, content.ljust(size, b"\n"))
+            os.ftruncate(file, len(content))
+            os.fsync(file)
+        except OSError:
+            with suppress(OSError):
+                _write_all(file, before)
+                os.ftruncate(file, len(before))
+            raise
+        with suppress(PermissionError):  # another user's
+            os.fchmod(file, _OWNER_ONLY)
+    finally:
+        os.close(file)
+
+
+def _write_all(file: int, content: bytes) -> None:
+    """Write from the start of the file, and flush it to the disk."""
+    written = 0
+    while written < len(content):
+        written += os.pwrite(file, content[written:], written)
+    os.fsync(file)
+
+
+def _set_owner(file: int, path: Path) -> None:
+    """Give a new file to the owner of the old one, or of the folder: the daemon must read it."""
+    os.fchmod(file, _OWNER_ONLY)
+    before = (path if path.exists() else path.parent).stat()
+    new = os.fstat(file)
+    if (before.st_uid, before.st_gid) == (new.st_uid, new.st_gid):
+        return
+    if path.exists() or os.geteuid() == 0:
+        os.fchown(file, before.st_uid, before.st_gid)
