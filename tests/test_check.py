@@ -21,6 +21,7 @@ from reconciler.service.check import Facts, Finding, LedgerFacts, Level, check, 
 from reconciler.webhooks import SecretFile
 from tests.daemon import environment
 from tests.support_ledger import event
+from tests.support_process import helper, hold
 from tests.support_sweep import run, stage
 from tests.support_tls import authority, needs_openssl
 from tests.support_webhooks import NARROW, WIDE, address
@@ -544,6 +545,28 @@ def test_the_command_prints_the_worst_first_and_its_code(tmp_path: Path) -> None
         told = json.loads(wrong.stdout)
         assert (wrong.returncode, told["exit_code"]) == (2, 2)
         assert "sweep.every" in told["lines"][0]["said"]
+
+
+@pytest.mark.parametrize(
+    ("reads", "writes", "warned"), [(25, 7, []), (26, 7, ["reads"]), (25, 8, ["writes"])]
+)
+def test_the_parallel_limits_of_all_processes_count_together(
+    sound: Healthy, reads: int, writes: int, warned: list[str]
+) -> None:
+    """Two processes, each with its own limits: the portal allows 50 reads and 15 writes in all."""
+    sound.environ |= {
+        "RECONCILER_LIMITS__CONCURRENT_READS": str(reads),
+        "RECONCILER_LIMITS__CONCURRENT_WRITES": str(writes),
+    }
+    database = sound.environ["RECONCILER_STATE__URL"]
+    with (
+        closing(Ledger(database, sound.server.url)) as ledger,
+        ledger.role(Role.SWEEP),
+        helper(hold, database, Role.BACKFILL) as other,
+    ):
+        assert other.on_file() == "held"
+        told = [line.message for line in sound.wrong() if line.about == "instances"]
+    assert [message.split("_")[1].split()[0] for message in told] == warned
 
 
 def test_the_command_is_not_content_while_updates_are_not_marked(tmp_path: Path) -> None:

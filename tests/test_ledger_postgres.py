@@ -176,10 +176,10 @@ def test_a_role_is_lost_with_its_connection_and_that_is_noticed(address: str) ->
         with pytest.raises(RoleHeldError), other.role(Role.SWEEP):
             pass
         cut(address)
-        with pytest.raises(LedgerError), one.slots("reads", 1).held():
+        with pytest.raises(LedgerError), one.role(Role.BACKFILL):
             pass
         assert not is_ours()
-        with pytest.raises(LedgerError), other.slots("reads", 1).held():
+        with pytest.raises(LedgerError), other.role(Role.BACKFILL):
             pass
         with other.role(Role.SWEEP) as is_others:
             assert is_others()
@@ -250,7 +250,7 @@ def test_who_lost_its_connection_while_it_looked_may_not_write(address: str) -> 
         one.record(event(1), NOW)
         claim = claimed(one, DUE)
         cut(address)
-        with pytest.raises(LedgerError), other.slots("reads", 1).held():
+        with pytest.raises(LedgerError), other.role(Role.BACKFILL):
             pass
         assert other.release_orphaned_claims(DUE) == 1
         assert permit(other, claimed(other, DUE), DUE) is WriteGrant.GRANTED
@@ -305,20 +305,3 @@ def test_the_minute_is_shared_by_all(address: str) -> None:
         assert other.reserve(NOW, 30, 60) == 0
         assert one.reserve(NOW, 1, 60) > 0
         assert other.reserve(NOW + timedelta(seconds=75), 30, 60) == 0
-
-
-def test_places_are_shared_by_all(address: str) -> None:
-    """The second waits until the first gives its place back."""
-    with two(address) as (one, other):
-        mine, others, got = one.slots("writes", 1), other.slots("writes", 1), threading.Event()
-
-        def want() -> None:
-            with others.held():
-                got.set()
-
-        thread = threading.Thread(target=want)
-        with mine.held():
-            thread.start()
-            assert not got.wait(0.2)
-        thread.join(10)
-        assert got.is_set()

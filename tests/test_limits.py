@@ -1,10 +1,7 @@
 """The limits of the portal: requests a minute and at once, over processes and restarts."""
 
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -95,24 +92,6 @@ def test_two_ledgers_on_one_database_share_the_minute(tmp_path: Path) -> None:
     other.close()
 
 
-def test_the_place_of_a_write_is_taken_before_its_look() -> None:
-    """Other processes may have all places for a while: between look and write nobody waits."""
-    told: list[str] = []
-
-    @contextmanager
-    def place(method: str) -> Iterator[None]:
-        told.append(f"{method} place")
-        yield
-        told.append(f"{method} given back")
-
-    pace = RateLimiter(reads=1, writes=1, shared=place)
-    with pace.reserve(2):
-        for method in ("GET", "PUT"):
-            with pace.acquire(method, method):
-                told.append(method)
-    assert told == ["PUT place", "GET place", "GET", "GET given back", "PUT", "PUT given back"]
-
-
 def test_requests_at_once_are_bounded(here: World) -> None:
     """Twenty threads with two places: the portal never sees more than two at once."""
     now, most, lock = 0, 0, threading.Lock()
@@ -138,48 +117,6 @@ def test_requests_at_once_are_bounded(here: World) -> None:
         thread.join()
     docspace.close()
     assert most == 2
-
-
-HOLD = """
-import sys
-from pathlib import Path
-from reconciler.ledger.store.slots import FileSlots
-with FileSlots(Path(sys.argv[1]), 2).held():
-    print("held", flush=True)
-    sys.stdin.readline()
-"""
-
-
-def test_places_are_shared_with_other_processes_and_go_with_a_killed_one(tmp_path: Path) -> None:
-    """Two places, both held by others: the third waits until one of them is killed."""
-    from reconciler.ledger.store.slots import FileSlots  # noqa: PLC0415
-
-    path = tmp_path / "reads.slots"
-    command = [sys.executable, "-c", HOLD, str(path)]
-    with ExitStack() as stack:
-        others = [
-            stack.enter_context(
-                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            )
-            for _ in range(2)
-        ]
-        for other in others:
-            assert other.stdout is not None
-            assert other.stdout.readline() == "held\n"
-        slots, got = FileSlots(path, 2), threading.Event()
-
-        def take() -> None:
-            with slots.held():
-                got.set()
-
-        thread = threading.Thread(target=take)
-        thread.start()
-        assert not got.wait(0.2)
-        others[0].kill()
-        assert got.wait(5)
-        thread.join()
-        slots.close()
-        others[1].kill()
 
 
 def test_waiting_for_the_minute_ends_when_we_are_told_to_stop(here: World) -> None:

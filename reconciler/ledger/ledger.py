@@ -55,6 +55,7 @@ from reconciler.ledger.listing import (
 )
 from reconciler.ledger.opening import Ownership, opened_store
 from reconciler.ledger.quota import Quota
+from reconciler.ledger.request_buckets import reserve
 from reconciler.ledger.rows import (
     BACKFILL,
     LIVE,
@@ -78,7 +79,6 @@ from reconciler.ledger.settings import (
     set_fact,
 )
 from reconciler.ledger.store.schema import counts, files
-from reconciler.ledger.store.slots import reserve
 from reconciler.ledger.survey import Survey
 from reconciler.ledger.watermarks import Watermarks, begin_anew
 from reconciler.model import (
@@ -141,8 +141,11 @@ class Ledger:
             Health(self._store, quota or Quota()),
         )
         self.survey = Survey(self._store)
-        self.role, self.slots = self._store.role, self._store.slots
-        self.holder = self._store.holder
+        self.role, self.holder, self.processes = (
+            self._store.role,
+            self._store.holder,
+            self._store.processes,
+        )
         self.clock = self._store.clock
         self.shared = self._store.shared
         self.close = self._store.close
@@ -227,7 +230,7 @@ class Ledger:
         return self._store.write(lambda c: c.execute(forget).rowcount)
 
     def reserve(self, now: datetime, number: int, per_minute: int) -> float:
-        """Take slots of the minute for requests; return 0, or the seconds to wait for them."""
+        """Count requests into the current minute; return 0, or the seconds to wait for room."""
         return self._store.write(lambda c: reserve(c, now, number, per_minute))
 
     # Events in.

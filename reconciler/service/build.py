@@ -69,7 +69,7 @@ def build_components(
     if read_only:
         pace = _read_only_rate_limiter(config, clock, opened, stop)
     else:
-        pace = rate_limiter_of(config, ledger, clock, opened, stop)
+        pace = rate_limiter_of(config, ledger, clock, stop)
     transport = transport_of(config, pace)
     docspace = DocSpace(transport)
     opened.callback(docspace.close)
@@ -141,26 +141,15 @@ def transport_of(config: Config, pace: RateLimiter) -> Transport:
 
 
 def rate_limiter_of(
-    config: Config,
-    ledger: Ledger,
-    clock: Callable[[], datetime],
-    opened: ExitStack,
-    stop: threading.Event,
+    config: Config, ledger: Ledger, clock: Callable[[], datetime], stop: threading.Event
 ) -> RateLimiter:
-    """Return a pace that all processes on the ledger keep together, and keep it afterwards."""
+    """Return a rate limiter that shares the minute with all processes on the ledger."""
     limits = config.limits
-    slots = {
-        "GET": ledger.slots("reads", limits.concurrent_reads),
-        "PUT": ledger.slots("writes", limits.concurrent_writes),
-    }
-    for shared in slots.values():
-        opened.callback(shared.close)
     return RateLimiter(
         reads=limits.concurrent_reads,
         writes=limits.concurrent_writes,
         block=max(2, min(_BLOCK, limits.requests_per_minute // 20)),
         reserve=lambda number: ledger.reserve(clock(), number, limits.requests_per_minute),
-        shared=lambda method: slots[method].held(),
         stop=stop,
     )
 

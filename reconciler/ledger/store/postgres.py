@@ -18,7 +18,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,7 +28,7 @@ from sqlalchemy import URL, Connection, Engine, and_, create_engine, event, exc,
 from sqlalchemy.pool import NullPool
 
 from reconciler.errors import LedgerError, RoleHeldError
-from reconciler.ledger.store.postgres_session import Session, SharedSlots
+from reconciler.ledger.store.postgres_session import Session
 from reconciler.ledger.store.schema import PARTIAL, files
 from reconciler.ledger.store.store import PATIENCE, IsOurs, Role, Store, translated
 from reconciler.model import EPOCH
@@ -108,14 +108,13 @@ class PostgresStore(Store):
             finally:
                 self._session.retract(name)
             return
-        taken = self._session.take(name, [0])
+        taken = self._session.take(name)
         if taken is None:
             raise RoleHeldError(role.value, self.holder(role) or "")
-        number, is_ours = taken
         try:
-            yield is_ours
+            yield taken
         finally:
-            self._session.give(name, number)
+            self._session.give(name)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -128,12 +127,14 @@ class PostgresStore(Store):
 
     def holder(self, role: Role) -> str | None:
         """Return who holds ``role`` now, or one of those who do, None when nobody does."""
-        held = self.read(lambda c: self._session.holders(c, f"role {role.value}"))
-        return next(iter(held.values()), None)
+        return next(iter(self._holders(role)), None)
 
-    def slots(self, name: str, number: int) -> SharedSlots:
-        """Return slots that all processes on this database share."""
-        return SharedSlots(self._session, name, number)
+    def processes(self) -> frozenset[str]:
+        """Return the processes that hold any role now."""
+        return frozenset(who for role in Role for who in self._holders(role))
+
+    def _holders(self, role: Role) -> Iterable[str]:
+        return self.read(lambda c: self._session.holders(c, f"role {role.value}")).values()
 
     def clock(self, local: Callable[[], datetime]) -> Callable[[], datetime]:
         """Return the database's clock; the local one may be wrong."""

@@ -13,25 +13,22 @@ import secrets
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine, exc, text
 
-from reconciler.ledger.store.slots import Slots
 from reconciler.ledger.store.store import IsOurs, translated
 
 _LEASE = 10  # seconds
 _DOUBT = 1  # of them, in which it may be over for the server already
 _BEAT = 2.5  # seconds between signs of life
 _ALIVE = "alive"
+_SINGLE = 0  # the number of a lock that one process holds at a time
 
 _SPEAK_UP = text("SELECT current_setting('transaction_read_only') = 'on'")
 _LEASED = text(f"SELECT set_config('idle_session_timeout', '{_LEASE}s', false)")
-_TAKE = text(
-    "SELECT n FROM unnest(CAST(:numbers AS int[])) AS n "
-    "WHERE pg_try_advisory_lock(:kind, n) LIMIT 1"
-)
+_TAKE = text("SELECT pg_try_advisory_lock(:kind, :number)")
 _GIVE = text("SELECT pg_advisory_unlock(:kind, :number)")
 _HELD = text(
     "SELECT l.objid::int AS number, a.application_name AS name "
@@ -43,7 +40,7 @@ _HELD = text(
 
 
 class Session:
-    """Takes and gives locks of several kinds, each by number. Safe to share between threads."""
+    """Takes and releases locks, by their kind. Safe to share between threads."""
 
     def __init__(self, engine: Engine, space: str, on_move: Callable[[], None]) -> None:
         """Say that we live, and go on doing so. Ledgers in other spaces have other locks.
@@ -55,7 +52,7 @@ class Session:
         self._standing = {_ALIVE}
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._connection: Connection | None = None
-        self._life, self._heard, self._mine = 0, time.monotonic(), set[tuple[str, int]]()
+        self._life, self._heard, self._mine = 0, time.monotonic(), set[str]()
         with translated(), self._lock:
             self._connected()
         self._thread = threading.Thread(target=self._speak_up, name="session", daemon=True)
@@ -71,7 +68,7 @@ class Session:
         """Say what we do, as others may do too; after a break as well, until `retract`."""
         with translated(), self._lock, self._speaking() as connection:
             self._standing.add(kind)
-            connection.execute(_TAKE, {"numbers": [self._id], "kind": self._key(kind)})
+            connection.execute(_TAKE, {"number": self._id, "kind": self._key(kind)})
 
     def retract(self, kind: str) -> None:
         """Do not say so any more."""
@@ -79,24 +76,22 @@ class Session:
             self._standing.discard(kind)
             self._unlock(kind, self._id)
 
-    def take(self, kind: str, numbers: Iterable[int]) -> tuple[int, IsOurs] | None:
-        """Take the first lock that is free, None where there is none. Raises LedgerError."""
+    def take(self, kind: str) -> IsOurs | None:
+        """Take the one lock of a kind, None where it is held. Raises LedgerError."""
         with translated(), self._lock, self._speaking() as connection:
-            free = [number for number in numbers if (kind, number) not in self._mine]
-            number = connection.execute(_TAKE, {"numbers": free, "kind": self._key(kind)}).scalar()
-            if number is None:
+            lock = {"number": _SINGLE, "kind": self._key(kind)}
+            if kind in self._mine or not connection.execute(_TAKE, lock).scalar_one():
                 return None
-            self._mine.add((kind, number))
+            self._mine.add(kind)
             life = self._life
-            return int(number), lambda: self._lives(life)
+            return lambda: self._lives(life)
 
-    def give(self, kind: str, number: int) -> None:
-        """Let others have a lock. One that went with a broken connection is given already."""
+    def give(self, kind: str) -> None:
+        """Release the lock. One that went with a broken connection is released already."""
         with self._lock:
-            if (kind, number) not in self._mine:
-                return
-            self._mine.discard((kind, number))
-            self._unlock(kind, number)
+            if kind in self._mine:
+                self._mine.discard(kind)
+                self._unlock(kind, _SINGLE)
 
     def holders(self, c: Connection, kind: str = _ALIVE) -> dict[int, str]:
         """Return which locks of a kind are held, and by whom."""
@@ -146,7 +141,7 @@ class Session:
             try:
                 connection.execute(_LEASED)
                 for kind in self._standing:
-                    connection.execute(_TAKE, {"numbers": [self._id], "kind": self._key(kind)})
+                    connection.execute(_TAKE, {"number": self._id, "kind": self._key(kind)})
             except BaseException:
                 connection.invalidate()
                 connection.close()
@@ -175,23 +170,3 @@ class Session:
             if is_demoted:
                 self.move()
                 self._on_move()
-
-
-class SharedSlots(Slots):
-    """The slots are numbered locks of the session."""
-
-    again = 0.03
-
-    def __init__(self, session: Session, name: str, number: int) -> None:
-        """Take nothing yet."""
-        self._session, self._name, self._number = session, f"slot {name}", number
-
-    def close(self) -> None:
-        """The session gives back what it holds when it ends."""
-
-    def _take(self) -> int | None:
-        taken = self._session.take(self._name, range(self._number))
-        return None if taken is None else taken[0]
-
-    def _give_back(self, slot: int) -> None:
-        self._session.give(self._name, slot)

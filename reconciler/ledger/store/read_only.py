@@ -14,7 +14,6 @@ from sqlalchemy import URL, Connection, true
 from reconciler.errors import LedgerError
 from reconciler.ledger.store.database_file import ByteLock, DatabaseFile
 from reconciler.ledger.store.file_locks import held, signature
-from reconciler.ledger.store.slots import Slots
 from reconciler.ledger.store.sqlite import (
     BYTES,
     PATIENCE,
@@ -31,7 +30,7 @@ _PROBE = 64 * 1024  # bytes
 
 
 class View(Store):
-    """What all views have: nobody's role is taken, and no limit is shared."""
+    """What all views have in common: they take no role."""
 
     shared = False
 
@@ -48,11 +47,6 @@ class View(Store):
             for role in Role:
                 respected.enter_context(self._respected(role))
             yield
-
-    def slots(self, name: str, number: int) -> Slots:
-        """Return slots of this process alone, which limits itself."""
-        del name, number
-        return _Unshared()
 
     def clock(self, local: Callable[[], datetime]) -> Callable[[], datetime]:
         """Return the local clock."""
@@ -164,17 +158,6 @@ class MemoryStore(View):
 
     def _close(self) -> None:
         self._engine.dispose()
-
-
-class _Unshared(Slots):
-    def close(self) -> None:
-        """There is nothing to give back."""
-
-    def _take(self) -> int:
-        return 0
-
-    def _give_back(self, slot: int) -> None:
-        del slot
 
 
 def _left_behind(path: Path, role: Role, named: str) -> LedgerError | None:

@@ -24,7 +24,6 @@ from sqlalchemy.pool import QueuePool
 from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger.store.database_file import DatabaseFile, Identity, create, identity_at
 from reconciler.ledger.store.file_locks import FileLock, held, signature
-from reconciler.ledger.store.slots import FileSlots
 from reconciler.ledger.store.store import IsOurs, Role, Store, translated
 
 PATIENCE = 2.5  # seconds to wait for another process's transaction
@@ -84,13 +83,6 @@ class SqliteStore(Store):
     def holder(self, role: Role) -> str | None:
         """Return who holds ``role`` now, None when nobody does. Who looks takes nothing away."""
         return holder_of(self._file, role)
-
-    def slots(self, name: str, number: int) -> FileSlots:
-        """Return slots that all processes on this file share. Raises LedgerError."""
-        path = self._beside(f"{name}.slots")
-        with translated():
-            create(path, self._path)
-            return FileSlots(path, number)
 
     def clock(self, local: Callable[[], datetime]) -> Callable[[], datetime]:
         """One machine has one clock."""

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, exc
 
 from reconciler.errors import LedgerError, RoleHeldError
-from reconciler.ledger.store.slots import Slots
 from reconciler.ledger.store.writer import Commits, Job, by_what_they_do
 
 A = TypeVar("A")
@@ -113,9 +112,9 @@ class Store(ABC):
     def holder(self, role: Role) -> str | None:
         """Return who holds ``role`` now, None when nobody does. Who looks takes nothing away."""
 
-    @abstractmethod
-    def slots(self, name: str, number: int) -> Slots:
-        """Return slots that all processes on this database share. Raises LedgerError."""
+    def processes(self) -> frozenset[str]:
+        """Return the processes that hold any role now."""
+        return frozenset(who for role in Role if (who := self.holder(role)) is not None)
 
     @abstractmethod
     def clock(self, local: Callable[[], datetime]) -> Callable[[], datetime]:

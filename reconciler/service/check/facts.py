@@ -62,11 +62,10 @@ class PortalFacts:
 @dataclass(frozen=True)
 class LedgerFacts:
     """What the ledger told. ``ours`` is the webhook that it knows, ``done`` the last entry of
-    its log, ``hidden`` when the
-    daily sweep last found updates that no folder's date had told of, and how many; ``problems``
-    are what `status` says is wrong, ``has_run`` whether anything has worked with it yet,
-    ``delivered`` when a webhook last brought an event. Where it is not there yet, all of that is
-    what an empty one tells.
+    its log, ``processes`` how many hold a role, ``hidden`` when the daily full scan last found
+    updates that no folder's date had told of, and how many; ``problems`` are what `status` says
+    is wrong, ``has_run`` whether anything has worked with it yet, ``delivered`` when a webhook
+    last brought an event. Where it is not there yet, all of that is what an empty one tells.
     """
 
     engine: str
@@ -74,6 +73,7 @@ class LedgerFacts:
     texts: tuple[tuple[str, int], ...]
     unknown_texts: tuple[str, ...]
     holders: dict[str, str]
+    processes: int = 0
     ours: int | None = None
     done: int = 0
     hidden: tuple[datetime, int] | None = None
@@ -230,6 +230,7 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 texts=tuple(ledger.survey.texts(_MOST_TEXTS)),
                 unknown_texts=ledger.survey.unknown_texts(),
                 holders={role: who for role, who in held.items() if who is not None},
+                processes=len(ledger.processes()),
                 ours=int(ours) if ours else None,
                 done=progress(ledger).done,
                 hidden=_hidden(ledger.get_value(HIDDEN)),

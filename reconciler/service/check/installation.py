@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from reconciler.config import Config
 from reconciler.errors import AddressUnreachableError, LedgerError, UntrustedCertificateError
 from reconciler.ledger import TEXTS_KEPT, Problem, ProblemKind, portal_texts_line
 from reconciler.service.check.facts import Facts, LedgerFacts
@@ -11,6 +12,7 @@ _MEGABYTE = 2**20
 _LITTLE, _TOO_LITTLE = 200 * _MEGABYTE, 20 * _MEGABYTE
 _SOUND_SQLITE = (3, 51, 3)
 _LATELY = timedelta(days=1)
+_PORTAL_READS, _PORTAL_WRITES = 50, 15  # at once, for one user (docspace.md 2)
 
 
 def configuration(facts: Facts) -> list[Finding]:
@@ -77,7 +79,26 @@ def instances(facts: Facts) -> list[Finding]:
     if found is None or isinstance(found, LedgerError):
         return [skipped("instances", "the ledger cannot be used")]
     held = ", ".join(f"{who} holds {role}" for role, who in sorted(found.holders.items()))
-    return [ok("instances", held or "nothing runs at this moment")]
+    lines = [ok("instances", held or "nothing runs at this moment")]
+    return lines + _parallel_limits(facts.config, found.processes)
+
+
+def _parallel_limits(config: Config, processes: int) -> list[Finding]:
+    """Warn where the processes' parallel requests add up to more than the portal allows."""
+    most = {
+        "concurrent_reads": (config.limits.concurrent_reads, _PORTAL_READS),
+        "concurrent_writes": (config.limits.concurrent_writes, _PORTAL_WRITES),
+    }
+    return [
+        warning(
+            "instances",
+            f"{processes} processes with limits.{name} = {limit} may send {processes * limit} "
+            f"requests at once; the portal allows {allowed}",
+            f"set limits.{name} to {max(allowed // processes, 1)} in each",
+        )
+        for name, (limit, allowed) in most.items()
+        if processes > 1 and processes * limit > allowed
+    ]
 
 
 def service(facts: Facts) -> list[Finding]:
