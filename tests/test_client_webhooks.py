@@ -97,9 +97,9 @@ def test_zero_stands_for_every_trigger() -> None:
     """A webhook of all events lacks none."""
     fields = response("webhook_configs.json")[0]["configs"]
     every = parse_webhook(fields | {"triggers": 0})
-    assert (every.lacks("form.submit"), every.trigger_names) == ((), ("*",))
+    assert (every.missing_triggers("form.submit"), every.trigger_names) == ((), ("*",))
     one = parse_webhook(fields)
-    assert (one.lacks("file.updated", "form.submit"), one.trigger_names) == (
+    assert (one.missing_triggers("file.updated", "form.submit"), one.trigger_names) == (
         ("form.submit",),
         ("file.updated",),
     )
@@ -294,7 +294,7 @@ def test_failures_come_newest_first_and_page_by_page() -> None:
         for _ in range(103):
             here.portal.save(here.file, by=here.ann)
         first, rest = here.webhooks.failures(number), here.webhooks.failures(number, 90)
-    assert [len(first.entries), first.behind, len(rest.entries), rest.behind] == [
+    assert [len(first.entries), first.has_more, len(rest.entries), rest.has_more] == [
         100,
         True,
         13,

@@ -1,6 +1,5 @@
 """The overview: what is due, waits, failed and needs review, how updates arrived, what is wrong."""
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,6 +19,7 @@ from reconciler.ledger import (
     ProblemKind,
     Role,
     SweepRecord,
+    WebhookRecord,
     find_problems,
 )
 from reconciler.model import EPOCH, Decision, OutageKind, Outcome, Rule, Source
@@ -458,8 +458,7 @@ def test_a_long_pause_is_told_with_its_reason(ledger: Ledger) -> None:
 
 def told_of(ledger: Ledger, state: str, said: str = "webhook 1 is disabled") -> None:
     """Leave in the ledger what the watch over the webhook leaves there."""
-    fact = {"state": state, "said": said, "cure": "run: it", "at": NOW.isoformat()}
-    ledger.set_value("webhook", json.dumps(fact))
+    ledger.set_value(WebhookRecord.KEY, WebhookRecord(state, NOW, said, "run: it").to_json())
 
 
 @pytest.mark.parametrize("state", ["disabled", "missing", "signature"])

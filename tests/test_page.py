@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +18,7 @@ from reconciler.admin.app import Admin
 from reconciler.admin.guard import Guard
 from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.admin.status import ago
-from reconciler.admin.webhook import WebhookSummary, webhook_summary
-from reconciler.ledger import Ledger, Role, SweepRecord
+from reconciler.ledger import Ledger, Role, SweepRecord, WebhookRecord
 from reconciler.ledger.overview import LatencyHistogram
 from reconciler.model import EPOCH, OutageKind, Outcome, Source
 from reconciler.service.server import Server
@@ -192,16 +190,16 @@ def test_a_ledger_that_cannot_be_read_has_a_page(tmp_path: Path) -> None:
 
 def test_the_webhook_is_told_as_its_watch_left_it(watched: Watched) -> None:
     """What ails it stands above, with its cure."""
-    told = {
-        "state": "disabled",
-        "said": "webhook 3 is disabled",
-        "cure": "run: reconciler webhook enable",
-        "at": NOW.isoformat(),
-        "last_success": "2025-11-24T09:11:42.0000000Z",
-        "last_failure": "yesterday",
-        "failure": "503",
-    }
-    watched.ledger.set_value("webhook", json.dumps(told))
+    record = WebhookRecord(
+        "disabled",
+        NOW,
+        "webhook 3 is disabled",
+        "run: reconciler webhook enable",
+        last_success="2025-11-24T09:11:42.0000000Z",
+        last_failure="yesterday",
+        failure="503",
+    )
+    watched.ledger.set_value(WebhookRecord.KEY, record.to_json())
     assert page(watched).headings[0] == "1 problem"
     words = " ".join(page(watched).words.split())
     assert "webhook 3 is disabled; run: reconciler webhook enable" in words
@@ -212,12 +210,12 @@ def test_the_webhook_is_told_as_its_watch_left_it(watched: Watched) -> None:
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"state": ""}', "7"])
 def test_a_webhook_of_which_nothing_was_told_is_not_known(text: str | None) -> None:
     """Nor one whose words cannot be read."""
-    assert webhook_summary(text) is None
+    assert WebhookRecord.from_json(text) is None
 
 
 def test_a_webhook_that_is_well_is_not_wrong() -> None:
     """Nor one that only an administrator would see."""
-    assert [WebhookSummary(state).is_ill for state in ("ok", "unseen", "missing")] == [
+    assert [WebhookRecord(state, NOW).has_problem for state in ("ok", "unseen", "missing")] == [
         False,
         False,
         True,
@@ -245,7 +243,7 @@ def test_other_peoples_words_are_text(watched: Watched, text: str) -> None:
     end(watched.ledger, Outcome.FAILED, 2, error=text)
     watched.ledger.health.record_sweep(SweepRecord(NOW, 1, 2, error=text))
     watched.ledger.health.open_outage(OutageKind.LOOKS, text, NOW)
-    watched.ledger.set_value("webhook", json.dumps({"state": text, "said": text, "cure": text}))
+    watched.ledger.set_value(WebhookRecord.KEY, WebhookRecord(text, NOW, text, text).to_json())
     seen, body = page(watched), watched.get("/").body
     assert len(body) < 40_000
     assert not {"img", "iframe"} & set(seen.tags)

@@ -16,9 +16,15 @@ from reconciler.errors import LedgerError, TransientError
 from reconciler.ledger import Ledger
 from reconciler.model import Event, Source
 from reconciler.sandbox import Fault, Network
-from reconciler.service.watch import RepairPolicy, Watch
-from reconciler.webhooks import WebhookAdministration, WebhookSpec, WebhookStatus
-from reconciler.webhooks.delivery_log import Deliveries
+from reconciler.service.logging import log
+from reconciler.webhooks import (
+    DeliveryLog,
+    RepairPolicy,
+    WebhookAdministration,
+    WebhookSpec,
+    WebhookStatus,
+    WebhookWatch,
+)
 from tests.daemon import daemon
 from tests.support_sweep import HOUR, add_files, run, save, stage, told, unmarked, work
 from tests.support_sweep import due as due_now
@@ -37,7 +43,7 @@ class Net:
     world: World
     webhooks: WebhooksClient
     administration: WebhookAdministration
-    watch: Watch
+    watch: WebhookWatch
 
     @property
     def state(self) -> dict[str, Any]:
@@ -85,9 +91,10 @@ def net(path: Path, *, heal: bool = False, run_sweep: bool = True) -> Iterator[N
             admin = WebhookAdministration(
                 here.ledger, webhooks, here.docspace.key, wanted, here.clock
             )
-            reader = Deliveries(here.ledger, webhooks, TRIGGERS, here.clock)
-            cure = RepairPolicy(heal, lambda: SECRET)
-            yield Net(here, webhooks, admin, Watch(here.ledger, admin, reader, here.clock, cure))
+            reader = DeliveryLog(here.ledger, webhooks, TRIGGERS, here.clock)
+            repair = RepairPolicy(heal, lambda: SECRET)
+            watch = WebhookWatch(here.ledger, admin, reader, here.clock, repair, log)
+            yield Net(here, webhooks, admin, watch)
 
 
 @pytest.fixture
@@ -236,7 +243,7 @@ def test_a_ledger_that_cannot_be_written_moves_no_mark(caught: Net) -> None:
     caught.lose()
     save(caught.world, caught.world.file)
     caught.world.clock.advance(GIVEN_UP)
-    reader = Deliveries(_Full(caught.world.ledger), caught.webhooks, TRIGGERS, caught.world.clock)  # type: ignore[arg-type]
+    reader = DeliveryLog(_Full(caught.world.ledger), caught.webhooks, TRIGGERS, caught.world.clock)  # type: ignore[arg-type]
     with pytest.raises(LedgerError):
         reader.read(caught.webhooks.all()[0])
     caught.watch.run()
@@ -257,7 +264,7 @@ class _Full:
 def test_a_sound_webhook_is_told_as_such(caught: Net) -> None:
     """For the status of other processes."""
     caught.watch.run()
-    assert (caught.state["state"], caught.state["id"], caught.state["said"]) == ("ok", 1, "")
+    assert (caught.state["state"], caught.state["id"], caught.state["reason"]) == ("ok", 1, "")
 
 
 def test_a_secret_that_differs_is_told_until_a_delivery_is_accepted(caught: Net) -> None:
@@ -269,7 +276,7 @@ def test_a_secret_that_differs_is_told_until_a_delivery_is_accepted(caught: Net)
     assert caught.world.server.drain()
     for _ in range(2):
         caught.later()
-        assert (caught.state["state"], "rotate" in caught.state["cure"]) == ("signature", True)
+        assert (caught.state["state"], "rotate" in caught.state["hint"]) == ("signature", True)
     assert due(caught.world) == {caught.world.file}
     caught.change(secret=SECRET)
     save(caught.world, caught.world.file)
@@ -279,7 +286,7 @@ def test_a_secret_that_differs_is_told_until_a_delivery_is_accepted(caught: Net)
 
 
 @pytest.mark.parametrize(
-    ("fields", "word", "cure"),
+    ("fields", "word", "hint"),
     [
         ({"enabled": False}, "disabled", "enable"),
         ({"triggers": 256}, "triggers", "register"),
@@ -287,13 +294,13 @@ def test_a_secret_that_differs_is_told_until_a_delivery_is_accepted(caught: Net)
     ],
 )
 def test_what_ails_it_is_told_with_what_to_do(
-    caught: Net, fields: dict[str, Any], word: str, cure: str
+    caught: Net, fields: dict[str, Any], word: str, hint: str
 ) -> None:
     """Also when the address was changed: it is known by its id."""
     caught.watch.run()
     caught.change(**fields)
     caught.later()
-    assert (caught.state["state"], cure in caught.state["cure"]) == (word, True)
+    assert (caught.state["state"], hint in caught.state["hint"]) == (word, True)
     assert caught.world.portal.count("PUT") == 0
 
 
@@ -368,7 +375,7 @@ def test_what_a_command_has_mended_is_told_no_more(tmp_path: Path) -> None:
         caught.change(enabled=False)
         caught.later()
         assert caught.state["state"] == "disabled"
-        caught.administration.switch_on(caught.administration.pick(None))
+        caught.administration.switch_on(caught.administration.get(None))
         assert caught.state == {}
         assert caught.world.ledger.health.overview(caught.world.clock()).webhook == ""
 
@@ -385,10 +392,10 @@ def test_a_removal_by_command_is_not_healed(tmp_path: Path) -> None:
                 caught.world.ledger,
                 webhooks,
                 lambda: replace(caught.world.docspace.key(), permissions=frozenset()),
-                whole.wanted,
+                whole.spec,
                 caught.world.clock,
             )
-            ours.remove(ours.pick(None))
+            ours.remove(ours.get(None))
         caught.later()
         assert caught.world.portal.webhooks == {}
 

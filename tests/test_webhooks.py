@@ -27,8 +27,8 @@ from reconciler.webhooks import (
     WebhookAdministration,
     WebhookIssue,
     WebhookSpec,
-    find,
-    judge,
+    assess_webhook,
+    find_webhook,
     make_secret,
     secret_faults,
     secret_to_register,
@@ -63,7 +63,7 @@ needs_mounts = pytest.mark.skipif(
 
 def test_a_sound_webhook_has_nothing_wrong() -> None:
     """The right address, enabled, the right triggers."""
-    state = judge([WEBHOOK], WANTED, None)
+    state = assess_webhook([WEBHOOK], WANTED, None)
     assert (state.webhook, state.issues, state.message(WANTED)) == (WEBHOOK, (), "")
 
 
@@ -81,7 +81,7 @@ def test_a_sound_webhook_has_nothing_wrong() -> None:
 )
 def test_what_is_wrong_is_said(webhook: Webhook, flaw: WebhookIssue, said: str) -> None:
     """Each flaw with the words that name the cause."""
-    state = judge([webhook], WANTED, 7)
+    state = assess_webhook([webhook], WANTED, 7)
     assert state.issues == (flaw,)
     assert said in state.message(WANTED)
 
@@ -89,26 +89,29 @@ def test_what_is_wrong_is_said(webhook: Webhook, flaw: WebhookIssue, said: str) 
 def test_without_any_webhook_it_is_missing() -> None:
     """Another one's webhook is none of ours."""
     other = replace(WEBHOOK, id=9, url="https://other.example.org/there")
-    assert judge([other], WANTED, 7).issues == (WebhookIssue.MISSING,)
+    assert assess_webhook([other], WANTED, 7).issues == (WebhookIssue.MISSING,)
 
 
 def test_an_address_is_the_same_whatever_the_case_of_its_host() -> None:
     """The portal keeps the address as it was typed."""
-    assert find([replace(WEBHOOK, url=HERE.replace("hooks", "HOOKS"))], WANTED, None) is not None
+    assert (
+        find_webhook([replace(WEBHOOK, url=HERE.replace("hooks", "HOOKS"))], WANTED, None)
+        is not None
+    )
 
 
 def test_of_two_at_our_address_ours_is_the_known_then_the_enabled_one() -> None:
     """Somebody registered it twice."""
     off, on = replace(WEBHOOK, id=3, enabled=False), replace(WEBHOOK, id=5)
-    assert find([off, on], WANTED, None) == on
-    assert find([off, on], WANTED, 3) == off
+    assert find_webhook([off, on], WANTED, None) == on
+    assert find_webhook([off, on], WANTED, 3) == off
 
 
 def test_without_an_address_of_ours_the_only_one_with_our_path_is_it() -> None:
     """Of two with our path neither is taken for it."""
     wanted = replace(WANTED, url=None)
-    assert find([WEBHOOK], wanted, None) == WEBHOOK
-    assert find([WEBHOOK, replace(WEBHOOK, id=8)], wanted, None) is None
+    assert find_webhook([WEBHOOK], wanted, None) == WEBHOOK
+    assert find_webhook([WEBHOOK, replace(WEBHOOK, id=8)], wanted, None) is None
 
 
 # Secrets.

@@ -8,9 +8,15 @@ from http import HTTPStatus
 from reconciler.admin.app import Page, Pages
 from reconciler.admin.metrics import METRICS, Requests, exposition
 from reconciler.admin.status import StatusPageData, rendered
-from reconciler.admin.webhook import FACT, webhook_summary
 from reconciler.errors import LedgerError
-from reconciler.ledger import Ledger, Problem, ProblemKind, find_problems, unwritable_problem
+from reconciler.ledger import (
+    Ledger,
+    Problem,
+    ProblemKind,
+    WebhookRecord,
+    find_problems,
+    unwritable_problem,
+)
 from reconciler.model import shown
 
 
@@ -47,7 +53,8 @@ def status(subject: AdminContext) -> Page:
     ]
     try:
         refusal = ledger.health.refusal(now)
-        seen, webhook = ledger.health.overview(now), webhook_summary(ledger.get_value(FACT))
+        seen = ledger.health.overview(now)
+        webhook = WebhookRecord.from_json(ledger.get_value(WebhookRecord.KEY))
     except LedgerError as error:
         problems.append(Problem(ProblemKind.LEDGER, f"the ledger cannot be read: {error}"))
         return rendered(StatusPageData(now, subject.portal, tuple(problems)))

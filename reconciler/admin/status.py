@@ -21,8 +21,8 @@ from markupsafe import Markup
 
 from reconciler.admin import charts
 from reconciler.admin.app import NOTHING, Page
-from reconciler.admin.webhook import WebhookSummary
-from reconciler.ledger import Overview, Problem
+from reconciler.client import portal_time
+from reconciler.ledger import Overview, Problem, WebhookRecord
 from reconciler.ledger.overview import BOUNDS, LatencyHistogram, UnfinishedFile
 from reconciler.model import Rule, Source
 
@@ -48,7 +48,7 @@ class StatusPageData:
     portal: str
     problems: tuple[Problem, ...]
     seen: Overview | None = None
-    webhook: WebhookSummary | None = None
+    webhook: WebhookRecord | None = None
     writes_per_day: int = 0
 
 
@@ -97,7 +97,13 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        ago=ago, title=_title, error=_error, reason=_reason, within=_within, words=_SOURCES.get
+        ago=ago,
+        title=_title,
+        error=_error,
+        reason=_reason,
+        within=_within,
+        words=_SOURCES.get,
+        portal_time=portal_time,
     )
     environment.globals.update(sources=list(charts.TOLD_BY), last_sweeps=_SWEEPS)
     return environment.get_template("status.html")

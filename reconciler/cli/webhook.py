@@ -20,7 +20,7 @@ Probe = Annotated[
     bool,
     typer.Option(
         "--probe/--no-probe",
-        help="Ask the address from here first; not where only the portal can reach it.",
+        help="Test the address from here first; not where only the portal can reach it.",
     ),
 ]
 _OURS = "ours"
@@ -28,9 +28,9 @@ _OURS = "ours"
 
 @app.callback()
 def group() -> None:
-    """See, register, enable, rotate and remove the webhook that the portal calls us by.
+    """List, register, enable, rotate and remove our webhook at the portal.
 
-    To see it the key needs the scope *:read, for all else *:write.
+    To list it the key needs the scope *:read, for all else *:write.
 
     Examples:
 
@@ -55,16 +55,15 @@ def list_(
     """
     from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
 
-    with webhook_runs.administration(read_config(config), create=False) as opened:
-        webhooks = opened.listed()
-        ours = opened.ours(webhooks)
+    with webhook_runs.open_administration(read_config(config), create=False) as administration:
+        webhooks = administration.list_webhooks()
+        own = administration.find_own(webhooks)
     if as_json:
-        told = [_fields(webhook, webhook == ours) for webhook in webhooks]
-        typer.echo(json.dumps({"webhooks": told}))
-        return
-    for webhook in webhooks:
-        typer.echo("\n".join(_lines(webhook, webhook == ours)))
-    if not webhooks:
+        fields = [_fields(webhook, webhook == own) for webhook in webhooks]
+        typer.echo(json.dumps({"webhooks": fields}))
+    elif webhooks:
+        typer.echo("\n".join(_as_text(webhook, webhook == own) for webhook in webhooks))
+    else:
         typer.echo("No webhooks. Create ours with: reconciler webhook register", err=True)
 
 
@@ -76,7 +75,7 @@ def register(
     trigger: Annotated[
         list[str] | None,
         typer.Option(
-            help="Also tell of file.uploaded, file.copied, file.moved, form.submit; repeatable."
+            help="Also file.uploaded, file.copied, file.moved or form.submit; repeatable."
         ),
     ] = None,
     name: Annotated[
@@ -88,8 +87,8 @@ def register(
 ) -> None:
     """Create our webhook at the portal, while `serve` is running behind its address.
 
-    The portal tells of file.updated, and of each --trigger, which webhook.triggers must list
-    too. A webhook.secret_file that has no secret yet gets one.
+    The portal sends file.updated and each --trigger, which webhook.triggers must list too. A
+    webhook.secret_file that has no secret yet gets one.
 
     Examples:
 
@@ -100,12 +99,12 @@ def register(
     from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
 
     settings = read_config(config)
-    if webhook_runs.provide_secret(settings):
+    if webhook_runs.ensure_secret(settings):
         typer.echo(f"{settings.webhook.secret_file} has a new secret now.", err=True)
-    made = webhook_runs.register(settings, url, trigger or [], name, probe=probe)
-    typer.echo(f"Webhook {made.webhook.id} calls {made.webhook.url}; save a file to see it work.")
-    if made.unheard:
-        names = ", ".join(made.unheard)
+    done = webhook_runs.register(settings, url, trigger or [], name, probe=probe)
+    typer.echo(f"Webhook {done.webhook.id} calls {done.webhook.url}; save a file to see it work.")
+    if done.ignored:
+        names = ", ".join(done.ignored)
         typer.echo(f"The receiver ignores {names}: add them to webhook.triggers.", err=True)
     if url and url != settings.webhook.public_url:
         typer.echo("Set webhook.public_url to that address, so that it is watched.", err=True)
@@ -113,9 +112,9 @@ def register(
 
 @app.command()
 def enable(which: Which = _OURS, probe: Probe = True, config: ConfigPath = None) -> None:
-    """Switch a webhook on again, if its address answers.
+    """Enable a webhook again, if its address answers.
 
-    The portal switches one off that has failed for three days.
+    The portal disables a webhook that has failed for three days.
 
     Examples:
 
@@ -124,10 +123,10 @@ def enable(which: Which = _OURS, probe: Probe = True, config: ConfigPath = None)
     """
     from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
 
-    with webhook_runs.administration(read_config(config), probe=probe) as opened:
-        webhook = opened.pick(_number(which))
-        opened.enable(webhook)
-    typer.echo(f"Webhook {webhook.id} is enabled. What it missed meanwhile the next sweep finds.")
+    with webhook_runs.open_administration(read_config(config), probe=probe) as administration:
+        webhook = administration.get(_number(which))
+        administration.enable(webhook)
+    typer.echo(f"Webhook {webhook.id} is enabled. The next sweep finds what it missed.")
 
 
 @app.command()
@@ -163,12 +162,12 @@ def remove(which: Which, yes: Yes = False, config: ConfigPath = None) -> None:
     """
     from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
 
-    with webhook_runs.administration(read_config(config)) as opened:
-        webhook = opened.pick(_number(which))
+    with webhook_runs.open_administration(read_config(config)) as administration:
+        webhook = administration.get(_number(which))
         if not yes and sys.stdin.isatty():
-            asked = f"Delete webhook {webhook.id} {shown(webhook.name)} ({shown(webhook.url)})?"
-            typer.confirm(asked, abort=True, err=True)
-        opened.remove(webhook)
+            question = f"Delete webhook {webhook.id} {shown(webhook.name)} ({shown(webhook.url)})?"
+            typer.confirm(question, abort=True, err=True)
+        administration.remove(webhook)
     typer.echo(f"Webhook {webhook.id} is deleted.")
 
 
@@ -196,17 +195,15 @@ def _fields(webhook: "Webhook", ours: bool) -> dict[str, Any]:
     }
 
 
-def _lines(webhook: "Webhook", ours: bool) -> list[str]:
+def _as_text(webhook: "Webhook", ours: bool) -> str:
     from reconciler.client import portal_time  # noqa: PLC0415 - help must be quick
 
     state = "enabled" if webhook.enabled else "DISABLED"
-    mine = "  (ours)" if ours else ""
-    lines = [
-        f"{webhook.id}  {shown(webhook.name)}  {shown(webhook.url)}  {state}{mine}",
-        f"    tells of      {', '.join(webhook.trigger_names)}",
-        f"    last success  {shown(portal_time(webhook.succeeded_on)) or 'never'}",
-        f"    last failure  {shown(portal_time(webhook.failed_on)) or 'never'}",
-    ]
-    if webhook.failed_on and webhook.failure:
-        lines[-1] += f"  {shown(webhook.failure)}"
-    return lines
+    mark = "  (ours)" if ours else ""
+    failure = f"  {shown(webhook.failure)}" if webhook.failed_on and webhook.failure else ""
+    return (
+        f"{webhook.id}  {shown(webhook.name)}  {shown(webhook.url)}  {state}{mark}\n"
+        f"    triggers      {', '.join(webhook.trigger_names)}\n"
+        f"    last success  {shown(portal_time(webhook.succeeded_on)) or 'never'}\n"
+        f"    last failure  {shown(portal_time(webhook.failed_on)) or 'never'}{failure}"
+    )

@@ -1,9 +1,9 @@
-"""The portal's webhooks and the log of their deliveries (docspace.md 6). Traps, all met here:
+"""The portal's webhooks and the log of their deliveries (docspace.md 6).
 
 ``lastFailureOn`` and its like carry the server's offset with the portal's wall time, so the
-offset is dropped: they are shown and compared, never reckoned with; entries of the log tell
-their true age only inside the delivery's own body. Failures have no ``delivery``, so the log is
-paged by id. PUT replaces everything, and ``ssl`` with a plain address is refused.
+offset is dropped: they are shown and compared with each other only. The true age of a log entry
+is in the body of its delivery. Failures have no ``delivery`` date, so the log is paged by id. PUT
+replaces everything, and ``ssl`` with a plain address is refused.
 """
 
 import json
@@ -19,8 +19,8 @@ from reconciler.client.transport import Answer, Transport
 from reconciler.errors import ForbiddenError
 
 LOG_PAGE = 100
-_SCOPES_READ = ("*:read", "*:write")
-_SCOPES_WRITE = ("*:write",)
+_WEBHOOK, _TRIGGERS = "settings/webhook", "settings/webhook/triggers"
+_LOG = "settings/webhooks/log"
 _FAILURES = 1 + 4 + 8 + 16  # not sent, 3xx, 4xx, 5xx
 _NAMES = (
     *(f"user.{act}" for act in ("created", "invited", "updated", "deleted")),
@@ -41,7 +41,7 @@ MAX_NAME_LENGTH = 50  # UTF-16 units, as the portal counts them; a name is requi
 
 @dataclass(frozen=True)
 class Webhook:
-    """One webhook as the portal has it. Its secret is never told; ``triggers`` 0 means all.
+    """One webhook of the portal, which never returns its secret; ``triggers`` 0 means all.
 
     ``failed_on`` and ``succeeded_on`` are times of the portal's wall clock, whose zone is not
     known (docspace.md 3): ISO without an offset, empty for never, to show and to compare only.
@@ -60,10 +60,11 @@ class Webhook:
     failure: str = ""
     succeeded_on: str = ""
 
-    def lacks(self, *names: str) -> tuple[str, ...]:
+    def missing_triggers(self, *names: str) -> tuple[str, ...]:
         """Return those of the triggers that it does not deliver."""
-        every = self.triggers == 0
-        return tuple(n for n in names if not every and not self.triggers & TRIGGERS.get(n, 0))
+        if self.triggers == 0:
+            return ()
+        return tuple(name for name in names if not self.triggers & TRIGGERS.get(name, 0))
 
     @property
     def trigger_names(self) -> tuple[str, ...]:
@@ -89,10 +90,10 @@ class FailedDelivery:
 
 @dataclass(frozen=True)
 class FailedDeliveries:
-    """A page of failed deliveries, newest first; ``behind`` is how many older ones there are."""
+    """A page of failed deliveries, newest first; ``has_more`` where there may be older ones."""
 
     entries: tuple[FailedDelivery, ...]
-    behind: bool
+    has_more: bool
     date: datetime | None
 
 
@@ -100,80 +101,75 @@ class WebhooksClient:
     """The webhooks of the portal. Every method raises PortalError by class.
 
     An account sees its own webhooks, an administrator all of them. POST, PUT and DELETE count
-    for the portal's limit of a day.
+    toward the portal's daily limit.
     """
 
     def __init__(self, transport: Transport, key: Callable[[], Key]) -> None:
-        """Use ``transport``; ``key`` tells after a 403 whether the key is to blame."""
+        """Use ``transport``; ``key`` is asked after a 403 whether the key lacks a scope."""
         self._http, self._key = transport, key
 
     def all(self) -> tuple[Webhook, ...]:
         """Return every webhook that the key's account may see."""
-        answer = self._allowed(
-            _SCOPES_READ, lambda: self._http.get("settings/webhook", "settings/webhook")
-        )
-        return parsed("GET settings/webhook", lambda: parse_webhooks(answer.response))
+        answer = self._get(_WEBHOOK)
+        return parsed(f"GET {_WEBHOOK}", lambda: parse_webhooks(answer.response))
 
     def create(self, name: str, url: str, secret: str, triggers: Iterable[str]) -> Webhook:
-        """Create a webhook. The portal first asks ``url`` with HEAD.
+        """Create a webhook. The portal first sends HEAD to ``url``.
 
         Raises PermanentError (400) for what it refuses, TransientError (500) when HEAD gets no
         answer.
         """
         body = _body(name, url, mask_of(triggers)) | {"secretKey": secret}
-        answer = self._allowed(
-            _SCOPES_WRITE, lambda: self._http.post("settings/webhook", "settings/webhook", body)
-        )
-        return parsed("POST settings/webhook", lambda: parse_webhook(answer.response))
+        answer = self._write(lambda: self._http.post(_WEBHOOK, _WEBHOOK, body))
+        return parsed(f"POST {_WEBHOOK}", lambda: parse_webhook(answer.response))
 
     def set_secret(self, webhook: Webhook, secret: str) -> None:
         """Let ``webhook`` sign with ``secret`` from now on; all else stays as it was read."""
-        body = _whole(webhook) | {"secretKey": secret}
-        self._allowed(
-            _SCOPES_WRITE, lambda: self._http.put("settings/webhook", "settings/webhook", body)
-        )
+        body = _full_body(webhook) | {"secretKey": secret}
+        self._write(lambda: self._http.put(_WEBHOOK, _WEBHOOK, body))
 
     def set_enabled(self, webhook: Webhook, enabled: bool) -> None:
-        """Switch a webhook on, which the portal does if its address answers, or off.
+        """Enable a webhook, which the portal does if its address answers, or disable it.
 
-        One with ``ssl`` at a plain address would be refused: it is changed as a whole, which
+        One with ``ssl`` at a plain address would be refused: it is replaced as a whole, which
         keeps its secret.
         """
-        body = _whole(webhook) | {"enabled": enabled}
-        route = "settings/webhook/enable" if webhook.ssl == body["ssl"] else "settings/webhook"
-        self._allowed(_SCOPES_WRITE, lambda: self._http.put(route, route, body))
+        body = _full_body(webhook) | {"enabled": enabled}
+        route = f"{_WEBHOOK}/enable" if webhook.ssl == body["ssl"] else _WEBHOOK
+        self._write(lambda: self._http.put(route, route, body))
 
     def remove(self, webhook: int) -> None:
         """Delete a webhook; the log of its deliveries goes with it."""
-        route = "settings/webhook/{id}"
-        path = f"settings/webhook/{webhook}"
-        self._allowed(_SCOPES_WRITE, lambda: self._http.delete(route, path))
+        self._write(lambda: self._http.delete(f"{_WEBHOOK}/{{id}}", f"{_WEBHOOK}/{webhook}"))
 
     def triggers(self) -> Mapping[str, int]:
-        """Return the triggers that this portal has for us, with their bits."""
-        route = "settings/webhook/triggers"
-        answer = self._allowed(_SCOPES_READ, lambda: self._http.get(route, route))
-        return parsed(f"GET {route}", lambda: parse_triggers(answer.response))
+        """Return the triggers that this portal offers, with their bits."""
+        answer = self._get(_TRIGGERS)
+        return parsed(f"GET {_TRIGGERS}", lambda: parse_triggers(answer.response))
 
     def failures(self, webhook: int, start: int = 0) -> FailedDeliveries:
-        """Return a page of what was not delivered, newest first, by id."""
-        route = "settings/webhooks/log"
+        """Return a page of the failed deliveries, newest first, by id."""
         params = {"configId": webhook, "groupStatus": _FAILURES, "count": LOG_PAGE}
-        answer = self._allowed(
-            _SCOPES_READ, lambda: self._http.get(route, route, params | {"startIndex": start})
-        )
-        return parsed(f"GET {route}", lambda: parse_failures(answer.response, answer.date))
+        answer = self._get(_LOG, params | {"startIndex": start})
+        return parsed(f"GET {_LOG}", lambda: parse_failures(answer.response, answer.date))
 
-    def _allowed(self, scopes: tuple[str, ...], ask: Callable[[], Answer]) -> Answer:
+    def _get(self, route: str, params: Mapping[str, Any] | None = None) -> Answer:
+        return self._send(("*:read", "*:write"), lambda: self._http.get(route, route, params))
+
+    def _write(self, request: Callable[[], Answer]) -> Answer:
+        return self._send(("*:write",), request)
+
+    def _send(self, scopes: tuple[str, ...], request: Callable[[], Answer]) -> Answer:
+        """Send a request that needs one of the scopes."""
         try:
-            return ask()
+            return request()
         except ForbiddenError as error:
             confirm(error, scopes, self._key)
             raise
 
 
 def mask_of(names: Iterable[str]) -> int:
-    """Return the bits of triggers. Raises KeyError for one that there is not."""
+    """Return the bits of triggers. Raises KeyError for an unknown one."""
     return sum(TRIGGERS[name] for name in set(names))
 
 
@@ -188,7 +184,7 @@ def parse_webhook(data: object) -> Webhook:
     """Return one webhook. Raises ValueError that names what is missing."""
     fields = fields_of(data, "configs")
     creator = fields.get("createdBy")
-    who = creator if isinstance(creator, Mapping) else {}
+    owner = creator if isinstance(creator, Mapping) else {}
     return Webhook(
         id=number_of(fields, "id"),
         name=text_of(fields, "name", ""),
@@ -196,8 +192,8 @@ def parse_webhook(data: object) -> Webhook:
         enabled=fields.get("enabled") is True,
         triggers=number_of(fields, "triggers", 0),
         target=text_of(fields, "targetId", ""),
-        creator=text_of(who, "id", "").lower(),
-        creator_name=text_of(who, "displayName", ""),
+        creator=text_of(owner, "id", "").lower(),
+        creator_name=text_of(owner, "displayName", ""),
         ssl=fields.get("ssl") is not False,
         failed_on=wall_time(text_of(fields, "lastFailureOn", "")),
         failure=text_of(fields, "lastFailureContent", ""),
@@ -206,16 +202,16 @@ def parse_webhook(data: object) -> Webhook:
 
 
 def parse_triggers(data: object) -> Mapping[str, int]:
-    """Return the names that are available with their bits; what is shaped otherwise is left out."""
+    """Return the available names with their bits; entries of another shape are left out."""
     if not isinstance(data, list):
         raise ValueError("the triggers are missing or no list")
-    all_of_them = (one for one in data if isinstance(one, Mapping))
+    offered = [
+        one for one in data if isinstance(one, Mapping) and one.get("available") is not False
+    ]
     return {
         one["name"]: one["id"]
-        for one in all_of_them
-        if isinstance(one.get("name"), str)
-        and type(one.get("id")) is int
-        and one.get("available") is not False
+        for one in offered
+        if isinstance(one.get("name"), str) and type(one.get("id")) is int
     }
 
 
@@ -239,7 +235,7 @@ def _failure(data: object) -> FailedDelivery:
 
 
 def _created(body: str) -> datetime | None:
-    """Return when the event was, by its own body: the entry's date may be shifted."""
+    """Return the time of the event by its own body: the entry's date may be shifted."""
     try:
         return parse_date(json.loads(body)["event"]["createOn"], "createOn").astimezone(UTC)
     except (ValueError, RecursionError, KeyError, TypeError):
@@ -249,7 +245,7 @@ def _created(body: str) -> datetime | None:
 def wall_time(text: str) -> str:
     """Return a date of a webhook without its offset, which may be the server's (docspace.md 3).
 
-    What is no date is returned as it came.
+    Any other text is returned unchanged.
     """
     try:
         return datetime.fromisoformat(text).replace(tzinfo=None).isoformat()
@@ -258,13 +254,13 @@ def wall_time(text: str) -> str:
 
 
 def portal_time(text: str) -> str:
-    """Return a date of a webhook for people, as the portal's own and of no known zone."""
+    """Return a date of a webhook for people, which says that its clock is the portal's."""
     date, _, time = wall_time(text).partition("T")
     return f"{date} {time[:8]} by the portal's clock" if time else text
 
 
-def _whole(webhook: Webhook) -> dict[str, Any]:
-    """Return all that a PUT would else replace by its default."""
+def _full_body(webhook: Webhook) -> dict[str, Any]:
+    """Return every field, as a PUT resets those that it lacks."""
     body = _body(webhook.name, webhook.url, webhook.triggers)
     return body | {
         "id": webhook.id,

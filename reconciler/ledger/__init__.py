@@ -26,6 +26,7 @@ from reconciler.ledger.quota import Quota
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
 from reconciler.ledger.store.databases import MEMORY, is_there
 from reconciler.ledger.store.store import Role
+from reconciler.ledger.webhook_record import WebhookRecord
 
 __all__ = [
     "BACKFILL",
@@ -44,6 +45,7 @@ __all__ = [
     "Quota",
     "Role",
     "SweepRecord",
+    "WebhookRecord",
     "another_portal",
     "copy",
     "find_problems",

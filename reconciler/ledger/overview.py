@@ -4,10 +4,9 @@ Each question is answered from an index or from a small table, never by reading 
 answers are asked for every few seconds, beside the work.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, case, func, select
@@ -29,11 +28,11 @@ from reconciler.ledger.store.schema import (
     texts,
 )
 from reconciler.ledger.store.store import Role, Store
+from reconciler.ledger.webhook_record import WebhookRecord
 from reconciler.model import OutageKind, Outcome, Source
 
 SHOWN = 20  # files, texts and sweeps of each kind that are shown unless told otherwise
 BOUNDS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)  # seconds; what is longer is under 0
-_WATCHED = timedelta(hours=1)  # what the watch said longer ago it would not say any more
 _OFTEN_PROMPT = 3
 _ENTERED = (("accepted", "event"), ("accepted", "listed"))
 _ECHO = ("ignored", "echo")
@@ -344,14 +343,11 @@ def _told(c: Connection, name: str) -> datetime | None:
 
 
 def _webhook(c: Connection, now: datetime) -> str:
-    """Return what the watch said of our webhook, unless nobody watches any more."""
-    try:
-        told = json.loads(fact(c, "told webhook") or "{}")
-        past = now - datetime.fromisoformat(told["at"]) > _WATCHED
-        well = told["state"] in {"ok", "unseen"}
-        return "" if past or well else f"{told['said']}; {told['cure']}"
-    except (ValueError, TypeError, KeyError):
-        return ""  # another version's words must not keep anybody from the rest
+    """Return what is wrong with our webhook, unless nobody watches it any more."""
+    record = WebhookRecord.from_json(fact(c, f"told {WebhookRecord.KEY}"))
+    if record is None or not record.has_problem or not record.is_recent(now):
+        return ""
+    return f"{record.reason}; {record.hint}"
 
 
 def unknown_texts(c: Connection) -> tuple[str, ...]:

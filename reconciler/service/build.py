@@ -17,7 +17,16 @@ from reconciler.service.logging import log
 from reconciler.service.outages import OutageLog
 from reconciler.service.portal_identity import open_ledger
 from reconciler.sweep import Sweep
-from reconciler.webhooks import Probe, ReloadingSecrets, WebhookAdministration, WebhookSpec
+from reconciler.webhooks import (
+    DeliveryLog,
+    Probe,
+    ReloadingSecrets,
+    RepairPolicy,
+    WebhookAdministration,
+    WebhookSpec,
+    WebhookWatch,
+    secret_to_register,
+)
 from reconciler.worker import FileProcessor, PortalHealth, Processed, Worker, WorkerSettings
 
 _BLOCK = 40  # requests that are admitted with one transaction
@@ -125,6 +134,20 @@ def receiver_settings(config: Config) -> ReceiverSettings:
         frozenset(webhook.triggers),
         webhook.max_body_bytes,
         webhook.require_https,
+    )
+
+
+def watch_of(config: Config, components: Components) -> WebhookWatch:
+    """Return the watch over the configured webhook."""
+    ledger, clock = components.ledger, components.clock
+    triggers = frozenset(config.webhook.triggers)
+    return WebhookWatch(
+        ledger,
+        components.administration,
+        DeliveryLog(ledger, components.webhooks, triggers, clock),
+        clock,
+        RepairPolicy(config.webhook.self_heal, lambda: secret_to_register(config.secrets())),
+        log,
     )
 
 

@@ -36,6 +36,7 @@ from reconciler.service.build import (
     receiver_settings,
     sweep_of,
     utcnow,
+    watch_of,
 )
 from reconciler.service.config_warnings import log_config_warnings
 from reconciler.service.logging import (
@@ -48,8 +49,8 @@ from reconciler.service.logging import (
 )
 from reconciler.service.server import Server
 from reconciler.service.sweep_run import prune, run_sweep
-from reconciler.service.watch import EVERY, watch_of
 from reconciler.sweep import Report
+from reconciler.webhooks.watch import EVERY as WATCH_EVERY
 from reconciler.worker import Processed
 
 GRACE = 20.0  # seconds for what is under way when we are told to stop
@@ -380,7 +381,7 @@ class Daemon:
             log.info("webhook_not_watched", lacks=missing)
             return
         first = utcnow() + _FIRST_WATCH
-        every = EVERY.total_seconds()
+        every = WATCH_EVERY.total_seconds()
         self._scheduler.add_job(
             self._watch_once,
             "interval",

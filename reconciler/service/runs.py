@@ -20,10 +20,9 @@ from reconciler.errors import (
 )
 from reconciler.ledger import BACKFILL, ListedFile, Role
 from reconciler.model import Absent, Action, Entry, Outcome, Rule
-from reconciler.service.build import Components, build_components, scan_settings, sweep_of
+from reconciler.service.build import Components, build_components, scan_settings, sweep_of, watch_of
 from reconciler.service.logging import log_error, log_processed
 from reconciler.service.sweep_run import prune, run_sweep
-from reconciler.service.watch import watch_of
 from reconciler.sweep import Backfill, Job, Report, expected_rule
 from reconciler.sweep.backfill import Estimate, Step
 from reconciler.worker import Processed
@@ -156,7 +155,7 @@ def reconcile(config: Config, *, dry_run: bool, would: Callable[[PlannedAction],
 
 def _watch(config: Config, components: Components) -> None:
     """Take what the portal could not deliver, where the key is known to be allowed to."""
-    if not components.administration.may_read():
+    if not components.administration.can_read():
         return
     try:
         watch_of(config, components).run()
@@ -164,7 +163,7 @@ def _watch(config: Config, components: Components) -> None:
         if isinstance(error, ForbiddenError) or (
             isinstance(error, UnauthorizedError) and error.scope
         ):
-            components.administration.may_not_read()
+            components.administration.record_read_refusal()
         log_error(error)
 
 

@@ -1,4 +1,4 @@
-"""The commands about our webhook: each opens what it needs, does one thing, and closes."""
+"""The webhook commands: each opens what it needs, does one thing, and closes it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,30 +13,30 @@ from reconciler.webhooks import SecretFile, WebhookAdministration, make_secret, 
 
 
 @dataclass(frozen=True)
-class Made:
-    """A webhook that was registered. ``unheard`` are triggers that the receiver would ignore."""
+class Registered:
+    """A new webhook. ``ignored`` are triggers that the receiver does not accept."""
 
     webhook: Webhook
-    unheard: tuple[str, ...]
+    ignored: tuple[str, ...]
 
 
 @contextmanager
-def administration(
+def open_administration(
     config: Config, *, create: bool = True, probe: bool = True
 ) -> Iterator[WebhookAdministration]:
     """Open the administration within the block. Raises ConfigError or LedgerError.
 
-    Without ``create`` no ledger is made; in one that is there it is noted what the key may do.
-    Without ``probe`` no address is asked before the portal is.
+    Without ``create`` no ledger is created; an existing one still records what the key may do.
+    Without ``probe`` no address is tested before the portal is asked.
     """
     with ExitStack() as opened:
         read_only = not create and not is_there(config.database())
-        found = build_components(config, opened, read_only=read_only).administration
-        yield found if probe else found.without_probe()
+        administration = build_components(config, opened, read_only=read_only).administration
+        yield administration if probe else administration.without_probe()
 
 
-def provide_secret(config: Config) -> bool:
-    """Write a new secret where a file is configured that has none; whether that was needed."""
+def ensure_secret(config: Config) -> bool:
+    """Write a new secret where the configured file has none; return whether it was needed."""
     path = config.webhook.secret_file
     if config.webhook.secret is not None or path is None:
         return False
@@ -54,22 +54,20 @@ def register(
     name: str | None = None,
     *,
     probe: bool = True,
-) -> Made:
+) -> Registered:
     """Create our webhook at ``url`` or webhook.public_url, with file.updated and ``triggers``.
 
-    ``name`` is how the portal's page calls it; without ``probe`` the address is not asked first.
+    ``name`` is its name on the portal's page; without ``probe`` the address is not tested first.
 
     Raises ConfigError, AddressUnreachableError, WebhookExistsError, WebhookRejectedError,
     PortalError.
     """
-    address = _address(config, url)
-    wanted = tuple(dict.fromkeys(("file.updated", *triggers)))
-    chosen = wanted if triggers else config.webhook.triggers
+    address, accepted = _address(config, url), config.webhook.triggers
+    chosen = tuple(dict.fromkeys(("file.updated", *triggers))) if triggers else accepted
     secret = secret_to_register(config.secrets())
-    with administration(config, probe=probe) as opened:
-        webhook = opened.register(address, secret, chosen, name)
-    heard = set(config.webhook.triggers)
-    return Made(webhook, tuple(one for one in chosen if one not in heard))
+    with open_administration(config, probe=probe) as administration:
+        webhook = administration.register(address, secret, chosen, name)
+    return Registered(webhook, tuple(one for one in chosen if one not in accepted))
 
 
 def _address(config: Config, url: str | None) -> str:
@@ -87,7 +85,8 @@ def _address(config: Config, url: str | None) -> str:
 def rotate(config: Config, *, probe: bool = True) -> Webhook:
     """Give the portal a new secret.
 
-    Raises ConfigError, WebhookNotFoundError, AddressUnreachableError, PortalError.
+    Raises ConfigError, WebhookNotFoundError, AddressUnreachableError, WebhookRejectedError,
+    PortalError.
     """
     path = config.webhook.secret_file
     if path is None or config.webhook.secret is not None:
@@ -97,5 +96,5 @@ def rotate(config: Config, *, probe: bool = True) -> Webhook:
                 "it: put the secret into that file, and restart serve once",
             )
         )
-    with administration(config, probe=probe) as opened:
-        return opened.rotate(SecretFile(path))
+    with open_administration(config, probe=probe) as administration:
+        return administration.rotate(SecretFile(path))

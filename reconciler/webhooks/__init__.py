@@ -1,11 +1,13 @@
-"""Our webhook at the portal: what it should be, what it is, and how it is put right.
+"""Our webhook at the portal: what it should be, what it is, and how it is repaired.
 
-`state` finds it and says what is wrong, `administration` changes it, `secrets` generates
-and checks secrets, `secret_file` stores them and reads them again, `probe` asks an address from
-outside whether our receiver answers there.
+`status` finds it and returns what is wrong, `administration` changes it, `watch` looks at it
+every few minutes, `delivery_log` reads the deliveries that failed. `secrets` generates and checks
+secrets, `secret_file` stores them and reads them again, `probe` tests an address from outside,
+`event_log` is the port to the log. `service` calls them.
 """
 
-from reconciler.webhooks.administration import SAID, WebhookAdministration
+from reconciler.webhooks.administration import WebhookAdministration
+from reconciler.webhooks.delivery_log import DeliveryLog
 from reconciler.webhooks.probe import Probe
 from reconciler.webhooks.secret_file import ReloadingSecrets, SecretFile
 from reconciler.webhooks.secrets import (
@@ -14,20 +16,29 @@ from reconciler.webhooks.secrets import (
     secret_faults,
     secret_to_register,
 )
-from reconciler.webhooks.state import WebhookIssue, WebhookSpec, WebhookStatus, find, judge
+from reconciler.webhooks.status import (
+    WebhookIssue,
+    WebhookSpec,
+    WebhookStatus,
+    assess_webhook,
+    find_webhook,
+)
+from reconciler.webhooks.watch import RepairPolicy, WebhookWatch
 
 __all__ = [
     "MIN_LENGTH",
-    "SAID",
+    "DeliveryLog",
     "Probe",
     "ReloadingSecrets",
+    "RepairPolicy",
     "SecretFile",
     "WebhookAdministration",
     "WebhookIssue",
     "WebhookSpec",
     "WebhookStatus",
-    "find",
-    "judge",
+    "WebhookWatch",
+    "assess_webhook",
+    "find_webhook",
     "make_secret",
     "secret_faults",
     "secret_to_register",

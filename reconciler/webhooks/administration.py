@@ -1,8 +1,8 @@
-"""Register, enable, rotate and remove our webhook, in an order in which nothing is ever refused.
+"""Register, enable, rotate and remove our webhook, in an order in which no delivery is refused.
 
-A rotation writes the new secret into the file first and sees to it that the receiver knows it;
-only then the portal is told. Whatever fails before that puts the file back. Where the portal's
-answer was lost, both secrets stay: either may be the portal's.
+A rotation first writes the new secret into the file and verifies that the receiver knows it; only
+then is it sent to the portal. A failure before that restores the file. Where the portal's answer
+was lost, both secrets stay: the portal may have either.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,31 +11,34 @@ from datetime import datetime
 
 from reconciler.client import MAX_NAME_LENGTH, TRIGGERS, Key, Webhook, WebhooksClient
 from reconciler.errors import (
-    AddressUnreachableError,
     ConfigError,
     ForbiddenError,
     PermanentError,
     PortalError,
     RateLimitedError,
+    ReconcilerError,
     TransientError,
     UnauthorizedError,
     WebhookExistsError,
     WebhookNotFoundError,
     WebhookRejectedError,
 )
-from reconciler.ledger import Ledger
+from reconciler.ledger import Ledger, WebhookRecord
 from reconciler.webhooks.probe import Probe
 from reconciler.webhooks.secret_file import SecretFile
 from reconciler.webhooks.secrets import make_secret
-from reconciler.webhooks.state import WebhookSpec, WebhookStatus, find, judge, same
+from reconciler.webhooks.status import (
+    WebhookSpec,
+    WebhookStatus,
+    assess_webhook,
+    find_webhook,
+    is_same_address,
+)
 
-SAID = "webhook"
-"""The fact in which the watch leaves what ails our webhook; it is past once that was changed."""
-
-_OURS, _MAY_READ, _YES = "webhook_id", "webhook_may_read", "yes"
-_WRITE = ("*:write",)
-_BOTH = "; the new secret may be the portal's, so both stay valid: rotate again"
+_ID, _CAN_READ, _YES = "webhook_id", "webhook_may_read", "yes"
+_BOTH_VALID = "; the new secret may be the portal's, so both stay valid: rotate again"
 _REFUSED, _NO_ANSWER = 400, 500  # docspace.md 6
+_UNCHANGED = (PermanentError, ForbiddenError, UnauthorizedError, RateLimitedError)
 
 
 class WebhookAdministration:
@@ -46,52 +49,62 @@ class WebhookAdministration:
         ledger: Ledger,
         webhooks: WebhooksClient,
         key: Callable[[], Key],
-        wanted: WebhookSpec,
+        spec: WebhookSpec,
         clock: Callable[[], datetime],
         probe: Probe | None = None,
     ) -> None:
-        """Do nothing yet. ``probe`` asks addresses; without one they are trusted to answer."""
+        """Do nothing yet. ``probe`` tests addresses; without one they are not tested."""
         self._ledger, self._webhooks, self._key = ledger, webhooks, key
-        self.wanted, self._clock, self._probe = wanted, clock, probe
+        self.spec, self._clock, self._probe = spec, clock, probe
 
     def without_probe(self) -> "WebhookAdministration":
-        """Return the same, trusting that addresses answer: not every network leads to its own."""
+        """Return the same without a probe: not every network leads to its own public address."""
         return WebhookAdministration(
-            self._ledger, self._webhooks, self._key, self.wanted, self._clock
+            self._ledger, self._webhooks, self._key, self.spec, self._clock
         )
 
-    def listed(self) -> tuple[Webhook, ...]:
+    def list_webhooks(self) -> tuple[Webhook, ...]:
         """Return every webhook that the account may see, by id; remember that it may."""
         webhooks = sorted(self._webhooks.all(), key=lambda webhook: webhook.id)
-        if self._ledger.get_value(_MAY_READ) != _YES:
-            self._ledger.set_value(_MAY_READ, _YES)
+        if not self.can_read():
+            self._ledger.set_value(_CAN_READ, _YES)
         return tuple(webhooks)
 
-    def may_read(self) -> bool:
-        """Whether the key was allowed to, when it was last tried."""
-        return self._ledger.get_value(_MAY_READ) == _YES
+    def can_read(self) -> bool:
+        """Whether the key was allowed to list webhooks, when that was last tried."""
+        return self._ledger.get_value(_CAN_READ) == _YES
 
-    def may_not_read(self) -> None:
-        """Remember that the key is not allowed to."""
-        if self._ledger.get_value(_MAY_READ) == _YES:
-            self._ledger.set_value(_MAY_READ, "")
+    def record_read_refusal(self) -> None:
+        """Remember that the key is not allowed to list webhooks."""
+        if self.can_read():
+            self._ledger.set_value(_CAN_READ, "")
 
-    def known(self) -> int | None:
-        """Return the id of the webhook that was ours when it was last seen."""
-        text = self._ledger.get_value(_OURS)
+    def known_id(self) -> int | None:
+        """Return the id of our webhook when it was last seen."""
+        text = self._ledger.get_value(_ID)
         return int(text) if text else None
 
-    def state(self) -> WebhookStatus:
-        """Ask the portal for our webhook and say what is wrong with it; remember its id."""
-        known = self.known()
-        state = judge(self.listed(), self.wanted, known)
-        if state.webhook is not None and state.webhook.id != known:
-            self._ledger.set_value(_OURS, str(state.webhook.id))
-        return state
+    def status(self) -> WebhookStatus:
+        """Ask the portal for our webhook and return what is wrong with it; remember its id."""
+        known = self.known_id()
+        status = assess_webhook(self.list_webhooks(), self.spec, known)
+        if status.webhook is not None and status.webhook.id != known:
+            self._ledger.set_value(_ID, str(status.webhook.id))
+        return status
 
-    def ours(self, webhooks: Sequence[Webhook]) -> Webhook | None:
+    def find_own(self, webhooks: Sequence[Webhook]) -> Webhook | None:
         """Return which of them is ours."""
-        return find(webhooks, self.wanted, self.known())
+        return find_webhook(webhooks, self.spec, self.known_id())
+
+    def get(self, number: int | None) -> Webhook:
+        """Return the webhook of that id, ours for None. Raises WebhookNotFoundError."""
+        webhooks = self.list_webhooks()
+        by_id = {webhook.id: webhook for webhook in webhooks}
+        found = self.find_own(webhooks) if number is None else by_id.get(number)
+        if found is None:
+            wanted = f"at {self.spec.url or 'ours'}" if number is None else str(number)
+            raise WebhookNotFoundError(wanted, tuple(by_id))
+        return found
 
     def register(
         self, address: str, secret: str, triggers: Sequence[str], name: str | None = None
@@ -100,18 +113,18 @@ class WebhookAdministration:
 
         Raises ConfigError, AddressUnreachableError, WebhookExistsError, WebhookRejectedError.
 
-        The receiver must answer there and know the secret, from here already, unless there is no
-        probe: the portal's own refusal tells no reason.
+        With a probe, the receiver must answer there and know the secret already: the portal's own
+        refusal gives no reason.
         """
-        self._may_write("POST settings/webhook")
-        _check_name(self.wanted.name if name is None else name)
-        _check(triggers, self._webhooks.triggers())
-        there = next(
-            (webhook for webhook in self._webhooks.all() if same(webhook.url, address)), None
-        )
-        if there is not None:
-            raise WebhookExistsError(address, there.id)
-        self._ask(address, secret)
+        self._require_write_scope("POST settings/webhook")
+        _check_name(self.spec.name if name is None else name)
+        _check_triggers(triggers, self._webhooks.triggers())
+        for webhook in self._webhooks.all():
+            if is_same_address(webhook.url, address):
+                raise WebhookExistsError(address, webhook.id)
+        if self._probe is not None:
+            self._probe.head(address)
+            self._probe.ping_with(address, secret)
         return self.create(address, secret, triggers, name)
 
     def create(
@@ -119,105 +132,85 @@ class WebhookAdministration:
     ) -> Webhook:
         """Create our webhook without looking first. Raises WebhookRejectedError."""
         self._ledger.count_write(self._clock())
-        with _judged(address):
-            webhook = self._webhooks.create(name or self.wanted.name, address, secret, triggers)
-        self._ledger.set_value(_OURS, str(webhook.id))
-        self._ledger.set_value(SAID, "")
+        with _rejection_of(address):
+            webhook = self._webhooks.create(name or self.spec.name, address, secret, triggers)
+        self._ledger.set_value(_ID, str(webhook.id))
+        self._clear_record()
         return webhook
 
-    def pick(self, number: int | None) -> Webhook:
-        """Return the webhook of that id, ours for None. Raises WebhookNotFoundError."""
-        webhooks = self.listed()
-        found = (
-            self.ours(webhooks)
-            if number is None
-            else next((webhook for webhook in webhooks if webhook.id == number), None)
-        )
-        if found is None:
-            wanted = str(number) if number is not None else f"at {self.wanted.url or 'ours'}"
-            raise WebhookNotFoundError(wanted, tuple(webhook.id for webhook in webhooks))
-        return found
-
     def enable(self, webhook: Webhook) -> None:
-        """Switch a webhook on. Raises AddressUnreachableError or WebhookRejectedError."""
-        self._may_write("PUT settings/webhook/enable")
-        self._ask(webhook.url)
+        """Enable a webhook. Raises AddressUnreachableError or WebhookRejectedError."""
+        self._require_write_scope("PUT settings/webhook/enable")
+        if self._probe is not None:
+            self._probe.head(webhook.url)
         self.switch_on(webhook)
 
     def switch_on(self, webhook: Webhook) -> None:
-        """Switch a webhook on without looking first. Raises WebhookRejectedError."""
+        """Enable a webhook without looking first. Raises WebhookRejectedError."""
         self._ledger.count_write(self._clock())
-        with _judged(webhook.url):
+        with _rejection_of(webhook.url):
             self._webhooks.set_enabled(webhook, True)
-        if webhook.id == self.known():
-            self._ledger.set_value(SAID, "")
+        if webhook.id == self.known_id():
+            self._clear_record()
 
     def remove(self, webhook: Webhook) -> None:
         """Delete a webhook, and its log with it."""
-        self._may_write("DELETE settings/webhook/{id}")
+        self._require_write_scope("DELETE settings/webhook/{id}")
         self._ledger.count_write(self._clock())
         self._webhooks.remove(webhook.id)
-        if webhook.id == self.known():
-            self._ledger.set_value(_OURS, "")  # it was meant: nothing to be healed
-            self._ledger.set_value(SAID, "")
+        if webhook.id == self.known_id():
+            self._ledger.set_value(_ID, "")  # it was meant: the watch must not repair it
+            self._clear_record()
 
     def rotate(self, file: SecretFile) -> Webhook:
-        """Let the portal sign with a new secret.
+        """Let the portal sign with a new secret, which becomes the first line of ``file``.
 
         Raises ConfigError, AddressUnreachableError, WebhookRejectedError.
-
-        Both secrets count from before the portal is told until the new one is in use.
         """
-        self._may_write("PUT settings/webhook")
-        webhook, before, secret = self.pick(None), file.read(), make_secret()
+        self._require_write_scope("PUT settings/webhook")
+        webhook, before, secret = self.get(None), file.read(), make_secret()
         _check_name(webhook.name)
         file.write((secret, *before))
         try:
-            if self._probe is not None:
-                self._probe.ping_with(webhook.url, secret)
-            self._ledger.count_write(self._clock())
-            with _judged(webhook.url):
-                self._webhooks.set_secret(webhook, secret)
-        except (
-            AddressUnreachableError,
-            PermanentError,
-            ForbiddenError,
-            UnauthorizedError,
-            RateLimitedError,
-        ):
-            file.write(before)
-            raise
-        except WebhookRejectedError as error:
-            if error.status == _REFUSED:
-                file.write(before)
+            self._set_secret(webhook, secret)
+        except ReconcilerError as error:
+            if isinstance(error, PortalError | WebhookRejectedError) and _may_have_changed(error):
+                error.detail += _BOTH_VALID
             else:
-                error.detail += _BOTH
+                file.write(before)
             raise
-        except PortalError as error:
-            # The answer was lost, and what it was: the portal may have the new one by now.
-            error.detail += _BOTH
-            raise
-        self._ledger.set_value(SAID, "")
+        self._clear_record()
         return webhook
 
-    def _ask(self, address: str, secret: str | None = None) -> None:
-        """Raise AddressUnreachableError where nobody answers, or nobody who knows the secret."""
+    def _set_secret(self, webhook: Webhook, secret: str) -> None:
         if self._probe is not None:
-            self._probe.head(address)
-            if secret is not None:
-                self._probe.ping_with(address, secret)
+            self._probe.ping_with(webhook.url, secret)
+        self._ledger.count_write(self._clock())
+        with _rejection_of(webhook.url):
+            self._webhooks.set_secret(webhook, secret)
 
-    def _may_write(self, route: str) -> None:
-        """Raise UnauthorizedError before anything was done, where the key may not administer."""
-        missing = self._key().missing_scope(*_WRITE)
+    def _clear_record(self) -> None:
+        """Forget what was wrong with our webhook: it was changed."""
+        self._ledger.set_value(WebhookRecord.KEY, "")
+
+    def _require_write_scope(self, route: str) -> None:
+        """Raise UnauthorizedError before anything is done, where the key may not administer."""
+        missing = self._key().missing_scope("*:write")
         if missing:
             raise UnauthorizedError(route, 403, f"the API key lacks the scope {missing}", missing)
 
 
+def _may_have_changed(error: PortalError | WebhookRejectedError) -> bool:
+    """Whether the portal may have the new secret although it reported an error, or nothing."""
+    if isinstance(error, WebhookRejectedError):
+        return error.status != _REFUSED
+    return not isinstance(error, _UNCHANGED)
+
+
 @contextmanager
-def _judged(address: str) -> Iterator[None]:
-    """Turn into Rejected what the portal says of a webhook that is not to its liking: 400, and
-    500 when its own question to the address got no answer.
+def _rejection_of(address: str) -> Iterator[None]:
+    """Raise WebhookRejectedError for the portal's refusals of a webhook: 400, and 500 when its
+    own request to the address got no answer.
     """
     try:
         yield
@@ -233,14 +226,12 @@ def _check_name(name: str) -> None:
     if not name.strip():
         raise ConfigError(("the webhook has no name: the portal needs one",))
     if size > MAX_NAME_LENGTH:
-        told = (
-            f"the webhook's name has {size} characters; the portal takes at most {MAX_NAME_LENGTH}"
-        )
-        raise ConfigError((f"{told}: {name[:MAX_NAME_LENGTH]}...",))
+        limit = f"the portal takes at most {MAX_NAME_LENGTH}: {name[:MAX_NAME_LENGTH]}..."
+        raise ConfigError((f"the webhook's name has {size} characters; {limit}",))
 
 
-def _check(triggers: Sequence[str], offered: Mapping[str, int]) -> None:
-    """Refuse what the portal does not offer; it is compared by bits, whatever it calls them."""
+def _check_triggers(triggers: Sequence[str], offered: Mapping[str, int]) -> None:
+    """Refuse what the portal does not offer; compared by bit, whatever the portal calls it."""
     bits = set(offered.values()) or set(TRIGGERS.values())
     unknown = sorted(one for one in set(triggers) if TRIGGERS.get(one) not in bits)
     if unknown:

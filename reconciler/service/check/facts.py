@@ -37,7 +37,7 @@ from reconciler.service.build import (
 )
 from reconciler.service.portal_identity import open_ledger
 from reconciler.sweep.sweep import HIDDEN
-from reconciler.webhooks import SecretFile, WebhookStatus, judge
+from reconciler.webhooks import SecretFile, WebhookStatus, assess_webhook
 from reconciler.webhooks.delivery_log import progress
 
 _T = TypeVar("_T")
@@ -154,7 +154,7 @@ def _asked_in_turn(config: Config, transport: Transport, ours: int | None) -> Po
     webhooks = _asked(client.all)
     if isinstance(webhooks, PortalError):
         return replace(facts, webhooks=webhooks)
-    state = judge(webhooks, wanted_of(config), ours)
+    state = assess_webhook(webhooks, wanted_of(config), ours)
     webhook = state.webhook
     failures = None if webhook is None else _asked(lambda: client.failures(webhook.id))
     return replace(facts, webhooks=webhooks, state=state, failures=failures)

@@ -8,7 +8,6 @@ from reconciler.errors import LedgerError, PortalError, UnauthorizedError
 from reconciler.service.build import wanted_of
 from reconciler.service.check.facts import Facts
 from reconciler.service.check.lines import Fault, Finding, error, ok, skipped, warning
-from reconciler.service.watch import cure_of
 from reconciler.webhooks.delivery_log import is_under_way
 
 _OFF, _SOON = timedelta(seconds=60), timedelta(days=14)
@@ -160,7 +159,7 @@ def webhook(facts: Facts) -> list[Finding]:
             return [warning("webhook", said, cure)]
         return [error("webhook", said, "run: reconciler webhook register")]
     if state.issues:
-        return [error("webhook", said, cure_of(state))]
+        return [error("webhook", said, state.hint)]
     return [
         ok("webhook", f"{webhook.id} calls {webhook.url}, enabled"),
         *_of_webhook(facts, webhook),
@@ -205,7 +204,7 @@ def deliveries(facts: Facts) -> list[Finding]:
         cure = "run: reconciler webhook rotate (or set the portal's secret to ours)"
         return [error("deliveries", said, cure)]
     if fresh:
-        number = f"{len(fresh)}{' or more' if failures.behind else ''}"
+        number = f"{len(fresh)}{' or more' if failures.has_more else ''}"
         said += f", {number} failures not read yet"
         if webhook.failure:
             said += f" ({webhook.failure})"

@@ -1,0 +1,108 @@
+"""Which webhook of the portal is ours, and what is wrong with it. Pure: values in, values out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from reconciler.client import Webhook
+
+
+class WebhookIssue(StrEnum):
+    """What keeps deliveries from coming; all but the last keep all of them."""
+
+    MISSING = "missing"
+    DISABLED = "disabled"
+    ADDRESS = "address"
+    TRIGGERS = "triggers"
+
+
+_HINTS = {  # the first that applies is to be done first
+    WebhookIssue.MISSING: "run: reconciler webhook register",
+    WebhookIssue.ADDRESS: (
+        "set webhook.public_url, or remove it and run: reconciler webhook register"
+    ),
+    WebhookIssue.DISABLED: "run: reconciler webhook enable",
+    WebhookIssue.TRIGGERS: (
+        "add the events on the portal's page, or remove it and register it again"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class WebhookSpec:
+    """What our webhook should be. Without ``url`` it is recognized by its ``path`` alone."""
+
+    url: str | None
+    path: str
+    triggers: tuple[str, ...]
+    name: str = "reconciler"
+
+
+@dataclass(frozen=True)
+class WebhookStatus:
+    """Our webhook, None when there is none, and what is wrong with it, the worst first."""
+
+    webhook: Webhook | None
+    issues: tuple[WebhookIssue, ...]
+    missing_triggers: tuple[str, ...] = ()
+
+    def message(self, spec: WebhookSpec) -> str:
+        """Return what is wrong in one line, empty when nothing is."""
+        webhook = self.webhook
+        if webhook is None:
+            return f"the portal has no webhook at {spec.url or spec.path}"
+        messages = {
+            WebhookIssue.DISABLED: "is disabled",
+            WebhookIssue.ADDRESS: f"calls {webhook.url}, not {spec.url}",
+            WebhookIssue.TRIGGERS: f"does not deliver {', '.join(self.missing_triggers)}",
+        }
+        issues = " and ".join(messages[issue] for issue in self.issues)
+        return f"webhook {webhook.id} {issues}" if issues else ""
+
+    @property
+    def hint(self) -> str:
+        """What to do about it, empty when nothing is wrong."""
+        return next((hint for issue, hint in _HINTS.items() if issue in self.issues), "")
+
+
+def assess_webhook(
+    webhooks: Sequence[Webhook], spec: WebhookSpec, known_id: int | None
+) -> WebhookStatus:
+    """Find our webhook, and say what is wrong with it; ``known_id`` is the one seen last."""
+    webhook = find_webhook(webhooks, spec, known_id)
+    if webhook is None:
+        return WebhookStatus(None, (WebhookIssue.MISSING,))
+    missing = webhook.missing_triggers(*spec.triggers)
+    has_other_address = spec.url is not None and not is_same_address(webhook.url, spec.url)
+    issues = (
+        (WebhookIssue.ADDRESS, has_other_address),
+        (WebhookIssue.DISABLED, not webhook.enabled),
+        (WebhookIssue.TRIGGERS, bool(missing)),
+    )
+    return WebhookStatus(webhook, tuple(issue for issue, holds in issues if holds), missing)
+
+
+def find_webhook(
+    webhooks: Sequence[Webhook], spec: WebhookSpec, known_id: int | None
+) -> Webhook | None:
+    """Return ours: the one with our address, else the known one, else the only one of our path.
+
+    Of several with our address it is the known one, else an enabled one.
+    """
+    ours = [one for one in webhooks if spec.url and is_same_address(one.url, spec.url)]
+    ours.sort(key=lambda one: (one.id != known_id, not one.enabled, one.id))
+    known = [one for one in webhooks if one.id == known_id]
+    of_path = [one for one in webhooks if urlsplit(one.url).path == spec.path]
+    candidates = [*ours, *known, *(of_path if len(of_path) == 1 else ())]
+    return candidates[0] if candidates else None
+
+
+def is_same_address(one: str, other: str) -> bool:
+    """Whether two addresses are equal; the case of a host does not count."""
+    return _normalized(one) == _normalized(other)
+
+
+def _normalized(address: str) -> tuple[str, str, str, str]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.netloc.lower(), parts.path or "/", parts.query

@@ -1,0 +1,143 @@
+"""Watches our webhook at the portal, and reads the portal's log of failed deliveries.
+
+Only where the key may read it (`*:read`): one GET now and then shows what is wrong with the
+webhook and whether a delivery failed. Problems are logged, recorded in the ledger for other
+processes, and repaired if that is allowed, once an hour at most.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from reconciler.client import Webhook
+from reconciler.errors import ReconcilerError
+from reconciler.ledger import Ledger, WebhookRecord
+from reconciler.webhooks.administration import WebhookAdministration
+from reconciler.webhooks.delivery_log import DeliveryLog, LogReading
+from reconciler.webhooks.event_log import EventLog
+from reconciler.webhooks.status import WebhookIssue, WebhookStatus
+
+EVERY = timedelta(minutes=5)
+_REPAIR_EVERY = timedelta(hours=1)
+_REPAIRED_AT = "webhook_repaired"
+_OK, _UNSEEN, _SIGNATURE = "ok", "unseen", "signature"
+_OTHER_SECRET = "the receiver refuses the portal's signature: the portal has another secret"  # noqa: S105
+_ROTATE = "run: reconciler webhook rotate"
+
+
+@dataclass(frozen=True)
+class RepairPolicy:
+    """Whether to repair the webhook, and with which secret to register it again."""
+
+    allowed: bool = False
+    secret: Callable[[], str] = str
+
+
+class WebhookWatch:
+    """Watches one webhook. Call ``run`` every few minutes."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        administration: WebhookAdministration,
+        delivery_log: DeliveryLog,
+        clock: Callable[[], datetime],
+        repair: RepairPolicy,
+        log: EventLog,
+    ) -> None:
+        """Ask nothing yet."""
+        self._ledger, self._administration = ledger, administration
+        self._delivery_log, self._clock = delivery_log, clock
+        self._repair_policy, self._log, self._is_unseen_logged = repair, log, False
+
+    def run(self) -> WebhookStatus:
+        """Look once, and do what is to be done. Raises PortalError or LedgerError."""
+        was_seen = self._administration.known_id() is not None
+        status = self._administration.status()
+        reading = self._read_log(status.webhook)
+        reason = status.message(self._administration.spec)
+        if status.webhook is None and not was_seen:
+            self._report_unseen(status, reason)
+        elif status.issues:
+            self._report(status, status.issues[0].value, reason, status.hint)
+            self._repair(status)
+        elif reading.unsigned or self._is_still_refused(status):
+            self._report(status, _SIGNATURE, _OTHER_SECRET, _ROTATE)
+        else:
+            self._record(status, _OK)
+        return status
+
+    def _read_log(self, webhook: Webhook | None) -> LogReading:
+        if webhook is None or not self._delivery_log.is_due(webhook):
+            return LogReading()
+        reading = self._delivery_log.read(webhook)
+        if reading.recorded or reading.under_way:
+            self._log.info(
+                "undelivered_events", recorded=reading.recorded, under_way=reading.under_way
+            )
+        return reading
+
+    def _report_unseen(self, status: WebhookStatus, reason: str) -> None:
+        """Log once that there is none: it may be another account's, which is not visible."""
+        if not self._is_unseen_logged:
+            self._log.info("webhook_not_seen", reason=reason)
+        self._is_unseen_logged = True
+        self._record(status, _UNSEEN, reason)
+
+    def _report(self, status: WebhookStatus, state: str, reason: str, hint: str) -> None:
+        self._log.error("webhook", reason=reason, hint=hint)
+        self._record(status, state, reason, hint)
+
+    def _is_still_refused(self, status: WebhookStatus) -> bool:
+        """Whether the signature was refused before, and no delivery was accepted since."""
+        before = WebhookRecord.from_json(self._ledger.get_value(WebhookRecord.KEY))
+        last_success = status.webhook.succeeded_on if status.webhook else ""
+        return (
+            before is not None
+            and before.state == _SIGNATURE
+            and before.last_success == last_success
+        )
+
+    def _repair(self, status: WebhookStatus) -> None:
+        """Enable it, or register it again; whether that works or not, not again within the hour."""
+        if not self._may_repair(status):
+            return
+        self._ledger.set_value(_REPAIRED_AT, self._clock().isoformat())
+        try:
+            if status.webhook is not None:
+                self._administration.switch_on(status.webhook)
+                self._log.warning("webhook_enabled_again", id=status.webhook.id)
+            else:
+                self._register_again()
+        except ReconcilerError as error:
+            self._log.error("error", kind=error.kind, error=str(error))
+
+    def _may_repair(self, status: WebhookStatus) -> bool:
+        is_broken = bool({WebhookIssue.MISSING, WebhookIssue.DISABLED} & set(status.issues))
+        if not self._repair_policy.allowed or not is_broken:
+            return False
+        # Without an address, or at another one, the webhook may be somebody else's.
+        if self._administration.spec.url is None or WebhookIssue.ADDRESS in status.issues:
+            return False
+        last = self._ledger.get_value(_REPAIRED_AT)
+        return not last or self._clock() - datetime.fromisoformat(last) >= _REPAIR_EVERY
+
+    def _register_again(self) -> None:
+        spec = self._administration.spec
+        webhook = self._administration.create(
+            spec.url or "", self._repair_policy.secret(), spec.triggers
+        )
+        self._log.warning("webhook_registered_again", id=webhook.id)
+
+    def _record(self, status: WebhookStatus, state: str, reason: str = "", hint: str = "") -> None:
+        record = WebhookRecord(state, self._clock(), reason, hint)
+        if (webhook := status.webhook) is not None:
+            record = replace(
+                record,
+                id=webhook.id,
+                url=webhook.url,
+                last_success=webhook.succeeded_on,
+                last_failure=webhook.failed_on,
+                failure=webhook.failure,
+            )
+        self._ledger.set_value(WebhookRecord.KEY, record.to_json())
