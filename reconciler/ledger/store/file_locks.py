@@ -21,7 +21,7 @@ from reconciler.ledger.store.database_file import (
     identity_of,
 )
 
-_PATIENCE = 2.5  # seconds to wait for another process's transaction
+_PATIENCE = 2.0  # seconds to wait for another process: a writing is told before it gives up
 
 
 class FileLock:

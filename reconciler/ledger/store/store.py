@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, exc
 
 from reconciler.errors import LedgerError, RoleHeldError
-from reconciler.ledger.store.writer import Commits, Job, by_what_they_do
+from reconciler.ledger.store.writer import Job, Writer
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -44,43 +44,36 @@ class Store(ABC):
     def __init__(self, *, read_only: bool = False) -> None:
         """Open nothing; what inherits does."""
         self.read_only = read_only
-        self._commits, self._closed = Commits(self._commit), False
+        self._jobs = Writer(self._begun)
 
     def write(self, job: Callable[[Connection], T]) -> T:
         """Run ``job`` in a transaction and return its result once that is on disk.
 
-        Jobs that wait together share one commit: the thread whose turn it is runs them all,
-        the others find theirs done. ``job`` may run twice, so it must only touch the database.
-        Raises LedgerError when nothing could be written, or when nobody can tell in time.
+        Jobs that are queued together share one commit. ``job`` may run twice, so it must only
+        touch the database. Raises LedgerError when nothing could be written, or when the answer
+        does not come in time.
         """
         return self.write_each(lambda c, _: [job(c)], None)
 
     def write_each(self, job: Callable[[Connection, Sequence[A]], Sequence[T]], item: A) -> T:
         """Run ``job`` as `write` does, on ``item`` and on those that wait for the same job."""
-        mine: Job[A, T] = Job(job, item, time.monotonic() + PATIENCE)
-        self._commits.carry_out(mine)
-        return mine.outcome()
+        return self._run(Job(job, item, time.monotonic() + PATIENCE))
 
     def write_long(self, job: Callable[[Connection], T], most: float = _LONG) -> T:
         """Run ``job``, which may take long, in a transaction of its own. Raises LedgerError."""
-        mine: Job[None, T] = Job(lambda c, _: [job(c)], None, time.monotonic() + most)
-        with self._commits.none():
-            self._commit([mine], mine.until)
-        return mine.outcome()
+        return self._run(Job(lambda c, _: [job(c)], None, time.monotonic() + most, alone=True))
 
     def read(self, job: Callable[[Connection], T]) -> T:
         """Run ``job`` on a consistent view of the database. Raises LedgerError."""
-        if self._closed:  # else the engine would open a connection that nobody closes
+        if self._jobs.closed:  # else the engine would open a connection that nobody closes
             raise LedgerError("the ledger is closed")
         with translated(), self._reading() as connection:
             return job(connection)
 
     def close(self) -> None:
         """Close every connection; nothing can be read or written after that."""
-        with self._commits.none():
-            if not self._closed:
-                self._closed = True
-                self._close()
+        if self._jobs.close():
+            self._close()
 
     @abstractmethod
     def role(self, role: Role) -> AbstractContextManager[IsOurs]:
@@ -143,29 +136,15 @@ class Store(ABC):
     def _close(self) -> None:
         """Close every connection."""
 
-    def _commit(self, batch: list[Job[Any, Any]], until: float) -> None:
-        running = False
-        try:
-            if self._closed:
-                raise LedgerError("the ledger is closed")
-            if self.read_only:
-                raise LedgerError("the ledger is open for reading only")
-            with translated(), self._writing(until) as connection:
-                running = True
-                for run, jobs in by_what_they_do(batch).items():
-                    results = run(connection, [job.item for job in jobs])
-                    for job, result in zip(jobs, results, strict=True):
-                        job.result = result
-                running = False
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that asked
-            if running and len(batch) > 1:  # one bad job must not fail its neighbours
-                for job in batch:
-                    self._commit([job], until)
-                return
-            for job in batch:
-                job.error = error
-        for job in batch:
-            job.done = True
+    def _run(self, job: Job[A, T]) -> T:
+        if self.read_only:
+            raise LedgerError("the ledger is open for reading only")
+        return self._jobs.run(job)
+
+    @contextmanager
+    def _begun(self, until: float) -> Iterator[Connection]:
+        with translated(), self._writing(until) as connection:
+            yield connection
 
 
 @contextmanager

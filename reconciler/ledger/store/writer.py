@@ -1,11 +1,13 @@
-"""Group commit: jobs that wait together share one transaction, led by the thread of one of them."""
+"""Group commit: one thread writes, and the jobs that are queued together share a transaction."""
 
+import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
@@ -13,119 +15,113 @@ from reconciler.errors import LedgerError
 
 A = TypeVar("A")
 T = TypeVar("T")
-_PATIENCE = 0.005  # seconds that a commit waits for others to join, at most
-_LATE = "the database does not answer in time"
-
-
-def _taken() -> threading.Lock:
-    lock = threading.Lock()
-    lock.acquire()
-    return lock
+Begin = Callable[[float], AbstractContextManager[Connection]]
+_PATIENCE = 0.005  # seconds that a commit waits for other jobs, at most
 
 
 @dataclass(eq=False)
 class Job(Generic[A, T]):
-    """What one thread wants done. ``turn`` is let go when it is done, or when it is to lead.
+    """What a thread wants written. It waits until ``until``, by the monotonic clock.
 
-    Its thread waits for it until ``until``, by the monotonic clock.
+    With ``alone`` the job shares its transaction with no other.
     """
 
     run: Callable[[Connection, Sequence[A]], Sequence[T]]
     item: A
     until: float
-    leads: bool = False
-    done: bool = False
-    result: T | None = None
-    error: BaseException | None = None
-    turn: threading.Lock = field(default_factory=_taken)
-
-    def outcome(self) -> T:
-        """Return the result, or raise the error."""
-        if self.error is not None:
-            raise self.error
-        return cast(T, self.result)
+    alone: bool = False
+    future: Future[T] = field(default_factory=Future)
 
 
-def _left(job: Job[Any, Any]) -> float:
-    return max(job.until - time.monotonic(), 0)
+class Writer:
+    """The thread that runs jobs, each batch in a transaction of ``begin``.
 
-
-class Commits:
-    """Hands jobs to ``commit``, as many at once as there are, one commit at a time.
-
-    It is told until when the leader waits for it.
-    ``commit`` never raises: it leaves in each job its result or its error, and ``done``.
-    Who was answered together comes back together: a commit waits a moment for as many as the last
-    one had, or the quickest of them would have it alone, and the others another.
+    ``begin`` is told until when the first of the batch waits.
+    Threads whose jobs shared a commit come back together: the next commit waits briefly for a
+    batch as large, or the quickest thread would have one alone and the others another.
     """
 
-    def __init__(
-        self, commit: Callable[[list[Job[Any, Any]], float], None], patience: float = _PATIENCE
-    ) -> None:
-        """Nobody waits, nobody leads. Let no commit wait for others longer than ``patience``."""
-        self._commit, self._patience = commit, patience
-        self._lock, self._committing = threading.Lock(), threading.Lock()
-        self._jobs: list[Job[Any, Any]] = []
-        self._led, self._crowd = False, 0
-        self._all_here = threading.Event()
+    def __init__(self, begin: Begin, patience: float = _PATIENCE) -> None:
+        """Start no thread before the first job. No commit waits longer than ``patience``."""
+        self._begin, self._patience = begin, patience
+        self._queue = queue.SimpleQueue[Job[Any, Any] | None]()
+        self._thread: threading.Thread | None = None
+        self._lock, self.closed = threading.Lock(), False
 
-    def carry_out(self, job: Job[Any, Any]) -> None:
-        """Return when the job is done: by the leader of a commit, or as one.
+    def run(self, job: Job[A, T]) -> T:
+        """Return the job's result once it is on disk, or raise its error.
 
-        Raises LedgerError when its time is over before: it may be done later all the same.
+        Raises LedgerError when its time is over before: a job that has not begun is not run then.
         """
         with self._lock:
-            self._jobs.append(job)
-            job.leads, self._led = not self._led, True
-            if len(self._jobs) >= self._crowd:
-                self._all_here.set()
-        if not job.leads and not job.turn.acquire(timeout=_left(job)):
-            self._give_up(job)
-        if not job.done:
-            self._lead(job)
+            if self.closed:
+                raise LedgerError("the ledger is closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+                self._thread.start()
+            self._queue.put(job)
+        try:
+            return job.future.result(max(job.until - time.monotonic(), 0))
+        except TimeoutError:
+            job.future.cancel()
+            raise LedgerError("the database does not answer in time") from None
 
-    @contextmanager
-    def none(self) -> Iterator[None]:
-        """Let nothing be committed within the block."""
-        with self._committing:
-            yield
-
-    def _give_up(self, job: Job[Any, Any]) -> None:
-        """Do not wait any longer, unless it is our turn to lead just now."""
+    def close(self) -> bool:
+        """Run what is queued, then end the thread; return False if it was closed before."""
         with self._lock:
-            if job.leads:
+            if self.closed:
+                return False
+            self.closed = True
+            self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join()
+        return True
+
+    def _work(self) -> None:
+        number = 0
+        while jobs := self._next(number):
+            number = len(jobs)
+            begun = [job for job in jobs if job and job.future.set_running_or_notify_cancel()]
+            shared = [job for job in begun if not job.alone]
+            for batch in (shared, *([job] for job in begun if job.alone)):
+                if batch:
+                    self._commit(batch)
+            if jobs[-1] is None:
                 return
-            if job in self._jobs:
-                self._jobs.remove(job)
-        raise LedgerError(_LATE)
 
-    def _lead(self, mine: Job[Any, Any]) -> None:
-        """Commit for all that wait; then let them go, and the next lead."""
-        if self._crowd > 1:
-            self._all_here.wait(self._patience)
-        with self._lock:
-            batch, self._jobs = self._jobs, []
-            self._crowd = len(batch)
-            self._all_here.clear()
-        if self._committing.acquire(timeout=_left(mine)):
-            try:
-                self._commit(batch, mine.until)
-            finally:
-                self._committing.release()
-        else:
+    def _next(self, expected: int) -> list[Job[Any, Any] | None]:
+        """Return the queued jobs, ``expected`` of them if they come soon; None ends the thread."""
+        jobs = [self._queue.get()]
+        until = time.monotonic() + self._patience
+        with suppress(queue.Empty):
+            while jobs[-1] is not None:
+                left = until - time.monotonic() if len(jobs) < expected else 0
+                jobs.append(self._queue.get(timeout=left) if left > 0 else self._queue.get_nowait())
+        return jobs
+
+    def _commit(self, batch: list[Job[Any, Any]]) -> None:
+        """Run a batch in one transaction; jobs of one that failed run again, each by itself."""
+        running, results = False, list[tuple[Job[Any, Any], Any]]()
+        try:
+            with self._begin(batch[0].until) as connection:
+                running = True
+                for run, jobs in _by_run(batch).items():
+                    found = run(connection, [job.item for job in jobs])
+                    results += zip(jobs, found, strict=True)
+                running = False
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that asked
+            if running and len(batch) > 1:
+                for job in batch:
+                    self._commit([job])
+                return
             for job in batch:
-                job.error, job.done = LedgerError(_LATE), True
-        with self._lock:
-            following = self._jobs[:1]
-            self._led = bool(following)
-            for job in following:
-                job.leads = True
-        for job in (*batch, *following):
-            if job is not mine:
-                job.turn.release()
+                job.future.set_exception(error)
+            return
+        for job, result in results:
+            job.future.set_result(result)
 
 
-def by_what_they_do(jobs: Iterable[Job[Any, Any]]) -> dict[Any, list[Job[Any, Any]]]:
+def _by_run(jobs: Iterable[Job[Any, Any]]) -> dict[Any, list[Job[Any, Any]]]:
     """Return jobs of the same ``run`` together: one call does them all."""
     found: dict[Any, list[Job[Any, Any]]] = {}
     for job in jobs:
