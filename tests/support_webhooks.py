@@ -6,9 +6,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 from reconciler.client import About, DocSpace, Transport, WebhooksClient
 from reconciler.sandbox import ManualClock, Portal, Server, User
+from reconciler.service.server import Server as WebServer
 
 SECRET = "Hooks-Secret-1!"
 WIDE = ("files:read", "files:write", "rooms:read", "accounts.self:read", "*:read", "*:write")
@@ -64,6 +66,17 @@ def stand(permissions: tuple[str, ...] = WIDE) -> Iterator[Stand]:
 def client(server: Server, key: str) -> Transport:
     """Return a transport with one key."""
     return Transport(server.url, key, timeout=5)
+
+
+@contextmanager
+def serving(app: Any, threads: int = 2, proxy: str | None = None) -> Iterator[WebServer]:
+    """Serve a WSGI application within the block, behind a trusted proxy or none."""
+    server = WebServer(app, "127.0.0.1", 0, threads=threads, max_bytes=2**20, trusted_proxy=proxy)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop(1.0)
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from typing import Any
 
 from reconciler.model import Event
 from reconciler.receiver import Receiver, ReceiverSettings
-from reconciler.service.server import Server
 from reconciler.signature import sign
+from tests.support_webhooks import serving
 from tests.world import SECRET, START
 
+SETTINGS = ReceiverSettings("/hook", [SECRET], frozenset({"file.updated"}), 2**20)
 ALLOWED = {200, 401, 403, 404, 405, 413, 503}
 VALUES: list[Any] = [
     None, True, False, 0, -1, 1.5, 7, 2**31, 2**63, 2**64, 10**400, "", "7", "drive-4-|x", [], {},
@@ -70,12 +71,7 @@ def hostile_environ(chance: random.Random) -> tuple[dict[str, Any], bool]:
 def test_a_hundred_thousand_hostile_requests() -> None:
     """Every one gets an answer that is allowed; only signed ones are accepted."""
     chance, recorder, statuses = random.Random(7), Recorder(), Counter[int]()
-    receiver = Receiver(
-        ReceiverSettings("/hook", [SECRET], frozenset({"file.updated"}), 2**20),
-        recorder,
-        lambda: START,
-        lambda _: None,
-    )
+    receiver = Receiver(SETTINGS, recorder, lambda: START, lambda _: None)
 
     def start_response(status: str, _: object) -> None:
         statuses[int(status[:3])] += 1
@@ -132,17 +128,12 @@ def raw_request(chance: random.Random) -> bytes:
 def test_hostile_bytes_on_the_socket() -> None:
     """waitress and the receiver together: no 5xx, no 410, no redirect, none accepted."""
     chance, recorder = random.Random(11), Recorder()
-    gate = ReceiverSettings("/hook", [SECRET], frozenset({"file.updated"}), 2**20)
-    receiver = Receiver(gate, recorder, lambda: START, lambda _: None)
-    server = Server(receiver, "127.0.0.1", 0, threads=4, max_bytes=2**20)
-    server.start()
+    receiver = Receiver(SETTINGS, recorder, lambda: START, lambda _: None)
     statuses = Counter[int]()
-    try:
+    with serving(receiver, threads=4) as server:
         for _ in range(2_000):
             with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
                 statuses[exchange(connection, raw_request(chance))] += 1
-    finally:
-        server.stop(1.0)
     assert not {status for status in statuses if status >= 500 or status in {410, 301, 302}}
     assert statuses[401] > 100
     assert recorder.number == 0

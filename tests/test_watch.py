@@ -1,19 +1,18 @@
-"""The second net and the watch: failed deliveries found in the portal's log, a webhook mended."""
+"""The watch: failed deliveries found in the portal's log, and a webhook repaired."""
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
 
 from reconciler.client import Transport, WebhooksClient
 from reconciler.errors import LedgerError, TransientError
-from reconciler.ledger import Ledger
+from reconciler.ledger import Ledger, WebhookRecord
 from reconciler.model import Event, Source
 from reconciler.sandbox import Fault, Network
 from reconciler.service.logging import log
@@ -37,7 +36,7 @@ GIVEN_UP = 12 * 60  # seconds, from when on a delivery that was not answered is 
 
 
 @dataclass
-class Net:
+class Watched:
     """A world whose webhook is the bot's own, and a watch over it."""
 
     world: World
@@ -46,10 +45,11 @@ class Net:
     watch: WebhookWatch
 
     @property
-    def state(self) -> dict[str, Any]:
+    def record(self) -> WebhookRecord:
         """What the watch left for other processes."""
-        found: dict[str, Any] = json.loads(self.world.ledger.get_value("webhook") or "{}")
-        return found
+        record = WebhookRecord.from_json(self.world.ledger.get_value(WebhookRecord.KEY))
+        assert record is not None
+        return record
 
     def change(self, **fields: Any) -> None:
         """Change the webhook behind our back."""
@@ -76,7 +76,7 @@ def due(here: World) -> set[int]:
 
 
 @contextmanager
-def net(path: Path, *, heal: bool = False, run_sweep: bool = True) -> Iterator[Net]:
+def watching(path: Path, *, heal: bool = False, run_sweep: bool = True) -> Iterator[Watched]:
     """Build the world, sweep once, and let an hour pass."""
     with world(path) as here:
         own = replace(here.portal.webhooks[1], created_by=here.bot.id)
@@ -94,160 +94,168 @@ def net(path: Path, *, heal: bool = False, run_sweep: bool = True) -> Iterator[N
             reader = DeliveryLog(here.ledger, webhooks, TRIGGERS, here.clock)
             repair = RepairPolicy(heal, lambda: SECRET)
             watch = WebhookWatch(here.ledger, admin, reader, here.clock, repair, log)
-            yield Net(here, webhooks, admin, watch)
+            yield Watched(here, webhooks, admin, watch)
 
 
 @pytest.fixture
-def caught(tmp_path: Path) -> Iterator[Net]:
-    """A net without self-healing."""
-    with net(tmp_path / "ledger.db") as made:
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    """A watch that repairs nothing."""
+    with watching(tmp_path / "ledger.db") as made:
+        yield made
+
+
+@pytest.fixture
+def healing(tmp_path: Path) -> Iterator[Watched]:
+    """A watch that repairs its webhook."""
+    with watching(tmp_path / "ledger.db", heal=True) as made:
         yield made
 
 
 # The log.
 
 
-def test_a_lost_delivery_is_found_in_the_log_without_a_sweep(caught: Net) -> None:
+def test_a_lost_delivery_is_found_in_the_log_without_a_sweep(watched: Watched) -> None:
     """And marked like any event."""
-    caught.watch.run()
-    caught.lose()
-    save(caught.world, caught.world.file)
-    caught.later(61)
-    assert due(caught.world) == {caught.world.file}
-    row = caught.world.ledger.file_row(caught.world.file)
+    watched.watch.run()
+    watched.lose()
+    save(watched.world, watched.world.file)
+    watched.later(61)
+    assert due(watched.world) == {watched.world.file}
+    row = watched.world.ledger.file_row(watched.world.file)
     assert row is not None
     assert row["source"] == "log"
-    work(caught.world)
-    assert unmarked(caught.world, caught.world.file) == []
+    work(watched.world)
+    assert unmarked(watched.world, watched.world.file) == []
 
 
-def test_a_failure_that_the_webhook_tells_of_is_read_at_once(caught: Net) -> None:
+def test_a_failure_that_the_webhook_tells_of_is_read_at_once(watched: Watched) -> None:
     """`lastFailureOn` moved: five minutes are enough."""
-    caught.watch.run()
-    there = caught.world.portal.webhooks[1].url
-    caught.change(url=there.replace("/hook", "/nowhere"))
-    caught.world.portal.retry_seconds = ()
-    save(caught.world, caught.world.file)
-    assert caught.world.server.drain()
-    caught.change(url=there)
-    caught.later()
-    assert due(caught.world) == {caught.world.file}
+    watched.watch.run()
+    there = watched.world.portal.webhooks[1].url
+    watched.change(url=there.replace("/hook", "/nowhere"))
+    watched.world.portal.retry_seconds = ()
+    save(watched.world, watched.world.file)
+    assert watched.world.server.drain()
+    watched.change(url=there)
+    watched.later()
+    assert due(watched.world) == {watched.world.file}
 
 
-def test_where_nothing_failed_a_watch_is_one_get(caught: Net) -> None:
+def test_where_nothing_failed_a_watch_is_one_get(watched: Watched) -> None:
     """The log is read at first, and then once an hour."""
-    caught.watch.run()
-    before, logs = caught.world.portal.count("GET"), caught.logs()
+    watched.watch.run()
+    before, logs = watched.world.portal.count("GET"), watched.logs()
     for _ in range(11):
-        caught.later()
-    assert (caught.world.portal.count("GET") - before, caught.logs() - logs) == (11, 0)
-    caught.later()
-    assert caught.logs() - logs == 1
+        watched.later()
+    assert (watched.world.portal.count("GET") - before, watched.logs() - logs) == (11, 0)
+    watched.later()
+    assert watched.logs() - logs == 1
 
 
-def test_each_failure_is_recorded_once(caught: Net) -> None:
+def test_each_failure_is_recorded_once(watched: Watched) -> None:
     """The mark is the log's id."""
-    caught.lose()
-    save(caught.world, caught.world.file)
-    caught.later(GIVEN_UP / 60)
-    accepted = caught.world.ledger.totals().accepted
+    watched.lose()
+    save(watched.world, watched.world.file)
+    watched.later(GIVEN_UP / 60)
+    accepted = watched.world.ledger.totals().accepted
     for _ in range(3):
-        caught.later(61)
-    assert caught.world.ledger.totals().accepted == accepted == 1
+        watched.later(61)
+    assert watched.world.ledger.totals().accepted == accepted == 1
 
 
-def test_what_is_under_way_is_left_for_the_next_time(caught: Net) -> None:
+def test_what_is_under_way_is_left_for_the_next_time(watched: Watched) -> None:
     """An entry without an answer may still be delivered; then it is nobody's loss."""
-    caught.world.portal.hold_deliveries()
-    save(caught.world, caught.world.file)
-    caught.watch.run()
-    assert due(caught.world) == set()
-    caught.world.portal.release_deliveries()
-    caught.world.settle()
-    calls = caught.world.ledger.totals().accepted
-    caught.later()
-    assert caught.world.ledger.totals().accepted == calls == 1
+    watched.world.portal.hold_deliveries()
+    save(watched.world, watched.world.file)
+    watched.watch.run()
+    assert due(watched.world) == set()
+    watched.world.portal.release_deliveries()
+    watched.world.settle()
+    calls = watched.world.ledger.totals().accepted
+    watched.later()
+    assert watched.world.ledger.totals().accepted == calls == 1
 
 
-def test_what_stays_without_an_answer_is_recorded_eleven_minutes_later(caught: Net) -> None:
+def test_what_stays_without_an_answer_is_recorded_eleven_minutes_later(watched: Watched) -> None:
     """A batch before it holds the portal's places for ten (docspace.md 6).
 
     The log is read again although the webhook tells of no failure.
     """
-    caught.lose()
-    save(caught.world, caught.world.file)
-    caught.watch.run()
+    watched.lose()
+    save(watched.world, watched.world.file)
+    watched.watch.run()
     for minutes in (5, 5.9):
-        caught.later(minutes)
-        assert due(caught.world) == set()
-    caught.later(0.2)
-    assert due(caught.world) == {caught.world.file}
+        watched.later(minutes)
+        assert due(watched.world) == set()
+    watched.later(0.2)
+    assert due(watched.world) == {watched.world.file}
 
 
-def test_a_log_of_many_pages_is_read_to_its_end(caught: Net) -> None:
+def test_a_log_of_many_pages_is_read_to_its_end(watched: Watched) -> None:
     """Newest to oldest, in steps that overlap."""
-    caught.lose()
-    files = add_files(caught.world, 205)
-    save(caught.world, *files, every=0)
-    caught.world.clock.advance(GIVEN_UP)
-    caught.watch.run()
-    assert due(caught.world) == set(files)
-    assert caught.logs() == 3
+    watched.lose()
+    files = add_files(watched.world, 205)
+    save(watched.world, *files, every=0)
+    watched.world.clock.advance(GIVEN_UP)
+    watched.watch.run()
+    assert due(watched.world) == set(files)
+    assert watched.logs() == 3
 
 
 def test_what_failed_before_our_responsibility_is_not_ours(tmp_path: Path) -> None:
     """The first reading ends there; also what is not to be parsed does not stop it."""
-    with net(tmp_path / "ledger.db", run_sweep=False) as caught:
-        caught.lose()
-        save(caught.world, caught.world.file)
-        caught.world.clock.advance(2 * 86400)
-        caught.world.sweep()
-        caught.later()
-        assert due(caught.world) == set()
+    with watching(tmp_path / "ledger.db", run_sweep=False) as watched:
+        watched.lose()
+        save(watched.world, watched.world.file)
+        watched.world.clock.advance(2 * 86400)
+        watched.world.sweep()
+        watched.later()
+        assert due(watched.world) == set()
 
 
 def test_before_the_first_sweep_the_log_is_left_alone(tmp_path: Path) -> None:
     """Nobody knows yet where our responsibility begins."""
-    with net(tmp_path / "ledger.db", run_sweep=False) as caught:
-        caught.lose()
-        save(caught.world, caught.world.file)
-        caught.later()
-        assert caught.logs() == 0
+    with watching(tmp_path / "ledger.db", run_sweep=False) as watched:
+        watched.lose()
+        save(watched.world, watched.world.file)
+        watched.later()
+        assert watched.logs() == 0
 
 
-def test_a_reading_that_breaks_off_is_done_again(caught: Net) -> None:
+def test_a_reading_that_breaks_off_is_done_again(watched: Watched) -> None:
     """The mark moves last."""
-    caught.lose()
-    save(caught.world, *add_files(caught.world, 120), every=0)
-    caught.world.clock.advance(GIVEN_UP)
-    caught.world.portal.faults.add(Fault(LOG, "status", status=502, skip=1))
+    watched.lose()
+    save(watched.world, *add_files(watched.world, 120), every=0)
+    watched.world.clock.advance(GIVEN_UP)
+    watched.world.portal.faults.add(Fault(LOG, "status", status=502, skip=1))
     with pytest.raises(TransientError):
-        caught.watch.run()
-    caught.watch.run()
-    assert len(due(caught.world)) == 120
+        watched.watch.run()
+    watched.watch.run()
+    assert len(due(watched.world)) == 120
 
 
-def test_the_echo_of_our_own_comment_costs_nothing(caught: Net) -> None:
+def test_the_echo_of_our_own_comment_costs_nothing(watched: Watched) -> None:
     """Its delivery may be lost as well."""
-    caught.lose()
-    save(caught.world, caught.world.file)
-    caught.later(GIVEN_UP / 60)
-    work(caught.world)
-    caught.later(61)
-    assert caught.world.ledger.totals().echoes == 1
-    assert due(caught.world) == set()
+    watched.lose()
+    save(watched.world, watched.world.file)
+    watched.later(GIVEN_UP / 60)
+    work(watched.world)
+    watched.later(61)
+    assert watched.world.ledger.totals().echoes == 1
+    assert due(watched.world) == set()
 
 
-def test_a_ledger_that_cannot_be_written_moves_no_mark(caught: Net) -> None:
+def test_a_ledger_that_cannot_be_written_moves_no_mark(watched: Watched) -> None:
     """What could not be recorded is read again."""
-    caught.lose()
-    save(caught.world, caught.world.file)
-    caught.world.clock.advance(GIVEN_UP)
-    reader = DeliveryLog(_Full(caught.world.ledger), caught.webhooks, TRIGGERS, caught.world.clock)  # type: ignore[arg-type]
+    watched.lose()
+    save(watched.world, watched.world.file)
+    watched.world.clock.advance(GIVEN_UP)
+    full = cast(Ledger, _Full(watched.world.ledger))
+    reader = DeliveryLog(full, watched.webhooks, TRIGGERS, watched.world.clock)
     with pytest.raises(LedgerError):
-        reader.read(caught.webhooks.all()[0])
-    caught.watch.run()
-    assert due(caught.world) == {caught.world.file}
+        reader.read(watched.webhooks.all()[0])
+    watched.watch.run()
+    assert due(watched.world) == {watched.world.file}
 
 
 class _Full:
@@ -261,28 +269,28 @@ class _Full:
 # The webhook itself.
 
 
-def test_a_sound_webhook_is_told_as_such(caught: Net) -> None:
+def test_a_webhook_without_issues_is_recorded_as_ok(watched: Watched) -> None:
     """For the status of other processes."""
-    caught.watch.run()
-    assert (caught.state["state"], caught.state["id"], caught.state["reason"]) == ("ok", 1, "")
+    watched.watch.run()
+    assert (watched.record.state, watched.record.id, watched.record.reason) == ("ok", 1, "")
 
 
-def test_a_secret_that_differs_is_told_until_a_delivery_is_accepted(caught: Net) -> None:
-    """The portal has undone a rotation, and the old secret has ended."""
-    caught.watch.run()
-    caught.world.portal.retry_seconds = ()
-    caught.change(secret="Another-Secret-1!")
-    save(caught.world, caught.world.file)
-    assert caught.world.server.drain()
+def test_a_secret_that_differs_is_recorded_until_a_delivery_is_accepted(watched: Watched) -> None:
+    """The portal has undone a rotation, and the old secret was removed."""
+    watched.watch.run()
+    watched.world.portal.retry_seconds = ()
+    watched.change(secret="Another-Secret-1!")
+    save(watched.world, watched.world.file)
+    assert watched.world.server.drain()
     for _ in range(2):
-        caught.later()
-        assert (caught.state["state"], "rotate" in caught.state["hint"]) == ("signature", True)
-    assert due(caught.world) == {caught.world.file}
-    caught.change(secret=SECRET)
-    save(caught.world, caught.world.file)
-    assert caught.world.server.drain()
-    caught.later()
-    assert caught.state["state"] == "ok"
+        watched.later()
+        assert (watched.record.state, "rotate" in watched.record.hint) == ("signature", True)
+    assert due(watched.world) == {watched.world.file}
+    watched.change(secret=SECRET)
+    save(watched.world, watched.world.file)
+    assert watched.world.server.drain()
+    watched.later()
+    assert watched.record.state == "ok"
 
 
 @pytest.mark.parametrize(
@@ -293,111 +301,103 @@ def test_a_secret_that_differs_is_told_until_a_delivery_is_accepted(caught: Net)
         ({"url": "http://127.0.0.1:9/elsewhere"}, "address", "public_url"),
     ],
 )
-def test_what_ails_it_is_told_with_what_to_do(
-    caught: Net, fields: dict[str, Any], word: str, hint: str
+def test_an_issue_is_recorded_with_a_hint(
+    watched: Watched, fields: dict[str, Any], word: str, hint: str
 ) -> None:
     """Also when the address was changed: it is known by its id."""
-    caught.watch.run()
-    caught.change(**fields)
-    caught.later()
-    assert (caught.state["state"], hint in caught.state["hint"]) == (word, True)
-    assert caught.world.portal.count("PUT") == 0
+    watched.watch.run()
+    watched.change(**fields)
+    watched.later()
+    assert (watched.record.state, hint in watched.record.hint) == (word, True)
+    assert watched.world.portal.count("PUT") == 0
 
 
-def test_a_deleted_webhook_is_missed(caught: Net) -> None:
+def test_a_deleted_webhook_is_missed(watched: Watched) -> None:
     """It was there before."""
-    caught.watch.run()
-    del caught.world.portal.webhooks[1]
-    caught.later()
-    assert caught.state["state"] == "missing"
+    watched.watch.run()
+    del watched.world.portal.webhooks[1]
+    watched.later()
+    assert watched.record.state == "missing"
 
 
-def test_one_that_was_never_seen_is_not_missed(caught: Net) -> None:
+def test_one_that_was_never_seen_is_not_missed(watched: Watched) -> None:
     """Another account may have made it: only administrators see those."""
-    caught.change(created_by=caught.world.ann.id)
-    caught.later()
-    assert caught.state["state"] == "unseen"
+    watched.change(created_by=watched.world.ann.id)
+    watched.later()
+    assert watched.record.state == "unseen"
 
 
-def test_a_disabled_webhook_heals_itself(tmp_path: Path) -> None:
+def test_a_disabled_webhook_heals_itself(healing: Watched) -> None:
     """With `webhook.self_heal`, and what it missed is in the log or found by the sweep."""
-    with net(tmp_path / "ledger.db", heal=True) as caught:
-        caught.watch.run()
-        caught.change(enabled=False)
-        caught.later()
-        assert caught.world.portal.webhooks[1].enabled
-        caught.later()
-        assert caught.state["state"] == "ok"
+    healing.watch.run()
+    healing.change(enabled=False)
+    healing.later()
+    assert healing.world.portal.webhooks[1].enabled
+    healing.later()
+    assert healing.record.state == "ok"
 
 
-def test_a_deleted_webhook_is_registered_again(tmp_path: Path) -> None:
+def test_a_deleted_webhook_is_registered_again(healing: Watched) -> None:
     """With our address, triggers and secret: the next save is delivered."""
-    with net(tmp_path / "ledger.db", heal=True) as caught:
-        caught.watch.run()
-        del caught.world.portal.webhooks[1]
-        caught.later()
-        (made,) = caught.world.portal.webhooks.values()
-        assert (made.secret, made.triggers) == (SECRET, 512)
-        caught.later()
-        assert (caught.state["state"], caught.state["id"]) == ("ok", made.id)
+    healing.watch.run()
+    del healing.world.portal.webhooks[1]
+    healing.later()
+    (made,) = healing.world.portal.webhooks.values()
+    assert (made.secret, made.triggers) == (SECRET, 512)
+    healing.later()
+    assert (healing.record.state, healing.record.id) == ("ok", made.id)
 
 
-def test_it_heals_once_an_hour_at_most(tmp_path: Path) -> None:
+def test_it_heals_once_an_hour_at_most(healing: Watched) -> None:
     """Whoever disables it again and again is not fought with."""
-    with net(tmp_path / "ledger.db", heal=True) as caught:
-        caught.watch.run()
-        for _ in range(12):
-            caught.change(enabled=False)
-            caught.later()
-        assert caught.world.portal.count("PUT", "settings/webhook/enable") == 1
-        caught.later()
-        assert caught.world.portal.count("PUT", "settings/webhook/enable") == 2
+    healing.watch.run()
+    for _ in range(12):
+        healing.change(enabled=False)
+        healing.later()
+    assert healing.world.portal.count("PUT", "settings/webhook/enable") == 1
+    healing.later()
+    assert healing.world.portal.count("PUT", "settings/webhook/enable") == 2
 
 
-def test_a_webhook_that_the_portal_cannot_reach_is_not_healed_and_said_so(tmp_path: Path) -> None:
-    """500 at its registration is told as what it stands for."""
-    with net(tmp_path / "ledger.db", heal=True) as caught:
-        caught.watch.run()
-        caught.change(enabled=False)
-        route = "PUT settings/webhook/enable"
-        caught.world.portal.faults.add(Fault(route, "status", status=500))
-        with capture_logs() as logged:
-            caught.later()
-    errors = [line["error"] for line in logged if line["event"] == "error"]
-    assert [error.startswith("the portal gets no answer from http://127.") for error in errors] == [
-        True
-    ]
+def test_a_webhook_that_the_portal_cannot_reach_is_not_healed_and_said_so(healing: Watched) -> None:
+    """500 is logged as what it stands for: no answer from the address."""
+    healing.watch.run()
+    healing.change(enabled=False)
+    route = "PUT settings/webhook/enable"
+    healing.world.portal.faults.add(Fault(route, "status", status=500))
+    with capture_logs() as logged:
+        healing.later()
+    (error,) = (line["error"] for line in logged if line["event"] == "error")
+    assert error.startswith("the portal gets no answer from http://127.")
 
 
-def test_what_a_command_has_mended_is_told_no_more(tmp_path: Path) -> None:
-    """Not even until the next look: who has just mended it asks for the status."""
-    with net(tmp_path / "ledger.db") as caught:
-        caught.change(enabled=False)
-        caught.later()
-        assert caught.state["state"] == "disabled"
-        caught.administration.switch_on(caught.administration.get(None))
-        assert caught.state == {}
-        assert caught.world.ledger.health.overview(caught.world.clock()).webhook == ""
+def test_what_a_command_has_repaired_is_not_recorded_any_more(watched: Watched) -> None:
+    """Not even until the next look: who has just repaired it asks for the status."""
+    watched.change(enabled=False)
+    watched.later()
+    assert watched.record.state == "disabled"
+    watched.administration.switch_on(watched.administration.get(None))
+    assert watched.world.ledger.get_value(WebhookRecord.KEY) == ""
+    assert watched.world.ledger.health.overview(watched.world.clock()).webhook == ""
 
 
-def test_a_removal_by_command_is_not_healed(tmp_path: Path) -> None:
+def test_a_removal_by_command_is_not_healed(healing: Watched) -> None:
     """It was meant."""
-    with net(tmp_path / "ledger.db", heal=True) as caught:
-        caught.watch.run()
-        key = caught.world.portal.add_key(caught.world.bot, WIDE)
-        with closing(Transport(caught.world.server.url, key, timeout=5)) as transport:
-            webhooks = WebhooksClient(transport, caught.world.docspace.key)
-            whole = caught.administration
-            ours = WebhookAdministration(
-                caught.world.ledger,
-                webhooks,
-                lambda: replace(caught.world.docspace.key(), permissions=frozenset()),
-                whole.spec,
-                caught.world.clock,
-            )
-            ours.remove(ours.get(None))
-        caught.later()
-        assert caught.world.portal.webhooks == {}
+    healing.watch.run()
+    key = healing.world.portal.add_key(healing.world.bot, WIDE)
+    with closing(Transport(healing.world.server.url, key, timeout=5)) as transport:
+        webhooks = WebhooksClient(transport, healing.world.docspace.key)
+        whole = healing.administration
+        ours = WebhookAdministration(
+            healing.world.ledger,
+            webhooks,
+            lambda: replace(healing.world.docspace.key(), permissions=frozenset()),
+            whole.spec,
+            healing.world.clock,
+        )
+        ours.remove(ours.get(None))
+    healing.later()
+    assert healing.world.portal.webhooks == {}
 
 
 # In the commands.

@@ -83,6 +83,15 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         yield made
 
 
+@pytest.fixture
+def registered(scene: Scene) -> Iterator[Scene]:
+    """The same with a running daemon, whose webhook was registered by the command."""
+    with daemon(scene.environ, scene.folder):
+        done = scene.run("register")
+        assert done.returncode == 0, done.stderr
+        yield scene
+
+
 def test_a_registered_webhook_delivers_and_is_listed_as_ours(scene: Scene) -> None:
     """From nothing to an accepted delivery with one command."""
     with daemon(scene.environ, scene.folder):
@@ -97,14 +106,12 @@ def test_a_registered_webhook_delivers_and_is_listed_as_ours(scene: Scene) -> No
     assert datetime.fromisoformat(webhook["last_success"]).tzinfo is None, "its zone is not known"
 
 
-def test_a_second_registration_is_refused_with_the_id(scene: Scene) -> None:
+def test_a_second_registration_is_refused_with_the_id(registered: Scene) -> None:
     """Each event would come twice."""
-    with daemon(scene.environ, scene.folder):
-        assert scene.run("register").returncode == 0
-        again = scene.run("register")
+    again = registered.run("register")
     assert again.returncode == 2
     assert "webhook 1 has the address" in again.stderr
-    assert len(scene.portal.webhooks) == 1
+    assert len(registered.portal.webhooks) == 1
 
 
 def test_without_a_daemon_it_says_what_to_start(scene: Scene) -> None:
@@ -308,71 +315,59 @@ def test_another_accounts_webhook_at_the_address_needs_another_name(scene: Scene
     assert [one.name for one in scene.portal.webhooks.values()] == ["reconciler", "n" * 50]
 
 
-def test_when_the_portal_reaches_no_address_both_secrets_stay(scene: Scene) -> None:
+def test_when_the_portal_reaches_no_address_both_secrets_stay(registered: Scene) -> None:
     """500 may be another trouble after the new one was stored: nothing may be refused."""
-    with daemon(scene.environ, scene.folder):
-        assert scene.run("register").returncode == 0
-        scene.portal.faults.add(Fault("PUT settings/webhook", "status", status=500))
-        assert scene.run("rotate").returncode == 3
-        assert len(scene.secrets.read()) == 2
-        assert scene.save() == 200
+    registered.portal.faults.add(Fault("PUT settings/webhook", "status", status=500))
+    assert registered.run("rotate").returncode == 3
+    assert len(registered.secrets.read()) == 2
+    assert registered.save() == 200
 
 
-def test_a_rotation_refuses_nothing_and_needs_no_restart(scene: Scene) -> None:
+def test_a_rotation_refuses_nothing_and_needs_no_restart(registered: Scene) -> None:
     """Before, during and after it each delivery is accepted."""
-    with daemon(scene.environ, scene.folder):
-        assert scene.run("register").returncode == 0
-        assert scene.save() == 200
-        done = scene.run("rotate")
-        assert done.returncode == 0, done.stderr
-        new, old = scene.secrets.read()
-        assert old == FIRST
-        assert scene.portal.webhooks[1].secret == new
-        assert scene.save() == 200
-        assert scene.logged("secrets_read")
-        assert {one.status for one in scene.portal.deliveries} == {200}
-        assert new not in done.stdout + done.stderr + scene.folder.joinpath("serve.log").read_text(
-            "utf-8"
-        )
+    assert registered.save() == 200
+    done = registered.run("rotate")
+    assert done.returncode == 0, done.stderr
+    new, old = registered.secrets.read()
+    assert old == FIRST
+    assert registered.portal.webhooks[1].secret == new
+    assert registered.save() == 200
+    assert registered.logged("secrets_read")
+    assert {one.status for one in registered.portal.deliveries} == {200}
+    log = (registered.folder / "serve.log").read_text("utf-8")
+    assert new not in done.stdout + done.stderr + log
 
 
-def test_a_rotation_that_the_portal_took_back_is_noticed(scene: Scene) -> None:
+def test_a_rotation_that_the_portal_took_back_is_noticed(registered: Scene) -> None:
     """A delivery under way writes the old configuration back; the log names the older secret."""
-    with daemon(scene.environ, scene.folder):
-        assert scene.run("register").returncode == 0
-        before = scene.portal.webhooks[1]
-        assert scene.run("rotate").returncode == 0
-        assert scene.save() == 200
-        scene.portal.webhooks[1] = before
-        assert scene.save() == 200
-        assert scene.logged('"older_secret": 1')
+    before = registered.portal.webhooks[1]
+    assert registered.run("rotate").returncode == 0
+    assert registered.save() == 200
+    registered.portal.webhooks[1] = before
+    assert registered.save() == 200
+    assert registered.logged('"older_secret": 1')
 
 
-def test_when_the_portal_refuses_the_new_secret_the_file_is_put_back(scene: Scene) -> None:
-    """429 and 400 are definite: nothing was changed there."""
-    with daemon(scene.environ, scene.folder):
-        assert scene.run("register").returncode == 0
-        for status, code in ((400, 3), (403, 3)):
-            scene.portal.faults.add(Fault("PUT settings/webhook", "status", status=status))
-            assert scene.run("rotate").returncode == code
-            assert scene.secrets.read() == (FIRST,)
-        scene.portal.faults.add(Fault("PUT settings/webhook", "throttle"))
-        assert scene.run("rotate").returncode == 3
-        assert scene.secrets.read() == (FIRST,)
-        assert scene.save() == 200
+def test_when_the_portal_refuses_the_new_secret_the_file_is_put_back(registered: Scene) -> None:
+    """400, 403 and 429 are definite: nothing was changed there."""
+    route = "PUT settings/webhook"
+    refusals = [Fault(route, "status", status=status) for status in (400, 403)]
+    for fault in (*refusals, Fault(route, "throttle")):
+        registered.portal.faults.add(fault)
+        assert registered.run("rotate").returncode == 3
+        assert registered.secrets.read() == (FIRST,)
+    assert registered.save() == 200
 
 
-def test_when_the_answer_is_lost_both_secrets_stay(scene: Scene) -> None:
+def test_when_the_answer_is_lost_both_secrets_stay(registered: Scene) -> None:
     """The portal has the new one, and nobody knows: nothing may be refused."""
-    with daemon(scene.environ, scene.folder):
-        assert scene.run("register").returncode == 0
-        scene.portal.faults.add(Fault("PUT settings/webhook", "reset_after"))
-        done = scene.run("rotate")
-        assert (done.returncode, "rotate again" in done.stderr) == (3, True)
-        assert len(scene.secrets.read()) == 2
-        assert scene.save() == 200
-        assert scene.run("rotate").returncode == 0
-        assert scene.save() == 200
+    registered.portal.faults.add(Fault("PUT settings/webhook", "reset_after"))
+    done = registered.run("rotate")
+    assert (done.returncode, "rotate again" in done.stderr) == (3, True)
+    assert len(registered.secrets.read()) == 2
+    assert registered.save() == 200
+    assert registered.run("rotate").returncode == 0
+    assert registered.save() == 200
 
 
 def test_without_a_running_daemon_nothing_is_rotated(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""Our webhook: which it is and what ails it, its secrets, and how a rotation comes to its end."""
+"""Our webhook: which it is and what is wrong with it, its secrets, its rotation, its probe."""
 
 import os
 import resource
@@ -19,7 +19,6 @@ from reconciler.errors import AddressUnreachableError, ConfigError
 from reconciler.ledger import Ledger
 from reconciler.model import Event
 from reconciler.receiver import Receiver, ReceiverSettings, Reply
-from reconciler.service.server import Server as WebServer
 from reconciler.webhooks import (
     Probe,
     ReloadingSecrets,
@@ -36,7 +35,7 @@ from reconciler.webhooks import (
 from tests.program import FORKSERVER
 from tests.support_ledger import url
 from tests.support_tls import authority, needs_openssl
-from tests.support_webhooks import RecordedLog, Stand, address, stand
+from tests.support_webhooks import RecordedLog, Stand, address, serving, stand
 from tests.world import Clock
 
 HERE = "https://hooks.example.org/docspace/review-comment"
@@ -68,7 +67,7 @@ def test_a_sound_webhook_has_nothing_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("webhook", "flaw", "said"),
+    ("webhook", "issue", "message"),
     [
         (replace(WEBHOOK, enabled=False), WebhookIssue.DISABLED, "is disabled"),
         (replace(WEBHOOK, triggers=256), WebhookIssue.TRIGGERS, "file.updated"),
@@ -79,11 +78,11 @@ def test_a_sound_webhook_has_nothing_wrong() -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_said(webhook: Webhook, flaw: WebhookIssue, said: str) -> None:
-    """Each flaw with the words that name the cause."""
+def test_each_issue_is_named(webhook: Webhook, issue: WebhookIssue, message: str) -> None:
+    """With the words that name its cause."""
     state = assess_webhook([webhook], WANTED, 7)
-    assert state.issues == (flaw,)
-    assert said in state.message(WANTED)
+    assert state.issues == (issue,)
+    assert message in state.message(WANTED)
 
 
 def test_without_any_webhook_it_is_missing() -> None:
@@ -322,45 +321,39 @@ def test_without_any_secret_nothing_starts(tmp_path: Path) -> None:
 
 def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Path) -> None:
     """The portal writes back what it read before the attempt; a second rotation holds."""
-    clock, answers = Clock(), list[int]()
+    clock, replies = Clock(), list[Reply]()
+    file = SecretFile(tmp_path / "secrets")
+    file.write((OLD,))
+    secrets = ReloadingSecrets(tmp_path / "secrets", RecordedLog([]))
+    during_delivery: list[Callable[[], object]] = []
+
     with stand() as here, closing(Ledger(url(tmp_path), here.server.url)) as ledger:
-        file = SecretFile(tmp_path / "secrets")
-        file.write((OLD,))
-        keys = ReloadingSecrets(tmp_path / "secrets", RecordedLog([]))
-        acts: list[Callable[[], object]] = []
 
         def record(event: Event, now: datetime) -> bool:
-            if acts:
-                acts.pop()()
+            if during_delivery:
+                during_delivery.pop()()
             return ledger.record(event, now)
 
-        def tell(reply: Reply) -> None:
-            answers.append(reply.code.value)
-
-        gate = ReceiverSettings(WANTED.path, keys.current, frozenset({"file.updated"}), 2**20)
-        receiver = Receiver(gate, record, clock, tell)
-        web = WebServer(receiver, "127.0.0.1", 0, threads=4, max_bytes=2**20)
-        web.start()
-        there = f"http://127.0.0.1:{web.port}{WANTED.path}"
-        wanted = replace(WANTED, url=there)
-        admin = WebhookAdministration(
-            ledger, here.webhooks, here.docspace.key, wanted, clock, Probe()
+        accepted = ReceiverSettings(
+            WANTED.path, secrets.current, frozenset({"file.updated"}), 2**20
         )
-        try:
-            admin.register(there, OLD, ["file.updated"])
-            acts.append(lambda: admin.rotate(file))
-            saved_and_delivered(here, times=2)
+        with serving(Receiver(accepted, record, clock, replies.append), threads=4) as web:
+            spec = replace(WANTED, url=f"{web.url}{WANTED.path}")
+            admin = WebhookAdministration(
+                ledger, here.webhooks, here.docspace.key, spec, clock, Probe()
+            )
+            admin.register(f"{web.url}{WANTED.path}", OLD, ["file.updated"])
+            during_delivery.append(lambda: admin.rotate(file))
+            save_and_deliver(here, times=2)
             assert here.portal.webhooks[1].secret == OLD
             admin.rotate(file)
-            saved_and_delivered(here)
+            save_and_deliver(here)
             assert here.portal.webhooks[1].secret == file.read()[0]
-        finally:
-            web.stop(1.0)
-    assert set(answers) == {200}
+    assert {reply.code for reply in replies} == {200}
 
 
-def saved_and_delivered(here: Stand, times: int = 1) -> None:
-    """Save the file, and wait until the portal has told of it."""
+def save_and_deliver(here: Stand, times: int = 1) -> None:
+    """Save the file, and wait until the portal has delivered the event."""
     for _ in range(times):
         here.portal.save(here.file, by=here.ann)
         assert here.server.drain()
