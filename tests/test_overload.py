@@ -21,9 +21,11 @@ REQUEST = (b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len
 @contextmanager
 def served(record: "Record", threads: int = 2) -> Iterator[Server]:
     """Serve an unsigned receiver within the block."""
-    gate = ReceiverSettings("/hook", [], frozenset({"file.updated"}), 2**20)
+    settings = ReceiverSettings("/hook", [], frozenset({"file.updated"}), 2**20)
     servers: list[Server] = []
-    receiver = Receiver(gate, record, lambda: START, lambda _: None, lambda: servers[0].is_full())
+    receiver = Receiver(
+        settings, record, lambda: START, lambda _: None, lambda: servers[0].is_full()
+    )
     server = Server(receiver, "127.0.0.1", 0, threads=threads, max_bytes=2**20)
     servers.append(server)
     server.start()

@@ -28,9 +28,9 @@ from tests.support_samples import sample
 
 PATH = "/docspace/review-comment"
 SECRET = "Sample-Secret-1!"
-GATE = ReceiverSettings(PATH, (SECRET,), frozenset({"file.updated", "form.submit"}), 4096)
+SETTINGS = ReceiverSettings(PATH, (SECRET,), frozenset({"file.updated", "form.submit"}), 4096)
 STATUSES = {200, 401, 403, 404, 405, 413, 503}
-TRIGGERS = GATE.triggers
+TRIGGERS = SETTINGS.triggers
 WSGI_HEADER = "HTTP_" + HEADER.upper().replace("-", "_")
 
 
@@ -49,10 +49,10 @@ class Answer:
 
 
 @dataclass
-class Desk:
-    """A receiver whose events go into a list."""
+class Recorder:
+    """A receiver whose events and replies go into lists."""
 
-    gate: ReceiverSettings = GATE
+    configured: ReceiverSettings = SETTINGS
     record: Callable[[Event, datetime], bool] | None = None
     events: list[tuple[Event, datetime]] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Desk:
 
     def call(self, environ: dict[str, Any]) -> Answer:
         """Make one request, as a WSGI server would."""
-        app = Receiver(self.gate, self.record or self.keep, lambda: NOW, self.replies.append)
+        app = Receiver(self.configured, self.record or self.keep, lambda: NOW, self.replies.append)
         return called(app, environ)
 
     def post(
@@ -137,14 +137,14 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def test_a_delivery_becomes_an_event() -> None:
     """The sample of the portal, field by field; its time of receipt is the clock's."""
     body, signature = as_sent("webhook_file_updated.http.json")
-    desk = Desk()
-    answer = desk.post(body, secret=None, **signature)
+    receiver = Recorder()
+    answer = receiver.post(body, secret=None, **signature)
     assert (answer.status, answer.fields) == (200, {"status": "accepted"})
     author = "4a515a15-d4d6-4b8e-828e-e0586f18f3a3"
     modified = datetime(2025, 11, 24, 9, 15, 42, tzinfo=UTC)
     expected = Event(90211, "file.updated", 1245, "Contract.docx", author, modified)
-    assert desk.events == [(expected, NOW)]
-    (reply,) = desk.replies
+    assert receiver.events == [(expected, NOW)]
+    (reply,) = receiver.replies
     assert (reply.code, reply.event, reply.secret) == (200, expected, 0)
 
 
@@ -159,64 +159,64 @@ def test_a_delivery_becomes_an_event() -> None:
 def test_every_other_sample_is_accepted(name: str) -> None:
     """Retries by the portal or by hand and our own echo come in alike; the ledger tells."""
     body, signature = as_sent(name)
-    assert Desk().post(body, secret=None, **signature).fields == {"status": "accepted"}
+    assert Recorder().post(body, secret=None, **signature).fields == {"status": "accepted"}
 
 
 def test_a_third_party_sample_is_ignored() -> None:
     """Its file takes no comment, so there is nothing to look at."""
     body, signature = as_sent("webhook_file_updated_thirdparty.http.json")
-    desk = Desk()
-    answer = desk.post(body, secret=None, **signature)
-    assert (answer.status, answer.fields["reason"], desk.events) == (200, "third_party", [])
+    receiver = Recorder()
+    answer = receiver.post(body, secret=None, **signature)
+    assert (answer.status, answer.fields["reason"], receiver.events) == (200, "third_party", [])
 
 
 def test_a_submitted_form_is_the_file_that_changed() -> None:
     """`form.submit` carries two files; the second one is new content."""
     forms = {"originalForm": {"id": 1}, "submittedForm": {"id": 2, "title": "Filled.pdf"}}
     data = {"event": {"trigger": "form.submit"}, "payload": forms}
-    desk = Desk()
-    assert desk.post(json.dumps(data).encode()).status == 200
-    assert [(e.file, e.title) for e, _ in desk.events] == [(2, "Filled.pdf")]
+    receiver = Recorder()
+    assert receiver.post(json.dumps(data).encode()).status == 200
+    assert [(e.file, e.title) for e, _ in receiver.events] == [(2, "Filled.pdf")]
 
 
 def test_the_matching_secret_is_known() -> None:
     """During a rotation it shows that the old one is still in use."""
-    desk = Desk(replace(GATE, secrets=("new", "old")))
-    assert desk.post(delivery(), secret="old").status == 200
-    assert desk.replies[0].secret == 1
+    receiver = Recorder(replace(SETTINGS, secrets=("new", "old")))
+    assert receiver.post(delivery(), secret="old").status == 200
+    assert receiver.replies[0].secret == 1
 
 
 def test_a_ping_is_answered_and_leaves_nothing_behind() -> None:
     """Whoever knows the secret may ask whether we do; no file is looked at."""
-    desk = Desk()
-    answer = desk.call(posted(ping(), SECRET))
+    receiver = Recorder()
+    answer = receiver.call(posted(ping(), SECRET))
     assert (answer.status, answer.fields) == (200, {"status": "ignored", "reason": "ping"})
-    assert desk.call(posted(ping(), "wrong")).status == 401
+    assert receiver.call(posted(ping(), "wrong")).status == 401
 
 
 def test_secrets_may_change_between_two_deliveries() -> None:
     """Each delivery is verified with the secrets of its moment."""
     current = ["old"]
-    desk = Desk(replace(GATE, secrets=lambda: current))
-    assert desk.call(posted(delivery(), "new")).status == 401
+    receiver = Recorder(replace(SETTINGS, secrets=lambda: current))
+    assert receiver.call(posted(delivery(), "new")).status == 401
     current.insert(0, "new")
-    assert desk.call(posted(delivery(), "new")).status == 200
-    assert desk.replies[-1].secret == 0
+    assert receiver.call(posted(delivery(), "new")).status == 200
+    assert receiver.replies[-1].secret == 0
 
 
 def test_the_secret_is_known_when_the_ledger_fails() -> None:
     """The delivery was authentic all the same."""
-    desk = Desk(record=_fail)
-    desk.post(delivery())
-    assert desk.replies[0].secret == 0
+    receiver = Recorder(record=_fail)
+    receiver.post(delivery())
+    assert receiver.replies[0].secret == 0
 
 
 def test_unsigned_is_accepted_only_without_secrets() -> None:
     """No secrets at all is what `allow_unsigned` means."""
-    unsigned = Desk(replace(GATE, secrets=()))
+    unsigned = Recorder(replace(SETTINGS, secrets=()))
     assert unsigned.post(delivery(), secret=None).fields == {"status": "accepted"}
     assert unsigned.replies[0].secret is None
-    assert Desk().post(delivery(), secret=None).status == 401
+    assert Recorder().post(delivery(), secret=None).status == 401
 
 
 # The order of the checks, and each answer.
@@ -225,32 +225,32 @@ def test_unsigned_is_accepted_only_without_secrets() -> None:
 def test_get_and_head_are_answered_ok() -> None:
     """The portal asks by HEAD before it enables a webhook."""
     for method in ("GET", "HEAD"):
-        answer = Desk().call(posted(b"", None, REQUEST_METHOD=method))
+        answer = Recorder().call(posted(b"", None, REQUEST_METHOD=method))
         assert answer.status == 200
         assert answer.body == (b"" if method == "HEAD" else b'{"status": "ok"}')
 
 
 def test_only_posts_are_reported() -> None:
     """Probes are no deliveries."""
-    desk = Desk()
-    desk.call(posted(b"", None, REQUEST_METHOD="GET"))
-    desk.call(posted(b"", None, PATH_INFO="/"))
-    assert desk.replies == []
+    receiver = Recorder()
+    receiver.call(posted(b"", None, REQUEST_METHOD="GET"))
+    receiver.call(posted(b"", None, PATH_INFO="/"))
+    assert receiver.replies == []
 
 
 @pytest.mark.parametrize("path", ["/", "", PATH + "/", PATH.upper(), "/docspace", PATH + "x"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT"])
 def test_any_other_path_is_not_found(path: str, method: str) -> None:
     """Only the configured path exists, whatever the method."""
-    desk = Desk()
-    answer = desk.call(posted(delivery(), SECRET, PATH_INFO=path, REQUEST_METHOD=method))
-    assert (answer.status, desk.events) == (404, [])
+    receiver = Recorder()
+    answer = receiver.call(posted(delivery(), SECRET, PATH_INFO=path, REQUEST_METHOD=method))
+    assert (answer.status, receiver.events) == (404, [])
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "post", "X"])
 def test_any_other_method_is_answered_with_the_allowed_ones(method: str) -> None:
     """405 with Allow."""
-    answer = Desk().call(posted(b"", None, REQUEST_METHOD=method))
+    answer = Recorder().call(posted(b"", None, REQUEST_METHOD=method))
     assert answer.status == 405
     assert answer.headers["Allow"] == "GET, HEAD, POST"
     assert answer.fields == {"status": "refused", "reason": "method"}
@@ -258,62 +258,62 @@ def test_any_other_method_is_answered_with_the_allowed_ones(method: str) -> None
 
 def test_plain_http_is_refused_before_the_body_is_read() -> None:
     """With require_https nothing of an http request is looked at."""
-    desk = Desk(replace(GATE, require_https=True))
-    answer = desk.post(delivery(), more={"wsgi.input": _Unreadable()})
+    receiver = Recorder(replace(SETTINGS, require_https=True))
+    answer = receiver.post(delivery(), more={"wsgi.input": _Unreadable()})
     assert (answer.status, answer.fields) == (403, {"status": "refused", "reason": "https"})
-    assert desk.post(delivery(), more={"wsgi.url_scheme": "https"}).status == 200
+    assert receiver.post(delivery(), more={"wsgi.url_scheme": "https"}).status == 200
 
 
 @pytest.mark.parametrize("length", ["4097", "9" * 18, "9" * 19, "-1", "x", "1e3", " 5", "²"])
 def test_a_body_that_is_too_large_is_not_read(length: str) -> None:
     """413 by the announced length alone, and for a length that is none."""
     stream = _Unreadable()
-    answer = Desk().post(b"{}", CONTENT_LENGTH=length, more={"wsgi.input": stream})
+    answer = Recorder().post(b"{}", CONTENT_LENGTH=length, more={"wsgi.input": stream})
     assert (answer.status, answer.fields) == (413, {"status": "refused", "reason": "size"})
 
 
 def test_the_largest_body_is_read_whole() -> None:
     """The bound is inclusive."""
     body = delivery()
-    body += b" " * (GATE.max_bytes - len(body))
-    assert Desk().post(body).status == 200
+    body += b" " * (SETTINGS.max_bytes - len(body))
+    assert Recorder().post(body).status == 200
 
 
 def test_no_more_than_the_announced_length_is_read() -> None:
     """What follows belongs to the next request."""
     body = delivery()
     stream = io.BytesIO(body + b"garbage")
-    assert Desk().post(body, more={"wsgi.input": stream}).status == 200
+    assert Recorder().post(body, more={"wsgi.input": stream}).status == 200
     assert stream.read() == b"garbage"
 
 
 @pytest.mark.parametrize("length", ["", None, "0"])
 def test_without_a_length_there_is_no_body(length: str | None) -> None:
     """An empty body is signed too, or refused."""
-    assert Desk().post(b"", CONTENT_LENGTH=length).fields["reason"] == "not_json"
-    assert Desk().post(b"", secret=None, CONTENT_LENGTH=length).status == 401
+    assert Recorder().post(b"", CONTENT_LENGTH=length).fields["reason"] == "not_json"
+    assert Recorder().post(b"", secret=None, CONTENT_LENGTH=length).status == 401
 
 
 @pytest.mark.parametrize("body", [b"not json", b"[" * 4000, b"", b"{}", b"\xff"])
 def test_the_signature_is_checked_before_the_json(body: bytes) -> None:
     """A stranger's bytes never reach the parser: 401, and not 200."""
-    desk = Desk()
-    answer = desk.post(body, secret="another")
+    receiver = Recorder()
+    answer = receiver.post(body, secret="another")
     assert (answer.status, answer.fields) == (401, {"status": "refused", "reason": "signature"})
-    assert desk.events == []
+    assert receiver.events == []
 
 
 def test_the_signature_is_over_the_raw_bytes() -> None:
     """The same JSON written otherwise is another body."""
     body, signature = as_sent("webhook_file_updated.http.json")
     again = json.dumps(json.loads(body)).encode()
-    assert Desk().post(again, secret=None, **signature).status == 401
+    assert Recorder().post(again, secret=None, **signature).status == 401
 
 
 @pytest.mark.parametrize("header", ["", "sha256=", "ÿ\x80", "sha256=" + "0" * 64])
 def test_a_bad_signature_is_refused(header: str) -> None:
     """Missing, empty, non-ASCII, wrong."""
-    assert Desk().post(delivery(), secret=None, more={WSGI_HEADER: header}).status == 401
+    assert Recorder().post(delivery(), secret=None, more={WSGI_HEADER: header}).status == 401
 
 
 # What is ignored, with 200 so that the portal does not send it again.
@@ -359,25 +359,25 @@ def _event(payload: Any) -> bytes:
 )
 def test_what_is_no_event_is_ignored_with_its_reason(body: bytes, reason: str) -> None:
     """Authentic but nothing to do: 200, the reason, and nothing recorded."""
-    desk = Desk()
-    answer = desk.post(body)
-    assert (answer.status, answer.fields["status"], desk.events) == (200, "ignored", [])
+    receiver = Recorder()
+    answer = receiver.post(body)
+    assert (answer.status, answer.fields["status"], receiver.events) == (200, "ignored", [])
     assert answer.fields["reason"].startswith(reason)
-    assert desk.replies[0].reason == answer.fields["reason"]
+    assert receiver.replies[0].reason == answer.fields["reason"]
 
 
 def test_an_endless_number_is_no_json() -> None:
     """Python refuses to read integers of thousands of digits; that is no crash."""
     body = b'{"event": {"id": ' + b"9" * 5000 + b"}}"
-    assert Desk(replace(GATE, max_bytes=8192)).post(body).fields["reason"] == "not_json"
+    assert Recorder(replace(SETTINGS, max_bytes=8192)).post(body).fields["reason"] == "not_json"
 
 
 @pytest.mark.parametrize("file_id", [1, LAST_FILE_ID])
 def test_every_internal_id_is_accepted(file_id: int) -> None:
     """From one to the last int32."""
-    desk = Desk()
-    assert desk.post(delivery(id=file_id)).fields == {"status": "accepted"}
-    assert desk.events[0][0].file == file_id
+    receiver = Recorder()
+    assert receiver.post(delivery(id=file_id)).fields == {"status": "accepted"}
+    assert receiver.events[0][0].file == file_id
 
 
 @pytest.mark.parametrize(
@@ -392,17 +392,17 @@ def test_every_internal_id_is_accepted(file_id: int) -> None:
 )
 def test_a_title_that_no_database_holds_is_made_storable(title: object, kept: str) -> None:
     """NUL and lone surrogates are replaced; a title that is no text is empty."""
-    desk = Desk()
-    assert desk.post(delivery(title=title)).status == 200
-    assert desk.events[0][0].title == kept
+    receiver = Recorder()
+    assert receiver.post(delivery(title=title)).status == 200
+    assert receiver.events[0][0].title == kept
 
 
 def test_the_last_of_duplicate_keys_counts() -> None:
     """As in the portal's own parser; the file is looked at anyway."""
     body = delivery().replace(b'"id": 1245', b'"id": 1, "id": 1245')
-    desk = Desk()
-    desk.post(body)
-    assert desk.events[0][0].file == 1245
+    receiver = Recorder()
+    receiver.post(body)
+    assert receiver.events[0][0].file == 1245
 
 
 @pytest.mark.parametrize(
@@ -422,9 +422,9 @@ def test_the_last_of_duplicate_keys_counts() -> None:
 )
 def test_a_date_is_aware_or_none(text: object, moment: datetime | None) -> None:
     """Any offset and number of digits; anything that is no date with an offset is unknown."""
-    desk = Desk()
-    assert desk.post(delivery(modifiedOn=text)).status == 200
-    assert desk.events[0][0].modified == moment
+    receiver = Recorder()
+    assert receiver.post(delivery(modifiedOn=text)).status == 200
+    assert receiver.events[0][0].modified == moment
 
 
 @pytest.mark.parametrize("number", [None, "7", True, 1.5, 2**64, [1]])
@@ -452,7 +452,7 @@ def test_the_event_is_on_disk_before_the_answer(ledger: Ledger, tmp_path: Path) 
         with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
             seen.extend(other.execute("SELECT id, name, pending, due_at FROM files"))
 
-    app = Receiver(GATE, ledger.record, lambda: NOW, lambda _: None)
+    app = Receiver(SETTINGS, ledger.record, lambda: NOW, lambda _: None)
     app(posted(delivery(), SECRET), start)
     due = int(NOW.timestamp()) * 1_000_000
     assert seen == [(1245, "Contract.docx", 1, due)]
@@ -461,8 +461,8 @@ def test_the_event_is_on_disk_before_the_answer(ledger: Ledger, tmp_path: Path) 
 @pytest.mark.parametrize("title", ["a\0b", "\ud800", "\U0001f600", "x" * 3000, "'; DROP TABLE"])
 def test_any_title_reaches_the_disk(ledger: Ledger, title: str) -> None:
     """What the receiver lets through, the database holds."""
-    desk = Desk(record=ledger.record)
-    assert desk.post(delivery(title=title)).fields == {"status": "accepted"}
+    receiver = Recorder(record=ledger.record)
+    assert receiver.post(delivery(title=title)).fields == {"status": "accepted"}
     assert ledger.totals().pending == 1
 
 
@@ -472,15 +472,15 @@ def test_the_echo_of_our_own_write_is_ignored(ledger: Ledger) -> None:
     echo = parse_event(body, TRIGGERS)
     assert echo.modified is not None
     ledger.set_owner(echo.author)
-    desk = Desk(record=ledger.record)
-    assert desk.post(body, secret=None, **signature).fields == {"status": "accepted"}
+    receiver = Recorder(record=ledger.record)
+    assert receiver.post(body, secret=None, **signature).fields == {"status": "accepted"}
     claim = claimed(ledger, NOW + timedelta(seconds=2))
     permit(ledger, claim, NOW)
     seen = marked(claim.entry.id).seen
     assert seen is not None
     revision = replace(seen.revision, updated=echo.modified)
     ledger.finish(claim, replace(marked(), seen=replace(seen, revision=revision)), NOW)
-    answer = desk.post(body, secret=None, **signature)
+    answer = receiver.post(body, secret=None, **signature)
     assert (answer.status, answer.fields) == (200, {"status": "ignored", "reason": "echo"})
     assert ledger.next_due() is None
 
@@ -491,10 +491,10 @@ def _fail(event: Event, now: datetime) -> bool:
 
 def test_a_ledger_that_cannot_be_written_is_503() -> None:
     """So that the portal tries again; the reason goes to us, not to the portal."""
-    desk = Desk(record=_fail)
-    answer = desk.post(delivery())
+    receiver = Recorder(record=_fail)
+    answer = receiver.post(delivery())
     assert (answer.status, answer.fields) == (503, {"status": "refused", "reason": "ledger"})
-    assert str(desk.replies[0].error) == "database or disk is full"
+    assert str(receiver.replies[0].error) == "database or disk is full"
     assert b"full" not in answer.body
 
 
@@ -504,14 +504,14 @@ def test_a_bug_is_503_too() -> None:
     def broken(event: Event, now: datetime) -> bool:
         raise ZeroDivisionError
 
-    desk = Desk(record=broken)
-    assert desk.post(delivery()).fields == {"status": "refused", "reason": "bug"}
-    assert isinstance(desk.replies[0].error, ZeroDivisionError)
+    receiver = Recorder(record=broken)
+    assert receiver.post(delivery()).fields == {"status": "refused", "reason": "bug"}
+    assert isinstance(receiver.replies[0].error, ZeroDivisionError)
 
 
 def test_a_broken_ledger_does_not_matter_to_what_is_ignored() -> None:
     """Nothing is recorded of it anyway."""
-    assert Desk(record=_fail).post(b"{}").status == 200
+    assert Recorder(record=_fail).post(b"{}").status == 200
 
 
 # As a WSGI application.
@@ -522,7 +522,7 @@ def test_a_broken_ledger_does_not_matter_to_what_is_ignored() -> None:
 @pytest.mark.parametrize("secret", [SECRET, "other"])
 def test_it_keeps_the_wsgi_rules(method: str, path: str, secret: str) -> None:
     """The standard library's validator finds nothing; the announced length is the body's."""
-    app = validator(Receiver(GATE, lambda *_: True, lambda: NOW, lambda _: None))
+    app = validator(Receiver(SETTINGS, lambda *_: True, lambda: NOW, lambda _: None))
     answer = called(app, posted(delivery(), secret, REQUEST_METHOD=method, PATH_INFO=path))
     assert answer.status in STATUSES
     assert answer.headers["Content-Type"] == "application/json"
@@ -612,7 +612,7 @@ def test_no_request_gets_any_other_status(
     environ |= {"wsgi.url_scheme": secure[0]}
     environ |= {} if signed else {WSGI_HEADER: header}
     environ |= {} if honest else {"CONTENT_LENGTH": length}
-    answer = Desk(replace(GATE, require_https=secure[1]), record).call(environ)
+    answer = Recorder(replace(SETTINGS, require_https=secure[1]), record).call(environ)
     assert answer.status in STATUSES
     assert method == "HEAD" or answer.fields["status"] in {"ok", "accepted", "ignored", "refused"}
     assert answer.headers["Content-Length"] == str(len(answer.body))
