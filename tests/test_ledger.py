@@ -882,10 +882,10 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     """An older program must not write into it; nothing is changed, and the way out is named."""
     with opened(tmp_path):
         pass
-    sql(tmp_path, "UPDATE facts SET value = '99' WHERE name = 'schema'")
+    sql(tmp_path, "UPDATE settings SET value = '99' WHERE name = 'schema'")
     with pytest.raises(LedgerError, match=r"schema 99, this reconciler knows \d+: install"):
         Ledger(url(tmp_path), PORTAL)
-    assert sql(tmp_path, "SELECT value FROM facts WHERE name = 'schema'") == [("99",)]
+    assert sql(tmp_path, "SELECT value FROM settings WHERE name = 'schema'") == [("99",)]
 
 
 @pytest.mark.parametrize("schema", ["0", "x", ""])
@@ -893,7 +893,7 @@ def test_a_schema_that_is_none_is_told(tmp_path: Path, schema: str) -> None:
     """Somebody else's hand was in the ledger."""
     with opened(tmp_path):
         pass
-    sql(tmp_path, "UPDATE facts SET value = :schema WHERE name = 'schema'", schema=schema)
+    sql(tmp_path, "UPDATE settings SET value = :schema WHERE name = 'schema'", schema=schema)
     with pytest.raises(LedgerError, match="damaged"):
         Ledger(url(tmp_path), PORTAL)
 

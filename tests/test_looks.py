@@ -170,7 +170,7 @@ def test_an_older_ledger_is_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     Ledger(f"sqlite:///{path}", PORTAL).close()
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE facts SET value = '3' WHERE name = 'schema'")
+        connection.execute("UPDATE settings SET value = '3' WHERE name = 'schema'")
     before = path.read_bytes()
     with pytest.raises(LedgerError, match=f"schema 3, this reconciler reads {schema.VERSION}"):
         Ledger(f"sqlite:///{path}", PORTAL, read_only=True)

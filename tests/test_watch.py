@@ -1,6 +1,5 @@
 """The second net and the watch: failed deliveries found in the portal's log, a webhook mended."""
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,7 +12,7 @@ from structlog.testing import capture_logs
 
 from reconciler.client import Transport, WebhooksClient
 from reconciler.errors import LedgerError, TransientError
-from reconciler.ledger import Ledger
+from reconciler.ledger import WEBHOOK, Ledger, WebhookRecord
 from reconciler.model import Event, Source
 from reconciler.sandbox import Fault, Network
 from reconciler.service.logging import log
@@ -46,9 +45,10 @@ class Net:
     watch: WebhookWatch
 
     @property
-    def state(self) -> dict[str, Any]:
+    def state(self) -> WebhookRecord:
         """What the watch left for other processes."""
-        found: dict[str, Any] = json.loads(self.world.ledger.get_value("webhook") or "{}")
+        found = self.world.ledger.settings.get(WEBHOOK)
+        assert found is not None
         return found
 
     def change(self, **fields: Any) -> None:
@@ -252,7 +252,7 @@ def test_a_ledger_that_cannot_be_written_moves_no_mark(caught: Net) -> None:
 
 class _Full:
     def __init__(self, ledger: Ledger) -> None:
-        self.get_value, self.baseline = ledger.get_value, ledger.baseline
+        self.settings, self.baseline = ledger.settings, ledger.baseline
 
     def record(self, event: Event, now: object, source: Source) -> bool:
         raise LedgerError("disk full")
@@ -264,7 +264,7 @@ class _Full:
 def test_a_sound_webhook_is_told_as_such(caught: Net) -> None:
     """For the status of other processes."""
     caught.watch.run()
-    assert (caught.state["state"], caught.state["id"], caught.state["reason"]) == ("ok", 1, "")
+    assert (caught.state.state, caught.state.id, caught.state.reason) == ("ok", 1, "")
 
 
 def test_a_secret_that_differs_is_told_until_a_delivery_is_accepted(caught: Net) -> None:
@@ -276,13 +276,13 @@ def test_a_secret_that_differs_is_told_until_a_delivery_is_accepted(caught: Net)
     assert caught.world.server.drain()
     for _ in range(2):
         caught.later()
-        assert (caught.state["state"], "rotate" in caught.state["hint"]) == ("signature", True)
+        assert (caught.state.state, "rotate" in caught.state.hint) == ("signature", True)
     assert due(caught.world) == {caught.world.file}
     caught.change(secret=SECRET)
     save(caught.world, caught.world.file)
     assert caught.world.server.drain()
     caught.later()
-    assert caught.state["state"] == "ok"
+    assert caught.state.state == "ok"
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_what_ails_it_is_told_with_what_to_do(
     caught.watch.run()
     caught.change(**fields)
     caught.later()
-    assert (caught.state["state"], hint in caught.state["hint"]) == (word, True)
+    assert (caught.state.state, hint in caught.state.hint) == (word, True)
     assert caught.world.portal.count("PUT") == 0
 
 
@@ -309,14 +309,14 @@ def test_a_deleted_webhook_is_missed(caught: Net) -> None:
     caught.watch.run()
     del caught.world.portal.webhooks[1]
     caught.later()
-    assert caught.state["state"] == "missing"
+    assert caught.state.state == "missing"
 
 
 def test_one_that_was_never_seen_is_not_missed(caught: Net) -> None:
     """Another account may have made it: only administrators see those."""
     caught.change(created_by=caught.world.ann.id)
     caught.later()
-    assert caught.state["state"] == "unseen"
+    assert caught.state.state == "unseen"
 
 
 def test_a_disabled_webhook_heals_itself(tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_a_disabled_webhook_heals_itself(tmp_path: Path) -> None:
         caught.later()
         assert caught.world.portal.webhooks[1].enabled
         caught.later()
-        assert caught.state["state"] == "ok"
+        assert caught.state.state == "ok"
 
 
 def test_a_deleted_webhook_is_registered_again(tmp_path: Path) -> None:
@@ -339,7 +339,7 @@ def test_a_deleted_webhook_is_registered_again(tmp_path: Path) -> None:
         (made,) = caught.world.portal.webhooks.values()
         assert (made.secret, made.triggers) == (SECRET, 512)
         caught.later()
-        assert (caught.state["state"], caught.state["id"]) == ("ok", made.id)
+        assert (caught.state.state, caught.state.id) == ("ok", made.id)
 
 
 def test_it_heals_once_an_hour_at_most(tmp_path: Path) -> None:
@@ -374,9 +374,9 @@ def test_what_a_command_has_mended_is_told_no_more(tmp_path: Path) -> None:
     with net(tmp_path / "ledger.db") as caught:
         caught.change(enabled=False)
         caught.later()
-        assert caught.state["state"] == "disabled"
+        assert caught.state.state == "disabled"
         caught.administration.switch_on(caught.administration.get(None))
-        assert caught.state == {}
+        assert caught.world.ledger.settings.get(WEBHOOK) is None
         assert caught.world.ledger.health.overview(caught.world.clock()).webhook == ""
 
 

@@ -10,7 +10,7 @@ what a row says, `facts` and `counting` the small things, `notes` what a listing
 """
 
 from reconciler.ledger.copying import copy
-from reconciler.ledger.ledger import CLOCK_WAS_AHEAD, Ledger
+from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.listing import EnqueueOptions, ListedFile
 from reconciler.ledger.opening import another_portal, is_same_address
 from reconciler.ledger.overview import OutageRecord, Overview, SweepRecord
@@ -24,6 +24,20 @@ from reconciler.ledger.problems import (
 )
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
+from reconciler.ledger.settings import (
+    CLOCK_WAS_AHEAD,
+    DELIVERY_LOG,
+    HIDDEN_UPDATES,
+    NEXT_SWEEP,
+    SWEEP_BEGAN,
+    WEBHOOK,
+    WEBHOOK_ID,
+    WEBHOOK_READABLE,
+    WEBHOOK_REPAIRED,
+    DeliveryLogProgress,
+    HiddenUpdates,
+    Setting,
+)
 from reconciler.ledger.store.databases import MEMORY, is_there
 from reconciler.ledger.store.store import Role
 from reconciler.ledger.webhook_record import WebhookRecord
@@ -31,11 +45,21 @@ from reconciler.ledger.webhook_record import WebhookRecord
 __all__ = [
     "BACKFILL",
     "CLOCK_WAS_AHEAD",
+    "DELIVERY_LOG",
+    "HIDDEN_UPDATES",
     "MEMORY",
+    "NEXT_SWEEP",
     "SWEEP",
+    "SWEEP_BEGAN",
     "TEXTS_KEPT",
+    "WEBHOOK",
+    "WEBHOOK_ID",
+    "WEBHOOK_READABLE",
+    "WEBHOOK_REPAIRED",
     "Baseline",
+    "DeliveryLogProgress",
     "EnqueueOptions",
+    "HiddenUpdates",
     "Ledger",
     "ListedFile",
     "OutageRecord",
@@ -44,6 +68,7 @@ __all__ = [
     "ProblemKind",
     "Quota",
     "Role",
+    "Setting",
     "SweepRecord",
     "WebhookRecord",
     "another_portal",

@@ -23,7 +23,7 @@ from reconciler.decision import is_echo
 from reconciler.ledger.counters import HOUR, count
 from reconciler.ledger.listing import arrives_by, first_to_tell, is_in_flight, later
 from reconciler.ledger.rows import LIVE, Baseline, entry_of
-from reconciler.ledger.settings import two_facts
+from reconciler.ledger.settings import FIRST_SWEEP, OWNER, stored
 from reconciler.ledger.store.schema import UNFINISHED, UtcTime, files
 from reconciler.ledger.store.upsert import insert
 from reconciler.model import SECOND, Event, Outcome, Revision, Source
@@ -42,10 +42,10 @@ _SHARED_FAULT = 5  # failures in a row that may have been everybody's
 
 def record(c: Connection, events: Sequence[tuple[Event, datetime, Source]]) -> list[bool]:
     """Make each event's file due; False for an echo, which changes nothing but a count."""
-    known = two_facts(c, "owner", "first_sweep")
-    echoes = _echoes(c, [event for event, *_ in events], known.get("owner"))
+    known = stored(c, OWNER, FIRST_SWEEP)
+    echoes = _echoes(c, [event for event, *_ in events], known.get(OWNER.name))
     # Before the portal ever answered nobody knows where our responsibility begins: `begin` does.
-    begun = "first_sweep" in known
+    begun = FIRST_SWEEP.name in known
     rows = [_arriving(*one, begun) for one, echo in zip(events, echoes, strict=True) if not echo]
     count(c, *ECHO, len(events) - len(rows))
     count(c, *ACCEPTED, len(rows))

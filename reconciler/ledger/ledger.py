@@ -6,7 +6,6 @@ arrives while its file is worked on leaves ``pending_since`` behind, and the row
 when the work ends.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,15 +67,18 @@ from reconciler.ledger.rows import (
     writing_values,
 )
 from reconciler.ledger.settings import (
-    NO,
+    CLOCK_WAS_AHEAD,
+    FIRST_SWEEP,
+    OWNER,
+    PORTAL,
     PORTAL_KNOWN,
-    YES,
+    SINCE,
+    TARGETS,
     Pause,
+    Settings,
     baseline,
-    fact,
     pause,
     paused,
-    set_fact,
 )
 from reconciler.ledger.store.schema import counts, files
 from reconciler.ledger.survey import Survey
@@ -96,9 +98,6 @@ from reconciler.model import (
 )
 
 _LOOP = 5  # times an hour that our comment on one revision may be undone
-_TARGETS = "targets"
-CLOCK_WAS_AHEAD = "clock_was_ahead"
-"""Under this name stands what the portal's clock said at the first sweep, when it was wrong."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ class Ledger:
             Watermarks(self._store),
             Health(self._store, quota or Quota()),
         )
-        self.survey = Survey(self._store)
+        self.survey, self.settings = Survey(self._store), Settings(self._store)
         self.role, self.holder, self.processes = (
             self._store.role,
             self._store.holder,
@@ -154,16 +153,16 @@ class Ledger:
 
     def owner(self) -> str | None:
         """Return the id of the key's owner, None before it was learned."""
-        return self._store.read(lambda c: fact(c, "owner"))
+        return self.settings.get(OWNER)
 
     def set_owner(self, owner: str) -> None:
         """Remember whose comments are ours. What another account was refused is due at once."""
 
         def job(c: Connection) -> None:
-            if fact(c, "owner") not in {None, owner}:
+            if OWNER.get(c) not in {None, owner}:
                 c.execute(RETRY_REFUSED)
-            set_fact(c, "portal", self._portal)
-            set_fact(c, "owner", owner)
+            PORTAL.set(c, self._portal)
+            OWNER.set(c, owner)
 
         self._store.write(job)
 
@@ -176,37 +175,35 @@ class Ledger:
         earlier = type_coerce(files.c.since, BigInteger) - lookback // timedelta(microseconds=1)
 
         def job(c: Connection) -> None:
-            set_fact(c, "portal", self._portal)
+            PORTAL.set(c, self._portal)
             known = baseline(c)
             if known.first_sweep > date:
                 # The portal's clock was ahead then: our responsibility begins no later than now.
-                set_fact(c, "first_sweep", _text(date))
-                set_fact(c, "since", _text(min(known.since, date - lookback)))
-                set_fact(c, f"told {CLOCK_WAS_AHEAD}", _text(known.first_sweep))
+                FIRST_SWEEP.set(c, date)
+                SINCE.set(c, min(known.since, date - lookback))
+                CLOCK_WAS_AHEAD.set(c, known.first_sweep)
             if known.first_sweep == EPOCH:
-                set_fact(c, "first_sweep", _text(date))
-                set_fact(c, "since", _text(date - lookback))
+                FIRST_SWEEP.set(c, date)
+                SINCE.set(c, date - lookback)
                 c.execute(update(files).where(files.c.since.is_not(None)).values(since=earlier))
 
         self._store.write(job)
 
     def has_origin(self) -> bool:
         """Return whether that is fixed already."""
-        return self._store.read(lambda c: fact(c, "first_sweep")) is not None
+        return self.settings.get(FIRST_SWEEP) is not None
 
     def set_portal_known(self, known: bool) -> None:
         """Remember whether the portal has shown a text of its own that we know."""
-        self._store.write(lambda c: set_fact(c, PORTAL_KNOWN, YES if known else NO))
+        self.settings.set(PORTAL_KNOWN, known)
 
     def add_target(self, target: str) -> None:
         """Remember a comment that is about to be written, also when it is configured no more."""
-        known = {*self.targets(), target}
-        self._store.write(lambda c: set_fact(c, _TARGETS, json.dumps(sorted(known))))
+        self.settings.set(TARGETS, self.targets() | {target})
 
     def targets(self) -> frozenset[str]:
         """Return every comment that was ever written."""
-        text = self._store.read(lambda c: fact(c, _TARGETS))
-        return frozenset(json.loads(text) if text else ())
+        return self.settings.get(TARGETS) or frozenset()
 
     def pause(self, now: datetime, length: timedelta, why: str) -> None:
         """Let nothing be claimed for a while; a pause is never shortened by another.
@@ -418,14 +415,6 @@ class Ledger:
         """Return where our responsibility begins, and what else holds for every row."""
         return self._store.read(baseline)
 
-    def set_value(self, name: str, value: str) -> None:
-        """Leave a message for other processes, such as when the next sweep is."""
-        self._store.write(lambda c: set_fact(c, f"told {name}", value))
-
-    def get_value(self, name: str) -> str | None:
-        """Return the message."""
-        return self._store.read(lambda c: fact(c, f"told {name}"))
-
     def count_write(self, now: datetime) -> None:
         """Count a write that sets no comment: the portal's limit of a day is one for all."""
         self._store.write(lambda c: count_write(c, now))
@@ -490,7 +479,3 @@ def _note(
     apply_changes(c, plans, now)
     count(c, *_LISTED, sum(plan.due is not None for plan in plans))
     return plans
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat()

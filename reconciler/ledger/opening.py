@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, inspect, select
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.settings import fact, set_fact
+from reconciler.ledger.settings import PORTAL, SCHEMA
 from reconciler.ledger.store.databases import MEMORY, store_at
-from reconciler.ledger.store.schema import VERSION, facts, files, migrate
+from reconciler.ledger.store.schema import VERSION, files, migrate, settings
 from reconciler.ledger.store.store import Store
 
 _PORTS = {"http": 80, "https": 443}
@@ -27,7 +27,7 @@ def opened_store(url: str, portal: str | None, *, read_only: bool) -> Store:
             store = store_at(MEMORY)
         if not store.read_only:
             store.write_long(migrate)
-        known = store.read(lambda c: fact(c, "portal"))
+        known = store.read(PORTAL.get)
         if portal is not None and known is not None and not is_same_address(known, portal):
             raise another_portal(known, portal)
     except LedgerError:
@@ -41,7 +41,7 @@ def _is_current(c: Connection) -> bool:
     tables = inspect(c).get_table_names()
     if not tables:
         return False
-    found = fact(c, "schema") if facts.name in tables else None
+    found = SCHEMA.get(c) if settings.name in tables else None
     if found is None:
         raise LedgerError("this database holds tables of another program")
     if found != str(VERSION):
@@ -69,11 +69,11 @@ class Ownership:
 
     def portal(self) -> str | None:
         """Return the address under which the portal was last known, None before its answer."""
-        return self._store.read(lambda c: fact(c, "portal"))
+        return self._store.read(PORTAL.get)
 
     def bind(self, portal: str) -> None:
         """The ledger belongs to the portal at this address, by proof or by a person's word."""
-        self._store.write(lambda c: set_fact(c, "portal", portal))
+        self._store.write(lambda c: PORTAL.set(c, portal))
 
     def witnesses(self, limit: int) -> tuple[Witness, ...]:
         """Return the files that were looked at last and whose date of creation is known."""

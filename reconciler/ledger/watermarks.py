@@ -3,13 +3,22 @@
 Every time in here is the portal's own clock; the local one plays no part.
 """
 
-import json
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from reconciler.ledger.settings import fact, set_fact
+from reconciler.ledger.settings import (
+    COMPLETE_SCAN,
+    FULL_SCAN,
+    REACH,
+    ROOMS_TOTAL,
+    WATERMARK,
+    Reach,
+    Setting,
+    Settings,
+    time_setting,
+)
 from reconciler.ledger.store.schema import backfills, rooms
 from reconciler.ledger.store.store import Store
 from reconciler.ledger.store.upsert import insert
@@ -21,31 +30,31 @@ class Watermarks:
 
     def __init__(self, store: Store) -> None:
         """Share the ledger's store."""
-        self._store = store
+        self._store, self._settings = store, Settings(store)
 
     def portal(self) -> datetime | None:
         """Return up to when every room was listed, None before the first complete sweep."""
-        return self._store.read(lambda c: _moment(fact(c, "watermark")))
+        return self._settings.get(WATERMARK)
 
     def set_portal(self, date: datetime) -> None:
         """Every room was listed up to ``date``."""
-        self._store.write(lambda c: set_fact(c, "watermark", date.isoformat()))
+        self._settings.set(WATERMARK, date)
 
     def full_scan(self) -> datetime | None:
         """Return when every room was last read without believing its date."""
-        return self._store.read(lambda c: _moment(fact(c, "deep_sweep")))
+        return self._settings.get(FULL_SCAN)
 
     def set_full_scan(self, date: datetime) -> None:
         """Every room was read at ``date``, or tried."""
-        self._store.write(lambda c: set_fact(c, "deep_sweep", date.isoformat()))
+        self._settings.set(FULL_SCAN, date)
 
     def complete_scan(self) -> datetime | None:
         """Return up to when a deep sweep read every room and none failed."""
-        return self._store.read(lambda c: _moment(fact(c, "whole_until")))
+        return self._settings.get(COMPLETE_SCAN)
 
     def set_complete_scan(self, date: datetime) -> None:
         """Whatever was saved up to ``date`` was seen, in whichever room it lay."""
-        self._store.write(lambda c: set_fact(c, "whole_until", date.isoformat()))
+        self._settings.set(COMPLETE_SCAN, date)
 
     def rooms(self) -> dict[int, datetime]:
         """Return each room's own watermark."""
@@ -82,39 +91,32 @@ class Watermarks:
 
     def rooms_total(self) -> int | None:
         """Return how many rooms the last complete sweep saw."""
-        text = self._store.read(lambda c: fact(c, "rooms_total"))
-        return None if text is None else int(text)
+        return self._settings.get(ROOMS_TOTAL)
 
     def set_rooms_total(self, total: int) -> None:
         """Remember how many rooms there are: one more may be one that came back."""
         if total != self.rooms_total():
-            self._store.write(lambda c: set_fact(c, "rooms_total", str(total)))
+            self._settings.set(ROOMS_TOTAL, total)
 
     def reach_changed(self, reach: str) -> datetime | None:
         """Return up to when everything in ``reach`` was seen, if that is another one than before.
 
         None when it is the same; the epoch when it never was in force.
         """
-        known = self._reaches()
-        if known.get("current") in {None, reach}:
-            return None
-        return datetime.fromisoformat(known["ended"].get(reach, EPOCH.isoformat()))
+        known = self._reach()
+        return None if known.current in {None, reach} else known.ended.get(reach, EPOCH)
 
     def set_reach(self, reach: str, date: datetime) -> None:
         """Everything in ``reach`` is seen from now on; what was seen before ended at ``date``."""
-        known = self._reaches()
-        if known.get("current") == reach:
+        known = self._reach()
+        if known.current == reach:
             return
-        ended = {name: at for name, at in known.get("ended", {}).items() if name != reach}
-        if "current" in known:
-            ended[known["current"]] = date.isoformat()
-        text = json.dumps({"current": reach, "ended": ended})
-        self._store.write(lambda c: set_fact(c, "reach", text))
+        ended = dict(known.ended) if known.current is None else {**known.ended, known.current: date}
+        ended.pop(reach, None)
+        self._settings.set(REACH, Reach(reach, ended))
 
-    def _reaches(self) -> dict[str, Any]:
-        text = self._store.read(lambda c: fact(c, "reach"))
-        found: dict[str, Any] = json.loads(text) if text else {}
-        return found
+    def _reach(self) -> Reach:
+        return self._settings.get(REACH) or Reach()
 
     def done_rooms(self, job: str) -> frozenset[int]:
         """Return the rooms that the backfill is done with."""
@@ -134,9 +136,9 @@ class Watermarks:
         """Return since when the backfill goes: what its first run said, else ``since``."""
 
         def write(c: Connection) -> datetime:
-            known = _moment(fact(c, f"backfill {job}"))
+            known = _began(job).get(c)
             if known is None:
-                set_fact(c, f"backfill {job}", since.isoformat())
+                _began(job).set(c, since)
             return known or since
 
         return self._store.write(write)
@@ -146,7 +148,7 @@ class Watermarks:
 
         def write(c: Connection) -> None:
             c.execute(delete(backfills).where(backfills.c.job == job))
-            set_fact(c, f"backfill {job}", None)
+            _began(job).set(c, None)
 
         self._store.write(write)
 
@@ -163,5 +165,5 @@ def begin_anew(c: Connection, room: int) -> None:
     c.execute(update(rooms).where(rooms.c.id == room).values(watermark=None, hidden=True))
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def _began(job: str) -> Setting[datetime]:
+    return time_setting(f"backfill {job}")

@@ -27,7 +27,7 @@ from reconciler.errors import (
     ShutdownRequested,
     UnauthorizedError,
 )
-from reconciler.ledger import Role
+from reconciler.ledger import NEXT_SWEEP, Role
 from reconciler.model import Event, OutageKind
 from reconciler.receiver import Receiver, Reply
 from reconciler.service.build import (
@@ -285,7 +285,7 @@ class Daemon:
         job = self._scheduler.get_job("sweep")
         if job is not None and job.next_run_time is not None:
             try:
-                self.ledger.set_value("next_sweep", job.next_run_time.isoformat())
+                self.ledger.settings.set(NEXT_SWEEP, job.next_run_time)
             except LedgerError as error:
                 log_error(error)
 

@@ -50,9 +50,9 @@ class UtcTime(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
-# What holds for the whole ledger: schema, portal, owner, since, first_sweep, pause.
-facts = Table(
-    "facts",
+# What holds for the whole ledger: `ledger.settings` has their names and types.
+settings = Table(
+    "settings",
     metadata,
     Column("name", String, primary_key=True),
     Column("value", String, nullable=False),
@@ -227,13 +227,13 @@ VERSION = 1 + len(MIGRATIONS)
 
 def migrate(connection: Connection) -> None:
     """Bring the ledger to today's version. Raises LedgerError for a newer one."""
-    metadata.create_all(connection, tables=[facts])
-    found = connection.execute(facts.select().where(facts.c.name == "schema")).first()
-    if found is None and inspect(connection).get_table_names() != [facts.name]:
+    metadata.create_all(connection, tables=[settings])
+    found = connection.execute(settings.select().where(settings.c.name == "schema")).first()
+    if found is None and inspect(connection).get_table_names() != [settings.name]:
         raise LedgerError("this database holds tables of another program")
     if found is None:
         metadata.create_all(connection)
-        connection.execute(facts.insert().values(name="schema", value=str(VERSION)))
+        connection.execute(settings.insert().values(name="schema", value=str(VERSION)))
         return
     if not found.value.isdecimal() or found.value == "0":
         raise LedgerError(f"the ledger is damaged: its schema is {found.value!r}")
@@ -246,4 +246,4 @@ def migrate(connection: Connection) -> None:
         step(connection)
     if version < VERSION:
         values = {"value": str(VERSION)}
-        connection.execute(facts.update().where(facts.c.name == "schema").values(values))
+        connection.execute(settings.update().where(settings.c.name == "schema").values(values))
