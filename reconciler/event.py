@@ -1,7 +1,7 @@
-"""What a delivery says, however it came: to the receiver, or out of the portal's own log.
+"""A delivery as an event, whether the receiver got it or the portal's own log has it.
 
-Also the ping, which the portal never sends: an authentic delivery of nothing, by which the
-owner of a secret asks whether the receiver at an address knows it.
+Also the ping, which the portal never sends: a signed delivery without a file, which tests
+whether the receiver at an address knows a secret.
 """
 
 import json
@@ -20,7 +20,7 @@ def ping() -> bytes:
 
 
 class IgnoredDelivery(Exception):
-    """The delivery is authentic but there is nothing to do; the text is the reason."""
+    """The delivery is authentic, but there is nothing to do; the text is the reason."""
 
 
 def parse_event(body: bytes, triggers: frozenset[str]) -> Event:
@@ -51,9 +51,9 @@ def parse_event(body: bytes, triggers: frozenset[str]) -> Event:
 
 
 def _file_id(payload: Mapping[str, Any]) -> int:
-    told = payload.get("id")
-    file_id = whole_number(told)
-    if (isinstance(told, str) and told and file_id is None) or payload.get("providerKey"):
+    value = payload.get("id")
+    file_id = whole_number(value)
+    if (isinstance(value, str) and value and file_id is None) or payload.get("providerKey"):
         raise IgnoredDelivery("third_party")  # its comments cannot be set (docspace.md 8)
     if file_id is None or not 0 < file_id <= LAST_FILE_ID:
         raise IgnoredDelivery("file_id")

@@ -2,7 +2,7 @@
 
 The order is fixed: size, signature over the raw bytes, JSON, trigger, file id, ledger, answer.
 A 2xx is sent after the event is on disk. The portal deletes a webhook that answers 410 and
-follows no redirect (docspace.md 6), so neither is ever sent; it tries again after 503.
+follows no redirect (docspace.md 6), so neither is ever sent; it retries after 503.
 """
 
 import json
@@ -24,9 +24,9 @@ _SIGNATURE = "HTTP_" + HEADER.upper().replace("-", "_")
 
 @dataclass(frozen=True)
 class ReceiverSettings:
-    """What is let in. No secrets at all means that nothing is verified.
+    """What the receiver accepts. Without any secret no signature is verified.
 
-    ``secrets``, newest first, may be a function: what it returns counts for one delivery.
+    ``secrets``, newest first, may be a function, which is called for each delivery.
     """
 
     path: str
@@ -52,30 +52,30 @@ class Reply:
 
 
 class Receiver:
-    """A WSGI application. ``record`` puts an event on disk and returns False for an echo."""
+    """A WSGI application. ``record`` writes an event to disk and returns False for an echo."""
 
     def __init__(
         self,
-        gate: ReceiverSettings,
+        settings: ReceiverSettings,
         record: Callable[[Event, datetime], bool],
         clock: Callable[[], datetime],
-        tell: Callable[[Reply], None],
+        on_reply: Callable[[Reply], None],
         is_full: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Tell of each POST with ``tell``; while ``is_full`` says so, ask to come later."""
-        self._gate, self._record, self._clock, self._tell = gate, record, clock, tell
-        self._is_full = is_full
+        """Call ``on_reply`` for each POST; answer 503 while ``is_full``."""
+        self._settings, self._record, self._clock = settings, record, clock
+        self._on_reply, self._is_full = on_reply, is_full
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         method = environ["REQUEST_METHOD"]
-        if environ.get("PATH_INFO") != self._gate.path:
+        if environ.get("PATH_INFO") != self._settings.path:
             reply = Reply(HTTPStatus.NOT_FOUND, "refused", "path")
         elif method in {"GET", "HEAD"}:
             reply = Reply(HTTPStatus.OK, "ok")
         elif method == "POST":
             reply = self._receive(environ)
-            self._tell(reply)
+            self._on_reply(reply)
         else:
             reply = Reply(HTTPStatus.METHOD_NOT_ALLOWED, "refused", "method")
         body = b"" if method == "HEAD" else _body(reply)
@@ -85,12 +85,13 @@ class Receiver:
     def _receive(self, environ: Environ) -> Reply:
         if self._is_full():
             return Reply(HTTPStatus.SERVICE_UNAVAILABLE, "refused", "overload")
-        if self._gate.require_https and environ["wsgi.url_scheme"] != "https":
+        if self._settings.require_https and environ["wsgi.url_scheme"] != "https":
             return Reply(HTTPStatus.FORBIDDEN, "refused", "https")
-        body = _read(environ, self._gate.max_bytes)
+        body = _read(environ, self._settings.max_bytes)
         if body is None:
             return Reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "refused", "size")
-        secrets = self._gate.secrets() if callable(self._gate.secrets) else self._gate.secrets
+        configured = self._settings.secrets
+        secrets = configured() if callable(configured) else configured
         secret = find_signing_key(body, environ.get(_SIGNATURE), secrets)
         if secret is None and secrets:
             return Reply(HTTPStatus.UNAUTHORIZED, "refused", "signature")
@@ -98,27 +99,27 @@ class Receiver:
 
     def _read_event(self, body: bytes, secret: int | None) -> Reply:
         try:
-            event = parse_event(body, self._gate.triggers)
+            event = parse_event(body, self._settings.triggers)
         except IgnoredDelivery as ignored:
             return Reply(HTTPStatus.OK, "ignored", str(ignored), secret=secret)
         return self._accept(event, secret)
 
     def _accept(self, event: Event, secret: int | None) -> Reply:
         try:
-            fresh = self._record(event, self._clock())
+            is_new = self._record(event, self._clock())
         except LedgerError as error:
             return _unavailable("ledger", error, event, secret)
-        except Exception as error:  # noqa: BLE001 - the portal must try again, whatever it was
+        except Exception as error:  # noqa: BLE001 - the portal must retry, whatever the bug
             return _unavailable("bug", error, event, secret)
-        if fresh:
+        if is_new:
             return Reply(HTTPStatus.OK, "accepted", "", event, secret)
         return Reply(HTTPStatus.OK, "ignored", "echo", event, secret)
 
 
-def _read(environ: Environ, most: int) -> bytes | None:
+def _read(environ: Environ, max_bytes: int) -> bytes | None:
     """Return the body, None when it is too large. Without a length there is no body."""
     length = str(environ.get("CONTENT_LENGTH") or "0")
-    if not length.isdecimal() or len(length) > 18 or int(length) > most:
+    if not length.isdecimal() or len(length) > 18 or int(length) > max_bytes:
         return None
     body: bytes = environ["wsgi.input"].read(int(length))
     return body
@@ -129,8 +130,8 @@ def _unavailable(reason: str, error: Exception, event: Event, secret: int | None
 
 
 def _body(reply: Reply) -> bytes:
-    said = {"status": reply.status} | ({"reason": reply.reason} if reply.reason else {})
-    return json.dumps(said).encode()
+    fields = {"status": reply.status} | ({"reason": reply.reason} if reply.reason else {})
+    return json.dumps(fields).encode()
 
 
 def _headers(reply: Reply, body: bytes) -> list[tuple[str, str]]:

@@ -11,8 +11,8 @@ _PREFIX = "sha256="
 def sign(body: bytes, secret: str) -> str:
     """Return the header value as the portal writes it: ``sha256=`` and upper-case hex.
 
-    The portal signs the bytes it sends; its JSON escapes non-ASCII, so a body that was
-    parsed and written again has another signature.
+    The portal signs the bytes that it sends; its JSON escapes non-ASCII, so a body that was
+    parsed and serialized again has another signature.
     """
     return _PREFIX + _digest(body, secret).upper()
 
@@ -21,7 +21,7 @@ def find_signing_key(body: bytes, header: str | None, secrets: Sequence[str]) ->
     """Return the index of the first secret that signed ``body``, or None.
 
     ``secrets`` are newest first. Hex of either case is accepted. Every secret is compared,
-    each in constant time, so that the answer's delay says nothing about which one is near.
+    each in constant time, so that the response time reveals nothing about them.
     """
     if header is None or not header.startswith(_PREFIX):
         return None

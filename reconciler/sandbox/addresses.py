@@ -3,6 +3,7 @@
 import http.client
 import ipaddress
 import socket
+import ssl
 import urllib.parse
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -45,13 +46,19 @@ def find_fault(
     return None
 
 
-def connect(url: str, timeout: float) -> tuple[http.client.HTTPConnection, str]:
-    """Return a connection for an address, and the target to ask on it."""
+def connect(
+    url: str, timeout: float, trusted: ssl.SSLContext | None
+) -> tuple[http.client.HTTPConnection, str]:
+    """Return a connection for an address, and the target to ask on it.
+
+    Without ``trusted`` the system's certificate authorities are trusted.
+    """
     parts = urllib.parse.urlsplit(url)
-    secure = parts.scheme == "https"
-    factory = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    host, port = parts.hostname or "", parts.port
     target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
-    return factory(parts.hostname or "", parts.port, timeout=timeout), target
+    if parts.scheme != "https":
+        return http.client.HTTPConnection(host, port, timeout=timeout), target
+    return http.client.HTTPSConnection(host, port, timeout=timeout, context=trusted), target
 
 
 def _host(url: str) -> str:

@@ -58,7 +58,7 @@ def check_answer(state: State, url: str) -> None:
 
     An error is answered 400, no answer within ten seconds 500: the portal does not catch it.
     """
-    connection, target = connect(url, state.head_timeout)
+    connection, target = connect(url, state.head_timeout, state.trusted)
     try:
         connection.request("HEAD", target)
         status = connection.getresponse().status

@@ -166,7 +166,7 @@ class WebhookSender:
             webhooks.record_failure(state, config, job.failure, job.failed_on, disable=disable)
 
     def _post(self, url: str, body: bytes, signature: str) -> _Result:
-        connection, target = connect(url, self._state.delivery_timeout)
+        connection, target = connect(url, self._state.delivery_timeout, self._state.trusted)
         with self._mutex:
             self._connections.add(connection)
         try:

@@ -3,6 +3,7 @@
 They assume that the caller holds ``mutex``; `Portal` takes it for its callers.
 """
 
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
@@ -53,8 +54,9 @@ class State:
     retries. ``latency`` delays every API answer (seconds), ``down`` resets every connection.
     ``tie_step`` is by how many places files of the same second change places from one listing
     to the next (0: stable). ``form_rooms_apart`` omits form rooms from the list of active rooms
-    (docspace.md 10), ``refuse_private_addresses`` takes no webhook to them, ``resolve`` returns
-    the IP addresses of a host. A delivery is given up after ``delivery_timeout`` seconds, the
+    (docspace.md 10), ``refuse_private_addresses`` takes no webhook to them, ``trusted`` has the
+    authorities that certificates of webhooks are verified with, ``resolve`` returns the IP
+    addresses of a host. A delivery is given up after ``delivery_timeout`` seconds, the
     check of a new webhook's address after ``head_timeout``. ``on_request`` runs before an answer
     is computed, ``on_answer`` after its effect and before it is sent; neither holds the lock.
     """
@@ -74,6 +76,7 @@ class State:
     form_rooms_apart: bool = False
     store_forcesave: bool = False
     refuse_private_addresses: bool = False
+    trusted: ssl.SSLContext | None = None
     resolve: Resolve = resolve
     delivery_timeout: float = 100.0
     head_timeout: float = 10.0

@@ -1,4 +1,4 @@
-"""Asks an address from outside whether our receiver stands there, as the portal would ask."""
+"""Tests from outside whether our receiver answers at an address, as the portal would."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,27 +14,25 @@ _JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 @dataclass(frozen=True)
 class Probe:
-    """How an address is asked. ``ca_bundle`` has certificates that are trusted beside the
+    """Sends requests to an address. ``ca_bundle`` has certificates that are trusted beside the
     system's. Every method raises AddressUnreachableError, or ConfigError about ``ca_bundle``.
     """
 
     ca_bundle: Path | None = None
 
     def head(self, address: str) -> None:
-        """Ask with HEAD, as the portal does before it takes a webhook.
+        """Send HEAD, as the portal does before it accepts a webhook.
 
-        Nothing but 2xx will do, and no redirect is followed (docspace.md 6).
+        Only 2xx is accepted, and no redirect is followed (docspace.md 6).
         """
-        self._ask("HEAD", address, b"", {})
+        self._send("HEAD", address, b"", {})
 
     def ping_with(self, address: str, secret: str) -> None:
-        """Ask, signed with ``secret``, whether the receiver there knows it: 401 means that it
-        knows another.
-        """
+        """Send a ping signed with ``secret``: 401 means that the receiver knows another one."""
         body = ping()
-        self._ask("POST", address, body, _JSON | {HEADER: sign(body, secret)})
+        self._send("POST", address, body, _JSON | {HEADER: sign(body, secret)})
 
-    def _ask(self, method: str, address: str, body: bytes, headers: Mapping[str, str]) -> None:
+    def _send(self, method: str, address: str, body: bytes, headers: Mapping[str, str]) -> None:
         response = exchange(method, address, body, headers, ca_bundle=self.ca_bundle)
         if not 200 <= response.status < 300:
             raise AddressUnreachableError(
