@@ -8,47 +8,32 @@ when the work ends.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Connection,
-    and_,
-    delete,
     func,
-    or_,
     select,
-    type_coerce,
-    update,
 )
 
-from reconciler.decision import is_out_of_sight
+from reconciler.ledger import attempts, origin
 from reconciler.ledger.claims import (
-    ACCEPTED,
-    ECHO,
     PRECEDENCE,
-    RETRY_REFUSED,
-    claim_statement,
-    first_due,
     record,
     release_statement,
     release_waiting_statement,
     reset_future_waits,
-    undone_values,
 )
-from reconciler.ledger.counters import count, count_kept_text, count_write, written
-from reconciler.ledger.health import Health, arrived
+from reconciler.ledger.counters import count, count_write
+from reconciler.ledger.health import Health
 from reconciler.ledger.listing import (
-    KEPT,
     DecideFn,
     EnqueueOptions,
     ListedFile,
     RowChange,
     apply_changes,
     enqueue,
-    is_within_seconds,
     judged,
     outcomes,
 )
@@ -58,21 +43,13 @@ from reconciler.ledger.request_buckets import reserve
 from reconciler.ledger.rows import (
     BACKFILL,
     LIVE,
-    OPEN,
-    SWEEP,
     Baseline,
-    ending_values,
     entry_of,
-    reset_values,
-    writing_values,
 )
 from reconciler.ledger.settings import (
-    CLOCK_WAS_AHEAD,
     FIRST_SWEEP,
     OWNER,
-    PORTAL,
     PORTAL_KNOWN,
-    SINCE,
     TARGETS,
     Pause,
     Settings,
@@ -80,11 +57,10 @@ from reconciler.ledger.settings import (
     pause,
     paused,
 )
-from reconciler.ledger.store.schema import counts, files
+from reconciler.ledger.store.schema import files
 from reconciler.ledger.survey import Survey
-from reconciler.ledger.watermarks import Watermarks, begin_anew
+from reconciler.ledger.watermarks import Watermarks
 from reconciler.model import (
-    EPOCH,
     AttemptResult,
     Claim,
     Entry,
@@ -92,23 +68,9 @@ from reconciler.model import (
     File,
     OutageKind,
     Outcome,
-    Rule,
     Source,
     WriteGrant,
 )
-
-_LOOP = 5  # times an hour that our comment on one revision may be undone
-
-
-@dataclass(frozen=True)
-class Totals:
-    """How many events and listings there were, how they ended, and what is still open."""
-
-    accepted: int
-    ended: Mapping[tuple[str, str], int]
-    pending: int
-    due: int
-    echoes: int
 
 
 class Ledger:
@@ -135,16 +97,11 @@ class Ledger:
         self._store, self._portal = opened_store(url, asked, read_only=read_only), portal
         self.ownership = Ownership(self._store)
         self.read_only, self.refusal = self._store.read_only, self._store.refusal
-        self.watermarks, self.health = (
-            Watermarks(self._store),
-            Health(self._store, quota or Quota()),
-        )
-        self.survey, self.settings = Survey(self._store), Settings(self._store)
-        self.role, self.holder, self.processes = (
-            self._store.role,
-            self._store.holder,
-            self._store.processes,
-        )
+        self.watermarks, self.settings = Watermarks(self._store), Settings(self._store)
+        self.health = Health(self._store, quota or Quota())
+        self.survey = Survey(self._store)
+        self.role, self.holder = self._store.role, self._store.holder
+        self.processes = self._store.processes
         self.clock = self._store.clock
         self.shared = self._store.shared
         self.close = self._store.close
@@ -158,13 +115,7 @@ class Ledger:
     def set_owner(self, owner: str) -> None:
         """Remember whose comments are ours. What another account was refused is due at once."""
 
-        def job(c: Connection) -> None:
-            if OWNER.get(c) not in {None, owner}:
-                c.execute(RETRY_REFUSED)
-            PORTAL.set(c, self._portal)
-            OWNER.set(c, owner)
-
-        self._store.write(job)
+        self._store.write(lambda c: origin.set_owner(c, self._portal, owner))
 
     def set_origin(self, date: datetime, lookback: timedelta) -> None:
         """Fix, once, where our responsibility begins: ``lookback`` before ``date``.
@@ -172,22 +123,7 @@ class Ledger:
         For files of which an event was accepted before it begins as long before that event. It is
         never later than the portal's present, should the portal's clock have been wrong once.
         """
-        earlier = type_coerce(files.c.since, BigInteger) - lookback // timedelta(microseconds=1)
-
-        def job(c: Connection) -> None:
-            PORTAL.set(c, self._portal)
-            known = baseline(c)
-            if known.first_sweep > date:
-                # The portal's clock was ahead then: our responsibility begins no later than now.
-                FIRST_SWEEP.set(c, date)
-                SINCE.set(c, min(known.since, date - lookback))
-                CLOCK_WAS_AHEAD.set(c, known.first_sweep)
-            if known.first_sweep == EPOCH:
-                FIRST_SWEEP.set(c, date)
-                SINCE.set(c, date - lookback)
-                c.execute(update(files).where(files.c.since.is_not(None)).values(since=earlier))
-
-        self._store.write(job)
+        self._store.write(lambda c: origin.set_origin(c, self._portal, date, lookback))
 
     def has_origin(self) -> bool:
         """Return whether that is fixed already."""
@@ -279,17 +215,8 @@ class Ledger:
         """Take up to ``limit`` due files, live events first; none while paused, or while the
         day's writes are used up.
         """
-        token, quota = self._store.token(), quota or Quota()
-
-        def job(c: Connection) -> list[Claim]:
-            lowest = quota.lowest_priority(c, now)
-            if lowest is None or paused(c, now) is not None:
-                return []
-            common = baseline(c)
-            take = claim_statement(now, limit, now + lease, token, lowest)
-            return [Claim(entry_of(row, common), token) for row in c.execute(take)]
-
-        return self._store.write(job)
+        token, limits = self._store.token(), quota or Quota()
+        return self._store.write(lambda c: attempts.claim(c, now, limit, lease, token, limits))
 
     def begin_write(
         self,
@@ -309,48 +236,18 @@ class Ledger:
         ``is_new_identity`` the row was about another file, and what it had settled goes.
         """
         limits = quota or Quota()
-
-        def job(c: Connection) -> WriteGrant:
-            row = c.execute(select(files).where(_ours(claim))).first()
-            if row is None:
-                return WriteGrant.CLAIM_LOST
-            undone = undone_values(row, file.revision, now)
-            if undone["undone_times"] > _LOOP:
-                return WriteGrant.LOOP
-            if limits.is_exhausted(c, now, row.priority):
-                return WriteGrant.QUOTA_EXHAUSTED
-            count_write(c, now)
-            values = (reset_values() if is_new_identity else {}) | undone
-            values |= writing_values(file, now) | {"due_at": until}
-            c.execute(update(files).where(files.c.id == row.id).values(values))
-            return WriteGrant.GRANTED
-
-        return self._store.write(job)
+        return self._store.write(
+            lambda c: attempts.begin_write(c, claim, file, now, until, limits, is_new_identity)
+        )
 
     def finish(self, claim: Claim, result: AttemptResult, now: datetime) -> bool:
         """Write down how the attempt ended; False when the claim was lost meanwhile."""
 
-        def job(c: Connection) -> bool:
-            row = c.execute(select(files).where(_ours(claim))).first()
-            if row is None:
-                return False
-            values = ending_values(row, result, now)
-            c.execute(update(files).where(files.c.id == row.id).values(values))
-            if result.outcome not in OPEN:
-                count(c, result.outcome, result.reason, row.claimed)
-            arrived(c, row, result, now)
-            if row.room is not None and is_out_of_sight(result):
-                begin_anew(c, row.room)
-            if result.seen is not None and result.reason in KEPT:
-                count_kept_text(c, result.seen.comment, 1, int(is_within_seconds(result.seen)))
-            return True
-
-        return self._store.write(job)
+        return self._store.write(lambda c: attempts.finish(c, claim, result, now))
 
     def release_claim(self, claim: Claim, now: datetime) -> bool:
         """Give the claim back as it was; its file is due at once."""
-        release = update(files).where(_ours(claim)).values(claim=None, due_at=now)
-        return self._store.write(lambda c: c.execute(release).rowcount == 1)
+        return self._store.write(lambda c: attempts.release(c, claim, now))
 
     def release_orphaned_claims(self, now: datetime) -> int:
         """Return the claims of processes that are gone. Only for the holder of the role."""
@@ -363,33 +260,14 @@ class Ledger:
         A settled row stays as long as its file: without it a reviewed file that is renamed
         would be taken for an update, and the reviewer's word be written over.
         """
-        stale = func.coalesce(files.c.looked_at, files.c.event_at, files.c.touched_at) < before
-        idle = and_(files.c.due_at.is_(None), files.c.claim.is_(None), files.c.pending == 0)
-        empty = and_(files.c.settled_version.is_(None), files.c.intent_version.is_(None))
-        gone = files.c.reason == Rule.GONE.value
-        old = delete(files).where(stale, idle, or_(empty, gone))
-        return self._store.write_long(lambda c: c.execute(old).rowcount)
+        return self._store.write_long(lambda c: attempts.prune(c, before))
 
     # Questions.
-
-    def next_due(self) -> datetime | None:
-        """Return when the next file is due, None when none is."""
-        return self._store.read(lambda c: c.execute(first_due(BACKFILL)).scalar())
 
     def next_claim(self, now: datetime, quota: Quota) -> datetime | None:
         """Return when the next file may be claimed, None when nothing is due."""
 
-        def job(c: Connection) -> datetime | None:
-            found = []
-            for lowest, limit in ((SWEEP, LIVE), (BACKFILL, BACKFILL)):
-                due = c.execute(first_due(lowest)).scalar()
-                if due is not None:
-                    found.append(max(due, quota.free_at(c, now, limit)))
-            pause = paused(c, now)
-            first = min(found, default=None)
-            return first if first is None or pause is None else max(first, pause.until)
-
-        return self._store.read(job)
+        return self._store.read(lambda c: attempts.next_claim(c, now, quota))
 
     def count_due(self, now: datetime, priority: int = LIVE) -> int:
         """Return how many files are due at ``now``, of this priority or a lower one."""
@@ -419,10 +297,6 @@ class Ledger:
         """Count a write that sets no comment: the portal's limit of a day is one for all."""
         self._store.write(lambda c: count_write(c, now))
 
-    def writes_in_a_day(self, now: datetime) -> int:
-        """Return how many PUTs were sent in the last 24 hours (and up to one more)."""
-        return self._store.read(lambda c: written(c, now))
-
     def entry(self, file_id: int) -> Entry:
         """Return what is known of a file; a blank entry for one never heard of."""
 
@@ -449,27 +323,9 @@ class Ledger:
 
         return self._store.read(job)
 
-    def totals(self) -> Totals:
-        """Return the counts. Accepted events are those that ended and those still pending."""
-
-        def job(c: Connection) -> Totals:
-            ended = {(r.outcome, r.reason): r.number for r in c.execute(select(counts))}
-            accepted = ended.pop(ACCEPTED, 0) + ended.pop(_LISTED, 0)
-            echoes = ended.pop(ECHO, 0)
-            pending, due = c.execute(
-                select(func.coalesce(func.sum(files.c.pending), 0), func.count(files.c.due_at))
-            ).one()
-            return Totals(accepted, ended, pending, due, echoes)
-
-        return self._store.read(job)
-
 
 _CHUNK = 500  # ids asked for at once
 _LISTED = ("accepted", "listed")
-
-
-def _ours(claim: Claim) -> Any:
-    return and_(files.c.id == claim.entry.id, files.c.claim == claim.token)
 
 
 def _note(

@@ -47,7 +47,6 @@ from reconciler.webhooks import SecretFile, WebhookStatus, assess_webhook
 from reconciler.webhooks.delivery_log import progress
 
 _T = TypeVar("_T")
-_SQLITE = "sqlite:///"
 _MOST_TEXTS, _STEP, _MOST_ROOMS = 3, 90, 3000
 
 
@@ -209,10 +208,10 @@ def _address(config: Config) -> ReconcilerError | bool | None:
 
 
 def _free(config: Config) -> int | None:
-    if not config.state.url.startswith(_SQLITE):
+    if config.state.path is None:
         return None
     try:
-        return shutil.disk_usage(Path(config.state.url.removeprefix(_SQLITE)).parent).free
+        return shutil.disk_usage(config.state.path.parent).free
     except OSError:
         return None
 
