@@ -66,7 +66,7 @@ def test_its_indexes_hold_only_the_rows_that_are_asked_for(address: str) -> None
     ):
         found = asking.execute("SELECT indexdef FROM pg_indexes WHERE indexdef LIKE '% WHERE %'")
         names = {words[0].split()[2] for words in found}
-    assert names == {"files_due", "files_unfinished", "files_ours"}
+    assert names == {"files_due", "files_unfinished", "files_in_review"}
 
 
 @contextmanager

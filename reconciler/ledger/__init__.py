@@ -1,12 +1,10 @@
-"""What we know and owe, on disk: one row per file, seen, due and settled.
+"""The ledger: one row for each file, with what is due and what is settled.
 
-`schema` has the tables and their history, `opening` sees that they are today's and whose they are,
-`store` the transactions, `sqlite` and `postgres` what each database does in its own way, `views`
-what only looks, `database_file` and `file_locks` what one process may do at a time on a file,
-`session` who lives and holds what on a shared one, `copying` the way from one to another; `rows`
-what a row says, `facts` and `counting` the small things, `notes` what a listing leaves behind,
-`watermarks` how far the listings have come, `overview` and `health` how the service is doing,
-`find_problems` what is wrong with it, and `ledger` the questions.
+The receiver, the sweep, the worker, the webhooks and the service call it. `ledger` has the calls,
+each one short transaction: `claims` makes rows due, `attempts` claims and finishes them,
+`listing` takes what a sweep read, `watermarks` says how far sweeps came, `settings` holds what is
+true of the whole ledger, `overview`, `health` and `problems` say how the service is doing, and
+`store` runs the transactions.
 """
 
 from reconciler.ledger.copying import copy

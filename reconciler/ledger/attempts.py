@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from reconciler.decision import is_out_of_sight
-from reconciler.ledger.claims import claim_statement, first_due, undone_values
+from reconciler.ledger.claims import claim_statement, first_due_statement, undone_values
 from reconciler.ledger.counters import count, count_kept_text, count_write
 from reconciler.ledger.health import arrived
 from reconciler.ledger.listing import KEPT, is_within_seconds
@@ -48,7 +48,7 @@ def next_claim(c: Connection, now: datetime, quota: Quota) -> datetime | None:
     """Return when the next row may be claimed, None when nothing is due."""
     found = []
     for lowest, limit in ((SWEEP, LIVE), (BACKFILL, BACKFILL)):
-        due = c.execute(first_due(lowest)).scalar()
+        due = c.execute(first_due_statement(lowest)).scalar()
         if due is not None:
             found.append(max(due, quota.free_at(c, now, limit)))
     pause = paused(c, now)
@@ -82,7 +82,7 @@ def begin_write(
 
 
 def finish(c: Connection, claim: Claim, result: AttemptResult, now: datetime) -> bool:
-    """Write down how the attempt ended; False when the claim was lost meanwhile."""
+    """Store how the attempt ended; False when the claim was lost meanwhile."""
     row = c.execute(select(files).where(_is_held(claim))).first()
     if row is None:
         return False

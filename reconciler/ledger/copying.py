@@ -1,4 +1,4 @@
-"""A whole ledger from one database to another: all of it in one transaction, or nothing."""
+"""Copy a whole ledger from one database to another, in one transaction."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
@@ -17,19 +17,19 @@ _OWN = settings.c.name != "schema"  # each database has its own
 def copy(source: str, target: str) -> Mapping[str, int]:
     """Copy the ledger at ``source`` into the empty database at ``target``; return the rows.
 
-    Nobody else may work on either meanwhile. Raises RoleHeldError where somebody does, and
-    LedgerError where there is no ledger to copy, where the target holds something, or where a count
-    differs in the end; the target is empty then, as it was.
+    No other process may work on either: else RoleHeldError. Raises LedgerError where there is no
+    ledger to copy, where the target is not empty, or where a count differs in the end; then the
+    target stays as it was.
     """
     if not is_there(source):
         raise LedgerError("there is no ledger to copy: check the first address")
     with ExitStack() as opened:
-        giving = opened.enter_context(closing(store_at(source)))
-        opened.enter_context(giving.alone())
-        receiving = opened.enter_context(closing(store_at(target)))
-        opened.enter_context(receiving.alone())
-        return giving.write_long(
-            lambda a: receiving.write_long(lambda b: _copied(a, b), most=_MOST), most=_MOST
+        source_store = opened.enter_context(closing(store_at(source)))
+        opened.enter_context(source_store.exclusive())
+        target_store = opened.enter_context(closing(store_at(target)))
+        opened.enter_context(target_store.exclusive())
+        return source_store.write_long(
+            lambda a: target_store.write_long(lambda b: _copied(a, b), most=_MOST), most=_MOST
         )
 
 
@@ -38,13 +38,13 @@ def _copied(a: Connection, b: Connection) -> Mapping[str, int]:
     migrate(b)
     if not _number(a, settings):
         raise LedgerError("there is no ledger to copy: the first database is empty")
-    if held := [table.name for table in metadata.sorted_tables if _number(b, table)]:
-        raise LedgerError(f"the second database is not empty: it has {', '.join(held)}")
+    if filled := [table.name for table in metadata.sorted_tables if _number(b, table)]:
+        raise LedgerError(f"the second database is not empty: it has {', '.join(filled)}")
     for table in metadata.sorted_tables:
         chosen = select(table).where(_OWN) if table is settings else select(table)
         rows = a.execute(chosen.execution_options(yield_per=_ROWS))
-        for part in rows.partitions():
-            b.execute(table.insert(), [dict(row._mapping) for row in part])
+        for rows_read in rows.partitions():
+            b.execute(table.insert(), [dict(row._mapping) for row in rows_read])
     numbers = {table.name: _number(b, table) for table in metadata.sorted_tables}
     for table in metadata.sorted_tables:
         if numbers[table.name] != _number(a, table):

@@ -1,9 +1,9 @@
-"""The ledger's questions: record, claim, permit, finish. Each is one short transaction.
+"""The calls of the ledger: record, claim, begin_write, finish. Each is one short transaction.
 
 A row is due when ``due_at`` has passed. A claim is one conditional write that moves ``due_at``
-to the end of its lease, so the row of a killed process comes back by itself. An event that
-arrives while its file is worked on leaves ``pending_since`` behind, and the row is due again
-when the work ends.
+to the end of its lease, so the row of a killed process is due again by itself. An event that
+arrives while its file is claimed sets ``pending_since``, and the row is due again when the claim
+ends.
 """
 
 from collections import Counter
@@ -20,10 +20,10 @@ from sqlalchemy import (
 from reconciler.ledger import attempts, origin
 from reconciler.ledger.claims import (
     PRECEDENCE,
+    end_future_waits_statement,
     record,
-    release_statement,
+    release_orphaned_statement,
     release_waiting_statement,
-    reset_future_waits,
 )
 from reconciler.ledger.counters import count, count_write
 from reconciler.ledger.health import Health
@@ -87,11 +87,10 @@ class Ledger:
     ) -> None:
         """Open or create the ledger of ``portal``. Raises LedgerError for another portal's.
 
-        It becomes this portal's with the first answer of it, not before: an address that was
-        mistyped must not bind it. ``any_portal`` is for who finds out himself whose it is. With
-        ``read_only`` nothing is created, changed or left behind: a ledger that is not there is
-        an empty one, and nothing can be written to one that is. ``quota`` is what of the day's
-        writes is told.
+        The ledger belongs to the portal from its first answer on, not before: a mistyped address
+        must not bind it. With ``any_portal`` the caller checks the portal itself. With
+        ``read_only`` nothing is created, changed or left behind: a missing ledger is an empty
+        one, and nothing can be written. ``quota`` is the day's writes for the overview.
         """
         asked = None if any_portal else portal
         self._store, self._portal = opened_store(url, asked, read_only=read_only), portal
@@ -106,35 +105,35 @@ class Ledger:
         self.shared = self._store.shared
         self.close = self._store.close
 
-    # What holds for the whole ledger.
+    # The whole ledger.
 
     def owner(self) -> str | None:
-        """Return the id of the key's owner, None before it was learned."""
+        """Return the id of the key's owner, None before it is known."""
         return self.settings.get(OWNER)
 
     def set_owner(self, owner: str) -> None:
-        """Remember whose comments are ours. What another account was refused is due at once."""
+        """Store whose comments are ours. Files that another account was refused are due at once."""
 
         self._store.write(lambda c: origin.set_owner(c, self._portal, owner))
 
     def set_origin(self, date: datetime, lookback: timedelta) -> None:
         """Fix, once, where our responsibility begins: ``lookback`` before ``date``.
 
-        For files of which an event was accepted before it begins as long before that event. It is
-        never later than the portal's present, should the portal's clock have been wrong once.
+        For a file whose event was accepted earlier, it is ``lookback`` before that event. It is
+        never later than the portal's present, even if the portal's clock was wrong once.
         """
         self._store.write(lambda c: origin.set_origin(c, self._portal, date, lookback))
 
     def has_origin(self) -> bool:
-        """Return whether that is fixed already."""
+        """Return whether the origin is fixed already."""
         return self.settings.get(FIRST_SWEEP) is not None
 
     def set_portal_known(self, known: bool) -> None:
-        """Remember whether the portal has shown a text of its own that we know."""
+        """Store whether the portal has shown a text of its own that we know."""
         self.settings.set(PORTAL_KNOWN, known)
 
     def add_target(self, target: str) -> None:
-        """Remember a comment that is about to be written, also when it is configured no more."""
+        """Store a comment that is about to be written, for when it is no longer configured."""
         self.settings.set(TARGETS, self.targets() | {target})
 
     def targets(self) -> frozenset[str]:
@@ -144,7 +143,7 @@ class Ledger:
     def pause(self, now: datetime, length: timedelta, why: str) -> None:
         """Let nothing be claimed for a while; a pause is never shortened by another.
 
-        It is the key's owner's: with another account's key it does not hold.
+        It belongs to the key's owner: it does not hold for another account's key.
         """
         self._store.write(lambda c: pause(c, now, length, why))
 
@@ -153,23 +152,23 @@ class Ledger:
         return self._store.read(lambda c: paused(c, now))
 
     def release_waiting(self, kind: OutageKind, now: datetime) -> int:
-        """Make due what waited for requests of a kind that works again; return how many."""
+        """Make files due that waited for a kind of request that works again; return how many."""
         release = release_waiting_statement(kind.value, now)
         return self._store.write(lambda c: c.execute(release).rowcount)
 
     def reset_future_waits(self, now: datetime) -> int:
-        """Make due what waits since a time that lies ahead: the clock was set back."""
-        forget = reset_future_waits(now)
-        return self._store.write(lambda c: c.execute(forget).rowcount)
+        """Make files due that wait since a time in the future: the clock was set back."""
+        end_waits = end_future_waits_statement(now)
+        return self._store.write(lambda c: c.execute(end_waits).rowcount)
 
     def reserve(self, now: datetime, number: int, per_minute: int) -> float:
         """Count requests into the current minute; return 0, or the seconds to wait for room."""
         return self._store.write(lambda c: reserve(c, now, number, per_minute))
 
-    # Events in.
+    # Events and listings.
 
     def record(self, event: Event, now: datetime, source: Source = Source.WEBHOOK) -> bool:
-        """Put the event's file on the list, durably; False for an echo of our own comment."""
+        """Make the event's file due, durably; False for an echo of our own comment."""
         return self._store.write_each(record, (event, now, source))
 
     def ingest_listing(
@@ -180,9 +179,9 @@ class Ledger:
         now: datetime,
         dry: bool = False,
     ) -> list[ListedFile]:
-        """Settle what a page of a listing settles and make due what must be looked at.
+        """Settle the files of a page that need nothing, and make the others due.
 
-        One transaction, none at all where nothing is new; with ``dry`` nothing is written.
+        One transaction, and none where nothing is new; with ``dry`` nothing is written.
         """
         plans = self._store.read(lambda c: judged(c, listed, decide, options, now))
         if not dry and any(plan.settle or plan.due for plan in plans):
@@ -190,7 +189,7 @@ class Ledger:
         return [plan.listed for plan in plans]
 
     def enqueue(self, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:
-        """Make files due that a listing did not show whole: a look tells what is wrong."""
+        """Make files due that a listing showed incompletely: a look finds out why."""
 
         def job(c: Connection) -> None:
             enqueue(c, ids, options, now)
@@ -199,7 +198,7 @@ class Ledger:
         self._store.write(job)
 
     def outcomes(self, ids: Sequence[int], now: datetime) -> Counter[Outcome]:
-        """Count how these files stand."""
+        """Count the outcomes of these files."""
 
         def job(c: Connection) -> Counter[Outcome]:
             some = (ids[first : first + _CHUNK] for first in range(0, len(ids), _CHUNK))
@@ -207,13 +206,14 @@ class Ledger:
 
         return self._store.read(job)
 
-    # Work out.
+    # Work.
 
     def claim(
         self, now: datetime, limit: int, lease: timedelta, quota: Quota | None = None
     ) -> list[Claim]:
-        """Take up to ``limit`` due files, live events first; none while paused, or while the
-        day's writes are used up.
+        """Claim up to ``limit`` due files, live events first.
+
+        None while paused, or while the day's writes are used up.
         """
         token, limits = self._store.token(), quota or Quota()
         return self._store.write(lambda c: attempts.claim(c, now, limit, lease, token, limits))
@@ -230,10 +230,10 @@ class Ledger:
     ) -> WriteGrant:
         """Write the intent to set the file's comment, if the claim is ours and the day has room.
 
-        The claim is extended to ``until``, which must lie beyond the longest answer. The write
-        is counted here, before it is sent: a failed one counts for the portal too. When the
-        day's writes (or a backfill's share) are used up, all that need them have to wait. With
-        ``is_new_identity`` the row was about another file, and what it had settled goes.
+        The claim is extended to ``until``, which must be later than the longest answer. The write
+        is counted before it is sent, as the portal counts failed ones too. When the day's writes
+        (or a backfill's share) are used up, every file that needs one waits. With
+        ``is_new_identity`` the row was about another file, and its settled revision is dropped.
         """
         limits = quota or Quota()
         return self._store.write(
@@ -241,7 +241,7 @@ class Ledger:
         )
 
     def finish(self, claim: Claim, result: AttemptResult, now: datetime) -> bool:
-        """Write down how the attempt ended; False when the claim was lost meanwhile."""
+        """Store how the attempt ended; False when the claim was lost meanwhile."""
 
         return self._store.write(lambda c: attempts.finish(c, claim, result, now))
 
@@ -250,15 +250,17 @@ class Ledger:
         return self._store.write(lambda c: attempts.release(c, claim, now))
 
     def release_orphaned_claims(self, now: datetime) -> int:
-        """Return the claims of processes that are gone. Only for the holder of the role."""
-        gone = self._store.abandoned
-        return self._store.write(lambda c: c.execute(release_statement(gone(c), now)).rowcount)
+        """Return the claims of dead processes. Only for the holder of the worker's role."""
+        gone = self._store.orphaned
+        return self._store.write(
+            lambda c: c.execute(release_orphaned_statement(gone(c), now)).rowcount
+        )
 
     def prune(self, before: datetime) -> int:
         """Delete rows untouched since ``before`` that hold nothing to remember; return how many.
 
-        A settled row stays as long as its file: without it a reviewed file that is renamed
-        would be taken for an update, and the reviewer's word be written over.
+        A settled row stays as long as its file: without it, renaming a reviewed file would count
+        as an update, and the reviewer's comment would be overwritten.
         """
         return self._store.write_long(lambda c: attempts.prune(c, before))
 
@@ -270,17 +272,17 @@ class Ledger:
         return self._store.read(lambda c: attempts.next_claim(c, now, quota))
 
     def count_due(self, now: datetime, priority: int = LIVE) -> int:
-        """Return how many files are due at ``now``, of this priority or a lower one."""
+        """Return how many files of this priority or a lower one are due at ``now``."""
         late = select(func.count()).where(files.c.due_at <= now, files.c.priority >= priority)
         return int(self._store.read(lambda c: c.execute(late).scalar_one()))
 
     def next_write_at(self, now: datetime, quota: Quota, *, backfill: bool) -> datetime:
-        """Return when a write may be sent (of a backfill): now, or when the day's have room."""
+        """Return when a write (of a backfill) may be sent: now, or when the day has room."""
         priority = BACKFILL if backfill else LIVE
         return self._store.read(lambda c: quota.free_at(c, now, priority))
 
     def due(self, now: datetime, limit: int) -> list[Entry]:
-        """Return what is due without claiming it, to show what would be done."""
+        """Return due files without claiming them, to show what would be done."""
         late = select(files).where(files.c.due_at <= now).order_by(*PRECEDENCE).limit(limit)
 
         def job(c: Connection) -> list[Entry]:
@@ -290,15 +292,15 @@ class Ledger:
         return self._store.read(job)
 
     def baseline(self) -> Baseline:
-        """Return where our responsibility begins, and what else holds for every row."""
+        """Return what holds for every row, such as where our responsibility begins."""
         return self._store.read(baseline)
 
     def count_write(self, now: datetime) -> None:
-        """Count a write that sets no comment: the portal's limit of a day is one for all."""
+        """Count a write that sets no comment: the portal has one daily limit for all writes."""
         self._store.write(lambda c: count_write(c, now))
 
     def entry(self, file_id: int) -> Entry:
-        """Return what is known of a file; a blank entry for one never heard of."""
+        """Return what is known of a file; a blank entry for an unknown one."""
 
         def job(c: Connection) -> Entry:
             row = c.execute(select(files).where(files.c.id == file_id)).first()

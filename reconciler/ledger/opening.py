@@ -1,4 +1,4 @@
-"""Opening a ledger: bring its tables to today's form and see whose it is, or only look at it."""
+"""Open a ledger: migrate its tables and check its portal, or open it for reading."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +16,9 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def opened_store(url: str, portal: str | None, *, read_only: bool) -> Store:
-    """Open the ledger with today's tables; another's than ``portal``'s only if that is None.
+    """Open the ledger with current tables; with a ``portal`` only if it belongs to that one.
 
-    With ``read_only`` it is left as it is, and one that is not there is empty. Raises LedgerError.
+    With ``read_only`` it is not changed, and a missing one is empty. Raises LedgerError.
     """
     store = store_at(url, read_only=read_only)
     try:
@@ -37,7 +37,7 @@ def opened_store(url: str, portal: str | None, *, read_only: bool) -> Store:
 
 
 def _is_current(c: Connection) -> bool:
-    """Return whether the tables are today's, False where there are none. Raises LedgerError."""
+    """Return whether the tables are current, False where there are none. Raises LedgerError."""
     tables = inspect(c).get_table_names()
     if not tables:
         return False
@@ -54,7 +54,7 @@ def _is_current(c: Connection) -> bool:
 
 @dataclass(frozen=True)
 class Witness:
-    """A file by which a portal is known again: ids are reused, but not with the same date."""
+    """A file that identifies a portal: ids are reused, but not with the same date."""
 
     file_id: int
     created: datetime
@@ -72,11 +72,11 @@ class Ownership:
         return self._store.read(PORTAL.get)
 
     def bind(self, portal: str) -> None:
-        """The ledger belongs to the portal at this address, by proof or by a person's word."""
+        """Record the portal's address, after proof or a person's confirmation."""
         self._store.write(lambda c: PORTAL.set(c, portal))
 
     def witnesses(self, limit: int) -> tuple[Witness, ...]:
-        """Return the files that were looked at last and whose date of creation is known."""
+        """Return the files looked at last whose creation date is known."""
         known = select(files.c.id, files.c.created).where(files.c.created.is_not(None))
         newest = known.order_by(files.c.looked_at.desc().nulls_last()).limit(limit)
         return self._store.read(
@@ -85,12 +85,12 @@ class Ownership:
 
 
 def another_portal(known: str, portal: str) -> LedgerError:
-    """Return what refuses a ledger that is not known to be this portal's."""
+    """Return the error for a ledger that is not known to be this portal's."""
     return LedgerError(f"this ledger belongs to {known}: give {portal} a state.url of its own")
 
 
 def is_same_address(one: str, other: str) -> bool:
-    """Return whether two addresses can only mean one portal: case, default port, last slash."""
+    """Return whether two addresses differ only in case, default port or last slash."""
     return _plain(one) == _plain(other)
 
 

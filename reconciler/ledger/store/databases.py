@@ -5,7 +5,7 @@ from sqlalchemy import URL, exc, make_url
 from reconciler.errors import LedgerError
 from reconciler.ledger.store.read_only import MemoryStore, SqliteView
 from reconciler.ledger.store.sqlite import SqliteStore, path_of
-from reconciler.ledger.store.store import Store, translated
+from reconciler.ledger.store.store import Store, database_errors
 
 MEMORY = "memory:"
 """The address of an empty ledger that nobody else sees."""
@@ -14,7 +14,7 @@ MEMORY = "memory:"
 def is_there(url: str) -> bool:
     """Return whether there is a database; a file would be created. Raises LedgerError."""
     parsed = _parsed(url)
-    with translated():
+    with database_errors():
         return not _is_sqlite(parsed) or path_of(parsed).is_file()
 
 
@@ -46,7 +46,7 @@ def _is_sqlite(url: URL) -> bool:
 
 def _view(url: URL) -> Store:
     path = path_of(url)
-    with translated():
+    with database_errors():
         return SqliteView(url) if path.exists() else MemoryStore(path)
 
 
