@@ -23,7 +23,9 @@ from reconciler.cli.send import Sample, body_of
 from reconciler.config import load
 from reconciler.ledger import NEXT_SWEEP
 from reconciler.sandbox import Portal, Server
-from reconciler.service.daemon import Daemon, Schedule
+from reconciler.service.daemon import Daemon
+from reconciler.service.duties import KEY, SWEEP
+from reconciler.service.schedule import Schedule, Task
 from reconciler.signature import HEADER, sign
 from tests import program
 from tests.daemon import SECRET, daemon, environment, free_port
@@ -219,7 +221,7 @@ def test_a_new_key_in_its_file_is_taken_at_the_next_probe(scene: Scene, account:
         assert comes(service.ledger.health.outages)
         by = scene.ann if account == "another" else bot
         file.write_text(portal.add_key(by), "utf-8")
-        assert service._probe()
+        service.schedule.run_at(KEY, datetime.now(UTC))
         assert comes(scene.marked)
         assert service.ledger.health.outages() == ()
     finally:
@@ -367,16 +369,35 @@ def test_a_sweep_that_takes_longer_than_its_interval_is_not_run_twice(
     environ: dict[str, str],
 ) -> None:
     """The turn is left out, and the log says why."""
-    service = Daemon(load(None, environ))
+    service, pause = Daemon(load(None, environ)), threading.Event()
     service.start()
     try:
-        assert service._turn.acquire(timeout=20)
-        with capture_logs() as said:
-            service._sweep_once()
-        service._turn.release()
+        with service.turn.lock, capture_logs() as said:
+            for _ in range(100):
+                service.schedule.run_at(SWEEP, datetime.now(UTC))
+                if pause.wait(0.05) or "sweep_still_running" in [line["event"] for line in said]:
+                    break
     finally:
         service.stop()
-    assert "sweep_takes_long" in [line["event"] for line in said]
+    assert "sweep_still_running" in [line["event"] for line in said]
+
+
+def test_a_task_that_is_under_way_is_not_begun_again() -> None:
+    """Its turn is left out, and the end waits for it."""
+    began, goes_on, left_out = threading.Event(), threading.Event(), threading.Event()
+
+    def run() -> None:
+        began.set()
+        goes_on.wait(20)
+
+    schedule, now = Schedule(), datetime.now(UTC)
+    schedule.add(Task("long", run, timedelta(days=1), on_overlap=left_out.set), now)
+    schedule.start()
+    assert began.wait(20)
+    schedule.run_at("long", now)
+    assert left_out.wait(20)
+    assert not schedule.stop(0)
+    goes_on.set()
 
 
 def test_a_clock_that_is_set_back_stops_no_sweep(environ: dict[str, str]) -> None:
@@ -388,9 +409,11 @@ def test_a_clock_that_is_set_back_stops_no_sweep(environ: dict[str, str]) -> Non
         settings = service.ledger.settings
         assert any(settings.get(NEXT_SWEEP) is not None or turn.wait(0.05) for _ in range(200))
         far = datetime.now(UTC) + timedelta(days=400)
-        service._scheduler.modify_job("sweep", next_run_time=far)
-        service.keep_time()
-        assert service._scheduler.get_job("sweep").next_run_time < far - timedelta(days=1)
+        service.schedule.run_at(SWEEP, far)
+        service.follow_clock()
+        planned = service.schedule.next_run(SWEEP)
+        assert planned is not None
+        assert planned < far - timedelta(days=1)
     finally:
         service.stop()
 
@@ -401,5 +424,5 @@ def test_a_schedule_tells_whether_it_runs() -> None:
     assert not schedule.is_alive()
     schedule.start()
     assert schedule.is_alive()
-    schedule.shutdown()
+    assert schedule.stop(1)
     assert not schedule.is_alive()

@@ -61,7 +61,7 @@ def _served(settings: "Config") -> bool:
         supervisor.ready(f"listening on {service.address}")
         while not stop.wait(min(1.0, supervisor.every or 1.0)) and service.is_alive():
             supervisor.alive()
-            service.keep_time()
+            service.follow_clock()
         alive = service.is_alive()
         supervisor.stopping("finishing what is under way")
     finally:

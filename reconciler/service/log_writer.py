@@ -1,10 +1,11 @@
 """The log's lines on their way out, written by a thread of their own.
 
-Whoever has a line to write never waits for who reads it: a terminal that was stopped or a
-collector that hangs must not keep a delivery from its answer. And lines that come together are
-written together: one by one they cost a delivery a fifth of its time.
+A line never waits for its reader: a stopped terminal or a hanging collector must not keep a
+delivery from its answer. Lines that come together are written together: one by one they cost a
+delivery a fifth of its time.
 """
 
+import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -46,14 +47,13 @@ class BestEffortStream:
 class LogWriter:
     """A stream to log to, from entering the block to leaving it; directly after that.
 
-    More lines than ``most`` that nobody has read yet are lost, and ``log_lost_lines`` hears how
-    many.
+    More than ``most`` unwritten lines are lost, and ``on_lost`` is told how many.
     """
 
     def __init__(
         self,
         stream: Stream,
-        log_lost_lines: Callable[[int], object],
+        on_lost: Callable[[int], object],
         *,
         most: int = _MOST,
         patience: float = _PATIENCE,
@@ -63,10 +63,10 @@ class LogWriter:
 
         A line waits for others for ``together`` seconds.
         """
-        self._stream, self._tell_lost = BestEffortStream(stream), log_lost_lines
-        self._most, self._patience, self._together = most, patience, together
-        self._lines, self._lost, self._lock = list[str](), 0, threading.Lock()
-        self._some, self._ended = threading.Event(), threading.Event()
+        self._stream, self._on_lost = BestEffortStream(stream), on_lost
+        self._patience, self._together = patience, together
+        self._lines, self._lost = queue.Queue[str](most), 0
+        self._ended, self._lock = threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
     def __enter__(self) -> Self:
@@ -77,7 +77,8 @@ class LogWriter:
     def __exit__(self, *_: object) -> None:
         """Write what is left, unless the reader does not take it in time."""
         self._ended.set()
-        self._some.set()
+        with suppress(queue.Full):
+            self._lines.put_nowait("")  # wakes the thread
         self._thread.join(self._patience)
         if not self._thread.is_alive():
             self._write_out()
@@ -88,12 +89,11 @@ class LogWriter:
 
     def write(self, text: str) -> None:
         """Take a line."""
-        with self._lock:
-            if len(self._lines) < self._most:
-                self._lines.append(text)
-            else:
+        try:
+            self._lines.put_nowait(text)
+        except queue.Full:
+            with self._lock:
                 self._lost += 1
-        self._some.set()
         if self._ended.is_set() and not self._thread.is_alive():
             self._write_out()
 
@@ -102,18 +102,17 @@ class LogWriter:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            self._some.wait()
+            first = self._lines.get()
             self._ended.wait(self._together)
-            self._some.clear()
-            self._write_out()
+            self._write_out(first)
 
-    def _write_out(self) -> None:
+    def _write_out(self, *first: str) -> None:
+        """Write all that is there with one call."""
+        lines = [*first, *(self._lines.get_nowait() for _ in range(self._lines.qsize()))]
         with self._lock:
-            text, lost = "".join(self._lines), self._lost
-            self._lines.clear()
-            self._lost = 0
-        if text:
+            lost, self._lost = self._lost, 0
+        if text := "".join(lines):
             self._stream.write(text)
             self._stream.flush()
         if lost:
-            self._tell_lost(lost)
+            self._on_lost(lost)

@@ -1,0 +1,180 @@
+"""The periodic duties of the daemon: each is an object whose ``run`` does it once."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from reconciler.client import Key
+from reconciler.errors import ForbiddenError, PortalError, UnauthorizedError
+from reconciler.ledger import NEXT_SWEEP, Ledger
+from reconciler.model import OutageKind
+from reconciler.service.build import Components
+from reconciler.service.logging import log, log_error
+from reconciler.service.schedule import Schedule
+from reconciler.service.sweep_run import prune, run_sweep
+from reconciler.sweep import Report, Sweep
+from reconciler.webhooks.watch import WebhookWatch
+
+SWEEP, WATCH, KEY, RELEASE = "sweep", "watch", "key", "release"
+_PATIENCE = 60.0  # seconds that a watch waits for a sweep to end
+
+
+class ListingTurn:
+    """Who may list the portal: the process whose turn it is, and one of its duties at a time.
+
+    ``is_other_process`` is set while another process on the same ledger sweeps.
+    """
+
+    def __init__(self) -> None:
+        """Begin with this process."""
+        self.is_other_process, self.lock = threading.Event(), threading.Lock()
+
+
+class SweepDuty:
+    """Sweeps, unless another process does or the portal asked for a pause."""
+
+    def __init__(
+        self,
+        components: Components,
+        sweep: Sweep,
+        turn: ListingTurn,
+        schedule: Schedule,
+        retention: timedelta,
+        on_sweep: Callable[[Report], None],
+        on_found: Callable[[], None],
+    ) -> None:
+        """Report each sweep with ``on_sweep``; call ``on_found`` when files may be due."""
+        self._components, self._sweep, self._turn = components, sweep, turn
+        self._schedule, self._retention = schedule, retention
+        self._on_sweep, self._on_found = on_sweep, on_found
+
+    def run(self) -> None:
+        """Sweep once; a portal that fails is recorded as an outage. Raises LedgerError."""
+        with self._turn.lock:
+            if self._turn.is_other_process.is_set():
+                return
+            try:
+                self._run()
+            except PortalError as error:
+                self._components.health.record_listing_failure(error, self._components.clock())
+                log_error(error)
+            finally:
+                self._announce_next()
+
+    def _run(self) -> None:
+        pause = self._components.ledger.paused(self._components.clock())
+        if pause is not None:
+            log.warning("sweep_deferred", until=pause.until.isoformat(), reason=pause.reason)
+            self._run_by(pause.until)
+            return
+        report = run_sweep(self._components, self._sweep)
+        self._on_sweep(report)
+        self._components.health.record_listing_success(self._components.clock())
+        self._on_found()
+        if report.full_scan:
+            log.info("pruned", rows=prune(self._components, self._retention))
+
+    def _run_by(self, until: datetime) -> None:
+        """Sweep when a pause is over, not an interval later."""
+        due = self._schedule.next_run(SWEEP)
+        if due is not None and due > until:
+            self._schedule.run_at(SWEEP, until)
+
+    def _announce_next(self) -> None:
+        due = self._schedule.next_run(SWEEP)
+        if due is not None:
+            self._components.ledger.settings.set(NEXT_SWEEP, due)
+
+
+class WatchDuty:
+    """Watches our webhook beside no sweep: one that takes long is not worth waiting for."""
+
+    def __init__(
+        self, components: Components, watch: WebhookWatch, turn: ListingTurn, schedule: Schedule
+    ) -> None:
+        """Watch until the key turns out to lack the right."""
+        self._components, self._watch = components, watch
+        self._turn, self._schedule = turn, schedule
+
+    def run(self) -> None:
+        """Look at the webhook once. Raises ReconcilerError."""
+        if not self._turn.lock.acquire(timeout=_PATIENCE):
+            return
+        try:
+            is_paused = self._components.ledger.paused(self._components.clock()) is not None
+            if not is_paused and not self._turn.is_other_process.is_set():
+                self._watch.run()
+        except (UnauthorizedError, ForbiddenError) as error:
+            self._record_refusal(error)
+        finally:
+            self._turn.lock.release()
+
+    def _record_refusal(self, error: UnauthorizedError | ForbiddenError) -> None:
+        log_error(error)
+        if isinstance(error, ForbiddenError) or error.scope:
+            log.warning("webhook_not_watched", lacks=str(error))
+            self._schedule.remove(WATCH)
+        else:
+            self._components.health.record_listing_failure(error, self._components.clock())
+
+
+class KeyDuty:
+    """Learns whose comments are ours, so that their echoes cost nothing; then probes the key.
+
+    While the portal is away or refuses the key it is asked now and then: where nothing is due,
+    nobody else would notice for a while that it works again.
+    """
+
+    def __init__(
+        self,
+        components: Components,
+        on_owner: Callable[[Key], None],
+        on_recovery: Callable[[], None],
+    ) -> None:
+        """Call ``on_owner`` with a key whose owner was learned."""
+        self._components, self._on_owner, self._on_recovery = components, on_owner, on_recovery
+        self._is_known = False
+
+    def run(self) -> None:
+        """Learn the owner, or probe. Raises ReconcilerError."""
+        if not self._is_known:
+            self._components.reload_key()
+            self._learn_owner()
+            self._is_known = True
+        self._is_known = not self._probe()
+
+    def _learn_owner(self) -> None:
+        key = self._components.docspace.key()
+        if not key.owner:
+            log.warning("owner_unknown", hint="the echo of each comment costs a look")
+            return
+        self._components.ledger.set_owner(key.owner)
+        log.info("acting_as", user=key.owner, name=key.owner_name)
+        self._on_owner(key)
+
+    def _probe(self) -> bool:
+        """Ask whether an outage is over; return whether the key was replaced meanwhile.
+
+        Another key may be another account's, which nobody asked to pause.
+        """
+        kinds = {outage.kind for outage in self._components.ledger.health.outages()}
+        is_replaced = bool(kinds) and self._components.reload_key()
+        if kinds & {OutageKind.DEAD_KEY, OutageKind.LOOKS}:
+            with suppress(PortalError):  # the failure is known already
+                if self._components.processor.probe():
+                    self._on_recovery()
+        return is_replaced
+
+
+class ReleaseDuty:
+    """Makes due what processes that have died had claimed."""
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], datetime], turn: ListingTurn) -> None:
+        """Leave it to the process that sweeps."""
+        self._ledger, self._clock, self._turn = ledger, clock, turn
+
+    def run(self) -> None:
+        """Release the claims once. Raises LedgerError."""
+        if not self._turn.is_other_process.is_set():
+            self._ledger.release_orphaned_claims(self._clock())
