@@ -1,17 +1,18 @@
 """Short words for ledgers in tests: events, files and endings with plain defaults."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import NullPool, create_engine, inspect, text
+from sqlalchemy import NullPool, create_engine, func, inspect, select, text
 
 from reconciler.ledger import Ledger, Quota
+from reconciler.ledger.store.schema import files
 from reconciler.model import (
     AttemptResult,
     Claim,
@@ -110,6 +111,35 @@ def permit(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> Write
     file = changes.pop("file", None) or a_file(claim.entry.id)
     quota = Quota(changes.pop("per_day", 9000))
     return ledger.begin_write(claim, file, now, until=now + LEASE, quota=quota, **changes)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The events and listings so far: each has ended in one way, or is pending."""
+
+    accepted: int
+    ended: Mapping[tuple[str, str], int]
+    pending: int
+    due: int
+    echoes: int
+
+
+def totals(ledger: Ledger) -> Totals:
+    """Return the counts of the overview, and what is pending in the rows."""
+    seen, pending = ledger.health.overview(NOW), select(func.sum(files.c.pending))
+    open_events = ledger._store.read(lambda c: c.execute(pending).scalar()) or 0
+    return Totals(seen.accepted, seen.ended, open_events, seen.queue.depth, seen.echoes)
+
+
+def next_due(ledger: Ledger) -> datetime | None:
+    """Return when the next file is due, None when none is."""
+    queue = ledger.health.overview(NOW).queue
+    return min((at for at in (queue.oldest, queue.next) if at is not None), default=None)
+
+
+def writes_in_a_day(ledger: Ledger, now: datetime) -> int:
+    """Return how many writes count against the day's."""
+    return ledger.health.overview(now).written
 
 
 def is_root() -> bool:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.ledger import Ledger
-from reconciler.ledger.ledger import Totals
 from reconciler.sandbox import Network, Portal, Server, User
 from tests.daemon import SECRET, environment, free_port
 from tests.program import Program
+from tests.support_ledger import Totals, totals
 
 TARGET = "Need Review"
 pause = threading.Event().wait  # a daemon in another process works in real time
@@ -80,7 +80,7 @@ class Storm:
         """Return what the ledger has counted."""
         portal = self.environ["DOCSPACE_API_HOST"]
         with closing(Ledger(self.environ["RECONCILER_STATE__URL"], portal)) as ledger:
-            return ledger.totals()
+            return totals(ledger)
 
     def _is_right(self, comment: str) -> bool:
         return comment == TARGET or comment.startswith("Approved")

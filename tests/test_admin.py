@@ -23,7 +23,7 @@ from reconciler.admin.metrics import exposition
 from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.admin.throttle import LoginThrottle
 from reconciler.errors import LedgerError
-from reconciler.ledger import Ledger, Overview, Role, SweepRecord
+from reconciler.ledger import NEXT_SWEEP, Ledger, Overview, Role, SweepRecord
 from reconciler.ledger.overview import BOUNDS
 from reconciler.model import OutageKind, Outcome
 from tests import support_ledger as kit
@@ -341,7 +341,7 @@ def test_readyz_names_every_reason_on_a_line(watched: Watched) -> None:
     """A dead key, a pause of hours, a sweep that does not come."""
     watched.ledger.health.open_outage(OutageKind.DEAD_KEY, "answered\n401", NOW)
     watched.ledger.pause(NOW, HOUR, "too many requests")
-    watched.ledger.set_value("next_sweep", (NOW - HOUR).isoformat())
+    watched.ledger.settings.set(NEXT_SWEEP, NOW - HOUR)
     answer = watched.get("/readyz")
     assert answer.status == 503
     assert [line.partition(":")[0] for line in answer.body.splitlines()] == [

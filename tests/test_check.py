@@ -14,7 +14,7 @@ import pytest
 from reconciler.client import Key, Room
 from reconciler.config import load
 from reconciler.errors import AddressUnreachableError, LedgerError
-from reconciler.ledger import Ledger, Problem, ProblemKind, Role
+from reconciler.ledger import HiddenUpdates, Ledger, Problem, ProblemKind, Role
 from reconciler.model import AttemptResult, Event, Outcome, Section, Source
 from reconciler.sandbox import ManualClock, Network, Portal, Server, User
 from reconciler.service.check import Facts, Finding, LedgerFacts, Level, check, gather, judged
@@ -387,7 +387,7 @@ def test_what_the_deep_sweep_found_is_told(facts: Facts) -> None:
     """A portal that does not raise its folders' dates."""
     assert not isinstance(facts.ledger, LedgerError)
     assert facts.ledger is not None
-    line = first(facts, ledger=replace(facts.ledger, hidden=(facts.portal.at, 3)))
+    line = first(facts, ledger=replace(facts.ledger, hidden=HiddenUpdates(facts.portal.at, 3)))
     assert (line.about, "found 3 updates" in line.message) == ("sweep", True)
 
 
@@ -626,5 +626,5 @@ def test_the_command_leaves_the_ledger_as_it_is(tmp_path: Path) -> None:
 
 def _rows(path: Path) -> list[Any]:
     with closing(sqlite3.connect(path)) as connection:
-        facts = connection.execute("SELECT * FROM facts WHERE name != 'told checked'").fetchall()
+        facts = connection.execute("SELECT * FROM settings WHERE name != 'told checked'").fetchall()
         return [sorted(facts), connection.execute("SELECT * FROM files").fetchall()]

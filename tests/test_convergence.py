@@ -31,6 +31,7 @@ from hypothesis.stateful import (
 
 from reconciler.sandbox import Fault
 from tests.support_convergence import scene
+from tests.support_ledger import totals
 from tests.support_people import DROP, HOLD, ONCE, TWICE
 from tests.support_promise import at_rest, judge
 from tests.world import TARGET
@@ -216,8 +217,8 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def counts_add_up(self) -> None:
-        totals = self.stage.here.ledger.totals()
-        assert totals.accepted == sum(totals.ended.values()) + totals.pending
+        counts = totals(self.stage.here.ledger)
+        assert counts.accepted == sum(counts.ended.values()) + counts.pending
 
 
 def test_whatever_happens_the_portal_converges() -> None:

@@ -13,7 +13,18 @@ from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger import Ledger, Role, copy
 from reconciler.model import Outcome
 from tests import postgres
-from tests.support_ledger import NOW, PORTAL, SECOND, claimed, event, marked, permit, result
+from tests.support_ledger import (
+    NOW,
+    PORTAL,
+    SECOND,
+    claimed,
+    event,
+    marked,
+    permit,
+    result,
+    totals,
+    writes_in_a_day,
+)
 
 DUE = NOW + SECOND
 
@@ -52,13 +63,13 @@ def said(address: str) -> dict[str, object]:
     """Return what a ledger says."""
     with closing(Ledger(address, PORTAL)) as ledger:
         return {
-            "totals": ledger.totals(),
+            "totals": totals(ledger),
             "facts": [ledger.file_row(number) for number in (1, 2, 3)],
             "owner": ledger.owner(),
             "origin": ledger.baseline(),
             "portal": ledger.watermarks.portal(),
             "rooms": ledger.watermarks.rooms(),
-            "written": ledger.writes_in_a_day(DUE),
+            "written": writes_in_a_day(ledger, DUE),
             "overview": ledger.health.overview(DUE),
         }
 

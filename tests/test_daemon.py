@@ -21,6 +21,7 @@ from structlog.testing import capture_logs
 
 from reconciler.cli.send import Sample, body_of
 from reconciler.config import load
+from reconciler.ledger import NEXT_SWEEP
 from reconciler.sandbox import Portal, Server
 from reconciler.service.daemon import Daemon
 from reconciler.service.duties import KEY, SWEEP
@@ -405,7 +406,8 @@ def test_a_clock_that_is_set_back_stops_no_sweep(environ: dict[str, str]) -> Non
     service.start()
     try:
         turn = threading.Event()
-        assert any(service.ledger.get_value("next_sweep") or turn.wait(0.05) for _ in range(200))
+        settings = service.ledger.settings
+        assert any(settings.get(NEXT_SWEEP) is not None or turn.wait(0.05) for _ in range(200))
         far = datetime.now(UTC) + timedelta(days=400)
         service.schedule.run_at(SWEEP, far)
         service.follow_clock()

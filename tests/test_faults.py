@@ -12,6 +12,7 @@ import pytest
 from reconciler.client import DocSpace, Transport
 from reconciler.model import Outcome, Rule
 from reconciler.sandbox import EntryId, Fault
+from tests.support_ledger import totals
 from tests.world import TARGET, World, world
 
 LOOK, WRITE = "GET files/file/{id}", "PUT files/file/{id}/comment"
@@ -51,8 +52,8 @@ def effective(here: World, file: int) -> int:
 
 def added_up(here: World) -> bool:
     """Whether every accepted event has ended, or is still to end, in one counted outcome."""
-    totals = here.ledger.totals()
-    return totals.accepted == totals.pending + sum(totals.ended.values())
+    counts = totals(here.ledger)
+    return counts.accepted == counts.pending + sum(counts.ended.values())
 
 
 EMPTY = "an empty answer"  # to a write it is no fault: a look confirms that it was done
@@ -185,7 +186,7 @@ def test_ten_minutes_of_outage_cost_a_probe_now_and_then_and_no_attempts(
             here.settle(1)
     probes = len(here.portal.requests) - asked
     assert probes <= 2 * (OUTAGE / PROBE + 5)
-    assert here.ledger.totals().pending == len(files)
+    assert totals(here.ledger).pending == len(files)
     assert max(here.ledger.entry(file).attempts for file in files) <= 5
     here.portal.down = False
     here.portal.faults.clear()

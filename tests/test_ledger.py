@@ -52,12 +52,15 @@ from tests.support_ledger import (
     event,
     is_root,
     marked,
+    next_due,
     opened,
     permit,
     result,
     sql,
     tables,
+    totals,
     url,
+    writes_in_a_day,
 )
 
 DUE = NOW + SECOND
@@ -74,8 +77,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 def balance(ledger: Ledger) -> tuple[int, int, int]:
     """Return what was accepted, what ended and what is pending."""
-    totals = ledger.totals()
-    return totals.accepted, sum(totals.ended.values()), totals.pending
+    counts = totals(ledger)
+    return counts.accepted, sum(counts.ended.values()), counts.pending
 
 
 # Events in.
@@ -83,9 +86,9 @@ def balance(ledger: Ledger) -> tuple[int, int, int]:
 
 def test_an_event_makes_its_file_due_at_once(ledger: Ledger) -> None:
     """There is nothing to wait for: a save in the same second is told by its text."""
-    assert ledger.next_due() is None
+    assert next_due(ledger) is None
     assert ledger.record(event(), NOW) is True
-    assert ledger.next_due() == NOW
+    assert next_due(ledger) == NOW
     assert ledger.claim(NOW - timedelta(microseconds=1), 10, LEASE) == []
     assert [claim.entry.id for claim in ledger.claim(NOW, 10, LEASE)] == [1]
 
@@ -98,7 +101,7 @@ def test_a_file_is_looked_at_no_more_often_than_once_a_second(
     ledger.record(event(), NOW)
     ledger.finish(claimed(ledger, NOW), result(), NOW)
     ledger.record(event(), NOW + later * SECOND)
-    assert ledger.next_due() == NOW + due * SECOND
+    assert next_due(ledger) == NOW + due * SECOND
 
 
 def test_a_look_that_lies_ahead_holds_nothing_up(ledger: Ledger) -> None:
@@ -106,7 +109,7 @@ def test_a_look_that_lies_ahead_holds_nothing_up(ledger: Ledger) -> None:
     ledger.record(event(), NOW + HOUR)
     ledger.finish(claimed(ledger, NOW + HOUR), result(), NOW + HOUR)
     ledger.record(event(), NOW)
-    assert ledger.next_due() == NOW
+    assert next_due(ledger) == NOW
 
 
 @pytest.mark.parametrize(
@@ -133,7 +136,7 @@ def test_many_events_of_one_file_are_one_look(ledger: Ledger) -> None:
     claim = claimed(ledger, DUE)
     ledger.finish(claim, result(), DUE)
     assert balance(ledger) == (50, 50, 0)
-    assert ledger.next_due() is None
+    assert next_due(ledger) is None
     facts = ledger.file_row(1)
     assert facts is not None
     assert (facts["events"], facts["looks"]) == (50, 1)
@@ -160,9 +163,9 @@ def test_an_event_brings_a_waiting_file_back_at_once(ledger: Ledger) -> None:
     ledger.record(event(), NOW)
     later = DUE + 6 * HOUR
     ledger.finish(claimed(ledger, DUE), result(Outcome.WAITING, retry_at=later, attempts=7), DUE)
-    assert ledger.next_due() == later
+    assert next_due(ledger) == later
     ledger.record(event(), NOW + MINUTE)
-    assert ledger.next_due() == NOW + MINUTE
+    assert next_due(ledger) == NOW + MINUTE
     assert ledger.entry(1).attempts == 0
 
 
@@ -181,8 +184,8 @@ def test_our_own_settled_write_is_an_echo(ledger: Ledger) -> None:
     ledger.record(event(), NOW)
     ledger.finish(claimed(ledger, DUE), marked(), DUE)
     assert ledger.record(event(author="bot"), DUE + SECOND) is False
-    assert ledger.next_due() is None
-    assert (ledger.totals().echoes, balance(ledger)) == (1, (1, 1, 0))
+    assert next_due(ledger) is None
+    assert (totals(ledger).echoes, balance(ledger)) == (1, (1, 1, 0))
 
 
 def test_the_write_under_way_is_an_echo_already(ledger: Ledger) -> None:
@@ -269,10 +272,10 @@ def test_an_event_during_the_work_makes_the_file_due_again(ledger: Ledger) -> No
     ledger.record(event(), NOW)
     claim = claimed(ledger, DUE)
     ledger.record(event(), DUE + SECOND / 2)
-    assert ledger.next_due() == DUE + LEASE
+    assert next_due(ledger) == DUE + LEASE
     ledger.finish(claim, result(), DUE + SECOND / 2)
     assert balance(ledger) == (2, 1, 1)
-    assert ledger.next_due() == DUE + SECOND
+    assert next_due(ledger) == DUE + SECOND
     ledger.finish(claimed(ledger, DUE + 2 * SECOND), result(), DUE + 3 * SECOND)
     assert balance(ledger) == (2, 2, 0)
 
@@ -283,7 +286,7 @@ def test_an_event_during_the_work_comes_before_a_later_try(ledger: Ledger) -> No
     claim = claimed(ledger, DUE)
     ledger.record(event(), DUE)
     ledger.finish(claim, result(Outcome.FAILED, retry_at=DUE + HOUR), DUE)
-    assert ledger.next_due() == DUE + SECOND
+    assert next_due(ledger) == DUE + SECOND
 
 
 def test_live_events_go_before_a_backfill(ledger: Ledger, tmp_path: Path) -> None:
@@ -308,7 +311,7 @@ def test_a_claim_given_back_is_due_at_once(ledger: Ledger) -> None:
     """A worker that stops leaves its files to the next one, with all their events."""
     ledger.record(event(), NOW)
     assert ledger.release_claim(claimed(ledger, DUE), DUE) is True
-    assert ledger.next_due() == DUE
+    assert next_due(ledger) == DUE
     ledger.finish(claimed(ledger, DUE), result(), DUE)
     assert balance(ledger) == (1, 1, 0)
 
@@ -341,7 +344,7 @@ def test_a_permit_is_an_intent_on_disk(tmp_path: Path) -> None:
         assert entry.intent == Intent(REVISION, "Edited")
         assert (entry.marked_version, entry.touched_at) == (REVISION.version, DUE)
         assert entry.created == a_file().created
-        assert ledger.next_due() == until
+        assert next_due(ledger) == until
         assert ledger.finish(claim, marked(), DUE) is True
 
 
@@ -455,7 +458,7 @@ def test_the_days_writes_are_limited(ledger: Ledger) -> None:
     claims = ledger.claim(DUE, 3, 48 * HOUR)
     said = [permit(ledger, claim, DUE, per_day=2) for claim in claims]
     assert said == [WriteGrant.GRANTED, WriteGrant.GRANTED, WriteGrant.QUOTA_EXHAUSTED]
-    assert ledger.writes_in_a_day(DUE) == 2
+    assert writes_in_a_day(ledger, DUE) == 2
     assert ledger.entry(claims[2].entry.id).intent is None
 
 
@@ -471,7 +474,7 @@ def test_a_day_later_there_is_room_again(tmp_path: Path) -> None:
             assert (
                 permit(ledger, other, NOW + hours * HOUR, per_day=1) is WriteGrant.QUOTA_EXHAUSTED
             )
-        assert ledger.writes_in_a_day(NOW + 25 * HOUR) == 0
+        assert writes_in_a_day(ledger, NOW + 25 * HOUR) == 0
         assert permit(ledger, other, NOW + 25 * HOUR, per_day=1) is WriteGrant.GRANTED
 
 
@@ -515,17 +518,17 @@ def test_writes_of_the_future_count_for_no_day(ledger: Ledger, back: timedelta) 
         ledger.record(event(file), DUE - back - SECOND)
     ahead, then, later = ledger.claim(DUE, 3, LEASE)
     assert permit(ledger, ahead, DUE, per_day=1) is WriteGrant.GRANTED
-    assert ledger.writes_in_a_day(DUE - back) == 0
+    assert writes_in_a_day(ledger, DUE - back) == 0
     assert permit(ledger, then, DUE - back, per_day=1) is WriteGrant.GRANTED
     assert permit(ledger, later, DUE - back, per_day=1) is WriteGrant.QUOTA_EXHAUSTED
-    assert ledger.writes_in_a_day(DUE) == (1 if back < 24 * HOUR else 0)
+    assert writes_in_a_day(ledger, DUE) == (1 if back < 24 * HOUR else 0)
 
 
 def test_a_write_of_a_clock_that_is_a_little_ahead_counts(ledger: Ledger) -> None:
     """Another process's hour may have begun before ours."""
     hour = DUE.replace(minute=0, second=0, microsecond=0)
     ledger.count_write(hour + SECOND)
-    assert ledger.writes_in_a_day(hour - SECOND) == 1
+    assert writes_in_a_day(ledger, hour - SECOND) == 1
 
 
 def test_a_backfill_takes_no_more_than_its_share(ledger: Ledger) -> None:
@@ -558,7 +561,7 @@ def test_a_sixth_time_undone_is_a_loop(ledger: Ledger) -> None:
     """Something undoes our comment: that file stops, and the write is not counted."""
     said = [marked_again(ledger, NOW + minute * MINUTE) for minute in range(8)]
     assert said == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOP] * 2
-    assert ledger.writes_in_a_day(DUE) == 6
+    assert writes_in_a_day(ledger, DUE) == 6
 
 
 def test_writes_that_failed_are_no_loop(ledger: Ledger) -> None:
@@ -754,8 +757,8 @@ def test_every_outcome_ends_its_events_or_leaves_them_open(
     again = DUE + HOUR if is_open else None
     ledger.finish(claimed(ledger, DUE), result(outcome, retry_at=again), DUE)
     assert balance(ledger) == ((1, 0, 1) if is_open else (1, 1, 0))
-    assert ledger.totals().ended == ({} if is_open else {(outcome.value, outcome.value): 1})
-    assert ledger.totals().due == int(is_open)
+    assert totals(ledger).ended == ({} if is_open else {(outcome.value, outcome.value): 1})
+    assert totals(ledger).due == int(is_open)
 
 
 def test_a_look_without_an_event_is_no_ending(ledger: Ledger) -> None:
@@ -809,7 +812,7 @@ def test_times_come_back_exactly(ledger: Ledger) -> None:
     """To the microsecond, in UTC, whatever the zone that they came in."""
     odd = datetime.fromisoformat("2025-11-24T12:15:42.123457+03:00")
     ledger.record(event(), odd)
-    due = ledger.next_due()
+    due = next_due(ledger)
     assert due == odd
     assert due is not None
     assert due.utcoffset() == timedelta(0)
@@ -825,9 +828,9 @@ def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
         for file in (1, 2):
             ledger.record(event(file), NOW)
         ledger.finish(ledger.claim(DUE, 1, LEASE)[0], marked(), DUE)
-        before = ledger.totals(), ledger.entry(1), ledger.entry(2), ledger.next_due()
+        before = totals(ledger), ledger.entry(1), ledger.entry(2), next_due(ledger)
     with opened(tmp_path) as ledger:
-        assert (ledger.totals(), ledger.entry(1), ledger.entry(2), ledger.next_due()) == before
+        assert (totals(ledger), ledger.entry(1), ledger.entry(2), next_due(ledger)) == before
         assert ledger.owner() == "bot"
 
 
@@ -835,7 +838,7 @@ def test_a_closed_ledger_opens_no_connection_again(tmp_path: Path) -> None:
     """Nobody would close it: from Python 3.13 on that is a warning."""
     with opened(tmp_path) as ledger:
         ledger.record(event(), NOW)
-    for ask in (ledger.totals, ledger.owner, ledger.next_due):
+    for ask in (ledger.baseline, ledger.owner, ledger.known_file):
         with pytest.raises(LedgerError, match="closed"):
             ask()
     with pytest.raises(LedgerError, match="closed"):
@@ -849,7 +852,7 @@ def test_another_portal_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match=r"belongs to https://p\.example: give https://q\.ex"):
         Ledger(url(tmp_path), "https://q.example")
     with opened(tmp_path) as ledger:
-        assert ledger.totals().accepted == 0
+        assert totals(ledger).accepted == 0
 
 
 def test_a_mistyped_address_does_not_bind_the_ledger(tmp_path: Path) -> None:
@@ -882,10 +885,10 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     """An older program must not write into it; nothing is changed, and the way out is named."""
     with opened(tmp_path):
         pass
-    sql(tmp_path, "UPDATE facts SET value = '99' WHERE name = 'schema'")
+    sql(tmp_path, "UPDATE settings SET value = '99' WHERE name = 'schema'")
     with pytest.raises(LedgerError, match=r"schema 99, this reconciler knows \d+: install"):
         Ledger(url(tmp_path), PORTAL)
-    assert sql(tmp_path, "SELECT value FROM facts WHERE name = 'schema'") == [("99",)]
+    assert sql(tmp_path, "SELECT value FROM settings WHERE name = 'schema'") == [("99",)]
 
 
 @pytest.mark.parametrize("schema", ["0", "x", ""])
@@ -893,7 +896,7 @@ def test_a_schema_that_is_none_is_told(tmp_path: Path, schema: str) -> None:
     """Somebody else's hand was in the ledger."""
     with opened(tmp_path):
         pass
-    sql(tmp_path, "UPDATE facts SET value = :schema WHERE name = 'schema'", schema=schema)
+    sql(tmp_path, "UPDATE settings SET value = :schema WHERE name = 'schema'", schema=schema)
     with pytest.raises(LedgerError, match="damaged"):
         Ledger(url(tmp_path), PORTAL)
 
@@ -1072,7 +1075,7 @@ class History(RuleBasedStateMachine):
         for claim in self.ledger.claim(self.now, 10, LEASE):
             assert self.ledger.finish(claim, result(), self.now)
         assert balance(self.ledger) == (self.accepted, self.accepted, 0)
-        assert self.ledger.next_due() is None
+        assert next_due(self.ledger) is None
         self.ledger.close()
         self.folder.cleanup()
 

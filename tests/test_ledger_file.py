@@ -17,7 +17,7 @@ from reconciler.ledger import Ledger, Role
 from reconciler.signature import HEADER, sign
 from tests import program
 from tests.daemon import SECRET, Daemon, daemon, free_port
-from tests.support_ledger import NOW, PORTAL, event
+from tests.support_ledger import NOW, PORTAL, event, totals
 from tests.support_process import helper, hold
 from tests.test_crash import Scene, scene
 from tests.test_service_postgres import until
@@ -142,7 +142,7 @@ def test_a_file_is_not_opened_under_two_hard_links_at_once(path: Path) -> None:
                 Ledger(address(other), PORTAL, read_only=read_only)
         assert [file.name for file in other.parent.iterdir()] == [other.name]
     with closing(Ledger(address(other), PORTAL)) as ledger:
-        assert ledger.totals().accepted == 1
+        assert totals(ledger).accepted == 1
 
 
 @pytest.mark.parametrize("name", [symlink, hard_link, unlocked])
@@ -188,7 +188,7 @@ def test_closing_one_ledger_takes_no_lock_from_another(path: Path) -> None:
         # That process was not the last one, so it has left the log alone.
         assert path.with_name("ledger.db-wal").exists()
         ledger.record(event(2), NOW)
-        assert ledger.totals().accepted == 2
+        assert totals(ledger).accepted == 2
 
 
 # The file is gone.
@@ -253,7 +253,7 @@ def test_nothing_is_read_from_a_file_that_is_gone(path: Path, lose: Callable[[Pa
     ledger.record(event(1), NOW)
     lose(path)
     with pytest.raises(LedgerError, match="gone"):
-        ledger.totals()
+        totals(ledger)
     ledger.close()
 
 
@@ -266,7 +266,7 @@ def test_a_file_that_was_put_back_is_the_ledger_again(path: Path) -> None:
             ledger.record(event(2), NOW)
         path.parent.with_name("renamed").rename(path.parent)
         assert ledger.record(event(3), NOW)
-        assert ledger.totals().accepted == 2
+        assert totals(ledger).accepted == 2
 
 
 def test_what_is_lost_during_its_writing_is_not_accepted(path: Path) -> None:

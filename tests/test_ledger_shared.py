@@ -14,7 +14,17 @@ from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger import Ledger, Role
 from reconciler.ledger.store.databases import store_at
 from reconciler.ledger.store.store import Store
-from tests.support_ledger import LEASE, NOW, POSTGRES_ONLY, SECOND, SQLITE_ONLY, opened, result, url
+from tests.support_ledger import (
+    LEASE,
+    NOW,
+    POSTGRES_ONLY,
+    SECOND,
+    SQLITE_ONLY,
+    opened,
+    result,
+    totals,
+    url,
+)
 from tests.support_ledger import event as delivery
 from tests.support_process import accept, fill, helper, hold, record
 
@@ -125,8 +135,8 @@ def test_eight_threads_lose_nothing(ledger: Ledger) -> None:
     with counted() as commits:
         together(*(lambda thread=thread: work(thread) for thread in range(8)))
     assert 0 < len(commits) <= 800
-    totals = ledger.totals()
-    assert (totals.accepted, totals.pending, totals.due) == (800, 800, 401)
+    counts = totals(ledger)
+    assert (counts.accepted, counts.pending, counts.due) == (800, 800, 401)
 
 
 def test_no_two_threads_claim_one_file(ledger: Ledger) -> None:
@@ -143,7 +153,7 @@ def test_no_two_threads_claim_one_file(ledger: Ledger) -> None:
 
     together(*[work] * 8)
     assert sorted(taken) == list(range(1, 41))
-    assert ledger.totals().pending == 0
+    assert totals(ledger).pending == 0
 
 
 def test_readers_see_whole_transactions(store: Store) -> None:
@@ -231,8 +241,8 @@ def test_two_processes_lose_nothing(ledger: Ledger, tmp_path: Path) -> None:
         for number in range(20):
             assert ledger.record(delivery(500 + number), NOW)
     assert (one.end(), two.end()) == (0, 0)
-    totals = ledger.totals()
-    assert (totals.accepted, totals.pending, totals.due) == (260, 260, 141)
+    counts = totals(ledger)
+    assert (counts.accepted, counts.pending, counts.due) == (260, 260, 141)
 
 
 def test_two_processes_may_create_one_ledger(tmp_path: Path) -> None:
@@ -242,7 +252,7 @@ def test_two_processes_may_create_one_ledger(tmp_path: Path) -> None:
         assert [child.on_file() for child in (one, two)] == ["ready", "ready"]
     assert (one.end(), two.end()) == (0, 0)
     with opened(tmp_path) as ledger:
-        assert ledger.totals().accepted == 4
+        assert totals(ledger).accepted == 4
 
 
 def test_a_recorded_event_survives_a_kill(tmp_path: Path) -> None:
@@ -263,7 +273,7 @@ def test_a_full_disk_is_told_and_passes(tmp_path: Path) -> None:
     assert words[0].startswith("LedgerError")
     assert words[1] == "recorded"
     with opened(tmp_path) as ledger:
-        assert ledger.totals().accepted == int(words[2])
+        assert totals(ledger).accepted == int(words[2])
 
 
 # Roles.

@@ -15,7 +15,7 @@ from reconciler.ledger import Ledger, Role
 from reconciler.ledger.store import schema
 from tests import postgres
 from tests.daemon import daemon
-from tests.support_ledger import NOW, PORTAL, event, is_root
+from tests.support_ledger import NOW, PORTAL, event, is_root, totals
 from tests.support_sweep import Stage, run, stage, told
 from tests.test_service_postgres import until
 
@@ -135,11 +135,11 @@ def test_a_look_keeps_no_daemon_from_leaving_a_whole_file(tmp_path: Path) -> Non
     ledger = Ledger(f"sqlite:///{path}", PORTAL)
     ledger.record(event(1), NOW)
     with closing(Ledger(f"sqlite:///{path}", PORTAL, read_only=True)) as looking:
-        assert looking.totals().accepted == 1
+        assert totals(looking).accepted == 1
         ledger.close()
         shutil.copy(path, copy)
     with closing(Ledger(f"sqlite:///{copy}", PORTAL)) as restored:
-        assert restored.totals().accepted == 1
+        assert totals(restored).accepted == 1
 
 
 def test_what_is_open_to_look_cannot_be_written(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_what_is_open_to_look_cannot_be_written(tmp_path: Path) -> None:
     with closing(Ledger(address, PORTAL, read_only=True)) as ledger:
         with pytest.raises(LedgerError, match="reading only"):
             ledger.record(event(1), NOW)
-        assert ledger.totals().accepted == 0
+        assert totals(ledger).accepted == 0
 
 
 def test_a_look_respects_roles_and_takes_none(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_an_older_ledger_is_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     Ledger(f"sqlite:///{path}", PORTAL).close()
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE facts SET value = '3' WHERE name = 'schema'")
+        connection.execute("UPDATE settings SET value = '3' WHERE name = 'schema'")
     before = path.read_bytes()
     with pytest.raises(LedgerError, match=f"schema 3, this reconciler reads {schema.VERSION}"):
         Ledger(f"sqlite:///{path}", PORTAL, read_only=True)
@@ -191,7 +191,7 @@ def test_a_look_at_an_empty_server_makes_no_tables(postgres_database: str) -> No
     """Neither on PostgreSQL."""
     with postgres.schema(postgres_database) as address:
         with closing(Ledger(address, PORTAL, read_only=True)) as ledger:
-            assert ledger.totals().accepted == 0
+            assert totals(ledger).accepted == 0
         with closing(postgres.connected(address)) as asking:
             found = asking.execute(
                 "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
@@ -205,7 +205,7 @@ def test_a_look_at_a_server_reads_what_is_there(postgres_database: str) -> None:
         with closing(Ledger(address, PORTAL)) as ledger:
             ledger.record(event(1), NOW)
         with closing(Ledger(address, PORTAL, read_only=True)) as ledger:
-            assert ledger.totals().accepted == 1
+            assert totals(ledger).accepted == 1
             with pytest.raises(LedgerError, match="reading only"):
                 ledger.record(event(2), NOW)
 

@@ -13,11 +13,15 @@ from sqlalchemy import Engine, event
 
 from reconciler.ledger import (
     BACKFILL,
+    NEXT_SWEEP,
+    SWEEP_BEGAN,
+    WEBHOOK,
     EnqueueOptions,
     Ledger,
     Overview,
     ProblemKind,
     Role,
+    Setting,
     SweepRecord,
     WebhookRecord,
     find_problems,
@@ -320,7 +324,7 @@ def test_sweeps_that_lie_ahead_are_forgotten(ledger: Ledger, ahead: timedelta) -
 
 def test_a_sweep_under_way_is_told_while_somebody_serves(ledger: Ledger) -> None:
     """Until it is written down, or its process is gone."""
-    ledger.set_value("sweep_began", NOW.isoformat())
+    ledger.settings.set(SWEEP_BEGAN, NOW)
     assert see(ledger).sweeping is None
     with ledger.role(Role.SWEEP):
         assert see(ledger).sweeping == NOW
@@ -331,17 +335,17 @@ def test_a_sweep_under_way_is_told_while_somebody_serves(ledger: Ledger) -> None
 def test_a_sweep_that_does_not_come_is_overdue(ledger: Ledger) -> None:
     """A minute after its time; not while one is under way."""
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
-        ledger.set_value("next_sweep", NOW.isoformat())
+        ledger.settings.set(NEXT_SWEEP, NOW)
         assert kinds(see(ledger, MINUTE)) == []
         assert kinds(see(ledger, MINUTE + SECOND)) == [ProblemKind.OVERDUE]
-        ledger.set_value("sweep_began", NOW.isoformat())
+        ledger.settings.set(SWEEP_BEGAN, NOW)
         assert kinds(see(ledger, HOUR)) == []
 
 
 @pytest.mark.parametrize("after", [MINUTE, 59 * MINUTE, 61 * MINUTE])
 def test_cron_takes_the_place_of_a_daemon(ledger: Ledger, after: timedelta) -> None:
     """Where it sweeps now and then: only then nobody misses the daemon."""
-    ledger.set_value("next_sweep", (NOW - HOUR).isoformat())  # a daemon that was there long ago
+    ledger.settings.set(NEXT_SWEEP, NOW - HOUR)  # a daemon that was there long ago
     ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
     found = {problem.kind for problem in find_problems(see(ledger, after))}
     assert (ProblemKind.NO_SERVE in found) == (after > HOUR)
@@ -350,13 +354,13 @@ def test_cron_takes_the_place_of_a_daemon(ledger: Ledger, after: timedelta) -> N
 def test_a_daemon_that_ended_is_missed_at_once(ledger: Ledger) -> None:
     """It had told when it wanted to sweep next."""
     ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
-    ledger.set_value("next_sweep", (NOW + 5 * MINUTE).isoformat())
+    ledger.settings.set(NEXT_SWEEP, NOW + 5 * MINUTE)
     assert [problem.kind for problem in find_problems(see(ledger))] == [ProblemKind.NO_SERVE]
 
 
 def test_a_reconcile_is_not_late_after_a_daemon(ledger: Ledger) -> None:
     """It holds the daemon's role, but keeps no times."""
-    ledger.set_value("next_sweep", NOW.isoformat())
+    ledger.settings.set(NEXT_SWEEP, NOW)
     ledger.health.record_sweep(SweepRecord(NOW + HOUR, 0.5, 2))
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
         assert kinds(see(ledger, HOUR + MINUTE)) == []
@@ -458,7 +462,7 @@ def test_a_long_pause_is_told_with_its_reason(ledger: Ledger) -> None:
 
 def told_of(ledger: Ledger, state: str, said: str = "webhook 1 is disabled") -> None:
     """Leave in the ledger what the watch over the webhook leaves there."""
-    ledger.set_value(WebhookRecord.KEY, WebhookRecord(state, NOW, said, "run: it").to_json())
+    ledger.settings.set(WEBHOOK, WebhookRecord(state, NOW, said, "run: it"))
 
 
 @pytest.mark.parametrize("state", ["disabled", "missing", "signature"])
@@ -481,7 +485,7 @@ def test_a_webhook_that_is_well_or_not_ours_is_no_problem(ledger: Ledger, state:
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"state": "disabled"}'])
 def test_words_about_the_webhook_that_cannot_be_read_say_nothing(ledger: Ledger, text: str) -> None:
     """The rest is told all the same."""
-    ledger.set_value("webhook", text)
+    ledger.settings.set(Setting(WEBHOOK.name, str, str), text)
     assert kinds(see(ledger)) == []
 
 

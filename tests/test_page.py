@@ -18,7 +18,7 @@ from reconciler.admin.app import Admin
 from reconciler.admin.guard import Guard
 from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.admin.status import ago
-from reconciler.ledger import Ledger, Role, SweepRecord, WebhookRecord
+from reconciler.ledger import NEXT_SWEEP, WEBHOOK, Ledger, Role, SweepRecord, WebhookRecord
 from reconciler.ledger.overview import LatencyHistogram
 from reconciler.model import EPOCH, OutageKind, Outcome, Source
 from reconciler.service.server import Server
@@ -171,7 +171,7 @@ def test_what_failed_or_waits_has_its_reason_and_next_try(watched: Watched) -> N
 def test_the_last_sweeps_are_told(watched: Watched) -> None:
     """With what they cost and found, and why one was not completed."""
     watched.ledger.health.record_sweep(SweepRecord(NOW, 1.25, 6123, scanned=41, error="no answer"))
-    watched.ledger.set_value("next_sweep", (NOW + 5 * MINUTE).isoformat())
+    watched.ledger.settings.set(NEXT_SWEEP, NOW + 5 * MINUTE)
     words = page(watched).words
     for word in ("1.2", "6,123", "41", "no answer", "next sweep in 5 min"):
         assert word in words
@@ -199,7 +199,7 @@ def test_the_webhook_is_told_as_its_watch_left_it(watched: Watched) -> None:
         last_failure="yesterday",
         failure="503",
     )
-    watched.ledger.set_value(WebhookRecord.KEY, record.to_json())
+    watched.ledger.settings.set(WEBHOOK, record)
     assert page(watched).headings[0] == "1 problem"
     words = " ".join(page(watched).words.split())
     assert "webhook 3 is disabled; run: reconciler webhook enable" in words
@@ -210,7 +210,7 @@ def test_the_webhook_is_told_as_its_watch_left_it(watched: Watched) -> None:
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"state": ""}', "7"])
 def test_a_webhook_of_which_nothing_was_told_is_not_known(text: str | None) -> None:
     """Nor one whose words cannot be read."""
-    assert WebhookRecord.from_json(text) is None
+    assert WEBHOOK.parse(text) is None
 
 
 def test_a_webhook_that_is_well_is_not_wrong() -> None:
@@ -243,7 +243,7 @@ def test_other_peoples_words_are_text(watched: Watched, text: str) -> None:
     end(watched.ledger, Outcome.FAILED, 2, error=text)
     watched.ledger.health.record_sweep(SweepRecord(NOW, 1, 2, error=text))
     watched.ledger.health.open_outage(OutageKind.LOOKS, text, NOW)
-    watched.ledger.set_value(WebhookRecord.KEY, WebhookRecord(text, NOW, text, text).to_json())
+    watched.ledger.settings.set(WEBHOOK, WebhookRecord(text, NOW, text, text))
     seen, body = page(watched), watched.get("/").body
     assert len(body) < 40_000
     assert not {"img", "iframe"} & set(seen.tags)

@@ -51,7 +51,7 @@ def another(scene: Stage, tmp_path: Path) -> Iterator[Stage]:
 
 def portal_known(scene: Stage) -> str:
     """Return the address that the ledger knows."""
-    ((address,),) = sql(scene.folder, "SELECT value FROM facts WHERE name = 'portal'")
+    ((address,),) = sql(scene.folder, "SELECT value FROM settings WHERE name = 'portal'")
     return str(address)
 
 
@@ -81,7 +81,7 @@ def test_some_addresses_can_only_mean_one_portal(one: str, other: str, same: boo
 
 def test_an_equivalent_address_needs_no_proof(scene: Stage) -> None:
     """Not a question more is asked, and a portal that is away does not matter."""
-    sql(scene.folder, "UPDATE facts SET value = value || '/' WHERE name = 'portal'")
+    sql(scene.folder, "UPDATE settings SET value = value || '/' WHERE name = 'portal'")
     scene.portal.down = True
     assert run(scene, "failed", "retry").returncode == 0
 
@@ -144,14 +144,14 @@ def test_a_ledger_that_knows_no_file_goes_by_the_account(moved: Stage) -> None:
 
 def test_a_ledger_that_knows_no_account_goes_by_the_files(moved: Stage) -> None:
     """As one that only cron's `reconcile` ever used."""
-    sql(moved.folder, "DELETE FROM facts WHERE name = 'owner'")
+    sql(moved.folder, "DELETE FROM settings WHERE name = 'owner'")
     assert run(moved, "reconcile").returncode == 0
     assert portal_known(moved) == moved.environ[ADDRESS]
 
 
 def test_a_ledger_that_knows_neither_is_refused(moved: Stage) -> None:
     """Nothing can be proved."""
-    sql(moved.folder, "DELETE FROM files", "DELETE FROM facts WHERE name = 'owner'")
+    sql(moved.folder, "DELETE FROM files", "DELETE FROM settings WHERE name = 'owner'")
     assert run(moved, "reconcile").returncode == 5
 
 
@@ -163,7 +163,7 @@ def test_a_ledger_that_knows_neither_is_refused(moved: Stage) -> None:
 def test_another_portal_is_refused(another: Stage, scene: Stage, words: str, owner: bool) -> None:
     """Exit 5, with the command that adopts it; neither portal nor ledger is written to."""
     if not owner:
-        sql(scene.folder, "DELETE FROM facts WHERE name = 'owner'")
+        sql(scene.folder, "DELETE FROM settings WHERE name = 'owner'")
     before = rows(scene.ledger)
     done = run(scene, *words.format(file=scene.files[0]).split())
     assert done.returncode == 5

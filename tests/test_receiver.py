@@ -23,7 +23,7 @@ from reconciler.ledger import Ledger
 from reconciler.model import LAST_FILE_ID, Event
 from reconciler.receiver import Receiver, ReceiverSettings, Reply
 from reconciler.signature import HEADER, sign
-from tests.support_ledger import NOW, PORTAL, claimed, marked, permit, url
+from tests.support_ledger import NOW, PORTAL, claimed, marked, next_due, permit, totals, url
 from tests.support_samples import sample
 
 PATH = "/docspace/review-comment"
@@ -463,7 +463,7 @@ def test_any_title_reaches_the_disk(ledger: Ledger, title: str) -> None:
     """What the receiver lets through, the database holds."""
     receiver = Recorder(record=ledger.record)
     assert receiver.post(delivery(title=title)).fields == {"status": "accepted"}
-    assert ledger.totals().pending == 1
+    assert totals(ledger).pending == 1
 
 
 def test_the_echo_of_our_own_write_is_ignored(ledger: Ledger) -> None:
@@ -482,7 +482,7 @@ def test_the_echo_of_our_own_write_is_ignored(ledger: Ledger) -> None:
     ledger.finish(claim, replace(marked(), seen=replace(seen, revision=revision)), NOW)
     answer = receiver.post(body, secret=None, **signature)
     assert (answer.status, answer.fields) == (200, {"status": "ignored", "reason": "echo"})
-    assert ledger.next_due() is None
+    assert next_due(ledger) is None
 
 
 def _fail(event: Event, now: datetime) -> bool:

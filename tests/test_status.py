@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from reconciler.cli.overview import as_json, print_overview
-from reconciler.ledger import Ledger, Role, WebhookRecord, find_problems
+from reconciler.ledger import WEBHOOK, Ledger, Role, WebhookRecord, find_problems
 from reconciler.model import AttemptResult, OutageKind, Outcome
 from tests.support_ledger import a_file, event
 from tests.support_sweep import Stage, run, stage, told
@@ -175,7 +175,7 @@ def test_a_pause_makes_status_exit_1(scene: Stage, ledger: Ledger) -> None:
 def test_what_only_makes_it_slower_is_named_and_exits_0(scene: Stage, ledger: Ledger) -> None:
     """Without the webhook the sweep finds every update."""
     record = WebhookRecord("disabled", now(), "it is disabled", "enable it")
-    ledger.set_value(WebhookRecord.KEY, record.to_json())
+    ledger.settings.set(WEBHOOK, record)
     with serving(ledger):
         done = run(scene, "status")
     assert (done.returncode, "All is well" in done.stdout) == (0, False)

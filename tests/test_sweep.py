@@ -14,7 +14,7 @@ from reconciler.client import DocSpace, RoomPage
 from reconciler.client.listing import PAGE, Room
 from reconciler.decision import Policy, Scope
 from reconciler.errors import RateLimitedError, TransientError, UnauthorizedError
-from reconciler.ledger import BACKFILL, CLOCK_WAS_AHEAD, EnqueueOptions
+from reconciler.ledger import BACKFILL, CLOCK_WAS_AHEAD, HIDDEN_UPDATES, EnqueueOptions
 from reconciler.model import LAST_FILE_ID, Decision, Outcome, Rule, Section
 from reconciler.sandbox import Fault
 from reconciler.sweep import ScanSettings, Sweep
@@ -285,7 +285,9 @@ def test_updates_that_no_date_told_of_are_counted_and_remembered(here: World) ->
     here.portal.move(here.file, quiet, by=here.ann)
     here.clock.advance(DAY)
     assert sweep_and_work(here).hidden == 1
-    assert '"updates": 1' in (here.ledger.get_value("hidden_updates") or "")
+    found = here.ledger.settings.get(HIDDEN_UPDATES)
+    assert found is not None
+    assert found.updates == 1
 
 
 def test_my_documents_of_the_keys_owner_are_swept(here: World) -> None:
@@ -709,7 +711,7 @@ def test_a_portal_whose_clock_was_ahead_once_hides_nothing(fresh: World, ahead: 
     save(here, here.file)
     sweep_and_work(here)
     assert here.comment() == TARGET
-    assert here.ledger.get_value(CLOCK_WAS_AHEAD) is not None
+    assert here.ledger.settings.get(CLOCK_WAS_AHEAD) is not None
 
 
 def test_a_throttled_sweep_ends_at_once_and_loses_nothing(here: World) -> None:

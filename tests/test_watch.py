@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from reconciler.client import Transport, WebhooksClient
 from reconciler.errors import LedgerError, TransientError
-from reconciler.ledger import Ledger, WebhookRecord
+from reconciler.ledger import WEBHOOK, Ledger, WebhookRecord
 from reconciler.model import Event, Source
 from reconciler.sandbox import Fault, Network
 from reconciler.service.logging import log
@@ -25,6 +25,7 @@ from reconciler.webhooks import (
     WebhookWatch,
 )
 from tests.daemon import daemon
+from tests.support_ledger import totals
 from tests.support_sweep import HOUR, add_files, run, save, stage, told, unmarked, work
 from tests.support_sweep import due as due_now
 from tests.support_webhooks import NARROW, WIDE
@@ -47,7 +48,7 @@ class Watched:
     @property
     def record(self) -> WebhookRecord:
         """What the watch left for other processes."""
-        record = WebhookRecord.from_json(self.world.ledger.get_value(WebhookRecord.KEY))
+        record = self.world.ledger.settings.get(WEBHOOK)
         assert record is not None
         return record
 
@@ -157,10 +158,10 @@ def test_each_failure_is_recorded_once(watched: Watched) -> None:
     watched.lose()
     save(watched.world, watched.world.file)
     watched.later(GIVEN_UP / 60)
-    accepted = watched.world.ledger.totals().accepted
+    accepted = totals(watched.world.ledger).accepted
     for _ in range(3):
         watched.later(61)
-    assert watched.world.ledger.totals().accepted == accepted == 1
+    assert totals(watched.world.ledger).accepted == accepted == 1
 
 
 def test_what_is_under_way_is_left_for_the_next_time(watched: Watched) -> None:
@@ -171,9 +172,9 @@ def test_what_is_under_way_is_left_for_the_next_time(watched: Watched) -> None:
     assert due(watched.world) == set()
     watched.world.portal.release_deliveries()
     watched.world.settle()
-    calls = watched.world.ledger.totals().accepted
+    calls = totals(watched.world.ledger).accepted
     watched.later()
-    assert watched.world.ledger.totals().accepted == calls == 1
+    assert totals(watched.world.ledger).accepted == calls == 1
 
 
 def test_what_stays_without_an_answer_is_recorded_eleven_minutes_later(watched: Watched) -> None:
@@ -241,7 +242,7 @@ def test_the_echo_of_our_own_comment_costs_nothing(watched: Watched) -> None:
     watched.later(GIVEN_UP / 60)
     work(watched.world)
     watched.later(61)
-    assert watched.world.ledger.totals().echoes == 1
+    assert totals(watched.world.ledger).echoes == 1
     assert due(watched.world) == set()
 
 
@@ -260,7 +261,7 @@ def test_a_ledger_that_cannot_be_written_moves_no_mark(watched: Watched) -> None
 
 class _Full:
     def __init__(self, ledger: Ledger) -> None:
-        self.get_value, self.baseline = ledger.get_value, ledger.baseline
+        self.settings, self.baseline = ledger.settings, ledger.baseline
 
     def record(self, event: Event, now: object, source: Source) -> bool:
         raise LedgerError("disk full")
@@ -377,7 +378,7 @@ def test_what_a_command_has_repaired_is_not_recorded_any_more(watched: Watched) 
     watched.later()
     assert watched.record.state == "disabled"
     watched.administration.switch_on(watched.administration.get(None))
-    assert watched.world.ledger.get_value(WebhookRecord.KEY) == ""
+    assert watched.world.ledger.settings.get(WEBHOOK) is None
     assert watched.world.ledger.health.overview(watched.world.clock()).webhook == ""
 
 

@@ -11,6 +11,7 @@ from reconciler.errors import TransientError, UnauthorizedError
 from reconciler.ledger import Quota
 from reconciler.model import OutageKind, Outcome, Rule
 from reconciler.sandbox import Fault, Network
+from tests.support_ledger import totals
 from tests.world import TARGET, World, world
 
 # For what is about the ledger and not about the portal: there a server could differ from a file.
@@ -22,7 +23,7 @@ def test_an_edit_costs_one_get_and_one_put(here: World) -> None:
     """One edit is marked with one GET and one PUT, and the echo of the PUT costs nothing."""
     cost = here.calls(lambda: here.portal.save(here.file, by=here.ann))
     assert (here.comment(), cost) == (TARGET, (1, 1))
-    assert here.ledger.totals().echoes == 1
+    assert totals(here.ledger).echoes == 1
 
 
 def test_an_event_is_worked_off_at_once(here: World) -> None:
@@ -54,7 +55,7 @@ def test_fifty_events_within_a_second_cost_one_get_and_one_put(here: World) -> N
 
     assert here.calls(burst) == (1, 1)
     assert here.comment() == TARGET
-    assert here.ledger.totals().ended == {("marked", "updated"): 50}
+    assert totals(here.ledger).ended == {("marked", "updated"): 50}
 
 
 def test_approved_is_never_written_over_by_its_own_event(here: World) -> None:

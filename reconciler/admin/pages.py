@@ -10,10 +10,10 @@ from reconciler.admin.metrics import METRICS, Requests, exposition
 from reconciler.admin.status import StatusPageData, rendered
 from reconciler.errors import LedgerError
 from reconciler.ledger import (
+    WEBHOOK,
     Ledger,
     Problem,
     ProblemKind,
-    WebhookRecord,
     find_problems,
     unwritable_problem,
 )
@@ -54,7 +54,7 @@ def status(subject: AdminContext) -> Page:
     try:
         refusal = ledger.health.refusal(now)
         seen = ledger.health.overview(now)
-        webhook = WebhookRecord.from_json(ledger.get_value(WebhookRecord.KEY))
+        webhook = ledger.settings.get(WEBHOOK)
     except LedgerError as error:
         problems.append(Problem(ProblemKind.LEDGER, f"the ledger cannot be read: {error}"))
         return rendered(StatusPageData(now, subject.portal, tuple(problems)))

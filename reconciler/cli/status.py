@@ -168,7 +168,7 @@ def _opened(config: "Config") -> "Iterator[Ledger]":
 def _none_yet(config: "Config", more: str = "") -> typer.Exit:
     """Say that there is no ledger; return the end of the command."""
     typer.echo(
-        f"There is no ledger at {config.state.url.removeprefix('sqlite:///')}: nothing has run "
+        f"There is no ledger at {config.state.path or config.state.url}: nothing has run "
         f"with this configuration yet.\nCheck state.url and --config, or start reconciler serve."
         f"{more}",
         err=True,

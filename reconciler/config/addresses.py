@@ -3,13 +3,26 @@
 An error never repeats an address: a sign in the wrong place may have made its password a host.
 """
 
+from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+_SQLITE = "sqlite:///"
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the path of a database file, None where a server keeps the database."""
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the address of a database file."""
+    return f"{_SQLITE}{path}"
 
 
 def database(text: str) -> str:
     """Return the address of a ledger as it came. Raises ValueError with what it should be."""
     if text.startswith("sqlite"):
-        if not text.startswith("sqlite:///") or len(text) == len("sqlite:///"):
+        if not text.startswith(_SQLITE) or text == _SQLITE:
             raise ValueError("must be sqlite:/// and a path, such as sqlite:///reconciler.db")
         return text
     parts = _split(text)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from reconciler.config.addresses import split_password
+from reconciler.config.addresses import split_password, sqlite_path, sqlite_url
 from reconciler.config.environment import PREFIX, settings
 from reconciler.config.values import Config, State
 from reconciler.errors import ConfigError
@@ -28,7 +28,6 @@ FILES = (
     ("admin", "password_file"),
 )
 CONFIG = "RECONCILER_CONFIG"
-_SQLITE = "sqlite:///"
 
 
 def require(config: Config, *, webhook: bool) -> None:
@@ -168,8 +167,8 @@ def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:
 
 
 def _anchored_url(url: str, base: Path) -> str:
-    path = url.removeprefix(_SQLITE)
-    return f"{_SQLITE}{base.absolute() / path}" if url.startswith(_SQLITE) else url
+    path = sqlite_path(url)
+    return url if path is None else sqlite_url(base.absolute() / path)
 
 
 def _problem(error: Mapping[str, Any]) -> str:

@@ -23,7 +23,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from reconciler.config.addresses import database, has_valid_port, split_password, with_password
+from reconciler.config.addresses import (
+    database,
+    has_valid_port,
+    split_password,
+    sqlite_path,
+    with_password,
+)
 from reconciler.config.environment import PREFIX
 from reconciler.decision import Policy, Scope
 from reconciler.errors import ConfigError
@@ -245,6 +251,11 @@ class State(_Section):
     password: SecretStr | None = None
     password_file: Path | None = None
     retention: Interval = timedelta(days=400)
+
+    @property
+    def path(self) -> Path | None:
+        """The path of the database file, None where a server keeps the database."""
+        return sqlite_path(self.url)
 
     @model_validator(mode="before")
     @classmethod

@@ -1,16 +1,14 @@
-"""What we know and owe, on disk: one row per file, seen, due and settled.
+"""The ledger: one row for each file, with what is due and what is settled.
 
-`schema` has the tables and their history, `opening` sees that they are today's and whose they are,
-`store` the transactions, `sqlite` and `postgres` what each database does in its own way, `views`
-what only looks, `database_file` and `file_locks` what one process may do at a time on a file,
-`session` who lives and holds what on a shared one, `copying` the way from one to another; `rows`
-what a row says, `facts` and `counting` the small things, `notes` what a listing leaves behind,
-`watermarks` how far the listings have come, `overview` and `health` how the service is doing,
-`find_problems` what is wrong with it, and `ledger` the questions.
+The receiver, the sweep, the worker, the webhooks and the service call it. `ledger` has the calls,
+each one short transaction: `claims` makes rows due, `attempts` claims and finishes them,
+`listing` takes what a sweep read, `watermarks` says how far sweeps came, `settings` holds what is
+true of the whole ledger, `overview`, `health` and `problems` say how the service is doing, and
+`store` runs the transactions.
 """
 
 from reconciler.ledger.copying import copy
-from reconciler.ledger.ledger import CLOCK_WAS_AHEAD, Ledger
+from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.listing import EnqueueOptions, ListedFile
 from reconciler.ledger.opening import another_portal, is_same_address
 from reconciler.ledger.overview import OutageRecord, Overview, SweepRecord
@@ -24,6 +22,20 @@ from reconciler.ledger.problems import (
 )
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
+from reconciler.ledger.settings import (
+    CLOCK_WAS_AHEAD,
+    DELIVERY_LOG,
+    HIDDEN_UPDATES,
+    NEXT_SWEEP,
+    SWEEP_BEGAN,
+    WEBHOOK,
+    WEBHOOK_ID,
+    WEBHOOK_READABLE,
+    WEBHOOK_REPAIRED,
+    DeliveryLogProgress,
+    HiddenUpdates,
+    Setting,
+)
 from reconciler.ledger.store.databases import MEMORY, is_there
 from reconciler.ledger.store.store import Role
 from reconciler.ledger.webhook_record import WebhookRecord
@@ -31,11 +43,21 @@ from reconciler.ledger.webhook_record import WebhookRecord
 __all__ = [
     "BACKFILL",
     "CLOCK_WAS_AHEAD",
+    "DELIVERY_LOG",
+    "HIDDEN_UPDATES",
     "MEMORY",
+    "NEXT_SWEEP",
     "SWEEP",
+    "SWEEP_BEGAN",
     "TEXTS_KEPT",
+    "WEBHOOK",
+    "WEBHOOK_ID",
+    "WEBHOOK_READABLE",
+    "WEBHOOK_REPAIRED",
     "Baseline",
+    "DeliveryLogProgress",
     "EnqueueOptions",
+    "HiddenUpdates",
     "Ledger",
     "ListedFile",
     "OutageRecord",
@@ -44,6 +66,7 @@ __all__ = [
     "ProblemKind",
     "Quota",
     "Role",
+    "Setting",
     "SweepRecord",
     "WebhookRecord",
     "another_portal",

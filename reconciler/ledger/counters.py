@@ -1,4 +1,4 @@
-"""Counters: how events and listings ended, kept texts, and PUTs by the hour."""
+"""Counters: the outcomes of events and listings, kept texts, and PUTs by the hour."""
 
 from datetime import datetime, timedelta
 from functools import cache
@@ -11,29 +11,29 @@ from reconciler.ledger.store.upsert import insert
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
-_CLOCKS_DIFFER = timedelta(minutes=1)  # those of processes that share a ledger
+_CLOCKS_DIFFER = timedelta(minutes=1)  # between processes that share a ledger
 
 
 def written(c: Connection, now: datetime) -> int:
     """Return the PUTs of the last 24 hours, and of up to one hour more."""
-    total = select(func.coalesce(func.sum(writes.c.number), 0)).where(_of_the_day(now))
+    total = select(func.coalesce(func.sum(writes.c.number), 0)).where(_is_within_a_day(now))
     return int(c.execute(total).scalar_one())
 
 
 def count_write(c: Connection, now: datetime) -> None:
-    """Count a PUT that is about to be sent; drop hours that are long past or still to come."""
+    """Count a PUT that is about to be sent; delete hours long past or in the future."""
     add(c, writes, {"hour": hour_of(now)}, 1)
     old = writes.c.hour < hour_of(now) - 2 * DAY
     c.execute(writes.delete().where(or_(old, writes.c.hour > now + _CLOCKS_DIFFER)))
 
 
-def _of_the_day(now: datetime) -> ColumnElement[bool]:
-    """An hour that lies in the future was counted before the clock was set back."""
+def _is_within_a_day(now: datetime) -> ColumnElement[bool]:
+    """Leave out hours in the future: they were counted before the clock was set back."""
     return writes.c.hour.between(hour_of(now) - DAY, now + _CLOCKS_DIFFER)
 
 
 def count(c: Connection, outcome: str, reason: str, number: int) -> None:
-    """Count events or listings that came or ended so."""
+    """Count events or listings by outcome and reason."""
     if number:
         add(c, counts, {"outcome": str(outcome), "reason": reason}, number)
 
@@ -46,12 +46,12 @@ def count_kept_text(c: Connection, text: str, number: int, prompt: int) -> None:
 
 
 def add(c: Connection, table: Table, key: dict[str, Any], number: int) -> None:
-    """Add to the number that stands under ``key``."""
-    c.execute(_adding(c.dialect.name, table), {**key, "number": number})
+    """Add to the number of ``key``."""
+    c.execute(_add_statement(c.dialect.name, table), {**key, "number": number})
 
 
 @cache
-def _adding(dialect: str, table: Table) -> Any:
+def _add_statement(dialect: str, table: Table) -> Any:
     statement = insert(dialect, table)
     more = {"number": table.c.number + statement.excluded.number}
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=more)
@@ -65,7 +65,7 @@ def hour_of(moment: datetime) -> datetime:
 def free_at(c: Connection, now: datetime, limit: int) -> datetime:
     """Return when fewer than ``limit`` PUTs will lie within a day: at a full hour."""
     since = hour_of(now) - DAY
-    rows = c.execute(select(writes).where(_of_the_day(now)).order_by(writes.c.hour))
+    rows = c.execute(select(writes).where(_is_within_a_day(now)).order_by(writes.c.hour))
     buckets = [(row.hour, row.number) for row in rows]
     total = sum(number for _, number in buckets)
     for hour, number in buckets:

@@ -20,7 +20,7 @@ from reconciler.ledger.overview import (
     unfinished,
 )
 from reconciler.ledger.quota import Quota
-from reconciler.ledger.settings import set_fact
+from reconciler.ledger.settings import WRITABLE
 from reconciler.ledger.store.schema import UNFINISHED, files, latencies, outages, sweeps
 from reconciler.ledger.store.store import Store
 from reconciler.ledger.store.upsert import insert
@@ -63,7 +63,7 @@ class Health:
     def refusal(self, now: datetime) -> LedgerError | None:
         """Write something; return why that cannot be done, None when it is on disk."""
         try:
-            self._store.write(lambda c: set_fact(c, "told writable", now.isoformat()))
+            self._store.write(lambda c: WRITABLE.set(c, now))
         except LedgerError as error:
             return error
         return None

@@ -1,55 +1,39 @@
-"""The ledger's questions: record, claim, permit, finish. Each is one short transaction.
+"""The calls of the ledger: record, claim, begin_write, finish. Each is one short transaction.
 
 A row is due when ``due_at`` has passed. A claim is one conditional write that moves ``due_at``
-to the end of its lease, so the row of a killed process comes back by itself. An event that
-arrives while its file is worked on leaves ``pending_since`` behind, and the row is due again
-when the work ends.
+to the end of its lease, so the row of a killed process is due again by itself. An event that
+arrives while its file is claimed sets ``pending_since``, and the row is due again when the claim
+ends.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Connection,
-    and_,
-    delete,
     func,
-    or_,
     select,
-    type_coerce,
-    update,
 )
 
-from reconciler.decision import is_out_of_sight
+from reconciler.ledger import attempts, origin
 from reconciler.ledger.claims import (
-    ACCEPTED,
-    ECHO,
     PRECEDENCE,
-    RETRY_REFUSED,
-    claim_statement,
-    first_due,
+    end_future_waits_statement,
     record,
-    release_statement,
+    release_orphaned_statement,
     release_waiting_statement,
-    reset_future_waits,
-    undone_values,
 )
-from reconciler.ledger.counters import count, count_kept_text, count_write, written
-from reconciler.ledger.health import Health, arrived
+from reconciler.ledger.counters import count, count_write
+from reconciler.ledger.health import Health
 from reconciler.ledger.listing import (
-    KEPT,
     DecideFn,
     EnqueueOptions,
     ListedFile,
     RowChange,
     apply_changes,
     enqueue,
-    is_within_seconds,
     judged,
     outcomes,
 )
@@ -59,30 +43,24 @@ from reconciler.ledger.request_buckets import reserve
 from reconciler.ledger.rows import (
     BACKFILL,
     LIVE,
-    OPEN,
-    SWEEP,
     Baseline,
-    ending_values,
     entry_of,
-    reset_values,
-    writing_values,
 )
 from reconciler.ledger.settings import (
-    NO,
+    FIRST_SWEEP,
+    OWNER,
     PORTAL_KNOWN,
-    YES,
+    TARGETS,
     Pause,
+    Settings,
     baseline,
-    fact,
     pause,
     paused,
-    set_fact,
 )
-from reconciler.ledger.store.schema import counts, files
+from reconciler.ledger.store.schema import files
 from reconciler.ledger.survey import Survey
-from reconciler.ledger.watermarks import Watermarks, begin_anew
+from reconciler.ledger.watermarks import Watermarks
 from reconciler.model import (
-    EPOCH,
     AttemptResult,
     Claim,
     Entry,
@@ -90,26 +68,9 @@ from reconciler.model import (
     File,
     OutageKind,
     Outcome,
-    Rule,
     Source,
     WriteGrant,
 )
-
-_LOOP = 5  # times an hour that our comment on one revision may be undone
-_TARGETS = "targets"
-CLOCK_WAS_AHEAD = "clock_was_ahead"
-"""Under this name stands what the portal's clock said at the first sweep, when it was wrong."""
-
-
-@dataclass(frozen=True)
-class Totals:
-    """How many events and listings there were, how they ended, and what is still open."""
-
-    accepted: int
-    ended: Mapping[tuple[str, str], int]
-    pending: int
-    due: int
-    echoes: int
 
 
 class Ledger:
@@ -126,92 +87,63 @@ class Ledger:
     ) -> None:
         """Open or create the ledger of ``portal``. Raises LedgerError for another portal's.
 
-        It becomes this portal's with the first answer of it, not before: an address that was
-        mistyped must not bind it. ``any_portal`` is for who finds out himself whose it is. With
-        ``read_only`` nothing is created, changed or left behind: a ledger that is not there is
-        an empty one, and nothing can be written to one that is. ``quota`` is what of the day's
-        writes is told.
+        The ledger belongs to the portal from its first answer on, not before: a mistyped address
+        must not bind it. With ``any_portal`` the caller checks the portal itself. With
+        ``read_only`` nothing is created, changed or left behind: a missing ledger is an empty
+        one, and nothing can be written. ``quota`` is the day's writes for the overview.
         """
         asked = None if any_portal else portal
         self._store, self._portal = opened_store(url, asked, read_only=read_only), portal
         self.ownership = Ownership(self._store)
         self.read_only, self.refusal = self._store.read_only, self._store.refusal
-        self.watermarks, self.health = (
-            Watermarks(self._store),
-            Health(self._store, quota or Quota()),
-        )
+        self.watermarks, self.settings = Watermarks(self._store), Settings(self._store)
+        self.health = Health(self._store, quota or Quota())
         self.survey = Survey(self._store)
-        self.role, self.holder, self.processes = (
-            self._store.role,
-            self._store.holder,
-            self._store.processes,
-        )
+        self.role, self.holder = self._store.role, self._store.holder
+        self.processes = self._store.processes
         self.clock = self._store.clock
         self.shared = self._store.shared
         self.close = self._store.close
 
-    # What holds for the whole ledger.
+    # The whole ledger.
 
     def owner(self) -> str | None:
-        """Return the id of the key's owner, None before it was learned."""
-        return self._store.read(lambda c: fact(c, "owner"))
+        """Return the id of the key's owner, None before it is known."""
+        return self.settings.get(OWNER)
 
     def set_owner(self, owner: str) -> None:
-        """Remember whose comments are ours. What another account was refused is due at once."""
+        """Store whose comments are ours. Files that another account was refused are due at once."""
 
-        def job(c: Connection) -> None:
-            if fact(c, "owner") not in {None, owner}:
-                c.execute(RETRY_REFUSED)
-            set_fact(c, "portal", self._portal)
-            set_fact(c, "owner", owner)
-
-        self._store.write(job)
+        self._store.write(lambda c: origin.set_owner(c, self._portal, owner))
 
     def set_origin(self, date: datetime, lookback: timedelta) -> None:
         """Fix, once, where our responsibility begins: ``lookback`` before ``date``.
 
-        For files of which an event was accepted before it begins as long before that event. It is
-        never later than the portal's present, should the portal's clock have been wrong once.
+        For a file whose event was accepted earlier, it is ``lookback`` before that event. It is
+        never later than the portal's present, even if the portal's clock was wrong once.
         """
-        earlier = type_coerce(files.c.since, BigInteger) - lookback // timedelta(microseconds=1)
-
-        def job(c: Connection) -> None:
-            set_fact(c, "portal", self._portal)
-            known = baseline(c)
-            if known.first_sweep > date:
-                # The portal's clock was ahead then: our responsibility begins no later than now.
-                set_fact(c, "first_sweep", _text(date))
-                set_fact(c, "since", _text(min(known.since, date - lookback)))
-                set_fact(c, f"told {CLOCK_WAS_AHEAD}", _text(known.first_sweep))
-            if known.first_sweep == EPOCH:
-                set_fact(c, "first_sweep", _text(date))
-                set_fact(c, "since", _text(date - lookback))
-                c.execute(update(files).where(files.c.since.is_not(None)).values(since=earlier))
-
-        self._store.write(job)
+        self._store.write(lambda c: origin.set_origin(c, self._portal, date, lookback))
 
     def has_origin(self) -> bool:
-        """Return whether that is fixed already."""
-        return self._store.read(lambda c: fact(c, "first_sweep")) is not None
+        """Return whether the origin is fixed already."""
+        return self.settings.get(FIRST_SWEEP) is not None
 
     def set_portal_known(self, known: bool) -> None:
-        """Remember whether the portal has shown a text of its own that we know."""
-        self._store.write(lambda c: set_fact(c, PORTAL_KNOWN, YES if known else NO))
+        """Store whether the portal has shown a text of its own that we know."""
+        self.settings.set(PORTAL_KNOWN, known)
 
     def add_target(self, target: str) -> None:
-        """Remember a comment that is about to be written, also when it is configured no more."""
-        known = {*self.targets(), target}
-        self._store.write(lambda c: set_fact(c, _TARGETS, json.dumps(sorted(known))))
+        """Store a comment that is about to be written, for when it is no longer configured."""
+        self.settings.set(TARGETS, self.targets() | {target})
 
     def targets(self) -> frozenset[str]:
         """Return every comment that was ever written."""
-        text = self._store.read(lambda c: fact(c, _TARGETS))
-        return frozenset(json.loads(text) if text else ())
+        return self.settings.get(TARGETS) or frozenset()
 
     def pause(self, now: datetime, length: timedelta, why: str) -> None:
         """Let nothing be claimed for a while; a pause is never shortened by another.
 
-        It is the key's owner's: with another account's key it does not hold.
+        It belongs to the key's owner: it does not hold for another account's key.
         """
         self._store.write(lambda c: pause(c, now, length, why))
 
@@ -220,23 +152,23 @@ class Ledger:
         return self._store.read(lambda c: paused(c, now))
 
     def release_waiting(self, kind: OutageKind, now: datetime) -> int:
-        """Make due what waited for requests of a kind that works again; return how many."""
+        """Make files due that waited for a kind of request that works again; return how many."""
         release = release_waiting_statement(kind.value, now)
         return self._store.write(lambda c: c.execute(release).rowcount)
 
     def reset_future_waits(self, now: datetime) -> int:
-        """Make due what waits since a time that lies ahead: the clock was set back."""
-        forget = reset_future_waits(now)
-        return self._store.write(lambda c: c.execute(forget).rowcount)
+        """Make files due that wait since a time in the future: the clock was set back."""
+        end_waits = end_future_waits_statement(now)
+        return self._store.write(lambda c: c.execute(end_waits).rowcount)
 
     def reserve(self, now: datetime, number: int, per_minute: int) -> float:
         """Count requests into the current minute; return 0, or the seconds to wait for room."""
         return self._store.write(lambda c: reserve(c, now, number, per_minute))
 
-    # Events in.
+    # Events and listings.
 
     def record(self, event: Event, now: datetime, source: Source = Source.WEBHOOK) -> bool:
-        """Put the event's file on the list, durably; False for an echo of our own comment."""
+        """Make the event's file due, durably; False for an echo of our own comment."""
         return self._store.write_each(record, (event, now, source))
 
     def ingest_listing(
@@ -247,9 +179,9 @@ class Ledger:
         now: datetime,
         dry: bool = False,
     ) -> list[ListedFile]:
-        """Settle what a page of a listing settles and make due what must be looked at.
+        """Settle the files of a page that need nothing, and make the others due.
 
-        One transaction, none at all where nothing is new; with ``dry`` nothing is written.
+        One transaction, and none where nothing is new; with ``dry`` nothing is written.
         """
         plans = self._store.read(lambda c: judged(c, listed, decide, options, now))
         if not dry and any(plan.settle or plan.due for plan in plans):
@@ -257,7 +189,7 @@ class Ledger:
         return [plan.listed for plan in plans]
 
     def enqueue(self, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:
-        """Make files due that a listing did not show whole: a look tells what is wrong."""
+        """Make files due that a listing showed incompletely: a look finds out why."""
 
         def job(c: Connection) -> None:
             enqueue(c, ids, options, now)
@@ -266,7 +198,7 @@ class Ledger:
         self._store.write(job)
 
     def outcomes(self, ids: Sequence[int], now: datetime) -> Counter[Outcome]:
-        """Count how these files stand."""
+        """Count the outcomes of these files."""
 
         def job(c: Connection) -> Counter[Outcome]:
             some = (ids[first : first + _CHUNK] for first in range(0, len(ids), _CHUNK))
@@ -274,25 +206,17 @@ class Ledger:
 
         return self._store.read(job)
 
-    # Work out.
+    # Work.
 
     def claim(
         self, now: datetime, limit: int, lease: timedelta, quota: Quota | None = None
     ) -> list[Claim]:
-        """Take up to ``limit`` due files, live events first; none while paused, or while the
-        day's writes are used up.
+        """Claim up to ``limit`` due files, live events first.
+
+        None while paused, or while the day's writes are used up.
         """
-        token, quota = self._store.token(), quota or Quota()
-
-        def job(c: Connection) -> list[Claim]:
-            lowest = quota.lowest_priority(c, now)
-            if lowest is None or paused(c, now) is not None:
-                return []
-            common = baseline(c)
-            take = claim_statement(now, limit, now + lease, token, lowest)
-            return [Claim(entry_of(row, common), token) for row in c.execute(take)]
-
-        return self._store.write(job)
+        token, limits = self._store.token(), quota or Quota()
+        return self._store.write(lambda c: attempts.claim(c, now, limit, lease, token, limits))
 
     def begin_write(
         self,
@@ -306,106 +230,59 @@ class Ledger:
     ) -> WriteGrant:
         """Write the intent to set the file's comment, if the claim is ours and the day has room.
 
-        The claim is extended to ``until``, which must lie beyond the longest answer. The write
-        is counted here, before it is sent: a failed one counts for the portal too. When the
-        day's writes (or a backfill's share) are used up, all that need them have to wait. With
-        ``is_new_identity`` the row was about another file, and what it had settled goes.
+        The claim is extended to ``until``, which must be later than the longest answer. The write
+        is counted before it is sent, as the portal counts failed ones too. When the day's writes
+        (or a backfill's share) are used up, every file that needs one waits. With
+        ``is_new_identity`` the row was about another file, and its settled revision is dropped.
         """
         limits = quota or Quota()
-
-        def job(c: Connection) -> WriteGrant:
-            row = c.execute(select(files).where(_ours(claim))).first()
-            if row is None:
-                return WriteGrant.CLAIM_LOST
-            undone = undone_values(row, file.revision, now)
-            if undone["undone_times"] > _LOOP:
-                return WriteGrant.LOOP
-            if limits.is_exhausted(c, now, row.priority):
-                return WriteGrant.QUOTA_EXHAUSTED
-            count_write(c, now)
-            values = (reset_values() if is_new_identity else {}) | undone
-            values |= writing_values(file, now) | {"due_at": until}
-            c.execute(update(files).where(files.c.id == row.id).values(values))
-            return WriteGrant.GRANTED
-
-        return self._store.write(job)
+        return self._store.write(
+            lambda c: attempts.begin_write(c, claim, file, now, until, limits, is_new_identity)
+        )
 
     def finish(self, claim: Claim, result: AttemptResult, now: datetime) -> bool:
-        """Write down how the attempt ended; False when the claim was lost meanwhile."""
+        """Store how the attempt ended; False when the claim was lost meanwhile."""
 
-        def job(c: Connection) -> bool:
-            row = c.execute(select(files).where(_ours(claim))).first()
-            if row is None:
-                return False
-            values = ending_values(row, result, now)
-            c.execute(update(files).where(files.c.id == row.id).values(values))
-            if result.outcome not in OPEN:
-                count(c, result.outcome, result.reason, row.claimed)
-            arrived(c, row, result, now)
-            if row.room is not None and is_out_of_sight(result):
-                begin_anew(c, row.room)
-            if result.seen is not None and result.reason in KEPT:
-                count_kept_text(c, result.seen.comment, 1, int(is_within_seconds(result.seen)))
-            return True
-
-        return self._store.write(job)
+        return self._store.write(lambda c: attempts.finish(c, claim, result, now))
 
     def release_claim(self, claim: Claim, now: datetime) -> bool:
         """Give the claim back as it was; its file is due at once."""
-        release = update(files).where(_ours(claim)).values(claim=None, due_at=now)
-        return self._store.write(lambda c: c.execute(release).rowcount == 1)
+        return self._store.write(lambda c: attempts.release(c, claim, now))
 
     def release_orphaned_claims(self, now: datetime) -> int:
-        """Return the claims of processes that are gone. Only for the holder of the role."""
-        gone = self._store.abandoned
-        return self._store.write(lambda c: c.execute(release_statement(gone(c), now)).rowcount)
+        """Return the claims of dead processes. Only for the holder of the worker's role."""
+        gone = self._store.orphaned
+        return self._store.write(
+            lambda c: c.execute(release_orphaned_statement(gone(c), now)).rowcount
+        )
 
     def prune(self, before: datetime) -> int:
         """Delete rows untouched since ``before`` that hold nothing to remember; return how many.
 
-        A settled row stays as long as its file: without it a reviewed file that is renamed
-        would be taken for an update, and the reviewer's word be written over.
+        A settled row stays as long as its file: without it, renaming a reviewed file would count
+        as an update, and the reviewer's comment would be overwritten.
         """
-        stale = func.coalesce(files.c.looked_at, files.c.event_at, files.c.touched_at) < before
-        idle = and_(files.c.due_at.is_(None), files.c.claim.is_(None), files.c.pending == 0)
-        empty = and_(files.c.settled_version.is_(None), files.c.intent_version.is_(None))
-        gone = files.c.reason == Rule.GONE.value
-        old = delete(files).where(stale, idle, or_(empty, gone))
-        return self._store.write_long(lambda c: c.execute(old).rowcount)
+        return self._store.write_long(lambda c: attempts.prune(c, before))
 
     # Questions.
-
-    def next_due(self) -> datetime | None:
-        """Return when the next file is due, None when none is."""
-        return self._store.read(lambda c: c.execute(first_due(BACKFILL)).scalar())
 
     def next_claim(self, now: datetime, quota: Quota) -> datetime | None:
         """Return when the next file may be claimed, None when nothing is due."""
 
-        def job(c: Connection) -> datetime | None:
-            found = []
-            for lowest, limit in ((SWEEP, LIVE), (BACKFILL, BACKFILL)):
-                due = c.execute(first_due(lowest)).scalar()
-                if due is not None:
-                    found.append(max(due, quota.free_at(c, now, limit)))
-            pause = paused(c, now)
-            first = min(found, default=None)
-            return first if first is None or pause is None else max(first, pause.until)
-
-        return self._store.read(job)
+        return self._store.read(lambda c: attempts.next_claim(c, now, quota))
 
     def count_due(self, now: datetime, priority: int = LIVE) -> int:
-        """Return how many files are due at ``now``, of this priority or a lower one."""
+        """Return how many files of this priority or a lower one are due at ``now``."""
         late = select(func.count()).where(files.c.due_at <= now, files.c.priority >= priority)
         return int(self._store.read(lambda c: c.execute(late).scalar_one()))
 
     def next_write_at(self, now: datetime, quota: Quota, *, backfill: bool) -> datetime:
-        """Return when a write may be sent (of a backfill): now, or when the day's have room."""
+        """Return when a write (of a backfill) may be sent: now, or when the day has room."""
         priority = BACKFILL if backfill else LIVE
         return self._store.read(lambda c: quota.free_at(c, now, priority))
 
     def due(self, now: datetime, limit: int) -> list[Entry]:
-        """Return what is due without claiming it, to show what would be done."""
+        """Return due files without claiming them, to show what would be done."""
         late = select(files).where(files.c.due_at <= now).order_by(*PRECEDENCE).limit(limit)
 
         def job(c: Connection) -> list[Entry]:
@@ -415,27 +292,15 @@ class Ledger:
         return self._store.read(job)
 
     def baseline(self) -> Baseline:
-        """Return where our responsibility begins, and what else holds for every row."""
+        """Return what holds for every row, such as where our responsibility begins."""
         return self._store.read(baseline)
 
-    def set_value(self, name: str, value: str) -> None:
-        """Leave a message for other processes, such as when the next sweep is."""
-        self._store.write(lambda c: set_fact(c, f"told {name}", value))
-
-    def get_value(self, name: str) -> str | None:
-        """Return the message."""
-        return self._store.read(lambda c: fact(c, f"told {name}"))
-
     def count_write(self, now: datetime) -> None:
-        """Count a write that sets no comment: the portal's limit of a day is one for all."""
+        """Count a write that sets no comment: the portal has one daily limit for all writes."""
         self._store.write(lambda c: count_write(c, now))
 
-    def writes_in_a_day(self, now: datetime) -> int:
-        """Return how many PUTs were sent in the last 24 hours (and up to one more)."""
-        return self._store.read(lambda c: written(c, now))
-
     def entry(self, file_id: int) -> Entry:
-        """Return what is known of a file; a blank entry for one never heard of."""
+        """Return what is known of a file; a blank entry for an unknown one."""
 
         def job(c: Connection) -> Entry:
             row = c.execute(select(files).where(files.c.id == file_id)).first()
@@ -460,27 +325,9 @@ class Ledger:
 
         return self._store.read(job)
 
-    def totals(self) -> Totals:
-        """Return the counts. Accepted events are those that ended and those still pending."""
-
-        def job(c: Connection) -> Totals:
-            ended = {(r.outcome, r.reason): r.number for r in c.execute(select(counts))}
-            accepted = ended.pop(ACCEPTED, 0) + ended.pop(_LISTED, 0)
-            echoes = ended.pop(ECHO, 0)
-            pending, due = c.execute(
-                select(func.coalesce(func.sum(files.c.pending), 0), func.count(files.c.due_at))
-            ).one()
-            return Totals(accepted, ended, pending, due, echoes)
-
-        return self._store.read(job)
-
 
 _CHUNK = 500  # ids asked for at once
 _LISTED = ("accepted", "listed")
-
-
-def _ours(claim: Claim) -> Any:
-    return and_(files.c.id == claim.entry.id, files.c.claim == claim.token)
 
 
 def _note(
@@ -490,7 +337,3 @@ def _note(
     apply_changes(c, plans, now)
     count(c, *_LISTED, sum(plan.due is not None for plan in plans))
     return plans
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat()

@@ -1,4 +1,4 @@
-"""Opening a ledger: bring its tables to today's form and see whose it is, or only look at it."""
+"""Open a ledger: migrate its tables and check its portal, or open it for reading."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,18 +7,18 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, inspect, select
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.settings import fact, set_fact
+from reconciler.ledger.settings import PORTAL, SCHEMA
 from reconciler.ledger.store.databases import MEMORY, store_at
-from reconciler.ledger.store.schema import VERSION, facts, files, migrate
+from reconciler.ledger.store.schema import VERSION, files, migrate, settings
 from reconciler.ledger.store.store import Store
 
 _PORTS = {"http": 80, "https": 443}
 
 
 def opened_store(url: str, portal: str | None, *, read_only: bool) -> Store:
-    """Open the ledger with today's tables; another's than ``portal``'s only if that is None.
+    """Open the ledger with current tables; with a ``portal`` only if it belongs to that one.
 
-    With ``read_only`` it is left as it is, and one that is not there is empty. Raises LedgerError.
+    With ``read_only`` it is not changed, and a missing one is empty. Raises LedgerError.
     """
     store = store_at(url, read_only=read_only)
     try:
@@ -27,7 +27,7 @@ def opened_store(url: str, portal: str | None, *, read_only: bool) -> Store:
             store = store_at(MEMORY)
         if not store.read_only:
             store.write_long(migrate)
-        known = store.read(lambda c: fact(c, "portal"))
+        known = store.read(PORTAL.get)
         if portal is not None and known is not None and not is_same_address(known, portal):
             raise another_portal(known, portal)
     except LedgerError:
@@ -37,11 +37,11 @@ def opened_store(url: str, portal: str | None, *, read_only: bool) -> Store:
 
 
 def _is_current(c: Connection) -> bool:
-    """Return whether the tables are today's, False where there are none. Raises LedgerError."""
+    """Return whether the tables are current, False where there are none. Raises LedgerError."""
     tables = inspect(c).get_table_names()
     if not tables:
         return False
-    found = fact(c, "schema") if facts.name in tables else None
+    found = SCHEMA.get(c) if settings.name in tables else None
     if found is None:
         raise LedgerError("this database holds tables of another program")
     if found != str(VERSION):
@@ -54,7 +54,7 @@ def _is_current(c: Connection) -> bool:
 
 @dataclass(frozen=True)
 class Witness:
-    """A file by which a portal is known again: ids are reused, but not with the same date."""
+    """A file that identifies a portal: ids are reused, but not with the same date."""
 
     file_id: int
     created: datetime
@@ -69,14 +69,14 @@ class Ownership:
 
     def portal(self) -> str | None:
         """Return the address under which the portal was last known, None before its answer."""
-        return self._store.read(lambda c: fact(c, "portal"))
+        return self._store.read(PORTAL.get)
 
     def bind(self, portal: str) -> None:
-        """The ledger belongs to the portal at this address, by proof or by a person's word."""
-        self._store.write(lambda c: set_fact(c, "portal", portal))
+        """Record the portal's address, after proof or a person's confirmation."""
+        self._store.write(lambda c: PORTAL.set(c, portal))
 
     def witnesses(self, limit: int) -> tuple[Witness, ...]:
-        """Return the files that were looked at last and whose date of creation is known."""
+        """Return the files looked at last whose creation date is known."""
         known = select(files.c.id, files.c.created).where(files.c.created.is_not(None))
         newest = known.order_by(files.c.looked_at.desc().nulls_last()).limit(limit)
         return self._store.read(
@@ -85,12 +85,12 @@ class Ownership:
 
 
 def another_portal(known: str, portal: str) -> LedgerError:
-    """Return what refuses a ledger that is not known to be this portal's."""
+    """Return the error for a ledger that is not known to be this portal's."""
     return LedgerError(f"this ledger belongs to {known}: give {portal} a state.url of its own")
 
 
 def is_same_address(one: str, other: str) -> bool:
-    """Return whether two addresses can only mean one portal: case, default port, last slash."""
+    """Return whether two addresses differ only in case, default port or last slash."""
     return _plain(one) == _plain(other)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Table, and_, case, func, select
 from reconciler.ledger.counters import written
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.rows import BACKFILL, LIVE
-from reconciler.ledger.settings import fact, paused
+from reconciler.ledger.settings import NEXT_SWEEP, SWEEP_BEGAN, WEBHOOK, paused
 from reconciler.ledger.store.schema import (
     MARKED,
     MARKED_BY_US,
@@ -28,7 +28,6 @@ from reconciler.ledger.store.schema import (
     texts,
 )
 from reconciler.ledger.store.store import Role, Store
-from reconciler.ledger.webhook_record import WebhookRecord
 from reconciler.model import OutageKind, Outcome, Source
 
 SHOWN = 20  # files, texts and sweeps of each kind that are shown unless told otherwise
@@ -220,7 +219,7 @@ def _overview(
         written=written(c, now),
         sweeps=done,
         sweeping=_sweeping(c, done) if Role.SWEEP in holders else None,
-        next_sweep=_told(c, "next_sweep"),
+        next_sweep=NEXT_SWEEP.get(c),
         incomplete_folders=_count(c, rooms, rooms.c.incomplete),
         texts=_texts(c, shown),
         unknown_texts=unknown_texts(c),
@@ -333,18 +332,13 @@ def _sweeps(c: Connection, limit: int) -> tuple[SweepRecord, ...]:
 
 
 def _sweeping(c: Connection, done: tuple[SweepRecord, ...]) -> datetime | None:
-    began = _told(c, "sweep_began")
+    began = SWEEP_BEGAN.get(c)
     return None if began is None or (done and done[0].began >= began) else began
-
-
-def _told(c: Connection, name: str) -> datetime | None:
-    text = fact(c, f"told {name}")
-    return None if text is None else datetime.fromisoformat(text)
 
 
 def _webhook(c: Connection, now: datetime) -> str:
     """Return what is wrong with our webhook, unless nobody watches it any more."""
-    record = WebhookRecord.from_json(fact(c, f"told {WebhookRecord.KEY}"))
+    record = WEBHOOK.get(c)
     if record is None or not record.has_problem or not record.is_recent(now):
         return ""
     return f"{record.reason}; {record.hint}"

@@ -1,4 +1,4 @@
-"""The day's writes: what is used up is computed from the counts and from today's limits."""
+"""The daily limit of writes, computed from the counted writes and the current configuration."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""A row as values and values as a row: what an entry is, and what an ending writes down."""
+"""Convert rows to values and values to rows: entries, and the results of attempts."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ LIVE, SWEEP, BACKFILL = 0, 1, 2  # priorities, in order of precedence
 
 
 def entry_of(row: Row[Any], baseline: Baseline) -> Entry:
-    """Return what the row says of its file."""
+    """Return the entry of a row."""
     intent = _revision(row, "intent")
     return Entry(
         id=row.id,
@@ -67,12 +67,12 @@ def _columns(prefix: str, revision: Revision | None) -> dict[str, Any]:
 
 
 def reset_values() -> dict[str, Any]:
-    """Return the columns of a row of which nothing is known that was settled or marked."""
+    """Return the columns of a row that was never settled or marked."""
     return settled_values(None) | {"created": None, "marked_by_us": False, "marked_version": None}
 
 
 def writing_values(file: File, now: datetime) -> dict[str, Any]:
-    """Return what changes in a row that is about to be written for."""
+    """Return the columns that change before a write."""
     return intent_values(file.revision, file.comment) | {
         "created": file.created,
         "touched_at": now,
@@ -81,7 +81,7 @@ def writing_values(file: File, now: datetime) -> dict[str, Any]:
 
 
 def place_values(seen: File, row: Row[Any] | None = None) -> dict[str, Any]:
-    """Return where the file lies and who saved it; looks tell no room (docspace.md 1.1)."""
+    """Return the place and the author of a file; a look has no room (docspace.md 1.1)."""
     folder = seen.folder if isinstance(seen.folder, int) else None
     known = row.room if row is not None and row.folder == folder else None
     room = seen.room if seen.room is not None else known
@@ -89,7 +89,7 @@ def place_values(seen: File, row: Row[Any] | None = None) -> dict[str, Any]:
 
 
 def ending_values(row: Row[Any], result: AttemptResult, now: datetime) -> dict[str, Any]:
-    """Return what changes in a claimed row when its attempt has ended so."""
+    """Return the columns that change with the result of an attempt."""
     values: dict[str, Any] = {
         "claim": None,
         "due_at": _next_due(row, result, now),
@@ -124,7 +124,7 @@ def ending_values(row: Row[Any], result: AttemptResult, now: datetime) -> dict[s
 
 
 def _intent_from(row: Row[Any], seen: File) -> dict[str, Any]:
-    """Return an intent for a write that has to wait: what stood there now tells a person's act."""
+    """Return an intent for a write that waits: its comment shows a later change by a person."""
     known = row.intent_version == seen.revision.version
     return {} if known else intent_values(seen.revision, seen.comment)
 

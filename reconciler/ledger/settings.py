@@ -1,51 +1,57 @@
-"""Single facts about the whole ledger: a name and a text."""
+"""What holds for the whole ledger: each setting has a name, a type and one home, here."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Generic, TypeVar, get_type_hints
 
 from sqlalchemy import Connection, bindparam, delete, or_, select
 
 from reconciler.ledger.rows import Baseline
-from reconciler.ledger.store.schema import facts
+from reconciler.ledger.store.schema import settings
+from reconciler.ledger.store.store import Store
 from reconciler.ledger.store.upsert import insert
+from reconciler.ledger.webhook_record import WebhookRecord
 from reconciler.model import EPOCH
 
+T = TypeVar("T")
 # Built once: for the smallest questions building the statement takes longest.
-_FACT = select(facts.c.value).where(facts.c.name == bindparam("name"))
-PORTAL_KNOWN, YES, NO = "portal_known", "yes", "no"
-_MOMENTS = ("since", "first_sweep")
-_PAUSE = "pause"
-_BASELINE = select(facts).where(facts.c.name.in_((*_MOMENTS, PORTAL_KNOWN)))
-_TWO = select(facts).where(
-    or_(facts.c.name == bindparam("one"), facts.c.name == bindparam("other"))
-)
+_VALUE = select(settings.c.value).where(settings.c.name == bindparam("name"))
 
 
-def fact(c: Connection, name: str) -> str | None:
-    """Return a fact, None when it is not known."""
-    return c.execute(_FACT, {"name": name}).scalar()
+@dataclass(frozen=True)
+class Setting(Generic[T]):
+    """A value by its name, and how it becomes text and a value again."""
 
+    name: str
+    to_text: Callable[[T], str]
+    from_text: Callable[[str], T | None]
 
-def two_facts(c: Connection, one: str, other: str) -> dict[str, str]:
-    """Return those of two facts that are known."""
-    return {row.name: row.value for row in c.execute(_TWO, {"one": one, "other": other})}
+    def parse(self, text: str | None) -> T | None:
+        """Return the value of a stored text, None where there is none."""
+        return None if text is None else self.from_text(text)
 
+    def get(self, c: Connection) -> T | None:
+        """Return the value, None where it is not set."""
+        return self.parse(c.execute(_VALUE, {"name": self.name}).scalar())
 
-def set_fact(c: Connection, name: str, value: str | None) -> None:
-    """Remember a fact; forget it for None."""
-    if value is None:
-        c.execute(delete(facts).where(facts.c.name == name))
-        return
-    statement = insert(c.dialect.name, facts).values(name=name, value=value)
-    c.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+    def set(self, c: Connection, value: T | None) -> None:
+        """Store the value; None deletes it."""
+        if value is None:
+            c.execute(delete(settings).where(settings.c.name == self.name))
+            return
+        put = insert(c.dialect.name, settings).values(name=self.name, value=self.to_text(value))
+        newer = {"value": put.excluded.value}
+        c.execute(put.on_conflict_do_update(index_elements=["name"], set_=newer))
 
 
 @dataclass(frozen=True)
 class Pause:
     """A pause that the portal asked of an account: it counts from ``began`` and for that account.
 
-    One that begins ahead of now was noted by a clock that was set back since, and counts no more.
+    One that begins in the future was recorded before the clock was set back, and does not count.
     """
 
     owner: str | None
@@ -58,29 +64,148 @@ class Pause:
         return self.owner == owner and self.began <= now < self.until
 
 
-def pause(c: Connection, now: datetime, length: timedelta, why: str) -> None:
+@dataclass(frozen=True)
+class Reach:
+    """Which rooms, extensions and authors are in scope, and until when former scopes were."""
+
+    current: str | None = None
+    ended: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HiddenUpdates:
+    """How many updates a full scan found that no folder's date had announced, and when."""
+
+    at: datetime
+    updates: int
+
+
+@dataclass(frozen=True)
+class DeliveryLogProgress:
+    """The last entry ``done``, when the log was read, and the webhook's last failure then."""
+
+    done: int = 0
+    failed_on: str = ""
+    under_way: bool = False
+    at: datetime | None = None
+
+
+def text_setting(name: str) -> Setting[str]:
+    """Return a setting that is a text."""
+    return Setting(name, str, str)
+
+
+def time_setting(name: str) -> Setting[datetime]:
+    """Return a setting that is a time."""
+    return Setting(name, datetime.isoformat, datetime.fromisoformat)
+
+
+def _number(name: str) -> Setting[int]:
+    return Setting(name, str, int)
+
+
+def _flag(name: str) -> Setting[bool]:
+    return Setting(name, lambda value: "yes" if value else "no", lambda text: text == "yes")
+
+
+def _record(name: str, kind: type[T]) -> Setting[T]:
+    """Return a setting that is a dataclass; what another version wrote counts as not set."""
+    dates = [key for key, hint in get_type_hints(kind).items() if "datetime" in str(hint)]
+
+    def from_text(text: str) -> T | None:
+        try:
+            fields = json.loads(text)
+            given = [key for key in dates if fields[key] is not None]
+            return kind(**fields | {key: datetime.fromisoformat(fields[key]) for key in given})
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    return Setting(name, _to_json, from_text)
+
+
+def _to_json(record: Any) -> str:
+    return json.dumps(asdict(record), default=datetime.isoformat)
+
+
+def _reach_of(text: str) -> Reach:
+    fields = json.loads(text)
+    ended = {name: datetime.fromisoformat(date) for name, date in fields["ended"].items()}
+    return Reach(fields["current"], ended)
+
+
+SCHEMA = text_setting("schema")
+PORTAL = text_setting("portal")
+OWNER = text_setting("owner")
+SINCE = time_setting("since")
+FIRST_SWEEP = time_setting("first_sweep")
+CLOCK_WAS_AHEAD = time_setting("clock_was_ahead")
+"""What the portal's clock said at the first sweep, when it was wrong."""
+PORTAL_KNOWN = _flag("portal_known")
+TARGETS: Setting[frozenset[str]] = Setting(
+    "targets", lambda targets: json.dumps(sorted(targets)), lambda text: frozenset(json.loads(text))
+)
+PAUSE = _record("pause", Pause)
+WRITABLE = time_setting("writable")
+NEXT_SWEEP = time_setting("next_sweep")
+SWEEP_BEGAN = time_setting("sweep_began")
+WATERMARK = time_setting("watermark")
+FULL_SCAN = time_setting("full_scan")
+COMPLETE_SCAN = time_setting("complete_scan")
+ROOMS_TOTAL = _number("rooms_total")
+REACH = Setting("reach", _to_json, _reach_of)
+HIDDEN_UPDATES = _record("hidden_updates", HiddenUpdates)
+WEBHOOK_ID = _number("webhook_id")
+WEBHOOK_READABLE = _flag("webhook_readable")
+WEBHOOK_REPAIRED = time_setting("webhook_repaired")
+WEBHOOK = _record("webhook", WebhookRecord)
+DELIVERY_LOG = _record("delivery_log", DeliveryLogProgress)
+
+
+class Settings:
+    """The settings of a ledger. Each call is one short transaction; all raise LedgerError."""
+
+    def __init__(self, store: Store) -> None:
+        """Share the ledger's store."""
+        self._store = store
+
+    def get(self, setting: Setting[T]) -> T | None:
+        """Return the value, None where it is not set."""
+        return self._store.read(setting.get)
+
+    def set(self, setting: Setting[T], value: T | None) -> None:
+        """Store the value; None deletes it."""
+        self._store.write(lambda c: setting.set(c, value))
+
+
+def stored(c: Connection, *wanted: Setting[Any]) -> dict[str, str]:
+    """Return the stored texts of several settings by their names, with one statement."""
+    rows = c.execute(_named(*(setting.name for setting in wanted)))
+    return {row.name: row.value for row in rows}
+
+
+@cache
+def _named(*names: str) -> Any:
+    return select(settings).where(or_(*(settings.c.name == name for name in names)))
+
+
+def pause(c: Connection, now: datetime, length: timedelta, reason: str) -> None:
     """Let nothing be claimed for a while; a pause is never shortened by another."""
     known = paused(c, now)
     if known is None or now + length > known.until:
-        until = (now + length).isoformat()
-        listed = {"owner": fact(c, "owner"), "began": now.isoformat(), "until": until, "why": why}
-        set_fact(c, _PAUSE, json.dumps(listed))
+        PAUSE.set(c, Pause(OWNER.get(c), now, now + length, reason))
 
 
 def paused(c: Connection, now: datetime) -> Pause | None:
     """Return the pause that holds at ``now``, None when there is none."""
-    text = fact(c, _PAUSE)
-    if text is None:
-        return None
-    listed = json.loads(text)
-    began, until = (datetime.fromisoformat(listed[name]) for name in ("began", "until"))
-    found = Pause(listed["owner"], began, until, listed["why"])
-    return found if found.holds(fact(c, "owner"), now) else None
+    found = PAUSE.get(c)
+    return found if found is not None and found.holds(OWNER.get(c), now) else None
 
 
 def baseline(c: Connection) -> Baseline:
     """Return what holds for every row."""
-    known = {row.name: row.value for row in c.execute(_BASELINE)}
-    since, first = (datetime.fromisoformat(known[n]) if n in known else EPOCH for n in _MOMENTS)
-    told = known.get(PORTAL_KNOWN)
-    return Baseline(since, first, portal_known=None if told is None else told == YES)
+    known = stored(c, SINCE, FIRST_SWEEP, PORTAL_KNOWN)
+    return Baseline(
+        SINCE.parse(known.get(SINCE.name)) or EPOCH,
+        FIRST_SWEEP.parse(known.get(FIRST_SWEEP.name)) or EPOCH,
+        PORTAL_KNOWN.parse(known.get(PORTAL_KNOWN.name)),
+    )

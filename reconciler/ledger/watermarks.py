@@ -1,15 +1,24 @@
 """How far the listings have come: for the portal, for each room, for a backfill.
 
-Every time in here is the portal's own clock; the local one plays no part.
+All times are by the portal's clock.
 """
 
-import json
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from reconciler.ledger.settings import fact, set_fact
+from reconciler.ledger.settings import (
+    COMPLETE_SCAN,
+    FULL_SCAN,
+    REACH,
+    ROOMS_TOTAL,
+    WATERMARK,
+    Reach,
+    Setting,
+    Settings,
+    time_setting,
+)
 from reconciler.ledger.store.schema import backfills, rooms
 from reconciler.ledger.store.store import Store
 from reconciler.ledger.store.upsert import insert
@@ -21,31 +30,31 @@ class Watermarks:
 
     def __init__(self, store: Store) -> None:
         """Share the ledger's store."""
-        self._store = store
+        self._store, self._settings = store, Settings(store)
 
     def portal(self) -> datetime | None:
         """Return up to when every room was listed, None before the first complete sweep."""
-        return self._store.read(lambda c: _moment(fact(c, "watermark")))
+        return self._settings.get(WATERMARK)
 
     def set_portal(self, date: datetime) -> None:
-        """Every room was listed up to ``date``."""
-        self._store.write(lambda c: set_fact(c, "watermark", date.isoformat()))
+        """Store that every room was listed up to ``date``."""
+        self._settings.set(WATERMARK, date)
 
     def full_scan(self) -> datetime | None:
-        """Return when every room was last read without believing its date."""
-        return self._store.read(lambda c: _moment(fact(c, "deep_sweep")))
+        """Return when the last full scan was."""
+        return self._settings.get(FULL_SCAN)
 
     def set_full_scan(self, date: datetime) -> None:
-        """Every room was read at ``date``, or tried."""
-        self._store.write(lambda c: set_fact(c, "deep_sweep", date.isoformat()))
+        """Store that a full scan read every room at ``date``, or tried to."""
+        self._settings.set(FULL_SCAN, date)
 
     def complete_scan(self) -> datetime | None:
-        """Return up to when a deep sweep read every room and none failed."""
-        return self._store.read(lambda c: _moment(fact(c, "whole_until")))
+        """Return up to when a full scan read every room without an error."""
+        return self._settings.get(COMPLETE_SCAN)
 
     def set_complete_scan(self, date: datetime) -> None:
-        """Whatever was saved up to ``date`` was seen, in whichever room it lay."""
-        self._store.write(lambda c: set_fact(c, "whole_until", date.isoformat()))
+        """Store that every update up to ``date`` was seen, in any room."""
+        self._settings.set(COMPLETE_SCAN, date)
 
     def rooms(self) -> dict[int, datetime]:
         """Return each room's own watermark."""
@@ -58,71 +67,64 @@ class Watermarks:
         return self._store.read(lambda c: frozenset(c.execute(late).scalars()))
 
     def hidden_rooms(self) -> frozenset[int]:
-        """Return the rooms that are out of sight, and hold updates that were not seen."""
+        """Return the hidden rooms, whose updates were not seen."""
         found = select(rooms.c.id).where(rooms.c.hidden)
         return self._store.read(lambda c: frozenset(c.execute(found).scalars()))
 
     def set_room(self, room: int, date: datetime, title: str = "") -> None:
-        """Everything in the room was listed up to ``date``; its title, where it is known."""
+        """Store that the room was listed up to ``date``, and its title where it is known."""
         known = {"title": title} if title else {}
         self._put_room(room, {"watermark": date, "incomplete": False, "hidden": False} | known)
 
     def set_incomplete(self, room: int) -> None:
-        """The room's reading failed: its watermark stays, and it is read again next time."""
+        """Store that the room's reading failed: its watermark stays, and it is read again."""
         self._put_room(room, {"incomplete": True})
 
     def set_hidden(self, room: int) -> None:
-        """The room is out of sight: its watermark stays for the time when it is back."""
+        """Store that the room is hidden: its watermark stays until it is visible again."""
         self._put_room(room, {"incomplete": False, "hidden": True})
 
     def give_up(self, room: int) -> None:
-        """The room is gone: do not insist."""
+        """Do not read the room again: it is deleted."""
         leave = update(rooms).where(rooms.c.id == room).values(incomplete=False, hidden=False)
         self._store.write(lambda c: c.execute(leave))
 
     def rooms_total(self) -> int | None:
         """Return how many rooms the last complete sweep saw."""
-        text = self._store.read(lambda c: fact(c, "rooms_total"))
-        return None if text is None else int(text)
+        return self._settings.get(ROOMS_TOTAL)
 
     def set_rooms_total(self, total: int) -> None:
-        """Remember how many rooms there are: one more may be one that came back."""
+        """Store how many rooms there are: one more may be a room that was hidden."""
         if total != self.rooms_total():
-            self._store.write(lambda c: set_fact(c, "rooms_total", str(total)))
+            self._settings.set(ROOMS_TOTAL, total)
 
     def reach_changed(self, reach: str) -> datetime | None:
-        """Return up to when everything in ``reach`` was seen, if that is another one than before.
+        """Return up to when everything in ``reach`` was seen, if the reach has changed.
 
-        None when it is the same; the epoch when it never was in force.
+        None when it is the same; the epoch when it was never in force.
         """
-        known = self._reaches()
-        if known.get("current") in {None, reach}:
-            return None
-        return datetime.fromisoformat(known["ended"].get(reach, EPOCH.isoformat()))
+        known = self._reach()
+        return None if known.current in {None, reach} else known.ended.get(reach, EPOCH)
 
     def set_reach(self, reach: str, date: datetime) -> None:
-        """Everything in ``reach`` is seen from now on; what was seen before ended at ``date``."""
-        known = self._reaches()
-        if known.get("current") == reach:
+        """Store the current reach; the former one ended at ``date``."""
+        known = self._reach()
+        if known.current == reach:
             return
-        ended = {name: at for name, at in known.get("ended", {}).items() if name != reach}
-        if "current" in known:
-            ended[known["current"]] = date.isoformat()
-        text = json.dumps({"current": reach, "ended": ended})
-        self._store.write(lambda c: set_fact(c, "reach", text))
+        ended = dict(known.ended) if known.current is None else {**known.ended, known.current: date}
+        ended.pop(reach, None)
+        self._settings.set(REACH, Reach(reach, ended))
 
-    def _reaches(self) -> dict[str, Any]:
-        text = self._store.read(lambda c: fact(c, "reach"))
-        found: dict[str, Any] = json.loads(text) if text else {}
-        return found
+    def _reach(self) -> Reach:
+        return self._settings.get(REACH) or Reach()
 
     def done_rooms(self, job: str) -> frozenset[int]:
-        """Return the rooms that the backfill is done with."""
+        """Return the rooms that the backfill has finished."""
         found = select(backfills.c.room).where(backfills.c.job == job)
         return self._store.read(lambda c: frozenset(c.execute(found).scalars()))
 
     def set_done(self, job: str, room: int) -> None:
-        """The backfill is done with a room."""
+        """Store that the backfill has finished a room."""
 
         def write(c: Connection) -> None:
             put = insert(c.dialect.name, backfills).values(job=job, room=room)
@@ -131,22 +133,22 @@ class Watermarks:
         self._store.write(write)
 
     def began(self, job: str, since: datetime) -> datetime:
-        """Return since when the backfill goes: what its first run said, else ``since``."""
+        """Return where the backfill begins: at the date of its first run, else at ``since``."""
 
         def write(c: Connection) -> datetime:
-            known = _moment(fact(c, f"backfill {job}"))
+            known = _began(job).get(c)
             if known is None:
-                set_fact(c, f"backfill {job}", since.isoformat())
+                _began(job).set(c, since)
             return known or since
 
         return self._store.write(write)
 
     def complete(self, job: str) -> None:
-        """The backfill is complete: another of the same words starts anew."""
+        """Forget the backfill: the same command then starts from the beginning."""
 
         def write(c: Connection) -> None:
             c.execute(delete(backfills).where(backfills.c.job == job))
-            set_fact(c, f"backfill {job}", None)
+            _began(job).set(c, None)
 
         self._store.write(write)
 
@@ -159,9 +161,9 @@ class Watermarks:
 
 
 def begin_anew(c: Connection, room: int) -> None:
-    """What was listed in a room is not done with: read it from the beginning when it is back."""
+    """Hide a room, and read it from the beginning when it is visible again."""
     c.execute(update(rooms).where(rooms.c.id == room).values(watermark=None, hidden=True))
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def _began(job: str) -> Setting[datetime]:
+    return time_setting(f"backfill {job}")

@@ -1,9 +1,7 @@
 """What the watch last saw of our webhook, kept in the ledger for other processes."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar
 
 _VALID = timedelta(hours=1)  # the watch runs every few minutes
 
@@ -16,9 +14,6 @@ class WebhookRecord:
     refuses the portal's signature, else a WebhookIssue. ``last_success`` and ``last_failure`` are
     the portal's wall-clock times, empty for never: their zone is not known (docspace.md 3).
     """
-
-    KEY: ClassVar[str] = "webhook"
-    """The ledger's value that holds the record."""
 
     state: str
     at: datetime
@@ -38,16 +33,3 @@ class WebhookRecord:
     def is_recent(self, now: datetime) -> bool:
         """Whether a watch still runs that would have changed an outdated record."""
         return now - self.at <= _VALID
-
-    def to_json(self) -> str:
-        """Return the record as it is stored."""
-        return json.dumps(asdict(self) | {"at": self.at.isoformat()})
-
-    @classmethod
-    def from_json(cls, text: str | None) -> "WebhookRecord | None":
-        """Return a stored record, None where there is none or another version wrote it."""
-        try:
-            fields = json.loads(text or "null")
-            return cls(**(fields | {"at": datetime.fromisoformat(fields["at"])}))
-        except (ValueError, TypeError, KeyError):
-            return None

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from reconciler.client import Key
 from reconciler.errors import ForbiddenError, PortalError, UnauthorizedError
-from reconciler.ledger import Ledger
+from reconciler.ledger import NEXT_SWEEP, Ledger
 from reconciler.model import OutageKind
 from reconciler.service.build import Components
 from reconciler.service.logging import log, log_error
@@ -84,7 +84,7 @@ class SweepDuty:
     def _announce_next(self) -> None:
         due = self._schedule.next_run(SWEEP)
         if due is not None:
-            self._components.ledger.set_value("next_sweep", due.isoformat())
+            self._components.ledger.settings.set(NEXT_SWEEP, due)
 
 
 class WatchDuty:

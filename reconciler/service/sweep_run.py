@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from reconciler.errors import LedgerError, ReconcilerError, ShutdownRequested
-from reconciler.ledger import ListedFile, SweepRecord
+from reconciler.ledger import SWEEP_BEGAN, ListedFile, SweepRecord
 from reconciler.service.build import Components
 from reconciler.sweep import Report, Sweep
 
@@ -16,7 +16,7 @@ def run_sweep(
 ) -> Report:
     """Sweep once and remember how it went. Raises what the sweep raises."""
     began, clock, before = components.clock(), monotonic(), components.docspace.thread_requests()
-    components.ledger.set_value("sweep_began", began.isoformat())
+    components.ledger.settings.set(SWEEP_BEGAN, began)
 
     def remember(report: Report, error: str = "") -> None:
         requests = components.docspace.thread_requests() - before

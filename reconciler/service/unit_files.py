@@ -28,7 +28,6 @@ HOME = Path("/etc/reconciler")
 STATE = Path("/var/lib/reconciler")
 _STATES = Path("/var/lib")
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
-_SQLITE = "sqlite:///"
 _PRIVILEGED = 1024  # ports below need a right of their own
 _PLAIN_PATH = re.compile(r"[\w/.~-]+", re.ASCII)
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII | re.IGNORECASE)
@@ -74,8 +73,8 @@ def service_files(
 
 def ledger_folder(config: Config) -> Path | None:
     """Return the folder that the ledger is written to, None where a server keeps it."""
-    url = config.state.url
-    return Path(url.removeprefix(_SQLITE)).parent if url.startswith(_SQLITE) else None
+    path = config.state.path
+    return None if path is None else path.parent
 
 
 def _is_at_home(path: Path) -> bool:

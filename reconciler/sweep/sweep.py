@@ -6,7 +6,6 @@ are not believed and every room is read: back to its own watermark, and to where
 last read together, since a file may have been moved from a room that failed to one that was read.
 """
 
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,14 +13,20 @@ from datetime import datetime
 
 from reconciler.client import DocSpace, FilePage, RoomPage
 from reconciler.errors import ForbiddenError, PermanentError, TransientError
-from reconciler.ledger import SWEEP, EnqueueOptions, Ledger, ListedFile
+from reconciler.ledger import (
+    HIDDEN_UPDATES,
+    SWEEP,
+    EnqueueOptions,
+    HiddenUpdates,
+    Ledger,
+    ListedFile,
+)
 from reconciler.model import Section
 from reconciler.sweep.lister import Folder, Lister, ScanSettings
 from reconciler.sweep.report import Report
 
 __all__ = ["ScanSettings", "Sweep"]
 
-HIDDEN = "hidden_updates"
 """Under this name the ledger is told what a deep sweep found that no date had told of."""
 _MINE = 0  # stands for "My documents" where its id is not known
 
@@ -94,8 +99,8 @@ class Sweep:
             self._note_progress(state, complete=not lister.report.incomplete)
             marks.set_rooms_total(rooms.total)
         if lister.report.hidden and not dry:
-            told = {"at": state.date.isoformat(), "updates": lister.report.hidden}
-            self._ledger.set_value(HIDDEN, json.dumps(told))
+            hidden_updates = HiddenUpdates(state.date, lister.report.hidden)
+            self._ledger.settings.set(HIDDEN_UPDATES, hidden_updates)
         return lister.report
 
     def _note_progress(self, state: _State, *, complete: bool) -> None:

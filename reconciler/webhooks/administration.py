@@ -23,7 +23,7 @@ from reconciler.errors import (
     WebhookNotFoundError,
     WebhookRejectedError,
 )
-from reconciler.ledger import Ledger, WebhookRecord
+from reconciler.ledger import WEBHOOK, WEBHOOK_ID, WEBHOOK_READABLE, Ledger
 from reconciler.webhooks.probe import Probe
 from reconciler.webhooks.secret_file import SecretFile
 from reconciler.webhooks.secrets import make_secret
@@ -35,7 +35,6 @@ from reconciler.webhooks.status import (
     is_same_address,
 )
 
-_ID, _CAN_READ, _YES = "webhook_id", "webhook_may_read", "yes"
 _BOTH_VALID = "; the new secret may be the portal's, so both stay valid: rotate again"
 _REFUSED, _NO_ANSWER = 400, 500  # docspace.md 6
 _UNCHANGED = (PermanentError, ForbiddenError, UnauthorizedError, RateLimitedError)
@@ -67,29 +66,28 @@ class WebhookAdministration:
         """Return every webhook that the account may see, by id; remember that it may."""
         webhooks = sorted(self._webhooks.all(), key=lambda webhook: webhook.id)
         if not self.can_read():
-            self._ledger.set_value(_CAN_READ, _YES)
+            self._ledger.settings.set(WEBHOOK_READABLE, True)
         return tuple(webhooks)
 
     def can_read(self) -> bool:
         """Whether the key was allowed to list webhooks, when that was last tried."""
-        return self._ledger.get_value(_CAN_READ) == _YES
+        return self._ledger.settings.get(WEBHOOK_READABLE) is True
 
     def record_read_refusal(self) -> None:
         """Remember that the key is not allowed to list webhooks."""
         if self.can_read():
-            self._ledger.set_value(_CAN_READ, "")
+            self._ledger.settings.set(WEBHOOK_READABLE, False)
 
     def known_id(self) -> int | None:
         """Return the id of our webhook when it was last seen."""
-        text = self._ledger.get_value(_ID)
-        return int(text) if text else None
+        return self._ledger.settings.get(WEBHOOK_ID)
 
     def status(self) -> WebhookStatus:
         """Ask the portal for our webhook and return what is wrong with it; remember its id."""
         known = self.known_id()
         status = assess_webhook(self.list_webhooks(), self.spec, known)
         if status.webhook is not None and status.webhook.id != known:
-            self._ledger.set_value(_ID, str(status.webhook.id))
+            self._ledger.settings.set(WEBHOOK_ID, status.webhook.id)
         return status
 
     def find_own(self, webhooks: Sequence[Webhook]) -> Webhook | None:
@@ -134,7 +132,7 @@ class WebhookAdministration:
         self._ledger.count_write(self._clock())
         with _rejection_of(address):
             webhook = self._webhooks.create(name or self.spec.name, address, secret, triggers)
-        self._ledger.set_value(_ID, str(webhook.id))
+        self._ledger.settings.set(WEBHOOK_ID, webhook.id)
         self._clear_record()
         return webhook
 
@@ -159,7 +157,8 @@ class WebhookAdministration:
         self._ledger.count_write(self._clock())
         self._webhooks.remove(webhook.id)
         if webhook.id == self.known_id():
-            self._ledger.set_value(_ID, "")  # it was meant: the watch must not repair it
+            # It was meant: the watch must not repair it.
+            self._ledger.settings.set(WEBHOOK_ID, None)
             self._clear_record()
 
     def rotate(self, file: SecretFile) -> Webhook:
@@ -191,7 +190,7 @@ class WebhookAdministration:
 
     def _clear_record(self) -> None:
         """Forget what was wrong with our webhook: it was changed."""
-        self._ledger.set_value(WebhookRecord.KEY, "")
+        self._ledger.settings.set(WEBHOOK, None)
 
     def _require_write_scope(self, route: str) -> None:
         """Raise UnauthorizedError before anything is done, where the key may not administer."""

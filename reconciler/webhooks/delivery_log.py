@@ -7,18 +7,16 @@ and the mark stays below it. The webhook's last failure shows whether there is a
 portal that loses its queue notes no failure, so the log is read every hour all the same.
 """
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from reconciler.client import FailedDelivery, Webhook, WebhooksClient
 from reconciler.event import IgnoredDelivery, parse_event
-from reconciler.ledger import Ledger
+from reconciler.ledger import DELIVERY_LOG, DeliveryLogProgress, Ledger
 from reconciler.model import Source
 
-_KEY = "delivery_log"
 _STEP = 90  # of a hundred: an entry that is delivered meanwhile moves the older ones up
 _MAX_PAGES = 200
 _UNSIGNED = 401
@@ -39,29 +37,15 @@ class LogReading:
     unsigned: int = 0
 
 
-@dataclass(frozen=True)
-class Progress:
-    """The last entry ``done``, when the log was read, and the webhook's last failure then."""
-
-    done: int = 0
-    failed_on: str = ""
-    under_way: bool = False
-    at: datetime | None = None
-
-
 class _EntryResult(Enum):
     RECORDED = auto()
     IGNORED = auto()
     UNDER_WAY = auto()
 
 
-def progress(ledger: Ledger) -> Progress:
+def progress(ledger: Ledger) -> DeliveryLogProgress:
     """Return how far the log was read. Raises LedgerError."""
-    text = ledger.get_value(_KEY)
-    if not text:
-        return Progress()
-    fields = json.loads(text)
-    return Progress(**(fields | {"at": datetime.fromisoformat(fields["at"])}))
+    return ledger.settings.get(DELIVERY_LOG) or DeliveryLogProgress()
 
 
 class DeliveryLog:
@@ -102,7 +86,8 @@ class DeliveryLog:
                 results[entry.id] = self._process(entry, now)
         waiting = [id for id, result in results.items() if result is _EntryResult.UNDER_WAY]
         mark = max(done, min(waiting) - 1) if waiting else max([done, *results])
-        self._store(Progress(mark, webhook.failed_on, bool(waiting), self._clock()))
+        reached = DeliveryLogProgress(mark, webhook.failed_on, bool(waiting), self._clock())
+        self._ledger.settings.set(DELIVERY_LOG, reached)
         ended = list(results.values())
         return LogReading(
             ended.count(_EntryResult.RECORDED),
@@ -136,10 +121,6 @@ class DeliveryLog:
             return _EntryResult.IGNORED
         self._ledger.record(event, self._clock(), Source.LOG)
         return _EntryResult.RECORDED
-
-    def _store(self, reached: Progress) -> None:
-        at = None if reached.at is None else reached.at.isoformat()
-        self._ledger.set_value(_KEY, json.dumps(asdict(reached) | {"at": at}))
 
 
 def is_under_way(entry: FailedDelivery, now: datetime) -> bool:

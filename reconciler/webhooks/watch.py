@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from reconciler.client import Webhook
 from reconciler.errors import ReconcilerError
-from reconciler.ledger import Ledger, WebhookRecord
+from reconciler.ledger import WEBHOOK, WEBHOOK_REPAIRED, Ledger, WebhookRecord
 from reconciler.webhooks.administration import WebhookAdministration
 from reconciler.webhooks.delivery_log import DeliveryLog, LogReading
 from reconciler.webhooks.event_log import EventLog
@@ -19,7 +19,6 @@ from reconciler.webhooks.status import WebhookIssue, WebhookStatus
 
 EVERY = timedelta(minutes=5)
 _REPAIR_EVERY = timedelta(hours=1)
-_REPAIRED_AT = "webhook_repaired"
 _OK, _UNSEEN, _SIGNATURE = "ok", "unseen", "signature"
 _OTHER_SECRET = "the receiver refuses the portal's signature: the portal has another secret"  # noqa: S105
 _ROTATE = "run: reconciler webhook rotate"
@@ -90,7 +89,7 @@ class WebhookWatch:
 
     def _is_still_refused(self, status: WebhookStatus) -> bool:
         """Whether the signature was refused before, and no delivery was accepted since."""
-        before = WebhookRecord.from_json(self._ledger.get_value(WebhookRecord.KEY))
+        before = self._ledger.settings.get(WEBHOOK)
         last_success = status.webhook.succeeded_on if status.webhook else ""
         return (
             before is not None
@@ -102,7 +101,7 @@ class WebhookWatch:
         """Enable it, or register it again; whether that works or not, not again within the hour."""
         if not self._may_repair(status):
             return
-        self._ledger.set_value(_REPAIRED_AT, self._clock().isoformat())
+        self._ledger.settings.set(WEBHOOK_REPAIRED, self._clock())
         try:
             if status.webhook is not None:
                 self._administration.switch_on(status.webhook)
@@ -119,8 +118,8 @@ class WebhookWatch:
         # Without an address, or at another one, the webhook may be somebody else's.
         if self._administration.spec.url is None or WebhookIssue.ADDRESS in status.issues:
             return False
-        last = self._ledger.get_value(_REPAIRED_AT)
-        return not last or self._clock() - datetime.fromisoformat(last) >= _REPAIR_EVERY
+        last = self._ledger.settings.get(WEBHOOK_REPAIRED)
+        return last is None or self._clock() - last >= _REPAIR_EVERY
 
     def _register_again(self) -> None:
         spec = self._administration.spec
@@ -140,4 +139,4 @@ class WebhookWatch:
                 last_failure=webhook.failed_on,
                 failure=webhook.failure,
             )
-        self._ledger.set_value(WebhookRecord.KEY, record.to_json())
+        self._ledger.settings.set(WEBHOOK, record)

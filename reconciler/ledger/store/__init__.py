@@ -1,1 +1,1 @@
-"""Databases below the ledger: transactions, tables, locks and roles; `ledger` alone calls it."""
+"""Transactions, tables, locks and roles on SQLite and PostgreSQL; only `ledger` calls it."""

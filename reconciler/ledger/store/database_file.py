@@ -1,15 +1,15 @@
-"""The ledger's file itself: which one it is, and locks that cannot be deleted apart from it.
+"""The identity of a database file, and locks on its bytes.
 
 A lock file guards a name. The same database has other names behind a symlink, a hard link or
-another mount, and a lock file that was deleted guards nothing. So whatever one process may do at a
-time is a lock on a byte of the database itself, far behind its content and behind the bytes that
-SQLite locks (at 1 GiB): it goes by device and inode, whatever the name, and it ends with the
-process. These are locks of an open file description (fcntl(2), F_OFD_SETLK), not of the process:
-two ledgers in one process keep each other out, and closing one takes nothing from the other.
+another mount, and a deleted lock file guards nothing. So each exclusive task is a lock on a byte of
+the database itself, far behind its content and the bytes that SQLite locks (at 1 GiB): it belongs
+to device and inode, whatever the name, and ends with the process. These are locks of an open file
+description (fcntl(2), F_OFD_SETLK), not of the process: two ledgers in one process exclude each
+other, and closing one releases nothing of the other.
 
-SQLite's own locks are the process's: closing any descriptor of the file would drop them all, and
-another process could then delete the log under ours. So our descriptors stay open until the last
-ledger of this process on that file is closed, as SQLite keeps its own.
+SQLite's own locks belong to the process: closing any descriptor of the file would release them
+all, and another process could then delete the write-ahead log in use. So the descriptors stay open
+until the last ledger of this process on that file is closed, as SQLite keeps its own.
 """
 
 import fcntl
@@ -30,27 +30,27 @@ GONE = (
 )
 Identity = tuple[int, int]  # device and inode
 _FLOCK = struct.Struct("hhqqi4x")  # type, whence, start, length, process: as Linux has it
-_BEHIND = 2**62
+_OFFSET = 2**62
 _NAMES = 2**32  # behind that: a byte for each name under which the file may be in use
 
 
 @dataclass
 class _Descriptors:
-    """What this process has open of one file: who uses it, and what nobody needs just now."""
+    """The descriptors of one file in this process: the number of users, and the spare ones."""
 
     users: int = 0
     spare: list[int] = field(default_factory=list)
 
 
-_guard = threading.Lock()
-_open: dict[Identity, _Descriptors] = {}  # of the process, as the locks of SQLite are
+_lock_of_all = threading.Lock()
+_open: dict[Identity, _Descriptors] = {}  # for the process, as SQLite's locks are
 
 
 class DatabaseFile:
     """One database file that must stay at its path while it is open. Close it when done.
 
-    Of one file only one name may be in use: SQLite keeps its log beside the name, so that under a
-    hard link there would be another log, and the file would be damaged by the two.
+    Only one name of a file may be in use: SQLite keeps its log beside the name, so a hard link
+    would have a second log, and the two would damage the file.
     """
 
     def __init__(self, path: Path, *, writable: bool = True) -> None:
@@ -60,14 +60,14 @@ class DatabaseFile:
         """
         self.path, self._name = path, str(path)
         self._mode = os.O_RDWR if writable else os.O_RDONLY
-        with _guard:
+        with _lock_of_all:
             self._probe = os.open(path, self._mode | os.O_CLOEXEC)
             self.identity = identity_of(os.fstat(self._probe))
             _open.setdefault(self.identity, _Descriptors()).users += 1
         if not _is_only_name(self._probe, path):
             self.close()
             raise RoleHeldError(
-                "ledger", "whoever has the file open under another name (a hard link)"
+                "ledger", "a process that has the file open under another name (a hard link)"
             )
 
     def check(self) -> None:
@@ -80,13 +80,13 @@ class DatabaseFile:
         return identity_at(self._name) == self.identity
 
     def is_locked(self, byte: int) -> bool | None:
-        """Return whether somebody has the byte, and take nothing; None where nobody can tell."""
+        """Return whether the byte is locked, without locking it; None where that is unknown."""
         kind = _fcntl("F_OFD_GETLK", self._probe, byte, fcntl.F_WRLCK)
         return None if kind is None else kind != fcntl.F_UNLCK
 
     def borrow(self) -> int:
         """Return a descriptor with an open file description of its own. Raises LedgerError."""
-        with _guard:
+        with _lock_of_all:
             spare = _open[self.identity].spare
             if spare:
                 return spare.pop()
@@ -99,15 +99,15 @@ class DatabaseFile:
         # It is left open: it may be the file of another ledger of this process.
         raise LedgerError(GONE)
 
-    def give_back(self, number: int) -> None:
-        """Take a descriptor back; it is closed with the last user of the file."""
-        with _guard:
+    def return_descriptor(self, number: int) -> None:
+        """Return a borrowed descriptor; it is closed with the last user of the file."""
+        with _lock_of_all:
             _open[self.identity].spare.append(number)
 
     def close(self) -> None:
-        """Let go of the file, once SQLite has. What is borrowed must have been given back."""
+        """Close the file, after SQLite has. Borrowed descriptors must have been returned."""
         _fcntl("F_OFD_SETLK", self._probe, 0, fcntl.F_UNLCK, _NAMES + 2**32)
-        with _guard:
+        with _lock_of_all:
             mine = _open[self.identity]
             mine.users -= 1
             mine.spare.append(self._probe)
@@ -125,8 +125,8 @@ class ByteLock:
         """Lock nothing yet. Raises OSError."""
         self._file, self._byte, self._number = file, byte, file.borrow()
 
-    def attempt(self) -> bool:
-        """Take the lock if it is free."""
+    def try_lock(self) -> bool:
+        """Take the lock if it is free; return whether it was."""
         try:
             _fcntl("F_OFD_SETLK", self._number, self._byte, fcntl.F_WRLCK)
         except BlockingIOError:
@@ -134,17 +134,17 @@ class ByteLock:
         return True
 
     def release(self) -> None:
-        """Let others have it."""
+        """Release the lock."""
         _fcntl("F_OFD_SETLK", self._number, self._byte, fcntl.F_UNLCK)
 
     def close(self) -> None:
-        """Let others have it, for good."""
+        """Release the lock and return the descriptor."""
         self.release()
-        self._file.give_back(self._number)
+        self._file.return_descriptor(self._number)
 
 
 def _is_only_name(number: int, path: Path) -> bool:
-    """Say under which name the file is used; return whether nobody uses it under another."""
+    """Lock the byte of our name; return whether no other name is in use."""
     folder = path.parent.stat()  # it may be mounted at several paths
     own = zlib.crc32(f"{folder.st_dev} {folder.st_ino} {path.name}".encode())
     _fcntl("F_OFD_SETLK", number, _NAMES + own, fcntl.F_RDLCK)
@@ -157,15 +157,15 @@ def _is_only_name(number: int, path: Path) -> bool:
 
 
 def _fcntl(command: str, number: int, byte: int, kind: int, length: int = 1) -> int | None:
-    """Return the kind of a lock that stands in the way; None where there are no such locks."""
+    """Return the kind of the conflicting lock; None where the system has no such locks."""
     if sys.platform != "linux":
         return None
-    asked = _FLOCK.pack(kind, os.SEEK_SET, _BEHIND + byte, length, 0)
+    asked = _FLOCK.pack(kind, os.SEEK_SET, _OFFSET + byte, length, 0)
     return int(_FLOCK.unpack(fcntl.fcntl(number, getattr(fcntl, command), asked))[0])
 
 
 def identity_at(name: str) -> Identity | None:
-    """Return which file stands at a path, None where there is none. Quick: asked for each write."""
+    """Return the file at a path, None where there is none. Fast: called for each write."""
     try:
         return identity_of(os.stat(name))  # noqa: PTH116
     except OSError:
@@ -173,15 +173,15 @@ def identity_at(name: str) -> Identity | None:
 
 
 def identity_of(found: os.stat_result) -> Identity:
-    """Return which file it is, whatever its name."""
+    """Return the identity of a file, whatever its name."""
     return found.st_dev, found.st_ino
 
 
 def create(path: Path, owner: Path) -> None:
-    """Make the file if it is not there, for its owner alone. Raises OSError.
+    """Create the file if it is missing, for its owner alone. Raises OSError.
 
-    What root makes belongs to whom ``owner`` does: the service, which is not root, must be able
-    to open what a root shell left. SQLite does so with its own files.
+    A file that root creates gets the owner of ``owner``: the service, which is not root, must be
+    able to open what a root shell left. SQLite does so with its own files.
     """
     try:
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -1,13 +1,11 @@
-"""Which database an address means, and how it is opened: to work, or only to look."""
-
-from pathlib import Path
+"""Open the database of an address: to work, or only to read."""
 
 from sqlalchemy import URL, exc, make_url
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.store.read_only import MemoryStore, SqliteView
 from reconciler.ledger.store.sqlite import SqliteStore, path_of
-from reconciler.ledger.store.store import Store, translated
+from reconciler.ledger.store.store import Store, database_errors
 
 MEMORY = "memory:"
 """The address of an empty ledger that nobody else sees."""
@@ -15,9 +13,9 @@ MEMORY = "memory:"
 
 def is_there(url: str) -> bool:
     """Return whether there is a database; a file would be created. Raises LedgerError."""
-    path = url.removeprefix("sqlite:///")
-    with translated():
-        return path == url or Path(path).is_file()
+    parsed = _parsed(url)
+    with database_errors():
+        return not _is_sqlite(parsed) or path_of(parsed).is_file()
 
 
 def store_at(url: str, *, read_only: bool = False) -> Store:
@@ -27,22 +25,28 @@ def store_at(url: str, *, read_only: bool = False) -> Store:
     """
     if url == MEMORY:
         return MemoryStore()
+    parsed = _parsed(url)
+    if _is_sqlite(parsed):
+        return _view(parsed) if read_only else SqliteStore(parsed)
+    if parsed.drivername in {"postgresql", "postgresql+psycopg"}:
+        return _postgres(parsed.set(drivername="postgresql+psycopg"), read_only)
+    raise LedgerError("state.url must be sqlite:///PATH or postgresql+psycopg://HOST/NAME")
+
+
+def _parsed(url: str) -> URL:
     try:
-        parsed = make_url(url)
+        return make_url(url)
     except (exc.ArgumentError, ValueError) as error:
         raise LedgerError("state.url is not a database address") from error
-    match parsed.drivername:
-        case "sqlite" | "sqlite+pysqlite":
-            return _view(parsed) if read_only else SqliteStore(parsed)
-        case "postgresql" | "postgresql+psycopg":
-            return _postgres(parsed.set(drivername="postgresql+psycopg"), read_only)
-        case _:
-            raise LedgerError("state.url must be sqlite:///PATH or postgresql+psycopg://HOST/NAME")
+
+
+def _is_sqlite(url: URL) -> bool:
+    return url.drivername in {"sqlite", "sqlite+pysqlite"}
 
 
 def _view(url: URL) -> Store:
     path = path_of(url)
-    with translated():
+    with database_errors():
         return SqliteView(url) if path.exists() else MemoryStore(path)
 
 

@@ -1,7 +1,7 @@
-"""What one process may do at a time on a database file: a lock, and a file that names its holder.
+"""Exclusive locks on a database file, each with a lock file that names its holder.
 
-The lock that counts is on the database itself (`database_file`). The lock file beside it tells
-people who holds it, and keeps this path for whoever works on the file that stood here before.
+The lock that counts is on the database itself (`database_file`). The lock file beside it names the
+holder, and keeps the path reserved for a process that works on a file that was here before.
 """
 
 import fcntl
@@ -25,65 +25,65 @@ _PATIENCE = 2.0  # seconds to wait for another process: a writing is told before
 
 
 class FileLock:
-    """Between processes; within one, `Store` lets one thread in at a time."""
+    """A lock between processes; within one, only the writer thread takes it."""
 
     def __init__(self, file: DatabaseFile, path: Path, byte: int) -> None:
         """Open the lock file, and lock nothing yet. Raises OSError."""
         self.path, self._name, self._owner = path, str(path), file.path
-        self._number = _opened(path, file.path)
+        self._number = _open_file(path, file.path)
         try:
             self._byte = ByteLock(file, byte)
         except BaseException:
             os.close(self._number)
             raise
 
-    def attempt(self) -> bool:
+    def try_lock(self) -> bool:
         """Take the lock if it is free."""
-        if not self._byte.attempt():
+        if not self._byte.try_lock():
             return False
-        if not _flocked(self._number):
+        if not _flock(self._number):
             self._byte.release()
             return False
         return True
 
-    def attempt_again(self) -> bool:
-        """Take it a moment later: somebody may only have looked who holds it."""
+    def try_lock_again(self) -> bool:
+        """Take the lock a moment later: another process may only have read the holder."""
         time.sleep(0.05)
-        return self.attempt()
+        return self.try_lock()
 
     def release(self) -> None:
-        """Let others have it."""
+        """Release the lock."""
         fcntl.flock(self._number, fcntl.LOCK_UN)
         self._byte.release()
 
-    def sign(self) -> None:
-        """Write down who holds it. Raises OSError."""
+    def write_holder(self) -> None:
+        """Write this process into the lock file. Raises OSError."""
         os.ftruncate(self._number, 0)
         text = f"process {os.getpid()} on {socket.gethostname()}\n"
         os.pwrite(self._number, text.encode(), 0)
 
-    def renew(self) -> None:
-        """Make the lock file anew if it was deleted while we hold the lock. Raises OSError."""
+    def restore(self) -> None:
+        """Create the lock file again if it was deleted while we hold the lock. Raises OSError."""
         if identity_at(self._name) == identity_of(os.fstat(self._number)):
             return
-        number = _opened(self.path, self._owner)
-        if _flocked(number):
+        number = _open_file(self.path, self._owner)
+        if _flock(number):
             self._number, number = number, self._number
-            self.sign()
+            self.write_holder()
         os.close(number)
 
     def close(self) -> None:
-        """Let the lock go."""
+        """Release the lock and close the lock file."""
         os.close(self._number)
         self._byte.close()
 
 
 @contextmanager
-def held(lock: FileLock | ByteLock, name: str) -> Iterator[None]:
-    """Wait for the lock, but not for a process that is stopped in the middle."""
+def holding(lock: FileLock | ByteLock, name: str) -> Iterator[None]:
+    """Hold the lock within the block; raise LedgerError when another process keeps it too long."""
     until = time.monotonic() + _PATIENCE
     pause = 0.0005
-    while not lock.attempt():
+    while not lock.try_lock():
         if time.monotonic() > until:
             raise LedgerError(f"another process keeps {name} locked")
         time.sleep(pause)
@@ -94,26 +94,26 @@ def held(lock: FileLock | ByteLock, name: str) -> Iterator[None]:
         lock.release()
 
 
-def signature(path: Path) -> str | None:
-    """Return who holds a lock file, None when nobody does or we may not know. Creates nothing."""
+def holder_named_in(path: Path) -> str | None:
+    """Return the holder named in a lock file, None when it is free or unreadable."""
     try:
         number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        if _flocked(number, fcntl.LOCK_SH):
+        if _flock(number, fcntl.LOCK_SH):
             return None
         return os.pread(number, 1000, 0).decode("utf-8", "replace").strip()
     finally:
         os.close(number)
 
 
-def _opened(path: Path, owner: Path) -> int:
+def _open_file(path: Path, owner: Path) -> int:
     create(path, owner)
     return os.open(path, os.O_RDWR | os.O_CLOEXEC)
 
 
-def _flocked(number: int, how: int = fcntl.LOCK_EX) -> bool:
+def _flock(number: int, how: int = fcntl.LOCK_EX) -> bool:
     try:
         fcntl.flock(number, how | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,17 +1,17 @@
 """The ledger in PostgreSQL: any number of processes on any number of machines.
 
-Every writing transaction takes one lock first, as on SQLite, so that nobody writes beside it.
-Finer locks would win nothing: each event and each ending adds to the same few counters, in which
-writers meet anyway, and so nothing can deadlock. What a portal can send and take is far less
-than one writer can do at a time. The lock goes with its transaction, and the server ends a
+Every writing transaction takes one lock first, as on SQLite, so there is one writer at a time.
+Finer locks would gain nothing: each event and each result adds to the same few counters, where
+writers would meet anyway; and one lock cannot deadlock. A portal sends and takes far less than one
+writer can do. The lock ends with its transaction, and the server ends a
 transaction that says nothing for `_SILENCE`.
 
-The database's clock is everybody's, carried on by our own between two writings.
+All processes use the database's clock, which the local one continues between two writes.
 
-A server may be replaced by another while it still answers, read-only. So only a server that can be
-written to is connected to, each connection is asked for that whenever it is used, and the first
-that finds it read-only lets all of them, the session too, be made anew: where ``state.url`` names
-several hosts, or the name leads to another server by now, they meet on that one.
+After a failover the old server may still answer, read-only. So only writable servers are connected
+to, each connection is checked whenever it is used, and the first one found read-only makes all
+connections, the session too, connect again: where ``state.url`` names several hosts, or the name
+now leads to another server, all of them reach that one.
 """
 
 import os
@@ -30,32 +30,32 @@ from sqlalchemy.pool import NullPool
 from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger.store.postgres_session import Session
 from reconciler.ledger.store.schema import PARTIAL, files
-from reconciler.ledger.store.store import PATIENCE, IsOurs, Role, Store, translated
+from reconciler.ledger.store.store import PATIENCE, IsOurs, Role, Store, database_errors
 from reconciler.model import EPOCH
 
-_OLDEST = 15
+_MIN_VERSION = 15
 _CONNECT = 2  # seconds to wait for a connection: the least that the driver knows
 _LOCK = 1.8  # seconds to wait for the turn of other processes
-_SILENCE = 3  # seconds after which a transaction that says nothing is ended
+_IDLE_LIMIT = 3  # seconds after which a transaction that says nothing is ended
 _READ = 30
-_AT_ONCE = 0.2  # a connection that breaks so soon was broken before
+_STALE = 0.2  # a connection that breaks so soon was broken before
 _READ_ONLY = "25006"  # the state of a server that is no longer the one to write to
-_DEMOTED = "the server has become read-only; no other that can be written to was found yet"
-_NAME = 63  # bytes
+_NOT_PRIMARY = "the server has become read-only; no other that can be written to was found yet"
+_MAX_NAME = 63  # bytes
 
-_FACTS = text(
-    "SELECT current_schema() AS space, current_setting('server_encoding') AS encoding, "
+_SERVER = text(
+    "SELECT current_schema() AS schema, current_setting('server_encoding') AS encoding, "
     "current_setting('server_version_num')::int / 10000 AS version"
 )
-_ALONE = text(
-    "SELECT pg_advisory_xact_lock(hashtext(:space)), clock_timestamp() AS now, "
+_BEGIN = text(
+    "SELECT pg_advisory_xact_lock(hashtext(:schema)), clock_timestamp() AS now, "
     "current_setting('transaction_read_only') = 'on' AS read_only"
 )
-_PATIENTLY = text(
+_EXTEND_TIMEOUTS = text(
     "SELECT set_config('statement_timeout', :most, true), set_config('lock_timeout', :most, true), "
     "set_config('idle_in_transaction_session_timeout', :most, true)"
 )
-_DURABLE = (
+_SYNCHRONOUS = (
     "SELECT set_config('synchronous_commit', 'on', false) "
     "WHERE current_setting('synchronous_commit') = 'off'"
 )
@@ -73,52 +73,56 @@ class PostgresStore(Store):
         """Open the database, which must exist. Raises LedgerError."""
         super().__init__(read_only=read_only)
         url = url.update_query_dict({"target_session_attrs": "read-write"} | dict(url.query))
-        self._writer = _engine(url, _limits(PATIENCE, _LOCK, _SILENCE), pool_size=1, max_overflow=0)
+        self._writer = _engine(
+            url, _timeouts(PATIENCE, _LOCK, _IDLE_LIMIT), pool_size=1, max_overflow=0
+        )
         self._reader = _engine(
             url,
-            _limits(_READ, _READ, _READ),
+            _timeouts(_READ, _READ, _READ),
             reads=True,
             pool_size=2,
             max_overflow=6,
             pool_pre_ping=True,
         )
-        keeper = _engine(url, _limits(PATIENCE, PATIENCE, _SILENCE), poolclass=NullPool)
-        self._keeper = keeper.execution_options(isolation_level="AUTOCOMMIT")
-        self._anchor, self._usable = (EPOCH, 0.0), False
+        session_engine = _engine(
+            url, _timeouts(PATIENCE, PATIENCE, _IDLE_LIMIT), poolclass=NullPool
+        )
+        self._session_engine = session_engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._clock_anchor, self._usable = (EPOCH, 0.0), False
         try:
-            with translated(), self._reader.connect() as connection:
-                self._space = _checked(connection.execute(_FACTS).one())
-            self._session = Session(self._keeper, self._space, self._forget_server)
+            with database_errors(), self._reader.connect() as connection:
+                self._schema = _check_server(connection.execute(_SERVER).one())
+            self._session = Session(self._session_engine, self._schema, self._forget_server)
         except LedgerError:
             self._dispose()
             raise
 
     @contextmanager
     def role(self, role: Role) -> Iterator[IsOurs]:
-        """Hold ``role`` within the block. Any number may work: claims are theirs alone."""
+        """Hold ``role`` within the block. Several processes may hold the worker's."""
         if self.read_only:
-            with self._respected(role) as is_ours:
+            with self._require_free(role) as is_ours:
                 yield is_ours
             return
         name = f"role {role.value}"
         if role is Role.WORKER:
-            self._session.announce(name)
+            self._session.register(name)
             try:
                 yield lambda: True
             finally:
-                self._session.retract(name)
+                self._session.unregister(name)
             return
-        taken = self._session.take(name)
-        if taken is None:
+        is_held = self._session.lock(name)
+        if is_held is None:
             raise RoleHeldError(role.value, self.holder(role) or "")
         try:
-            yield taken
+            yield is_held
         finally:
-            self._session.give(name)
+            self._session.unlock(name)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """See that nobody else is connected; the lock of a writing keeps others out."""
+    def exclusive(self) -> Iterator[None]:
+        """Check that no other process is connected; the writing lock excludes later ones."""
         others = self.read(self._session.holders)
         others.pop(self._session.identity(), None)
         if others:
@@ -126,7 +130,7 @@ class PostgresStore(Store):
         yield
 
     def holder(self, role: Role) -> str | None:
-        """Return who holds ``role`` now, or one of those who do, None when nobody does."""
+        """Return a process that holds ``role``, None when it is free."""
         return next(iter(self._holders(role)), None)
 
     def processes(self) -> frozenset[str]:
@@ -142,14 +146,14 @@ class PostgresStore(Store):
         return self._now
 
     def token(self) -> str:
-        """Return a new token for claims, which tells whose they are."""
+        """Return a new token for claims, which begins with the identity of this process."""
         return f"{self._session.identity()}-{uuid.uuid4().hex}"
 
-    def abandoned(self, c: Connection) -> Any:
-        """Return whose process is gone, but for a write that may still arrive at the portal.
+    def orphaned(self, c: Connection) -> Any:
+        """Return the claims of dead processes, but for a write that may still reach the portal.
 
-        Its row comes back at the end of the longest answer. A process that only lost its
-        connection loses such a claim while it looks, and does not get its permit.
+        Such a row is due again after the longest answer. A process that only lost its connection
+        loses its claim before the write, and is not granted the write.
         """
         alive = [str(number) for number in self._session.holders(c)]
         begun = func.coalesce(files.c.touched_at >= files.c.looked_at, False)
@@ -157,12 +161,12 @@ class PostgresStore(Store):
         return and_(func.split_part(files.c.claim, "-", 1).not_in(alive), not_(writing))
 
     def _now(self) -> datetime:
-        then, at = self._anchor
+        then, at = self._clock_anchor
         return then + timedelta(seconds=time.monotonic() - at)
 
     @contextmanager
     def _writing(self, until: float) -> Iterator[Connection]:
-        connection = self._alone(until)
+        connection = self._begin_exclusive(until)
         raw = _raw(connection)
         try:
             yield connection
@@ -171,14 +175,14 @@ class PostgresStore(Store):
             self._usable = not error.connection_invalidated
             if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
                 connection.invalidate()
-                self._move()
+                self._fail_over()
             raise
         finally:
             raw.until = None
             connection.close()
 
-    def _alone(self, until: float) -> Connection:
-        """Begin, and wait until nobody else writes; a connection that broke is made anew."""
+    def _begin_exclusive(self, until: float) -> Connection:
+        """Begin, and wait for other writers; a broken connection is replaced."""
         began = time.monotonic()
         while True:
             if until < time.monotonic() + _CONNECT and not self._usable:
@@ -187,21 +191,21 @@ class PostgresStore(Store):
             try:
                 _raw(connection).until = until
                 if until > began + PATIENCE:
-                    connection.execute(_PATIENTLY, {"most": f"{int(until - began)}s"})
-                row = connection.execute(_ALONE, {"space": self._space}).one()
+                    connection.execute(_EXTEND_TIMEOUTS, {"most": f"{int(until - began)}s"})
+                row = connection.execute(_BEGIN, {"schema": self._schema}).one()
             except BaseException as error:
                 connection.invalidate()
                 connection.close()
-                soon = time.monotonic() < began + _AT_ONCE
+                soon = time.monotonic() < began + _STALE
                 if soon and isinstance(error, exc.DBAPIError) and error.connection_invalidated:
                     continue
                 raise
             if row.read_only:
-                self._move()
+                self._fail_over()
                 connection.invalidate()
                 connection.close()
                 continue
-            self._anchor, self._usable = (row.now.astimezone(UTC), time.monotonic()), True
+            self._clock_anchor, self._usable = (row.now.astimezone(UTC), time.monotonic()), True
             return connection
 
     @contextmanager
@@ -209,17 +213,17 @@ class PostgresStore(Store):
         try:
             connection = self._reader.connect()
         except exc.InvalidRequestError as error:  # whatever was connected to is read-only
-            raise LedgerError(_DEMOTED) from error
+            raise LedgerError(_NOT_PRIMARY) from error
         with connection, connection.begin():
             yield connection
 
-    def _move(self) -> None:
-        """The server is not the one to write to any more: let everything be connected anew."""
+    def _fail_over(self) -> None:
+        """Connect everything again: the server has become read-only."""
         self._session.move()
         self._forget_server()
 
     def _forget_server(self) -> None:
-        """Let the next reading and writing connect anew; what is under way ends where it is."""
+        """Drop the pooled connections; transactions under way end on theirs."""
         self._usable = False
         self._reader.dispose()
         self._writer.dispose()
@@ -229,61 +233,67 @@ class PostgresStore(Store):
         self._dispose()
 
     def _dispose(self) -> None:
-        for engine in (self._writer, self._reader, self._keeper):
+        for engine in (self._writer, self._reader, self._session_engine):
             engine.dispose()
 
 
-class _Impatient(psycopg.Connection[Any]):
-    """A connection that gives up on a server which does not answer, and is closed then."""
+class _TimedConnection(psycopg.Connection[Any]):
+    """A connection that is closed when the server does not answer in time."""
 
     patience: float = _READ
     until: float | None = None  # by the monotonic clock; for all that is asked before
 
-    def is_demoted(self) -> bool:
-        """Return whether the server said with its last answer that it cannot be written to."""
+    def is_read_only(self) -> bool:
+        """Return whether the server reported itself read-only with its last answer."""
         names = (b"default_transaction_read_only", b"in_hot_standby")
         return any(self.pgconn.parameter_status(name) == b"on" for name in names)
 
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
-        """Do as any connection does, but only until it takes too long."""
+        """Wait as any connection does, but only until the deadline."""
         until = time.monotonic() + self.patience
         until = until if self.until is None else min(until, self.until)
         try:
-            return super().wait(_heeding(gen, until), *args, **kwargs)
-        except _Silent as error:
+            return super().wait(_with_deadline(gen, until), *args, **kwargs)
+        except _DeadlineExceeded as error:
             self.pgconn.finish()
             raise psycopg.OperationalError("the server does not answer") from error
 
 
-class _Silent(Exception):
+class _DeadlineExceeded(Exception):
     """The server has not answered in time."""
 
 
-def _heeding(gen: Generator[Any, Any, Any], until: float) -> Generator[Any, Any, Any]:
-    """Wait as the generator wants to, and look at the clock now and then."""
+def _with_deadline(gen: Generator[Any, Any, Any], until: float) -> Generator[Any, Any, Any]:
+    """Run the generator; raise _DeadlineExceeded at the deadline."""
     try:
         wanted = next(gen)
         while True:
             ready = yield wanted
             if time.monotonic() > until:
-                raise _Silent
+                raise _DeadlineExceeded
             wanted = gen.send(ready)
     except StopIteration as end:
         return end.value
 
 
-_WAITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+_TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 
-def _limits(statement: float, lock: float, silence: float) -> dict[str, int]:
-    return {name: int(s * 1000) for name, s in zip(_WAITS, (statement, lock, silence), strict=True)}
+def _timeouts(statement: float, lock: float, silence: float) -> dict[str, int]:
+    return {
+        name: int(s * 1000) for name, s in zip(_TIMEOUTS, (statement, lock, silence), strict=True)
+    }
 
 
 def _engine(url: URL, limits: dict[str, int], reads: bool = False, **pool: Any) -> Engine:
     engine = create_engine(url, **pool)
     name = f"reconciler process {os.getpid()} on {socket.gethostname()}"
-    told = {"connect_timeout": _CONNECT, "application_name": name[:_NAME], "keepalives_idle": 5}
-    told |= {
+    options = {
+        "connect_timeout": _CONNECT,
+        "application_name": name[:_MAX_NAME],
+        "keepalives_idle": 5,
+    }
+    options |= {
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "client_encoding": "utf8",
@@ -291,39 +301,39 @@ def _engine(url: URL, limits: dict[str, int], reads: bool = False, **pool: Any) 
     }
 
     @event.listens_for(engine, "do_connect")
-    def _connect(_: object, __: object, args: Any, kwargs: dict[str, Any]) -> _Impatient:
-        settings: dict[str, Any] = told | kwargs
-        connection = _Impatient.connect(*args, **settings)
+    def _connect(_: object, __: object, args: Any, kwargs: dict[str, Any]) -> _TimedConnection:
+        settings: dict[str, Any] = options | kwargs
+        connection = _TimedConnection.connect(*args, **settings)
         connection.patience = limits["statement_timeout"] / 1000
         return connection
 
     @event.listens_for(engine, "connect")
-    def _prepare(connection: _Impatient, _: object) -> None:
+    def _prepare(connection: _TimedConnection, _: object) -> None:
         connection.autocommit = True
         settings = [f"SET {name} = {number}" for name, number in limits.items()]
-        connection.execute("; ".join([*settings, "SET TIME ZONE 'UTC'", _DURABLE]))
+        connection.execute("; ".join([*settings, "SET TIME ZONE 'UTC'", _SYNCHRONOUS]))
         connection.autocommit = False
         if reads:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
 
     @event.listens_for(engine, "checkout")
-    def _use(connection: _Impatient, _: object, __: object) -> None:
-        if reads and connection.is_demoted():
-            raise exc.DisconnectionError(_DEMOTED)
+    def _use(connection: _TimedConnection, _: object, __: object) -> None:
+        if reads and connection.is_read_only():
+            raise exc.DisconnectionError(_NOT_PRIMARY)
 
     return engine
 
 
-def _raw(connection: Connection) -> _Impatient:
+def _raw(connection: Connection) -> _TimedConnection:
     return connection.connection.dbapi_connection  # type: ignore[return-value]
 
 
-def _checked(row: Any) -> str:
-    if row.version < _OLDEST:
-        raise LedgerError(f"this is PostgreSQL {row.version}: {_OLDEST} or newer is needed")
+def _check_server(row: Any) -> str:
+    if row.version < _MIN_VERSION:
+        raise LedgerError(f"this is PostgreSQL {row.version}: {_MIN_VERSION} or newer is needed")
     if row.encoding != "UTF8":
         raise LedgerError(f"the database's encoding is {row.encoding}: create it with UTF8")
-    if row.space is None:
+    if row.schema is None:
         raise LedgerError("the database has no schema to create tables in: see search_path")
-    return str(row.space)
+    return str(row.schema)

@@ -1,4 +1,4 @@
-"""Ledgers for who only looks: one that is there and stays as it is, and none as an empty one."""
+"""Read-only ledgers: an existing file that is not changed, and an empty one in memory."""
 
 import os
 import sqlite3
@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, true
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.store.database_file import ByteLock, DatabaseFile
-from reconciler.ledger.store.file_locks import held, signature
+from reconciler.ledger.store.file_locks import holder_named_in, holding
 from reconciler.ledger.store.sqlite import (
     BYTES,
     PATIENCE,
@@ -37,15 +37,15 @@ class View(Store):
     @contextmanager
     def role(self, role: Role) -> Iterator[IsOurs]:
         """Raise RoleHeldError while somebody holds ``role``; take nothing."""
-        with self._respected(role) as is_ours:
+        with self._require_free(role) as is_ours:
             yield is_ours
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Raise RoleHeldError while somebody holds any role; take nothing."""
-        with ExitStack() as respected:
+        with ExitStack() as checks:
             for role in Role:
-                respected.enter_context(self._respected(role))
+                checks.enter_context(self._require_free(role))
             yield
 
     def clock(self, local: Callable[[], datetime]) -> Callable[[], datetime]:
@@ -56,18 +56,18 @@ class View(Store):
         """Return a token that is no other process's."""
         return "view"
 
-    def abandoned(self, c: Connection) -> Any:
+    def orphaned(self, c: Connection) -> Any:
         """Return the condition of what nobody gives back: nothing is claimed here."""
         del c
         return true()
 
 
 class SqliteView(View):
-    """A SQLite file that is only looked at: nothing is created, changed or left beside it.
+    """A SQLite file opened for reading: nothing is created, changed or left beside it.
 
-    Where a log stands beside it, somebody works on it or was killed: the log is left as it is.
-    Where none does, SQLite needs one while it reads, makes it for the file's owner, and takes it
-    away again: that end is a writing, and waits for its turn as any other.
+    A log beside it belongs to a running or killed process and is left as it is. Without one,
+    SQLite creates a log while it reads, for the file's owner, and removes it at the end: that end
+    is a write, and takes the lock as any other.
     """
 
     def __init__(self, url: URL) -> None:
@@ -75,21 +75,21 @@ class SqliteView(View):
         super().__init__(read_only=True)
         self._path = path_of(url)
         may_write = os.access(self._path, os.W_OK)
-        self._folds = may_write and not Path(f"{self._path}-wal").exists()
+        self._checkpoints = may_write and not Path(f"{self._path}-wal").exists()
         with sqlite_errors():
             self._file = DatabaseFile(self._path, writable=may_write)
         self._reader = engine_of(self._connected, "BEGIN", 4, "query_only=ON")
 
     def holder(self, role: Role) -> str | None:
-        """Return who holds ``role`` now, None when nobody does."""
+        """Return the process that holds ``role``, None when it is free."""
         return holder_of(self._file, role)
 
     def refusal(self) -> LedgerError | None:
         """Return why a process could not write, as far as can be told without writing."""
         for role in Role:
-            named = signature(lock_path(self._path, role))
+            named = holder_named_in(lock_path(self._path, role))
             if named and self._file.is_locked(BYTES[role]) is False:
-                return _left_behind(self._path, role, named)
+                return _stale_holder(self._path, role, named)
         if not os.access(self._path, os.W_OK):
             return LedgerError(f"there is no right to write to {self._path}")
         return _folder_refusal(self._path)
@@ -107,19 +107,19 @@ class SqliteView(View):
             yield connection
 
     def _connected(self) -> sqlite3.Connection:
-        address = f"{self._path.as_uri()}?mode={'rw' if self._folds else 'ro'}"
+        address = f"{self._path.as_uri()}?mode={'rw' if self._checkpoints else 'ro'}"
         return sqlite3.connect(address, uri=True, check_same_thread=False, timeout=PATIENCE)
 
     def _close(self) -> None:
         lock = ByteLock(self._file, WRITING)
-        with held(lock, self._path.name) if self._folds else nullcontext():
+        with holding(lock, self._path.name) if self._checkpoints else nullcontext():
             self._reader.dispose()
         lock.close()
         self._file.close()
 
 
 class MemoryStore(View):
-    """An empty database that nobody else sees. ``path`` is where a real one would lie."""
+    """An empty database in memory. ``path`` is where a real one would be."""
 
     def __init__(self, path: Path | None = None) -> None:
         """Make it."""
@@ -128,18 +128,18 @@ class MemoryStore(View):
         self._engine = engine_of(self._connected, "BEGIN", 1)
 
     def holder(self, role: Role) -> str | None:
-        """Return None: nobody works on nothing."""
+        """Return None: no other process can open it."""
         del role
         return None
 
     def refusal(self) -> LedgerError | None:
-        """Return why no ledger could be made where it would lie."""
+        """Return why no ledger could be created at the path."""
         if self._path is None:
             return None
         for role in Role:
-            named = signature(lock_path(self._path, role))
+            named = holder_named_in(lock_path(self._path, role))
             if named:
-                return _left_behind(self._path, role, named)
+                return _stale_holder(self._path, role, named)
         return _folder_refusal(self._path)
 
     @contextmanager
@@ -160,15 +160,15 @@ class MemoryStore(View):
         self._engine.dispose()
 
 
-def _left_behind(path: Path, role: Role, named: str) -> LedgerError | None:
-    """Return who goes on with a file that is gone from its path, unless he ends just now."""
-    if signature(lock_path(path, role)) != named:
+def _stale_holder(path: Path, role: Role, named: str) -> LedgerError | None:
+    """Return the error for a process that still works on a file gone from its path."""
+    if holder_named_in(lock_path(path, role)) != named:
         return None
     return LedgerError(f"{named} works on a file that is not at {path} any more: restart it")
 
 
 def _folder_refusal(path: Path) -> LedgerError | None:
-    """Return why nothing can be written beside a file: another one, without a name, tells."""
+    """Return why nothing can be written beside a file, by writing an unnamed one."""
     try:
         with tempfile.TemporaryFile(dir=path.parent) as probe:
             probe.write(bytes(_PROBE))

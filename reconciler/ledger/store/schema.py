@@ -1,4 +1,4 @@
-"""The tables, and how an older ledger becomes one of today.
+"""The tables, and the migrations of older ledgers.
 
 Times are whole microseconds since 1970 in UTC: they sort, compare and round-trip exactly.
 """
@@ -50,9 +50,9 @@ class UtcTime(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
-# What holds for the whole ledger: schema, portal, owner, since, first_sweep, pause.
-facts = Table(
-    "facts",
+# What holds for the whole ledger: `ledger.settings` has their names and types.
+settings = Table(
+    "settings",
     metadata,
     Column("name", String, primary_key=True),
     Column("value", String, nullable=False),
@@ -63,7 +63,7 @@ files = Table(
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("name", String, nullable=False),  # the title last seen, to show
-    # Due: when to look, and who is looking. A claim moves due_at to the end of its lease.
+    # Due: when to look, and the claim. A claim moves due_at to the end of its lease.
     Column("due_at", UtcTime),
     Column("priority", Integer, nullable=False, default=0),
     Column("claim", String),
@@ -72,12 +72,12 @@ files = Table(
     Column("since", UtcTime),
     Column("overwrite", Boolean, nullable=False, default=False),
     Column("announced_date", UtcTime),  # the newest date that an event gave the file
-    Column("source", String),  # what told of it first; a webhook's word counts before the others
-    # Accepted events and listings that have not ended yet; those the claim covers.
+    Column("source", String),  # the first source of the update; a webhook takes precedence
+    # Accepted events and listings without an outcome yet; those that the claim covers.
     Column("pending", Integer, nullable=False, default=0),
     Column("pending_since", UtcTime),
     Column("claimed", Integer, nullable=False, default=0),
-    # Settled: the revision that is done with, and whether our comment stood there then.
+    # The settled revision, and whether it carried our comment then.
     Column("created", UtcTime),
     Column("settled_version", BigInteger),
     Column("settled_updated", UtcTime),
@@ -112,7 +112,7 @@ files = Table(
 _DUE = files.c.due_at.is_not(None)
 _due = Index("files_due", files.c.priority, files.c.due_at, sqlite_where=_DUE)
 
-# What the overview asks for, in the very words of its questions: else an index is not used.
+# Conditions of the overview; an index is used only for a condition in the same words.
 UNFINISHED = text("outcome IN ('failed', 'refused', 'waiting') AND due_at IS NOT NULL")
 MARKED_BY_US = text("marked_by_us AND settled_version IS NOT NULL")
 MARKED = func.coalesce(files.c.marked_at, files.c.touched_at)
@@ -122,13 +122,13 @@ _unfinished = Index(
     files.c.looked_at,
     sqlite_where=UNFINISHED,
 )
-_marked_by_us = Index("files_ours", MARKED, sqlite_where=MARKED_BY_US)
+_in_review = Index("files_in_review", MARKED, sqlite_where=MARKED_BY_US)
 
-# The indexes over a part of the rows. `postgres` gives them the same words in its dialect, which
-# is loaded only where it is used: it costs a start some 50 ms.
-PARTIAL = (_due, _unfinished, _marked_by_us)
+# The partial indexes. `postgres` sets the same conditions in its dialect, which is loaded only
+# where it is used: that takes some 50 ms.
+PARTIAL = (_due, _unfinished, _in_review)
 
-# Ended events and listings by outcome and reason; they add up with what is pending.
+# Ended events and listings by outcome and reason; with the pending ones they add up.
 counts = Table(
     "counts",
     metadata,
@@ -145,8 +145,8 @@ writes = Table(
     Column("number", Integer, nullable=False),
 )
 
-# Texts that were kept as a person's, and how often one stood there within seconds of a save:
-# a text of the portal's own that we do not know shows here.
+# Texts that were kept as a person's, and how often one appeared within seconds of a save:
+# an unknown text of the portal's own is found here.
 texts = Table(
     "texts",
     metadata,
@@ -157,7 +157,7 @@ texts = Table(
 _frequent = Index("texts_frequent", texts.c.number)
 
 # Per room (or "My documents"): up to which portal time everything in it was listed, whether its
-# last reading failed, and whether it is out of sight (archived, or closed to our account).
+# last reading failed, and whether it is hidden (archived, or closed to our account).
 rooms = Table(
     "rooms",
     metadata,
@@ -168,7 +168,7 @@ rooms = Table(
     Column("title", String),
 )
 
-# Rooms that a backfill is done with; its rows go when it is complete.
+# Rooms that a backfill has finished; deleted when it is complete.
 backfills = Table(
     "backfills",
     metadata,
@@ -176,7 +176,7 @@ backfills = Table(
     Column("room", BigInteger, primary_key=True, autoincrement=False),
 )
 
-# Requests that were admitted, by the five seconds in which.
+# Requests that were sent, in buckets of five seconds.
 request_buckets = Table(
     "request_buckets",
     metadata,
@@ -184,7 +184,7 @@ request_buckets = Table(
     Column("number", Integer, nullable=False),
 )
 
-# What the portal as a whole does not do, since when, and in which words it said so.
+# Open outages of the portal as a whole, with their beginning and reason.
 outages = Table(
     "outages",
     metadata,
@@ -207,8 +207,8 @@ sweeps = Table(
     Column("error", String, nullable=False),
 )
 
-# Updates that were marked: by the day, by what told of them first, and by how long they waited
-# for their comment, in buckets of seconds up to ``bound`` (0: longer than all of them).
+# Marked updates by day, by their first source, and by latency, in buckets of seconds up to
+# ``bound`` (0: longer than all of them).
 latencies = Table(
     "latencies",
     metadata,
@@ -226,14 +226,14 @@ VERSION = 1 + len(MIGRATIONS)
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the ledger to today's version. Raises LedgerError for a newer one."""
-    metadata.create_all(connection, tables=[facts])
-    found = connection.execute(facts.select().where(facts.c.name == "schema")).first()
-    if found is None and inspect(connection).get_table_names() != [facts.name]:
+    """Migrate the ledger to the current version. Raises LedgerError for a newer one."""
+    metadata.create_all(connection, tables=[settings])
+    found = connection.execute(settings.select().where(settings.c.name == "schema")).first()
+    if found is None and inspect(connection).get_table_names() != [settings.name]:
         raise LedgerError("this database holds tables of another program")
     if found is None:
         metadata.create_all(connection)
-        connection.execute(facts.insert().values(name="schema", value=str(VERSION)))
+        connection.execute(settings.insert().values(name="schema", value=str(VERSION)))
         return
     if not found.value.isdecimal() or found.value == "0":
         raise LedgerError(f"the ledger is damaged: its schema is {found.value!r}")
@@ -246,4 +246,4 @@ def migrate(connection: Connection) -> None:
         step(connection)
     if version < VERSION:
         values = {"value": str(VERSION)}
-        connection.execute(facts.update().where(facts.c.name == "schema").values(values))
+        connection.execute(settings.update().where(settings.c.name == "schema").values(values))

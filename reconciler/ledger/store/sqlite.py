@@ -4,8 +4,8 @@ SQLite before 3.51.3 can damage a write-ahead log when two connections write and
 at once, so every writing transaction of every process runs under one lock, and so does the
 closing, which checkpoints too.
 
-Whoever writes sees before and after that the file at the path is still the one that is open: what
-is written to a file that was deleted or exchanged would be gone with it.
+Each write checks before and after that the file at the path is still the open one: data written
+to a deleted or replaced file would be lost with it.
 """
 
 import os
@@ -23,8 +23,8 @@ from sqlalchemy.pool import QueuePool
 
 from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger.store.database_file import DatabaseFile, Identity, create, identity_at
-from reconciler.ledger.store.file_locks import FileLock, held, signature
-from reconciler.ledger.store.store import IsOurs, Role, Store, translated
+from reconciler.ledger.store.file_locks import FileLock, holder_named_in, holding
+from reconciler.ledger.store.store import IsOurs, Role, Store, database_errors
 
 PATIENCE = 2.5  # seconds to wait for another process's transaction
 WRITING = 0  # the byte that is locked for it; each role has one of the next
@@ -50,7 +50,7 @@ class SqliteStore(Store):
             opened.callback(self._file.close)
             self._lock = FileLock(self._file, self._beside("lock"), WRITING)
             opened.callback(self._lock.close)
-            self._opened = opened.pop_all()
+            self._open_file = opened.pop_all()
         self._writer = engine_of(self._connected, "BEGIN IMMEDIATE", 1, *_PRAGMAS)
         self._reader = engine_of(self._connected, "BEGIN", 4, *_PRAGMAS, "query_only=ON")
         event.listen(self._writer, "connect", self._forget_log)
@@ -58,13 +58,13 @@ class SqliteStore(Store):
     @contextmanager
     def role(self, role: Role) -> Iterator[IsOurs]:
         """Hold ``role`` within the block; the lock is the operating system's."""
-        with translated():
+        with database_errors():
             lock = FileLock(self._file, lock_path(self._path, role), BYTES[role])
         try:
-            with translated():
-                if not lock.attempt() and not lock.attempt_again():
+            with database_errors():
+                if not lock.try_lock() and not lock.try_lock_again():
                     raise RoleHeldError(role.value, self.holder(role) or "")
-                lock.sign()
+                lock.write_holder()
             self._roles.add(lock)
             yield self._file.is_in_place
         finally:
@@ -73,7 +73,7 @@ class SqliteStore(Store):
             lock.close()
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Hold every role within the block."""
         with ExitStack() as roles:
             for role in Role:
@@ -81,7 +81,7 @@ class SqliteStore(Store):
             yield
 
     def holder(self, role: Role) -> str | None:
-        """Return who holds ``role`` now, None when nobody does. Who looks takes nothing away."""
+        """Return the process that holds ``role``, None when it is free. Takes no role."""
         return holder_of(self._file, role)
 
     def clock(self, local: Callable[[], datetime]) -> Callable[[], datetime]:
@@ -92,25 +92,25 @@ class SqliteStore(Store):
         """Return a new token for claims."""
         return uuid.uuid4().hex
 
-    def abandoned(self, c: Connection) -> Any:
-        """Who holds the worker's role is alone: every claim is of a process that is gone."""
+    def orphaned(self, c: Connection) -> Any:
+        """The holder of the worker's role is alone: every other claim is of a dead process."""
         del c
         return true()
 
     @contextmanager
     def _writing(self, until: float) -> Iterator[Connection]:
         del until  # a file answers; the wait for others is bounded
-        with sqlite_errors(), held(self._lock, self._lock.path.name):
+        with sqlite_errors(), holding(self._lock, self._lock.path.name):
             self._file.check()
             with self._writer.begin() as connection:
                 if None in self._log:
-                    self._log = self._seen()
+                    self._log = self._log_files()
                 yield connection
             self._check()
             with self._naming:
                 for lock in tuple(self._roles):
                     with suppress(OSError):  # it only names us: the file itself is locked
-                        lock.renew()
+                        lock.restore()
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -119,12 +119,12 @@ class SqliteStore(Store):
             yield connection
 
     def _check(self) -> None:
-        """Raise LedgerError where what was written would be gone with a restart."""
+        """Raise LedgerError where a restart would lose what was written."""
         self._file.check()
-        if None not in self._log and self._log != self._seen():
+        if None not in self._log and self._log != self._log_files():
             raise LedgerError("the ledger's -wal or -shm file is gone: restart serve")
 
-    def _seen(self) -> tuple[Identity | None, ...]:
+    def _log_files(self) -> tuple[Identity | None, ...]:
         return tuple(map(identity_at, self._names))
 
     def _forget_log(self, *_: object) -> None:
@@ -137,16 +137,16 @@ class SqliteStore(Store):
         return sqlite3.connect(self._path, check_same_thread=False, timeout=PATIENCE)
 
     def _close(self) -> None:
-        with held(self._lock, self._lock.path.name):
-            self._fold()
+        with holding(self._lock, self._lock.path.name):
+            self._checkpoint()
             self._reader.dispose()
             self._writer.dispose()
-        self._opened.close()
+        self._open_file.close()
 
-    def _fold(self) -> None:
-        """Leave a database that is whole without its log, also while somebody looks at it.
+    def _checkpoint(self) -> None:
+        """Leave a database that is complete without its log, even while another process reads it.
 
-        The last connection of all folds the log by itself; a look that comes in between may not.
+        SQLite checkpoints with the last connection of all, which may be a reader that cannot.
         """
         with suppress(sqlite3.Error, exc.SQLAlchemyError):  # the next start does it
             if self._file.is_in_place():
@@ -155,22 +155,22 @@ class SqliteStore(Store):
 
 
 def lock_path(path: Path, role: Role) -> Path:
-    """Return the file that names who holds ``role`` on the database at ``path``."""
+    """Return the lock file of ``role`` on the database at ``path``."""
     return Path(f"{path}.{role.value}.lock")
 
 
 def holder_of(file: DatabaseFile, role: Role) -> str | None:
-    """Return who holds ``role`` on a file, or keeps its path; None when nobody does."""
-    named = signature(lock_path(file.path, role))
-    with translated():
+    """Return the process that holds ``role`` on a file or its path, None when it is free."""
+    named = holder_named_in(lock_path(file.path, role))
+    with database_errors():
         return named or ("another process" if file.is_locked(BYTES[role]) else None)
 
 
 @contextmanager
 def sqlite_errors() -> Iterator[None]:
-    """Turn what the driver raises outside of statements into LedgerError."""
+    """Turn the driver's errors outside of statements into LedgerError."""
     try:
-        with translated():
+        with database_errors():
             yield
     except sqlite3.Error as error:
         raise LedgerError(str(error)) from error
@@ -186,7 +186,7 @@ def path_of(url: URL) -> Path:
 def engine_of(
     connect: Callable[[], sqlite3.Connection], begin: str, connections: int, *pragmas: str
 ) -> Engine:
-    """Return an engine whose transactions begin so, on connections that were prepared so."""
+    """Return an engine that begins transactions with ``begin`` and prepares with ``pragmas``."""
     engine = create_engine(
         "sqlite://",
         creator=connect,

@@ -1,7 +1,7 @@
-"""Transactions on a database: one writing transaction at a time, shared by who waits for it.
+"""Transactions on a database: one writing transaction at a time, shared by the waiting threads.
 
-`sqlite` and `postgres` have what differs: how a transaction begins so that no other process
-writes meanwhile, and how a role is held that only one process may have.
+`sqlite` and `postgres` implement the differences: how a transaction excludes other writers, and
+how a process holds a role.
 """
 
 import time
@@ -19,13 +19,13 @@ from reconciler.ledger.store.writer import Job, Writer
 
 A = TypeVar("A")
 T = TypeVar("T")
-PATIENCE = 2.2  # seconds to wait for a writing: a delivery is answered, and soon tried again
-_LONG = 120.0  # seconds for what may take long
+PATIENCE = 2.2  # seconds until a caller gives up: the portal repeats a delivery soon
+_LONG = 120.0  # seconds for long jobs
 IsOurs = Callable[[], bool]
 
 
 class Role(Enum):
-    """What only one process may do at a time on one ledger."""
+    """A task that only one process may do at a time on one ledger."""
 
     WORKER = "worker"
     SWEEP = "sweep"
@@ -35,14 +35,14 @@ class Role(Enum):
 class Store(ABC):
     """One database. Safe to share between threads; close it when done.
 
-    ``shared`` tells whether any number of daemons may work on it at once, ``read_only`` whether it
-    was opened to look: then nothing can be written, and nothing is left behind.
+    ``shared`` is whether several daemons may work on it at once, ``read_only`` whether it was
+    opened for reading: then nothing can be written, and nothing is left behind.
     """
 
     shared: bool
 
     def __init__(self, *, read_only: bool = False) -> None:
-        """Open nothing; what inherits does."""
+        """Open nothing; subclasses do."""
         self.read_only = read_only
         self._jobs = Writer(self._begun)
 
@@ -61,13 +61,13 @@ class Store(ABC):
 
     def write_long(self, job: Callable[[Connection], T], most: float = _LONG) -> T:
         """Run ``job``, which may take long, in a transaction of its own. Raises LedgerError."""
-        return self._run(Job(lambda c, _: [job(c)], None, time.monotonic() + most, alone=True))
+        return self._run(Job(lambda c, _: [job(c)], None, time.monotonic() + most, exclusive=True))
 
     def read(self, job: Callable[[Connection], T]) -> T:
         """Run ``job`` on a consistent view of the database. Raises LedgerError."""
         if self._jobs.closed:  # else the engine would open a connection that nobody closes
             raise LedgerError("the ledger is closed")
-        with translated(), self._reading() as connection:
+        with database_errors(), self._reading() as connection:
             return job(connection)
 
     def close(self) -> None:
@@ -79,31 +79,31 @@ class Store(ABC):
     def role(self, role: Role) -> AbstractContextManager[IsOurs]:
         """Hold ``role`` within the block. Raises RoleHeldError with who holds it.
 
-        It goes with a killed process. What is yielded tells whether it is still ours.
+        A killed process loses it. The yielded function says whether it is still ours.
         """
 
     @contextmanager
-    def _respected(self, role: Role) -> Iterator[IsOurs]:
-        """Take nothing, as a reader must not; raise RoleHeldError while somebody has ``role``."""
+    def _require_free(self, role: Role) -> Iterator[IsOurs]:
+        """Raise RoleHeldError while a process holds ``role``; a reader takes no role itself."""
         holder = self.holder(role)
         if holder is not None:
             raise RoleHeldError(role.value, holder)
         yield lambda: True
 
     def refusal(self) -> LedgerError | None:
-        """Return why a process could not write, as far as can be told without writing."""
+        """Return why a process could not write, as far as that is known without writing."""
         return None
 
     @abstractmethod
-    def alone(self) -> AbstractContextManager[None]:
+    def exclusive(self) -> AbstractContextManager[None]:
         """Keep every other process from working within the block.
 
-        Raises RoleHeldError with who does.
+        Raises RoleHeldError with the process that works already.
         """
 
     @abstractmethod
     def holder(self, role: Role) -> str | None:
-        """Return who holds ``role`` now, None when nobody does. Who looks takes nothing away."""
+        """Return the process that holds ``role``, None when it is free. Takes no role."""
 
     def processes(self) -> frozenset[str]:
         """Return the processes that hold any role now."""
@@ -111,26 +111,26 @@ class Store(ABC):
 
     @abstractmethod
     def clock(self, local: Callable[[], datetime]) -> Callable[[], datetime]:
-        """Return the clock that all processes on this database go by."""
+        """Return the clock that all processes on this database share."""
 
     @abstractmethod
     def token(self) -> str:
         """Return a new token for claims of this process."""
 
     @abstractmethod
-    def abandoned(self, c: Connection) -> Any:
-        """Return the condition under which a claimed row may be given back to others."""
+    def orphaned(self, c: Connection) -> Any:
+        """Return the condition of the claims whose process is dead."""
 
     @abstractmethod
     def _writing(self, until: float) -> AbstractContextManager[Connection]:
-        """Begin a transaction beside which nobody else writes, and commit it.
+        """Begin the only writing transaction, and commit it.
 
         Raises LedgerError or the driver's error when it takes longer than ``until``.
         """
 
     @abstractmethod
     def _reading(self) -> AbstractContextManager[Connection]:
-        """Begin a transaction that sees one state of the database and cannot write."""
+        """Begin a reading transaction on one consistent state."""
 
     @abstractmethod
     def _close(self) -> None:
@@ -143,13 +143,13 @@ class Store(ABC):
 
     @contextmanager
     def _begun(self, until: float) -> Iterator[Connection]:
-        with translated(), self._writing(until) as connection:
+        with database_errors(), self._writing(until) as connection:
             yield connection
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn the database's errors into LedgerError, with the driver's first words."""
+def database_errors() -> Iterator[None]:
+    """Turn the database's errors into LedgerError, with the first line of the driver's message."""
     try:
         yield
     except exc.DBAPIError as error:

@@ -1,4 +1,4 @@
-"""The one statement that SQLite and PostgreSQL each have their own word for in SQLAlchemy."""
+"""The insert that SQLAlchemy has once for each dialect."""
 
 from importlib import import_module
 from typing import Any
@@ -7,5 +7,5 @@ from sqlalchemy import Table
 
 
 def insert(dialect: str, table: Table) -> Any:
-    """Return an insert that can be told what to do on a conflict, in the dialect's words."""
+    """Return the dialect's insert, which has on_conflict_do_update."""
     return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)

@@ -29,7 +29,7 @@ class Job(Generic[A, T]):
     run: Callable[[Connection, Sequence[A]], Sequence[T]]
     item: A
     until: float
-    alone: bool = False
+    exclusive: bool = False
     future: Future[T] = field(default_factory=Future)
 
 
@@ -82,8 +82,8 @@ class Writer:
         while jobs := self._next(number):
             number = len(jobs)
             begun = [job for job in jobs if job and job.future.set_running_or_notify_cancel()]
-            shared = [job for job in begun if not job.alone]
-            for batch in (shared, *([job] for job in begun if job.alone)):
+            shared = [job for job in begun if not job.exclusive]
+            for batch in (shared, *([job] for job in begun if job.exclusive)):
                 if batch:
                     self._commit(batch)
             if jobs[-1] is None:

@@ -2,7 +2,6 @@
 could not be learned is kept as the error that prevented it, what was not asked for as None.
 """
 
-import json
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -26,7 +25,15 @@ from reconciler.client import (
 )
 from reconciler.config import Config
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
-from reconciler.ledger import Ledger, Problem, Role, find_problems
+from reconciler.ledger import (
+    HIDDEN_UPDATES,
+    WEBHOOK_ID,
+    HiddenUpdates,
+    Ledger,
+    Problem,
+    Role,
+    find_problems,
+)
 from reconciler.service.build import (
     probe_of,
     quota_of,
@@ -36,12 +43,10 @@ from reconciler.service.build import (
     wanted_of,
 )
 from reconciler.service.portal_identity import open_ledger
-from reconciler.sweep.sweep import HIDDEN
 from reconciler.webhooks import SecretFile, WebhookStatus, assess_webhook
 from reconciler.webhooks.delivery_log import progress
 
 _T = TypeVar("_T")
-_SQLITE = "sqlite:///"
 _MOST_TEXTS, _STEP, _MOST_ROOMS = 3, 90, 3000
 
 
@@ -76,7 +81,7 @@ class LedgerFacts:
     processes: int = 0
     ours: int | None = None
     done: int = 0
-    hidden: tuple[datetime, int] | None = None
+    hidden: HiddenUpdates | None = None
     problems: tuple[Problem, ...] = ()
     is_there: bool = True
     has_run: bool = False
@@ -203,10 +208,10 @@ def _address(config: Config) -> ReconcilerError | bool | None:
 
 
 def _free(config: Config) -> int | None:
-    if not config.state.url.startswith(_SQLITE):
+    if config.state.path is None:
         return None
     try:
-        return shutil.disk_usage(Path(config.state.url.removeprefix(_SQLITE)).parent).free
+        return shutil.disk_usage(config.state.path.parent).free
     except OSError:
         return None
 
@@ -222,7 +227,6 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 return refusal
             engine, version = ledger.survey.engine()
             held = {role.value: ledger.holder(role) for role in Role}
-            ours = ledger.get_value("webhook_id")
             seen = ledger.health.overview(ledger.clock(utcnow)(), shown=1)
             return LedgerFacts(
                 engine=engine,
@@ -231,9 +235,9 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
                 unknown_texts=ledger.survey.unknown_texts(),
                 holders={role: who for role, who in held.items() if who is not None},
                 processes=len(ledger.processes()),
-                ours=int(ours) if ours else None,
+                ours=ledger.settings.get(WEBHOOK_ID),
                 done=progress(ledger).done,
-                hidden=_hidden(ledger.get_value(HIDDEN)),
+                hidden=ledger.settings.get(HIDDEN_UPDATES),
                 problems=find_problems(seen),
                 is_there=ledger.read_only,
                 has_run=bool(seen.sweeps or seen.accepted),
@@ -251,13 +255,6 @@ def _ledger(config: Config) -> Ledger:
         quota = quota_of(config)
         portal = config.portal_url()
         return Ledger(config.database(), portal, read_only=True, any_portal=True, quota=quota)
-
-
-def _hidden(told: str | None) -> tuple[datetime, int] | None:
-    if not told:
-        return None
-    known = json.loads(told)
-    return datetime.fromisoformat(known["at"]), known["updates"]
 
 
 def _older_secrets(config: Config) -> tuple[int, datetime | None]:

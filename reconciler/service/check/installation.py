@@ -200,7 +200,7 @@ def dates(facts: Facts) -> list[Finding]:
     found = facts.ledger
     if found is None or isinstance(found, LedgerError) or found.hidden is None:
         return []
-    at, updates = found.hidden
+    at, updates = found.hidden.at, found.hidden.updates
     said = f"the daily sweep of {at:%Y-%m-%d} found {updates} updates in rooms of unchanged dates"
     cure = (
         "files were moved or restored; if not, the portal raises no dates: lower sweep.full_every"
