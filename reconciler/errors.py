@@ -152,6 +152,7 @@ class PortalError(ReconcilerError):
     """The portal did not do what it was asked. ``status`` is None where no answer came.
 
     ``route`` is the template, such as ``GET files/file/{id}``: no ids, nothing secret.
+    ``key_number`` counts the keys that were used before the one that was refused.
     """
 
     kind: ClassVar[str] = "portal"
@@ -159,6 +160,7 @@ class PortalError(ReconcilerError):
     route: str
     status: int | None = None
     detail: str = ""
+    key_number: int = field(default=0, kw_only=True, compare=False)
 
     def __str__(self) -> str:
         """Return route, status and detail in one line."""

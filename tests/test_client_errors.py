@@ -149,6 +149,25 @@ def test_403_with_a_dead_key_is_about_the_key(portal: Portal, docspace: DocSpace
         ask(docspace)
 
 
+@pytest.mark.parametrize("ask", [ASKS["file"], ASKS["set_comment"]], ids=["file", "set_comment"])
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_refusal_of_a_key_that_was_replaced_meanwhile_says_nothing(
+    portal: Portal, status: int, ask: Ask
+) -> None:
+    """The old key was refused; that the new one works does not make the file unreadable or gone."""
+    with closing(Transport("https://p.example", "sk-old")) as transport:
+
+        def refuse(_: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+            transport.use_key("sk-new")
+            return status, {}, ""
+
+        portal.add_callback("GET", FILE, refuse)
+        portal.add_callback("PUT", COMMENT, refuse)
+        answer(portal, "GET", SELF, "keys_self.json")
+        with pytest.raises(TransientError):
+            ask(DocSpace(transport))
+
+
 def test_403_with_a_disabled_key_is_about_the_key(portal: Portal, docspace: DocSpace) -> None:
     """Should the portal still describe it, it says that it is not active."""
     answer(portal, "GET", FILE, "error_403_put_comment.http.json")

@@ -287,9 +287,14 @@ class DocSpace:
         """Return the key when it works and has one of the scopes, so that ``error`` is the file's.
 
         Raises UnauthorizedError for a dead key or a missing scope, TransientError when the portal
-        refuses even this: an address filter, a restore under way, a suspended portal.
+        refuses even this (an address filter, a restore under way, a suspended portal), or when the
+        key was replaced since: the refusal was about the key before.
         """
-        return confirm(error, scopes, self.key)
+        key = confirm(error, scopes, self.key)
+        if error.key_number != self._http.key_number:
+            reason = "the API key was replaced meanwhile"
+            raise TransientError(error.route, error.status, reason) from error
+        return key
 
 
 def confirm(error: PortalError, scopes: tuple[str, ...], ask: Callable[[], Key]) -> Key:

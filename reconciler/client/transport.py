@@ -75,7 +75,7 @@ class Transport:
         self._lock, self._mine = threading.Lock(), threading.local()
         self._url, self._timeout = url + API, timeout
         self.rate_limiter = pace or RateLimiter(reads=8, writes=4)
-        self._clock, self._key = clock, key
+        self._clock, self._key, self.key_number = clock, key, 0
         self._connections, self._ca_bundle = connections, ca_bundle
         self._session = self._open()
         self._fresh_until = 0.0  # until then every write has a connection of its own
@@ -92,6 +92,7 @@ class Transport:
         if key == self._key:
             return False
         self._key, self._session.auth = key, _Bearer(key)
+        self.key_number += 1
         return True
 
     def get(self, route: str, path: str, params: Mapping[str, Any] | None = None) -> Answer:
@@ -136,6 +137,7 @@ class Transport:
     def _exchange(
         self, method: str, route: str, path: str, *, any_answer: bool = False, **content: Any
     ) -> Answer:
+        key_number = self.key_number
         try:
             status, headers, body = self._try(method, route, path, content)
         except TransientError as error:
@@ -150,7 +152,9 @@ class Transport:
         name, date = f"{method} {route}", http_date(headers.get("Date"))
         received = date or self._clock()
         if not 200 <= status < 300:
-            raise failure(name, self._url + path, status, headers, body, received)
+            refusal = failure(name, self._url + path, status, headers, body, received)
+            refusal.key_number = key_number
+            raise refusal
         try:
             response, enveloped = _response(name, status, headers, body)
         except TransientError:
