@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from reconciler.diagnostics import ProblemKind, find_problems
 from reconciler.ledger import (
     BACKFILL,
     NEXT_SWEEP,
@@ -19,12 +20,10 @@ from reconciler.ledger import (
     EnqueueOptions,
     Ledger,
     Overview,
-    ProblemKind,
     Role,
     Setting,
     SweepRecord,
     WebhookRecord,
-    find_problems,
 )
 from reconciler.model import EPOCH, Decision, OutageKind, Outcome, Rule, Source
 from tests import support_ledger as kit

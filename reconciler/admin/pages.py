@@ -8,15 +8,9 @@ from http import HTTPStatus
 from reconciler.admin.app import Page, Pages
 from reconciler.admin.metrics import METRICS, Requests, exposition
 from reconciler.admin.status import StatusPageData, rendered
+from reconciler.diagnostics import Problem, ProblemKind, find_problems, unwritable_problem
 from reconciler.errors import LedgerError
-from reconciler.ledger import (
-    WEBHOOK,
-    Ledger,
-    Problem,
-    ProblemKind,
-    find_problems,
-    unwritable_problem,
-)
+from reconciler.ledger import WEBHOOK, Ledger
 from reconciler.model import shown
 
 

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from reconciler.cli.messages import shown
-from reconciler.ledger import Overview, Problem
+from reconciler.diagnostics import Problem
+from reconciler.ledger import Overview
 from reconciler.ledger.overview import BOUNDS, UnfinishedFile
 from reconciler.model import EPOCH, Source
 
