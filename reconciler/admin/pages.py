@@ -46,7 +46,7 @@ def status(subject: AdminContext) -> Page:
         Problem(ProblemKind.IDLE, f"{name}: see the log, and restart") for name in dead(subject)
     ]
     try:
-        refusal = ledger.health.refusal(now)
+        refusal = ledger.refusal()
         seen = ledger.health.overview(now)
         webhook = ledger.settings.get(WEBHOOK)
     except LedgerError as error:
@@ -73,7 +73,7 @@ def healthz(subject: AdminContext) -> Page:
 def readyz(subject: AdminContext) -> Page:
     """Say whether updates are marked now, else every reason why not, one a line."""
     now = subject.clock()
-    refusal = subject.ledger.health.refusal(now)
+    refusal = subject.ledger.refusal()
     problems = [] if refusal is None else [unwritable_problem(refusal)]
     # Where it cannot be read either, the application says so.
     problems += find_problems(subject.ledger.health.overview(now, shown=1))
@@ -88,7 +88,7 @@ def metrics(subject: AdminContext) -> Page:
         lambda: health.overview(now, shown=1),
         subject.requests(),
         subject.writes_per_day,
-        health.refusal(now),
+        subject.ledger.refusal(),
     )
     return Page(text, kind=METRICS)
 
