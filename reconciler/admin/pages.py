@@ -43,7 +43,7 @@ def status(subject: AdminContext) -> Page:
     """Tell everything to a person, also when the ledger cannot be read."""
     ledger, now = subject.ledger, subject.clock()
     problems = [
-        Problem(ProblemKind.IDLE, f"{name}: see the log, and restart") for name in dead(subject)
+        Problem(ProblemKind.IDLE, name, "see the log, and restart") for name in dead(subject)
     ]
     try:
         refusal = ledger.refusal()
@@ -77,7 +77,7 @@ def readyz(subject: AdminContext) -> Page:
     problems = [] if refusal is None else [unwritable_problem(refusal)]
     # Where it cannot be read either, the application says so.
     problems += find_problems(subject.ledger.health.overview(now, shown=1))
-    reasons = [f"{one.kind}: {one.message}" for one in problems if one.is_grave]
+    reasons = [f"{one.kind}: {one}" for one in problems if one.is_grave]
     return _unavailable(reasons) if reasons else Page("ready\n")
 
 

@@ -37,7 +37,7 @@ def print_overview(
     console = console or _console()
     for problem in problems:
         style = "bold red" if problem.is_grave else "yellow"
-        console.print(Text(f"WRONG: {shown(problem.message)}", style=style))
+        console.print(Text(f"WRONG: {shown(str(problem))}", style=style))
     if not problems:
         console.print(Text("All is well.", style="bold green"))
     for line in _lines(seen, limit):

@@ -118,7 +118,7 @@ def failed_retry(
     typer.echo(f"{len(due)} {'file is' if len(due) == 1 else 'files are'} due now")
     blocking = [one for one in find_problems(seen) if one.is_grave and not one.is_harmless]
     for problem in blocking:
-        typer.echo(f"But {shown(problem.message)}.", err=True)
+        typer.echo(f"But {shown(str(problem))}.", err=True)
     missing = sorted(set(files or []) - due)
     if missing:
         listed = ", ".join(map(str, missing))

@@ -20,6 +20,7 @@ from reconciler.diagnostics.problems import (
     Problem,
     ProblemKind,
     find_problems,
+    outage_problem,
     unwritable_problem,
 )
 
@@ -39,6 +40,7 @@ __all__ = [
     "config_warnings",
     "find_problems",
     "gather",
+    "outage_problem",
     "unwritable_problem",
 ]
 

@@ -128,7 +128,9 @@ def _service_line(problem: Problem, has_run: bool) -> Finding:
     """
     to_come = problem.kind is ProblemKind.NO_SERVE and not has_run
     mild = problem.is_harmless or problem.kind is ProblemKind.REFUSED or to_come
-    return (warning if mild else error)("service", problem.message, "see: reconciler status")
+    return (warning if mild else error)(
+        "service", problem.message, problem.hint or "see: reconciler status"
+    )
 
 
 def files(facts: Facts) -> list[Finding]:
