@@ -23,7 +23,7 @@ FORKSERVER.set_forkserver_preload(
         "reconciler.cli.overview",
         "reconciler.ledger.store.postgres",
         "reconciler.service",
-        "reconciler.service.check",
+        "reconciler.service.checks",
     ]
 )
 

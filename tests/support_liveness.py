@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from reconciler.diagnostics.problems import ProblemKind, find_problems
 from reconciler.errors import PortalError
 from reconciler.ledger import Quota, SweepRecord
-from reconciler.ledger.problems import ProblemKind, find_problems
 from reconciler.model import EPOCH, OutageKind
 from reconciler.sandbox import Network, User
 from reconciler.sweep import ScanSettings, Sweep

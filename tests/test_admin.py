@@ -4,11 +4,13 @@ import base64
 import json
 import re
 import socket
+import sqlite3
 import threading
 import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -366,6 +368,26 @@ def test_readyz_needs_a_ledger_that_can_be_written(tmp_path: Path) -> None:
         watched = Watched(ledger)
     answer = watched.get("/readyz")
     assert (answer.status, answer.body[:7]) == (503, "ledger:")
+
+
+def test_readyz_names_a_failed_write_until_one_succeeds(watched: Watched, tmp_path: Path) -> None:
+    """As when another program keeps the database locked."""
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerError):
+            watched.ledger.record(kit.event(1), NOW)
+        assert watched.get("/readyz").body.startswith("ledger: ")
+    watched.ledger.record(kit.event(1), NOW)
+    assert watched.get("/readyz").status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/readyz", "/metrics"])
+def test_no_page_writes_to_the_ledger(watched: Watched, tmp_path: Path, path: str) -> None:
+    """SQLite counts what other connections committed."""
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
+        [before] = other.execute("PRAGMA data_version")
+        assert watched.get(path).status == 200
+        assert list(other.execute("PRAGMA data_version")) == [before]
 
 
 def test_no_reason_of_readyz_writes_to_a_terminal(watched: Watched) -> None:

@@ -13,11 +13,21 @@ import pytest
 
 from reconciler.client import Key, Room
 from reconciler.config import load
+from reconciler.diagnostics import (
+    Facts,
+    Finding,
+    LedgerFacts,
+    Level,
+    Problem,
+    ProblemKind,
+    check,
+    gather,
+)
 from reconciler.errors import AddressUnreachableError, LedgerError
-from reconciler.ledger import HiddenUpdates, Ledger, Problem, ProblemKind, Role
+from reconciler.ledger import HiddenUpdates, Ledger, Role
 from reconciler.model import AttemptResult, Event, Outcome, Section, Source
 from reconciler.sandbox import ManualClock, Network, Portal, Server, User
-from reconciler.service.check import Facts, Finding, LedgerFacts, Level, check, gather, judged
+from reconciler.service.checks import probe_targets, run_check
 from reconciler.webhooks import SecretFile
 from tests.daemon import environment
 from tests.support_ledger import event
@@ -44,7 +54,7 @@ class Healthy:
 
     def lines(self) -> list[Finding]:
         """Run the check."""
-        return check(load(None, self.environ))
+        return run_check(load(None, self.environ))
 
     def wrong(self) -> list[Finding]:
         """Return the lines that are not ok, but for the daemon that does not run here."""
@@ -356,14 +366,15 @@ def test_what_serve_refuses_is_no_complete_configuration(sound: Healthy) -> None
 @pytest.fixture
 def facts(sound: Healthy) -> Facts:
     """What a sound installation tells, beside a daemon that runs."""
-    found = gather(load(None, sound.environ))
+    config = load(None, sound.environ)
+    found = gather(config, probe_targets(config))
     assert isinstance(found.ledger, LedgerFacts)
     return replace(found, ledger=replace(found.ledger, problems=()))
 
 
 def first(facts: Facts, **changes: Any) -> Finding:
     """Return the first line about changed facts."""
-    return judged(replace(facts, **changes))[0]
+    return check(replace(facts, **changes))[0]
 
 
 def test_little_room_on_the_disk_is_told_before_there_is_none(facts: Facts) -> None:
@@ -416,7 +427,7 @@ def test_an_address_that_cannot_be_reached_from_here_is_a_warning_while_deliveri
 def test_an_address_where_deliveries_fail_is_an_error(facts: Facts) -> None:
     """The last one that is known did, or none is known."""
     for dates in ({"succeeded_on": BAD, "failed_on": GOOD}, {"failed_on": GOOD}, {}):
-        lines = judged(replace(told(facts, **dates), address=UNREACHED))
+        lines = check(replace(told(facts, **dates), address=UNREACHED))
         assert [one.level for one in lines if one.about == "address"] == [Level.ERROR]
 
 
@@ -425,7 +436,7 @@ def test_an_address_without_a_daemon_behind_it_is_an_error(facts: Facts) -> None
     assert isinstance(facts.ledger, LedgerFacts)
     ended = replace(facts.ledger, problems=(Problem(ProblemKind.NO_SERVE, "no serve is running"),))
     known = replace(told(facts, succeeded_on=GOOD), ledger=ended, address=UNREACHED)
-    lines = judged(known)
+    lines = check(known)
     assert [one.level for one in lines if one.about == "address"] == [Level.ERROR]
 
 
@@ -450,7 +461,7 @@ def test_only_what_a_webhook_brought_counts_as_a_delivery(sound: Healthy) -> Non
         for file, source in enumerate((Source.WEBHOOK, Source.WEBHOOK, Source.LOG), start=1):
             event = Event(file, "file.updated", file, "Plan.docx", "ann", None)
             ledger.record(event, now + file * minute, source)
-    found = gather(config).ledger
+    found = gather(config, probe_targets(config)).ledger
     assert isinstance(found, LedgerFacts)
     assert found.delivered == now + 2 * minute
 
@@ -488,7 +499,7 @@ def test_a_check_that_fails_stops_no_other(facts: Facts) -> None:
     def buggy(_: Facts) -> list[Finding]:
         raise KeyError("secret")
 
-    lines = judged(facts, [buggy, lambda _: [Finding(Level.OK, "other", "fine")]])
+    lines = check(facts, [buggy, lambda _: [Finding(Level.OK, "other", "fine")]])
     assert [line.about for line in lines] == ["buggy", "other"]
     assert "secret" not in lines[0].message
 

@@ -282,7 +282,7 @@ def test_a_log_that_nobody_reads_holds_up_neither_answer_nor_end(scene: Scene) -
     ("setting", "event"),
     [
         ({"RECONCILER_WEBHOOK__TRIGGERS": '["file.update"]'}, "updates_are_ignored"),
-        ({"DOCSPACE_WEBHOOK_SECRET": "Long-Passw0rd,x"}, "a_secret_can_be_guessed"),
+        ({"DOCSPACE_WEBHOOK_SECRET": "Long-Passw0rd,x"}, "weak_webhook_secret"),
     ],
 )
 def test_a_setting_that_is_likely_a_mistake_is_told_at_the_start(

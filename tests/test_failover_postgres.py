@@ -206,7 +206,7 @@ def test_while_there_is_none_to_write_to_nothing_is_accepted_and_nothing_ready(p
         pair.old.take_writings(False)
         assert until(lambda: not works(lambda: ledger.record(event(2), NOW)))
         assert until(lambda: not works(lambda: due(ledger)))
-        assert ledger.health.refusal(NOW) is not None
+        assert ledger.refusal() is not None
         pair.old.take_writings(True)
         assert until(lambda: works(lambda: ledger.record(event(3), NOW)))
         assert until(lambda: works(lambda: due(ledger)) and due(ledger) >= {1, 3})

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from reconciler.diagnostics import ConfigWarningKind
 from reconciler.errors import RateLimitedError, UnauthorizedError
 from reconciler.model import AttemptResult, File, OutageKind, Outcome, Revision, Rule, Section
 from reconciler.service import configure_log
@@ -259,4 +260,5 @@ def test_readme_lists_every_line_that_the_log_can_hold() -> None:
     found |= {outcome.value for outcome in Outcome}
     found |= {f"delivery_{status}" for status in ("accepted", "ignored", "refused")}
     found |= {event for pair in EVENTS.values() for event in pair}
+    found |= {kind.value for kind in ConfigWarningKind}
     assert listed == found

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from reconciler.diagnostics import ProblemKind, find_problems
 from reconciler.ledger import (
     BACKFILL,
     NEXT_SWEEP,
@@ -19,12 +20,10 @@ from reconciler.ledger import (
     EnqueueOptions,
     Ledger,
     Overview,
-    ProblemKind,
     Role,
     Setting,
     SweepRecord,
     WebhookRecord,
-    find_problems,
 )
 from reconciler.model import EPOCH, Decision, OutageKind, Outcome, Rule, Source
 from tests import support_ledger as kit
@@ -405,7 +404,7 @@ def test_a_refused_file_is_told_with_where_to_look(ledger: Ledger) -> None:
     ledger.finish(claimed(ledger, DUE), ended, DUE)
     (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.REFUSED]
     assert (problem.is_grave, problem.is_harmless) == (False, False)
-    assert problem.message.endswith(": reconciler failed list")
+    assert problem.hint.endswith(": reconciler failed list")
 
 
 def test_a_dead_key_is_told_with_its_beginning_until_it_works(ledger: Ledger) -> None:
@@ -444,9 +443,7 @@ def test_texts_that_stand_there_right_after_saves_are_told(
             kept = kit.result(Outcome.KEPT, reason=Rule.UNMARKED.value, seen=seen)
             ledger.finish(kit.claimed(ledger, NOW + MINUTE), kept, NOW + MINUTE)
     words = [
-        problem.message
-        for problem in find_problems(see(ledger))
-        if problem.kind is ProblemKind.TEXTS
+        problem.hint for problem in find_problems(see(ledger)) if problem.kind is ProblemKind.TEXTS
     ]
     assert [line.endswith(r'portal_texts = ["Saved \"anew\""]') for line in words] == [True] * told
 

@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from reconciler.cli.overview import as_json, print_overview
-from reconciler.ledger import WEBHOOK, Ledger, Role, WebhookRecord, find_problems
+from reconciler.diagnostics import find_problems
+from reconciler.ledger import WEBHOOK, Ledger, Role, WebhookRecord
 from reconciler.model import AttemptResult, OutageKind, Outcome
 from tests.support_ledger import a_file, event
 from tests.support_sweep import Stage, run, stage, told

@@ -18,8 +18,9 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from reconciler.diagnostics import ProblemKind, find_problems
 from reconciler.errors import LedgerError
-from reconciler.ledger import Overview, ProblemKind, find_problems
+from reconciler.ledger import Overview
 from reconciler.ledger.overview import BOUNDS
 from reconciler.model import Outcome, Source
 

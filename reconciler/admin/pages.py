@@ -8,15 +8,9 @@ from http import HTTPStatus
 from reconciler.admin.app import Page, Pages
 from reconciler.admin.metrics import METRICS, Requests, exposition
 from reconciler.admin.status import StatusPageData, rendered
+from reconciler.diagnostics import Problem, ProblemKind, find_problems, unwritable_problem
 from reconciler.errors import LedgerError
-from reconciler.ledger import (
-    WEBHOOK,
-    Ledger,
-    Problem,
-    ProblemKind,
-    find_problems,
-    unwritable_problem,
-)
+from reconciler.ledger import WEBHOOK, Ledger
 from reconciler.model import shown
 
 
@@ -49,10 +43,10 @@ def status(subject: AdminContext) -> Page:
     """Tell everything to a person, also when the ledger cannot be read."""
     ledger, now = subject.ledger, subject.clock()
     problems = [
-        Problem(ProblemKind.IDLE, f"{name}: see the log, and restart") for name in dead(subject)
+        Problem(ProblemKind.IDLE, name, "see the log, and restart") for name in dead(subject)
     ]
     try:
-        refusal = ledger.health.refusal(now)
+        refusal = ledger.refusal()
         seen = ledger.health.overview(now)
         webhook = ledger.settings.get(WEBHOOK)
     except LedgerError as error:
@@ -79,11 +73,11 @@ def healthz(subject: AdminContext) -> Page:
 def readyz(subject: AdminContext) -> Page:
     """Say whether updates are marked now, else every reason why not, one a line."""
     now = subject.clock()
-    refusal = subject.ledger.health.refusal(now)
+    refusal = subject.ledger.refusal()
     problems = [] if refusal is None else [unwritable_problem(refusal)]
     # Where it cannot be read either, the application says so.
     problems += find_problems(subject.ledger.health.overview(now, shown=1))
-    reasons = [f"{one.kind}: {one.message}" for one in problems if one.is_grave]
+    reasons = [f"{one.kind}: {one}" for one in problems if one.is_grave]
     return _unavailable(reasons) if reasons else Page("ready\n")
 
 
@@ -94,7 +88,7 @@ def metrics(subject: AdminContext) -> Page:
         lambda: health.overview(now, shown=1),
         subject.requests(),
         subject.writes_per_day,
-        health.refusal(now),
+        subject.ledger.refusal(),
     )
     return Page(text, kind=METRICS)
 

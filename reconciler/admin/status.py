@@ -22,7 +22,8 @@ from markupsafe import Markup
 from reconciler.admin import charts
 from reconciler.admin.app import NOTHING, Page
 from reconciler.client import portal_time
-from reconciler.ledger import Overview, Problem, WebhookRecord
+from reconciler.diagnostics import Problem
+from reconciler.ledger import Overview, WebhookRecord
 from reconciler.ledger.overview import BOUNDS, LatencyHistogram, UnfinishedFile
 from reconciler.model import Rule, Source
 

@@ -10,7 +10,7 @@ from reconciler.cli.options import ConfigPath, read_config
 from reconciler.errors import ConfigError
 
 if TYPE_CHECKING:
-    from reconciler.service.check import Finding
+    from reconciler.diagnostics import Finding
 
 
 def check(
@@ -28,11 +28,11 @@ def check(
         reconciler check
         reconciler check --json --config /etc/reconciler/config.toml
     """
-    from reconciler.service.check import Fault, Finding, Level  # noqa: PLC0415 - help must be quick
-    from reconciler.service.check import check as run  # noqa: PLC0415
+    from reconciler.diagnostics import Fault, Finding, Level  # noqa: PLC0415 - help must be quick
+    from reconciler.service.checks import run_check  # noqa: PLC0415
 
     try:
-        lines = run(read_config(config))
+        lines = run_check(read_config(config))
     except ConfigError as error:
         lines = [
             Finding(

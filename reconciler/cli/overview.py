@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from reconciler.cli.messages import shown
-from reconciler.ledger import Overview, Problem
+from reconciler.diagnostics import Problem
+from reconciler.ledger import Overview
 from reconciler.ledger.overview import BOUNDS, UnfinishedFile
 from reconciler.model import EPOCH, Source
 
@@ -36,7 +37,7 @@ def print_overview(
     console = console or _console()
     for problem in problems:
         style = "bold red" if problem.is_grave else "yellow"
-        console.print(Text(f"WRONG: {shown(problem.message)}", style=style))
+        console.print(Text(f"WRONG: {shown(str(problem))}", style=style))
     if not problems:
         console.print(Text("All is well.", style="bold green"))
     for line in _lines(seen, limit):

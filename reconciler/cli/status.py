@@ -33,7 +33,11 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
         reconciler status --json --config /etc/reconciler/config.toml
     """
     from reconciler.cli.overview import as_json, print_overview  # noqa: PLC0415
-    from reconciler.ledger import ProblemKind, find_problems, unwritable_problem  # noqa: PLC0415
+    from reconciler.diagnostics import (  # noqa: PLC0415
+        ProblemKind,
+        find_problems,
+        unwritable_problem,
+    )
 
     settings = read_config(config)
     with _looked_at(settings) as ledger:
@@ -105,7 +109,7 @@ def failed_retry(
         reconciler failed retry
         reconciler failed retry 4711 4712
     """
-    from reconciler.ledger import find_problems  # noqa: PLC0415 - help must be quick
+    from reconciler.diagnostics import find_problems  # noqa: PLC0415 - help must be quick
 
     with _opened(read_config(config)) as ledger:
         now = ledger.clock(_local)()
@@ -114,7 +118,7 @@ def failed_retry(
     typer.echo(f"{len(due)} {'file is' if len(due) == 1 else 'files are'} due now")
     blocking = [one for one in find_problems(seen) if one.is_grave and not one.is_harmless]
     for problem in blocking:
-        typer.echo(f"But {shown(problem.message)}.", err=True)
+        typer.echo(f"But {shown(str(problem))}.", err=True)
     missing = sorted(set(files or []) - due)
     if missing:
         listed = ", ".join(map(str, missing))

@@ -3,8 +3,8 @@
 The receiver, the sweep, the worker, the webhooks and the service call it. `ledger` has the calls,
 each one short transaction: `claims` makes rows due, `attempts` claims and finishes them,
 `listing` takes what a sweep read, `watermarks` says how far sweeps came, `settings` holds what is
-true of the whole ledger, `overview`, `health` and `problems` say how the service is doing, and
-`store` runs the transactions.
+true of the whole ledger, `overview` and `health` say how the service is doing, and `store` runs
+the transactions.
 """
 
 from reconciler.ledger.copying import copy
@@ -12,14 +12,6 @@ from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.listing import EnqueueOptions, ListedFile
 from reconciler.ledger.opening import another_portal, is_same_address
 from reconciler.ledger.overview import OutageRecord, Overview, SweepRecord
-from reconciler.ledger.problems import (
-    TEXTS_KEPT,
-    Problem,
-    ProblemKind,
-    find_problems,
-    portal_texts_line,
-    unwritable_problem,
-)
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
 from reconciler.ledger.settings import (
@@ -49,7 +41,6 @@ __all__ = [
     "NEXT_SWEEP",
     "SWEEP",
     "SWEEP_BEGAN",
-    "TEXTS_KEPT",
     "WEBHOOK",
     "WEBHOOK_ID",
     "WEBHOOK_READABLE",
@@ -62,8 +53,6 @@ __all__ = [
     "ListedFile",
     "OutageRecord",
     "Overview",
-    "Problem",
-    "ProblemKind",
     "Quota",
     "Role",
     "Setting",
@@ -71,9 +60,6 @@ __all__ = [
     "WebhookRecord",
     "another_portal",
     "copy",
-    "find_problems",
     "is_same_address",
     "is_there",
-    "portal_texts_line",
-    "unwritable_problem",
 ]

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
-from reconciler.errors import LedgerError
 from reconciler.ledger.counters import DAY
 from reconciler.ledger.overview import (
     BOUNDS,
@@ -20,7 +19,6 @@ from reconciler.ledger.overview import (
     unfinished,
 )
 from reconciler.ledger.quota import Quota
-from reconciler.ledger.settings import WRITABLE
 from reconciler.ledger.store.schema import UNFINISHED, files, latencies, outages, sweeps
 from reconciler.ledger.store.store import Store
 from reconciler.ledger.store.upsert import insert
@@ -59,14 +57,6 @@ class Health:
     def outages(self) -> tuple[OutageRecord, ...]:
         """Return what the portal as a whole does not do, as far as is known."""
         return self._store.read(known_outages)
-
-    def refusal(self, now: datetime) -> LedgerError | None:
-        """Write something; return why that cannot be done, None when it is on disk."""
-        try:
-            self._store.write(lambda c: WRITABLE.set(c, now))
-        except LedgerError as error:
-            return error
-        return None
 
     def record_sweep(self, record: SweepRecord) -> None:
         """Remember a sweep; forget the oldest, and those that a clock ahead of now has dated."""

@@ -145,7 +145,6 @@ TARGETS: Setting[frozenset[str]] = Setting(
     "targets", lambda targets: json.dumps(sorted(targets)), lambda text: frozenset(json.loads(text))
 )
 PAUSE = _record("pause", Pause)
-WRITABLE = time_setting("writable")
 NEXT_SWEEP = time_setting("next_sweep")
 SWEEP_BEGAN = time_setting("sweep_began")
 WATERMARK = time_setting("watermark")

@@ -16,6 +16,7 @@ from reconciler.admin.guard import Guard
 from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.client import Key
 from reconciler.config import Config
+from reconciler.diagnostics import config_warnings
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger import Role
 from reconciler.model import Event
@@ -28,7 +29,6 @@ from reconciler.service.build import (
     utcnow,
     watch_of,
 )
-from reconciler.service.config_warnings import log_config_warnings
 from reconciler.service.duties import (
     KEY,
     RELEASE,
@@ -100,7 +100,8 @@ class Daemon:
 
     def start(self) -> None:
         """Begin to work, to sweep and to accept."""
-        log_config_warnings(self._config)
+        for warning in config_warnings(self._config):
+            log.warning(warning.kind.value, message=warning.message, hint=warning.hint)
         for task in self._tasks:
             if task.id != WATCH:  # that one begins when the key turns out to have the right
                 self.schedule.add(task, utcnow())

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
+from reconciler.diagnostics import outage_problem
+from reconciler.ledger import OutageRecord
 from reconciler.model import OutageKind
 from reconciler.service.logging import log
 
@@ -17,7 +19,7 @@ EVENTS = {
 
 
 class OutageLog:
-    """Hears of outages on any thread."""
+    """Logs the outages that any thread reports."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         """Begin with a portal that works."""
@@ -27,9 +29,10 @@ class OutageLog:
     def on_outage(self, kind: OutageKind, error: str) -> None:
         """Log that an outage began."""
         with self._lock:
-            self._since[kind] = self._clock()
-        tell = log.error if kind is OutageKind.DEAD_KEY else log.warning
-        tell(EVENTS[kind][0], error=error)
+            since = self._since[kind] = self._clock()
+        problem = outage_problem(OutageRecord(kind, since, error))
+        write = log.error if kind is OutageKind.DEAD_KEY else log.warning
+        write(EVENTS[kind][0], error=error, message=problem.message, hint=problem.hint)
 
     def on_recovery(self, kind: OutageKind) -> None:
         """Log that an outage is over, and how long it lasted."""

@@ -16,6 +16,7 @@ import fcntl
 import os
 import struct
 import sys
+import tempfile
 import threading
 import zlib
 from contextlib import suppress
@@ -24,6 +25,7 @@ from pathlib import Path
 
 from reconciler.errors import LedgerError, RoleHeldError
 
+_PROBE = 64 * 1024  # bytes
 GONE = (
     "the ledger's file is gone, or another one stands at its path: put it back, or restart serve "
     "to go on with what is there"
@@ -194,3 +196,15 @@ def create(path: Path, owner: Path) -> None:
                 os.fchown(number, theirs.st_uid, theirs.st_gid)
     finally:
         os.close(number)
+
+
+def folder_refusal(path: Path) -> LedgerError | None:
+    """Return why nothing can be written beside a file; a nameless temporary file tells."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as probe:
+            probe.write(bytes(_PROBE))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return LedgerError(f"{path} cannot be written: {error.strerror}")
+    return None

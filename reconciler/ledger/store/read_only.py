@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, true
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.store.database_file import ByteLock, DatabaseFile
+from reconciler.ledger.store.database_file import ByteLock, DatabaseFile, folder_refusal
 from reconciler.ledger.store.file_locks import holder_named_in, holding
 from reconciler.ledger.store.sqlite import (
     BYTES,
@@ -25,8 +24,6 @@ from reconciler.ledger.store.sqlite import (
     sqlite_errors,
 )
 from reconciler.ledger.store.store import IsOurs, Role, Store
-
-_PROBE = 64 * 1024  # bytes
 
 
 class View(Store):
@@ -92,7 +89,7 @@ class SqliteView(View):
                 return _stale_holder(self._path, role, named)
         if not os.access(self._path, os.W_OK):
             return LedgerError(f"there is no right to write to {self._path}")
-        return _folder_refusal(self._path)
+        return folder_refusal(self._path)
 
     @contextmanager
     def _writing(self, until: float) -> Iterator[Connection]:
@@ -140,7 +137,7 @@ class MemoryStore(View):
             named = holder_named_in(lock_path(self._path, role))
             if named:
                 return _stale_holder(self._path, role, named)
-        return _folder_refusal(self._path)
+        return folder_refusal(self._path)
 
     @contextmanager
     def _writing(self, until: float) -> Iterator[Connection]:
@@ -165,15 +162,3 @@ def _stale_holder(path: Path, role: Role, named: str) -> LedgerError | None:
     if holder_named_in(lock_path(path, role)) != named:
         return None
     return LedgerError(f"{named} works on a file that is not at {path} any more: restart it")
-
-
-def _folder_refusal(path: Path) -> LedgerError | None:
-    """Return why nothing can be written beside a file, by writing an unnamed one."""
-    try:
-        with tempfile.TemporaryFile(dir=path.parent) as probe:
-            probe.write(bytes(_PROBE))
-            probe.flush()
-            os.fsync(probe.fileno())
-    except OSError as error:
-        return LedgerError(f"{path} cannot be written: {error.strerror}")
-    return None

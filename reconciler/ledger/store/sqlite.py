@@ -22,7 +22,13 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, true
 from sqlalchemy.pool import QueuePool
 
 from reconciler.errors import LedgerError, RoleHeldError
-from reconciler.ledger.store.database_file import DatabaseFile, Identity, create, identity_at
+from reconciler.ledger.store.database_file import (
+    DatabaseFile,
+    Identity,
+    create,
+    folder_refusal,
+    identity_at,
+)
 from reconciler.ledger.store.file_locks import FileLock, holder_named_in, holding
 from reconciler.ledger.store.store import IsOurs, Role, Store, database_errors
 
@@ -96,6 +102,17 @@ class SqliteStore(Store):
         """The holder of the worker's role is alone: every other claim is of a dead process."""
         del c
         return true()
+
+    def refusal(self) -> LedgerError | None:
+        """Return why nothing can be written: the last failure, the file, or a full disk."""
+        known = super().refusal()
+        if known is not None:
+            return known
+        try:
+            self._check()
+        except LedgerError as error:
+            return error
+        return folder_refusal(self._path)
 
     @contextmanager
     def _writing(self, until: float) -> Iterator[Connection]:

@@ -45,6 +45,7 @@ class Store(ABC):
         """Open nothing; subclasses do."""
         self.read_only = read_only
         self._jobs = Writer(self._begun)
+        self._write_error: LedgerError | None = None  # of the last write
 
     def write(self, job: Callable[[Connection], T]) -> T:
         """Run ``job`` in a transaction and return its result once that is on disk.
@@ -91,8 +92,11 @@ class Store(ABC):
         yield lambda: True
 
     def refusal(self) -> LedgerError | None:
-        """Return why a process could not write, as far as that is known without writing."""
-        return None
+        """Return why a process could not write, as far as that is known without writing.
+
+        A failed write counts until the next one succeeds.
+        """
+        return LedgerError("the ledger is closed") if self._jobs.closed else self._write_error
 
     @abstractmethod
     def exclusive(self) -> AbstractContextManager[None]:
@@ -139,7 +143,13 @@ class Store(ABC):
     def _run(self, job: Job[A, T]) -> T:
         if self.read_only:
             raise LedgerError("the ledger is open for reading only")
-        return self._jobs.run(job)
+        try:
+            result = self._jobs.run(job)
+        except LedgerError as error:
+            self._write_error = error
+            raise
+        self._write_error = None
+        return result
 
     @contextmanager
     def _begun(self, until: float) -> Iterator[Connection]:

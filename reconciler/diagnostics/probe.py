@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import TypeVar
 
 from reconciler.client import (
@@ -17,37 +16,36 @@ from reconciler.client import (
     FailedDeliveries,
     Key,
     Person,
-    RateLimiter,
     Room,
     Transport,
     Webhook,
     WebhooksClient,
 )
+from reconciler.client.transport import utcnow
 from reconciler.config import Config
+from reconciler.diagnostics.config_warnings import ConfigWarning, config_warnings
+from reconciler.diagnostics.problems import Problem, find_problems
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
-from reconciler.ledger import (
-    HIDDEN_UPDATES,
-    WEBHOOK_ID,
-    HiddenUpdates,
-    Ledger,
-    Problem,
-    Role,
-    find_problems,
-)
-from reconciler.service.build import (
-    probe_of,
-    quota_of,
-    temporary_docspace,
-    transport_of,
-    utcnow,
-    wanted_of,
-)
-from reconciler.service.portal_identity import open_ledger
-from reconciler.webhooks import SecretFile, WebhookStatus, assess_webhook
+from reconciler.ledger import HIDDEN_UPDATES, WEBHOOK_ID, HiddenUpdates, Ledger, Role
+from reconciler.webhooks import Probe, SecretFile, WebhookSpec, WebhookStatus, assess_webhook
 from reconciler.webhooks.delivery_log import progress
 
 _T = TypeVar("_T")
 _MOST_TEXTS, _STEP, _MOST_ROOMS = 3, 90, 3000
+
+
+@dataclass(frozen=True)
+class ProbeTargets:
+    """What is probed, made from the configuration by `service`.
+
+    ``connect`` may raise ConfigError, ``open_ledger`` ConfigError and LedgerError; it opens for
+    reading only. ``spec`` is what our webhook should be, ``receiver`` how our address is asked.
+    """
+
+    connect: Callable[[], Transport]
+    open_ledger: Callable[[], Ledger]
+    spec: WebhookSpec
+    receiver: Probe
 
 
 @dataclass(frozen=True)
@@ -92,51 +90,53 @@ class LedgerFacts:
 class Facts:
     """Everything that was learned. ``address`` is True where ours answers, None if there is none.
 
-    ``free`` are the bytes left beside the ledger, ``exposed`` the secrets that others can read.
+    ``free`` are the bytes left beside the ledger, ``warnings`` those of the settings.
     ``older_secrets`` is how many the receiver accepts beside the newest; their file was changed
     at ``secrets_changed``.
     """
 
     config: Config
+    spec: WebhookSpec
     problems: tuple[str, ...]
     portal: PortalFacts
     ledger: LedgerFacts | LedgerError | None = None
     address: ReconcilerError | bool | None = None
     free: int | None = None
-    exposed: tuple[Path, ...] = ()
+    warnings: tuple[ConfigWarning, ...] = ()
     older_secrets: int = 0
     secrets_changed: datetime | None = None
 
 
-def gather(config: Config) -> Facts:
+def gather(config: Config, targets: ProbeTargets) -> Facts:
     """Ask the ledger, the disk, our own address and the portal."""
-    ledger = _of_ledger(config)
+    ledger = _of_ledger(config, targets)
     ours = ledger.ours if isinstance(ledger, LedgerFacts) else None
     return Facts(
         config,
+        targets.spec,
         _problems(config),
-        _of_portal(config, ours),
+        _of_portal(targets, ours),
         ledger,
-        _address(config),
+        _address(config, targets.receiver),
         _free(config),
-        config.exposed_files(),
+        config_warnings(config),
         *_older_secrets(config),
     )
 
 
-def _of_portal(config: Config, ours: int | None) -> PortalFacts:
+def _of_portal(targets: ProbeTargets, ours: int | None) -> PortalFacts:
     try:
-        transport = transport_of(config, RateLimiter(reads=2, writes=1))
+        transport = targets.connect()
     except ConfigError:
         return PortalFacts(utcnow())
     with closing(transport):
-        return _asked_in_turn(config, transport, ours)
+        return _asked_in_turn(targets.spec, transport, ours)
 
 
 _NO_ROUTE = {404, 405, 501}  # a portal without that route answers so, and one without any
 
 
-def _asked_in_turn(config: Config, transport: Transport, ours: int | None) -> PortalFacts:
+def _asked_in_turn(spec: WebhookSpec, transport: Transport, ours: int | None) -> PortalFacts:
     """Ask one thing after the other, each only where the one before makes it worth asking."""
     docspace, about = DocSpace(transport), About(transport)
     build = _asked(about.build)
@@ -159,7 +159,7 @@ def _asked_in_turn(config: Config, transport: Transport, ours: int | None) -> Po
     webhooks = _asked(client.all)
     if isinstance(webhooks, PortalError):
         return replace(facts, webhooks=webhooks)
-    state = assess_webhook(webhooks, wanted_of(config), ours)
+    state = assess_webhook(webhooks, spec, ours)
     webhook = state.webhook
     failures = None if webhook is None else _asked(lambda: client.failures(webhook.id))
     return replace(facts, webhooks=webhooks, state=state, failures=failures)
@@ -192,13 +192,12 @@ def _problems(config: Config) -> tuple[str, ...]:
     return tuple(problems)
 
 
-def _address(config: Config) -> ReconcilerError | bool | None:
+def _address(config: Config, probe: Probe) -> ReconcilerError | bool | None:
     """Ask our own address from outside, as the portal would, and whether it knows our secret."""
     address = config.webhook.public_url
     if address is None:
         return None
     try:
-        probe = probe_of(config)
         probe.head(address)
         if secrets := config.secrets():
             probe.ping_with(address, secrets[0])
@@ -216,12 +215,12 @@ def _free(config: Config) -> int | None:
         return None
 
 
-def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
+def _of_ledger(config: Config, targets: ProbeTargets) -> LedgerFacts | LedgerError | None:
     """Look at the ledger, and change nothing; None where it is not known whose it would be."""
     if config.portal.url is None:
         return None
     try:
-        with closing(_ledger(config)) as ledger:
+        with closing(targets.open_ledger()) as ledger:
             refusal = ledger.refusal()
             if refusal is not None:
                 return refusal
@@ -245,16 +244,6 @@ def _of_ledger(config: Config) -> LedgerFacts | LedgerError | None:
             )
     except LedgerError as error:
         return error
-
-
-def _ledger(config: Config) -> Ledger:
-    """Open the ledger to look at it, also while no portal can tell whether it is its own."""
-    try:
-        return open_ledger(config, lambda: temporary_docspace(config), read_only=True)
-    except (ConfigError, PortalError):
-        quota = quota_of(config)
-        portal = config.portal_url()
-        return Ledger(config.database(), portal, read_only=True, any_portal=True, quota=quota)
 
 
 def _older_secrets(config: Config) -> tuple[int, datetime | None]:

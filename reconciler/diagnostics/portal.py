@@ -4,10 +4,9 @@ from datetime import timedelta
 from http import HTTPStatus
 
 from reconciler.client import FailedDeliveries, Key, Webhook, portal_time
+from reconciler.diagnostics.findings import Fault, Finding, error, ok, skipped, warning
+from reconciler.diagnostics.probe import Facts
 from reconciler.errors import LedgerError, PortalError, UnauthorizedError
-from reconciler.service.build import wanted_of
-from reconciler.service.check.facts import Facts
-from reconciler.service.check.lines import Fault, Finding, error, ok, skipped, warning
 from reconciler.webhooks.delivery_log import is_under_way
 
 _OFF, _SOON = timedelta(seconds=60), timedelta(days=14)
@@ -148,7 +147,7 @@ def webhook(facts: Facts) -> list[Finding]:
     if webhooks is None or state is None:
         return [skipped("webhook", "needs a working key with *:read")]
     url = facts.config.webhook.public_url
-    said = state.message(wanted_of(facts.config))
+    said = state.message(facts.spec)
     webhook = state.webhook
     if webhook is None:
         others = "; ".join(f"{one.id} calls {one.url}" for one in webhooks[:_SHOWN])

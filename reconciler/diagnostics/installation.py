@@ -1,17 +1,24 @@
 """Checks of what is ours: configuration, ledger, disk, files, other instances. Pure."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from reconciler.config import Config
+from reconciler.diagnostics.config_warnings import ConfigWarningKind
+from reconciler.diagnostics.findings import Fault, Finding, error, ok, skipped, warning
+from reconciler.diagnostics.probe import Facts, LedgerFacts
+from reconciler.diagnostics.problems import TEXTS_KEPT, Problem, ProblemKind, portal_texts_line
 from reconciler.errors import AddressUnreachableError, LedgerError, UntrustedCertificateError
-from reconciler.ledger import TEXTS_KEPT, Problem, ProblemKind, portal_texts_line
-from reconciler.service.check.facts import Facts, LedgerFacts
-from reconciler.service.check.lines import Fault, Finding, error, ok, skipped, warning
 
 _MEGABYTE = 2**20
 _LITTLE, _TOO_LITTLE = 200 * _MEGABYTE, 20 * _MEGABYTE
 _SOUND_SQLITE = (3, 51, 3)
 _LATELY = timedelta(days=1)
+_OF_SETTINGS = {
+    ConfigWarningKind.UNSIGNED_EVENTS_ALLOWED,
+    ConfigWarningKind.WEAK_WEBHOOK_SECRET,
+    ConfigWarningKind.UPDATES_IGNORED,
+}
 _PORTAL_READS, _PORTAL_WRITES = 50, 15  # at once, for one user (docspace.md 2)
 
 
@@ -23,23 +30,26 @@ def configuration(facts: Facts) -> list[Finding]:
     if unsigned and not webhook.allow_unsigned:
         said = "there is no webhook secret, so serve refuses to start; reconcile works"
         lines.append(warning(about, said, "set webhook.secret_file: webhook register fills it"))
-    if unsigned and webhook.allow_unsigned:
-        said = "webhook.allow_unsigned is true: whoever reaches the address can send events"
-        lines.append(warning(about, said, "set webhook.secret_file, and allow_unsigned to false"))
+    lines += _warned(facts, about, _OF_SETTINGS)
     if facts.config.review.observe:
         said = "review.observe is true: everything is decided and nothing is written"
         lines.append(warning(about, said, "set review.observe to false to mark files"))
     return lines or [ok(about, "complete")]
 
 
+def _warned(facts: Facts, about: str, kinds: Collection[ConfigWarningKind]) -> list[Finding]:
+    """Return the warnings of these kinds, in the words of the log."""
+    found = (one for one in facts.warnings if one.kind in kinds)
+    return [warning(about, one.message, one.hint) for one in found]
+
+
 def proxy(facts: Facts) -> list[Finding]:
     """Whether what must come over HTTPS can come at all."""
-    webhook = facts.config.webhook
-    if webhook.require_https and not webhook.trusted_proxy:
-        said = "webhook.require_https without webhook.trusted_proxy refuses every delivery"
-        cure = 'set webhook.trusted_proxy to your web server, such as "127.0.0.1"'
-        return [error("https", said, cure, Fault.CONFIG)]
-    return []
+    return [
+        error("https", one.message, one.hint, Fault.CONFIG)
+        for one in facts.warnings
+        if one.kind is ConfigWarningKind.DELIVERIES_REFUSED
+    ]
 
 
 def ledger(facts: Facts) -> list[Finding]:
@@ -118,15 +128,14 @@ def _service_line(problem: Problem, has_run: bool) -> Finding:
     """
     to_come = problem.kind is ProblemKind.NO_SERVE and not has_run
     mild = problem.is_harmless or problem.kind is ProblemKind.REFUSED or to_come
-    return (warning if mild else error)("service", problem.message, "see: reconciler status")
+    return (warning if mild else error)(
+        "service", problem.message, problem.hint or "see: reconciler status"
+    )
 
 
 def files(facts: Facts) -> list[Finding]:
     """Whether others can read our secrets, and whether older ones are still accepted."""
-    lines = [
-        warning("files", f"others can read the secrets in {file}", f"chmod 600 {file}")
-        for file in facts.exposed
-    ]
+    lines = _warned(facts, "files", {ConfigWarningKind.SECRET_FILE_EXPOSED})
     return [*lines, _older_secrets(facts)] if facts.older_secrets else lines
 
 

@@ -1,4 +1,4 @@
-"""What is wrong, told from an overview: pure, the gravest first, in words for people."""
+"""What is wrong and what to do, found in an overview: pure, the gravest first."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.overview import Overview
-from reconciler.ledger.store.store import Role
+from reconciler.ledger import OutageRecord, Overview, Role
 from reconciler.model import OutageKind, Outcome
 
 _SHORT = timedelta(minutes=1)  # a pause that needs no words
@@ -49,10 +48,15 @@ HARMLESS = frozenset({ProblemKind.BACKFILL, ProblemKind.WEBHOOK, ProblemKind.TEX
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, and in words what it is, since when, and what to do."""
+    """One thing that is wrong: what and since when, and what to do (empty: nothing, or wait)."""
 
     kind: ProblemKind
     message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """Return both on one line."""
+        return f"{self.message} -> {self.hint}" if self.hint else self.message
 
     @property
     def is_grave(self) -> bool:
@@ -67,7 +71,8 @@ class Problem:
 
 def unwritable_problem(error: LedgerError) -> Problem:
     """Return what is wrong when a ledger that can be read cannot be written."""
-    return Problem(ProblemKind.LEDGER, f"the ledger cannot be written: {error}; is the disk full?")
+    message = f"the ledger cannot be written: {error}"
+    return Problem(ProblemKind.LEDGER, message, "see whether the disk is full")
 
 
 def find_problems(seen: Overview) -> tuple[Problem, ...]:
@@ -75,16 +80,28 @@ def find_problems(seen: Overview) -> tuple[Problem, ...]:
     return tuple(_portal(seen)) + tuple(_process(seen)) + tuple(_sweep(seen)) + tuple(_files(seen))
 
 
+# Of each outage: the problem, what it is, and what to do.
+_OUTAGES = {
+    OutageKind.DEAD_KEY: (
+        ProblemKind.DEAD_KEY,
+        "the portal refuses the API key",
+        "make a new one and set DOCSPACE_API_KEY",
+    ),
+    OutageKind.LOOKS: (ProblemKind.AWAY, "the portal is away", ""),
+    OutageKind.WRITES: (ProblemKind.WRITES, "the portal takes no comment", ""),
+    OutageKind.THROTTLED: (ProblemKind.PAUSED, "the portal limits our requests", ""),
+}
+
+
+def outage_problem(outage: OutageRecord) -> Problem:
+    """Return an outage as a problem, for the log and for whoever asks."""
+    kind, message, hint = _OUTAGES[outage.kind]
+    return Problem(kind, f"{message} since {_date(outage.since)}: {outage.reason}", hint)
+
+
 def _portal(seen: Overview) -> Iterator[Problem]:
-    for outage in seen.outages:
-        since, why = _date(outage.since), outage.reason
-        if outage.kind is OutageKind.DEAD_KEY:
-            words = f"the portal refuses the API key since {since}: {why}; "
-            yield Problem(ProblemKind.DEAD_KEY, f"{words}make a new one and set DOCSPACE_API_KEY")
-        elif outage.kind is OutageKind.LOOKS:
-            yield Problem(ProblemKind.AWAY, f"the portal is away since {since}: {why}")
-        elif outage.kind is OutageKind.WRITES:
-            yield Problem(ProblemKind.WRITES, f"the portal takes no comment since {since}: {why}")
+    # A throttled portal is told as the pause that it asks for.
+    yield from (outage_problem(o) for o in seen.outages if o.kind is not OutageKind.THROTTLED)
     if seen.paused_until is not None and seen.paused_until - seen.now > _SHORT:
         until = _date(seen.paused_until)
         yield Problem(ProblemKind.PAUSED, f"nothing is done before {until}: {seen.paused_why}")
@@ -101,7 +118,8 @@ def _process(seen: Overview) -> Iterator[Problem]:
                 "runs reconciler reconcile",
             )
     elif working is None:
-        yield Problem(ProblemKind.IDLE, f"{serving} serves, but does not work (yet): see its log")
+        message = f"{serving} serves, but does not work (yet)"
+        yield Problem(ProblemKind.IDLE, message, "see its log")
     elif working == backfill:
         yield Problem(
             ProblemKind.BACKFILL, f"a backfill ({working}) works in place of serve until it ends"
@@ -126,7 +144,7 @@ def _sweep(seen: Overview) -> Iterator[Problem]:
     next_sweep = seen.next_sweep
     if next_sweep is not None and _is_overdue(seen):
         yield Problem(
-            ProblemKind.OVERDUE, f"a sweep is overdue since {_date(next_sweep)}: see the log"
+            ProblemKind.OVERDUE, f"a sweep is overdue since {_date(next_sweep)}", "see the log"
         )
     if seen.sweeps and seen.sweeps[0].error:
         last = seen.sweeps[0]
@@ -148,19 +166,20 @@ def _files(seen: Overview) -> Iterator[Problem]:
         yield Problem(
             ProblemKind.BACKLOG,
             f"the queue is not worked off: {_files_of(seen.queue.due_live)} due, the oldest since "
-            f"{since}: see the log, and limits.requests_per_minute",
+            f"{since}",
+            "see the log, and limits.requests_per_minute",
         )
     failed = seen.unfinished.get(Outcome.FAILED, 0)
     if failed:
-        said = f"{_files_of(failed)} failed and will be tried again: reconciler failed list"
-        yield Problem(ProblemKind.FAILED, said)
+        message = f"{_files_of(failed)} failed and will be tried again"
+        yield Problem(ProblemKind.FAILED, message, "the reasons: reconciler failed list")
     refused = seen.unfinished.get(Outcome.REFUSED, 0)
     if refused:
         were = "1 file was" if refused == 1 else f"{refused} files were"
-        said = f"{were} refused and not marked; the reasons: reconciler failed list"
-        yield Problem(ProblemKind.REFUSED, said)
+        message = f"{were} refused and not marked"
+        yield Problem(ProblemKind.REFUSED, message, "the reasons: reconciler failed list")
     if seen.unknown_texts:
-        yield Problem(ProblemKind.TEXTS, f"{TEXTS_KEPT}: {portal_texts_line(seen.unknown_texts)}")
+        yield Problem(ProblemKind.TEXTS, TEXTS_KEPT, portal_texts_line(seen.unknown_texts))
 
 
 TEXTS_KEPT = (

@@ -1,0 +1,82 @@
+"""What is wrong, and what to do about it: called by `admin`, `service` and `cli`.
+
+`problems` finds in an overview of the ledger what is wrong with the service, for `status`, the
+page, the metrics and `check`; `config_warnings` are the unsafe settings, for the log and `check`.
+For `check`, `probe` gathers facts, `installation` and `portal` judge them as pure functions, and
+`findings` are the results. A check that cannot be made says so; none of them stops the others.
+"""
+
+from collections.abc import Callable, Iterable
+
+from reconciler.diagnostics import installation, portal
+from reconciler.diagnostics.config_warnings import (
+    ConfigWarning,
+    ConfigWarningKind,
+    config_warnings,
+)
+from reconciler.diagnostics.findings import Fault, Finding, Level, error
+from reconciler.diagnostics.probe import Facts, LedgerFacts, PortalFacts, ProbeTargets, gather
+from reconciler.diagnostics.problems import (
+    Problem,
+    ProblemKind,
+    find_problems,
+    outage_problem,
+    unwritable_problem,
+)
+
+__all__ = [
+    "ConfigWarning",
+    "ConfigWarningKind",
+    "Facts",
+    "Fault",
+    "Finding",
+    "LedgerFacts",
+    "Level",
+    "PortalFacts",
+    "ProbeTargets",
+    "Problem",
+    "ProblemKind",
+    "check",
+    "config_warnings",
+    "find_problems",
+    "gather",
+    "outage_problem",
+    "unwritable_problem",
+]
+
+Check = Callable[[Facts], list[Finding]]
+# In the order of causes: what stands further up may be why something below is wrong.
+CHECKS: tuple[Check, ...] = (
+    installation.configuration,
+    installation.ledger,
+    installation.disk,
+    portal.portal,
+    portal.key,
+    portal.account,
+    portal.rooms,
+    installation.proxy,
+    installation.address,
+    portal.webhook,
+    portal.deliveries,
+    portal.clock,
+    installation.service,
+    installation.files,
+    installation.texts,
+    installation.dates,
+    installation.instances,
+)
+
+
+def check(facts: Facts, checks: Iterable[Check] = CHECKS) -> list[Finding]:
+    """Return the findings of all checks, the worst first. Never raises."""
+    findings = [finding for one in checks for finding in _safely(one, facts)]
+    worst_first = list(Level)
+    return sorted(findings, key=lambda finding: worst_first.index(finding.level))
+
+
+def _safely(one: Check, facts: Facts) -> list[Finding]:
+    try:
+        return one(facts)
+    except Exception as bug:  # noqa: BLE001 - the other checks are wanted all the more
+        name = getattr(one, "__name__", "check")
+        return [error(name, f"the check itself failed: {type(bug).__name__}", "report this bug")]

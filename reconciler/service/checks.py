@@ -1,0 +1,39 @@
+"""`check` on what the configuration names: the portal, the ledger, the receiver's address."""
+
+from reconciler.client import RateLimiter
+from reconciler.config import Config
+from reconciler.diagnostics import Finding, ProbeTargets, check, gather
+from reconciler.errors import ConfigError, PortalError
+from reconciler.ledger import Ledger
+from reconciler.service.build import (
+    probe_of,
+    quota_of,
+    temporary_docspace,
+    transport_of,
+    wanted_of,
+)
+from reconciler.service.portal_identity import open_ledger
+
+
+def run_check(config: Config) -> list[Finding]:
+    """Probe everything and return the findings, the worst first."""
+    return check(gather(config, probe_targets(config)))
+
+
+def probe_targets(config: Config) -> ProbeTargets:
+    """Return what is probed."""
+    return ProbeTargets(
+        lambda: transport_of(config, RateLimiter(reads=2, writes=1)),
+        lambda: _open_ledger(config),
+        wanted_of(config),
+        probe_of(config),
+    )
+
+
+def _open_ledger(config: Config) -> Ledger:
+    """Open the ledger for reading, also while no portal can tell whether it is its own."""
+    try:
+        return open_ledger(config, lambda: temporary_docspace(config), read_only=True)
+    except (ConfigError, PortalError):
+        portal, quota = config.portal_url(), quota_of(config)
+        return Ledger(config.database(), portal, read_only=True, any_portal=True, quota=quota)
