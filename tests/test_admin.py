@@ -26,7 +26,7 @@ from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.admin.throttle import LoginThrottle
 from reconciler.errors import LedgerError
 from reconciler.ledger import NEXT_SWEEP, Ledger, Overview, Role, SweepRecord
-from reconciler.ledger.overview import BOUNDS
+from reconciler.ledger.records import BOUNDS
 from reconciler.model import OutageKind, Outcome
 from tests import support_ledger as kit
 from tests.daemon import daemon

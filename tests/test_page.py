@@ -19,7 +19,7 @@ from reconciler.admin.guard import Guard
 from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.admin.status import ago
 from reconciler.ledger import NEXT_SWEEP, WEBHOOK, Ledger, Role, SweepRecord, WebhookRecord
-from reconciler.ledger.overview import LatencyHistogram
+from reconciler.ledger.records import LatencyHistogram
 from reconciler.model import EPOCH, OutageKind, Outcome, Source
 from reconciler.service.server import Server
 from tests import support_ledger as kit

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reconciler.ledger.overview import BOUNDS, LatencyHistogram
+from reconciler.ledger.records import BOUNDS, LatencyHistogram
 from reconciler.model import EPOCH, Source
 
 DAYS = 14

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from reconciler.diagnostics import ProblemKind, find_problems
 from reconciler.errors import LedgerError
 from reconciler.ledger import Overview
-from reconciler.ledger.overview import BOUNDS
+from reconciler.ledger.records import BOUNDS
 from reconciler.model import Outcome, Source
 
 Requests = Mapping[tuple[str, str, str], int]

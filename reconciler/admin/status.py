@@ -24,7 +24,7 @@ from reconciler.admin.app import NOTHING, Page
 from reconciler.client import portal_time
 from reconciler.diagnostics import Problem
 from reconciler.ledger import Overview, WebhookRecord
-from reconciler.ledger.overview import BOUNDS, LatencyHistogram, UnfinishedFile
+from reconciler.ledger.records import BOUNDS, LatencyHistogram, UnfinishedFile
 from reconciler.model import Rule, Source
 
 HTML = "text/html; charset=utf-8"

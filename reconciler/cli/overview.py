@@ -15,7 +15,7 @@ from rich.text import Text
 from reconciler.cli.messages import shown
 from reconciler.diagnostics import Problem
 from reconciler.ledger import Overview
-from reconciler.ledger.overview import BOUNDS, UnfinishedFile
+from reconciler.ledger.records import BOUNDS, UnfinishedFile
 from reconciler.model import EPOCH, Source
 
 _DAYS, _SWEEPS = 7, 5

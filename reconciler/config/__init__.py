@@ -1,13 +1,14 @@
 """config.toml and the environment, parsed once into a frozen value; every problem is listed.
 
 Secrets come from the environment or from a file of their own, never from config.toml, and
-never show in a repr. Paths are relative to the config file. `values` declares the sections
-and checks them, `addresses` knows those of databases, `load` reads and merges.
+never show in a repr. Paths are relative to the config file. `values` declares the sections,
+`value_types` checks single values, `addresses` those of databases, `load` reads and merges.
 """
 
 from reconciler.config.addresses import split_password
 from reconciler.config.load import CONFIG, NAMED, keys, load, require
-from reconciler.config.values import Config, duration, public_address
+from reconciler.config.value_types import duration, public_address
+from reconciler.config.values import Config
 
 __all__ = [
     "CONFIG",

@@ -1,17 +1,14 @@
 """The configuration as frozen sections, each value checked where it is declared."""
 
-import re
 from collections.abc import Iterable
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -25,121 +22,28 @@ from pydantic_settings import (
 
 from reconciler.config.addresses import (
     database,
-    has_valid_port,
     split_password,
     sqlite_path,
     with_password,
 )
 from reconciler.config.environment import PREFIX
+from reconciler.config.value_types import (
+    ApiKey,
+    Comment,
+    Duration,
+    Interval,
+    Port,
+    PortalText,
+    PortalUrl,
+    Positive,
+    ProxyAddress,
+    PublicAddress,
+    WebhookPath,
+    WebhookSecret,
+    checked_key,
+)
 from reconciler.decision import Policy, Scope
 from reconciler.errors import ConfigError
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_MOST_COMMENT = 255  # the portal cuts the rest (docspace.md 2, 9)
-_BASIC_PLANE = 0xFFFF  # its MySQL column loses what lies beyond (docspace.md 9)
-_LONGEST = timedelta(days=3650)  # a slip of the hand beyond; dates must not overflow
-
-
-def duration(text: object) -> object:
-    """Return ``5m``, ``24h``, ``30s`` or ``7d`` as a timedelta; anything else as it came."""
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text) if isinstance(text, str) else None
-    if match is None:
-        raise ValueError('a number and a unit, such as "30s", "5m", "24h" or "7d"')
-    found = timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-    if found > _LONGEST:
-        raise ValueError(f"must be at most {_LONGEST.days}d")
-    return found
-
-
-def _comment(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be empty")
-    if len(text) > _MOST_COMMENT:
-        raise ValueError(f"has {len(text)} characters; the portal keeps {_MOST_COMMENT}")
-    if any(ord(c) > _BASIC_PLANE or not c.isprintable() for c in text):
-        raise ValueError("must have neither control characters nor emoji: the portal loses them")
-    if Policy().texts.is_portals(text):
-        raise ValueError("is a text that the portal writes by itself: it would mark nothing")
-    return text
-
-
-def _portal_text(text: str) -> str:
-    """Without a word of its own a text would make every comment the portal's."""
-    if not text.replace("{0}", "").strip():
-        raise ValueError("must have a word of its own beside {0}")
-    return text
-
-
-def _url(text: str) -> str:
-    text = text.strip()
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be the portal's address, such as https://portal.example.com")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must be the address alone, without user, password, ? or #")
-    if re.search(r"\s", text) or not has_valid_port(parts):
-        raise ValueError("has a port that is none, or white space")
-    address = parts._replace(netloc=parts.netloc.lower()).geturl()
-    return address.rstrip("/").removesuffix("/api/2.0").rstrip("/")
-
-
-def public_address(text: str) -> str:
-    """Return an address that a portal can call. Raises ValueError."""
-    text = text.strip()
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be http(s)://, such as https://hooks.example.org/docspace")
-    if parts.username or parts.password or parts.fragment:
-        raise ValueError("must have neither user, password nor #")
-    if re.search(r"\s", text) or not text.isascii() or not has_valid_port(parts):
-        raise ValueError("has a port that is none, white space, or letters that no address has")
-    return parts._replace(netloc=parts.netloc.lower()).geturl()
-
-
-def _address(text: str) -> str:
-    try:
-        return str(ip_address(text))
-    except ValueError as error:
-        raise ValueError("must be the proxy's IP address, such as 127.0.0.1") from error
-
-
-def _path(text: str) -> str:
-    """Take only what arrives as it stands here: the receiver compares the decoded path."""
-    if not text.startswith("/"):
-        raise ValueError('must be a path that starts with "/"')
-    if found := re.search(r"[?#]", text):
-        raise ValueError(f'must be the path alone: what follows "{found[0]}" is no part of it')
-    if "%" in text:
-        raise ValueError('must have no "%": a request is compared decoded, and would never match')
-    if "//" in text or {".", ".."} & set(text.split("/")):
-        raise ValueError('must have no empty part, "." or "..": they are changed on the way')
-    if not re.fullmatch(r"[A-Za-z0-9/._~!$&'()*+,;=:@-]+", text):
-        raise ValueError("must have no blanks, and only letters, digits and signs of an address")
-    return text
-
-
-def _key(secret: SecretStr) -> SecretStr:
-    text = secret.get_secret_value().strip()
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("must be one word of plain characters, as the portal showed it")
-    return SecretStr(text)
-
-
-def _secret(secret: SecretStr) -> SecretStr:
-    """A blank secret would verify nothing, and with bytes that are no text nothing is signed."""
-    text = secret.get_secret_value()
-    if not text.strip():
-        raise ValueError("must not be empty")
-    if text.encode("utf-8", "replace").decode() != text:
-        raise ValueError("must be UTF-8 text")
-    return secret
-
-
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-Interval = Annotated[Duration, Field(ge=timedelta(seconds=1))]
-Port = Annotated[int, Field(ge=0, le=65535)]
-PortalText = Annotated[str, AfterValidator(_portal_text)]
-Positive = Annotated[int, Field(ge=1)]
 
 
 class _Section(BaseModel):
@@ -149,8 +53,8 @@ class _Section(BaseModel):
 class Portal(_Section):
     """Where the portal is, and the key to act with."""
 
-    url: Annotated[str, AfterValidator(_url)] | None = None
-    api_key: Annotated[SecretStr, AfterValidator(_key)] | None = None
+    url: PortalUrl | None = None
+    api_key: ApiKey | None = None
     api_key_file: Path | None = None
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30
     ca_bundle: Path | None = None
@@ -161,15 +65,15 @@ class Webhook(_Section):
 
     host: str = "127.0.0.1"
     port: Port = 3000
-    path: Annotated[str, AfterValidator(_path)] = "/docspace/review-comment"
-    public_url: Annotated[str, AfterValidator(public_address)] | None = None
-    secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None
+    path: WebhookPath = "/docspace/review-comment"
+    public_url: PublicAddress | None = None
+    secret: WebhookSecret | None = None
     secret_file: Path | None = None
     triggers: Annotated[tuple[str, ...], Field(min_length=1)] = ("file.updated",)
     self_heal: bool = False
     allow_unsigned: bool = False
     require_https: bool = False
-    trusted_proxy: Annotated[str, AfterValidator(_address)] | None = None
+    trusted_proxy: ProxyAddress | None = None
     max_body_bytes: Annotated[int, Field(ge=1024)] = 2097152
     threads: Annotated[int, Field(ge=1, le=64)] = 8
 
@@ -177,7 +81,7 @@ class Webhook(_Section):
 class Review(_Section):
     """What is reviewed, and which comments are the portal's own."""
 
-    comment: Annotated[str, AfterValidator(_comment)] = "Need Review"
+    comment: Comment = "Need Review"
     mark_new_files: bool = False
     overwrite_comments: bool = False
     portal_texts: tuple[PortalText, ...] = ()
@@ -332,7 +236,7 @@ class Config(BaseSettings):
             )
         text = _read(self.portal.api_key_file, "portal.api_key_file")
         try:
-            return _key(SecretStr(text)).get_secret_value()
+            return checked_key(SecretStr(text)).get_secret_value()
         except ValueError as error:
             raise ConfigError((f"portal.api_key_file: {error}",)) from error
 

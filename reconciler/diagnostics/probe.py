@@ -224,14 +224,14 @@ def _of_ledger(config: Config, targets: ProbeTargets) -> LedgerFacts | LedgerErr
             refusal = ledger.refusal()
             if refusal is not None:
                 return refusal
-            engine, version = ledger.survey.engine()
+            engine, version = ledger.health.engine()
             held = {role.value: ledger.holder(role) for role in Role}
             seen = ledger.health.overview(ledger.clock(utcnow)(), shown=1)
             return LedgerFacts(
                 engine=engine,
                 version=version,
-                texts=tuple(ledger.survey.texts(_MOST_TEXTS)),
-                unknown_texts=ledger.survey.unknown_texts(),
+                texts=tuple(ledger.health.texts(_MOST_TEXTS)),
+                unknown_texts=ledger.health.unknown_texts(),
                 holders={role: who for role, who in held.items() if who is not None},
                 processes=len(ledger.processes()),
                 ours=ledger.settings.get(WEBHOOK_ID),
@@ -240,7 +240,7 @@ def _of_ledger(config: Config, targets: ProbeTargets) -> LedgerFacts | LedgerErr
                 problems=find_problems(seen),
                 is_there=ledger.read_only,
                 has_run=bool(seen.sweeps or seen.accepted),
-                delivered=ledger.survey.delivered(),
+                delivered=ledger.health.delivered(),
             )
     except LedgerError as error:
         return error

@@ -11,8 +11,8 @@ from reconciler.ledger.copying import copy
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.listing import EnqueueOptions, ListedFile
 from reconciler.ledger.opening import another_portal, is_same_address
-from reconciler.ledger.overview import OutageRecord, Overview, SweepRecord
 from reconciler.ledger.quota import Quota
+from reconciler.ledger.records import OutageRecord, Overview, SweepRecord
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
 from reconciler.ledger.settings import (
     CLOCK_WAS_AHEAD,

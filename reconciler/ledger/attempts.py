@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, delete, func, or_, select, update
 from reconciler.decision import is_out_of_sight
 from reconciler.ledger.claims import claim_statement, first_due_statement, undone_values
 from reconciler.ledger.counters import count, count_kept_text, count_write
-from reconciler.ledger.health import arrived
+from reconciler.ledger.health import record_latency
 from reconciler.ledger.listing import KEPT, is_within_seconds
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.rows import (
@@ -89,7 +89,7 @@ def finish(c: Connection, claim: Claim, result: AttemptResult, now: datetime) ->
     c.execute(update(files).where(files.c.id == row.id).values(ending_values(row, result, now)))
     if result.outcome not in OPEN:
         count(c, result.outcome, result.reason, row.claimed)
-    arrived(c, row, result, now)
+    record_latency(c, row, result, now)
     if row.room is not None and is_out_of_sight(result):
         begin_anew(c, row.room)
     if result.seen is not None and result.reason in KEPT:

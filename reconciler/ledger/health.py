@@ -1,28 +1,25 @@
 """What is written down to tell how the service is doing, and what a person may set right."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
 from reconciler.ledger.counters import DAY
 from reconciler.ledger.overview import (
-    BOUNDS,
     SHOWN,
-    OutageRecord,
-    Overview,
-    SweepRecord,
-    UnfinishedFile,
     is_listed,
     known_outages,
     overview,
     unfinished,
+    unknown_texts,
 )
 from reconciler.ledger.quota import Quota
-from reconciler.ledger.store.schema import UNFINISHED, files, latencies, outages, sweeps
+from reconciler.ledger.records import BOUNDS, OutageRecord, Overview, SweepRecord, UnfinishedFile
+from reconciler.ledger.store.schema import UNFINISHED, files, latencies, outages, sweeps, texts
 from reconciler.ledger.store.store import Store
 from reconciler.ledger.store.upsert import insert
-from reconciler.model import EPOCH, AttemptResult, OutageKind, Outcome, Rule
+from reconciler.model import EPOCH, AttemptResult, OutageKind, Outcome, Rule, Source
 
 _KEPT_SWEEPS = 100
 _KEPT_DAYS = timedelta(days=90)
@@ -111,8 +108,36 @@ class Health:
 
         self._store.write(job)
 
+    def engine(self) -> tuple[str, tuple[int, ...]]:
+        """Return the name and the version of the database."""
+        dialect = self._store.read(lambda c: c.dialect)
+        return dialect.name, tuple(getattr(dialect, "server_version_info", None) or ())
 
-def arrived(c: Connection, row: Row[object], result: AttemptResult, now: datetime) -> None:
+    def unknown_texts(self) -> tuple[str, ...]:
+        """Return the kept texts that may be the portal's own."""
+        return self._store.read(unknown_texts)
+
+    def forget_texts(self, known: Callable[[str], bool]) -> None:
+        """Forget the counts of kept texts that are known to be the portal's own by now."""
+
+        def job(c: Connection) -> None:
+            found = [text for text in c.execute(select(texts.c.text)).scalars() if known(text)]
+            c.execute(delete(texts).where(texts.c.text.in_(found)))
+
+        self._store.write(job)
+
+    def delivered(self) -> datetime | None:
+        """Return when the newest event was accepted that a webhook brought; no echo counts."""
+        newest = select(func.max(files.c.event_at)).where(files.c.source == Source.WEBHOOK.value)
+        return self._store.read(lambda c: c.execute(newest).scalar())
+
+    def texts(self, most: int) -> list[tuple[str, int]]:
+        """Return the texts that were kept as unknown, those kept most often first."""
+        ordered = select(texts).order_by(texts.c.number.desc(), texts.c.text).limit(most)
+        return self._store.read(lambda c: [(row.text, row.number) for row in c.execute(ordered)])
+
+
+def record_latency(c: Connection, row: Row[object], result: AttemptResult, now: datetime) -> None:
     """Count an update that was marked, by what told of it first and by how long it waited.
 
     A comment that an unlocking wiped is set again, but nothing was updated.

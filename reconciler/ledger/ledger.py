@@ -58,7 +58,6 @@ from reconciler.ledger.settings import (
     paused,
 )
 from reconciler.ledger.store.schema import files
-from reconciler.ledger.survey import Survey
 from reconciler.ledger.watermarks import Watermarks
 from reconciler.model import (
     AttemptResult,
@@ -98,7 +97,6 @@ class Ledger:
         self.read_only, self.refusal = self._store.read_only, self._store.refusal
         self.watermarks, self.settings = Watermarks(self._store), Settings(self._store)
         self.health = Health(self._store, quota or Quota())
-        self.survey = Survey(self._store)
         self.role, self.holder = self._store.role, self._store.holder
         self.processes = self._store.processes
         self.clock = self._store.clock

@@ -5,7 +5,6 @@ answers are asked for every few seconds, beside the work.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +12,15 @@ from sqlalchemy import Connection, Row, Table, and_, case, func, select
 
 from reconciler.ledger.counters import written
 from reconciler.ledger.quota import Quota
+from reconciler.ledger.records import (
+    FileInReview,
+    LatencyHistogram,
+    OutageRecord,
+    Overview,
+    Queue,
+    SweepRecord,
+    UnfinishedFile,
+)
 from reconciler.ledger.rows import BACKFILL, LIVE
 from reconciler.ledger.settings import NEXT_SWEEP, SWEEP_BEGAN, WEBHOOK, paused
 from reconciler.ledger.store.schema import (
@@ -31,159 +39,9 @@ from reconciler.ledger.store.store import Role, Store
 from reconciler.model import OutageKind, Outcome, Source
 
 SHOWN = 20  # files, texts and sweeps of each kind that are shown unless told otherwise
-BOUNDS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)  # seconds; what is longer is under 0
 _OFTEN_PROMPT = 3
 _ENTERED = (("accepted", "event"), ("accepted", "listed"))
 _ECHO = ("ignored", "echo")
-
-
-@dataclass(frozen=True)
-class Queue:
-    """What is to be looked at: all of it, of that for a backfill, and of that due by now.
-
-    ``oldest`` is when that was due which waits longest, ``next`` when the next file is due.
-    ``due_live`` and ``oldest_live`` leave out what is for a backfill.
-    """
-
-    depth: int = 0
-    backfill: int = 0
-    due: int = 0
-    oldest: datetime | None = None
-    next: datetime | None = None
-    due_live: int = 0
-    oldest_live: datetime | None = None
-
-
-@dataclass(frozen=True)
-class UnfinishedFile:
-    """A file that waits, failed or was refused, and will be looked at again."""
-
-    file_id: int
-    title: str
-    outcome: Outcome
-    reason: str
-    error: str
-    retry_at: datetime
-    attempts: int
-    looked_at: datetime | None
-
-
-@dataclass(frozen=True)
-class FileInReview:
-    """A file that carried our comment when it was last seen: it needs review.
-
-    ``room`` and its title are known where a listing told them, ``author`` is who saved it last.
-    ``marked_at`` is None where the comment was there before us.
-    """
-
-    file_id: int
-    title: str
-    version: int
-    updated: datetime
-    marked_at: datetime | None
-    author: str
-    room: int | None
-    room_title: str
-
-
-@dataclass(frozen=True)
-class OutageRecord:
-    """What the portal as a whole does not do, since when, and in which words it said so."""
-
-    kind: OutageKind
-    since: datetime
-    reason: str
-
-
-@dataclass(frozen=True)
-class SweepRecord:
-    """One sweep: ``found`` files were handed to the worker, ``incomplete_folders`` are read again.
-
-    ``error`` is why it did not come to its end.
-    """
-
-    began: datetime
-    seconds: float
-    requests: int
-    scanned: int = 0
-    found: int = 0
-    incomplete_folders: int = 0
-    full_scan: bool = False
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class LatencyHistogram:
-    """How long updates waited from their saving to our comment, and how many did.
-
-    ``buckets`` has, for each of `BOUNDS`, how many waited so long but not shorter; under 0 stand
-    those that waited longer than all of them. ``seconds`` is what they waited together.
-    """
-
-    buckets: Mapping[int, int]
-    seconds: int
-
-    @property
-    def number(self) -> int:
-        """How many updates there were."""
-        return sum(self.buckets.values())
-
-    def within(self, share: float) -> int | None:
-        """Return within how many seconds such a share of them had its comment, None: longer."""
-        done = 0
-        for bound in BOUNDS:
-            done += self.buckets.get(bound, 0)
-            if done >= share * self.number:
-                return bound
-        return None
-
-
-@dataclass(frozen=True)
-class Overview:
-    """Everything at ``now``. Times are aware UTC; lists have what is newest or worst first.
-
-    ``ended`` counts events and listings by outcome and reason, ``unfinished`` and ``files`` are
-    how many wait, failed or were refused, and those that are shown. ``days`` has the updates that
-    were marked, by day and by what told of them first; ``latencies`` how long they waited, over all
-    days. ``holders`` tells which process has which role. ``sweeping`` is since when a sweep is
-    under way, ``next_sweep`` when the daemon wants to sweep next, or would if it still ran.
-    ``webhook`` is what lately ailed our webhook, and the cure. ``unknown_texts`` were kept as a
-    person's and may be the portal's own.
-    """
-
-    now: datetime
-    queue: Queue
-    accepted: int
-    echoes: int
-    ended: Mapping[tuple[str, str], int]
-    unfinished: Mapping[Outcome, int]
-    files: tuple[UnfinishedFile, ...]
-    in_review: int
-    reviews: tuple[FileInReview, ...]
-    outages: tuple[OutageRecord, ...]
-    paused_until: datetime | None
-    paused_why: str
-    backfill_until: datetime | None
-    written: int
-    sweeps: tuple[SweepRecord, ...]
-    sweeping: datetime | None
-    next_sweep: datetime | None
-    incomplete_folders: int
-    texts: tuple[tuple[str, int], ...]
-    unknown_texts: tuple[str, ...]
-    days: Mapping[datetime, Mapping[Source, int]]
-    latencies: Mapping[Source, LatencyHistogram]
-    holders: Mapping[Role, str] = field(default_factory=dict)
-    webhook: str = ""
-
-    @property
-    def serving(self) -> bool:
-        """Whether a process has the role of the sweep: the daemon, or a reconcile while it runs."""
-        return Role.SWEEP in self.holders
-
-    def number_from(self, source: Source) -> int:
-        """Return how many updates were told of first by ``source``, over all days."""
-        return self.latencies[source].number if source in self.latencies else 0
 
 
 def overview(store: Store, now: datetime, shown: int, quota: Quota) -> Overview:

@@ -112,7 +112,7 @@ class Sweep:
         if state.deep and complete:
             marks.set_complete_scan(state.watermark)
         if complete and marks.reach_changed(reach) is not None:
-            self._ledger.survey.forget_texts(self._terms.policy.texts.is_portals)
+            self._ledger.health.forget_texts(self._terms.policy.texts.is_portals)
         if complete:
             marks.set_reach(reach, state.watermark)
 
