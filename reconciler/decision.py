@@ -207,23 +207,25 @@ def _outside(file: File, policy: Policy) -> Rule | None:
 
 
 def _row(file: File, entry: Entry, policy: Policy) -> Rule:
-    whose = classify(file.comment, entry, policy)
-    return _kept_row(file, entry, whose) or _unsettled_row(file, entry, policy, whose)
+    comment_class = classify(file.comment, entry, policy)
+    return _kept_row(file, entry, comment_class) or _unsettled_row(
+        file, entry, policy, comment_class
+    )
 
 
-def _kept_row(file: File, entry: Entry, whose: CommentClass) -> Rule | None:
+def _kept_row(file: File, entry: Entry, comment_class: CommentClass) -> Rule | None:
     """Rows 6 to 9: whose comment stands there, beside what was settled or is under way."""
-    if whose is CommentClass.TARGET:  # row 6
+    if comment_class is CommentClass.TARGET:  # row 6
         return Rule.ALREADY
     version = file.revision.version
-    if whose is CommentClass.PERSON:  # row 7
+    if comment_class is CommentClass.PERSON:  # row 7
         return Rule.ANSWERED if version == entry.marked_version else Rule.UNMARKED
     settled = entry.settled
-    if not whose.is_portals:  # row 8
+    if not comment_class.is_portals:  # row 8
         is_settled = settled is not None and settled.version == version
         return Rule.CHANGED if is_settled or _is_written_over(file, entry) else None
     theirs = settled == file.revision and not entry.marked_by_us
-    if whose is CommentClass.UNLOCKING and theirs:  # row 9
+    if comment_class is CommentClass.UNLOCKING and theirs:  # row 9
         return Rule.UNLOCKED
     return None
 
@@ -239,7 +241,7 @@ def _is_written_over(file: File, entry: Entry) -> bool:
     return file.comment != intent.before
 
 
-def _unsettled_row(file: File, entry: Entry, policy: Policy, whose: CommentClass) -> Rule:
+def _unsettled_row(file: File, entry: Entry, policy: Policy, comment_class: CommentClass) -> Rule:
     """Rows 10 to 12: nothing keeps the comment that stands there."""
     settled_here = entry.settled == file.revision
     if not _is_believed(entry):
@@ -248,7 +250,7 @@ def _unsettled_row(file: File, entry: Entry, policy: Policy, whose: CommentClass
             return Rule.NEW
         if file.revision.updated < entry.since and not _is_after_settled(file, entry):  # row 11
             return Rule.OLD
-    wiped = settled_here and entry.marked_by_us and whose is CommentClass.UNLOCKING
+    wiped = settled_here and entry.marked_by_us and comment_class is CommentClass.UNLOCKING
     return Rule.RESTORED if wiped else Rule.UPDATED  # row 12
 
 

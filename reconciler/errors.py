@@ -87,8 +87,8 @@ class AddressUnreachableError(ReconcilerError):
 
     def __str__(self) -> str:
         """Return what came from where."""
-        said = "nobody answers" if self.status is None else f"{self.status} is answered"
-        return f"{said} at {self.address}{': ' if self.detail else ''}{self.detail}"
+        summary = "nobody answers" if self.status is None else f"{self.status} is answered"
+        return f"{summary} at {self.address}{': ' if self.detail else ''}{self.detail}"
 
 
 class UntrustedCertificateError(AddressUnreachableError):

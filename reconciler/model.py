@@ -248,12 +248,12 @@ class Rule(Enum):
     STALE = ("stale", None, Action.LOOK, None, "listed before the last write or settling")
 
     def __new__(
-        cls, name: str, row: int | None, action: Action, outcome: Outcome | None, words: str
+        cls, name: str, row: int | None, action: Action, outcome: Outcome | None, description: str
     ) -> "Rule":
         """Keep the name as the value; the rest are attributes."""
         rule = object.__new__(cls)
         rule._value_ = name
-        rule.row, rule.action, rule.outcome, rule.description = row, action, outcome, words
+        rule.row, rule.action, rule.outcome, rule.description = row, action, outcome, description
         return rule
 
 

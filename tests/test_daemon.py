@@ -288,7 +288,7 @@ def test_a_log_that_nobody_reads_holds_up_neither_answer_nor_end(scene: Scene) -
 def test_a_setting_that_is_likely_a_mistake_is_told_at_the_start(
     scene: Scene, setting: dict[str, str], event: str
 ) -> None:
-    """As a warning with its cure, and not where all is well."""
+    """As a warning with its hint, and not where all is well."""
     with daemon(scene.environ | setting, scene.folder) as running:
         assert logged(scene, f'"{event}"')
         assert running.terminate() == 0

@@ -85,7 +85,7 @@ def test_readme_has_the_cure_of_every_error(error: ReconcilerError) -> None:
 
 
 def test_every_foreseen_error_is_among_those() -> None:
-    """A new class needs messages, a cure in README, and a place in the list above."""
+    """A new class needs messages, a hint in README, and a place in the list above."""
     classes = {one for one in vars(errors).values() if isinstance(one, type)}
     ends = {one for one in classes if issubclass(one, ReconcilerError)}
     inside = {ReconcilerError, errors.PortalError, errors.ShutdownRequested}

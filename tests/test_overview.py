@@ -467,7 +467,8 @@ def test_what_ails_the_webhook_is_told_with_its_cure(ledger: Ledger, state: str)
     """Updates are found all the same, so it is not grave; what the watch said long ago is past."""
     told_of(ledger, state)
     (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.WEBHOOK]
-    assert problem.message == "webhook 1 is disabled; run: it; until then the sweep finds updates"
+    assert problem.message == "webhook 1 is disabled; run: it"
+    assert problem.hint == "until then the sweep finds updates"
     assert not problem.is_grave
     assert kinds(see(ledger, 2 * HOUR)) == []
 

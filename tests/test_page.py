@@ -189,7 +189,7 @@ def test_a_ledger_that_cannot_be_read_has_a_page(tmp_path: Path) -> None:
 
 
 def test_the_webhook_is_told_as_its_watch_left_it(watched: Watched) -> None:
-    """What ails it stands above, with its cure."""
+    """What ails it stands above, with its hint."""
     record = WebhookRecord(
         "disabled",
         NOW,
@@ -291,7 +291,7 @@ def test_days_without_updates_have_their_place() -> None:
     assert charts.older(days, shown).told == {Source.SWEEP: 7, Source.LOG: 1}
     columns = charts.days_chart(shown).columns
     assert [len(column.bars) for column in columns] == [0] * 13 + [1]
-    assert columns[-1].words == "2025-11-24: 3 by webhook, 0 by its log, 0 by sweep only"
+    assert columns[-1].caption == "2025-11-24: 3 by webhook, 0 by its log, 0 by sweep only"
 
 
 def test_one_lost_delivery_among_thousands_is_seen() -> None:
@@ -307,7 +307,7 @@ def test_one_lost_delivery_among_thousands_is_seen() -> None:
 def test_the_wait_has_a_column_for_each_bound() -> None:
     """And one for whatever took longer."""
     chart = charts.lag_chart(Source.SWEEP, LatencyHistogram({5: 2, 0: 1}, 90_000))
-    told = [column.words for column in chart.columns if column.bars]
+    told = [column.caption for column in chart.columns if column.bars]
     assert told == ["2 within 5s", "1 longer than a day"]
     assert chart.most == 2
 

@@ -82,9 +82,9 @@ class Admin:
 
 def _refusal(guard: Guard, access: Access) -> Page:
     if access is Access.THROTTLED:
-        words = "Too many wrong passwords: try again in a second.\n"
-        return Page(words, HTTPStatus.TOO_MANY_REQUESTS)
+        text = "Too many wrong passwords: try again in a second.\n"
+        return Page(text, HTTPStatus.TOO_MANY_REQUESTS)
     if guard.has_password:
         return Page("The password is needed.\n", HTTPStatus.UNAUTHORIZED)
-    words = "Ask for localhost or 127.0.0.1: without a password no other name is answered.\n"
-    return Page(words, HTTPStatus.FORBIDDEN)
+    text = "Ask for localhost or 127.0.0.1: without a password no other name is answered.\n"
+    return Page(text, HTTPStatus.FORBIDDEN)

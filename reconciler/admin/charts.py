@@ -29,12 +29,12 @@ class Bar:
 
 @dataclass(frozen=True)
 class Column:
-    """What stands over one label, and the same in words."""
+    """What stands over one label, and the same as text."""
 
     x: float
     width: float
     label: str
-    words: str
+    caption: str
     bars: tuple[Bar, ...]
 
     @property
@@ -92,29 +92,29 @@ def days_chart(days: Sequence[Day]) -> Chart:
     """Draw the days, the newest at the right, by what told of the updates first."""
     shown = list(reversed(days))
     stacks = [[(source.value, day.by(source)) for source in TOLD_BY] for day in shown]
-    words = [
+    captions = [
         f"{day.name}: {day.by(Source.WEBHOOK)} by webhook, {day.by(Source.LOG)} by its log, "
         f"{day.by(Source.SWEEP)} by sweep only"
         for day in shown
     ]
     labels = [f"{day.day:%d}" if day.day else "" for day in shown]
-    return _chart(stacks, labels, words, _HIGH)
+    return _chart(stacks, labels, captions, _HIGH)
 
 
 def lag_chart(source: Source, lag: LatencyHistogram) -> Chart:
     """Draw how many updates waited how long."""
     numbers = [lag.buckets.get(bound, 0) for bound in (*BOUNDS, 0)]
-    words = [
+    captions = [
         f"{number} longer than a day" if label == "more" else f"{number} within {label}"
         for label, number in zip(_LABELS, numbers, strict=True)
     ]
-    return _chart([[(source.value, number)] for number in numbers], _LABELS, words, _LOW)
+    return _chart([[(source.value, number)] for number in numbers], _LABELS, captions, _LOW)
 
 
 def _chart(
     stacks: Sequence[Sequence[tuple[str, int]]],
     labels: Sequence[str],
-    words: Sequence[str],
+    captions: Sequence[str],
     height: float,
 ) -> Chart:
     most = max((sum(number for _, number in stack) for stack in stacks), default=0)
@@ -124,10 +124,10 @@ def _chart(
             x=round(place * (number + _GAP / 2), 2),
             width=round(place * (1 - _GAP), 2),
             label=label,
-            words=said,
+            caption=caption,
             bars=tuple(_bars(stack, most, height)),
         )
-        for number, (stack, label, said) in enumerate(zip(stacks, labels, words, strict=True))
+        for number, (stack, label, caption) in enumerate(zip(stacks, labels, captions, strict=True))
     )
     return Chart(columns, most, height)
 

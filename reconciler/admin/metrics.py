@@ -99,32 +99,32 @@ def _queue(seen: Overview) -> Iterator[Metric]:
     yield _gauge("queue_due_files", "Files that are to be looked at now.", queue.due)
     yield _gauge("queue_oldest_due_seconds", "How long the oldest of them is due.", age)
     unfinished = {o.value: seen.unfinished.get(o, 0) for o in Outcome if o in _UNFINISHED}
-    words = "Files that failed, were refused or wait, and will be looked at again."
-    yield _gauges("unfinished_files", words, "outcome", unfinished)
-    words = "Files that carried the comment when they were last seen."
-    yield _gauge("in_review_files", words, seen.in_review)
+    documentation = "Files that failed, were refused or wait, and will be looked at again."
+    yield _gauges("unfinished_files", documentation, "outcome", unfinished)
+    documentation = "Files that carried the comment when they were last seen."
+    yield _gauge("in_review_files", documentation, seen.in_review)
 
 
 def _ended(seen: Overview) -> Iterator[Metric]:
     yield _counter("events_accepted", "Events and listed files to be looked at.", seen.accepted)
     yield _counter("events_echoes", "Events that told of our own comments.", seen.echoes)
-    words = "How events and listed files ended."
-    ended = CounterMetricFamily("reconciler_outcomes", words, labels=("outcome", "reason"))
+    documentation = "How events and listed files ended."
+    ended = CounterMetricFamily("reconciler_outcomes", documentation, labels=("outcome", "reason"))
     for labels, number in sorted(seen.ended.items()):
         ended.add_metric(labels, number)
     yield ended
 
 
 def _arrivals(seen: Overview) -> Iterator[Metric]:
-    words = "Updates that were marked, by what told of them first."
-    updates = CounterMetricFamily("reconciler_updates", words, labels=("source",))
+    documentation = "Updates that were marked, by what told of them first."
+    updates = CounterMetricFamily("reconciler_updates", documentation, labels=("source",))
     for source in Source:
         updates.add_metric((source.value,), seen.number_from(source))
     yield updates
-    words = "Updates of which no delivery told: found by a sweep only."
-    yield _counter("missed_updates", words, seen.number_from(Source.SWEEP))
-    words = "From the saving of a file to our comment."
-    lags = HistogramMetricFamily("reconciler_update_lag_seconds", words, labels=("source",))
+    documentation = "Updates of which no delivery told: found by a sweep only."
+    yield _counter("missed_updates", documentation, seen.number_from(Source.SWEEP))
+    documentation = "From the saving of a file to our comment."
+    lags = HistogramMetricFamily("reconciler_update_lag_seconds", documentation, labels=("source",))
     for source, lag in seen.latencies.items():
         buckets, total = [], 0
         for bound in BOUNDS:
@@ -138,8 +138,8 @@ def _limits(seen: Overview, writes_per_day: int) -> Iterator[Metric]:
     until = seen.paused_until
     left = 0.0 if until is None else (until - seen.now).total_seconds()
     yield _gauge("pause_seconds", "How long nothing is done yet.", left)
-    words = "Comments that may still be set within 24 hours."
-    yield _gauge("writes_left", words, max(writes_per_day - seen.written, 0))
+    documentation = "Comments that may still be set within 24 hours."
+    yield _gauge("writes_left", documentation, max(writes_per_day - seen.written, 0))
 
 
 def _sweeps(seen: Overview) -> Iterator[Metric]:
@@ -157,19 +157,19 @@ def _sweeps(seen: Overview) -> Iterator[Metric]:
     yield _gauge("sweep_success", "Whether it came to its end.", not last.error)
 
 
-def _gauge(name: str, words: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"reconciler_{name}", words, value=value)
+def _gauge(name: str, documentation: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"reconciler_{name}", documentation, value=value)
 
 
-def _gauges(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
-    gauge = GaugeMetricFamily(f"reconciler_{name}", words, labels=(label,))
+def _gauges(name: str, documentation: str, label: str, values: Mapping[str, float]) -> Metric:
+    gauge = GaugeMetricFamily(f"reconciler_{name}", documentation, labels=(label,))
     for value, number in values.items():
         gauge.add_metric((value,), number)
     return gauge
 
 
-def _counter(name: str, words: str, value: float) -> Metric:
-    return CounterMetricFamily(f"reconciler_{name}", words, value=value)
+def _counter(name: str, documentation: str, value: float) -> Metric:
+    return CounterMetricFamily(f"reconciler_{name}", documentation, value=value)
 
 
 _UNFINISHED = {Outcome.FAILED, Outcome.REFUSED, Outcome.WAITING}

@@ -29,21 +29,21 @@ class AdminContext:
     portal: str
 
 
-def pages_of(subject: AdminContext) -> Pages:
+def pages_of(context: AdminContext) -> Pages:
     """Return what makes the page of each path."""
     return {
-        "/": lambda: status(subject),
-        "/healthz": lambda: healthz(subject),
-        "/readyz": lambda: readyz(subject),
-        "/metrics": lambda: metrics(subject),
+        "/": lambda: status(context),
+        "/healthz": lambda: healthz(context),
+        "/readyz": lambda: readyz(context),
+        "/metrics": lambda: metrics(context),
     }
 
 
-def status(subject: AdminContext) -> Page:
+def status(context: AdminContext) -> Page:
     """Tell everything to a person, also when the ledger cannot be read."""
-    ledger, now = subject.ledger, subject.clock()
+    ledger, now = context.ledger, context.clock()
     problems = [
-        Problem(ProblemKind.IDLE, name, "see the log, and restart") for name in dead(subject)
+        Problem(ProblemKind.IDLE, name, "see the log, and restart") for name in dead(context)
     ]
     try:
         refusal = ledger.refusal()
@@ -51,44 +51,44 @@ def status(subject: AdminContext) -> Page:
         webhook = ledger.settings.get(WEBHOOK)
     except LedgerError as error:
         problems.append(Problem(ProblemKind.LEDGER, f"the ledger cannot be read: {error}"))
-        return rendered(StatusPageData(now, subject.portal, tuple(problems)))
+        return rendered(StatusPageData(now, context.portal, tuple(problems)))
     problems += [] if refusal is None else [unwritable_problem(refusal)]
     # The page tells of the webhook by itself, with all that is known of it.
     problems += [one for one in find_problems(seen) if one.kind is not ProblemKind.WEBHOOK]
-    limit = subject.writes_per_day
-    return rendered(StatusPageData(now, subject.portal, tuple(problems), seen, webhook, limit))
+    limit = context.writes_per_day
+    return rendered(StatusPageData(now, context.portal, tuple(problems), seen, webhook, limit))
 
 
-def dead(subject: AdminContext) -> list[str]:
+def dead(context: AdminContext) -> list[str]:
     """Return which parts of the process have ended."""
-    return [f"{name} has ended" for name, runs in subject.alive().items() if not runs]
+    return [f"{name} has ended" for name, runs in context.alive().items() if not runs]
 
 
-def healthz(subject: AdminContext) -> Page:
+def healthz(context: AdminContext) -> Page:
     """Say whether all parts of the process run."""
-    ended = dead(subject)
+    ended = dead(context)
     return _unavailable(ended) if ended else Page("ok\n")
 
 
-def readyz(subject: AdminContext) -> Page:
+def readyz(context: AdminContext) -> Page:
     """Say whether updates are marked now, else every reason why not, one a line."""
-    now = subject.clock()
-    refusal = subject.ledger.refusal()
+    now = context.clock()
+    refusal = context.ledger.refusal()
     problems = [] if refusal is None else [unwritable_problem(refusal)]
     # Where it cannot be read either, the application says so.
-    problems += find_problems(subject.ledger.health.overview(now, shown=1))
+    problems += find_problems(context.ledger.health.overview(now, shown=1))
     reasons = [f"{one.kind}: {one}" for one in problems if one.is_grave]
     return _unavailable(reasons) if reasons else Page("ready\n")
 
 
-def metrics(subject: AdminContext) -> Page:
+def metrics(context: AdminContext) -> Page:
     """Return the numbers as Prometheus reads them."""
-    now, health = subject.clock(), subject.ledger.health
+    now, health = context.clock(), context.ledger.health
     text = exposition(
         lambda: health.overview(now, shown=1),
-        subject.requests(),
-        subject.writes_per_day,
-        subject.ledger.refusal(),
+        context.requests(),
+        context.writes_per_day,
+        context.ledger.refusal(),
     )
     return Page(text, kind=METRICS)
 

@@ -63,16 +63,16 @@ class _Look:
     policy: str
 
 
-def rendered(sight: StatusPageData) -> Page:
+def rendered(data: StatusPageData) -> Page:
     """Return the page."""
-    seen, look = sight.seen, _look()
-    days = charts.last_days(seen.days, sight.now) if seen else ()
+    seen, look = data.seen, _look()
+    days = charts.last_days(seen.days, data.now) if seen else ()
     text = _template().render(
-        sight=sight,
+        data=data,
         seen=seen,
-        now=sight.now,
+        now=data.now,
         look=look,
-        host=urlsplit(sight.portal).netloc,
+        host=urlsplit(data.portal).netloc,
         version=metadata.version("reconciler"),
         rows=[*days, charts.older(seen.days, days)] if seen else [],
         gap=charts.days_chart(days),
@@ -103,7 +103,7 @@ def _template() -> Any:
         error=_error,
         reason=_reason,
         within=_within,
-        words=_SOURCES.get,
+        source_text=_SOURCES.get,
         portal_time=portal_time,
     )
     environment.globals.update(sources=list(charts.TOLD_BY), last_sweeps=_SWEEPS)
@@ -162,8 +162,8 @@ def _reason(file: UnfinishedFile) -> str:
     """Return why a file waits, failed or was refused, in words where there are some."""
     if file.error:
         return file.error
-    words = {rule.value: rule.description for rule in Rule}
-    return words.get(file.reason, file.reason.replace("_", " "))
+    source_text = {rule.value: rule.description for rule in Rule}
+    return source_text.get(file.reason, file.reason.replace("_", " "))
 
 
 def _within(lag: LatencyHistogram, share: float) -> str:

@@ -54,7 +54,7 @@ def _text(line: "Finding") -> str:
 
 def _as_json(lines: list["Finding"], code: int) -> str:
     told = [
-        {"level": line.level, "about": line.about, "said": line.message, "cure": line.hint}
+        {"level": line.level, "about": line.about, "message": line.message, "hint": line.hint}
         for line in lines
     ]
     return to_json.dumps({"exit_code": code, "lines": told})

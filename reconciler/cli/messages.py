@@ -104,7 +104,7 @@ def _about_the_webhook(
 ) -> tuple[int, str]:
     match error:
         case AddressUnreachableError():
-            return USAGE, f"The webhook's address: {shown(str(error))}.\n{_cure(error)}"
+            return USAGE, f"The webhook's address: {shown(str(error))}.\n{_hint(error)}"
         case WebhookExistsError():
             return USAGE, (
                 f"Nothing to do: {error}.\nTo change its secret run reconciler webhook rotate, to "
@@ -138,7 +138,7 @@ def _about_the_refusal(error: WebhookRejectedError) -> str:
     )
 
 
-def _cure(error: AddressUnreachableError) -> str:
+def _hint(error: AddressUnreachableError) -> str:
     """Return what to do about an address that does not answer as it should."""
     status = error.status
     if isinstance(error, UntrustedCertificateError):

@@ -50,10 +50,10 @@ class DocSpace:
     @property
     def requests(self) -> dict[str, int]:
         """How many requests went out so far: ``{"get": n, "put": n}``, all writes as put."""
-        told = {"get": 0, "put": 0}
+        counts = {"get": 0, "put": 0}
         for (method, _, _), number in self._http.requests().items():
-            told["get" if method == "GET" else "put"] += number
-        return told
+            counts["get" if method == "GET" else "put"] += number
+        return counts
 
     def requests_by_route(self) -> Mapping[tuple[str, str, str], int]:
         """Return how many requests there were by method, route (no ids) and status."""
@@ -127,21 +127,21 @@ class DocSpace:
         except ForbiddenError as error:
             self._confirm(error, WRITE)
             raise
-        said = answer.response
-        if isinstance(said, Mapping) and said.get("comment") == comment:
+        answered = answer.response
+        if isinstance(answered, Mapping) and answered.get("comment") == comment:
             return comment
         # The portal tells what it cut (docspace.md 2); "OK" is not a text that was stored.
-        if isinstance(said, str) and said and comment.startswith(said):
-            return said
-        return self._stored(file_id, version, comment, said)
+        if isinstance(answered, str) and answered and comment.startswith(answered):
+            return answered
+        return self._stored(file_id, version, comment, answered)
 
-    def _stored(self, file_id: int, version: int, comment: str, said: object) -> str:
+    def _stored(self, file_id: int, version: int, comment: str, answered: object) -> str:
         """Look whether the text stands on that version. Raises PortalError."""
         file = self.file(file_id)
         if (
             isinstance(file, File)
             and file.revision.version == version
-            and file.comment in (comment, said)
+            and file.comment in (comment, answered)
         ):
             return file.comment
         raise TransientError(
@@ -334,5 +334,5 @@ def _parsed(route: str, answer: Answer, parse: Callable[[], _T]) -> _T:
     except PermanentError as error:
         if answer.enveloped:
             raise
-        said = f"the answer lacks response: is this a DocSpace portal? {error.detail}"
-        raise TransientError(route, 200, said) from error
+        answered = f"the answer lacks response: is this a DocSpace portal? {error.detail}"
+        raise TransientError(route, 200, answered) from error

@@ -50,7 +50,7 @@ def failure(
 
 def _passing(url: str, status: int, headers: Mapping[str, str], body: bytes) -> str | None:
     """Return what to say of a failure that may pass, None for one that is about the request."""
-    said = message(body)
+    api_message = message(body)
     if 300 <= status < 400:
         return _moved(url, headers.get("Location", ""))
     if status == 402:
@@ -59,9 +59,11 @@ def _passing(url: str, status: int, headers: Mapping[str, str], body: bytes) -> 
         return f"the proxy asks for a name and a password{proxy_note(url)}"
     if status in _DEFINITE:
         return None
-    if status >= 500 or status in _CONNECTION or (status == 404 and not said):
-        return said  # a suspended portal answers 404 without the API's envelope
-    return None if said or not _is_page(headers, body) else "a page instead of the API's answer"
+    if status >= 500 or status in _CONNECTION or (status == 404 and not api_message):
+        return api_message  # a suspended portal answers 404 without the API's envelope
+    return (
+        None if api_message or not _is_page(headers, body) else "a page instead of the API's answer"
+    )
 
 
 def message(body: bytes) -> str:
@@ -100,14 +102,14 @@ def _is_page(headers: Mapping[str, str], body: bytes) -> bool:
 def _moved(url: str, location: str) -> str:
     """Name the portal's new address, as far as a redirection tells it, or what else it may be."""
     try:
-        to, here = urlsplit(urljoin(url, location)), urlsplit(url)
+        to, current = urlsplit(urljoin(url, location)), urlsplit(url)
     except ValueError:
         location = ""
     if not location:
         return "redirected, but not told where to"
     path, found, _ = to.path.partition(API)
     address = f"{to.scheme}://{place_of(to.geturl())}{path if found else ''}"
-    elsewhere = found or (to.scheme, to.netloc) != (here.scheme, here.netloc)
+    elsewhere = found or (to.scheme, to.netloc) != (current.scheme, current.netloc)
     if elsewhere and address != url.partition(API)[0]:
         return f"moved to {address}: set portal.url to that address"
     return f"redirected to {to.path[:80]} of itself: does something ask for a sign-in there?"

@@ -33,21 +33,21 @@ class Finding:
     fault: Fault = Fault.OTHER
 
 
-def ok(about: str, said: str) -> Finding:
+def ok(about: str, message: str) -> Finding:
     """All is well, or merely told."""
-    return Finding(Level.OK, about, said)
+    return Finding(Level.OK, about, message)
 
 
-def warning(about: str, said: str, cure: str) -> Finding:
+def warning(about: str, message: str, hint: str) -> Finding:
     """It works, but not as well as it could, or not for long."""
-    return Finding(Level.WARNING, about, said, cure)
+    return Finding(Level.WARNING, about, message, hint)
 
 
-def error(about: str, said: str, cure: str, fault: Fault = Fault.OTHER) -> Finding:
+def error(about: str, message: str, hint: str, fault: Fault = Fault.OTHER) -> Finding:
     """It does not work."""
-    return Finding(Level.ERROR, about, said, cure, fault)
+    return Finding(Level.ERROR, about, message, hint, fault)
 
 
-def skipped(about: str, why: str) -> Finding:
+def skipped(about: str, reason: str) -> Finding:
     """It could not be checked."""
-    return Finding(Level.SKIPPED, about, f"not checked: {why}")
+    return Finding(Level.SKIPPED, about, f"not checked: {reason}")

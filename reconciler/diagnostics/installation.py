@@ -7,7 +7,7 @@ from reconciler.config import Config
 from reconciler.diagnostics.config_warnings import ConfigWarningKind
 from reconciler.diagnostics.findings import Fault, Finding, error, ok, skipped, warning
 from reconciler.diagnostics.probe import Facts, LedgerFacts
-from reconciler.diagnostics.problems import TEXTS_KEPT, Problem, ProblemKind, portal_texts_line
+from reconciler.diagnostics.problems import TEXTS_KEPT, Problem, ProblemKind, portal_texts_hint
 from reconciler.errors import AddressUnreachableError, LedgerError, UntrustedCertificateError
 
 _MEGABYTE = 2**20
@@ -28,12 +28,12 @@ def configuration(facts: Facts) -> list[Finding]:
     lines = [error(about, problem, "see config.toml", Fault.CONFIG) for problem in facts.problems]
     unsigned = webhook.secret is None and webhook.secret_file is None
     if unsigned and not webhook.allow_unsigned:
-        said = "there is no webhook secret, so serve refuses to start; reconcile works"
-        lines.append(warning(about, said, "set webhook.secret_file: webhook register fills it"))
+        message = "there is no webhook secret, so serve refuses to start; reconcile works"
+        lines.append(warning(about, message, "set webhook.secret_file: webhook register fills it"))
     lines += _warned(facts, about, _OF_SETTINGS)
     if facts.config.review.observe:
-        said = "review.observe is true: everything is decided and nothing is written"
-        lines.append(warning(about, said, "set review.observe to false to mark files"))
+        message = "review.observe is true: everything is decided and nothing is written"
+        lines.append(warning(about, message, "set review.observe to false to mark files"))
     return lines or [ok(about, "complete")]
 
 
@@ -58,29 +58,29 @@ def ledger(facts: Facts) -> list[Finding]:
     if found is None:
         return [skipped("ledger", "portal.url is missing")]
     if isinstance(found, LedgerError):
-        cure = "check state.url, the rights of its folder and the disk; each portal has its own"
+        hint = "check state.url, the rights of its folder and the disk; each portal has its own"
         if "belongs to" in str(found):
-            cure = "the same portal, moved: reconciler state adopt; another needs another state.url"
-        return [error("ledger", str(found), cure, Fault.LEDGER)]
+            hint = "the same portal, moved: reconciler state adopt; another needs another state.url"
+        return [error("ledger", str(found), hint, Fault.LEDGER)]
     if not found.is_there:
         return [ok("ledger", "there is none yet: the first start of serve or reconcile makes it")]
     version = ".".join(map(str, found.version))
-    said = f"can be written, {found.engine} {version}"
+    message = f"can be written, {found.engine} {version}"
     if found.engine == "sqlite" and found.version < _SOUND_SQLITE:
-        said += " (before 3.51.3: processes write one at a time, under a lock of the file)"
-    return [ok("ledger", said)]
+        message += " (before 3.51.3: processes write one at a time, under a lock of the file)"
+    return [ok("ledger", message)]
 
 
 def disk(facts: Facts) -> list[Finding]:
     """Whether the ledger can grow."""
     if facts.free is None:
         return [skipped("disk", "the ledger's folder is not to be seen from here")]
-    said = f"{facts.free // _MEGABYTE} MB free beside the ledger"
+    message = f"{facts.free // _MEGABYTE} MB free beside the ledger"
     if facts.free < _TOO_LITTLE:
-        return [error("disk", said, "make room: without it deliveries get 503", Fault.LEDGER)]
+        return [error("disk", message, "make room: without it deliveries get 503", Fault.LEDGER)]
     if facts.free < _LITTLE:
-        return [warning("disk", said, "make room: without it deliveries get 503")]
-    return [ok("disk", said)]
+        return [warning("disk", message, "make room: without it deliveries get 503")]
+    return [ok("disk", message)]
 
 
 def instances(facts: Facts) -> list[Finding]:
@@ -163,16 +163,16 @@ def address(facts: Facts) -> list[Finding]:
         return [ok("address", f"{facts.config.webhook.public_url} answers and knows the secret")]
     status = found.status if isinstance(found, AddressUnreachableError) else None
     if isinstance(found, AddressUnreachableError) and _deliveries_arrive(facts):
-        said = f"{found}, asked from here; but deliveries arrive, so the portal reaches it"
-        cure = "nothing, if this network leads no way back to it; webhook commands: --no-probe"
-        return [warning("address", said, cure)]
+        message = f"{found}, asked from here; but deliveries arrive, so the portal reaches it"
+        hint = "nothing, if this network leads no way back to it; webhook commands: --no-probe"
+        return [warning("address", message, hint)]
     if isinstance(found, UntrustedCertificateError):
-        cure = "set portal.ca_bundle to a file with the authority's certificate"
+        hint = "set portal.ca_bundle to a file with the authority's certificate"
     elif status == 401:
-        cure = "start serve with this configuration: it knows another secret"
+        hint = "start serve with this configuration: it knows another secret"
     else:
-        cure = "start serve, and let the web server pass the address on to it"
-    return [error("address", str(found), cure)]
+        hint = "start serve, and let the web server pass the address on to it"
+    return [error("address", str(found), hint)]
 
 
 def _deliveries_arrive(facts: Facts) -> bool:
@@ -198,10 +198,10 @@ def texts(facts: Facts) -> list[Finding]:
         return [skipped("texts", "the ledger cannot be used")]
     if not found.texts:
         return [ok("texts", "no person's comment was kept so far")]
-    said = "kept most often: " + ", ".join(f"{text!r} ({n} times)" for text, n in found.texts)
+    message = "kept most often: " + ", ".join(f"{text!r} ({n} times)" for text, n in found.texts)
     if found.unknown_texts:
-        return [warning("texts", TEXTS_KEPT, portal_texts_line(found.unknown_texts))]
-    return [ok("texts", said)]
+        return [warning("texts", TEXTS_KEPT, portal_texts_hint(found.unknown_texts))]
+    return [ok("texts", message)]
 
 
 def dates(facts: Facts) -> list[Finding]:
@@ -210,8 +210,10 @@ def dates(facts: Facts) -> list[Finding]:
     if found is None or isinstance(found, LedgerError) or found.hidden is None:
         return []
     at, updates = found.hidden.at, found.hidden.updates
-    said = f"the daily sweep of {at:%Y-%m-%d} found {updates} updates in rooms of unchanged dates"
-    cure = (
+    message = (
+        f"the daily sweep of {at:%Y-%m-%d} found {updates} updates in rooms of unchanged dates"
+    )
+    hint = (
         "files were moved or restored; if not, the portal raises no dates: lower sweep.full_every"
     )
-    return [warning("sweep", said, cure)]
+    return [warning("sweep", message, hint)]

@@ -26,12 +26,12 @@ def portal(facts: Facts) -> list[Finding]:
     if build is None:
         return [skipped("portal", "portal.url or the API key is missing")]
     if isinstance(build, PortalError):
-        cure = "check portal.url, the network and the portal's certificate"
+        hint = "check portal.url, the network and the portal's certificate"
         if build.status == HTTPStatus.NOT_FOUND:
-            cure = "set portal.url to the portal's address alone, without the path of a page"
+            hint = "set portal.url to the portal's address alone, without the path of a page"
         if isinstance(facts.portal.key, Key) and facts.portal.key.owner:
             return [warning("portal", f"it does not tell its version: {build}", "nothing to do")]
-        return [error("portal", str(build), cure, Fault.PORTAL)]
+        return [error("portal", str(build), hint, Fault.PORTAL)]
     return [ok("portal", f"{facts.config.portal.url} is DocSpace {build.docspace}")]
 
 
@@ -43,10 +43,10 @@ def clock(facts: Facts) -> list[Finding]:
     if build.date is None:
         return [skipped("clock", "the portal sends no Date")]
     off = facts.portal.at - build.date
-    said = f"ours and the portal's differ by {abs(off.total_seconds()):.0f} s"
+    message = f"ours and the portal's differ by {abs(off.total_seconds()):.0f} s"
     if abs(off) > _OFF:
-        return [warning("clock", said, "set the clock (NTP): dates decide what is new")]
-    return [ok("clock", said)]
+        return [warning("clock", message, "set the clock (NTP): dates decide what is new")]
+    return [ok("clock", message)]
 
 
 def key(facts: Facts) -> list[Finding]:
@@ -55,13 +55,13 @@ def key(facts: Facts) -> list[Finding]:
     if found is None:
         return [skipped("key", "the portal does not answer")]
     if isinstance(found, UnauthorizedError):
-        cure = "make a new key under Developer Tools, API keys; then set DOCSPACE_API_KEY"
-        return [error("key", str(found), cure, Fault.PORTAL)]
+        hint = "make a new key under Developer Tools, API keys; then set DOCSPACE_API_KEY"
+        return [error("key", str(found), hint, Fault.PORTAL)]
     if isinstance(found, PortalError):
         return [error("key", str(found), "ask the portal's administrator", Fault.PORTAL)]
     if not found.owner:
-        said = "neither keys/@self nor people/@self is there to tell whose the key is"
-        return [warning("key", said, "nothing to do: each echo of our comments costs a look")]
+        message = "neither keys/@self nor people/@self is there to tell whose the key is"
+        return [warning("key", message, "nothing to do: each echo of our comments costs a look")]
     if not found.active:
         return [error("key", "the key is disabled", "enable it at the portal", Fault.PORTAL)]
     return [_end_of(facts, found), *_scopes(facts, found)]
@@ -70,28 +70,28 @@ def key(facts: Facts) -> list[Finding]:
 def _end_of(facts: Facts, found: Key) -> Finding:
     if found.expires is None:
         return ok("key", "valid, without an end")
-    said = f"valid until {found.expires:%Y-%m-%d %H:%M} UTC"
+    message = f"valid until {found.expires:%Y-%m-%d %H:%M} UTC"
     if found.expires - facts.portal.at < _SOON:
-        return warning("key", said, "make a new key in time; then set DOCSPACE_API_KEY")
-    return ok("key", said)
+        return warning("key", message, "make a new key in time; then set DOCSPACE_API_KEY")
+    return ok("key", message)
 
 
 def _scopes(facts: Facts, found: Key) -> list[Finding]:
     missing = [lacks for scopes in _NEEDED if (lacks := found.missing_scope(*scopes))]
     lines = []
     if missing:
-        said = f"the key lacks {', '.join(missing)}"
-        cure = "make a key with these scopes too; then set DOCSPACE_API_KEY"
-        lines.append(error("scopes", said, cure, Fault.PORTAL))
+        message = f"the key lacks {', '.join(missing)}"
+        hint = "make a key with these scopes too; then set DOCSPACE_API_KEY"
+        lines.append(error("scopes", message, hint, Fault.PORTAL))
     if found.missing_scope(*_ADVISED):
-        said = f"without {_ADVISED[0]} it cannot be checked who the key acts as"
-        lines.append(warning("scopes", said, "make a key that has it too, when it is renewed"))
+        message = f"without {_ADVISED[0]} it cannot be checked who the key acts as"
+        lines.append(warning("scopes", message, "make a key that has it too, when it is renewed"))
     if facts.config.webhook.self_heal and found.missing_scope("*:write"):
-        said = "webhook.self_heal needs *:write, which the key lacks"
-        lines.append(warning("scopes", said, "make a key that has *:write too"))
+        message = "webhook.self_heal needs *:write, which the key lacks"
+        lines.append(warning("scopes", message, "make a key that has *:write too"))
     if found.missing_scope("*:read", "*:write"):
-        said = "without *:read the portal's log of deliveries is not read: the sweep alone finds"
-        lines.append(ok("scopes", f"{said} what is lost"))
+        message = "without *:read the portal's log of deliveries is not read: the sweep alone finds"
+        lines.append(ok("scopes", f"{message} what is lost"))
     return lines or [ok("scopes", "all that is needed")]
 
 
@@ -101,11 +101,11 @@ def account(facts: Facts) -> list[Finding]:
     if found is None or isinstance(found, PortalError):
         return [skipped("account", "needs a working key with accounts.self:read")]
     if found.guest:
-        said = f"the key acts as {found.name}, a guest: guests may not comment"
-        return [warning("account", said, "make it a user, and room manager where it reviews")]
+        message = f"the key acts as {found.name}, a guest: guests may not comment"
+        return [warning("account", message, "make it a user, and room manager where it reviews")]
     if found.admin:
-        said = f"the key acts as {found.name}, an administrator: an account of its own is better"
-        return [ok("account", said)]
+        message = f"the key acts as {found.name}, an administrator: an account of its own is better"
+        return [ok("account", message)]
     return [ok("account", f"the key acts as {found.name}")]
 
 
@@ -113,8 +113,8 @@ def rooms(facts: Facts) -> list[Finding]:
     """In how many rooms the account may comment, by its role there; a single file may differ."""
     found = facts.portal.rooms
     if found is None or isinstance(found, PortalError):
-        why = "needs a working key with rooms:read" if found is None else str(found)
-        return [skipped("rooms", why)]
+        reason = "needs a working key with rooms:read" if found is None else str(found)
+        return [skipped("rooms", reason)]
     scope = facts.config.review.policy().scope
     wanted = [
         room
@@ -125,16 +125,16 @@ def rooms(facts: Facts) -> list[Finding]:
         and (not scope.rooms or room.id in scope.rooms)
     ]
     barred = [room for room in wanted if not room.commentable]
-    cure = "invite the account there as room manager or content creator, or exclude the rooms"
+    hint = "invite the account there as room manager or content creator, or exclude the rooms"
     if not wanted:
-        return [warning("rooms", "the account sees no room that is to be reviewed", cure)]
-    said = f"may comment in {len(wanted) - len(barred)} of {len(wanted)} rooms"
+        return [warning("rooms", "the account sees no room that is to be reviewed", hint)]
+    message = f"may comment in {len(wanted) - len(barred)} of {len(wanted)} rooms"
     if not barred:
-        return [ok("rooms", said)]
+        return [ok("rooms", message)]
     names = ", ".join(f"{room.title} ({room.id})" for room in barred[:_SHOWN])
     more = " and more" if len(barred) > _SHOWN else ""
     make = error if len(barred) == len(wanted) else warning
-    return [make("rooms", f"{said}, not in {names}{more}", cure)]
+    return [make("rooms", f"{message}, not in {names}{more}", hint)]
 
 
 def webhook(facts: Facts) -> list[Finding]:
@@ -147,18 +147,18 @@ def webhook(facts: Facts) -> list[Finding]:
     if webhooks is None or state is None:
         return [skipped("webhook", "needs a working key with *:read")]
     url = facts.config.webhook.public_url
-    said = state.message(facts.spec)
+    message = state.message(facts.spec)
     webhook = state.webhook
     if webhook is None:
         others = "; ".join(f"{one.id} calls {one.url}" for one in webhooks[:_SHOWN])
-        said += f" (there are: {others})" if others else ""
+        message += f" (there are: {others})" if others else ""
         known = isinstance(facts.ledger, LedgerError) or facts.ledger is None or facts.ledger.ours
         if url is None and not known:
-            cure = "set webhook.public_url; another account's webhook is not to be seen"
-            return [warning("webhook", said, cure)]
-        return [error("webhook", said, "run: reconciler webhook register")]
+            hint = "set webhook.public_url; another account's webhook is not to be seen"
+            return [warning("webhook", message, hint)]
+        return [error("webhook", message, "run: reconciler webhook register")]
     if state.issues:
-        return [error("webhook", said, state.hint)]
+        return [error("webhook", message, state.hint)]
     return [
         ok("webhook", f"{webhook.id} calls {webhook.url}, enabled"),
         *_of_webhook(facts, webhook),
@@ -169,14 +169,14 @@ def _of_webhook(facts: Facts, webhook: Webhook) -> list[Finding]:
     lines, person = [], facts.portal.key
     owner = person.owner if isinstance(person, Key) and person.owner else webhook.creator
     if webhook.creator and webhook.creator != owner:
-        said = (
+        message = (
             f"it belongs to {webhook.creator_name or webhook.creator}: it tells only of files that "
         )
-        cure = "register it with the key's own account, which is in the rooms"
-        lines.append(warning("webhook", said + "that account may read", cure))
+        hint = "register it with the key's own account, which is in the rooms"
+        lines.append(warning("webhook", message + "that account may read", hint))
     if webhook.target:
-        said = f"it tells of one entry alone ({webhook.target})"
-        lines.append(warning("webhook", said, "remove it, and run: reconciler webhook register"))
+        message = f"it tells of one entry alone ({webhook.target})"
+        lines.append(warning("webhook", message, "remove it, and run: reconciler webhook register"))
     return lines
 
 
@@ -190,7 +190,7 @@ def deliveries(facts: Facts) -> list[Finding]:
         portal_time(webhook.succeeded_on) or "never",
         portal_time(webhook.failed_on) or "never",
     )
-    said = f"last success {good}, last failure {bad}"
+    message = f"last success {good}, last failure {bad}"
     done = 0
     if facts.ledger is not None and not isinstance(facts.ledger, LedgerError):
         done = facts.ledger.done
@@ -199,15 +199,15 @@ def deliveries(facts: Facts) -> list[Finding]:
     fresh = [entry for entry in ended if entry.id > done]
     failing = webhook.failed_on > webhook.succeeded_on
     if failing and ended and ended[0].status == _REFUSED:
-        said = f"the receiver refuses the portal's signature: {said}"
-        cure = "run: reconciler webhook rotate (or set the portal's secret to ours)"
-        return [error("deliveries", said, cure)]
+        message = f"the receiver refuses the portal's signature: {message}"
+        hint = "run: reconciler webhook rotate (or set the portal's secret to ours)"
+        return [error("deliveries", message, hint)]
     if fresh:
         number = f"{len(fresh)}{' or more' if failures.has_more else ''}"
-        said += f", {number} failures not read yet"
+        message += f", {number} failures not read yet"
         if webhook.failure:
-            said += f" ({webhook.failure})"
-        return [warning("deliveries", said, "serve and reconcile read them; or find the cause")]
+            message += f" ({webhook.failure})"
+        return [warning("deliveries", message, "serve and reconcile read them; or find the cause")]
     if failing:
-        return [warning("deliveries", f"{said} ({webhook.failure})", "see address and webhook")]
-    return [ok("deliveries", said)]
+        return [warning("deliveries", f"{message} ({webhook.failure})", "see address and webhook")]
+    return [ok("deliveries", message)]

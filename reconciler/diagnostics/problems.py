@@ -80,6 +80,7 @@ def find_problems(seen: Overview) -> tuple[Problem, ...]:
     return tuple(_portal(seen)) + tuple(_process(seen)) + tuple(_sweep(seen)) + tuple(_files(seen))
 
 
+_CHECK = "run: reconciler check; files are marked as soon as the portal works again"
 # Of each outage: the problem, what it is, and what to do.
 _OUTAGES = {
     OutageKind.DEAD_KEY: (
@@ -87,9 +88,13 @@ _OUTAGES = {
         "the portal refuses the API key",
         "make a new one and set DOCSPACE_API_KEY",
     ),
-    OutageKind.LOOKS: (ProblemKind.AWAY, "the portal is away", ""),
-    OutageKind.WRITES: (ProblemKind.WRITES, "the portal takes no comment", ""),
-    OutageKind.THROTTLED: (ProblemKind.PAUSED, "the portal limits our requests", ""),
+    OutageKind.LOOKS: (ProblemKind.AWAY, "the portal is away", _CHECK),
+    OutageKind.WRITES: (ProblemKind.WRITES, "the portal takes no comment", _CHECK),
+    OutageKind.THROTTLED: (
+        ProblemKind.PAUSED,
+        "the portal limits our requests",
+        "it ends by itself",
+    ),
 }
 
 
@@ -119,7 +124,7 @@ def _process(seen: Overview) -> Iterator[Problem]:
             )
     elif working is None:
         message = f"{serving} serves, but does not work (yet)"
-        yield Problem(ProblemKind.IDLE, message, "see its log")
+        yield Problem(ProblemKind.IDLE, message, "see the log of serve")
     elif working == backfill:
         yield Problem(
             ProblemKind.BACKFILL, f"a backfill ({working}) works in place of serve until it ends"
@@ -144,7 +149,9 @@ def _sweep(seen: Overview) -> Iterator[Problem]:
     next_sweep = seen.next_sweep
     if next_sweep is not None and _is_overdue(seen):
         yield Problem(
-            ProblemKind.OVERDUE, f"a sweep is overdue since {_date(next_sweep)}", "see the log"
+            ProblemKind.OVERDUE,
+            f"a sweep is overdue since {_date(next_sweep)}",
+            "see the log of serve",
         )
     if seen.sweeps and seen.sweeps[0].error:
         last = seen.sweeps[0]
@@ -157,7 +164,7 @@ def _sweep(seen: Overview) -> Iterator[Problem]:
             ProblemKind.BEHIND, f"{seen.incomplete_folders} rooms could not be read to the end"
         )
     if seen.webhook:
-        yield Problem(ProblemKind.WEBHOOK, f"{seen.webhook}; until then the sweep finds updates")
+        yield Problem(ProblemKind.WEBHOOK, seen.webhook, "until then the sweep finds updates")
 
 
 def _files(seen: Overview) -> Iterator[Problem]:
@@ -167,7 +174,7 @@ def _files(seen: Overview) -> Iterator[Problem]:
             ProblemKind.BACKLOG,
             f"the queue is not worked off: {_files_of(seen.queue.due_live)} due, the oldest since "
             f"{since}",
-            "see the log, and limits.requests_per_minute",
+            "see the log of serve, and limits.requests_per_minute",
         )
     failed = seen.unfinished.get(Outcome.FAILED, 0)
     if failed:
@@ -179,18 +186,16 @@ def _files(seen: Overview) -> Iterator[Problem]:
         message = f"{were} refused and not marked"
         yield Problem(ProblemKind.REFUSED, message, "the reasons: reconciler failed list")
     if seen.unknown_texts:
-        yield Problem(ProblemKind.TEXTS, TEXTS_KEPT, portal_texts_line(seen.unknown_texts))
+        yield Problem(ProblemKind.TEXTS, TEXTS_KEPT, portal_texts_hint(seen.unknown_texts))
 
 
-TEXTS_KEPT = (
-    "comments that stood there within seconds of a save were kept as a person's; "
-    "if the portal writes them, set in config.toml under [review]"
-)
+TEXTS_KEPT = "comments that stood there within seconds of a save were kept as a person's"
 
 
-def portal_texts_line(texts: Sequence[str]) -> str:
-    """Return the line of the configuration that says that these texts are the portal's own."""
-    return f"portal_texts = {json.dumps(texts, ensure_ascii=False)}"
+def portal_texts_hint(texts: Sequence[str]) -> str:
+    """Return what to do about texts that may be the portal's own: the line to configure."""
+    line = f"portal_texts = {json.dumps(texts, ensure_ascii=False)}"
+    return f"if the portal writes them, set in config.toml under [review]: {line}"
 
 
 def _is_backlogged(seen: Overview) -> bool:

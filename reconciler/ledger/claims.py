@@ -123,13 +123,13 @@ def _due_by_event(new: Any) -> Any:
     A live claim keeps its lease. A file is looked at once a second at most, so that a burst costs
     little. A look in the future means that the clock was set back, and delays nothing.
     """
-    again = later(files.c.looked_at, SECOND)
-    just_looked = and_(files.c.looked_at <= new.event_at, again > new.event_at)
+    next_look = later(files.c.looked_at, SECOND)
+    just_looked = and_(files.c.looked_at <= new.event_at, next_look > new.event_at)
     return case(
         (and_(files.c.claim.is_not(None), files.c.due_at > new.event_at), files.c.due_at),
         (and_(files.c.claim.is_(None), files.c.due_at < new.due_at), files.c.due_at),
         (is_in_flight(new.event_at), arrives_by()),
-        (just_looked, again),
+        (just_looked, next_look),
         else_=new.due_at,
     )
 

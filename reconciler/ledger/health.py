@@ -73,14 +73,14 @@ class Health:
     def retry(self, ids: Sequence[int], now: datetime) -> frozenset[int]:
         """Make unfinished files due now (no ids: all of them), as if never tried; return which."""
         values = {"due_at": now, "attempts": 0, "undone_since": None, "undone_times": 0}
-        hurry = update(files).where(is_listed(ids)).values(values).returning(files.c.id)
-        return self._store.write(lambda c: frozenset(c.execute(hurry).scalars()))
+        retry_now = update(files).where(is_listed(ids)).values(values).returning(files.c.id)
+        return self._store.write(lambda c: frozenset(c.execute(retry_now).scalars()))
 
     def retry_passing(self, now: datetime) -> int:
         """Make due what failed because of a request that may work by now; return how many."""
         waits = (is_listed(()), files.c.waits_for.is_not(None), files.c.due_at > now)
-        hurry = update(files).where(*waits).values(due_at=now)
-        return self._store.write(lambda c: c.execute(hurry).rowcount)
+        retry_now = update(files).where(*waits).values(due_at=now)
+        return self._store.write(lambda c: c.execute(retry_now).rowcount)
 
     def waiting_for_portal(self, now: datetime) -> int:
         """Return how many files wait for a kind of request to work again, and are not due."""

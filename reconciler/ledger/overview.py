@@ -57,7 +57,7 @@ def _overview(
     accepted = sum(ended.pop(entered, 0) for entered in _ENTERED)
     echoes = ended.pop(_ECHO, 0)
     done = _sweeps(c, shown)
-    until, why = _paused(c, now, quota)
+    until, reason = _paused(c, now, quota)
     backfill = quota.free_at(c, now, BACKFILL)
     days, lags = _arrivals(c)
     return Overview(
@@ -72,7 +72,7 @@ def _overview(
         reviews=_reviews(c, shown),
         outages=known_outages(c),
         paused_until=until,
-        paused_why=why,
+        paused_why=reason,
         backfill_until=backfill if backfill > now else None,
         written=written(c, now),
         sweeps=done,

@@ -153,8 +153,8 @@ def log_sweep(report: Report) -> None:
     if report.skipped:
         fields["skipped_folders"] = dict(report.skipped)  # as in the JSON of `reconcile`
     if report.incomplete:
-        fields["behind"] = report.incomplete
-    (log.warning if report.incomplete else log.info)("sweep", deep=report.full_scan, **fields)
+        fields["incomplete_folders"] = report.incomplete
+    (log.warning if report.incomplete else log.info)("sweep", full_scan=report.full_scan, **fields)
 
 
 def log_failed_login(client: str) -> None:

@@ -44,7 +44,7 @@ class PortalHealth:
             OutageKind.WRITES: CircuitBreaker(began=began.get(OutageKind.WRITES)),
             OutageKind.DEAD_KEY: CircuitBreaker(key_probe, key_probe),
         }
-        self._told, self._unproven = set[OutageKind](), set(OutageKind)
+        self._announced, self._unproven = set[OutageKind](), set(OutageKind)
         self._throttled, self._parked, self._lock = 0, 0, threading.Lock()
 
     @property
@@ -95,12 +95,12 @@ class PortalHealth:
         self._breaker(OutageKind.DEAD_KEY).record_success()
         with self._lock:
             self._throttled = 0
-            ended = kinds & (self._told | self._unproven)
-            told = ended & self._told
-            self._told, self._unproven = self._told - ended, self._unproven - ended
+            ended = kinds & (self._announced | self._unproven)
+            announced = ended & self._announced
+            self._announced, self._unproven = self._announced - ended, self._unproven - ended
         if ended:
             self._ledger.health.close_outages(ended)
-        for one in told:
+        for one in announced:
             self._on_recovery(one)
 
     def record_failure(self, error: PortalError, attempts: int, now: datetime) -> timedelta | None:
@@ -162,9 +162,9 @@ class PortalHealth:
     def _open(self, kind: OutageKind, error: PortalError, now: datetime) -> None:
         self._ledger.health.open_outage(kind, str(error), now)
         with self._lock:
-            told = kind in self._told
-            self._told.add(kind)
-        if not told:
+            announced = kind in self._announced
+            self._announced.add(kind)
+        if not announced:
             self._on_outage(kind, str(error))
 
     def _breaker(self, kind: OutageKind) -> CircuitBreaker:
