@@ -9,7 +9,7 @@ true of the whole ledger, `overview`, `health` and `problems` say how the servic
 
 from reconciler.ledger.copying import copy
 from reconciler.ledger.ledger import Ledger
-from reconciler.ledger.listing import EnqueueOptions, ListedFile
+from reconciler.ledger.listing import EnqueueOptions, ListedFile, RowChange, RowState
 from reconciler.ledger.opening import another_portal, is_same_address
 from reconciler.ledger.overview import OutageRecord, Overview, SweepRecord
 from reconciler.ledger.problems import (
@@ -66,6 +66,8 @@ __all__ = [
     "ProblemKind",
     "Quota",
     "Role",
+    "RowChange",
+    "RowState",
     "Setting",
     "SweepRecord",
     "WebhookRecord",

@@ -138,7 +138,7 @@ class Backfill:
     def _folders(self, lister: Lister, job: Job) -> list[Folder]:
         """Return the folders to read, always in the same order. Raises ConfigError."""
         first = self._docspace.rooms(count=1)
-        lister.fix_origin(first.date or first.updated)
+        lister.set_origin(first.date or first.updated)
         lister.report.since, lister.report.until = job.since, job.until or first.date
         rooms = {room.id: room for room in lister.rooms(lambda _: False)}
         missing = sorted(job.rooms - rooms.keys())
