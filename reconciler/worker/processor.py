@@ -4,6 +4,7 @@ It ends done, due again, or failed with the next try; never without an ending in
 unless the claim was lost to another process.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from typing import assert_never
 
 from reconciler.client import DocSpace
 from reconciler.decision import Policy, decide
-from reconciler.errors import ForbiddenError, PortalError, TransientError
+from reconciler.errors import ForbiddenError, LedgerError, PortalError, TransientError
 from reconciler.ledger import Ledger, Quota
 from reconciler.model import (
     EPOCH,
@@ -34,19 +35,22 @@ from reconciler.worker.portal_health import PortalHealth, request_kind
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _SAMPLES = 3  # tries to learn whether the portal is known
 _ROOM_KNOWN = timedelta(minutes=5)
+_FINISH_DELAYS = (0.2, 0.5, 1.0, 2.0)  # seconds; a PostgreSQL failover takes about as long
 
 
 @dataclass(frozen=True)
 class Processed:
-    """What was done about one file, to be told: as it was seen, the rule, the ending.
+    """What was done about one file: as it was seen, the rule, and the result.
 
-    ``rule`` is None where nothing was decided because the portal did not answer.
+    ``rule`` is None where nothing was decided because the portal did not answer. ``wrote`` is
+    whether the portal confirmed a write.
     """
 
     file: int
     seen: File | None
     rule: Rule | None
     result: AttemptResult
+    wrote: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class WorkerSettings:
 
 
 class FileProcessor:
-    """Makes attempts. ``clock`` tells the time."""
+    """Processes claimed files. ``wait`` pauses before the ledger is tried again, in seconds."""
 
     def __init__(
         self,
@@ -74,23 +78,40 @@ class FileProcessor:
         terms: WorkerSettings,
         clock: Callable[[], datetime],
         health: PortalHealth,
+        wait: Callable[[float], object] = time.sleep,
     ) -> None:
         """Share one view of the portal's health between all attempts."""
         self._ledger, self._docspace, self.settings = ledger, docspace, terms
-        self._clock, self.health = clock, health
+        self._clock, self.health, self._wait = clock, health, wait
         self._rooms: dict[int | str, tuple[int | None, datetime]] = {}
         self._target_known, self._unsampled = False, 0
 
     def process(self, claim: Claim) -> Processed | None:
-        """Make one attempt and write down its ending; None when the claim was lost."""
+        """Make one attempt and record its result; None when the claim was lost.
+
+        Raises LedgerError when the ledger fails, and stays away for some seconds.
+        """
         try:
             with self._docspace.reserve_look_and_write():
                 file, decision = self._look(claim.entry)
-                attempt = self._act(claim, file, decision)
+                processed = self._act(claim, file, decision)
         except PortalError as error:
-            attempt = self._failed(claim, error)
-        kept = attempt is not None and self._ledger.finish(claim, attempt.result, self._clock())
-        return attempt if kept else None
+            processed = self._failed(claim, error)
+        if processed is None:
+            return None
+        kept = self._finish(claim, processed.result)
+        if processed.wrote:
+            self.health.record_success(OutageKind.WRITES, self._clock())
+        return processed if kept else None
+
+    def _finish(self, claim: Claim, result: AttemptResult) -> bool:
+        """Record the result, so that a ledger that is away for a moment leaves no file claimed."""
+        for delay in _FINISH_DELAYS:
+            try:
+                return self._ledger.finish(claim, result, self._clock())
+            except LedgerError:
+                self._wait(delay)
+        return self._ledger.finish(claim, result, self._clock())
 
     def record_bug(self, claim: Claim, error: Exception) -> None:
         """Write down that a bug of ours ended the attempt; the file is tried again later."""
@@ -167,7 +188,6 @@ class FileProcessor:
         except ForbiddenError as error:
             return self._refused(_known(claim, file, decision), claim, error)
         rule, now = decision.rule, self._clock()
-        self.health.record_success(OutageKind.WRITES, now)
         if stored != target:
             said = f"the portal stored {stored[:80]!r} instead of the comment"
             result = AttemptResult(
@@ -177,7 +197,7 @@ class FileProcessor:
             result = AttemptResult(
                 Outcome.MARKED, rule.value, seen=file, settled=True, marked_by_us=True
             )
-        return Processed(claim.entry.id, file, rule, result)
+        return Processed(claim.entry.id, file, rule, result, wrote=True)
 
     def _refused(self, entry: Entry, claim: Claim, error: ForbiddenError) -> Processed:
         """A PUT was answered 403, which has many causes: a second look tells them apart.
