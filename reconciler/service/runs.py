@@ -4,12 +4,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
 
 from reconciler.config import Config
-from reconciler.decision import decide
 from reconciler.errors import (
     ForbiddenError,
     LedgerError,
@@ -19,7 +18,7 @@ from reconciler.errors import (
     UnauthorizedError,
 )
 from reconciler.ledger import BACKFILL, ListedFile, Role
-from reconciler.model import Absent, Action, Entry, Outcome, Rule
+from reconciler.model import Action, Entry, Outcome, Rule
 from reconciler.service.build import Components, build_components, scan_settings, sweep_of, watch_of
 from reconciler.service.logging import log_error, log_processed
 from reconciler.service.sweep_run import prune, run_sweep
@@ -250,13 +249,9 @@ def _rehearse(
 
 def _look(components: Components, entry: Entry) -> tuple[Rule, PlannedAction]:
     """Look at a file that is due, and decide."""
-    file = components.docspace.file(entry.id)
-    title = comment = ""
-    if not isinstance(file, Absent):
-        file = components.processor.with_room(file, components.clock())
-        entry = replace(entry, portal_known=components.processor.knows_portal(entry, file))
-        title, comment = file.title, file.comment
-    rule = decide(file, entry, components.policy).rule
+    look = components.processor.looker.look(entry)
+    rule, file = look.decision.rule, look.file
+    title, comment = (file.title, file.comment) if file else ("", "")
     return rule, PlannedAction(entry.id, title, comment, str(rule.outcome), rule.description)
 
 

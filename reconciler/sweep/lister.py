@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.client import DocSpace, FilePage, Room
+from reconciler.client import DocSpace, FilePage, Room, knows_portal
 from reconciler.decision import Policy
 from reconciler.errors import ForbiddenError, PermanentError, ShutdownRequested, TransientError
 from reconciler.ledger import Baseline, EnqueueOptions, Ledger, ListedFile
@@ -88,16 +88,11 @@ class Lister:
 
     def _learn_portal(self, files: Sequence[File]) -> None:
         """Learn whether the portal writes texts that we know, before any text is classified."""
-        policy, before = self._policy, self.baseline.portal_known
-        telling = [f for f in files if f.comment and not policy.is_target(f.comment)]
-        if before or not telling:
-            return
-        known = policy.recognizes(file.comment for file in telling)
-        if not known and before is None and isinstance(telling[0].id, int):
-            known = policy.recognizes(self._docspace.sample_comments(telling[0].id))
+        before = self.baseline.portal_known
+        known = knows_portal(self._docspace, self._policy, before, (f for f in files if f.comment))
         self.baseline = self.baseline._replace(portal_known=known)
-        if known is not before and not self._dry:
-            self._ledger.set_portal_known(known)
+        if known not in {None, before} and not self._dry:
+            self._ledger.set_portal_known(known is True)
 
     def rooms(self, until: Callable[[Room], bool]) -> list[Room]:
         """Return the rooms, pinned ones first, then newest first, up to where ``until`` says so.

@@ -11,12 +11,10 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from reconciler.client import DocSpace
-from reconciler.decision import Policy, decide
-from reconciler.errors import ForbiddenError, LedgerError, PortalError, TransientError
+from reconciler.decision import Policy
+from reconciler.errors import ForbiddenError, LedgerError, PortalError
 from reconciler.ledger import Ledger, Quota
 from reconciler.model import (
-    EPOCH,
-    Absent,
     Action,
     AttemptResult,
     Claim,
@@ -27,14 +25,12 @@ from reconciler.model import (
     OutageKind,
     Outcome,
     Rule,
-    Section,
     WriteGrant,
 )
+from reconciler.worker.look import Looker
 from reconciler.worker.portal_health import PortalHealth, request_kind
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
-_SAMPLES = 3  # tries to learn whether the portal is known
-_ROOM_KNOWN = timedelta(minutes=5)
 _FINISH_DELAYS = (0.2, 0.5, 1.0, 2.0)  # seconds; a PostgreSQL failover takes about as long
 
 
@@ -83,8 +79,8 @@ class FileProcessor:
         """Share one view of the portal's health between all attempts."""
         self._ledger, self._docspace, self.settings = ledger, docspace, terms
         self._clock, self.health, self._wait = clock, health, wait
-        self._rooms: dict[int | str, tuple[int | None, datetime]] = {}
-        self._target_known, self._unsampled = False, 0
+        self.looker = Looker(ledger, docspace, terms.policy, terms.lookback, clock)
+        self._target_known = False
 
     def process(self, claim: Claim) -> Processed | None:
         """Make one attempt and record its result; None when the claim was lost.
@@ -138,15 +134,9 @@ class FileProcessor:
         return True
 
     def _look(self, entry: Entry) -> tuple[File | None, Decision]:
-        seen = self._docspace.file(entry.id)
-        now = self._clock()
-        if isinstance(seen, Absent):
-            self.health.record_success(OutageKind.LOOKS, now)
-            return None, decide(seen, entry, self.settings.policy)
-        entry = self._with_portal(self._with_origin(entry, seen, now), seen)
-        file = self.with_room(seen, now)
-        self.health.record_success(OutageKind.LOOKS, now)
-        return file, decide(file, entry, self.settings.policy)
+        look = self.looker.look(entry)
+        self.health.record_success(OutageKind.LOOKS, self._clock())
+        return look.file, look.decision
 
     def _act(self, claim: Claim, file: File | None, decision: Decision) -> Processed | None:
         if file is None or decision.action is not Action.MARK:
@@ -235,55 +225,10 @@ class FileProcessor:
         )
         return Processed(entry.id, None, None, result)
 
-    def _with_origin(self, entry: Entry, file: File, now: datetime) -> Entry:
-        """Before the first sweep, the first look fixes where our responsibility begins."""
-        if entry.since != EPOCH:
-            return entry
-        self._ledger.set_origin(file.read_at or now, self.settings.lookback)
-        return self._ledger.entry(entry.id)
-
-    def _with_portal(self, entry: Entry, file: File) -> Entry:
-        """Learn whether the portal writes texts that we know, and remember it."""
-        known = self.knows_portal(entry, file)
-        if known is not None and known is not entry.portal_known:
-            self._ledger.set_portal_known(known)
-        return replace(entry, portal_known=known)
-
-    def knows_portal(self, entry: Entry, file: File) -> bool | None:
-        """Return whether the portal writes texts that we know; it is asked once, before a text
-        that may be anybody's is judged. None where that does not matter yet.
-        """
-        policy = self.settings.policy
-        if entry.portal_known or policy.recognizes([file.comment]):
-            return True
-        if entry.portal_known is not None or policy.is_target(file.comment):
-            return entry.portal_known
-        try:
-            return policy.recognizes(self._docspace.sample_comments(entry.id))
-        except TransientError:
-            # What is asked here is more than the tutorial needs, and may fail for ever.
-            self._unsampled += 1
-            if self._unsampled < _SAMPLES:
-                raise
-            return None
-
     def _remember_target(self) -> None:
         if not self._target_known:
             self._ledger.add_target(self.settings.policy.target)
             self._target_known = True
-
-    def with_room(self, file: File, now: datetime) -> File:
-        """A file does not tell its room (docspace.md 1.1): ask its folder, now and then."""
-        folder = file.folder
-        if not self.settings.policy.scope.by_room or file.section is not Section.ROOMS:
-            return file
-        if isinstance(folder, str):
-            return file
-        room, known = self._rooms.get(folder, (None, EPOCH))
-        if not timedelta() <= now - known <= _ROOM_KNOWN:
-            room = self._docspace.room_of(folder)
-            self._rooms[folder] = (room, now)
-        return replace(file, room=room)
 
 
 def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) -> AttemptResult:
