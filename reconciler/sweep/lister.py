@@ -204,10 +204,7 @@ class Lister:
         return self._ledger.apply_changes(changes, self._options, now)
 
     def _enqueue_broken(self, broken: Sequence[int]) -> None:
-        fresh = [number for number in broken if number not in self.report.broken]
-        self.report.broken.update(fresh)
-        self.report.scanned += len(fresh)
-        self.report.handed += len(fresh)
+        fresh = self.report.count_broken(broken)
         if fresh and not self._dry:
             self._ledger.enqueue(fresh, self._options, self._clock())
 
