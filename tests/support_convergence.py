@@ -4,14 +4,13 @@ whose every action is written down, letters that a test delivers itself, and fau
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from reconciler.decision import decide
 from reconciler.errors import PortalError
 from reconciler.ledger import Quota
-from reconciler.model import EPOCH, Absent, Action, Entry, Revision
+from reconciler.model import EPOCH, Action, Entry, Revision
 from reconciler.sandbox import CommentWrite, FileInfo
 from reconciler.sweep import ScanSettings, Sweep
 from reconciler.worker import Processed
@@ -112,12 +111,11 @@ class Scene(People):
             return
         entry = claims[0].entry
         try:
-            file = self.here.docspace.file(entry.id)
-            if isinstance(file, Absent) or entry.since == EPOCH:
+            if entry.since == EPOCH:
                 return
-            entry = replace(entry, portal_known=self.here.making.knows_portal(entry, file))
-            decision = decide(file, entry, self.here.policy)
-            if decision.action is not Action.MARK:
+            look = self.here.making.looker.look(entry)
+            file, decision = look.file, look.decision
+            if file is None or decision.action is not Action.MARK:
                 return
             until = now + timedelta(seconds=60)
             ledger.begin_write(

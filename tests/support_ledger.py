@@ -1,7 +1,7 @@
 """Short words for ledgers in tests: events, files and endings with plain defaults."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,15 +11,17 @@ from typing import Any
 import pytest
 from sqlalchemy import NullPool, create_engine, func, inspect, select, text
 
-from reconciler.ledger import Ledger, Quota
+from reconciler.ledger import EnqueueOptions, Ledger, ListedFile, Quota, RowChange
 from reconciler.ledger.store.schema import files
 from reconciler.model import (
     AttemptResult,
     Claim,
+    Decision,
     Event,
     File,
     Outcome,
     Revision,
+    Rule,
     Section,
     WriteGrant,
 )
@@ -104,6 +106,14 @@ def claimed(ledger: Ledger, now: datetime) -> Claim:
     """Return the only claim that is to be had."""
     (claim,) = ledger.claim(now, 10, LEASE)
     return claim
+
+
+def list_updates(
+    ledger: Ledger, files: Iterable[File], options: EnqueueOptions, now: datetime
+) -> None:
+    """Let a listing find that files must be marked."""
+    listed = [ListedFile(file, Decision(Rule.UPDATED), None) for file in files]
+    ledger.apply_changes([RowChange(one, makes_due=True) for one in listed], options, now)
 
 
 def permit(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> WriteGrant:

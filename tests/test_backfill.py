@@ -304,7 +304,7 @@ def test_a_share_that_is_spent_is_exit_1_with_the_time_to_go_on(scene: Stage) ->
     assert (told(first)["marked"], told(first)["remaining"]) == (3, 2)
     (live,) = scene.add_files("live.docx")
     scene.clock.advance(10)
-    quick = reconcile(load(None, scene.environ | SHARE), dry_run=False, would=lambda _: None)
+    quick = reconcile(load(None, scene.environ | SHARE), dry_run=False, on_planned=lambda _: None)
     assert (quick.failed, quick.remaining) == (0, 0)
     assert scene.comments([live]) == [TARGET]
     assert scene.portal.count("PUT") < 10
@@ -385,7 +385,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(scene: Stage) -> None:
 
 def test_a_dry_run_estimates_and_writes_nothing(scene: Stage) -> None:
     """How many files, how many days, and which texts stand there how often."""
-    reconcile(load(None, scene.environ), dry_run=True, would=lambda _: None)
+    reconcile(load(None, scene.environ), dry_run=True, on_planned=lambda _: None)
     before = rows(scene.ledger)
     done = run(scene, "backfill", "--since", "60d", "--dry-run", "--json", **SHARE)
     assert (done.returncode, rows(scene.ledger), scene.portal.count("PUT")) == (0, before, 0)

@@ -25,7 +25,7 @@ from reconciler.ledger import (
     SweepRecord,
     WebhookRecord,
 )
-from reconciler.model import EPOCH, Decision, OutageKind, Outcome, Rule, Source
+from reconciler.model import EPOCH, OutageKind, Outcome, Rule, Source
 from tests import support_ledger as kit
 from tests.support_ledger import HOUR, LEASE, MINUTE, NOW, SAVED, SECOND, a_file, claimed, opened
 
@@ -48,10 +48,8 @@ def see(ledger: Ledger, after: timedelta = SECOND) -> Overview:
 
 def sweep_finds(ledger: Ledger, file: int = 1, options: EnqueueOptions | None = None) -> None:
     """Let a listing find that a file must be marked."""
-    listed = [a_file(file, room=7, updated_by_name="Ann Lee")]
-    ledger.ingest_listing(
-        listed, lambda *_: Decision(Rule.UPDATED), options or EnqueueOptions(), NOW
-    )
+    found = a_file(file, room=7, updated_by_name="Ann Lee")
+    kit.list_updates(ledger, [found], options or EnqueueOptions(), NOW)
 
 
 def mark(ledger: Ledger, file: int = 1, **changes: Any) -> None:

@@ -43,7 +43,7 @@ def scene(tmp_path: Path) -> Iterator[Stage]:
 
 def here(scene: Stage) -> Summary:
     """Do the same in this process, which is quicker."""
-    return reconcile(load(None, scene.environ), dry_run=False, would=lambda _: None)
+    return reconcile(load(None, scene.environ), dry_run=False, on_planned=lambda _: None)
 
 
 def test_one_run_marks_everything_and_the_next_asks_twice(scene: Stage) -> None:
@@ -147,14 +147,14 @@ def test_a_room_that_could_not_be_read_is_exit_1(scene: Stage) -> None:
 def test_the_daily_deep_sweep_prunes(scene: Stage) -> None:
     """Where cron sweeps, or a daemon is restarted each night, nobody lives for a day."""
     environ = scene.environ | {"RECONCILER_STATE__RETENTION": "1d"}
-    reconcile(load(None, environ), dry_run=False, would=lambda _: None)
+    reconcile(load(None, environ), dry_run=False, on_planned=lambda _: None)
     long_ago = datetime.now(UTC) - timedelta(days=2)
     with closing(Ledger(environ["RECONCILER_STATE__URL"], scene.server.url)) as ledger:
         ledger.record(Event(99, "file.updated", 99, "Gone.docx", "ann", long_ago), long_ago)
         (claim,) = ledger.claim(long_ago + timedelta(minutes=1), 1, timedelta(minutes=3))
         ledger.finish(claim, AttemptResult(Outcome.SKIPPED, Rule.GONE.value), long_ago)
         scene.clock.advance(25 * 3600)
-        reconcile(load(None, environ), dry_run=False, would=lambda _: None)
+        reconcile(load(None, environ), dry_run=False, on_planned=lambda _: None)
         assert ledger.file_row(99) is None
 
 

@@ -15,10 +15,11 @@ from reconciler.client.listing import PAGE, Room
 from reconciler.decision import Policy, Scope
 from reconciler.errors import RateLimitedError, TransientError, UnauthorizedError
 from reconciler.ledger import BACKFILL, CLOCK_WAS_AHEAD, HIDDEN_UPDATES, EnqueueOptions
-from reconciler.model import LAST_FILE_ID, Decision, Outcome, Rule, Section
+from reconciler.model import LAST_FILE_ID, Outcome, Rule, Section
 from reconciler.sandbox import Fault
 from reconciler.sweep import ScanSettings, Sweep
 from reconciler.sweep.lister import Lister
+from tests.support_ledger import list_updates
 from tests.support_sweep import (
     DAY,
     HOUR,
@@ -1132,8 +1133,7 @@ def test_a_dry_run_over_failing_and_forbidden_rooms_writes_nothing(here: World) 
 def backfilled(here: World, since: timedelta, *, overwrite: bool = False) -> None:
     """Let a backfill list the room, and find that its files must be marked."""
     options = EnqueueOptions(BACKFILL, here.clock() - since, overwrite)
-    listed = here.docspace.room_files(here.room).files
-    here.ledger.ingest_listing(listed, lambda *_: Decision(Rule.UPDATED), options, here.clock())
+    list_updates(here.ledger, here.docspace.room_files(here.room).files, options, here.clock())
 
 
 @ON_EACH_DATABASE

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from reconciler.decision import Policy, Scope
-from reconciler.errors import TransientError, UnauthorizedError
+from reconciler.errors import LedgerError, TransientError, UnauthorizedError
 from reconciler.ledger import Quota
 from reconciler.model import OutageKind, Outcome, Rule
 from reconciler.sandbox import Fault, Network
-from tests.support_ledger import totals
+from reconciler.worker import FileProcessor, Processed
+from tests.support_ledger import next_due, totals
 from tests.world import TARGET, World, world
 
 # For what is about the ledger and not about the portal: there a server could differ from a file.
@@ -545,3 +546,55 @@ def test_a_file_that_is_really_saved_every_minute_is_no_loop(here: World) -> Non
         here.portal.save(here.file, by=here.ann)
         here.settle(60)
     assert here.portal.count("PUT") == 10
+
+
+# The ledger is away for a moment.
+
+
+def process_while_ledger_is_away(here: World, returns_at: int) -> tuple[Processed | None, float]:
+    """Process a saved file whose ledger is away from the PUT on, as during a failover.
+
+    It is back with wait number ``returns_at``. Return how it went and the seconds of the waits.
+    """
+    folder, waits = here.path.parent, list[float]()
+    away = folder.with_name(f"{folder.name}-away")
+
+    def hide(method: str, *_: object) -> None:
+        if method == "PUT":
+            here.portal.on_answer = None
+            folder.rename(away)
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == returns_at:
+            away.rename(folder)
+
+    here.portal.save(here.file, by=here.ann)
+    assert here.server.drain()
+    here.portal.on_answer = hide
+    known = here.making
+    making = FileProcessor(
+        here.ledger, here.docspace, known.settings, here.now, known.health, wait=wait
+    )
+    (claim,) = here.ledger.claim(here.now(), 1, timedelta(seconds=180))
+    try:
+        return making.process(claim), sum(waits)
+    except LedgerError:
+        away.rename(folder)
+        return None, sum(waits)
+
+
+def test_a_write_is_recorded_once_the_ledger_is_back(here: World) -> None:
+    """The file is not left claimed, and the ledger shows the confirmed write."""
+    processed, _ = process_while_ledger_is_away(here, returns_at=2)
+    assert processed is not None
+    assert processed.result.outcome is Outcome.MARKED
+    assert (here.ledger.entry(here.file).marked_by_us, next_due(here.ledger)) == (True, None)
+
+
+def test_a_ledger_that_stays_away_is_given_up_after_some_seconds(here: World) -> None:
+    """The end of the claim's lease returns the file."""
+    processed, seconds = process_while_ledger_is_away(here, returns_at=99)
+    assert processed is None
+    assert 1 < seconds < 5
+    assert next_due(here.ledger) is not None

@@ -54,10 +54,10 @@ def in_a_line(summary: Summary) -> str:
     return "; ".join(parts)
 
 
-def print_would(would: PlannedAction) -> None:
+def print_planned(planned: PlannedAction) -> None:
     """Print what a dry run would do with one file."""
-    title = shown(would.title)
-    typer.echo(f"{would.file}  {title}  {would.comment!r} -> {would.outcome}: {would.reason}")
+    change = f"{planned.comment!r} -> {planned.outcome}: {planned.reason}"
+    typer.echo(f"{planned.file}  {shown(planned.title)}  {change}")
 
 
 def explained(told: Explanation) -> str:

@@ -10,9 +10,28 @@ from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
 
 if TYPE_CHECKING:
     from reconciler.service import Summary
+    from reconciler.sweep import Job
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Decide everything, write nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Begin without estimate and question.")]
+Since = Annotated[
+    str, typer.Option(metavar="DATE|DURATION", help="A date (2026-01-01) or so long ago (30d).")
+]
+Until = Annotated[
+    str | None, typer.Option(metavar="DATE", help="Up to this date, the day included; else now.")
+]
+Rooms = Annotated[
+    list[int] | None, typer.Option("--room", metavar="ID", help="Only this room; repeatable.")
+]
+OverwriteComments = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite-comments",
+        help="Mark also where a person's comment stands, unless it was settled.",
+    ),
+]
+Observe = Annotated[bool, typer.Option("--observe", help="Note what stands there, write nothing.")]
 
 _DATES = "give a date (2026-01-01) or a duration back (30d, 12h)."
 
@@ -30,44 +49,28 @@ def reconcile(config: ConfigPath = None, dry_run: DryRun = False, json: Json = F
         reconciler reconcile --dry-run      # what it would do, and why
         reconciler reconcile --json --config /etc/reconciler/config.toml
     """
-    from reconciler.cli.report import as_json, in_a_line, print_would  # noqa: PLC0415
+    from reconciler.cli.report import as_json, in_a_line, print_planned  # noqa: PLC0415
     from reconciler.service import configure_log  # noqa: PLC0415 - help must be quick
     from reconciler.service import reconcile as run  # noqa: PLC0415
 
     settings = read_config(config)
     configure_log(settings.log.level, settings.log.format)
-    summary = run(settings, dry_run=dry_run, would=lambda one: None if json else print_would(one))
+    summary = run(
+        settings, dry_run=dry_run, on_planned=lambda one: None if json else print_planned(one)
+    )
     typer.echo(as_json(summary) if json else in_a_line(summary))
     raise typer.Exit(_code(summary))
 
 
 def backfill(
-    since: Annotated[
-        str,
-        typer.Option(metavar="DATE|DURATION", help="A date (2026-01-01) or so long ago (30d)."),
-    ],
-    until: Annotated[
-        str | None,
-        typer.Option(metavar="DATE", help="Up to this date, the day included; else now."),
-    ] = None,
-    room: Annotated[
-        list[int] | None, typer.Option(metavar="ID", help="Only this room; repeatable.")
-    ] = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite-comments",
-            help="Mark also where a person's comment stands, unless it was settled.",
-        ),
-    ] = False,
-    observe: Annotated[
-        bool, typer.Option("--observe", help="Note what stands there, write nothing.")
-    ] = False,
+    since: Since,
+    until: Until = None,
+    room: Rooms = None,
+    overwrite: OverwriteComments = False,
+    observe: Observe = False,
     dry_run: DryRun = False,
     json: Json = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Begin without estimate and question.")
-    ] = False,
+    yes: Yes = False,
     config: ConfigPath = None,
 ) -> None:
     """Mark what was updated since a date: for a first installation or after a long outage.
@@ -86,20 +89,10 @@ def backfill(
     """
     from reconciler.cli.backfilling import Backfilling  # noqa: PLC0415 - help must be quick
     from reconciler.service import configure_log  # noqa: PLC0415
-    from reconciler.sweep import Job  # noqa: PLC0415
 
     settings = read_config(config)
     configure_log(settings.log.level, settings.log.format)
-    words = [since, until or "", *map(str, sorted(room or [])), f"{overwrite}", f"{observe}"]
-    begin, end = _span(since, until)
-    job = Job(
-        name=" ".join(words),
-        since=begin,
-        until=end,
-        rooms=frozenset(room or []),
-        overwrite=overwrite,
-        observe=observe,
-    )
+    job = _job(since, until, room or [], overwrite=overwrite, observe=observe)
     backfilling = Backfilling(settings, job, json=json, ask=not yes)
     code = _code(backfilling.run(dry_run))
     raise typer.Exit(SOME_FAILED if code == OK and backfilling.failing else code)
@@ -128,6 +121,23 @@ def explain(
     if told.error is not None:
         typer.echo(in_words(told.error)[1], err=True)
         raise typer.Exit(PORTAL)
+
+
+def _job(
+    since: str, until: str | None, rooms: list[int], *, overwrite: bool, observe: bool
+) -> "Job":
+    from reconciler.sweep import Job  # noqa: PLC0415
+
+    words = [since, until or "", *map(str, sorted(rooms)), f"{overwrite}", f"{observe}"]
+    begin, end = _span(since, until)
+    return Job(
+        name=" ".join(words),
+        since=begin,
+        until=end,
+        rooms=frozenset(rooms),
+        overwrite=overwrite,
+        observe=observe,
+    )
 
 
 def _span(since: str, until: str | None) -> tuple[datetime, datetime | None]:

@@ -2,14 +2,15 @@
 
 `transport` exchanges requests and translates errors, `rate_limiter` keeps them below the limits,
 `parse` and `listing` turn its JSON into values, `docspace` says which request answers which
-question about files, `webhooks` about webhooks and their log, `about` about the portal itself.
-`exchange` asks addresses that are not the portal's; `proxies` and `reasons` name the proxy and the
-cause of a request that got no answer.
+question about files, `known_portal` whether the portal's own texts are known, `webhooks` about
+webhooks and their log, `about` about the portal itself. `exchange` asks addresses that are not the
+portal's; `proxies` and `reasons` name the proxy and the cause of a request that got no answer.
 """
 
 from reconciler.client.about import About, Build, Person
 from reconciler.client.docspace import DocSpace
 from reconciler.client.exchange import Response, exchange
+from reconciler.client.known_portal import knows_portal
 from reconciler.client.listing import PAGE, FilePage, Room, RoomPage
 from reconciler.client.parse import Key
 from reconciler.client.rate_limiter import RateLimiter
@@ -44,5 +45,6 @@ __all__ = [
     "Webhook",
     "WebhooksClient",
     "exchange",
+    "knows_portal",
     "portal_time",
 ]

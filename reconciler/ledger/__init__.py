@@ -9,7 +9,7 @@ the transactions.
 
 from reconciler.ledger.copying import copy
 from reconciler.ledger.ledger import Ledger
-from reconciler.ledger.listing import EnqueueOptions, ListedFile
+from reconciler.ledger.listing import EnqueueOptions, ListedFile, RowChange, RowState
 from reconciler.ledger.opening import another_portal, is_same_address
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.records import OutageRecord, Overview, SweepRecord
@@ -55,6 +55,8 @@ __all__ = [
     "Overview",
     "Quota",
     "Role",
+    "RowChange",
+    "RowState",
     "Setting",
     "SweepRecord",
     "WebhookRecord",

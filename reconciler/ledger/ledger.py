@@ -28,14 +28,14 @@ from reconciler.ledger.claims import (
 from reconciler.ledger.counters import count, count_write
 from reconciler.ledger.health import Health
 from reconciler.ledger.listing import (
-    DecideFn,
     EnqueueOptions,
     ListedFile,
     RowChange,
+    RowState,
     apply_changes,
     enqueue,
-    judged,
     outcomes,
+    rows_of,
 )
 from reconciler.ledger.opening import Ownership, opened_store
 from reconciler.ledger.quota import Quota
@@ -169,22 +169,27 @@ class Ledger:
         """Make the event's file due, durably; False for an echo of our own comment."""
         return self._store.write_each(record, (event, now, source))
 
-    def ingest_listing(
-        self,
-        listed: Sequence[File],
-        decide: DecideFn,
-        options: EnqueueOptions,
-        now: datetime,
-        dry: bool = False,
-    ) -> list[ListedFile]:
-        """Settle the files of a page that need nothing, and make the others due.
+    def rows_of(self, ids: Sequence[int | str], baseline: Baseline) -> Mapping[int | str, RowState]:
+        """Return what is known of listed files, each with the version of its row."""
+        return self._store.read(lambda c: rows_of(c, ids, baseline))
 
-        One transaction, and none where nothing is new; with ``dry`` nothing is written.
+    def apply_changes(
+        self, changes: Sequence[RowChange], options: EnqueueOptions, now: datetime
+    ) -> list[ListedFile]:
+        """Settle and make due what a page of a listing asks for; return what became of each file.
+
+        One transaction, none at all where nothing is new. A file whose row changed since it was
+        read is not settled but made due.
         """
-        plans = self._store.read(lambda c: judged(c, listed, decide, options, now))
-        if not dry and any(plan.settle or plan.due for plan in plans):
-            plans = self._store.write(lambda c: _note(c, listed, decide, options, now))
-        return [plan.listed for plan in plans]
+        if not any(change.writes for change in changes):
+            return [change.listed for change in changes]
+
+        def job(c: Connection) -> list[ListedFile]:
+            applied = apply_changes(c, changes, options, now)
+            count(c, *_LISTED, sum(change.makes_due for change in applied))
+            return [change.listed for change in applied]
+
+        return self._store.write(job)
 
     def enqueue(self, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:
         """Make files due that a listing showed incompletely: a look finds out why."""
@@ -326,12 +331,3 @@ class Ledger:
 
 _CHUNK = 500  # ids asked for at once
 _LISTED = ("accepted", "listed")
-
-
-def _note(
-    c: Connection, listed: Sequence[File], decide: DecideFn, options: EnqueueOptions, now: datetime
-) -> list[RowChange]:
-    plans = judged(c, listed, decide, options, now)
-    apply_changes(c, plans, now)
-    count(c, *_LISTED, sum(plan.due is not None for plan in plans))
-    return plans

@@ -1,20 +1,18 @@
 """What a listing leaves behind: settled files, files made due, all of a page in one go.
 
-The decision on each item is asked for inside the transaction, on the row as it is then. An
-item settles nothing while a worker holds its file: the worker may be about to write to a
-revision that is no longer the newest, and its settling must not undo a later one.
+`sweep` reads the rows, decides, and hands over the changes. A settling is applied only while its
+row is the one that was read; otherwise the file is made due, and the worker looks.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Connection,
-    Row,
     and_,
     bindparam,
     case,
@@ -34,33 +32,43 @@ from reconciler.ledger.rows import (
     place_values,
     settled_values,
 )
-from reconciler.ledger.settings import baseline
 from reconciler.ledger.store.schema import UtcTime, files
 from reconciler.ledger.store.upsert import insert
-from reconciler.model import Action, Decision, Entry, File, Outcome, Rule, Source
+from reconciler.model import Decision, Entry, File, Outcome, Rule, Source
 
-DecideFn = Callable[[File, Entry], Decision]
 _SOURCES = (Source.WEBHOOK, Source.SWEEP, Source.BACKFILL)  # by precedence
 _PLACE = ("folder", "room", "author")
 KEPT = frozenset({Rule.ANSWERED.value, Rule.UNMARKED.value})  # a person's comment stands
 _MICROSECOND = timedelta(microseconds=1)
 _IN_FLIGHT = timedelta(seconds=2)
-_WITHIN_SECONDS = timedelta(
-    seconds=10
-)  # a text that stands there so soon after a save is hardly typed
+_WITHIN_SECONDS = timedelta(seconds=10)  # nobody types a comment so soon after a save
 _KNOWN = select(files).where(files.c.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True)
 class EnqueueOptions:
-    """For whom a listing is read. A backfill brings its own beginning, and may ask to overwrite
-    comments. ``baseline`` is what a dry run supposes where nothing has begun.
-    """
+    """How listed files are made due. A backfill brings its own ``since`` and may overwrite."""
 
     priority: int = SWEEP
     since: datetime | None = None
     overwrite: bool = False
-    baseline: Baseline | None = None
+
+
+@dataclass(frozen=True)
+class RowState:
+    """What the ledger holds of a listed file. ``version`` is opaque: it differs once the row does.
+
+    ``outcome`` is that of the last attempt. All but ``entry`` is empty where there is no row.
+    """
+
+    entry: Entry
+    version: tuple[Any, ...] | None = None
+    due_at: datetime | None = None
+    is_claimed: bool = False
+    priority: int = SWEEP
+    since: datetime | None = None
+    overwrite: bool = False
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True)
@@ -74,44 +82,86 @@ class ListedFile:
 
 @dataclass(frozen=True)
 class RowChange:
-    """What a listed file asks the ledger to write: a settling, a due row, or nothing."""
+    """What a listed file asks the ledger to write: to settle it, to make it due, or nothing.
+
+    ``settles_as_ours`` is whether it is settled with our comment, None when it is not settled.
+    """
 
     listed: ListedFile
-    settle: dict[str, Any] | None = None
-    due: dict[str, Any] | None = None
+    version: tuple[Any, ...] | None = None
+    settles_as_ours: bool | None = None
+    makes_due: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything is to be written."""
+        return self.makes_due or self.settles_as_ours is not None
+
+    def as_due(self) -> "RowChange":
+        """Return the change that hands the file to the worker instead."""
+        return RowChange(ListedFile(self.listed.file, self.listed.decision, None), makes_due=True)
 
 
-def judged(
-    c: Connection, listed: Sequence[File], decide: DecideFn, options: EnqueueOptions, now: datetime
+def rows_of(
+    c: Connection, ids: Sequence[int | str], baseline: Baseline
+) -> Mapping[int | str, RowState]:
+    """Return the state of each id; files of third-party storage (texts as ids) have no row."""
+    blank = RowState(Entry(0, baseline.since, baseline.portal_known))
+    states: dict[int | str, RowState] = dict.fromkeys(ids, blank)
+    numbers = [number for number in ids if isinstance(number, int)]
+    for row in c.execute(_KNOWN, {"ids": numbers}):
+        states[row.id] = RowState(
+            entry_of(row, baseline),
+            version=tuple(row),
+            due_at=row.due_at,
+            is_claimed=row.claim is not None,
+            priority=row.priority,
+            since=row.since,
+            overwrite=row.overwrite,
+            outcome=Outcome(row.outcome) if row.outcome else None,
+        )
+    return states
+
+
+def apply_changes(
+    c: Connection, changes: Sequence[RowChange], options: EnqueueOptions, now: datetime
 ) -> list[RowChange]:
-    """Return a plan for each listed file."""
-    ids = [file.id for file in listed if isinstance(file.id, int)]
-    known = {row.id: row for row in c.execute(_KNOWN, {"ids": ids})}
-    common = options.baseline or baseline(c)
-    common = common._replace(since=min(common.since, options.since or common.since))
-    blank = Entry(0, common.since, common.portal_known, overwrite=options.overwrite)
-    plans = []
-    for file in listed:
-        row = known.get(file.id)
-        entry = blank if row is None else _entry(row, common, options)
-        plans.append(_plan(file, row, entry, decide, options, now))
-    return plans
-
-
-def apply_changes(c: Connection, plans: Sequence[RowChange], now: datetime) -> None:
-    """Write what the plans ask for: many rows, two statements. Texts that are kept are counted."""
-    settled = [plan.settle for plan in plans if plan.settle]
-    kept = [p.listed.file for p in plans if p.settle and p.listed.decision.rule.value in KEPT]
+    """Write the changes and return them as applied: a row that changed since it was read is made
+    due instead of settled. Many rows, three statements at most; texts that are kept are counted.
+    """
+    applied = _with_changed_rows_due(c, changes)
+    kept = [
+        change.listed.file
+        for change in applied
+        if change.settles_as_ours is not None and change.listed.decision.rule.value in KEPT
+    ]
     prompt = Counter(file.comment for file in kept if is_within_seconds(file))
     for text, number in Counter(file.comment for file in kept).items():
         count_kept_text(c, text, number, prompt[text])
-    due = [plan.due for plan in plans if plan.due]
     for marked_by_us in (True, False):
-        some = [values for values in settled if values["marked_by_us"] is marked_by_us]
-        if some:
-            c.execute(_settling(c, some[0]), some)
+        settled = [
+            _settle(change.listed, marked_by_us, now)
+            for change in applied
+            if change.settles_as_ours is marked_by_us
+        ]
+        if settled:
+            c.execute(_settling(c, settled[0]), settled)
+    due = [_due(change.listed.file, options, now) for change in applied if change.makes_due]
     if due:
         c.execute(_making_due(c, now), due)
+    return applied
+
+
+def _with_changed_rows_due(c: Connection, changes: Sequence[RowChange]) -> list[RowChange]:
+    ids = [change.listed.file.id for change in changes if change.settles_as_ours is not None]
+    current = {row.id: tuple(row) for row in c.execute(_KNOWN, {"ids": ids})} if ids else {}
+    return [
+        change.as_due()
+        if change.settles_as_ours is not None
+        and current.get(change.listed.file.id) != change.version
+        else change
+        for change in changes
+    ]
 
 
 def is_within_seconds(file: File) -> bool:
@@ -119,66 +169,8 @@ def is_within_seconds(file: File) -> bool:
     return file.read_at is not None and file.read_at - file.revision.updated <= _WITHIN_SECONDS
 
 
-def _entry(row: Row[Any], common: Baseline, options: EnqueueOptions) -> Entry:
-    entry = entry_of(row, common)
-    return replace(entry, overwrite=entry.overwrite or options.overwrite)
-
-
-def _plan(
-    file: File,
-    row: Row[Any] | None,
-    entry: Entry,
-    decide: DecideFn,
-    options: EnqueueOptions,
-    now: datetime,
-) -> RowChange:
-    decision = decide(file, entry)
-    listed = ListedFile(file, decision, decision.rule.outcome)
-    if decision.action in {Action.SETTLE_OURS, Action.SETTLE_THEIRS}:
-        if row is not None and _in_work(row, now):
-            return RowChange(ListedFile(file, decision, None), due=_due(file, options, now))
-        marked_by_us = decision.action is Action.SETTLE_OURS
-        same = _is_settled_so(file, entry, marked_by_us)
-        return RowChange(
-            listed, settle=None if same else _settle(file, marked_by_us, decision, now)
-        )
-    if decision.action not in {Action.MARK, Action.LOOK}:
-        return RowChange(listed)
-    if row is not None and row.due_at is not None and _serves(row, options):
-        if _is_waiting_on_purpose(file, row, now):
-            return RowChange(ListedFile(file, decision, Outcome(row.outcome)))
-        if row.due_at <= now:
-            return RowChange(ListedFile(file, decision, None))
-    return RowChange(ListedFile(file, decision, None), due=_due(file, options, now))
-
-
-def _serves(row: Row[Any], options: EnqueueOptions) -> bool:
-    """Whether a row that is due already will be worked off as the duty asks for."""
-    early = options.since is None or (row.since is not None and row.since <= options.since)
-    bold = row.overwrite or not options.overwrite
-    return early and bold and bool(row.priority <= options.priority)
-
-
-def _in_work(row: Row[Any], now: datetime) -> bool:
-    return row.claim is not None and row.due_at is not None and row.due_at > now
-
-
-def _is_waiting_on_purpose(file: File, row: Row[Any], now: datetime) -> bool:
-    """A file that waits for its lock, its rights or its next try is not hurried by a listing."""
-    waits = row.claim is None and row.due_at is not None and row.due_at > now and row.outcome
-    hindered = file.locked or not file.editable or row.outcome == Outcome.FAILED
-    return bool(waits and hindered)
-
-
-def _is_settled_so(file: File, entry: Entry, marked_by_us: bool) -> bool:
-    return (
-        entry.settled == file.revision
-        and entry.marked_by_us == marked_by_us
-        and entry.intent is None
-    )
-
-
-def _settle(file: File, marked_by_us: bool, decision: Decision, now: datetime) -> dict[str, Any]:
+def _settle(listed: ListedFile, marked_by_us: bool, now: datetime) -> dict[str, Any]:
+    file, rule = listed.file, listed.decision.rule
     marked = {"marked_version": file.revision.version} if marked_by_us else {}
     return marked | {
         "id": file.id,
@@ -188,8 +180,8 @@ def _settle(file: File, marked_by_us: bool, decision: Decision, now: datetime) -
         "marked_by_us": marked_by_us,
         "touched_at": now,
         **place_values(file),
-        "outcome": str(decision.rule.outcome),
-        "reason": decision.rule.value,
+        "outcome": str(rule.outcome),
+        "reason": rule.value,
     }
 
 

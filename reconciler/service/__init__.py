@@ -1,17 +1,19 @@
 """Builds everything from the configuration, runs it, and stops it in order.
 
-`build` makes the parts, `service` is the daemon and `server` its waitress, `runs` are the
-commands that end, `explain` answers for one file, `log` says what is in the log and `lines`
-writes it, `doubts` are settings to look at, `notify` tells systemd how it goes, `files` are what
-runs the service well.
+`build` makes the parts, `daemon` runs them and `server` is its waitress, `runs` and `backfill_run`
+are the commands that end, `totals` what they count, `explain` answers for one file, `logging` says
+what is in the log and `log_writer` writes it, `config_warnings` are settings to look at, `systemd`
+is told how it goes, `unit_files` are what runs the service well.
 """
 
+from reconciler.service.backfill_run import BackfillRun, backfill
 from reconciler.service.daemon import Daemon
 from reconciler.service.explain import Explanation, explain
 from reconciler.service.log_writer import LogWriter
 from reconciler.service.logging import configure_log, log_lost_lines
-from reconciler.service.runs import BackfillRun, PlannedAction, Summary, backfill, reconcile
+from reconciler.service.runs import PlannedAction, reconcile
 from reconciler.service.systemd import SystemdNotifier
+from reconciler.service.totals import Summary
 
 __all__ = [
     "BackfillRun",

@@ -86,7 +86,9 @@ def build_components(
     policy = policy_of(config, ledger)
     outages = OutageLog(utcnow)
     health = PortalHealth(ledger, random.random, KEY_PROBE, outages.on_outage, outages.on_recovery)
-    attempts = FileProcessor(ledger, docspace, worker_settings(config, policy), clock, health)
+    attempts = FileProcessor(
+        ledger, docspace, worker_settings(config, policy), clock, health, wait=stop.wait
+    )
     wanted = wanted_of(config)
     administration = WebhookAdministration(
         ledger, webhooks, docspace.key, wanted, clock, probe_of(config)

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from reconciler.config import Config
-from reconciler.decision import decide
 from reconciler.errors import PortalError
-from reconciler.model import EPOCH, Absent, Decision, File
+from reconciler.model import Decision, File
 from reconciler.service.build import build_components
 
 
@@ -30,15 +29,7 @@ def explain(config: Config, file_id: int) -> Explanation:
         known = components.ledger.file_row(file_id)
         entry = components.ledger.entry(file_id)
         try:
-            seen = components.docspace.file(file_id)
-            if not isinstance(seen, Absent):
-                seen = components.processor.with_room(seen, components.clock())
-                entry = replace(entry, portal_known=components.processor.knows_portal(entry, seen))
+            look = components.processor.looker.look(entry)
         except PortalError as error:
             return Explanation(file_id, None, known, None, error)
-        file = None if isinstance(seen, Absent) else seen
-        if file is not None and entry.since == EPOCH:
-            date = file.read_at or components.clock()
-            entry = replace(entry, since=date - config.sweep.first_lookback)
-        decision = decide(seen, entry, components.policy)
-        return Explanation(file_id, file, known, decision)
+        return Explanation(file_id, look.file, known, look.decision)

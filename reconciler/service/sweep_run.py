@@ -1,19 +1,16 @@
 """One sweep, and what is left in the ledger to tell how it went."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from time import monotonic
 
 from reconciler.errors import LedgerError, ReconcilerError, ShutdownRequested
-from reconciler.ledger import SWEEP_BEGAN, ListedFile, SweepRecord
+from reconciler.ledger import SWEEP_BEGAN, SweepRecord
 from reconciler.service.build import Components
 from reconciler.sweep import Report, Sweep
 
 
-def run_sweep(
-    components: Components, sweep: Sweep, on_file: Callable[[ListedFile], None] = lambda _: None
-) -> Report:
+def run_sweep(components: Components, sweep: Sweep) -> Report:
     """Sweep once and remember how it went. Raises what the sweep raises."""
     began, clock, before = components.clock(), monotonic(), components.docspace.thread_requests()
     components.ledger.settings.set(SWEEP_BEGAN, began)
@@ -25,7 +22,7 @@ def run_sweep(
         )
 
     try:
-        report = sweep.run(on_file=on_file)
+        report = sweep.run()
     except ShutdownRequested:
         raise
     except ReconcilerError as error:
@@ -39,7 +36,7 @@ def run_sweep(
 def prune(components: Components, keep: timedelta) -> int:
     """Delete what holds nothing to remember since ``keep``; return how many rows that were.
 
-    For after a deep sweep: that is once a day, whoever sweeps, and however short he lives.
+    Called after a full scan: once a day, in whichever process sweeps.
     """
     now = components.clock()
     rows = components.ledger.prune(now - keep)

@@ -36,12 +36,12 @@ class Job:
 class Estimate:
     """What a backfill would read and write. ``texts`` counts the comments that stand there.
 
-    ``would`` counts how the files that a listing does not settle would end.
+    ``expected`` counts how the files that a listing does not settle would end.
     """
 
     report: Report
     texts: Counter[str]
-    would: Counter[Outcome]
+    expected: Counter[Outcome]
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ class Backfill:
     def estimate(self, job: Job, tell: Callable[[Step], None]) -> Estimate:
         """Read everything, decide on it, write nothing. Raises PortalError."""
         texts: Counter[str] = Counter()
-        would: Counter[Outcome] = Counter()
+        expected: Counter[Outcome] = Counter()
 
         def on_file(listed: ListedFile) -> None:
             if listed.outcome is None:
-                would[expected_rule(listed).outcome or Outcome.WAITING] += 1
+                expected[expected_rule(listed).outcome or Outcome.WAITING] += 1
             text = listed.file.comment
             texts[text if text in texts or len(texts) < _MOST_TEXTS else _OTHER_TEXTS] += 1
 
@@ -82,19 +82,14 @@ class Backfill:
         for number, folder in enumerate(folders, 1):
             lister.read(folder, job.since, job.until)
             tell(Step(folder, number, len(folders)))
-        would[Outcome.WAITING] += len(lister.report.broken)
-        return Estimate(lister.report, texts, would)
+        expected[Outcome.WAITING] += len(lister.report.broken)
+        return Estimate(lister.report, texts, expected)
 
     def remaining(self, job: Job) -> int:
         """Return how many folders earlier runs of the same job have done."""
         return len(self._ledger.watermarks.done_rooms(job.name))
 
-    def run(
-        self,
-        job: Job,
-        report: Callable[[Report], None],
-        on_file: Callable[[ListedFile], None] = lambda _: None,
-    ) -> Iterator[Step]:
+    def run(self, job: Job, report: Callable[[Report], None]) -> Iterator[Step]:
         """Read folder after folder; what `report` is given grows meanwhile.
 
         A folder's checkpoint is set when the caller comes back for the next one, so that it may
@@ -103,7 +98,7 @@ class Backfill:
         """
         marks = self._ledger.watermarks
         since = marks.began(job.name, job.since)
-        lister = self._lister(job, since, on_file=on_file)
+        lister = self._lister(job, since)
         report(lister.report)
         folders = self._folders(lister, job)
         done = marks.done_rooms(job.name)
@@ -138,7 +133,7 @@ class Backfill:
     def _folders(self, lister: Lister, job: Job) -> list[Folder]:
         """Return the folders to read, always in the same order. Raises ConfigError."""
         first = self._docspace.rooms(count=1)
-        lister.fix_origin(first.date or first.updated)
+        lister.set_origin(first.date or first.updated)
         lister.report.since, lister.report.until = job.since, job.until or first.date
         rooms = {room.id: room for room in lister.rooms(lambda _: False)}
         missing = sorted(job.rooms - rooms.keys())
@@ -152,9 +147,9 @@ class Backfill:
             if isinstance(room.id, int) and lister.wanted(room)
         ]
         folders.sort(key=lambda folder: folder.id)
-        return folders + ([] if job.rooms else self._mine())
+        return folders + ([] if job.rooms else self._my_documents())
 
-    def _mine(self) -> list[Folder]:
+    def _my_documents(self) -> list[Folder]:
         scope = self._terms.policy.scope
         if not scope.personal or scope.rooms:
             return []

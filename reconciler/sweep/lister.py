@@ -6,12 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.client import DocSpace, FilePage, Room
-from reconciler.decision import Policy, decide_listed
+from reconciler.client import DocSpace, FilePage, Room, knows_portal
+from reconciler.decision import Policy
 from reconciler.errors import ForbiddenError, PermanentError, ShutdownRequested, TransientError
 from reconciler.ledger import Baseline, EnqueueOptions, Ledger, ListedFile
-from reconciler.model import Action, Decision, Entry, File, Outcome, Rule
+from reconciler.model import EPOCH, File, Outcome, Rule
 from reconciler.sweep.paging import STEP, read_folder
+from reconciler.sweep.planning import PageContext, plan_changes
 from reconciler.sweep.report import Report
 
 _GONE = 404
@@ -45,7 +46,7 @@ class Lister:
         self,
         ledger: Ledger,
         docspace: DocSpace,
-        terms: ScanSettings,
+        settings: ScanSettings,
         clock: Callable[[], datetime],
         *,
         options: EnqueueOptions,
@@ -56,48 +57,42 @@ class Lister:
     ) -> None:
         """Tell of each listed file with ``on_file``; end with Stopped when ``stop`` is set."""
         self._stop = stop or threading.Event()
-        self._ledger, self._docspace, self.terms = ledger, docspace, terms
+        self._ledger, self._docspace, self.settings = ledger, docspace, settings
         self._clock, self._options, self._dry, self._on_file = clock, options, dry, on_file
-        self._observe = observe or terms.policy.observe
+        observe = observe or settings.policy.observe
+        self._policy = replace(settings.policy, observe=observe)
         self._failures = 0
-        self._portal_known: bool | None = None
-        self.baseline: Baseline | None = None
+        self.baseline = Baseline()
         self.report = Report()
 
-    def fix_origin(self, date: datetime) -> datetime:
+    def set_origin(self, date: datetime) -> datetime:
         """Fix, once, where our responsibility begins; a dry run only supposes it."""
         if not self._dry:
-            self._ledger.set_origin(date, self.terms.lookback)
-        elif not self._ledger.has_origin():
-            self.baseline = Baseline(date - self.terms.lookback, date)
-            self._options = replace(self._options, baseline=self.baseline)
-        common = self.baseline or self._ledger.baseline()
-        self._portal_known = common.portal_known
-        return common.since
+            self._ledger.set_origin(date, self.settings.lookback)
+        known = self._ledger.baseline()
+        if known.first_sweep == EPOCH:
+            known = known._replace(since=date - self.settings.lookback, first_sweep=date)
+        self.baseline = known
+        return known.since
 
     def set_portal_known(self) -> None:
-        """Learn that the portal writes texts that we know, should nothing have told so far.
+        """Learn that the portal writes texts that we know, if no file has shown it so far.
 
-        For the first sweep: later, everything that shows may be a person's. That none is known
-        is learned where it matters, with a file's history at hand.
+        For the first sweep: later, any sample may be a person's text. That none is known is
+        learned where it matters, with a file's history at hand.
         """
-        if self._portal_known is None and not self._dry:
+        if self.baseline.portal_known is None and not self._dry:
             with suppress(TransientError):
-                if self.terms.policy.recognizes(self._docspace.sample_comments()):
+                if self._policy.recognizes(self._docspace.sample_comments()):
                     self._ledger.set_portal_known(True)
 
     def _learn_portal(self, files: Sequence[File]) -> None:
-        """Learn whether the portal writes texts that we know, before any text is judged."""
-        policy, before = self.terms.policy, self._portal_known
-        telling = [f for f in files if f.comment and not policy.is_target(f.comment)]
-        if before or not telling:
-            return
-        known = policy.recognizes(file.comment for file in telling)
-        if not known and before is None and isinstance(telling[0].id, int):
-            known = policy.recognizes(self._docspace.sample_comments(telling[0].id))
-        self._portal_known = known
-        if known is not before and not self._dry:
-            self._ledger.set_portal_known(known)
+        """Learn whether the portal writes texts that we know, before any text is classified."""
+        before = self.baseline.portal_known
+        known = knows_portal(self._docspace, self._policy, before, (f for f in files if f.comment))
+        self.baseline = self.baseline._replace(portal_known=known)
+        if known not in {None, before} and not self._dry:
+            self._ledger.set_portal_known(known is True)
 
     def rooms(self, until: Callable[[Room], bool]) -> list[Room]:
         """Return the rooms, pinned ones first, then newest first, up to where ``until`` says so.
@@ -117,7 +112,7 @@ class Lister:
 
     def wanted(self, room: Room) -> bool:
         """Whether a room is to be read at all; what is passed over is counted."""
-        scope = self.terms.policy.scope
+        scope = self.settings.policy.scope
         if not isinstance(room.id, int):
             self.report.skipped["third_party"] += 1
         elif not room.active:
@@ -188,30 +183,30 @@ class Lister:
         back_to: datetime | None,
         until: datetime | None,
     ) -> None:
-        asked = self._asked
         self._learn_portal(files)
         inside = [f for f in files if _is_between(f.revision.updated, back_to, until)]
-        listed = self._ledger.ingest_listing(
-            inside, lambda f, e: self._decide(f, e, asked), self._options, self._clock(), self._dry
-        )
-        self._suspect(page.broken)
-        for one in listed:
-            self.report.count(one)
-            self._on_file(one)
+        for listed in self._ingest(inside):
+            self.report.count(listed)
+            self._on_file(listed)
+        self._enqueue_broken(page.broken)
 
-    def _suspect(self, broken: Sequence[int]) -> None:
-        fresh = [number for number in broken if number not in self.report.broken]
-        self.report.broken.update(fresh)
-        self.report.scanned += len(fresh)
-        self.report.handed += len(fresh)
+    def _ingest(self, files: Sequence[File]) -> list[ListedFile]:
+        """Settle what the listing settles, and make due what must be looked at."""
+        asked, now, since = self._asked, self._clock(), self._options.since
+        baseline = self.baseline._replace(
+            since=min(self.baseline.since, since or self.baseline.since)
+        )
+        rows = self._ledger.rows_of([file.id for file in files], baseline)
+        page = PageContext(self._policy, self._options, asked, now)
+        changes = plan_changes(files, rows, page)
+        if self._dry:
+            return [change.listed for change in changes]
+        return self._ledger.apply_changes(changes, self._options, now)
+
+    def _enqueue_broken(self, broken: Sequence[int]) -> None:
+        fresh = self.report.count_broken(broken)
         if fresh and not self._dry:
             self._ledger.enqueue(fresh, self._options, self._clock())
-
-    def _decide(self, file: File, entry: Entry, asked: datetime) -> Decision:
-        entry = replace(entry, portal_known=self._portal_known)
-        decision = decide_listed(file, entry, self.terms.policy, asked)
-        observed = self._observe and decision.action in {Action.MARK, Action.LOOK}
-        return Decision(Rule.OBSERVED) if observed else decision
 
 
 def _is_between(date: datetime, back_to: datetime | None, until: datetime | None) -> bool:

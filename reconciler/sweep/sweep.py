@@ -27,7 +27,6 @@ from reconciler.sweep.report import Report
 
 __all__ = ["ScanSettings", "Sweep"]
 
-"""Under this name the ledger is told what a deep sweep found that no date had told of."""
 _MINE = 0  # stands for "My documents" where its id is not known
 
 
@@ -182,11 +181,11 @@ class Sweep:
     def _state(self, lister: Lister, rooms: RoomPage, mine: FilePage | None) -> _State:
         newest = max(rooms.updated, mine.updated) if mine else rooms.updated
         date = rooms.date or newest
-        since = lister.fix_origin(date)
+        since = lister.set_origin(date)
         marks = self._ledger.watermarks
         # A watermark ahead of the portal's clock would hide everything until then.
         watermark = min(marks.portal() or since, date)
-        first = (lister.baseline or self._ledger.baseline()).first_sweep
+        first = lister.baseline.first_sweep
         # So would a full scan that lies ahead.
         deep = date - min(marks.full_scan() or first, date) >= self._terms.full_every
         reach = marks.reach_changed(self._terms.policy.reach)

@@ -1,11 +1,21 @@
 """The only room that acts: claim, look, decide, write the intent, set the comment, settle.
 
-`attempt` makes one attempt at one file, `breaker` says when to try again what failed, `health` how
-looks, writes and the key do, `loop` hands due files to threads.
+The service runs it. `loop` hands due files to threads, `processor` makes one attempt at one file,
+`look` asks for it and decides, `portal_health` says how looks, writes and the key do, and
+`circuit_breaker` when to try again what failed.
 """
 
+from reconciler.worker.look import Look, Looker
 from reconciler.worker.loop import Worker
 from reconciler.worker.portal_health import PortalHealth
 from reconciler.worker.processor import FileProcessor, Processed, WorkerSettings
 
-__all__ = ["FileProcessor", "PortalHealth", "Processed", "Worker", "WorkerSettings"]
+__all__ = [
+    "FileProcessor",
+    "Look",
+    "Looker",
+    "PortalHealth",
+    "Processed",
+    "Worker",
+    "WorkerSettings",
+]

@@ -4,18 +4,17 @@ It ends done, due again, or failed with the next try; never without an ending in
 unless the claim was lost to another process.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from reconciler.client import DocSpace
-from reconciler.decision import Policy, decide
-from reconciler.errors import ForbiddenError, PortalError, TransientError
+from reconciler.decision import Policy
+from reconciler.errors import ForbiddenError, LedgerError, PortalError
 from reconciler.ledger import Ledger, Quota
 from reconciler.model import (
-    EPOCH,
-    Absent,
     Action,
     AttemptResult,
     Claim,
@@ -26,27 +25,28 @@ from reconciler.model import (
     OutageKind,
     Outcome,
     Rule,
-    Section,
     WriteGrant,
 )
+from reconciler.worker.look import Looker
 from reconciler.worker.portal_health import PortalHealth, request_kind
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
-_SAMPLES = 3  # tries to learn whether the portal is known
-_ROOM_KNOWN = timedelta(minutes=5)
+_FINISH_DELAYS = (0.2, 0.5, 1.0, 2.0)  # seconds; a PostgreSQL failover takes about as long
 
 
 @dataclass(frozen=True)
 class Processed:
-    """What was done about one file, to be told: as it was seen, the rule, the ending.
+    """What was done about one file: as it was seen, the rule, and the result.
 
-    ``rule`` is None where nothing was decided because the portal did not answer.
+    ``rule`` is None where nothing was decided because the portal did not answer. ``wrote`` is
+    whether the portal confirmed a write.
     """
 
     file: int
     seen: File | None
     rule: Rule | None
     result: AttemptResult
+    wrote: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class WorkerSettings:
 
 
 class FileProcessor:
-    """Makes attempts. ``clock`` tells the time."""
+    """Processes claimed files. ``wait`` pauses before the ledger is tried again, in seconds."""
 
     def __init__(
         self,
@@ -74,23 +74,40 @@ class FileProcessor:
         terms: WorkerSettings,
         clock: Callable[[], datetime],
         health: PortalHealth,
+        wait: Callable[[float], object] = time.sleep,
     ) -> None:
         """Share one view of the portal's health between all attempts."""
         self._ledger, self._docspace, self.settings = ledger, docspace, terms
-        self._clock, self.health = clock, health
-        self._rooms: dict[int | str, tuple[int | None, datetime]] = {}
-        self._target_known, self._unsampled = False, 0
+        self._clock, self.health, self._wait = clock, health, wait
+        self.looker = Looker(ledger, docspace, terms.policy, terms.lookback, clock)
+        self._target_known = False
 
     def process(self, claim: Claim) -> Processed | None:
-        """Make one attempt and write down its ending; None when the claim was lost."""
+        """Make one attempt and record its result; None when the claim was lost.
+
+        Raises LedgerError when the ledger fails, and stays away for some seconds.
+        """
         try:
             with self._docspace.reserve_look_and_write():
                 file, decision = self._look(claim.entry)
-                attempt = self._act(claim, file, decision)
+                processed = self._act(claim, file, decision)
         except PortalError as error:
-            attempt = self._failed(claim, error)
-        kept = attempt is not None and self._ledger.finish(claim, attempt.result, self._clock())
-        return attempt if kept else None
+            processed = self._failed(claim, error)
+        if processed is None:
+            return None
+        kept = self._finish(claim, processed.result)
+        if processed.wrote:
+            self.health.record_success(OutageKind.WRITES, self._clock())
+        return processed if kept else None
+
+    def _finish(self, claim: Claim, result: AttemptResult) -> bool:
+        """Record the result, so that a ledger that is away for a moment leaves no file claimed."""
+        for delay in _FINISH_DELAYS:
+            try:
+                return self._ledger.finish(claim, result, self._clock())
+            except LedgerError:
+                self._wait(delay)
+        return self._ledger.finish(claim, result, self._clock())
 
     def record_bug(self, claim: Claim, error: Exception) -> None:
         """Write down that a bug of ours ended the attempt; the file is tried again later."""
@@ -117,15 +134,9 @@ class FileProcessor:
         return True
 
     def _look(self, entry: Entry) -> tuple[File | None, Decision]:
-        seen = self._docspace.file(entry.id)
-        now = self._clock()
-        if isinstance(seen, Absent):
-            self.health.record_success(OutageKind.LOOKS, now)
-            return None, decide(seen, entry, self.settings.policy)
-        entry = self._with_portal(self._with_origin(entry, seen, now), seen)
-        file = self.with_room(seen, now)
-        self.health.record_success(OutageKind.LOOKS, now)
-        return file, decide(file, entry, self.settings.policy)
+        look = self.looker.look(entry)
+        self.health.record_success(OutageKind.LOOKS, self._clock())
+        return look.file, look.decision
 
     def _act(self, claim: Claim, file: File | None, decision: Decision) -> Processed | None:
         if file is None or decision.action is not Action.MARK:
@@ -167,7 +178,6 @@ class FileProcessor:
         except ForbiddenError as error:
             return self._refused(_known(claim, file, decision), claim, error)
         rule, now = decision.rule, self._clock()
-        self.health.record_success(OutageKind.WRITES, now)
         if stored != target:
             said = f"the portal stored {stored[:80]!r} instead of the comment"
             result = AttemptResult(
@@ -177,7 +187,7 @@ class FileProcessor:
             result = AttemptResult(
                 Outcome.MARKED, rule.value, seen=file, settled=True, marked_by_us=True
             )
-        return Processed(claim.entry.id, file, rule, result)
+        return Processed(claim.entry.id, file, rule, result, wrote=True)
 
     def _refused(self, entry: Entry, claim: Claim, error: ForbiddenError) -> Processed:
         """A PUT was answered 403, which has many causes: a second look tells them apart.
@@ -215,55 +225,10 @@ class FileProcessor:
         )
         return Processed(entry.id, None, None, result)
 
-    def _with_origin(self, entry: Entry, file: File, now: datetime) -> Entry:
-        """Before the first sweep, the first look fixes where our responsibility begins."""
-        if entry.since != EPOCH:
-            return entry
-        self._ledger.set_origin(file.read_at or now, self.settings.lookback)
-        return self._ledger.entry(entry.id)
-
-    def _with_portal(self, entry: Entry, file: File) -> Entry:
-        """Learn whether the portal writes texts that we know, and remember it."""
-        known = self.knows_portal(entry, file)
-        if known is not None and known is not entry.portal_known:
-            self._ledger.set_portal_known(known)
-        return replace(entry, portal_known=known)
-
-    def knows_portal(self, entry: Entry, file: File) -> bool | None:
-        """Return whether the portal writes texts that we know; it is asked once, before a text
-        that may be anybody's is judged. None where that does not matter yet.
-        """
-        policy = self.settings.policy
-        if entry.portal_known or policy.recognizes([file.comment]):
-            return True
-        if entry.portal_known is not None or policy.is_target(file.comment):
-            return entry.portal_known
-        try:
-            return policy.recognizes(self._docspace.sample_comments(entry.id))
-        except TransientError:
-            # What is asked here is more than the tutorial needs, and may fail for ever.
-            self._unsampled += 1
-            if self._unsampled < _SAMPLES:
-                raise
-            return None
-
     def _remember_target(self) -> None:
         if not self._target_known:
             self._ledger.add_target(self.settings.policy.target)
             self._target_known = True
-
-    def with_room(self, file: File, now: datetime) -> File:
-        """A file does not tell its room (docspace.md 1.1): ask its folder, now and then."""
-        folder = file.folder
-        if not self.settings.policy.scope.by_room or file.section is not Section.ROOMS:
-            return file
-        if isinstance(folder, str):
-            return file
-        room, known = self._rooms.get(folder, (None, EPOCH))
-        if not timedelta() <= now - known <= _ROOM_KNOWN:
-            room = self._docspace.room_of(folder)
-            self._rooms[folder] = (room, now)
-        return replace(file, room=room)
 
 
 def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) -> AttemptResult:

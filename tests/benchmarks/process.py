@@ -54,7 +54,7 @@ class Runner:
 
     def sweep(self) -> None:
         """Reconcile in this process."""
-        reconcile(load(None, self._environ), dry_run=False, would=lambda _: None)
+        reconcile(load(None, self._environ), dry_run=False, on_planned=lambda _: None)
 
     def bare(self) -> Run:
         """Read every page without doing anything about it."""

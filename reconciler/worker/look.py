@@ -1,0 +1,94 @@
+"""Looks at one file and decides: for the worker, `explain` and dry runs alike."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from reconciler.client import DocSpace, knows_portal
+from reconciler.decision import Policy, decide
+from reconciler.errors import TransientError
+from reconciler.ledger import Ledger
+from reconciler.model import EPOCH, Absent, Decision, Entry, File, Section
+
+_SAMPLES = 3  # tries to learn whether the portal is known
+_ROOM_KNOWN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look showed (``file`` is None where the portal shows none), and the decision on it.
+
+    ``entry`` is what the ledger knew, with what the look added about the portal.
+    """
+
+    file: File | None
+    entry: Entry
+    decision: Decision
+
+
+class Looker:
+    """Looks at files. What it learns about the portal is stored, unless the ledger is read-only."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        docspace: DocSpace,
+        policy: Policy,
+        lookback: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """``lookback`` counts where a look comes before the first sweep."""
+        self._ledger, self._docspace, self._policy = ledger, docspace, policy
+        self._lookback, self._clock = lookback, clock
+        self._rooms: dict[int | str, tuple[int | None, datetime]] = {}
+        self._unsampled = 0
+
+    def look(self, entry: Entry) -> Look:
+        """Ask for the file and decide. Raises PortalError."""
+        seen = self._docspace.file(entry.id)
+        if isinstance(seen, Absent):
+            return Look(None, entry, decide(seen, entry, self._policy))
+        now = self._clock()
+        entry = self._with_portal(self._with_origin(entry, seen, now), seen)
+        file = self._with_room(seen, now)
+        return Look(file, entry, decide(file, entry, self._policy))
+
+    def _with_origin(self, entry: Entry, file: File, now: datetime) -> Entry:
+        """Before the first sweep, the first look fixes where our responsibility begins."""
+        if entry.since != EPOCH:
+            return entry
+        date = file.read_at or now
+        if self._ledger.read_only:
+            return replace(entry, since=date - self._lookback)
+        self._ledger.set_origin(date, self._lookback)
+        return self._ledger.entry(entry.id)
+
+    def _with_portal(self, entry: Entry, file: File) -> Entry:
+        """Learn whether the portal writes texts that we know, and remember it."""
+        known = self._knows_portal(entry, file)
+        if known not in {None, entry.portal_known} and not self._ledger.read_only:
+            self._ledger.set_portal_known(known is True)
+        return replace(entry, portal_known=known)
+
+    def _knows_portal(self, entry: Entry, file: File) -> bool | None:
+        try:
+            return knows_portal(self._docspace, self._policy, entry.portal_known, [file])
+        except TransientError:
+            # What is asked here is more than the tutorial needs, and may fail for ever.
+            self._unsampled += 1
+            if self._unsampled < _SAMPLES:
+                raise
+            return None
+
+    def _with_room(self, file: File, now: datetime) -> File:
+        """Ask a file's folder for its room, now and then; a look tells none (docspace.md 1.1)."""
+        folder = file.folder
+        if not self._policy.scope.by_room or file.section is not Section.ROOMS:
+            return file
+        if isinstance(folder, str):
+            return file
+        room, known = self._rooms.get(folder, (None, EPOCH))
+        if not timedelta() <= now - known <= _ROOM_KNOWN:
+            room = self._docspace.room_of(folder)
+            self._rooms[folder] = (room, now)
+        return replace(file, room=room)
