@@ -51,7 +51,7 @@ class Writer:
     def run(self, job: Job[A, T]) -> T:
         """Return the job's result once it is on disk, or raise its error.
 
-        Raises LedgerError when its time is over before: a job that has not begun is not run then.
+        Raises LedgerError when its time is over before it has begun; it is not run then.
         """
         with self._lock:
             if self.closed:
@@ -63,8 +63,9 @@ class Writer:
         try:
             return job.future.result(max(job.until - time.monotonic(), 0))
         except TimeoutError:
-            job.future.cancel()
-            raise LedgerError("the database does not answer in time") from None
+            if job.future.cancel():
+                raise LedgerError("the database does not answer in time") from None
+            return job.future.result()  # it has begun: the database itself ends it
 
     def close(self) -> bool:
         """Run what is queued, then end the thread; return False if it was closed before."""
