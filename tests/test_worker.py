@@ -515,7 +515,7 @@ def test_an_old_update_is_not_ours(here: World) -> None:
 @ON_EACH_DATABASE
 def test_the_days_writes_are_never_exceeded(here: World) -> None:
     """The write that would be one too many waits for the hour in which some return."""
-    here.making.settings = here.worker._terms = replace(here.making.settings, quota=Quota(3))
+    here.making.settings = here.worker._settings = replace(here.making.settings, quota=Quota(3))
     files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(5)]
     here.clock.advance(10)
     for file in files:

@@ -71,15 +71,15 @@ class FileProcessor:
         self,
         ledger: Ledger,
         docspace: DocSpace,
-        terms: WorkerSettings,
+        settings: WorkerSettings,
         clock: Callable[[], datetime],
         health: PortalHealth,
         wait: Callable[[float], object] = time.sleep,
     ) -> None:
         """Share one view of the portal's health between all attempts."""
-        self._ledger, self._docspace, self.settings = ledger, docspace, terms
+        self._ledger, self._docspace, self.settings = ledger, docspace, settings
         self._clock, self.health, self._wait = clock, health, wait
-        self.looker = Looker(ledger, docspace, terms.policy, terms.lookback, clock)
+        self.looker = Looker(ledger, docspace, settings.policy, settings.lookback, clock)
         self._target_known = False
 
     def process(self, claim: Claim) -> Processed | None:
