@@ -74,7 +74,7 @@ def reconcile(
 
 
 def _watch(config: Config, components: Components) -> None:
-    """Take what the portal could not deliver, where the key is known to be allowed to."""
+    """Fetch failed deliveries from the portal's log, if the key is known to allow it."""
     if not components.administration.can_read():
         return
     try:
@@ -88,7 +88,7 @@ def _watch(config: Config, components: Components) -> None:
 
 
 def _sweep(config: Config, components: Components) -> Report:
-    """Sweep; that the portal refuses the key is left in the ledger for `status`."""
+    """Sweep; a key that the portal refuses is recorded in the ledger, for `status`."""
     try:
         report = run_sweep(components, sweep_of(config, components))
     except PortalError as error:
@@ -100,9 +100,9 @@ def _sweep(config: Config, components: Components) -> Report:
 
 
 def _remaining(components: Components) -> int:
-    """Return what is still due, or waits for the portal to work again.
+    """Return how many files are due, or wait for the portal to work again.
 
-    What a backfill has put off until tomorrow is not ours.
+    Files that a backfill has put off until tomorrow do not count.
     """
     now, ledger, quota = components.clock(), components.ledger, components.processor.settings.quota
     is_put_off = ledger.next_write_at(now, quota, backfill=True) > now
@@ -127,7 +127,7 @@ def stopped_until(components: Components, *, backfill: bool) -> tuple[datetime |
 
 
 def work_until_idle(components: Components, tally: Tally) -> bool:
-    """Work off what is due; False when another process holds the role, and does so."""
+    """Process what is due; False when another process holds the role, and does so."""
     failures: list[Exception] = []
     try:
         with components.ledger.role(Role.WORKER):
@@ -165,9 +165,9 @@ def _rehearse(
     report = sweep_of(config, components).run(dry=True, on_file=on_file)
     for entry in components.ledger.due(components.clock(), _MOST_SHOWN):
         if entry.id not in seen:
-            rule, told = _look(components, entry)
+            rule, planned = _look(components, entry)
             tally.ended[rule.outcome or Outcome.WAITING] += 1
-            on_planned(told)
+            on_planned(planned)
     return report
 
 

@@ -67,7 +67,7 @@ class Backfill:
         self._ledger, self._docspace = ledger, docspace
         self._settings, self._clock = settings, clock
 
-    def estimate(self, job: Job, tell: Callable[[Step], None]) -> Estimate:
+    def estimate(self, job: Job, on_step: Callable[[Step], None]) -> Estimate:
         """Read everything, decide on it, write nothing. Raises PortalError."""
         texts: Counter[str] = Counter()
         expected: Counter[Outcome] = Counter()
@@ -82,7 +82,7 @@ class Backfill:
         folders = self._folders(lister, job)
         for number, folder in enumerate(folders, 1):
             lister.read(folder, job.since, job.until)
-            tell(Step(folder, number, len(folders)))
+            on_step(Step(folder, number, len(folders)))
         expected[Outcome.WAITING] += len(lister.report.broken)
         return Estimate(lister.report, texts, expected)
 
