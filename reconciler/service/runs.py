@@ -43,7 +43,7 @@ def reconcile(
 
     Raises RoleHeldError beside a daemon on the same ledger, and leaves everything as it is.
     """
-    began, tally, ours = monotonic(), Tally(), False
+    began, tally, worked = monotonic(), Tally(), False
     with ExitStack() as opened:
         components = build_components(config, opened, read_only=dry_run)
         opened.enter_context(components.ledger.role(Role.SWEEP))
@@ -56,7 +56,7 @@ def reconcile(
             if report.full_scan:
                 prune(components, config.state.retention)
             tally.handed |= report.take_handed()
-            ours = work_until_idle(components, tally)
+            worked = work_until_idle(components, tally)
             tally.add_failed(components)
             tally.settle(components)
         resume_at, reason = stopped_until(components, backfill=False)
@@ -66,7 +66,7 @@ def reconcile(
             components.docspace.requests,
             monotonic() - began,
             dry_run,
-            remaining=_remaining(components) if ours else 0,
+            remaining=_remaining(components) if worked else 0,
             resume_at=resume_at,
             reason=reason,
             is_portal_down=resume_at is not None and tally.outage is not None,
@@ -120,8 +120,8 @@ def stopped_until(components: Components, *, backfill: bool) -> tuple[datetime |
     if pause is not None and pause.until > free:
         return pause.until, pause.reason
     if free > now:
-        whose = "writes for backfills" if backfill else "writes"
-        return free, f"the day's {whose} are used up"
+        kind = "writes for backfills" if backfill else "writes"
+        return free, f"the day's {kind} are used up"
     probe = max(components.health.next_look(now), components.health.next_write(now))
     return (probe, "the portal cannot be asked now") if probe > now else (None, "")
 
