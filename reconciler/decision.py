@@ -107,7 +107,7 @@ class Policy:
 
 
 class CommentClass(Enum):
-    """Whose text stands on a file, as far as it can be told."""
+    """The author of a comment, as far as the text shows it."""
 
     TARGET = auto()
     EMPTY = auto()
@@ -118,15 +118,15 @@ class CommentClass(Enum):
 
     @property
     def is_portals(self) -> bool:
-        """Whether the portal wrote it by itself."""
+        """Whether the portal wrote the comment itself."""
         return self in {CommentClass.UNLOCKING, CommentClass.SAVING}
 
 
 def classify(comment: str, entry: Entry, policy: Policy) -> CommentClass:
     """Return the class of a comment; the first that fits.
 
-    A text that is nobody's else is a person's on a portal that has shown texts which we know.
-    On any other portal it may be the portal's own, in a language that nobody told us of.
+    Any other text is a person's on a portal that has shown texts which we know. On other portals it
+    may be the portal's own, in an unknown language.
     """
     if policy.is_target(comment):
         return CommentClass.TARGET
@@ -141,19 +141,19 @@ def classify(comment: str, entry: Entry, policy: Policy) -> CommentClass:
 
 
 def decide(file: File | Absent, entry: Entry, policy: Policy) -> Decision:
-    """Decide on a look at a file, or at where none was seen. The first row that matches wins."""
+    """Decide on a look at a file, or on its absence. The first row that matches wins."""
     if isinstance(file, Absent):  # row 2
         return Decision(Rule.GONE if file is Absent.GONE else Rule.UNREADABLE)
     outside = _outside(file, policy)
     if outside is not None:
         return Decision(outside)
-    forget = _is_another(file, entry)  # row 5
-    if forget:
+    is_new_identity = _is_another(file, entry)  # row 5
+    if is_new_identity:
         entry = entry.reset()
     rule = Rule.EARLY if _is_early(file, entry) else _row(file, entry, policy)
     if rule.action is Action.MARK:
         rule = _gate(file, policy) or rule
-    return Decision(rule, _again(rule, entry), forget)
+    return Decision(rule, _retry_after(rule, entry), is_new_identity)
 
 
 def decide_listed(file: File, entry: Entry, policy: Policy, asked: datetime) -> Decision:
@@ -214,7 +214,7 @@ def _row(file: File, entry: Entry, policy: Policy) -> Rule:
 
 
 def _kept_row(file: File, entry: Entry, comment_class: CommentClass) -> Rule | None:
-    """Rows 6 to 9: whose comment stands there, beside what was settled or is under way."""
+    """Rows 6 to 9: the class of the comment, compared with the settled revision and the intent."""
     if comment_class is CommentClass.TARGET:  # row 6
         return Rule.ALREADY
     version = file.revision.version
@@ -244,7 +244,7 @@ def _is_written_over(file: File, entry: Entry) -> bool:
 def _unsettled_row(file: File, entry: Entry, policy: Policy, comment_class: CommentClass) -> Rule:
     """Rows 10 to 12: nothing keeps the comment that stands there."""
     settled_here = entry.settled == file.revision
-    if not _is_believed(entry):
+    if not _is_event_trusted(entry):
         new = file.revision.version == 1 and file.revision.updated == file.created
         if new and not policy.mark_new and not (settled_here and entry.marked_by_us):  # row 10
             return Rule.NEW
@@ -261,15 +261,15 @@ def _is_after_settled(file: File, entry: Entry) -> bool:
     return newer or settled == file.revision
 
 
-def _is_believed(entry: Entry) -> bool:
-    """Whether an event's word is enough, as the tutorial has it: on a portal of unknown texts, or
-    one whose events tell no date. DocSpace itself always tells it (docspace.md 4.1).
+def _is_event_trusted(entry: Entry) -> bool:
+    """Whether the event is trusted, as in the tutorial: on a portal of unknown texts, or one whose
+    events carry no date. DocSpace itself always sends it (docspace.md 4.1).
     """
     return entry.announced and (not entry.portal_known or entry.announced_date is None)
 
 
 def _is_another(file: File, entry: Entry) -> bool:
-    """Row 5. A file of which no creation date is told cannot be told from another."""
+    """Row 5. Without a creation date a file cannot be distinguished from another."""
     if None not in {entry.created, file.created} and entry.created != file.created:
         return True
     return entry.settled is not None and file.revision.version < entry.settled.version
@@ -288,7 +288,7 @@ def _is_early(file: File, entry: Entry) -> bool:
     return date is not None and file.revision.updated < date and entry.attempts < _EARLY_LOOKS
 
 
-def _again(rule: Rule, entry: Entry) -> timedelta | None:
+def _retry_after(rule: Rule, entry: Entry) -> timedelta | None:
     if rule is Rule.LOCKED:
         return min(_LOCK_FIRST * (1 << min(entry.attempts, 10)), _LOCK_MOST)
     if rule is Rule.FORBIDDEN:

@@ -37,7 +37,7 @@ def whole_number(value: object) -> int | None:
 
 @dataclass(frozen=True)
 class Revision:
-    """One state of a file's content, as far as the portal lets it be told (docspace.md 4.3).
+    """One state of a file's content, as far as the portal shows it (docspace.md 4.3).
 
     ``version`` alone is not enough: a forcesave replaces the content of the same version.
     """
@@ -63,7 +63,7 @@ class Section(Enum):
 class File:
     """A file as the portal showed it, in a look or in a listing.
 
-    ``created`` is None, and ``folder`` empty, where the portal does not tell; then they identify
+    ``created`` is None, and ``folder`` empty, where the portal sends none; then they identify
     nothing. ``room`` is None where it was not asked for. ``locked`` means locked by someone else.
     ``read_at`` is the portal's own time of the answer (its ``Date``), None without that header.
     """
@@ -92,10 +92,10 @@ class Absent(Enum):
 
 
 class Source(StrEnum):
-    """What told us first that a file may have been updated."""
+    """What first announced that a file may have been updated."""
 
     WEBHOOK = "webhook"
-    LOG = "log"  # the webhook's delivery log, which tells of deliveries that failed
+    LOG = "log"  # the webhook's delivery log, which lists failed deliveries
     SWEEP = "sweep"
     BACKFILL = "backfill"
 
@@ -131,10 +131,10 @@ class Intent:
 
 @dataclass(frozen=True)
 class Entry:
-    """What the ledger knows of one file. A file never heard of is an entry with an id alone.
+    """What the ledger knows of one file. An unknown file is an entry with an id alone.
 
     ``since`` is where our responsibility begins. ``portal_known`` says whether this portal has
-    shown a text of its own that we know, None before anybody asked; ``announced`` that an event
+    shown a text of its own that we know, None before it was asked; ``announced`` that an event
     led to this look, ``announced_date`` the newest date that an event gave the file, and
     ``overwrite`` that a backfill asked to overwrite comments.
 
@@ -166,7 +166,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Claim:
-    """A due entry that is ours to work on until the lease ends. ``token`` proves the claim."""
+    """A due entry that this process may work on until the lease ends; ``token`` proves it."""
 
     entry: Entry
     token: str
@@ -280,9 +280,10 @@ class AttemptResult:
     """How one attempt at a claimed file ended; the ledger writes it down in one step.
 
     ``retry_at`` is when the file is due anew. With ``settled`` the revision is done with, and
-    ``marked_by_us`` tells whose word stands. ``clears_intent`` ends the intent, ``is_new_identity``
-    drops what was known before. ``error`` says in words what failed, ``attempts`` how often so far,
-    and ``waits_for`` which kind of request has to work before the file can be marked.
+    ``marked_by_us`` is whether our comment stands. ``clears_intent`` ends the intent,
+    ``is_new_identity`` drops what was known before. ``error`` says in words what failed,
+    ``attempts`` how often so far, and ``waits_for`` which kind of request has to work before the
+    file can be marked.
     ``needs_write`` says that the revision that was seen is to be written to, as soon as that is
     possible.
     """

@@ -82,7 +82,7 @@ def trashed_before_a_look(stage: Scene, known: Known) -> bool:
 def moved_before_a_look(stage: Scene, known: Known) -> bool:
     """A save that no event announces, moved before the next sweep: late, as README says.
 
-    A move raises no date, so the new room is not read back that far before the deep sweep.
+    A move raises no date, so the new room is not read back that far before the full scan.
     """
     left = known.saved_tick < known.moved_tick and unseen_since(stage, known, known.moved_tick)
     return left and stage.deep_tick < known.moved_tick

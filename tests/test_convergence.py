@@ -237,7 +237,7 @@ def test_whatever_happens_the_portal_converges() -> None:
 
 
 def test_an_unannounced_save_that_was_moved_is_marked_a_day_later(tmp_path: Path) -> None:
-    """A move raises no date: the deep sweep finds the file in its new room."""
+    """A move raises no date: the full scan finds the file in its new room."""
     with scene(tmp_path / "ledger.db", judge) as stage:
         stage.settle(arrives=True)
         stage.post = DROP

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.client import DocSpace, Transport
 from reconciler.model import Outcome, Rule
-from reconciler.sandbox import EntryId, Fault
+from reconciler.sandbox import Fault
 from tests.support_ledger import totals
 from tests.world import TARGET, World, world
 
@@ -142,17 +142,11 @@ def test_each_class_of_403_ends_in_its_own_outcome(here: World, name: str, when:
     here.portal.invite(room, here.bot, access=9)
     other = int(here.portal.create(room, "Other.docx", by=here.ann))
     here.clock.advance(10)
-
-    def before_the_put(method: str, route: str, file: EntryId | None) -> None:
-        if method == "PUT":
-            here.portal.on_request = None
-            act(here)
-
     here.portal.save(here.file, by=here.ann)
     if when == "before the look":
         act(here)
     else:
-        here.portal.on_request = before_the_put
+        here.before_put(lambda: act(here))
     assert here.settle()[-1].rule is rule
     here.portal.save(other, by=here.ann)
     here.settle()

@@ -144,7 +144,7 @@ def test_a_room_that_could_not_be_read_is_exit_1(scene: Stage) -> None:
     assert scene.comments() == [TARGET] * 3
 
 
-def test_the_daily_deep_sweep_prunes(scene: Stage) -> None:
+def test_the_daily_full_scan_prunes(scene: Stage) -> None:
     """Where cron sweeps, or a daemon is restarted each night, nobody lives for a day."""
     environ = scene.environ | {"RECONCILER_STATE__RETENTION": "1d"}
     reconcile(load(None, environ), dry_run=False, on_planned=lambda _: None)

@@ -107,31 +107,22 @@ def test_the_sort_order_that_people_see_stays_as_it_is(here: World) -> None:
     assert here.portal.default_sort == {here.bot.id: ("DateAndTime", True)}
 
 
-def test_an_old_pinned_room_does_not_stop_the_paging(fresh: World) -> None:
-    """Pinned rooms come first, whatever their date (docspace.md 1.3)."""
+@pytest.mark.parametrize(("pinned", "pages"), [(3, 2), (101, 3)])
+def test_pinned_rooms_that_did_not_change_hide_no_changed_one(
+    fresh: World, pinned: int, pages: int
+) -> None:
+    """Pinned rooms come first, whatever their date, also where they fill the first page and more
+    (docspace.md 1.3).
+    """
     here = fresh
-    for number in range(3):
+    for number in range(pinned):
         here.portal.pin(add_room(here, f"Pinned {number}"), here.bot)
     here.clock.advance(2 * DAY)
     here.sweep()
     here.clock.advance(HOUR)
     save(here, here.file)
     routes = asked(here, here.sweep)
-    assert routes["GET files/{id}"] == 1
-    assert due(here) == {here.file}
-
-
-def test_a_changed_room_behind_a_page_of_pinned_ones_is_found(fresh: World) -> None:
-    """One hundred and one pinned rooms fill the first page and more (docspace.md 1.3)."""
-    here = fresh
-    for number in range(101):
-        here.portal.pin(add_room(here, f"Pinned {number}"), here.bot)
-    here.clock.advance(2 * DAY)
-    here.sweep()
-    here.clock.advance(HOUR)
-    save(here, here.file)
-    routes = asked(here, here.sweep)
-    assert routes == {"GET files/rooms": 3, "GET files/@my": 1, "GET files/{id}": 1}
+    assert routes == {"GET files/rooms": pages, "GET files/@my": 1, "GET files/{id}": 1}
     assert due(here) == {here.file}
 
 
@@ -202,7 +193,7 @@ def test_a_room_that_is_passed_over_is_counted(here: World, room: Room, reason: 
 
 
 def test_an_archived_room_is_left_alone_and_caught_up_with_when_it_is_back(here: World) -> None:
-    """Taking it out raises no date: the daily deep sweep finds what was saved before."""
+    """Taking it out raises no date: the daily full scan finds what was saved before."""
     save(here, here.file)
     here.portal.archive_room(here.room)
     here.clock.advance(HOUR)
@@ -235,7 +226,7 @@ def back(here: World) -> None:
 def test_an_update_that_was_listed_and_then_hidden_is_found_when_its_room_is_back(
     here: World, hide: Callable[[World], None], locked: bool
 ) -> None:
-    """The room's watermark is past it, and deep sweeps have gone by: the room begins anew."""
+    """The room's watermark is past it, and full scans have gone by: the room begins anew."""
     save(here, here.file)
     if locked:
         here.portal.lock(here.file, by=here.ann)
@@ -280,12 +271,12 @@ def test_updates_that_no_date_told_of_are_counted_and_remembered(here: World) ->
     (old,) = add_files(here, 1, quiet)
     save(here, old)
     for _ in range(2):
-        assert sweep_and_work(here).hidden == 0
+        assert sweep_and_work(here).hidden_updates == 0
         here.clock.advance(HOUR)
     save(here, here.file)
     here.portal.move(here.file, quiet, by=here.ann)
     here.clock.advance(DAY)
-    assert sweep_and_work(here).hidden == 1
+    assert sweep_and_work(here).hidden_updates == 1
     found = here.ledger.settings.get(HIDDEN_UPDATES)
     assert found is not None
     assert found.updates == 1
@@ -527,7 +518,7 @@ def test_a_room_that_fails_once_holds_up_no_other_and_is_read_again(here: World)
 
 @ON_EACH_DATABASE
 def test_a_file_that_moves_out_of_a_room_that_fails_is_found(here: World) -> None:
-    """Its new room was read meanwhile, and a move raises no date: the deep sweep goes back to
+    """Its new room was read meanwhile, and a move raises no date: the full scan goes back to
     where all rooms were last read together."""
     old, new = add_room(here, "Old"), add_room(here, "New")
     (moved,), (other,) = add_files(here, 1, old), add_files(here, 1, new)
@@ -546,8 +537,8 @@ def test_a_file_that_moves_out_of_a_room_that_fails_is_found(here: World) -> Non
     assert due(here) == {other, moved}
 
 
-@pytest.mark.parametrize("failing", ["the deep sweep", "the one before"])
-def test_a_deep_sweep_that_lacked_a_room_is_made_up_for_by_the_next(
+@pytest.mark.parametrize("failing", ["the full scan", "the one before"])
+def test_a_full_scan_that_lacked_a_room_is_made_up_for_by_the_next(
     here: World, failing: str
 ) -> None:
     """Only when all rooms were read together is what lies before it done with."""
@@ -556,13 +547,13 @@ def test_a_deep_sweep_that_lacked_a_room_is_made_up_for_by_the_next(
     here.clock.advance(DAY)
     here.sweep()
     here.clock.advance(HOUR)
-    if failing == "the deep sweep":
+    if failing == "the full scan":
         here.clock.advance(DAY - HOUR)
     save(here, moved, every=400)
     save(here, other)
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", skip=1))
     report = here.sweep()
-    assert (report.incomplete, report.full_scan) == ([old], failing == "the deep sweep")
+    assert (report.incomplete, report.full_scan) == ([old], failing == "the full scan")
     here.portal.move(moved, new, by=here.ann)
     here.clock.advance(DAY)
     here.sweep()
@@ -937,7 +928,7 @@ def test_once_a_day_the_dates_are_not_believed(here: World) -> None:
 
 
 @ON_EACH_DATABASE
-def test_a_deep_sweep_comes_a_day_after_the_first_and_after_each_other(here: World) -> None:
+def test_a_full_scan_comes_a_day_after_the_first_and_after_each_other(here: World) -> None:
     """Not at once: the first sweep reads everything anyway."""
     here.clock.advance(DAY - 2 * HOUR)
     deep = []
@@ -947,7 +938,7 @@ def test_a_deep_sweep_comes_a_day_after_the_first_and_after_each_other(here: Wor
     assert [hour for hour, found in enumerate(deep) if found] == [1, 25]
 
 
-def test_a_deep_sweep_reads_each_room_no_further_than_the_deep_one_before(here: World) -> None:
+def test_a_full_scan_reads_each_room_no_further_than_the_deep_one_before(here: World) -> None:
     """Two hundred and fifty old files cost one page, and the next sweep is idle."""
     add_files(here, 250)
     here.sweep()

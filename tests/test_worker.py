@@ -234,13 +234,7 @@ def test_a_refused_write_to_a_reused_id_keeps_what_stood_there_before_it(here: W
     here.portal.next_id = here.file
     here.portal.create(here.room, "Other.docx", by=here.ann)
     here.clock.advance(10)
-
-    def refuse(method: str, route: str, file: object) -> None:
-        if method == "PUT":
-            here.portal.on_request = None
-            here.portal.invite(here.room, here.bot, access=2)
-
-    here.portal.on_request = refuse
+    here.before_put(lambda: here.portal.invite(here.room, here.bot, access=2))
     here.portal.save(here.file, by=here.ann)
     assert [a.rule for a in here.settle()] == [Rule.FORBIDDEN]
     assert here.ledger.entry(here.file).intent is not None
@@ -279,14 +273,8 @@ def test_a_portal_that_was_set_back_is_marked_anew(here: World) -> None:
 
 def test_a_save_between_look_and_write_is_marked_too(here: World) -> None:
     """The PUT goes to the version that was looked at; the newer one is due by its event."""
-
-    def save_before_the_put(method: str, route: str, file: object) -> None:
-        if method == "PUT":
-            here.portal.on_request = None
-            here.portal.save(here.file, by=here.ann)
-
     here.portal.save(here.file, by=here.ann)
-    here.portal.on_request = save_before_the_put
+    here.before_put(lambda: here.portal.save(here.file, by=here.ann))
     here.settle()
     here.settle()
     assert (here.portal.file(here.file).version, here.comment()) == (3, TARGET)
@@ -323,14 +311,8 @@ def test_a_write_that_never_arrived_is_tried_again(here: World) -> None:
 
 def test_a_refused_write_is_told_apart_by_a_second_look(here: World) -> None:
     """A file that was locked between look and write waits; it is not a failure."""
-
-    def lock_before_the_put(method: str, route: str, file: object) -> None:
-        if method == "PUT":
-            here.portal.on_request = None
-            here.portal.lock(here.file, by=here.ann)
-
     here.portal.save(here.file, by=here.ann)
-    here.portal.on_request = lock_before_the_put
+    here.before_put(lambda: here.portal.lock(here.file, by=here.ann))
     here.settle()
     assert here.attempts[-1].rule is Rule.LOCKED
     assert here.ledger.entry(here.file).intent is None
@@ -515,7 +497,7 @@ def test_an_old_update_is_not_ours(here: World) -> None:
 @ON_EACH_DATABASE
 def test_the_days_writes_are_never_exceeded(here: World) -> None:
     """The write that would be one too many waits for the hour in which some return."""
-    here.making.settings = here.worker._terms = replace(here.making.settings, quota=Quota(3))
+    here.making.settings = here.worker._settings = replace(here.making.settings, quota=Quota(3))
     files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(5)]
     here.clock.advance(10)
     for file in files:

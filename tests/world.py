@@ -122,6 +122,16 @@ class World:
         assert report.scanned == sum(report.ended.values()) + report.handed
         return report
 
+    def before_put(self, act: Callable[[], object]) -> None:
+        """Let ``act`` happen between the look and the next write."""
+
+        def hook(method: str, *_: object) -> None:
+            if method == "PUT":
+                self.portal.on_request = None
+                act()
+
+        self.portal.on_request = hook
+
     def comment(self, file: int | None = None) -> str:
         """Return the comment that stands on the file now."""
         return self.portal.file(file or self.file).comment or ""

@@ -12,7 +12,7 @@ from reconciler.cli.messages import shown
 from reconciler.cli.report import as_json, in_a_line
 from reconciler.config import Config
 from reconciler.service import BackfillRun, Summary
-from reconciler.service import backfill as opened
+from reconciler.service import backfill as open_backfill
 from reconciler.sweep import Job
 from reconciler.sweep.backfill import Estimate, Step
 
@@ -20,28 +20,28 @@ _SHOWN_TEXTS = 10
 
 
 class Backfilling:
-    """Runs one backfill. Words and progress go to stderr, the summary to stdout."""
+    """Runs one backfill. Messages and progress go to stderr, the summary to stdout."""
 
     def __init__(self, config: Config, job: Job, *, json: bool, ask: bool) -> None:
         """Ask only on a terminal, and only if ``ask``."""
         self._config, self._job, self._json, self._ask = config, job, json, ask
         self.failing = 0  # files that failed, in this run or another
-        # Titles are other people's words: no markup is read from them.
+        # Titles come from the portal: no markup is read from them.
         self._console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
     def run(self, dry_run: bool) -> Summary:
         """Estimate, ask, and backfill; return what was done."""
-        with opened(self._config, self._job, dry_run=dry_run) as run:
+        with open_backfill(self._config, self._job, dry_run=dry_run) as run:
             before = run.done_before()
             if before:
                 self._console.print(f"Going on: {before} folders were done by an earlier run.")
             if dry_run or self._ask:
-                estimate = run.estimate(self._told)
+                estimate = run.estimate(self._show_progress)
                 run.report = estimate.report
-                self._show(estimate)
+                self._show_estimate(estimate)
                 if dry_run:
-                    run.rehearsed(estimate)
-            if not dry_run and self._agreed():
+                    run.count_estimate(estimate)
+            if not dry_run and self._is_confirmed():
                 self._go_through(run)
             summary = run.summary(dry_run)
             self.failing = run.failing()
@@ -51,7 +51,7 @@ class Backfilling:
 
     def _go_through(self, run: BackfillRun) -> None:
         try:
-            for _ in self._shown(run):
+            for _ in self._steps(run):
                 pass
         except KeyboardInterrupt:
             self._console.print(
@@ -60,17 +60,17 @@ class Backfilling:
             )
             raise
 
-    def _agreed(self) -> bool:
+    def _is_confirmed(self) -> bool:
         if not self._ask or not sys.stdin.isatty():
             return True
         return typer.confirm("Begin?", err=True)
 
-    def _told(self, step: Step) -> None:
+    def _show_progress(self, step: Step) -> None:
         if not self._console.is_terminal:
             return
         self._console.print(f"reading {step.number}/{step.of} {shown(step.folder.title)}", end="\r")
 
-    def _shown(self, run: BackfillRun) -> Iterator[Step]:
+    def _steps(self, run: BackfillRun) -> Iterator[Step]:
         if not self._console.is_terminal:
             for step in run.steps():
                 title = f"{shown(step.folder.title)} ({step.folder.id})"
@@ -94,7 +94,7 @@ class Backfilling:
                 progress.update(bar, rate=f"{speed:.0f} files/s")
                 yield step
 
-    def _show(self, estimate: Estimate) -> None:
+    def _show_estimate(self, estimate: Estimate) -> None:
         report, limits = estimate.report, self._config.limits
         writes = 0 if self._job.observe else report.handed
         share = max(int(limits.writes_per_day * limits.backfill_share), 1)

@@ -38,8 +38,8 @@ def as_json(summary: Summary) -> str:
 def in_a_line(summary: Summary) -> str:
     """Return the summary in one line."""
     ended = [f"{summary.number(o)} {o}" for o in Outcome if summary.number(o)]
-    would = "would be: " if summary.dry_run else ""
-    parts = [f"{summary.report.scanned} scanned", would + (", ".join(ended) or "nothing to do")]
+    prefix = "would be: " if summary.dry_run else ""
+    parts = [f"{summary.report.scanned} scanned", prefix + (", ".join(ended) or "nothing to do")]
     if summary.report.skipped:
         reasons = [f"{n} {reason}" for reason, n in sorted(summary.report.skipped.items())]
         parts.append(f"folders passed over: {', '.join(reasons)}")
@@ -60,23 +60,23 @@ def print_planned(planned: PlannedAction) -> None:
     typer.echo(f"{planned.file}  {shown(planned.title)}  {change}")
 
 
-def explained(told: Explanation) -> str:
+def explanation_text(explanation: Explanation) -> str:
     """Return an explanation as text, the cause first."""
-    lines = [f"File {told.file_id}"]
-    if told.decision is not None:
-        rule = told.decision.rule
+    lines = [f"File {explanation.file_id}"]
+    if explanation.decision is not None:
+        rule = explanation.decision.rule
         outcome = "to be marked" if rule.outcome is Outcome.MARKED else rule.outcome
         lines.append(f"  decision   {outcome}: {rule.description} (rule {rule.value})")
-        if told.decision.is_new_identity:
+        if explanation.decision.is_new_identity:
             lines.append("             what was known is of another file of this id: forgotten")
-    lines += _portal(told) + _ledger(told.known)
+    lines += _portal(explanation) + _ledger(explanation.known)
     return "\n".join(lines)
 
 
-def _portal(told: Explanation) -> list[str]:
-    if told.error is not None:
-        return [f"  portal     {shown(str(told.error))}"]
-    file = told.file
+def _portal(explanation: Explanation) -> list[str]:
+    if explanation.error is not None:
+        return [f"  portal     {shown(str(explanation.error))}"]
+    file = explanation.file
     if file is None:
         return ["  portal     shows no such file"]
     state = "locked by someone else" if file.locked else "not locked"
@@ -115,12 +115,12 @@ def _ledger(known: Any) -> list[str]:
 
 
 def _times(known: Any) -> Callable[[str], str]:
-    def said(what: str) -> str:
+    def times(what: str) -> str:
         number, last = known[f"{what}s"], known[f"{_PAST[what]}_at"]
         when = f" (last {_date(last)})" if last else ""
         return f"{number} {what}s{when}"
 
-    return said
+    return times
 
 
 def _date(moment: datetime | None) -> str | None:

@@ -113,13 +113,13 @@ def explain(
         reconciler explain 4711
         reconciler explain 4711 --config /etc/reconciler/config.toml
     """
-    from reconciler.cli.report import explained  # noqa: PLC0415 - help must be quick
+    from reconciler.cli.report import explanation_text  # noqa: PLC0415 - help must be quick
     from reconciler.service import explain as run  # noqa: PLC0415
 
-    told = run(read_config(config), file)
-    typer.echo(explained(told))
-    if told.error is not None:
-        typer.echo(in_words(told.error)[1], err=True)
+    explanation = run(read_config(config), file)
+    typer.echo(explanation_text(explanation))
+    if explanation.error is not None:
+        typer.echo(in_words(explanation.error)[1], err=True)
         raise typer.Exit(PORTAL)
 
 

@@ -213,13 +213,13 @@ def _settling(c: Connection, columns: Iterable[str]) -> Any:
 
 
 def enqueue(c: Connection, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:
-    """Make files due of which the listing told no more than the id."""
+    """Make files due of which the listing showed only the id."""
     rows = [_due_row(number, f"file {number}", options, now) for number in ids]
     c.execute(_making_due(c, now), rows)
 
 
 def outcomes(c: Connection, ids: Sequence[int], now: datetime) -> Iterator[Outcome]:
-    """Yield how each file stands now: what is due or in work is waiting."""
+    """Yield each file's current outcome: what is due or in work is waiting."""
     columns = (files.c.outcome, files.c.due_at, files.c.claim)
     for row in c.execute(select(*columns).where(files.c.id.in_(ids))):
         open_ = row.claim is not None or (row.due_at is not None and row.due_at <= now)
@@ -274,6 +274,6 @@ def arrives_by() -> Any:
 
 
 def first_to_tell(source: Any) -> Any:
-    """Who told first of what is due stays the one who told of it."""
+    """Return the source to store: a due file keeps the one that announced it first."""
     due = and_(files.c.due_at.is_not(None), files.c.source.is_not(None))
     return case((due, files.c.source), else_=source)

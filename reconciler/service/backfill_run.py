@@ -36,12 +36,12 @@ class BackfillRun:
     resume_at: datetime | None = None
     reason: str = ""
 
-    def estimate(self, tell: Callable[[Step], None]) -> Estimate:
+    def estimate(self, on_step: Callable[[Step], None]) -> Estimate:
         """Read and decide, write nothing."""
-        return self.backfill.estimate(self.job, tell)
+        return self.backfill.estimate(self.job, on_step)
 
-    def rehearsed(self, estimate: Estimate) -> None:
-        """Let the summary tell of what was estimated: nothing will be done."""
+    def count_estimate(self, estimate: Estimate) -> None:
+        """Let the summary show the estimate: for a dry run, which does no more."""
         self.tally.ended.update(estimate.expected)
 
     def done_before(self) -> int:
@@ -60,7 +60,7 @@ class BackfillRun:
                 return
 
     def summary(self, dry_run: bool) -> Summary:
-        """Return what was done, or would be: then nothing is left of it."""
+        """Return what was done, or in a dry run what would be done."""
         left = 0 if dry_run else self.components.ledger.count_due(self.components.clock(), BACKFILL)
         requests, seconds = self.components.docspace.requests, monotonic() - self.began
         return Summary(
@@ -79,21 +79,21 @@ class BackfillRun:
         self.report = report
 
     def _mark(self) -> None:
-        """Work off what was noted, or wait until the daemon that holds the role has done so."""
+        """Process what is due, or wait until the daemon that holds the role has done so."""
         ledger, clock = self.components.ledger, self.components.clock
         while not self.components.stop.is_set():
             work_until_idle(self.components, self.tally)
-            until, why = stopped_until(self.components, backfill=True)
+            until, reason = stopped_until(self.components, backfill=True)
             if until is not None and until > clock() + _SHORT:
                 self.resume_at = until if ledger.count_due(clock(), BACKFILL) else None
-                self.reason = why
+                self.reason = reason
                 return
             if not ledger.count_due(clock(), BACKFILL):
                 return
             self.components.stop.wait(_WAIT)
 
     def failing(self) -> int:
-        """Return how many files failed and wait for their next try, whichever run met them."""
+        """Return how many files failed, in whichever run, and wait for their next try."""
         seen = self.components.ledger.health.overview(self.components.clock(), shown=1)
         return seen.unfinished.get(Outcome.FAILED, 0)
 

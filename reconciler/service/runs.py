@@ -43,7 +43,7 @@ def reconcile(
 
     Raises RoleHeldError beside a daemon on the same ledger, and leaves everything as it is.
     """
-    began, tally, ours = monotonic(), Tally(), False
+    began, tally, worked = monotonic(), Tally(), False
     with ExitStack() as opened:
         components = build_components(config, opened, read_only=dry_run)
         opened.enter_context(components.ledger.role(Role.SWEEP))
@@ -56,7 +56,7 @@ def reconcile(
             if report.full_scan:
                 prune(components, config.state.retention)
             tally.handed |= report.take_handed()
-            ours = work_until_idle(components, tally)
+            worked = work_until_idle(components, tally)
             tally.add_failed(components)
             tally.settle(components)
         resume_at, reason = stopped_until(components, backfill=False)
@@ -66,7 +66,7 @@ def reconcile(
             components.docspace.requests,
             monotonic() - began,
             dry_run,
-            remaining=_remaining(components) if ours else 0,
+            remaining=_remaining(components) if worked else 0,
             resume_at=resume_at,
             reason=reason,
             is_portal_down=resume_at is not None and tally.outage is not None,
@@ -74,7 +74,7 @@ def reconcile(
 
 
 def _watch(config: Config, components: Components) -> None:
-    """Take what the portal could not deliver, where the key is known to be allowed to."""
+    """Fetch failed deliveries from the portal's log, if the key is known to allow it."""
     if not components.administration.can_read():
         return
     try:
@@ -88,7 +88,7 @@ def _watch(config: Config, components: Components) -> None:
 
 
 def _sweep(config: Config, components: Components) -> Report:
-    """Sweep; that the portal refuses the key is left in the ledger for `status`."""
+    """Sweep; a key that the portal refuses is recorded in the ledger, for `status`."""
     try:
         report = run_sweep(components, sweep_of(config, components))
     except PortalError as error:
@@ -100,9 +100,9 @@ def _sweep(config: Config, components: Components) -> Report:
 
 
 def _remaining(components: Components) -> int:
-    """Return what is still due, or waits for the portal to work again.
+    """Return how many files are due, or wait for the portal to work again.
 
-    What a backfill has put off until tomorrow is not ours.
+    Files that a backfill has put off until tomorrow do not count.
     """
     now, ledger, quota = components.clock(), components.ledger, components.processor.settings.quota
     is_put_off = ledger.next_write_at(now, quota, backfill=True) > now
@@ -120,14 +120,14 @@ def stopped_until(components: Components, *, backfill: bool) -> tuple[datetime |
     if pause is not None and pause.until > free:
         return pause.until, pause.reason
     if free > now:
-        whose = "writes for backfills" if backfill else "writes"
-        return free, f"the day's {whose} are used up"
+        kind = "writes for backfills" if backfill else "writes"
+        return free, f"the day's {kind} are used up"
     probe = max(components.health.next_look(now), components.health.next_write(now))
     return (probe, "the portal cannot be asked now") if probe > now else (None, "")
 
 
 def work_until_idle(components: Components, tally: Tally) -> bool:
-    """Work off what is due; False when another process holds the role, and does so."""
+    """Process what is due; False when another process holds the role, and does so."""
     failures: list[Exception] = []
     try:
         with components.ledger.role(Role.WORKER):
@@ -165,9 +165,9 @@ def _rehearse(
     report = sweep_of(config, components).run(dry=True, on_file=on_file)
     for entry in components.ledger.due(components.clock(), _MOST_SHOWN):
         if entry.id not in seen:
-            rule, told = _look(components, entry)
+            rule, planned = _look(components, entry)
             tally.ended[rule.outcome or Outcome.WAITING] += 1
-            on_planned(told)
+            on_planned(planned)
     return report
 
 

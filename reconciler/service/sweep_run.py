@@ -1,4 +1,4 @@
-"""One sweep, and what is left in the ledger to tell how it went."""
+"""One sweep, and its record in the ledger."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta

@@ -17,10 +17,10 @@ _OUTAGES = {UnauthorizedError.kind, TransientError.kind, "writes_fail"}
 
 @dataclass
 class Tally:
-    """How the files of a run ended: each counts once, by its last processed.
+    """How the files of a run ended: each counts once, by its last attempt.
 
-    ``handed`` are listed files that no attempt of ours has met yet; ``trouble`` is what the
-    portal as a whole last failed with, None when it did what it was asked since.
+    ``handed`` are listed files that this process has not attempted yet. ``outage`` is the reason
+    why the portal as a whole fails, None since the last request that it answered.
     """
 
     last: dict[int, Outcome] = field(default_factory=dict)

@@ -1,7 +1,8 @@
-"""Finds what no webhook announced: asks the portal what changed, and notes it in the ledger.
+"""Finds the updates that no webhook announced, and hands them to the ledger.
 
-`paging` reads one folder so that nothing is missed, `sweep` decides which folders and keeps the
-watermarks, `backfill` reads all of them back to a date, and `report` counts what was found.
+The service runs it. `sweep` chooses the folders and keeps the watermarks, `backfill` reads all of
+them back to a date, `lister` lists a folder, `paging` reads its pages so that nothing is missed,
+`planning` decides on a page, and `report` counts.
 """
 
 from reconciler.sweep.backfill import Backfill, Job

@@ -1,7 +1,7 @@
 """The backfill: every folder back to a date, one after the other, with a checkpoint for each.
 
-It notes what it finds with its own beginning. Like everywhere else a person's comment stays,
-unless it is asked to overwrite comments.
+It brings its own ``since``. As everywhere else a person's comment stays, unless the backfill may
+overwrite comments.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ _OTHER_TEXTS = "(other texts)"
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked for. ``name`` is the same for the same words, however often they are said."""
+    """What is asked for. ``name`` is equal for equal options: it finds the earlier run again."""
 
     name: str
     since: datetime
@@ -46,7 +46,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Step:
-    """One folder of a backfill is done: how many there are, and which one this is."""
+    """A folder that a backfill has read: the ``number``-th of so many."""
 
     folder: Folder
     number: int
@@ -60,13 +60,14 @@ class Backfill:
         self,
         ledger: Ledger,
         docspace: DocSpace,
-        terms: ScanSettings,
+        settings: ScanSettings,
         clock: Callable[[], datetime],
     ) -> None:
         """Start nothing."""
-        self._ledger, self._docspace, self._terms, self._clock = ledger, docspace, terms, clock
+        self._ledger, self._docspace = ledger, docspace
+        self._settings, self._clock = settings, clock
 
-    def estimate(self, job: Job, tell: Callable[[Step], None]) -> Estimate:
+    def estimate(self, job: Job, on_step: Callable[[Step], None]) -> Estimate:
         """Read everything, decide on it, write nothing. Raises PortalError."""
         texts: Counter[str] = Counter()
         expected: Counter[Outcome] = Counter()
@@ -81,7 +82,7 @@ class Backfill:
         folders = self._folders(lister, job)
         for number, folder in enumerate(folders, 1):
             lister.read(folder, job.since, job.until)
-            tell(Step(folder, number, len(folders)))
+            on_step(Step(folder, number, len(folders)))
         expected[Outcome.WAITING] += len(lister.report.broken)
         return Estimate(lister.report, texts, expected)
 
@@ -122,7 +123,7 @@ class Backfill:
         return Lister(
             self._ledger,
             self._docspace,
-            self._terms,
+            self._settings,
             self._clock,
             options=EnqueueOptions(BACKFILL, since, job.overwrite),
             dry=dry,
@@ -150,7 +151,7 @@ class Backfill:
         return folders + ([] if job.rooms else self._my_documents())
 
     def _my_documents(self) -> list[Folder]:
-        scope = self._terms.policy.scope
+        scope = self._settings.policy.scope
         if not scope.personal or scope.rooms:
             return []
         try:

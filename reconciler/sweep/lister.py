@@ -1,4 +1,4 @@
-"""Lists folders and notes their files: what a sweep and a backfill have in common."""
+"""Lists folders and ingests their files: what a sweep and a backfill have in common."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ class Folder:
 
 
 class Lister:
-    """Lists folders for one duty. With ``dry`` the ledger is not written to."""
+    """Lists folders for one sweep or backfill. With ``dry`` the ledger is not written to."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Lister:
         on_file: Callable[[ListedFile], None] = lambda _: None,
         stop: threading.Event | None = None,
     ) -> None:
-        """Tell of each listed file with ``on_file``; end with Stopped when ``stop`` is set."""
+        """Call ``on_file`` for each listed file; raise ShutdownRequested once ``stop`` is set."""
         self._stop = stop or threading.Event()
         self._ledger, self._docspace, self.settings = ledger, docspace, settings
         self._clock, self._options, self._dry, self._on_file = clock, options, dry, on_file
@@ -95,7 +95,7 @@ class Lister:
             self._ledger.set_portal_known(known is True)
 
     def rooms(self, until: Callable[[Room], bool]) -> list[Room]:
-        """Return the rooms, pinned ones first, then newest first, up to where ``until`` says so.
+        """Return the rooms, pinned ones first, then newest first, until ``until`` is true.
 
         A room that is pinned stands first whatever its date (docspace.md 1.3).
         """
@@ -111,7 +111,7 @@ class Lister:
             start += STEP
 
     def wanted(self, room: Room) -> bool:
-        """Whether a room is to be read at all; what is passed over is counted."""
+        """Return whether a room is to be read at all; count one that is not."""
         scope = self.settings.policy.scope
         if not isinstance(room.id, int):
             self.report.skipped["third_party"] += 1
@@ -124,7 +124,7 @@ class Lister:
         return False
 
     def read(self, folder: Folder, back_to: datetime | None, until: datetime | None = None) -> bool:
-        """List a folder's files down to ``back_to`` and note them; whether that was complete.
+        """Ingest a folder's files back to ``back_to``; return whether none was missed.
 
         Raises PortalError when the portal as a whole fails. A folder that cannot be read now
         is left for another time and does not hold up the others.
@@ -132,35 +132,35 @@ class Lister:
         self.report.folders += 1
         inactive = self.report.ended[_INACTIVE]
         try:
-            sound = read_folder(
+            complete = read_folder(
                 lambda start: self._page(folder, start),
                 back_to,
                 lambda page, files: self._use(page, files, back_to, until),
             )
         except ForbiddenError:
-            return self._give_up(folder, "forbidden")
+            return self._skip(folder, "forbidden")
         except PermanentError as error:
             if error.status == _GONE:
-                return self._give_up(folder, "gone")
-            sound = False
+                return self._skip(folder, "gone")
+            complete = False
         except TransientError:
             self._failures += 1
             if self._failures >= _PATIENCE:
                 self._docspace.key()  # raises when it is the portal; else it is these folders
                 self._failures = 0
-            sound = False
+            complete = False
         else:
             self._failures = 0
-        if sound and self.report.ended[_INACTIVE] > inactive:
-            return self._give_up(folder, "section")
-        if not sound:
+        if complete and self.report.ended[_INACTIVE] > inactive:
+            return self._skip(folder, "section")
+        if not complete:
             self.report.incomplete.append(folder.id)
             if not self._dry:
                 self._ledger.watermarks.set_incomplete(folder.id)
-        return sound
+        return complete
 
-    def _give_up(self, folder: Folder, reason: str) -> bool:
-        """It is gone, or out of sight: then its watermark stays until it is back."""
+    def _skip(self, folder: Folder, reason: str) -> bool:
+        """Skip a folder that is gone, or hidden: then its watermark stays until it is back."""
         self.report.skipped[reason] += 1
         if not self._dry and reason == "gone":
             self._ledger.watermarks.give_up(folder.id)

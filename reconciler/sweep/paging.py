@@ -34,8 +34,8 @@ class _Reading:
     seen: set[int | str] = field(default_factory=set)
     state: tuple[datetime, int] | None = None
     previous: FilePage | None = None
-    sound: bool = True
-    tied: bool = False
+    complete: bool = True
+    ambiguous_order: bool = False
     empty: int = 0
 
 
@@ -51,13 +51,13 @@ def read_folder(
     """
     reading = _Reading()
     for tries in range(1, _MOST_TRIES + 1):
-        reading.previous, reading.sound, reading.tied = None, True, False
+        reading.previous, reading.complete, reading.ambiguous_order = None, True, False
         known = len(reading.given)
         _read_once(fetch, back_to, use, reading)
-        fruitful = reading.tied and len(reading.given) > known
-        if reading.sound or (tries >= _TRIES and not fruitful):
+        found_more = reading.ambiguous_order and len(reading.given) > known
+        if reading.complete or (tries >= _TRIES and not found_more):
             break
-    return reading.sound
+    return reading.complete
 
 
 def _read_once(
@@ -78,11 +78,11 @@ def _read_once(
         if _is_last(page, back_to):
             break
         if _makes_no_sense(page, reading):
-            reading.sound = False
+            reading.complete = False
             return
         reading.previous, start = page, start + STEP
-    if reading.tied and len(reading.seen) < page.start + len(young):
-        reading.sound = False
+    if reading.ambiguous_order and len(reading.seen) < page.start + len(young):
+        reading.complete = False
 
 
 def _makes_no_sense(page: FilePage, reading: _Reading) -> bool:
@@ -96,14 +96,14 @@ def _makes_no_sense(page: FilePage, reading: _Reading) -> bool:
 def _check(page: FilePage, reading: _Reading) -> None:
     """Files that are being converted are missing from their page: come back for them."""
     before = reading.previous
-    reading.tied |= page.indexing and before is not None
+    reading.ambiguous_order |= page.indexing and before is not None
     if page.dropped or (before is not None and page.remaining == 0 and _rows(page) < _rows(before)):
-        reading.sound = False
+        reading.complete = False
     elif before is not None and not _is_joined(before, page):
         if page.files and before.files and _date(page.files[0]) == _date(before.files[-1]):
-            reading.tied = True
+            reading.ambiguous_order = True
         else:
-            reading.sound = False
+            reading.complete = False
 
 
 def _is_joined(before: FilePage, page: FilePage) -> bool:

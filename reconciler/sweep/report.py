@@ -15,8 +15,8 @@ class Report:
     """Counts of one sweep or backfill. Scanned files have ended, or were handed to the worker.
 
     ``skipped`` are the folders that were passed over, by reason, ``incomplete`` those whose reading
-    was not complete, ``broken`` the files of which a listing showed only the id. ``hidden`` counts
-    the updates in rooms whose dates did not show any.
+    was not complete, ``broken`` the files of which a listing showed only the id.
+    ``hidden_updates`` counts the updates in rooms whose dates did not show any.
     """
 
     since: datetime | None = None
@@ -25,7 +25,7 @@ class Report:
     ended: Counter[tuple[Outcome, str]] = field(default_factory=Counter)
     handed: int = 0
     to_mark: int = 0
-    hidden: int = 0
+    hidden_updates: int = 0
     folders: int = 0
     full_scan: bool = False
     skipped: Counter[str] = field(default_factory=Counter)

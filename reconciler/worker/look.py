@@ -81,7 +81,7 @@ class Looker:
             return None
 
     def _with_room(self, file: File, now: datetime) -> File:
-        """Ask a file's folder for its room, now and then; a look tells none (docspace.md 1.1)."""
+        """Ask the folder for the room, now and then: the file has none (docspace.md 1.1)."""
         folder = file.folder
         if not self._policy.scope.by_room or file.section is not Section.ROOMS:
             return file

@@ -18,20 +18,20 @@ _MOMENT = timedelta(seconds=2.5)
 class Worker:
     """Works off what is due, with ``threads`` threads, until it is stopped.
 
-    ``on_attempt`` hears of each attempt, ``on_error`` of a ledger that cannot be used, both on the
-    thread where it happened.
+    ``on_attempt`` is called after each attempt, ``on_error`` for a ledger that cannot be used, both
+    on the worker's thread.
     """
 
     def __init__(
         self,
         ledger: Ledger,
-        attempts: FileProcessor,
+        processor: FileProcessor,
         clock: Callable[[], datetime],
         on_attempt: Callable[[Processed], None],
         on_error: Callable[[Exception], None],
     ) -> None:
         """Start nothing yet."""
-        self._ledger, self._processor, self._terms = ledger, attempts, attempts.settings
+        self._ledger, self._processor, self._settings = ledger, processor, processor.settings
         self._clock, self._on_attempt, self._on_error = clock, on_attempt, on_error
         self._changed = threading.Condition()
         self._busy, self._stopping, self._woken, self._finished = 0, False, False, False
@@ -46,7 +46,7 @@ class Worker:
         self._run(self._is_idle)
 
     def _run(self, is_done: Callable[[], bool]) -> None:
-        with ThreadPoolExecutor(self._terms.threads, thread_name_prefix="worker") as pool:
+        with ThreadPoolExecutor(self._settings.threads, thread_name_prefix="worker") as pool:
             while not self._stopping and not is_done():
                 for claim in self._claims():
                     pool.submit(self._run_claim, claim)
@@ -79,10 +79,10 @@ class Worker:
         now = self._clock()
         due = self._next_claim(now)
         claims = self._claim(1) if due is not None and due <= now else []
-        attempt = self._processor.process(claims[0]) if claims else None
-        if attempt is not None:
-            self._on_attempt(attempt)
-        return attempt
+        processed = self._processor.process(claims[0]) if claims else None
+        if processed is not None:
+            self._on_attempt(processed)
+        return processed
 
     def _claims(self) -> list[Claim]:
         """Claim what is due, or wait for it, for a free thread, or for the end."""
@@ -97,13 +97,13 @@ class Worker:
             self._rest(_POLL, for_event=False)
             return []
         if not claims:
-            self._rest(_POLL)  # somebody else was quicker
+            self._rest(_POLL)  # another process was quicker
         with self._changed:
             self._busy += len(claims)
         return claims
 
     def _claim(self, number: int) -> list[Claim]:
-        return self._ledger.claim(self._clock(), number, self._terms.lease, self._terms.quota)
+        return self._ledger.claim(self._clock(), number, self._settings.lease, self._settings.quota)
 
     def _until_due(self) -> float:
         """Return the seconds to wait before anything can be claimed."""
@@ -119,11 +119,10 @@ class Worker:
     def _next_claim(self, now: datetime) -> datetime | None:
         """Return when the next file may be claimed, None when nothing is due."""
         if self._last is None or now < self._last:
-            self._ledger.reset_future_waits(
-                now
-            )  # the clock was set back, perhaps while we were away
+            # The clock was set back, perhaps while no process ran.
+            self._ledger.reset_future_waits(now)
         self._last = now
-        due = self._ledger.next_claim(now, self._terms.quota)
+        due = self._ledger.next_claim(now, self._settings.quota)
         return None if due is None else max(due, self._processor.health.next_look(now))
 
     def _can_claim(self) -> bool:
@@ -133,7 +132,7 @@ class Worker:
 
     def _free(self) -> int:
         with self._changed:
-            most = 1 if self._processor.health.is_probing else self._terms.threads
+            most = 1 if self._processor.health.is_probing else self._settings.threads
             return max(most - self._busy, 0)
 
     def _rest(self, seconds: float, *, for_event: bool = True) -> None:
@@ -162,7 +161,7 @@ class Worker:
             self._ledger.release_claim(claim, self._clock())
             return
         try:
-            attempt = self._processor.process(claim)
+            processed = self._processor.process(claim)
         except LedgerError:
             raise
         except ShutdownRequested:
@@ -172,5 +171,5 @@ class Worker:
             self._on_error(error)
             self._processor.record_bug(claim, error)
             return
-        if attempt is not None:
-            self._on_attempt(attempt)
+        if processed is not None:
+            self._on_attempt(processed)

@@ -23,8 +23,8 @@ def request_kind(error: PortalError) -> OutageKind:
 class PortalHealth:
     """The portal's health, shared by all attempts and by the sweep. Safe to share between threads.
 
-    Outages are left in the ledger for other processes, and told with ``on_outage`` (what fails,
-    in words) and ``on_recovery``, once each.
+    Outages are stored in the ledger for other processes. Each calls ``on_outage`` (with the error)
+    and ``on_recovery`` once.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class PortalHealth:
             OutageKind.WRITES: CircuitBreaker(began=began.get(OutageKind.WRITES)),
             OutageKind.DEAD_KEY: CircuitBreaker(key_probe, key_probe),
         }
-        self._announced, self._unproven = set[OutageKind](), set(OutageKind)
+        self._reported, self._unproven = set[OutageKind](), set(OutageKind)
         self._throttled, self._parked, self._lock = 0, 0, threading.Lock()
 
     @property
@@ -95,16 +95,16 @@ class PortalHealth:
         self._breaker(OutageKind.DEAD_KEY).record_success()
         with self._lock:
             self._throttled = 0
-            ended = kinds & (self._announced | self._unproven)
-            announced = ended & self._announced
-            self._announced, self._unproven = self._announced - ended, self._unproven - ended
+            ended = kinds & (self._reported | self._unproven)
+            reported = ended & self._reported
+            self._reported, self._unproven = self._reported - ended, self._unproven - ended
         if ended:
             self._ledger.health.close_outages(ended)
-        for one in announced:
+        for one in reported:
             self._on_recovery(one)
 
     def record_failure(self, error: PortalError, attempts: int, now: datetime) -> timedelta | None:
-        """Take note of a failure; return the delay of the file's next try, None when the file is
+        """Record a failure; return the delay of the file's next try, None when the file is
         not to blame.
         """
         if self._concerns_all_files(error, now):
@@ -118,10 +118,10 @@ class PortalHealth:
         return retry_delay(error, attempts, self._jitter())
 
     def record_listing_failure(self, error: PortalError, now: datetime) -> None:
-        """Take note of what ended a sweep; a listing that fails stops no look and no write.
+        """Record what ended a sweep; a listing that fails stops no look and no write.
 
         Nor does a key that may not list rooms. Where no answer came at all the portal is away,
-        and that is told.
+        and that is reported.
         """
         if isinstance(error, UnauthorizedError) and error.scope:
             return
@@ -162,9 +162,9 @@ class PortalHealth:
     def _open(self, kind: OutageKind, error: PortalError, now: datetime) -> None:
         self._ledger.health.open_outage(kind, str(error), now)
         with self._lock:
-            announced = kind in self._announced
-            self._announced.add(kind)
-        if not announced:
+            reported = kind in self._reported
+            self._reported.add(kind)
+        if not reported:
             self._on_outage(kind, str(error))
 
     def _breaker(self, kind: OutageKind) -> CircuitBreaker:

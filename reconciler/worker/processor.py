@@ -71,15 +71,15 @@ class FileProcessor:
         self,
         ledger: Ledger,
         docspace: DocSpace,
-        terms: WorkerSettings,
+        settings: WorkerSettings,
         clock: Callable[[], datetime],
         health: PortalHealth,
         wait: Callable[[float], object] = time.sleep,
     ) -> None:
         """Share one view of the portal's health between all attempts."""
-        self._ledger, self._docspace, self.settings = ledger, docspace, terms
+        self._ledger, self._docspace, self.settings = ledger, docspace, settings
         self._clock, self.health, self._wait = clock, health, wait
-        self.looker = Looker(ledger, docspace, terms.policy, terms.lookback, clock)
+        self.looker = Looker(ledger, docspace, settings.policy, settings.lookback, clock)
         self._target_known = False
 
     def process(self, claim: Claim) -> Processed | None:
@@ -110,19 +110,19 @@ class FileProcessor:
         return self._ledger.finish(claim, result, self._clock())
 
     def record_bug(self, claim: Claim, error: Exception) -> None:
-        """Write down that a bug of ours ended the attempt; the file is tried again later."""
-        said = f"{type(error).__name__}: please report this"
+        """Record that a bug ended the attempt; the file is tried again later."""
+        error_text = f"{type(error).__name__}: please report this"
         again = self._clock() + _HOUR
         result = AttemptResult(
-            Outcome.FAILED, "bug", again, error=said, attempts=claim.entry.attempts
+            Outcome.FAILED, "bug", again, error=error_text, attempts=claim.entry.attempts
         )
         self._ledger.finish(claim, result, self._clock())
 
     def probe(self) -> bool:
         """Ask whether the key works and the portal answers again; return whether it does.
 
-        A look that fails is proved to work by a look alone: at a file that is known, so that one
-        file of which no look works is told from a portal of which none does. Raises PortalError.
+        Only a look proves that looks work: at a known file, since the look at one file may fail
+        while all others work. Raises PortalError.
         """
         if not self._docspace.is_usable():
             return False
@@ -179,9 +179,9 @@ class FileProcessor:
             return self._refused(_known(claim, file, decision), claim, error)
         rule, now = decision.rule, self._clock()
         if stored != target:
-            said = f"the portal stored {stored[:80]!r} instead of the comment"
+            error_text = f"the portal stored {stored[:80]!r} instead of the comment"
             result = AttemptResult(
-                Outcome.FAILED, "altered", now + _DAY, file, settled=True, error=said
+                Outcome.FAILED, "altered", now + _DAY, file, settled=True, error=error_text
             )
         else:
             result = AttemptResult(
@@ -190,10 +190,10 @@ class FileProcessor:
         return Processed(claim.entry.id, file, rule, result, wrote=True)
 
     def _refused(self, entry: Entry, claim: Claim, error: ForbiddenError) -> Processed:
-        """A PUT was answered 403, which has many causes: a second look tells them apart.
+        """Find the cause of a PUT that was answered 403, by a second look.
 
-        Nothing was written, yet the intent still tells what stood there before it: a comment
-        that is another now is a person's.
+        Nothing was written, yet the intent holds the comment that stood there before: one that
+        differs now is a person's.
         """
         file, decision = self._look(entry)
         now = self._clock()
@@ -210,7 +210,7 @@ class FileProcessor:
         )
 
     def _failed(self, claim: Claim, error: PortalError) -> Processed:
-        """Plan the next try: after a delay of the file's own, or when the portal is well again."""
+        """Plan the next try: after a delay of the file's own, or when the portal works again."""
         entry, now = claim.entry, self._clock()
         delay = self.health.record_failure(error, entry.attempts, now)
         kind = request_kind(error)
