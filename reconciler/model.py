@@ -106,7 +106,7 @@ class OutageKind(StrEnum):
     DEAD_KEY = "dead_key"
     LOOKS = "looks"
     WRITES = "writes"
-    THROTTLED = "throttled"
+    RATE_LIMITED = "rate_limited"
 
 
 @dataclass(frozen=True)

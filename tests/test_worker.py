@@ -365,7 +365,7 @@ def test_a_dead_key_is_told_in_the_ledger_until_it_works(here: World) -> None:
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
-        (Fault(route="PUT", kind="throttle_day", retry_after=60), [OutageKind.THROTTLED]),
+        (Fault(route="PUT", kind="throttle_day", retry_after=60), [OutageKind.RATE_LIMITED]),
         (Fault(route="PUT", kind="reset_before"), []),
     ],
 )

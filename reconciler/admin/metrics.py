@@ -144,7 +144,7 @@ def _limits(seen: Overview, writes_per_day: int) -> Iterator[Metric]:
 
 def _sweeps(seen: Overview) -> Iterator[Metric]:
     yield _gauge(
-        "rooms_behind", "Rooms that could not be read to the end.", seen.incomplete_folders
+        "incomplete_folders", "Rooms that could not be read to the end.", seen.incomplete_folders
     )
     if not seen.sweeps:
         return

@@ -78,7 +78,7 @@ def as_json(seen: Overview, problems: Sequence[Problem], limit: int) -> str:
             "sweeps": _plain([asdict(one) for one in seen.sweeps]),
             "sweeping": _plain(seen.sweeping),
             "next_sweep": _plain(seen.next_sweep),
-            "behind": seen.incomplete_folders,
+            "incomplete_folders": seen.incomplete_folders,
             "texts": [{"text": text, "number": number} for text, number in seen.texts],
             "waited": {
                 source.value: {"number": lag.number, "seconds": lag.seconds, "up_to": lag.buckets}

@@ -29,7 +29,7 @@ class ProblemKind(StrEnum):
     BACKFILL = "backfill"
     OVERDUE = "overdue"
     SWEEP_FAILED = "sweep_failed"
-    BEHIND = "behind"
+    INCOMPLETE_FOLDERS = "incomplete_folders"
     WEBHOOK = "webhook"
     BACKLOG = "backlog"
     FAILED = "failed"
@@ -40,7 +40,7 @@ class ProblemKind(StrEnum):
 _OF_FILES = {ProblemKind.BACKLOG, ProblemKind.FAILED, ProblemKind.REFUSED, ProblemKind.TEXTS}
 GRAVE = (
     frozenset(ProblemKind)
-    - {ProblemKind.SWEEP_FAILED, ProblemKind.BEHIND, ProblemKind.WEBHOOK}
+    - {ProblemKind.SWEEP_FAILED, ProblemKind.INCOMPLETE_FOLDERS, ProblemKind.WEBHOOK}
     - _OF_FILES
 )
 HARMLESS = frozenset({ProblemKind.BACKFILL, ProblemKind.WEBHOOK, ProblemKind.TEXTS})
@@ -90,7 +90,7 @@ _OUTAGES = {
     ),
     OutageKind.LOOKS: (ProblemKind.AWAY, "the portal is away", _CHECK),
     OutageKind.WRITES: (ProblemKind.WRITES, "the portal takes no comment", _CHECK),
-    OutageKind.THROTTLED: (
+    OutageKind.RATE_LIMITED: (
         ProblemKind.PAUSED,
         "the portal limits our requests",
         "it ends by itself",
@@ -106,7 +106,7 @@ def outage_problem(outage: OutageRecord) -> Problem:
 
 def _portal(seen: Overview) -> Iterator[Problem]:
     # A throttled portal is told as the pause that it asks for.
-    yield from (outage_problem(o) for o in seen.outages if o.kind is not OutageKind.THROTTLED)
+    yield from (outage_problem(o) for o in seen.outages if o.kind is not OutageKind.RATE_LIMITED)
     if seen.paused_until is not None and seen.paused_until - seen.now > _SHORT:
         until = _date(seen.paused_until)
         yield Problem(ProblemKind.PAUSED, f"nothing is done before {until}: {seen.paused_why}")
@@ -161,7 +161,8 @@ def _sweep(seen: Overview) -> Iterator[Problem]:
         )
     if seen.incomplete_folders:
         yield Problem(
-            ProblemKind.BEHIND, f"{seen.incomplete_folders} rooms could not be read to the end"
+            ProblemKind.INCOMPLETE_FOLDERS,
+            f"{seen.incomplete_folders} rooms could not be read to the end",
         )
     if seen.webhook:
         yield Problem(ProblemKind.WEBHOOK, seen.webhook, "until then the sweep finds updates")

@@ -14,7 +14,7 @@ EVENTS = {
     OutageKind.DEAD_KEY: ("key_refused", "key_works"),
     OutageKind.LOOKS: ("portal_away", "portal_back"),
     OutageKind.WRITES: ("writes_fail", "writes_work"),
-    OutageKind.THROTTLED: ("throttled", "rate_limit_cleared"),
+    OutageKind.RATE_LIMITED: ("rate_limited", "rate_limit_cleared"),
 }
 
 

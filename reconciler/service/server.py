@@ -60,11 +60,7 @@ class Server:
             )
         except (OSError, ValueError) as error:
             close_all(self._map)  # a name may have several addresses, and some were bound
-            # waitress has no words of its own for a name that leads nowhere.
-            detail = (
-                str(error) if isinstance(error, OSError) else "it is no address of this machine"
-            )
-            raise AddressInUseError(f"{name}:{port}", detail, section) from error
+            raise AddressInUseError(f"{name}:{port}", _reason(error), section) from error
         self._listeners = [one for one in self._map.values() if hasattr(one, "effective_port")]
         for one in self._listeners:
             # Else head and body are two packets, and the loop spins for the lock that a thread
@@ -114,6 +110,11 @@ class Server:
         while _unanswered(self._map) and time.monotonic() < until:
             loop(timeout=0.02, use_poll=True, map=self._map, count=1)
         dispatcher.shutdown(timeout=max(until - time.monotonic(), 0.1))
+
+
+def _reason(error: Exception) -> str:
+    """Return why an address cannot be bound; waitress has no words for a name of elsewhere."""
+    return str(error) if isinstance(error, OSError) else "it is no address of this machine"
 
 
 class _TrustedProxy:

@@ -12,7 +12,7 @@ from reconciler.worker.circuit_breaker import CircuitBreaker, backoff, retry_del
 _WRITE = "PUT "
 _AT_HAND, _APART, _PARKED = 3, timedelta(seconds=20), timedelta(minutes=10)
 _THROTTLED_FIRST, _THROTTLED_MOST = timedelta(seconds=2), timedelta(minutes=1)
-_ALWAYS_ENDED = frozenset({OutageKind.DEAD_KEY, OutageKind.THROTTLED})
+_ALWAYS_ENDED = frozenset({OutageKind.DEAD_KEY, OutageKind.RATE_LIMITED})
 
 
 def request_kind(error: PortalError) -> OutageKind:
@@ -156,7 +156,7 @@ class PortalHealth:
         if not pause:
             return False
         self._ledger.pause(now, pause, str(error))
-        self._open(OutageKind.THROTTLED, error, now)
+        self._open(OutageKind.RATE_LIMITED, error, now)
         return True
 
     def _open(self, kind: OutageKind, error: PortalError, now: datetime) -> None:
