@@ -140,8 +140,8 @@ def _looked_at(config: "Config") -> "Iterator[Ledger]":
     """Open the ledger to look at it; the portal is not asked whether it is its own."""
     from reconciler.ledger import Ledger, Quota, is_same_address  # noqa: PLC0415 - help is quick
 
-    portal, limits = config.portal_url(), config.limits
-    quota = Quota(limits.writes_per_day, limits.backfill_per_day)
+    portal = config.portal_url()
+    quota = Quota(*config.limits.quota)
     opened = Ledger(config.database(), portal, read_only=True, any_portal=True, quota=quota)
     with closing(opened) as ledger:
         if not ledger.read_only:
@@ -164,7 +164,7 @@ def _opened(config: "Config") -> "Iterator[Ledger]":
 
     if not is_there(config.state.url):
         raise _none_yet(config)
-    quota = Quota(config.limits.writes_per_day, config.limits.backfill_per_day)
+    quota = Quota(*config.limits.quota)
     with closing(Ledger(config.database(), config.portal_url(), quota=quota)) as ledger:
         yield ledger
 

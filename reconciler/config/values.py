@@ -139,9 +139,9 @@ class Limits(_Section):
     backfill_share: Annotated[float, Field(gt=0, le=1)] = 0.7
 
     @property
-    def backfill_per_day(self) -> int:
-        """A backfill's share of the day's writes; one at least, or it would never end."""
-        return max(1, int(self.writes_per_day * self.backfill_share))
+    def quota(self) -> tuple[int, int]:
+        """The day's writes, and a backfill's share of them: one at least, or it never ended."""
+        return self.writes_per_day, max(1, int(self.writes_per_day * self.backfill_share))
 
 
 class State(_Section):

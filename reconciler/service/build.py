@@ -181,7 +181,7 @@ def rate_limiter_of(
 
 def quota_of(config: Config) -> Quota:
     """Return the day's writes, and a backfill's share of them."""
-    return Quota(config.limits.writes_per_day, config.limits.backfill_per_day)
+    return Quota(*config.limits.quota)
 
 
 def _read_only_rate_limiter(

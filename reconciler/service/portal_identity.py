@@ -27,13 +27,13 @@ def open_ledger(config: Config, ask: Callable[[], DocSpace], *, read_only: bool 
 
     Raises ConfigError, LedgerError for another portal's, and PortalError while nobody can tell.
     """
-    portal, limits = config.portal_url(), config.limits
+    portal = config.portal_url()
     ledger = Ledger(
         config.database(),
         portal,
         read_only=read_only,
         any_portal=True,
-        quota=Quota(limits.writes_per_day, limits.backfill_per_day),
+        quota=Quota(*config.limits.quota),
     )
     try:
         known = ledger.ownership.portal()
