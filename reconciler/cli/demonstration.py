@@ -37,10 +37,10 @@ class Demonstration:
         self._console.print(_comments(verdict.comments))
         self._console.print(_sides(verdict))
         self._console.print(
-            f"{verdict.acts} acts of people took {verdict.gets} GET and {verdict.puts} PUT, the "
+            f"{verdict.acts} user actions cost {verdict.gets} reads and {verdict.puts} writes, "
             f"sweeps included.\n"
-            f"The tutorial's script, given ONE edit for {verdict.tutorial_seconds:.1f} s, made "
-            f"{verdict.tutorial} PUT and had not stopped: each write is an update to it.\n"
+            f"The tutorial's script made {verdict.tutorial} writes for ONE edit within "
+            f"{verdict.tutorial_seconds:.1f} s and had not stopped: each write is an update to it.\n"
         )
         for line in verdict.wrong:
             self._console.print(Text(f"WRONG: {line}", style="bold red"))
