@@ -40,7 +40,7 @@ class Demonstration:
             f"{verdict.acts} user actions cost {verdict.gets} reads and {verdict.puts} writes, "
             f"sweeps included.\n"
             f"The tutorial's script made {verdict.tutorial} writes for ONE edit within "
-            f"{verdict.tutorial_seconds:.1f} s and had not stopped: each write is an update to it.\n"
+            f"{verdict.tutorial_seconds:.1f} s and had not stopped: each write is an update.\n"
         )
         for line in verdict.wrong:
             self._console.print(Text(f"WRONG: {line}", style="bold red"))
