@@ -138,12 +138,12 @@ class Ledger:
         """Return every comment that was ever written."""
         return self.settings.get(TARGETS) or frozenset()
 
-    def pause(self, now: datetime, length: timedelta, why: str) -> None:
+    def pause(self, now: datetime, length: timedelta, reason: str) -> None:
         """Let nothing be claimed for a while; a pause is never shortened by another.
 
         It belongs to the key's owner: it does not hold for another account's key.
         """
-        self._store.write(lambda c: pause(c, now, length, why))
+        self._store.write(lambda c: pause(c, now, length, reason))
 
     def paused(self, now: datetime) -> Pause | None:
         """Return the pause that holds at ``now``, None when there is none."""
@@ -245,7 +245,6 @@ class Ledger:
 
     def finish(self, claim: Claim, result: AttemptResult, now: datetime) -> bool:
         """Store how the attempt ended; False when the claim was lost meanwhile."""
-
         return self._store.write(lambda c: attempts.finish(c, claim, result, now))
 
     def release_claim(self, claim: Claim, now: datetime) -> bool:
@@ -271,7 +270,6 @@ class Ledger:
 
     def next_claim(self, now: datetime, quota: Quota) -> datetime | None:
         """Return when the next file may be claimed, None when nothing is due."""
-
         return self._store.read(lambda c: attempts.next_claim(c, now, quota))
 
     def count_due(self, now: datetime, priority: int = LIVE) -> int:

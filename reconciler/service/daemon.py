@@ -138,7 +138,7 @@ class Daemon:
         self._server.stop(half)
         self._worker.stop()
         self._components.stop.set()
-        self.turn.is_other_process.set()
+        self.turn.is_suspended.set()
         until = monotonic() + half
         finished = self.schedule.stop(half)
         for thread in self._threads:
@@ -165,7 +165,7 @@ class Daemon:
         wake = self._worker.wake
         sweep = SweepDuty(
             components,
-            sweep_of(config, components, turn.is_other_process),
+            sweep_of(config, components, turn.is_suspended),
             turn,
             schedule,
             config.state.retention,

@@ -21,14 +21,14 @@ _PATIENCE = 60.0  # seconds that a watch waits for a sweep to end
 
 
 class ListingTurn:
-    """Who may list the portal: the process whose turn it is, and one of its duties at a time.
+    """Which duty may list the portal: one at a time, and none while that is suspended.
 
-    ``is_other_process`` is set while another process on the same ledger sweeps.
+    ``is_suspended`` is set while another process on the same ledger sweeps, and once we stop.
     """
 
     def __init__(self) -> None:
         """Begin with this process."""
-        self.is_other_process, self.lock = threading.Event(), threading.Lock()
+        self.is_suspended, self.lock = threading.Event(), threading.Lock()
 
 
 class SweepDuty:
@@ -52,7 +52,7 @@ class SweepDuty:
     def run(self) -> None:
         """Sweep once; a portal that fails is recorded as an outage. Raises LedgerError."""
         with self._turn.lock:
-            if self._turn.is_other_process.is_set():
+            if self._turn.is_suspended.is_set():
                 return
             try:
                 self._run()
@@ -103,7 +103,7 @@ class WatchDuty:
             return
         try:
             is_paused = self._components.ledger.paused(self._components.clock()) is not None
-            if not is_paused and not self._turn.is_other_process.is_set():
+            if not is_paused and not self._turn.is_suspended.is_set():
                 self._watch.run()
         except (UnauthorizedError, ForbiddenError) as error:
             self._record_refusal(error)
@@ -176,5 +176,5 @@ class ReleaseDuty:
 
     def run(self) -> None:
         """Release the claims once. Raises LedgerError."""
-        if not self._turn.is_other_process.is_set():
+        if not self._turn.is_suspended.is_set():
             self._ledger.release_orphaned_claims(self._clock())

@@ -1,5 +1,7 @@
 """The daemon's two roles, each taken as soon as it is free and held until the daemon stops."""
 
+from collections.abc import Callable
+
 from reconciler.errors import RoleHeldError
 from reconciler.ledger import Role
 from reconciler.service.build import Components, utcnow
@@ -9,6 +11,7 @@ from reconciler.service.schedule import Schedule
 from reconciler.worker import Worker
 
 _RETRY = 1.0  # seconds between tries to take a role that another process has
+IsOurs = Callable[[], bool]
 
 
 class WorkerRole:
@@ -21,20 +24,15 @@ class WorkerRole:
 
     def run(self) -> None:
         """Work until the daemon stops, whatever fails meanwhile."""
-        ledger, stop = self._components.ledger, self._components.stop
-        while not stop.is_set():
-            try:
-                with ledger.role(Role.WORKER):
-                    self.is_held = True
-                    ledger.release_orphaned_claims(self._components.clock())
-                    self._worker.run()
-            except RoleHeldError:
-                pass
-            except Exception as error:  # noqa: BLE001 - who accepts must also work, whatever comes
-                log_error(error)
-            finally:
-                self.is_held = False
-            stop.wait(_RETRY)
+        _hold(self._components, Role.WORKER, self._work, self._end)
+
+    def _work(self, _: IsOurs) -> None:
+        self.is_held = True
+        self._components.ledger.release_orphaned_claims(self._components.clock())
+        self._worker.run()
+
+    def _end(self) -> None:
+        self.is_held = False
 
 
 class SweepRole:
@@ -43,24 +41,32 @@ class SweepRole:
     def __init__(self, components: Components, turn: ListingTurn, schedule: Schedule) -> None:
         """Leave the sweep to others until the role is held."""
         self._components, self._turn, self._schedule = components, turn, schedule
-        turn.is_other_process.set()
+        turn.is_suspended.set()
 
     def run(self) -> None:
         """Hold the role until the daemon stops, whatever fails meanwhile."""
-        ledger, stop = self._components.ledger, self._components.stop
-        is_other = self._turn.is_other_process
-        while not stop.is_set():
-            try:
-                with ledger.role(Role.SWEEP) as is_ours:
-                    log.info("sweep_leader_acquired")
-                    is_other.clear()
-                    self._schedule.run_at(SWEEP, utcnow())
-                    while is_ours() and not stop.wait(_RETRY):
-                        pass
-            except RoleHeldError:
-                pass
-            except Exception as error:  # noqa: BLE001 - somebody must sweep, whatever comes
-                log_error(error)
-            finally:
-                is_other.set()
-            stop.wait(_RETRY)
+        _hold(self._components, Role.SWEEP, self._lead, self._turn.is_suspended.set)
+
+    def _lead(self, is_ours: IsOurs) -> None:
+        log.info("sweep_leader_acquired")
+        self._turn.is_suspended.clear()
+        self._schedule.run_at(SWEEP, utcnow())
+        while is_ours() and not self._components.stop.wait(_RETRY):
+            pass
+
+
+def _hold(
+    components: Components, role: Role, work: Callable[[IsOurs], None], end: Callable[[], None]
+) -> None:
+    """Do ``work`` whenever the role is ours, and ``end`` after it, until the daemon stops."""
+    while not components.stop.is_set():
+        try:
+            with components.ledger.role(role) as is_ours:
+                work(is_ours)
+        except RoleHeldError:
+            pass
+        except Exception as error:  # noqa: BLE001 - a daemon must go on, whatever comes
+            log_error(error)
+        finally:
+            end()
+        components.stop.wait(_RETRY)
