@@ -11,10 +11,9 @@ from reconciler.client.transport import Transport
 
 @dataclass(frozen=True)
 class Build:
-    """The versions of the portal and its clock, None when it sends no Date."""
+    """The version of the portal and its clock, None when it sends no Date."""
 
     docspace: str
-    editors: str
     date: datetime | None
 
 
@@ -36,7 +35,7 @@ class About:
         self._http = transport
 
     def build(self) -> Build:
-        """Ask, as nobody, for the versions: with a key of few scopes it would be refused."""
+        """Ask, as nobody, for the version: with a key of few scopes it would be refused."""
         route = "settings/version/build"
         answer = self._http.get_as_nobody(route, route)
         return parsed(f"GET {route}", lambda: parse_build(answer.response, answer.date))
@@ -50,7 +49,7 @@ class About:
 def parse_build(data: object, date: datetime | None) -> Build:
     """Return the answer of settings/version/build. Raises ValueError when it is none."""
     fields: Mapping[str, object] = fields_of(data, "build")
-    return Build(text_of(fields, "docSpace", ""), text_of(fields, "documentServer", ""), date)
+    return Build(text_of(fields, "docSpace", ""), date)
 
 
 def parse_self(data: object) -> Person:
