@@ -30,9 +30,9 @@ class OutageLog:
         """Log that an outage began."""
         with self._lock:
             since = self._since[kind] = self._clock()
-        problem = outage_problem(OutageRecord(kind, since, error))
+        hint = outage_problem(OutageRecord(kind, since, error)).hint
         write = log.error if kind is OutageKind.DEAD_KEY else log.warning
-        write(EVENTS[kind][0], error=error, message=problem.message, hint=problem.hint)
+        write(EVENTS[kind][0], error=error, hint=hint)
 
     def on_recovery(self, kind: OutageKind) -> None:
         """Log that an outage is over, and how long it lasted."""
