@@ -1081,8 +1081,8 @@ class History(RuleBasedStateMachine):
 
 
 def test_any_history_adds_up(tmp_path: Path) -> None:
-    """Thirty of them, of twenty steps each; ten on a server, where all take longer."""
+    """Twenty of them, of twenty steps each; six on a server, where all take longer."""
     place = url(tmp_path).partition("?")[0]
-    number = 30 if place.startswith("sqlite") else 10
+    number = 20 if place.startswith("sqlite") else 6
     once = settings(max_examples=number, stateful_step_count=20, deadline=None)
     run_state_machine_as_test(partial(History, place), settings=once)  # type: ignore[arg-type]

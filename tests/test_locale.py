@@ -55,24 +55,26 @@ def run(scene: Stage, locale: str, *words: str) -> subprocess.CompletedProcess[b
     )
 
 
-@pytest.mark.parametrize("locale", ["C", "shift-jis"])
+@pytest.mark.parametrize(
+    ("words", "code", "locale"),
+    [
+        (("status",), 1, "C"),
+        (("failed", "list"), 0, "shift-jis"),
+        (("explain", "FILE"), 0, "C"),
+        (("reconcile", "--dry-run"), 0, "shift-jis"),
+    ],
+)
 def test_a_title_that_a_locale_lacks_is_printed_with_replacements(
-    scene: Stage, locale: str
+    scene: Stage, words: tuple[str, ...], code: int, locale: str
 ) -> None:
     """By every command that prints titles, each with the exit code that it has elsewhere."""
-    commands: dict[tuple[str, ...], int] = {
-        ("status",): 1,
-        ("failed", "list"): 0,
-        ("explain", str(scene.files[0])): 0,
-        ("reconcile", "--dry-run"): 0,
-    }
-    for words, code in commands.items():
-        done = run(scene, locale, *words)
-        assert (words, done.returncode, done.stderr) == (words, code, b"")
-        assert b".docx" in done.stdout
+    file = str(scene.files[0])
+    done = run(scene, locale, *[file if word == "FILE" else word for word in words])
+    assert (done.returncode, done.stderr) == (code, b"")
+    assert b".docx" in done.stdout
 
 
-@pytest.mark.parametrize("locale", ["C", "koi8-r"])
+@pytest.mark.parametrize("locale", ["C"])
 def test_progress_goes_on_in_every_locale(scene: Stage, locale: str) -> None:
     """Nothing of a backfill is lost for want of a letter."""
     scene.files = scene.add_files(TITLE, scene.add_room(TITLE))
@@ -81,14 +83,14 @@ def test_progress_goes_on_in_every_locale(scene: Stage, locale: str) -> None:
     assert set(scene.comments()) == {"Need Review"}
 
 
-@pytest.mark.parametrize("locale", ["C", "koi8-r"])
+@pytest.mark.parametrize("locale", ["koi8-r"])
 def test_json_is_the_same_in_every_locale(scene: Stage, locale: str) -> None:
     """It says every letter by its number."""
     told = json.loads(run(scene, locale, "failed", "list", "--json").stdout.decode("ascii"))
     assert [(one["title"], one["error"]) for one in told["files"]] == [(TITLE, "Ошибка 審査")]
 
 
-@pytest.mark.parametrize("locale", ["C", "latin-1"])
+@pytest.mark.parametrize("locale", ["latin-1"])
 def test_a_table_on_a_terminal_is_drawn_in_every_locale(scene: Stage, locale: str) -> None:
     """With letters and lines that it has."""
     ours, theirs = pty.openpty()
@@ -108,8 +110,7 @@ def test_a_table_on_a_terminal_is_drawn_in_every_locale(scene: Stage, locale: st
     assert b".docx" in printed
 
 
-@pytest.mark.parametrize("form", ["text", "json"])
-@pytest.mark.parametrize("locale", ["C", "koi8-r"])
+@pytest.mark.parametrize(("locale", "form"), [("C", "text"), ("koi8-r", "json")])
 def test_the_log_has_the_line_of_a_mark_in_every_locale(
     scene: Stage, locale: str, form: str
 ) -> None:
