@@ -471,13 +471,17 @@ def test_metrics_tell_what_is_wrong_and_the_last_sweep(watched: Watched) -> None
     assert watched.number("sweep_duration_seconds") == 0.5
 
 
-def test_readme_names_every_metric(watched: Watched) -> None:
+def test_the_reference_names_every_metric(watched: Watched) -> None:
     """And promises none that is not there."""
     watched.ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
     text = watched.get("/metrics").body
     names = set(re.findall(r"^# TYPE reconciler_(\w+) ", text, re.MULTILINE))
-    readme = (ROOT / "README.md").read_text("utf-8").partition("| metric (`reconciler_")[2]
-    cells = [line.split("|")[1] for line in readme.split("\n\n")[0].splitlines()[2:]]
+    reference = (
+        (ROOT / "reconciler" / "docs" / "reference.md")
+        .read_text("utf-8")
+        .partition("| metric (`reconciler_")[2]
+    )
+    cells = [line.split("|")[1] for line in reference.split("\n\n")[0].splitlines()[2:]]
     assert set(re.findall(r"`(\w+)", " ".join(cells))) == names
 
 

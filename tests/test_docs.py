@@ -1,5 +1,6 @@
-"""README names every command, key, exit code and variable, and its commands are the real ones;
-what the code cites of the portal stands in the shipped docspace.md."""
+"""The documentation names every command, key, event, metric, reason, exit code and variable; the
+commands that it shows are the real ones, its links lead somewhere, and what the code cites of the
+portal stands in the shipped docspace.md."""
 
 import re
 import shlex
@@ -15,14 +16,20 @@ from reconciler.cli import messages
 from reconciler.cli.commands import app
 from reconciler.config import NAMED, keys, load
 from reconciler.errors import ReconcilerError
+from reconciler.model import Rule
 
 ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "reconciler" / "docs"
 README = (ROOT / "README.md").read_text("utf-8")
+GUIDE, REFERENCE, DESIGN = (
+    (DOCS / f"{name}.md").read_text("utf-8") for name in ("guide", "reference", "design")
+)
 
 
 def shown_commands() -> list[str]:
-    """Return what README runs of ours, in its blocks and in its text, without our name."""
-    text, blocks = README.split("```")[::2], README.split("```")[1::2]
+    """Return what the documents run of ours, in blocks and in text, without our name."""
+    told = "\n".join((README, GUIDE, REFERENCE, DESIGN)).split("```")
+    text, blocks = told[::2], told[1::2]
     shell = [
         line for block in blocks if block.startswith(("sh\n", "\n")) for line in block.splitlines()
     ]
@@ -38,15 +45,16 @@ def commands() -> list[str]:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_readme_names_the_command(command: str) -> None:
-    """Every command stands in the table of commands."""
+def test_the_command_is_named(command: str) -> None:
+    """Every command stands in README at a glance, and in the reference."""
     assert f"| `reconciler {command}" in README
+    assert f"| `reconciler {command}" in REFERENCE
 
 
 @pytest.mark.parametrize("key", keys())
-def test_readme_and_the_sample_file_name_the_key(key: str) -> None:
-    """Every configuration key stands in README's table, and in config.toml unless secret."""
-    assert f"| `{key}` |" in README
+def test_the_reference_and_the_sample_file_name_the_key(key: str) -> None:
+    """Every configuration key stands in the table, and in config.toml unless secret."""
+    assert f"| `{key}` |" in REFERENCE
     secret = key in {"portal.api_key", "webhook.secret", "state.password"}
     name = key.partition(".")[2]
     found = re.search(rf"^(# )?{name} = ", (ROOT / "config.toml").read_text("utf-8"), re.MULTILINE)
@@ -54,9 +62,9 @@ def test_readme_and_the_sample_file_name_the_key(key: str) -> None:
 
 
 @pytest.mark.parametrize("variable", NAMED)
-def test_readme_names_the_variable(variable: str) -> None:
+def test_the_variable_is_named(variable: str) -> None:
     """Every environment variable of its own name is mentioned."""
-    assert f"`{variable}`" in README
+    assert f"`{variable}`" in REFERENCE
 
 
 FORESEEN: list[ReconcilerError] = [
@@ -77,15 +85,15 @@ FORESEEN: list[ReconcilerError] = [
 
 
 @pytest.mark.parametrize("error", FORESEEN, ids=lambda error: type(error).__name__)
-def test_readme_has_the_cure_of_every_error(error: ReconcilerError) -> None:
+def test_the_reference_has_the_cure_of_every_error(error: ReconcilerError) -> None:
     """By the words with which its message begins."""
-    begins = re.findall(r"^\| `([A-Z][^`]+)` \|", README, re.MULTILINE)
+    begins = re.findall(r"^\| `([A-Z][^`]+)` \|", REFERENCE, re.MULTILINE)
     _, said = messages.in_words(error)
     assert [one for one in begins if said.startswith(one)]
 
 
 def test_every_foreseen_error_is_among_those() -> None:
-    """A new class needs messages, a hint in README, and a place in the list above."""
+    """A new class needs messages, a hint in the reference, and a place in the list above."""
     classes = {one for one in vars(errors).values() if isinstance(one, type)}
     ends = {one for one in classes if issubclass(one, ReconcilerError)}
     inside = {ReconcilerError, errors.PortalError, errors.ShutdownRequested}
@@ -93,23 +101,58 @@ def test_every_foreseen_error_is_among_those() -> None:
     assert ends - inside - portal <= {type(error) for error in FORESEEN}
 
 
-def test_readme_names_every_exit_code() -> None:
+def test_the_reference_names_every_exit_code() -> None:
     """Every code that a command can end with stands in the table."""
     codes = {messages.OK, messages.SOME_FAILED, messages.USAGE, messages.PORTAL, messages.BUSY}
     for code in codes | {messages.LEDGER, messages.UNAVAILABLE, messages.BUG}:
-        assert f"\n| {code} | " in README
+        assert f"\n| {code} | " in REFERENCE
 
 
-def test_readme_lists_no_command_or_key_that_is_not_there() -> None:
+def test_no_command_or_key_is_listed_that_is_not_there() -> None:
     """The tables promise nothing that does not exist."""
-    told = set(re.findall(r"^\| `reconciler ([a-z-]+)", README, re.MULTILINE)) - {"--version"}
-    assert told == set(commands())
-    assert set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", README, re.MULTILINE)) == set(keys())
+    for text in (README, REFERENCE):
+        told = set(re.findall(r"^\| `reconciler ([a-z-]+)", text, re.MULTILINE)) - {"--version"}
+        assert told == set(commands())
+    assert set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", REFERENCE, re.MULTILINE)) == set(keys())
 
 
-def test_every_dependency_has_a_reason_in_readme() -> None:
+@pytest.mark.parametrize("rule", Rule)
+def test_the_reference_names_the_reason(rule: Rule) -> None:
+    """With its row, its outcome and its words, as `explain` tells them."""
+    row = "gate" if rule.row is None else rule.row
+    outcome = rule.outcome.value if rule.outcome else "looked at"
+    assert f"| `{rule.value}` | {row} | {outcome} | {rule.description} |" in REFERENCE
+
+
+def test_readme_is_short() -> None:
+    """Three hundred lines at most: the rest has files of its own."""
+    assert len(README.splitlines()) <= 300
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors that a forge makes of the headings."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda p: p.name
+)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    """To a file of the repository, and to a heading in it."""
+    links = re.findall(r"\]\(([^)\s]+)\)", path.read_text("utf-8"))
+    for link in links:
+        if link.startswith("http"):
+            continue
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        assert target.is_file(), link
+        assert not anchor or anchor in anchors(target.read_text("utf-8")), link
+
+
+def test_every_dependency_has_a_reason() -> None:
     """Each runtime library is named under Decisions."""
-    decisions = README.partition("## Decisions")[2].lower()
+    decisions = DESIGN.partition("## Decisions")[2].lower()
     project = (ROOT / "pyproject.toml").read_text("utf-8")
     block = re.search(r"^dependencies = \[(.*?)\]", project, re.DOTALL | re.MULTILINE)
     assert block is not None
@@ -123,7 +166,7 @@ def test_the_drawing_is_mermaid() -> None:
 
 
 @pytest.mark.parametrize("line", shown_commands())
-def test_a_command_that_readme_shows_can_be_run(line: str) -> None:
+def test_a_command_that_is_shown_can_be_run(line: str) -> None:
     """Its commands and options exist."""
     words = shlex.split(line, comments=True)
     command = typer.main.get_command(app)
@@ -134,9 +177,9 @@ def test_a_command_that_readme_shows_can_be_run(line: str) -> None:
         command.make_context("reconciler", words)
 
 
-def test_the_configuration_that_readme_shows_can_be_used(tmp_path: Path) -> None:
+def test_the_configuration_that_the_guide_shows_can_be_used(tmp_path: Path) -> None:
     """As it stands there."""
-    (block,) = re.findall(r"^```toml\n(.*?)```", README, re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(r"^```toml\n(.*?)```", GUIDE, re.MULTILINE | re.DOTALL)
     (tmp_path / "config.toml").write_text(block, encoding="utf-8")
     config = load(tmp_path / "config.toml", {})
     assert (config.portal.api_key_file, config.webhook.require_https) == (
@@ -162,7 +205,8 @@ def texts() -> Iterator[tuple[str, str]]:
     for path in sorted([*(ROOT / "reconciler").rglob("*"), *(ROOT / "tests").rglob("*")]):
         tells = path.suffix in {".py", ".md", ".html"}
         if tells and path.name not in {"docspace.md", Path(__file__).name}:
-            text = re.sub(r"\s*\n[\s#]*", " ", path.read_text("utf-8"))
+            text = re.sub(r"\[[^]]*\]\([^)]*\)", "", path.read_text("utf-8"))  # links
+            text = re.sub(r"\s*\n[\s#]*", " ", text)
             yield str(path.relative_to(ROOT)), text
 
 

@@ -34,7 +34,8 @@ from tests.test_daemon import logged
 from tests.world import START, Clock
 
 __all__ = ["scene"]
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parent.parent
+REFERENCE = (ROOT / "reconciler" / "docs" / "reference.md").read_text("utf-8")
 Said = Callable[[], str]
 EVIL = "a\nb\x1b[31m\u2028c\x9b.docx"
 
@@ -252,7 +253,7 @@ def test_a_session_is_told_from_start_to_stop(scene: Scene) -> None:
 
 def test_readme_lists_every_line_that_the_log_can_hold() -> None:
     """Events are an interface: people search and alert by them."""
-    table = README.partition("### Log lines")[2].partition("\n##")[0]
+    table = REFERENCE.partition("## Log lines")[2].partition("\n##")[0]
     listed = set(re.findall(r"`([a-z_]+)`(?=[^|]*\| (?:debug|info|warning|error))", table))
     code = "".join(
         path.read_text("utf-8")

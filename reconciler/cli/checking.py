@@ -36,7 +36,11 @@ def check(
     except ConfigError as error:
         lines = [
             Finding(
-                Level.ERROR, "configuration", problem, "see README, Configuration", Fault.CONFIG
+                Level.ERROR,
+                "configuration",
+                problem,
+                "see reference.md, Configuration",
+                Fault.CONFIG,
             )
             for problem in error.problems
         ]

@@ -68,8 +68,8 @@ def _repair(reason: str) -> str:
     """Return what to do about a ledger."""
     if any(word in reason for word in ("malformed", "not a database", "damaged")):
         return (
-            "Move what state.url names away and start anew, as README tells under *If the ledger "
-            "is lost*: what people wrote is kept."
+            "Move what state.url names away and start anew, as the guide tells under *Backup and a "
+            "lost ledger*: what people wrote is kept."
         )
     if "belongs to" in reason:
         return (
