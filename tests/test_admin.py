@@ -163,7 +163,7 @@ def test_with_a_password_nothing_is_answered_without_it(header: str, status: int
 
 
 @dataclass
-class ReceiverSettings:
+class Doorman:
     """A page behind a password; ``now`` are seconds, ``heard`` whose passwords were refused."""
 
     now: float = 1_000.0
@@ -197,7 +197,7 @@ class ReceiverSettings:
 
 def test_after_five_wrong_passwords_one_a_second_is_looked_at() -> None:
     """429 else, with when to come again; then the right one is not looked at either."""
-    gate = ReceiverSettings()
+    gate = Doorman()
     assert gate.statuses(5) == {401: 5}
     for password in ("wrong", PASSWORD):
         answer = gate.try_(password)
@@ -213,14 +213,14 @@ def test_after_five_wrong_passwords_one_a_second_is_looked_at() -> None:
 @pytest.mark.parametrize("per_second", [20, 2400])
 def test_guessing_is_slowed_to_one_a_second(per_second: int) -> None:
     """However quickly somebody asks."""
-    found = ReceiverSettings().statuses(60 * per_second, per_second=per_second)
+    found = Doorman().statuses(60 * per_second, per_second=per_second)
     assert 60 <= found[401] <= 66
     assert found[401] + found[429] == 60 * per_second
 
 
 def test_who_mistypes_now_and_then_is_not_slowed() -> None:
     """The right password makes the wrong ones before forgotten."""
-    gate = ReceiverSettings()
+    gate = Doorman()
     for _ in range(5):
         assert gate.statuses(4) == {401: 4}
         assert gate.try_(PASSWORD).status == 200
@@ -228,14 +228,14 @@ def test_who_mistypes_now_and_then_is_not_slowed() -> None:
 
 def test_a_watchdog_with_the_password_is_never_slowed() -> None:
     """It may ask as often as it likes."""
-    gate = ReceiverSettings()
+    gate = Doorman()
     assert {gate.try_(PASSWORD).status for _ in range(1000)} == {200}
     assert gate.heard == []
 
 
 def test_who_gives_no_password_guesses_nothing() -> None:
     """A browser asks once without, to learn that one is needed."""
-    gate = ReceiverSettings()
+    gate = Doorman()
     for _ in range(100):
         assert ask(gate.app, "/", REMOTE_ADDR="192.0.2.7").status == 401
     assert (gate.try_(PASSWORD).status, gate.heard) == (200, [])
@@ -244,7 +244,7 @@ def test_who_gives_no_password_guesses_nothing() -> None:
 @pytest.mark.parametrize("header", ["Basic %%%", "Bearer x", "x", "Basic"])
 def test_what_is_no_password_is_a_guess_all_the_same(header: str) -> None:
     """It is no way around the limit."""
-    gate = ReceiverSettings()
+    gate = Doorman()
     for _ in range(10):
         answer = ask(gate.app, "/", REMOTE_ADDR="192.0.2.7", HTTP_AUTHORIZATION=header)
     assert answer.status == 429
@@ -253,7 +253,7 @@ def test_what_is_no_password_is_a_guess_all_the_same(header: str) -> None:
 @pytest.mark.parametrize("address", ["192.0.2.8", "127.0.0.1", "::1", "2001:db8:1::7"])
 def test_one_who_guesses_keeps_nobody_else_out(address: str) -> None:
     """Each address has tries of its own."""
-    gate = ReceiverSettings()
+    gate = Doorman()
     gate.statuses(1000)
     assert gate.try_(PASSWORD, address).status == 200
 
@@ -261,7 +261,7 @@ def test_one_who_guesses_keeps_nobody_else_out(address: str) -> None:
 @pytest.mark.parametrize("network", ["10.{}.{}.1", "2001:db8:{:x}:{:x}::1"])
 def test_guesses_from_many_addresses_have_a_limit_together(network: str) -> None:
     """The administrator who was there before, and the machine itself, are let in all the same."""
-    gate = ReceiverSettings()
+    gate = Doorman()
     assert gate.try_(PASSWORD, "192.0.2.99").status == 200
     addresses = [network.format(n // 250, n % 250) for n in range(5000)]
     found = Counter(gate.try_("guess", address).status for address in addresses)
@@ -276,14 +276,14 @@ def test_guesses_from_many_addresses_have_a_limit_together(network: str) -> None
 
 def test_one_network_of_ipv6_is_one_client() -> None:
     """Whoever has one of its addresses has them all."""
-    gate = ReceiverSettings()
+    gate = Doorman()
     found = Counter(gate.try_("guess", f"2001:db8::{n:x}").status for n in range(100))
     assert found == {401: 5, 429: 95}
 
 
 def test_every_failed_login_is_told_with_where_it_came_from() -> None:
     """Also those that were not looked at, and never the password."""
-    gate = ReceiverSettings()
+    gate = Doorman()
     gate.statuses(7)
     gate.try_("guess", "::ffff:192.0.2.9")
     assert gate.heard == ["192.0.2.7"] * 7 + ["::ffff:192.0.2.9"]
