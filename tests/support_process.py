@@ -1,14 +1,11 @@
-"""What tests let another process do, which tells of it over a line.
+"""What tests let another process do, which tells of it over a line."""
 
-What depends on a process's environment starts as `python -m tests.support_process WHAT ...`.
-"""
-
+import io
 import os
 import resource
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, redirect_stdout, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -96,18 +93,21 @@ def _wait(line: Connection) -> None:
 ROOT = Path(__file__).parents[1]
 
 
-def another_process(*arguments: str, **environ: str) -> str:
-    """Run a helper in a process with an environment of its own."""
+def another_process(act: Callable[..., None], *arguments: str, **environ: str) -> str:
+    """Let a process with an environment of its own do something; return what it prints."""
     clean = {k: v for k, v in os.environ.items() if not k.upper().endswith(("PROXY", "BUNDLE"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.support_process", *arguments],
-        env=clean | environ,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
+    with helper(_print, clean | environ, act, arguments) as one:
+        return one.on_file()
+
+
+def _print(
+    line: Connection, environ: dict[str, str], act: Callable[..., None], arguments: tuple[str, ...]
+) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
+    with redirect_stdout(io.StringIO()) as printed:
+        act(*arguments)
+    line.send(printed.getvalue())
 
 
 class Helper:
@@ -150,8 +150,3 @@ def helper(act: Callable[..., None], *arguments: object) -> Iterator[Helper]:
         yield one
     finally:
         one.end()
-
-
-if __name__ == "__main__":
-    acts: dict[str, Callable[..., None]] = {"ask": ask, "complain": on_error, "verify": verify}
-    acts[sys.argv[1]](*sys.argv[2:])

@@ -16,7 +16,7 @@ from reconciler.client import DocSpace, RateLimiter, Transport
 from reconciler.errors import ForbiddenError, PortalError, TransientError
 from reconciler.model import File, Section
 from tests.support_http import Line, answering, enveloped, http
-from tests.support_process import another_process
+from tests.support_process import another_process, ask, verify
 from tests.support_samples import response, sample
 from tests.world import World
 
@@ -283,14 +283,14 @@ def test_a_password_in_netrc_is_not_used(tmp_path: Path) -> None:
     netrc.write_text("machine 127.0.0.1 login ann password other\n", encoding="utf-8")
     netrc.chmod(0o600)
     with answering(enveloped({})) as line:
-        another_process("ask", line.url, KEY, HOME=str(tmp_path), NETRC=str(netrc))
+        another_process(ask, line.url, KEY, HOME=str(tmp_path), NETRC=str(netrc))
     assert line.requests[0].headers["Authorization"] == f"Bearer {KEY}"
 
 
 def test_the_configured_ca_bundle_wins_over_the_environments(tmp_path: Path) -> None:
     """portal.ca_bundle is what was meant for this portal."""
     ours = str(tmp_path / "ours.pem")
-    assert another_process("verify", ours, REQUESTS_CA_BUNDLE=__file__) == ours
+    assert another_process(verify, ours, REQUESTS_CA_BUNDLE=__file__) == ours
 
 
 def test_the_key_does_not_show() -> None:

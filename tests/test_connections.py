@@ -11,7 +11,7 @@ from reconciler.client import Transport
 from reconciler.client.connections import LONGEST_IDLE, Adapter, Connection
 from reconciler.errors import TransientError
 from tests.support_http import Answer, Line, answering, enveloped, http, kept, reset
-from tests.support_process import another_process
+from tests.support_process import another_process, ask, on_error
 
 
 @contextmanager
@@ -164,7 +164,7 @@ def test_this_machine_is_not_asked_through_a_proxy(variable: str) -> None:
     """A proxy elsewhere would ask its own loopback."""
     proxy = f"http://127.0.0.1:{fresh_port()}"
     with answering(enveloped({})) as line:
-        another_process("ask", line.url, "sk", **{variable: proxy})
+        another_process(ask, line.url, "sk", **{variable: proxy})
     assert len(line.requests) == 1
 
 
@@ -172,7 +172,7 @@ def test_this_machine_is_not_asked_through_a_proxy(variable: str) -> None:
 def test_another_machine_is_asked_through_the_proxy(variable: str) -> None:
     """As the environment says."""
     with answering(enveloped({})) as line:
-        another_process("ask", "http://p.example", "sk", **{variable: line.url})
+        another_process(ask, "http://p.example", "sk", **{variable: line.url})
     assert line.requests[0].line == "GET http://p.example/api/2.0/keys/@self HTTP/1.1"
 
 
@@ -183,7 +183,7 @@ def test_another_machine_is_asked_through_the_proxy(variable: str) -> None:
 def test_a_proxy_that_fails_is_named(variable: str, place: str) -> None:
     """By the variable that says to use it."""
     proxy = f"http://127.0.0.1:{fresh_port()}"
-    said = another_process("complain", f"{place}://p.example", **{variable: proxy})
+    said = another_process(on_error, f"{place}://p.example", **{variable: proxy})
     assert "p.example: " in said
     assert f"refused (through the proxy of {variable})" in said
 
@@ -192,7 +192,7 @@ def test_a_proxy_that_fails_is_named(variable: str, place: str) -> None:
 def test_a_proxy_that_wants_a_password_is_named(place: str) -> None:
     """Whether it is asked for the page itself or for a tunnel."""
     with answering(http(407)) as line:
-        said = another_process("complain", f"{place}://p.example", **{f"{place}_proxy": line.url})
+        said = another_process(on_error, f"{place}://p.example", **{f"{place}_proxy": line.url})
     assert f"proxy of {place}_proxy" in said
 
 

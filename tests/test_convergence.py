@@ -36,7 +36,7 @@ from tests.support_people import DROP, HOLD, ONCE, TWICE
 from tests.support_promise import at_rest, judge
 from tests.world import TARGET
 
-EXAMPLES = int(os.environ.get("RECONCILER_TEST_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("RECONCILER_TEST_EXAMPLES", "10"))
 STEPS = int(os.environ.get("RECONCILER_TEST_STEPS", "30"))
 
 FAULTS = (

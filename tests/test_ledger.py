@@ -1081,8 +1081,8 @@ class History(RuleBasedStateMachine):
 
 
 def test_any_history_adds_up(tmp_path: Path) -> None:
-    """Twenty of them, of twenty steps each; six on a server, where all take longer."""
+    """Fifteen of them, of twenty steps each; five on a server, where all take longer."""
     place = url(tmp_path).partition("?")[0]
-    number = 20 if place.startswith("sqlite") else 6
+    number = 15 if place.startswith("sqlite") else 5
     once = settings(max_examples=number, stateful_step_count=20, deadline=None)
     run_state_machine_as_test(partial(History, place), settings=once)  # type: ignore[arg-type]
