@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -251,25 +250,6 @@ def test_caddy_takes_its_file(tmp_path: Path) -> None:
     command = ["caddy", "adapt", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
-
-
-def test_the_templates_and_the_documents_are_in_the_wheel(tmp_path: Path) -> None:
-    """An installation has them, not only a clone."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["reconciler"]}
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=True)
-    names = subprocess.run(
-        [sys.executable, "-m", "zipfile", "-l", str(next(tmp_path.glob("*.whl")))],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    ).stdout
-    assert all(f"reconciler/service/templates/{name}" in names for name in NAMES)
-    page = ("status.html", "status.css", "status.js")
-    assert all(f"reconciler/admin/templates/{name}" in names for name in page)
-    assert all(f"reconciler/{name}" in names for name in ("docs/docspace.md", "portal_texts.json"))
 
 
 def test_an_address_that_cannot_be_bound_is_tried_again(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ portal are those of this process.
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib import metadata
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
@@ -18,6 +17,7 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from reconciler import version
 from reconciler.diagnostics import ProblemKind, find_problems
 from reconciler.errors import LedgerError
 from reconciler.ledger import Overview
@@ -61,8 +61,8 @@ class _Numbers(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every number."""
-        version = {"version": metadata.version("reconciler"), "python": platform.python_version()}
-        yield InfoMetricFamily("reconciler_build", "The version that runs.", version)
+        build = {"version": version(), "python": platform.python_version()}
+        yield InfoMetricFamily("reconciler_build", "The version that runs.", build)
         asked = CounterMetricFamily(
             "reconciler_api_requests",
             "Requests of this process to the portal.",

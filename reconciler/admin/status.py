@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from http import HTTPStatus
-from importlib import metadata, resources
+from importlib import resources
 from typing import Any
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from reconciler import version
 from reconciler.admin import charts
 from reconciler.admin.app import NOTHING, Page
 from reconciler.client import portal_time
@@ -73,7 +74,7 @@ def rendered(data: StatusPageData) -> Page:
         now=data.now,
         look=look,
         host=urlsplit(data.portal).netloc,
-        version=metadata.version("reconciler"),
+        version=version(),
         rows=[*days, charts.older(seen.days, days)] if seen else [],
         gap=charts.days_chart(days),
         lags=_lags(seen) if seen else [],

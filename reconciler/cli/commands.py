@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler import version as installed_version
 from reconciler.cli import checking, deploy, runs, state, status, trial, webhook
 from reconciler.cli.options import ConfigPath, read_config
 from reconciler.cli.streams import give_up
@@ -115,7 +116,5 @@ def root(
         reconciler reconcile --help         # a command in detail
     """
     if version:
-        from importlib import metadata  # noqa: PLC0415 - help must be quick
-
-        typer.echo(f"reconciler {metadata.version('reconciler')}")
+        typer.echo(f"reconciler {installed_version()}")
         raise typer.Exit

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
-from importlib import metadata
 from time import monotonic
 
+from reconciler import version
 from reconciler.admin.app import Admin
 from reconciler.admin.guard import Guard
 from reconciler.admin.pages import AdminContext, pages_of
@@ -112,7 +112,7 @@ class Daemon:
         self._admin.start()
         log.info(
             "started",
-            version=metadata.version("reconciler"),
+            version=version(),
             address=self.address,
             admin=self._admin.url,
             portal=self._config.portal_url(),

@@ -2,6 +2,7 @@
 
 from sqlalchemy import URL, exc, make_url
 
+from reconciler import DISTRIBUTION
 from reconciler.errors import LedgerError
 from reconciler.ledger.store.read_only import MemoryStore, SqliteView
 from reconciler.ledger.store.sqlite import SqliteStore, path_of
@@ -55,7 +56,7 @@ def _postgres(url: URL, read_only: bool) -> Store:
         from reconciler.ledger.store.postgres import PostgresStore  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise LedgerError(
-            "PostgreSQL needs a driver: pip install 'reconciler[postgres]'"
+            f"PostgreSQL needs a driver: pip install '{DISTRIBUTION}[postgres]'"
         ) from error
     if not url.database:
         raise LedgerError("state.url names no database")
