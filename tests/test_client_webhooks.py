@@ -15,7 +15,6 @@ from reconciler.client.about import Person, parse_build, parse_self
 from reconciler.client.parse import parse_key
 from reconciler.client.transport import Transport
 from reconciler.client.webhooks import (
-    TRIGGERS,
     Webhook,
     WebhooksClient,
     mask_of,
@@ -28,6 +27,7 @@ from reconciler.client.webhooks import (
 from reconciler.errors import ForbiddenError, PermanentError, UnauthorizedError
 from reconciler.sandbox import Network
 from reconciler.sandbox.configs import TRIGGERS as SANDBOX_TRIGGERS
+from reconciler.triggers import TRIGGERS
 from tests.support_http import Request, answering, enveloped
 from tests.support_samples import response
 from tests.support_webhooks import NARROW, SECRET, address, stand

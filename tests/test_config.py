@@ -18,6 +18,7 @@ from reconciler.errors import ConfigError
 from reconciler.portal_texts import by_culture
 
 SHIPPED = Path(__file__).parents[1] / "config.toml"
+USER = "4a515a15-d4d6-4b8e-828e-e0586f18f3a3"
 MINUTES, DAY = timedelta(minutes=5), timedelta(days=1)
 SECRETS = {
     "portal.api_key": "DOCSPACE_API_KEY",
@@ -105,7 +106,7 @@ VARIABLES: dict[str, tuple[str, object]] = {
     "review.rooms": ("[1, 2]", frozenset({1, 2})),
     "review.exclude_rooms": ("[3]", frozenset({3})),
     "review.extensions": ('["docx"]', frozenset({"docx"})),
-    "review.ignore_users": ('["u"]', frozenset({"u"})),
+    "review.ignore_users": (f'["{USER}"]', frozenset({USER})),
     "review.personal_documents": ("false", False),
     "sweep.every": ("30s", timedelta(seconds=30)),
     "sweep.overlap": ("10m", timedelta(minutes=10)),
@@ -482,7 +483,9 @@ def test_anything_else_is_no_duration(text: object) -> None:
 def test_a_bad_duration_is_a_problem_of_its_key(tmp_path: Path) -> None:
     """The message shows what a duration looks like."""
     (problem,) = problems("[sweep]\nevery = 5\n", tmp_path)
-    assert problem == 'sweep.every: a number and a unit, such as "30s", "5m", "24h" or "7d"'
+    assert problem == (
+        'sweep.every: must be a number and a unit, such as "30s", "5m", "24h" or "7d"; it is 5'
+    )
 
 
 def test_a_lookback_before_the_calendar_is_refused(tmp_path: Path) -> None:
@@ -534,7 +537,7 @@ def test_none_of_the_portals_texts_is_a_comment(culture: str) -> None:
 def test_a_configured_portal_text_is_no_comment(key: str, tmp_path: Path) -> None:
     """A text named as the portal's cannot be ours at the same time."""
     (problem,) = problems(f'[review]\ncomment = "Redaguota"\n{key} = ["Redag{{0}}"]\n', tmp_path)
-    assert "by the portal" in problem
+    assert "the portal writes by itself" in problem
 
 
 @pytest.mark.parametrize("key", ["portal_texts", "unlock_texts"])
@@ -548,11 +551,13 @@ def test_a_portal_text_has_a_word_of_its_own(key: str, text: str, tmp_path: Path
 def test_the_policy_is_what_was_configured(tmp_path: Path) -> None:
     """Extensions and users are compared without case, extensions without their dot."""
     path = write(
-        tmp_path, '[review]\nextensions = [".DOCX", "xlsx"]\nignore_users = ["AB-1"]\nrooms = [7]\n'
+        tmp_path,
+        '[review]\nrooms = [7]\nextensions = [".DOCX", "xlsx"]\n'
+        f'ignore_users = ["{USER.upper()}"]\n',
     )
     policy = load(path, {}).review.policy()
     assert policy.scope.extensions == {"docx", "xlsx"}
-    assert policy.scope.ignore_users == {"ab-1"}
+    assert policy.scope.ignore_users == {USER}
     assert policy.scope.rooms == {7}
 
 

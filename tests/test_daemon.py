@@ -281,7 +281,7 @@ def test_a_log_that_nobody_reads_holds_up_neither_answer_nor_end(scene: Scene) -
 @pytest.mark.parametrize(
     ("setting", "event"),
     [
-        ({"RECONCILER_WEBHOOK__TRIGGERS": '["file.update"]'}, "updates_are_ignored"),
+        ({"RECONCILER_WEBHOOK__TRIGGERS": '["file.uploaded"]'}, "updates_are_ignored"),
         ({"DOCSPACE_WEBHOOK_SECRET": "Long-Passw0rd,x"}, "weak_webhook_secret"),
     ],
 )

@@ -186,4 +186,4 @@ def bug(error: Exception) -> str:
 
 
 def _listed(problems: tuple[str, ...]) -> list[str]:
-    return [f"  - {problem}" for problem in problems]
+    return [f"  - {shown(problem)}" for problem in problems]

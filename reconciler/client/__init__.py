@@ -17,7 +17,6 @@ from reconciler.client.rate_limiter import RateLimiter
 from reconciler.client.transport import Transport
 from reconciler.client.webhooks import (
     MAX_NAME_LENGTH,
-    TRIGGERS,
     FailedDeliveries,
     FailedDelivery,
     Webhook,
@@ -28,7 +27,6 @@ from reconciler.client.webhooks import (
 __all__ = [
     "MAX_NAME_LENGTH",
     "PAGE",
-    "TRIGGERS",
     "About",
     "Build",
     "DocSpace",

@@ -17,25 +17,12 @@ from reconciler.client.docspace import confirm, parsed
 from reconciler.client.parse import Key, fields_of, number_of, parse_date, text_of
 from reconciler.client.transport import Answer, Transport
 from reconciler.errors import ForbiddenError
+from reconciler.triggers import TRIGGERS
 
 LOG_PAGE = 100
 _WEBHOOK, _TRIGGERS = "settings/webhook", "settings/webhook/triggers"
 _LOG = "settings/webhooks/log"
 _FAILURES = 1 + 4 + 8 + 16  # not sent, 3xx, 4xx, 5xx
-_NAMES = (
-    *(f"user.{act}" for act in ("created", "invited", "updated", "deleted")),
-    *(f"group.{act}" for act in ("created", "updated", "deleted")),
-    *("file.created", "file.uploaded", "file.updated", "file.trashed", "file.deleted"),
-    *("file.restored", "file.copied", "file.moved"),
-    *("folder.created", "folder.updated", "folder.trashed", "folder.deleted"),
-    *("folder.restored", "folder.copied", "folder.moved"),
-    *("room.created", "room.updated", "room.archived", "room.deleted"),
-    *("room.restored", "room.copied", "form.submit", "form.filled.out", "form.stopped"),
-    *("agent.created", "agent.updated", "agent.deleted", "file.downloaded", "folder.downloaded"),
-)
-TRIGGERS: Mapping[str, int] = {name: 1 << place for place, name in enumerate(_NAMES)}
-"""The bits of a webhook's triggers, as DocSpace numbers them (docspace.md 10); 0 stands for all."""
-
 MAX_NAME_LENGTH = 50  # UTF-16 units, as the portal counts them; a name is required (docspace.md 6)
 
 

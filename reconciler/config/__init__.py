@@ -2,11 +2,13 @@
 
 Secrets come from the environment or from a file of their own, never from config.toml, and
 never show in a repr. Paths are relative to the config file. `values` declares the sections,
-`value_types` checks single values, `addresses` those of databases, `load` reads and merges.
+`value_types` checks single values, `addresses` those of databases, `secret_files` reads those that
+are named, `load` reads and merges, `problems` says what is wrong with a value.
 """
 
 from reconciler.config.addresses import split_password
 from reconciler.config.load import CONFIG, NAMED, keys, load, require
+from reconciler.config.secret_files import secret_lines
 from reconciler.config.value_types import duration, public_address
 from reconciler.config.values import Config
 
@@ -19,5 +21,6 @@ __all__ = [
     "load",
     "public_address",
     "require",
+    "secret_lines",
     "split_password",
 ]

@@ -11,6 +11,7 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 
 from reconciler.config.addresses import split_password, sqlite_path, sqlite_url
 from reconciler.config.environment import PREFIX, settings
+from reconciler.config.problems import as_written, problem
 from reconciler.config.values import Config, State
 from reconciler.errors import ConfigError
 
@@ -57,19 +58,21 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """
     given, environ = {} if path is None else _read_toml(path), settings(environ)
     problems = list(_misplaced(given)) + list(_unknown_variables(environ))
-    layers = [given, _named(environ)]
-    for name in sorted(environ):  # a whole section before its keys
+    layers, variables = {"": given}, dict[str, str]()
+    for name in [*NAMED, *sorted(environ.keys() - NAMED)]:  # a whole section before its keys
         try:
-            layers.append(_prefixed(name, environ[name]))
-        except SettingsError:
-            problems.append(f"environment variable {name}: must be JSON, such as [1, 2]")
-    values = _merged(*layers)
+            layers[name] = _set_by(name, environ.get(name, ""))
+        except (SettingsError, RecursionError):
+            problems.append(_no_json(name, environ[name]))
+            continue
+        variables |= {key: name for key in _keys_of(layers[name])}
+    values = _merged(*layers.values())
     problems += [_unknown(name) for name in values if name not in Config.model_fields]
     values = {name: values[name] for name in values if name in Config.model_fields}
     try:
         config = Config(**_anchored(values, Path() if path is None else path.parent))
     except ValidationError as error:
-        problems += map(_problem, error.errors(include_url=False, include_input=False))
+        problems += [_problem(one, variables) for one in error.errors(include_url=False)]
     if problems:
         raise ConfigError(tuple(dict.fromkeys(problems)))
     return config
@@ -89,7 +92,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError((f"{path} cannot be read: {error.strerror}",)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also numbers and tables beyond all measure
         raise ConfigError((f"{path} is not valid TOML: {error}",)) from error
 
 
@@ -126,19 +129,25 @@ def _variables() -> list[str]:
     return [PREFIX + key.replace(".", "__").upper() for key in keys()]
 
 
-def _named(environ: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for variable, (section, name) in NAMED.items():
-        if variable in environ:
-            values.setdefault(section, {})[name] = environ[variable]
-    return values
-
-
-def _prefixed(name: str, value: str) -> dict[str, Any]:
+def _set_by(name: str, value: str) -> dict[str, Any]:
     """Return what one variable sets. Raises SettingsError when its JSON is none."""
+    if name in NAMED:
+        section, key = NAMED[name]
+        return {section: {key: value}} if value else {}
     source = EnvSettingsSource(Config)
     source.env_vars = {name.lower(): value} if name.startswith(PREFIX) else {}
     return source()
+
+
+def _keys_of(values: Mapping[str, Any]) -> Iterator[str]:
+    for section, content in values.items():
+        yield from (f"{section}.{key}" for key in content) if isinstance(content, dict) else ()
+
+
+def _no_json(name: str, value: str) -> str:
+    """A whole section may hold a secret, and is not repeated."""
+    found = f"; it is {as_written(value)}" if "__" in name else ""
+    return f'environment variable {name}: must be JSON, such as [1, 2] or ["docx"]{found}'
 
 
 def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,12 +180,10 @@ def _anchored_url(url: str, base: Path) -> str:
     return url if path is None else sqlite_url(base.absolute() / path)
 
 
-def _problem(error: Mapping[str, Any]) -> str:
-    key = ".".join(str(part) for part in error["loc"])
+def _problem(error: Mapping[str, Any], variables: Mapping[str, str]) -> str:
     if error["type"] == "extra_forbidden":
-        return _unknown(key)
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{key}: {message}"
+        return _unknown(".".join(str(part) for part in error["loc"]))
+    return problem(error, variables)
 
 
 def _unknown(key: str) -> str:

@@ -1,16 +1,20 @@
 """The types of single values of the configuration: each refuses what could never work."""
 
+import difflib
 import re
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from reconciler.config.addresses import has_valid_port
 from reconciler.decision import Policy
+from reconciler.triggers import OF_FILES
 
+DURATION = 'a number and a unit, such as "30s", "5m", "24h" or "7d"'
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOST_COMMENT = 255  # the portal cuts the rest (docspace.md 2, 9)
 _BASIC_PLANE = 0xFFFF  # its MySQL column loses what lies beyond (docspace.md 9)
@@ -21,7 +25,7 @@ def duration(text: object) -> object:
     """Return ``5m``, ``24h``, ``30s`` or ``7d`` as a timedelta; anything else as it came."""
     match = re.fullmatch(r"(\d{1,6})([smhd])", text) if isinstance(text, str) else None
     if match is None:
-        raise ValueError('a number and a unit, such as "30s", "5m", "24h" or "7d"')
+        raise ValueError(f"must be {DURATION}")
     found = timedelta(seconds=int(match[1]) * _UNITS[match[2]])
     if found > _LONGEST:
         raise ValueError(f"must be at most {_LONGEST.days}d")
@@ -39,6 +43,39 @@ def _comment(text: str) -> str:
     if Policy().texts.is_portals(text):
         raise ValueError("is a text that the portal writes by itself: it would mark nothing")
     return text
+
+
+def _trigger(text: str) -> str:
+    """Refuse an event that never comes, or one that names no file. Raises ValueError."""
+    if text in OF_FILES:
+        return text
+    near = difflib.get_close_matches(text, OF_FILES, n=1, cutoff=0.8)
+    meant = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(OF_FILES)}"
+    raise ValueError(f"must be events of the portal about files ({meant})")
+
+
+def _not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError('must name an event, such as ["file.updated"]')
+    return names
+
+
+def _user(text: str) -> str:
+    """Return a user's id. Raises ValueError: a name would never match."""
+    try:
+        return str(UUID(text))
+    except ValueError as error:
+        raise ValueError(
+            "must be ids of users, such as 4a515a15-d4d6-4b8e-828e-e0586f18f3a3, not their names"
+        ) from error
+
+
+def _extension(text: str) -> str:
+    """Return an extension as a file's title ends with it. Raises ValueError."""
+    found = text.strip().lower().lstrip("*.")
+    if not re.fullmatch(r"[\w-]+", found):
+        raise ValueError('must be extensions, such as ["docx", "xlsx"]')
+    return found
 
 
 def _portal_text(text: str) -> str:
@@ -101,8 +138,12 @@ def _path(text: str) -> str:
 def checked_key(secret: SecretStr) -> SecretStr:
     """Return an API key without white space around it. Raises ValueError."""
     text = secret.get_secret_value().strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        raise ValueError("has quotes around it, which are no part of a key: remove them")
     if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("must be one word of plain characters, as the portal showed it")
+        raise ValueError(
+            "must be one word of plain characters, as the portal showed it, and nothing else"
+        )
     return SecretStr(text)
 
 
@@ -124,6 +165,11 @@ Positive = Annotated[int, Field(ge=1)]
 ApiKey = Annotated[SecretStr, AfterValidator(checked_key)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_secret)]
 ProxyAddress = Annotated[str, AfterValidator(_address)]
+Triggers = Annotated[
+    tuple[Annotated[str, AfterValidator(_trigger)], ...], AfterValidator(_not_empty)
+]
+UserId = Annotated[str, AfterValidator(_user)]
+Extension = Annotated[str, AfterValidator(_extension)]
 Comment = Annotated[str, AfterValidator(_comment)]
 WebhookPath = Annotated[str, AfterValidator(_path)]
 PortalUrl = Annotated[str, AfterValidator(_url)]

@@ -27,10 +27,17 @@ from reconciler.config.addresses import (
     with_password,
 )
 from reconciler.config.environment import PREFIX
+from reconciler.config.secret_files import (
+    is_exposed,
+    read_password,
+    read_secret,
+    secret_lines,
+)
 from reconciler.config.value_types import (
     ApiKey,
     Comment,
     Duration,
+    Extension,
     Interval,
     Port,
     PortalText,
@@ -38,6 +45,8 @@ from reconciler.config.value_types import (
     Positive,
     ProxyAddress,
     PublicAddress,
+    Triggers,
+    UserId,
     WebhookPath,
     WebhookSecret,
     checked_key,
@@ -69,7 +78,7 @@ class Webhook(_Section):
     public_url: PublicAddress | None = None
     secret: WebhookSecret | None = None
     secret_file: Path | None = None
-    triggers: Annotated[tuple[str, ...], Field(min_length=1)] = ("file.updated",)
+    triggers: Triggers = ("file.updated",)
     self_heal: bool = False
     allow_unsigned: bool = False
     require_https: bool = False
@@ -89,15 +98,21 @@ class Review(_Section):
     observe: bool = False
     rooms: frozenset[int] = frozenset()
     exclude_rooms: frozenset[int] = frozenset()
-    extensions: frozenset[str] = frozenset()
-    ignore_users: frozenset[str] = frozenset()
+    extensions: frozenset[Extension] = frozenset()
+    ignore_users: frozenset[UserId] = frozenset()
     personal_documents: bool = True
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
         if self.policy().texts.is_portals(self.comment):
             raise ValueError(
-                "comment is named in portal_texts or unlock_texts as written by the portal"
+                "review.comment is named in review.portal_texts or review.unlock_texts as a text "
+                "that the portal writes by itself: it would mark nothing"
+            )
+        if both := sorted(self.rooms & self.exclude_rooms):
+            raise ValueError(
+                f"review.rooms and review.exclude_rooms both name {', '.join(map(str, both))}: "
+                "take it out of one of them"
             )
         return self
 
@@ -113,8 +128,8 @@ class Review(_Section):
             scope=Scope(
                 rooms=self.rooms,
                 exclude_rooms=self.exclude_rooms,
-                extensions=frozenset(e.lower().lstrip("*.") for e in self.extensions),
-                ignore_users=frozenset(u.lower() for u in self.ignore_users),
+                extensions=self.extensions,
+                ignore_users=self.ignore_users,
                 personal=self.personal_documents,
             ),
         )
@@ -234,7 +249,7 @@ class Config(BaseSettings):
             raise ConfigError(
                 ("the API key is missing: set DOCSPACE_API_KEY, or portal.api_key_file",)
             )
-        text = _read(self.portal.api_key_file, "portal.api_key_file")
+        text = read_secret(self.portal.api_key_file, "portal.api_key_file")
         try:
             return checked_key(SecretStr(text)).get_secret_value()
         except ValueError as error:
@@ -252,7 +267,7 @@ class Config(BaseSettings):
                     (f"admin.host {host} is not this machine alone: set admin.password_file",)
                 )
             return None
-        password = _read(file, "admin.password_file")
+        password = read_password(file, "admin.password_file")
         if not password:
             raise ConfigError((f"admin.password_file {file} is empty",))
         return password
@@ -263,7 +278,9 @@ class Config(BaseSettings):
         if state.password is not None:
             return with_password(state.url, state.password.get_secret_value())
         if state.password_file is not None:
-            return with_password(state.url, _read(state.password_file, "state.password_file"))
+            return with_password(
+                state.url, read_password(state.password_file, "state.password_file")
+            )
         return state.url
 
     def exposed_files(self) -> tuple[Path, ...]:
@@ -274,7 +291,7 @@ class Config(BaseSettings):
             self.state.password_file,
             self.admin.password_file,
         )
-        return tuple(file for file in files if file is not None and _is_exposed(file))
+        return tuple(file for file in files if file is not None and is_exposed(file))
 
     def secrets(self) -> tuple[str, ...]:
         """Return the webhook's secrets, newest first; none when none is configured.
@@ -287,24 +304,11 @@ class Config(BaseSettings):
             return _words([whole, *whole.split(",")])
         if self.webhook.secret_file is None:
             return ()
-        if not self.webhook.secret_file.exists():
-            raise ConfigError(
-                (
-                    f"webhook.secret_file {self.webhook.secret_file} cannot be read: there is no "
-                    "such file; reconciler webhook register makes it",
-                )
-            )
-        found = _words(_read(self.webhook.secret_file, "webhook.secret_file").splitlines())
+        file, made = self.webhook.secret_file, "reconciler webhook register makes it"
+        found = secret_lines(read_secret(file, "webhook.secret_file", made), file)
         if not found:
-            raise ConfigError((f"webhook.secret_file {self.webhook.secret_file} has no secret",))
+            raise ConfigError((f"webhook.secret_file {file} has no secret",))
         return found
-
-
-def _read(path: Path, key: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig").strip()
-    except (OSError, ValueError) as error:
-        raise ConfigError((f"{key} {path} cannot be read: {error}",)) from error
 
 
 def _is_loopback(host: str) -> bool:
@@ -312,16 +316,6 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _is_exposed(path: Path) -> bool:
-    """systemd gives its copies to one user by an access list, which looks like a group's right."""
-    if path.is_relative_to("/run/credentials"):
-        return False
-    try:
-        return bool(path.stat().st_mode & 0o077)
-    except OSError:
-        return False
 
 
 def _words(texts: Iterable[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from reconciler.client import MAX_NAME_LENGTH, TRIGGERS, Key, Webhook, WebhooksClient
+from reconciler.client import MAX_NAME_LENGTH, Key, Webhook, WebhooksClient
 from reconciler.errors import (
     ConfigError,
     ForbiddenError,
@@ -24,6 +24,7 @@ from reconciler.errors import (
     WebhookRejectedError,
 )
 from reconciler.ledger import WEBHOOK, WEBHOOK_ID, WEBHOOK_READABLE, Ledger
+from reconciler.triggers import TRIGGERS
 from reconciler.webhooks.probe import Probe
 from reconciler.webhooks.secret_file import SecretFile
 from reconciler.webhooks.secrets import make_secret

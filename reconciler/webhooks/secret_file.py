@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from reconciler.config import secret_lines
 from reconciler.errors import ConfigError
 from reconciler.webhooks.event_log import EventLog
 
@@ -28,12 +29,11 @@ class SecretFile:
     def read(self) -> tuple[str, ...]:
         """Return the secrets, none when there is no file. Raises ConfigError."""
         try:
-            lines = self._path.read_text(encoding="utf-8-sig").splitlines()
+            return secret_lines(self._path.read_text(encoding="utf-8-sig"), self._path)
         except FileNotFoundError:
             return ()
         except (OSError, ValueError) as error:
             raise self._problem("read", error) from error
-        return tuple(dict.fromkeys(filter(None, (line.strip() for line in lines))))
 
     def changed_at(self) -> datetime:
         """Return when the file was last changed, by this machine's clock. Raises ConfigError."""
@@ -57,7 +57,8 @@ class SecretFile:
             raise self._problem("written", error) from error
 
     def _problem(self, act: str, error: Exception) -> ConfigError:
-        return ConfigError((f"webhook.secret_file {self._path} cannot be {act}: {error}",))
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        return ConfigError((f"webhook.secret_file {self._path} cannot be {act}: {reason}",))
 
 
 class ReloadingSecrets:

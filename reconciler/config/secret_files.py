@@ -1,0 +1,55 @@
+"""Files that hold secrets and nothing else: no comments, which would be taken for secrets."""
+
+from pathlib import Path
+
+from reconciler.errors import ConfigError
+
+
+def read_secret(path: Path, key: str, if_missing: str = "") -> str:
+    """Return the text of the file that ``key`` names, without white space around it.
+
+    Raises ConfigError; ``if_missing`` says where the file would come from.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig").strip()
+    except FileNotFoundError as error:
+        hint = f"; {if_missing}" if if_missing else ""
+        raise ConfigError((f"{key} {path} cannot be read: there is no such file{hint}",)) from error
+    except OSError as error:
+        raise ConfigError((f"{key} {path} cannot be read: {error.strerror}",)) from error
+    except ValueError as error:
+        raise ConfigError((f"{key} {path} cannot be read: it is not UTF-8 text",)) from error
+
+
+def read_password(path: Path, key: str) -> str:
+    """Return the password in the file that ``key`` names. Raises ConfigError."""
+    text = read_secret(path, key)
+    if len(text.splitlines()) > 1:
+        raise ConfigError((f"{key} {path} must have one line, the password alone",))
+    return text
+
+
+def secret_lines(text: str, path: Path) -> tuple[str, ...]:
+    """Return the secrets of webhook.secret_file, one a line. Raises ConfigError for a comment."""
+    lines = tuple(dict.fromkeys(filter(None, (line.strip() for line in text.splitlines()))))
+    if any(line.startswith("#") for line in lines):
+        raise ConfigError(
+            (
+                f"webhook.secret_file {path} has a line that begins with #: each line is a "
+                "secret, newest first, and comments are not taken; remove the line",
+            )
+        )
+    return lines
+
+
+def is_exposed(path: Path) -> bool:
+    """Whether others than its owner can read it.
+
+    systemd gives its copies to one user by an access list, which looks like a group's right.
+    """
+    if path.is_relative_to("/run/credentials"):
+        return False
+    try:
+        return bool(path.stat().st_mode & 0o077)
+    except OSError:
+        return False
