@@ -3,8 +3,8 @@
 The receiver, the sweep, the worker, the webhooks and the service call it. `ledger` has the calls,
 each one short transaction: `claims` makes rows due, `attempts` claims and finishes them,
 `listing` takes what a sweep read, `watermarks` says how far sweeps came, `settings` holds what is
-true of the whole ledger, `overview` and `health` say how the service is doing, and `store` runs
-the transactions.
+true of the whole ledger, `overview` and `health` say how the service is doing, `reviews` what
+people have to review, and `store` runs the transactions.
 """
 
 from reconciler.ledger.copying import copy
@@ -13,6 +13,7 @@ from reconciler.ledger.listing import EnqueueOptions, ListedFile, RowChange, Row
 from reconciler.ledger.opening import another_portal, is_same_address
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.records import OutageRecord, Overview, SweepRecord
+from reconciler.ledger.reviews import ReviewFilter, ReviewState
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
 from reconciler.ledger.settings import (
     CLOCK_WAS_AHEAD,
@@ -54,6 +55,8 @@ __all__ = [
     "OutageRecord",
     "Overview",
     "Quota",
+    "ReviewFilter",
+    "ReviewState",
     "Role",
     "RowChange",
     "RowState",

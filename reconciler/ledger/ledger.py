@@ -40,6 +40,7 @@ from reconciler.ledger.listing import (
 from reconciler.ledger.opening import Ownership, opened_store
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.request_buckets import reserve
+from reconciler.ledger.reviews import Reviews
 from reconciler.ledger.rows import (
     BACKFILL,
     LIVE,
@@ -97,6 +98,7 @@ class Ledger:
         self.read_only, self.refusal = self._store.read_only, self._store.refusal
         self.watermarks, self.settings = Watermarks(self._store), Settings(self._store)
         self.health = Health(self._store, quota or Quota())
+        self.reviews = Reviews(self._store)
         self.role, self.holder = self._store.role, self._store.holder
         self.processes = self._store.processes
         self.clock = self._store.clock

@@ -21,6 +21,7 @@ from sqlalchemy import (
     or_,
     select,
     type_coerce,
+    update,
 )
 
 from reconciler.ledger.counters import count_kept_text
@@ -29,8 +30,10 @@ from reconciler.ledger.rows import (
     Baseline,
     entry_of,
     intent_values,
+    kept_comment,
     place_values,
     settled_values,
+    standing_since,
 )
 from reconciler.ledger.store.schema import UtcTime, files
 from reconciler.ledger.store.upsert import insert
@@ -42,6 +45,11 @@ KEPT = frozenset({Rule.ANSWERED.value, Rule.UNMARKED.value})  # a person's comme
 _MICROSECOND = timedelta(microseconds=1)
 _IN_FLIGHT = timedelta(seconds=2)
 _WITHIN_SECONDS = timedelta(seconds=10)  # nobody types a comment so soon after a save
+_PLACING = (
+    update(files)
+    .where(files.c.id == bindparam("file"))
+    .values(folder=bindparam("its_folder"), room=bindparam("its_room"))
+)
 _KNOWN = select(files).where(files.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -58,7 +66,8 @@ class EnqueueOptions:
 class RowState:
     """What the ledger holds of a listed file. ``version`` is opaque: it differs once the row does.
 
-    ``outcome`` is that of the last attempt. All but ``entry`` is empty where there is no row.
+    ``outcome`` is that of the last attempt, ``room`` where the file lies as far as is known. All
+    but ``entry`` is empty where there is no row.
     """
 
     entry: Entry
@@ -69,6 +78,7 @@ class RowState:
     since: datetime | None = None
     overwrite: bool = False
     outcome: Outcome | None = None
+    room: int | None = None
 
 
 @dataclass(frozen=True)
@@ -85,17 +95,19 @@ class RowChange:
     """What a listed file asks the ledger to write: to settle it, to make it due, or nothing.
 
     ``settles_as_ours`` is whether it is settled with our comment, None when it is not settled.
+    ``sets_place`` is whether its row learns the room: a look does not tell it (docspace.md 1.1).
     """
 
     listed: ListedFile
     version: tuple[Any, ...] | None = None
     settles_as_ours: bool | None = None
     makes_due: bool = False
+    sets_place: bool = False
 
     @property
     def writes(self) -> bool:
         """Whether anything is to be written."""
-        return self.makes_due or self.settles_as_ours is not None
+        return self.makes_due or self.sets_place or self.settles_as_ours is not None
 
     def as_due(self) -> "RowChange":
         """Return the change that hands the file to the worker instead."""
@@ -119,6 +131,7 @@ def rows_of(
             since=row.since,
             overwrite=row.overwrite,
             outcome=Outcome(row.outcome) if row.outcome else None,
+            room=row.room,
         )
     return states
 
@@ -127,7 +140,7 @@ def apply_changes(
     c: Connection, changes: Sequence[RowChange], options: EnqueueOptions, now: datetime
 ) -> list[RowChange]:
     """Write the changes and return them as applied: a row that changed since it was read is made
-    due instead of settled. Many rows, three statements at most; texts that are kept are counted.
+    due instead of settled. Many rows, four statements at most; texts that are kept are counted.
     """
     applied = _with_changed_rows_due(c, changes)
     kept = [
@@ -149,6 +162,9 @@ def apply_changes(
     due = [_due(change.listed.file, options, now) for change in applied if change.makes_due]
     if due:
         c.execute(_making_due(c, now), due)
+    placed = [_placed(change.listed.file) for change in applied if change.sets_place]
+    if placed:
+        c.execute(_PLACING, placed)
     return applied
 
 
@@ -180,9 +196,16 @@ def _settle(listed: ListedFile, marked_by_us: bool, now: datetime) -> dict[str, 
         "marked_by_us": marked_by_us,
         "touched_at": now,
         **place_values(file),
+        "comment": kept_comment(file, marked_by_us),
+        "stands_since": standing_since(file, marked_by_us, now),
         "outcome": str(rule.outcome),
         "reason": rule.value,
     }
+
+
+def _placed(file: File) -> dict[str, Any]:
+    place = place_values(file)
+    return {"file": file.id, "its_folder": place["folder"], "its_room": place["room"]}
 
 
 def _due(file: File, options: EnqueueOptions, now: datetime) -> dict[str, Any]:
@@ -209,7 +232,20 @@ def _settling(c: Connection, columns: Iterable[str]) -> Any:
     statement = insert(c.dialect.name, files)
     new = {name: statement.excluded[name] for name in columns if name != "id"}
     new["created"] = func.coalesce(statement.excluded.created, files.c.created)
+    new["stands_since"] = _still_standing(statement.excluded)
     return statement.on_conflict_do_update(index_elements=["id"], set_=new | intent_values(None))
+
+
+def _still_standing(new: Any) -> Any:
+    """Return since when the comment stands, as the end of an attempt does."""
+    same_version = files.c.settled_version == new.settled_version
+    stood = and_(
+        files.c.settled_version.is_not(None),
+        files.c.marked_by_us == new.marked_by_us,
+        or_(new.marked_by_us, same_version),
+    )
+    since = func.coalesce(files.c.stands_since, new.stands_since)
+    return case((stood, since), else_=new.stands_since)
 
 
 def enqueue(c: Connection, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:

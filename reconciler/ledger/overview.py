@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Row, Table, and_, case, func, select
 from reconciler.ledger.counters import written
 from reconciler.ledger.quota import Quota
 from reconciler.ledger.records import (
-    FileInReview,
     LatencyHistogram,
     OutageRecord,
     Overview,
@@ -21,12 +20,12 @@ from reconciler.ledger.records import (
     SweepRecord,
     UnfinishedFile,
 )
+from reconciler.ledger.reviews import newest_reviews
 from reconciler.ledger.rows import BACKFILL, LIVE
 from reconciler.ledger.settings import NEXT_SWEEP, SWEEP_BEGAN, WEBHOOK, paused
 from reconciler.ledger.store.schema import (
-    MARKED,
-    MARKED_BY_US,
     UNFINISHED,
+    WAITING,
     counts,
     files,
     latencies,
@@ -68,8 +67,8 @@ def _overview(
         ended=ended,
         unfinished=_unfinished(c),
         files=unfinished(c, shown),
-        in_review=_count(c, files, MARKED_BY_US),
-        reviews=_reviews(c, shown),
+        in_review=_count(c, files, WAITING),
+        reviews=newest_reviews(c, shown),
         outages=known_outages(c),
         paused_until=until,
         paused_why=reason,
@@ -159,29 +158,6 @@ def _unfinished(c: Connection) -> Mapping[Outcome, int]:
 def _count(c: Connection, table: Table, condition: Any) -> int:
     number = select(func.count()).select_from(table).where(condition)
     return int(c.execute(number).scalar_one())
-
-
-def _reviews(c: Connection, limit: int) -> tuple[FileInReview, ...]:
-    newest = select(files).where(MARKED_BY_US).order_by(MARKED.desc()).limit(limit).subquery()
-    # A file that lies in no folder of a room lies in the room itself.
-    lies_in = rooms.c.id == func.coalesce(newest.c.room, newest.c.folder)
-    found = select(newest, rooms.c.id.label("listed"), rooms.c.title.label("room_title"))
-    order = func.coalesce(newest.c.marked_at, newest.c.touched_at).desc()
-    rows = c.execute(found.join_from(newest, rooms, lies_in, isouter=True).order_by(order))
-    return tuple(map(_in_review, rows))
-
-
-def _in_review(row: Row[Any]) -> FileInReview:
-    return FileInReview(
-        file_id=row.id,
-        title=row.name,
-        version=row.settled_version,
-        updated=row.settled_updated,
-        marked_at=row.marked_at,
-        author=row.author or "",
-        room=row.room if row.room is not None else row.listed,
-        room_title=row.room_title or "",
-    )
 
 
 def _sweeps(c: Connection, limit: int) -> tuple[SweepRecord, ...]:

@@ -43,10 +43,12 @@ class UnfinishedFile:
 
 @dataclass(frozen=True)
 class FileInReview:
-    """A file that carried our comment when it was last seen: it needs review.
+    """A file that carried our comment when it was last seen, or a person's that was kept.
 
     ``room`` and its title are known where a listing told them, ``author`` is who saved it last.
-    ``marked_at`` is None where the comment was there before us.
+    ``marked_at`` is when we set the comment last, None where we never did. ``since`` is since when
+    ours stands without a break by a person's, or when the person's was seen first; ``comment`` is
+    the person's.
     """
 
     file_id: int
@@ -57,6 +59,25 @@ class FileInReview:
     author: str
     room: int | None
     room_title: str
+    since: datetime | None = None
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class ReviewPage:
+    """Some of the files that were asked for, and how many there are."""
+
+    files: tuple[FileInReview, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class RoomInReview:
+    """A room, and how many files in it need review."""
+
+    room: int
+    title: str
+    number: int
 
 
 @dataclass(frozen=True)

@@ -116,11 +116,38 @@ def ending_values(row: Row[Any], result: AttemptResult, now: datetime) -> dict[s
     if result.settled and result.seen is not None:
         values |= settled_values(result.seen.revision) | intent_values(None)
         values |= {"marked_by_us": result.marked_by_us, "touched_at": now}
+        values |= _standing_values(row, result, result.seen, now)
     if result.settled and result.marked_by_us and result.seen is not None:
         values |= {"marked_version": result.seen.revision.version}
     if result.outcome is Outcome.MARKED:
         values |= {"marks": row.marks + 1, "marked_at": now}
     return values
+
+
+def standing_since(file: File, marked_by_us: bool, now: datetime) -> datetime:
+    """Return since when a comment stands that was not there before, as far as a look tells.
+
+    Ours came after the save; when a person's came, nothing tells (docspace.md 4.2).
+    """
+    return min(file.revision.updated, now) if marked_by_us else now
+
+
+def kept_comment(file: File, marked_by_us: bool) -> str:
+    """Return the comment to remember: a person's."""
+    return "" if marked_by_us else file.comment
+
+
+def _standing_values(
+    row: Row[Any], result: AttemptResult, seen: File, now: datetime
+) -> dict[str, Any]:
+    """Return the comment that stands, and since when: ours waits on over new versions."""
+    ours = result.marked_by_us
+    same = not result.is_new_identity and row.marked_by_us == ours
+    stood = same and (ours or row.settled_version == seen.revision.version)
+    wrote = result.outcome is Outcome.MARKED
+    since = now if wrote else standing_since(seen, ours, now)
+    known = row.stands_since if stood else None
+    return {"stands_since": known or since, "comment": kept_comment(seen, ours)}
 
 
 def _intent_from(row: Row[Any], seen: File) -> dict[str, Any]:

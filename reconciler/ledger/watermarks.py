@@ -3,6 +3,7 @@
 All times are by the portal's clock.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -75,6 +76,22 @@ class Watermarks:
         """Store that the room was listed up to ``date``, and its title where it is known."""
         known = {"title": title} if title else {}
         self._put_room(room, {"watermark": date, "incomplete": False, "hidden": False} | known)
+
+    def set_titles(self, titles: Mapping[int, str]) -> None:
+        """Store the titles of rooms, to show them; writes only what is new."""
+        found = select(rooms.c.id, rooms.c.title)
+        known = self._store.read(lambda c: {row.id: row.title for row in c.execute(found)})
+        new = {room: title for room, title in titles.items() if title and known.get(room) != title}
+
+        def write(c: Connection) -> None:
+            put = insert(c.dialect.name, rooms)
+            newer = put.on_conflict_do_update(
+                index_elements=["id"], set_={"title": put.excluded.title}
+            )
+            c.execute(newer, [{"id": room, "title": title} for room, title in new.items()])
+
+        if new:
+            self._store.write(write)
 
     def set_incomplete(self, room: int) -> None:
         """Store that the room's reading failed: its watermark stays, and it is read again."""

@@ -1,7 +1,7 @@
 """Lists folders and ingests their files: what a sweep and a backfill have in common."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -107,8 +107,15 @@ class Lister:
             reached = any(until(room) for room in page.rooms if not room.pinned)
             # A page that brings nothing new is the last one of a portal that pages otherwise.
             if reached or page.remaining == 0 or len(found) == before:
+                self._learn_titles(found.values())
                 return list(found.values())
             start += STEP
+
+    def _learn_titles(self, rooms: Iterable[Room]) -> None:
+        """Store the titles: what an event announced is shown with its room's."""
+        if not self._dry:
+            titles = {room.id: room.title for room in rooms if isinstance(room.id, int)}
+            self._ledger.watermarks.set_titles(titles)
 
     def wanted(self, room: Room) -> bool:
         """Return whether a room is to be read at all; count one that is not."""

@@ -27,7 +27,14 @@ def plan_changes(
     files: Sequence[File], rows: Mapping[int | str, RowState], page: PageContext
 ) -> list[RowChange]:
     """Return the change for each listed file, in their order."""
-    return [_plan(file, rows[file.id], page) for file in files]
+    return [_with_place(_plan(file, rows[file.id], page), rows[file.id]) for file in files]
+
+
+def _with_place(change: RowChange, row: RowState) -> RowChange:
+    """Let the row learn the room, which no event and no look told (docspace.md 1.1, 4.1)."""
+    room = change.listed.file.room
+    lacks = row.version is not None and room is not None and row.room != room
+    return change if change.writes or not lacks else replace(change, sets_place=True)
 
 
 def _plan(file: File, row: RowState, page: PageContext) -> RowChange:

@@ -108,25 +108,35 @@ files = Table(
     Column("folder", BigInteger),
     Column("room", BigInteger),
     Column("author", String),
+    # The person's comment that was kept, and since when a comment stands: ours without a break by
+    # a person's, or a person's on this version.
+    Column("comment", String, nullable=False, default=""),
+    Column("stands_since", UtcTime),
 )
 _DUE = files.c.due_at.is_not(None)
 _due = Index("files_due", files.c.priority, files.c.due_at, sqlite_where=_DUE)
 
 # Conditions of the overview; an index is used only for a condition in the same words.
 UNFINISHED = text("outcome IN ('failed', 'refused', 'waiting') AND due_at IS NOT NULL")
-MARKED_BY_US = text("marked_by_us AND settled_version IS NOT NULL")
-MARKED = func.coalesce(files.c.marked_at, files.c.touched_at)
+WAITING = text("marked_by_us AND settled_version IS NOT NULL AND reason NOT IN ('gone', 'section')")
+DECIDED = text("outcome = 'kept' AND reason IN ('answered', 'changed')")
+UNMARKED = text("outcome = 'kept' AND reason = 'kept_unmarked'")
+# A file that lies in no folder of a room lies in the room itself.
+PLACE = func.coalesce(files.c.room, files.c.folder)
 _unfinished = Index(
     "files_unfinished",
     files.c.outcome,
     files.c.looked_at,
     sqlite_where=UNFINISHED,
 )
-_in_review = Index("files_in_review", MARKED, sqlite_where=MARKED_BY_US)
+_waiting = Index("files_waiting", files.c.stands_since, files.c.id, sqlite_where=WAITING)
+_places = Index("files_places", PLACE, files.c.stands_since, files.c.id, sqlite_where=WAITING)
+_decided = Index("files_decided", files.c.stands_since, files.c.id, sqlite_where=DECIDED)
+_unmarked = Index("files_unmarked", files.c.stands_since, files.c.id, sqlite_where=UNMARKED)
 
 # The partial indexes. `postgres` sets the same conditions in its dialect, which is loaded only
 # where it is used: that takes some 50 ms.
-PARTIAL = (_due, _unfinished, _in_review)
+PARTIAL = (_due, _unfinished, _waiting, _places, _decided, _unmarked)
 
 # Ended events and listings by outcome and reason; with the pending ones they add up.
 counts = Table(
@@ -220,8 +230,23 @@ latencies = Table(
 )
 
 
+def _add_comments(c: Connection) -> None:
+    """Add what a person's comment says, and since when a comment stands, as far as it is known."""
+    for statement in (
+        "DROP INDEX files_in_review",
+        "ALTER TABLE files ADD COLUMN comment VARCHAR DEFAULT '' NOT NULL",
+        "ALTER TABLE files ADD COLUMN stands_since BIGINT",
+        "UPDATE files SET stands_since = CASE WHEN marked_by_us "
+        "THEN coalesce(marked_at, settled_updated) ELSE touched_at END "
+        "WHERE settled_version IS NOT NULL",
+    ):
+        c.execute(text(statement))
+    for index in (_waiting, _places, _decided, _unmarked):
+        index.create(c)
+
+
 # A ledger of version n becomes one of n + 1 by MIGRATIONS[n - 1].
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = ()
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_add_comments,)
 VERSION = 1 + len(MIGRATIONS)
 
 
