@@ -23,6 +23,18 @@ def shown(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
+def length_of_time(seconds: int) -> str:
+    """Return a length of time for people, in the largest unit that fits: "4 min"."""
+    units = ((86400, "d"), (3600, "h"), (60, "min"))
+    size, unit = next((each for each in units if seconds >= each[0]), (1, "s"))
+    return f"{seconds // size} {unit}"
+
+
+def document_url(portal: str, file_id: int) -> str:
+    """Return the address at which the portal opens a file (docspace.md 4.1)."""
+    return f"{portal}/doceditor?fileid={file_id}"
+
+
 def is_number(value: object) -> bool:
     """Return whether a JSON value is a whole number that a database can hold; True is none."""
     return type(value) is int and -LAST_NUMBER <= value <= LAST_NUMBER

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler import version as installed_version
-from reconciler.cli import checking, deploy, runs, state, status, trial, webhook
+from reconciler.cli import checking, deploy, review, runs, state, status, trial, webhook
 from reconciler.cli.options import ConfigPath, read_config
 from reconciler.cli.streams import give_up
 
@@ -86,6 +86,7 @@ app.command()(checking.check)
 app.command()(runs.explain)
 app.command()(status.status)
 app.add_typer(status.failed, name="failed")
+app.add_typer(review.app, name="review")
 app.add_typer(state.state, name="state")
 app.command("service-files")(deploy.service_files)
 app.add_typer(webhook.app, name="webhook")

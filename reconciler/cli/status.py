@@ -40,8 +40,8 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
     )
 
     settings = read_config(config)
-    with _looked_at(settings) as ledger:
-        now = ledger.clock(_local)()
+    with looked_at(settings) as ledger:
+        now = ledger.clock(local)()
         refusal, seen = ledger.refusal(), ledger.health.overview(now)
     problems = (() if refusal is None else (unwritable_problem(refusal),)) + find_problems(seen)
     limit = settings.limits.writes_per_day
@@ -83,7 +83,7 @@ def failed_list(config: ConfigPath = None, json: Json = False) -> None:
     """
     from reconciler.cli.overview import files_as_json, print_files  # noqa: PLC0415
 
-    with _looked_at(read_config(config)) as ledger:
+    with looked_at(read_config(config)) as ledger:
         found = ledger.health.unfinished()
     if json:
         typer.echo(files_as_json(found))
@@ -112,7 +112,7 @@ def failed_retry(
     from reconciler.diagnostics import find_problems  # noqa: PLC0415 - help must be quick
 
     with _opened(read_config(config)) as ledger:
-        now = ledger.clock(_local)()
+        now = ledger.clock(local)()
         due = ledger.health.retry(files or [], now)
         seen = ledger.health.overview(now, shown=1)
     typer.echo(f"{len(due)} {'file is' if len(due) == 1 else 'files are'} due now")
@@ -131,12 +131,13 @@ def failed_retry(
     raise typer.Exit(SOME_FAILED if blocking else OK)
 
 
-def _local() -> datetime:
+def local() -> datetime:
+    """Return the time by this machine's clock."""
     return datetime.now(UTC)
 
 
 @contextmanager
-def _looked_at(config: "Config") -> "Iterator[Ledger]":
+def looked_at(config: "Config") -> "Iterator[Ledger]":
     """Open the ledger to look at it; the portal is not asked whether it is its own."""
     from reconciler.ledger import Ledger, Quota, is_same_address  # noqa: PLC0415 - help is quick
 

@@ -1,0 +1,93 @@
+"""`review list`: every file that waits for a review, from the ledger alone."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from reconciler.cli.messages import USAGE
+from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.status import Json, local, looked_at
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """List the files that carry the comment and wait for a review.
+
+    Examples:
+
+        reconciler review list
+        reconciler review list --older-than 7d --csv
+    """
+
+
+@app.command("list")
+def review_list(
+    room: Annotated[
+        list[int] | None, typer.Option(metavar="ID", help="Only this room; repeatable.")
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="Only what waits longer than that (7d, 12h)."),
+    ] = None,
+    by: Annotated[
+        str, typer.Option(metavar="NAME", help="Only what somebody saved whose name has this.")
+    ] = "",
+    json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    config: ConfigPath = None,
+) -> None:
+    """List every file that carries the comment, the one that waits longest first.
+
+    Apart follow the files that were kept because a person's comment stands on an update that was
+    never marked. Asks the ledger alone, beside a running `serve` or without one: what people did
+    since the last sweep is not in it yet. Exits 0, also when nothing waits, and 5 without a
+    ledger.
+
+    Examples:
+
+        reconciler review list
+        reconciler review list --room 12 --older-than 7d
+        reconciler review list --by "Ann Lee"
+        reconciler review list --csv
+    """
+    from reconciler.cli import review_report  # noqa: PLC0415 - help must be quick
+    from reconciler.ledger import ReviewFilter, ReviewState  # noqa: PLC0415
+
+    if json and csv:
+        typer.echo("--json and --csv exclude each other: give one of them.", err=True)
+        raise typer.Exit(USAGE)
+    longer = None if older_than is None else _length(older_than)
+    settings = read_config(config)
+    with looked_at(settings) as ledger:
+        now = ledger.clock(local)()
+        wanted = ReviewFilter(frozenset(room or ()), _before(now, longer), by.strip())
+        waiting, kept = (
+            ledger.reviews.page(state, wanted).files
+            for state in (ReviewState.WAITING, ReviewState.UNMARKED)
+        )
+    found = review_report.Found(now, settings.portal_url(), waiting, kept)
+    if json:
+        typer.echo(review_report.as_json(found))
+    elif csv:
+        review_report.write_csv(found)
+    else:
+        review_report.print_found(found)
+
+
+def _length(text: str) -> timedelta:
+    from reconciler.config import duration  # noqa: PLC0415
+
+    try:
+        length = duration(text)
+    except ValueError as error:
+        advice = "give a number and a unit (7d, 12h), at most 3650d."
+        typer.echo(f"--older-than {text}: {advice}", err=True)
+        raise typer.Exit(USAGE) from error
+    return length if isinstance(length, timedelta) else timedelta()
+
+
+def _before(now: datetime, longer: timedelta | None) -> datetime | None:
+    return None if longer is None else now - longer

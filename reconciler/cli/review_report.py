@@ -1,0 +1,140 @@
+"""The files to review as a table, as text, as JSON and as comma-separated values."""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reconciler.cli.messages import shown
+from reconciler.ledger.records import FileInReview
+from reconciler.model import document_url, length_of_time
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet computes what begins so
+_FIELDS = (
+    *("file_id", "title", "room_id", "room", "version", "saved_by", "saved_at", "marked_at"),
+    *("since", "comment", "link"),
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files at ``now``: those that wait, and those kept without a mark."""
+
+    now: datetime
+    portal: str
+    waiting: Sequence[FileInReview]
+    kept: Sequence[FileInReview]
+
+
+def print_found(found: Found, console: Console | None = None) -> None:
+    """Print the files: as tables on a terminal, a line each elsewhere."""
+    # Titles are other people's words: no markup is read from them.
+    console = console or Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    console.print(f"{_files(len(found.waiting))} need{'s' * (len(found.waiting) == 1)} review")
+    _print(console, found, found.waiting, "waiting")
+    if found.kept:
+        were = "was" if len(found.kept) == 1 else "were"
+        console.print(
+            f"\n{_files(len(found.kept))} {were} kept for a person's comment on an update that was "
+            "never marked"
+        )
+        _print(console, found, found.kept, "for")
+
+
+def _print(console: Console, found: Found, files: Sequence[FileInReview], since: str) -> None:
+    columns = (since, "file", "room", "version", "saved by", f"saved ({found.now.astimezone():%Z})")
+    if not files:
+        return
+    if not console.is_terminal:
+        for one in files:
+            console.print(
+                "  ".join(("", *_cells(found, one), document_url(found.portal, one.file_id)))
+            )
+        return
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold", min_width=30 if column == "file" else None)
+    for one in files:
+        waited, title, *more = _cells(found, one)
+        link = document_url(found.portal, one.file_id)
+        file = Text.assemble(title, "\n", (link, f"dim link {link}"))
+        table.add_row(waited, file, *map(Text, more))
+    console.print(table, soft_wrap=False)
+
+
+def _cells(found: Found, one: FileInReview) -> list[str]:
+    title = shown(one.title) or f"file {one.file_id}"
+    return [
+        _waited(found.now, one),
+        f"{title}: {shown(one.comment)}" if one.comment else title,
+        shown(one.room_title) or (f"room {one.room}" if one.room is not None else "-"),
+        str(one.version),
+        shown(one.author) or "-",
+        f"{one.updated.astimezone():%Y-%m-%d %H:%M}",
+    ]
+
+
+def _waited(now: datetime, one: FileInReview) -> str:
+    seconds = max(int((now - (one.since or one.updated)).total_seconds()), 0)
+    return length_of_time(seconds)
+
+
+def _files(number: int) -> str:
+    return f"{number} {'file' if number == 1 else 'files'}"
+
+
+def as_json(found: Found) -> str:
+    """Return the files as one JSON object."""
+    return json.dumps(
+        {
+            "now": _date(found.now),
+            "portal": found.portal,
+            "waiting": [_fields(found, one) for one in found.waiting],
+            "kept_unmarked": [_fields(found, one) for one in found.kept],
+        }
+    )
+
+
+def write_csv(found: Found) -> None:
+    """Print the files as comma-separated values; ``state`` tells the two lists apart."""
+    writer = csv.DictWriter(sys.stdout, ("state", *_FIELDS))
+    writer.writeheader()
+    for state, files in (("waiting", found.waiting), ("kept_unmarked", found.kept)):
+        for one in files:
+            cells = {name: _safe(value) for name, value in _fields(found, one).items()}
+            writer.writerow({"state": state} | cells)
+
+
+def _fields(found: Found, one: FileInReview) -> dict[str, object]:
+    values = (
+        one.file_id,
+        one.title,
+        one.room,
+        one.room_title or None,
+        one.version,
+        one.author or None,
+        _date(one.updated),
+        _date(one.marked_at),
+        _date(one.since),
+        one.comment or None,
+        document_url(found.portal, one.file_id),
+    )
+    return dict(zip(_FIELDS, values, strict=True))
+
+
+def _safe(value: object) -> object:
+    """Return a cell of which no spreadsheet makes a formula: titles are other people's words."""
+    if not isinstance(value, str):
+        return value
+    text = shown(value)
+    return f"'{text}" if value.startswith(_FORMULA) else text
+
+
+def _date(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")
