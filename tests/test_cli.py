@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -11,9 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from reconciler.cli.commands import app
 from reconciler.cli.messages import bug, in_words, shown
+from reconciler.cli.options import found_config
 from reconciler.cli.runs import moment
 from reconciler.config import CONFIG
 from reconciler.errors import (
@@ -66,6 +69,40 @@ def test_the_version_is_printed() -> None:
     command = [sys.executable, "-m", "reconciler", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout[:11]) == (0, "reconciler ")
+
+
+@pytest.mark.parametrize(("option", "begin"), [("-h", "Usage:"), ("-V", "reconciler ")])
+def test_a_short_option_does_as_its_long_one(option: str, begin: str) -> None:
+    """As elsewhere: -h for --help, -V for --version."""
+    assert CliRunner().invoke(app, [option]).stdout.lstrip().startswith(begin)
+
+
+def test_a_group_takes_the_short_option_for_help() -> None:
+    """And every command below it."""
+    assert "Usage:" in CliRunner().invoke(app, ["webhook", "list", "-h"]).stdout
+
+
+def test_the_configuration_is_the_named_one_else_the_first_that_is_there(tmp_path: Path) -> None:
+    """The working directory comes before the machine's own place."""
+    named, here, machine = (tmp_path / name for name in ("named", "here", "machine"))
+    assert found_config(None, (here, machine)) is None
+    machine.touch()
+    assert found_config(None, (here, machine)) == machine
+    here.touch()
+    assert found_config(None, (here, machine)) == here
+    assert found_config(named, (here, machine)) == named
+
+
+def test_a_port_of_the_command_line_wins(tmp_path: Path) -> None:
+    """Over the file and the environment: it is the one that cannot be bound here."""
+    config = tmp_path / "config.toml"
+    config.write_text('[portal]\nurl = "http://127.0.0.1:9"\n', encoding="utf-8")
+    secrets = {"DOCSPACE_API_KEY": "sk-1", "DOCSPACE_WEBHOOK_SECRET": "s", "PORT": "0"}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("serve", "-c", str(config), "--port", port, **secrets)
+    assert done.returncode == 69
+    assert f"127.0.0.1:{port}" in done.stderr
 
 
 @pytest.mark.parametrize("command", commands())

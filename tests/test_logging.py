@@ -249,6 +249,8 @@ def test_a_session_is_told_from_start_to_stop(scene: Scene) -> None:
     assert {"started", "acting_as", "sweep", "delivery_accepted", "marked"} <= set(names)
     assert [name for name in names if name != "sweep"][-2:] == ["stopping", "stopped"]
     assert next(one for one in told if one["event"] == "started")["address"] == running.address
+    assert told[0]["event"] == "configuration"
+    assert (told[0]["file"], told[0]["ledger"]) == (None, scene.environ["RECONCILER_STATE__URL"])
 
 
 def test_readme_lists_every_line_that_the_log_can_hold() -> None:

@@ -10,21 +10,30 @@ import typer
 
 from reconciler import version as installed_version
 from reconciler.cli import checking, deploy, review, runs, state, status, trial, webhook
-from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.options import ConfigPath, found_config, read_config
 from reconciler.cli.streams import give_up
 
 if TYPE_CHECKING:
     from reconciler.config import Config
 
+PORT = "RECONCILER_WEBHOOK__PORT"
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 @app.command()
-def serve(config: ConfigPath = None) -> None:
+def serve(
+    config: ConfigPath = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Listen on this port; else webhook.port."),
+    ] = None,
+) -> None:
     """Receive webhooks, sweep, and set the comments, until SIGTERM or Ctrl-C.
 
     Prints the address it listens on to stdout; the log goes to stderr, as text on a terminal and
@@ -34,14 +43,20 @@ def serve(config: ConfigPath = None) -> None:
     Examples:
 
         reconciler serve
-        reconciler serve --config /etc/reconciler/config.toml
+        reconciler serve --config /etc/reconciler/config.toml --port 3000
         RECONCILER_REVIEW__OBSERVE=true reconciler serve    # decide, write nothing
     """
-    from reconciler.service import LogWriter, configure_log, log_lost_lines  # noqa: PLC0415 - help is quick
+    from reconciler.service import (  # noqa: PLC0415 - help must be quick
+        LogWriter,
+        configure_log,
+        log_configuration,
+        log_lost_lines,
+    )
 
-    settings = read_config(config)
+    settings = read_config(config, **({} if port is None else {PORT: str(port)}))
     with LogWriter(sys.stderr, log_lost_lines) as lines:
         configure_log(settings.log.level, settings.log.format, lines)
+        log_configuration(found_config(config), settings)
         finished = _served(settings)
     if not finished or lines.are_stuck():
         # An answer of the portal did not come: its intent is on disk. Or nobody reads the log.
@@ -98,7 +113,7 @@ app.command()(trial.send)
 @app.callback(invoke_without_command=True)
 def root(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+        bool, typer.Option("--version", "-V", help="Print the version and exit.", is_eager=True)
     ] = False,
 ) -> None:
     """Every updated file in a DocSpace portal carries the comment "Need Review", once.

@@ -1,6 +1,7 @@
 """Options that several commands share, and how the configuration is found."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,25 +13,26 @@ if TYPE_CHECKING:
 # `config` and `model` have these too; importing them would make help slow.
 CONFIG = "RECONCILER_CONFIG"
 LAST_FILE_ID = 2**31 - 1
+PLACES = (Path("config.toml"), Path("/etc/reconciler/config.toml"))
 ConfigPath = Annotated[
     Path | None,
     typer.Option(
         "--config",
+        "-c",
         metavar="PATH",
         envvar=CONFIG,
-        help="The configuration; by default ./config.toml, where there is one.",
+        help="The configuration; else ./config.toml, else /etc/reconciler/config.toml.",
     ),
 ]
 
 
-def read_config(path: Path | None) -> "Config":
-    """Read the configuration: the file that was named, else ./config.toml if there is one."""
+def read_config(path: Path | None, **variables: str) -> "Config":
+    """Read the configuration that `found_config` finds. ``variables`` win over the environment."""
     from reconciler.config import load  # noqa: PLC0415 - help must be quick
 
-    return load(found_config(path), os.environ)
+    return load(found_config(path), os.environ | variables)
 
 
-def found_config(path: Path | None) -> Path | None:
-    """Return the file that was named, else ./config.toml if there is one."""
-    here = Path("config.toml")
-    return path or (here if here.exists() else None)
+def found_config(path: Path | None, places: Sequence[Path] = PLACES) -> Path | None:
+    """Return the file that was named, else the first of ``places`` where there is one."""
+    return path or next((place for place in places if place.exists()), None)

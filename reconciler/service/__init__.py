@@ -10,7 +10,7 @@ from reconciler.service.backfill_run import BackfillRun, backfill
 from reconciler.service.daemon import Daemon
 from reconciler.service.explain import Explanation, explain
 from reconciler.service.log_writer import LogWriter
-from reconciler.service.logging import configure_log, log_lost_lines
+from reconciler.service.logging import configure_log, log_configuration, log_lost_lines
 from reconciler.service.runs import PlannedAction, reconcile
 from reconciler.service.systemd import SystemdNotifier
 from reconciler.service.totals import Summary
@@ -26,6 +26,7 @@ __all__ = [
     "backfill",
     "configure_log",
     "explain",
+    "log_configuration",
     "log_lost_lines",
     "reconcile",
 ]

@@ -3,12 +3,14 @@
 import logging
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import Any, Literal, TextIO, cast
 
 import structlog
 
+from reconciler.config import Config
 from reconciler.errors import ReconcilerError
 from reconciler.model import Outcome, shown
 from reconciler.receiver import Reply
@@ -111,6 +113,12 @@ class _Forward(logging.Handler):
         if record.exc_info and record.exc_info[0] is not None:
             fields["kind"] = record.exc_info[0].__name__
         log.warning("library", **fields)
+
+
+def log_configuration(path: Path | None, config: Config) -> None:
+    """Log which file was read, None for the environment alone, and where the ledger is."""
+    file = None if path is None else str(path.absolute())
+    log.info("configuration", file=file, ledger=config.state.url)
 
 
 def log_processed(attempt: Processed) -> None:
