@@ -7,11 +7,14 @@ tested, as in test_help.py and test_demo.py, it is `python -m reconciler`.
 
 import multiprocessing
 import os
+import re
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from reconciler.cli import main
@@ -20,6 +23,7 @@ FORKSERVER = multiprocessing.get_context("forkserver")
 FORKSERVER.set_forkserver_preload(
     [
         "reconciler.cli.backfilling",
+        "reconciler.cli.interview",
         "reconciler.cli.overview",
         "reconciler.ledger.store.postgres",
         "reconciler.service",
@@ -32,11 +36,22 @@ class Program:
     """A running command, with as much of subprocess.Popen as tests need."""
 
     def __init__(
-        self, words: Sequence[str], environ: Mapping[str, str], folder: Path, out: Path, err: Path
+        self,
+        words: Sequence[str],
+        environ: Mapping[str, str],
+        folder: Path,
+        out: Path,
+        err: Path,
+        terminal: str = "",
     ) -> None:
-        """Start it in ``folder``; its output is added to the files ``out`` and ``err``."""
+        """Start it in ``folder``; its output is added to the files ``out`` and ``err``.
+
+        With a ``terminal`` it reads from there, and may ask.
+        """
         self._process = FORKSERVER.Process(
-            target=_become, args=(tuple(words), dict(environ), folder, out, err), daemon=True
+            target=_become,
+            args=(tuple(words), dict(environ), folder, out, err, terminal),
+            daemon=True,
         )
         self._process.start()
         assert self._process.pid is not None
@@ -64,6 +79,54 @@ class Program:
         self._process.kill()
 
 
+class Dialogue:
+    """A command that asks on a terminal, and what it has said there."""
+
+    def __init__(self, words: Sequence[str], environ: Mapping[str, str], folder: Path) -> None:
+        """Start it."""
+        self._own, self._other = os.openpty()
+        name = os.ttyname(self._other)
+        self._program = Program(words, environ, folder, Path(name), Path(name), name)
+        self.said = ""
+
+    def answer(self, question: str, text: str) -> None:
+        """Wait for a question and type a line. Raises TimeoutError."""
+        self._wait_for(question)
+        os.write(self._own, f"{text}\n".encode())
+
+    def interrupt(self, question: str) -> None:
+        """Wait for a question and press Ctrl-C."""
+        self._wait_for(question)
+        os.write(self._own, b"\x03")
+
+    def end(self) -> int:
+        """Wait for its end; return its exit code."""
+        os.close(self._other)
+        code = self._program.wait()
+        self._read(0)
+        return code
+
+    def close(self) -> None:
+        """Kill it if it still runs."""
+        self._program.kill()
+        os.close(self._own)
+
+    def _wait_for(self, question: str) -> None:
+        """Wait until its blank is there too: what is typed before that may be dropped."""
+        seen, asked = len(self.said), re.compile(re.escape(question) + r"[^\n]*: ")
+        while not asked.search(self.said, seen):
+            if not self._read(30):
+                raise TimeoutError(self.said)
+
+    def _read(self, seconds: float) -> bool:
+        """Read what there is, or comes in time; whether anything came."""
+        if not select.select([self._own], [], [], seconds)[0]:
+            return False
+        with suppress(OSError):  # nobody is at the other end
+            self.said += os.read(self._own, 65536).decode()
+        return True
+
+
 def run(
     words: Sequence[str], environ: Mapping[str, str], folder: Path, timeout: float = 30
 ) -> "subprocess.CompletedProcess[str]":
@@ -80,12 +143,23 @@ def run(
 
 
 def _become(
-    words: tuple[str, ...], environ: dict[str, str], folder: Path, out: Path, err: Path
+    words: tuple[str, ...],
+    environ: dict[str, str],
+    folder: Path,
+    out: Path,
+    err: Path,
+    terminal: str,
 ) -> None:
     """Turn this process into the command."""
+    if terminal:
+        os.setsid()
+        os.dup2(os.open(terminal, os.O_RDWR), 0)  # the first terminal that is opened controls it
     for path, number in ((out, 1), (err, 2)):
         with path.open("ab") as end:
             os.dup2(end.fileno(), number)
+    if terminal:
+        for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what runs behind a shell
     os.chdir(folder)
     os.environ.clear()

@@ -47,11 +47,12 @@ def check(
     codes = {Fault.CONFIG: USAGE, Fault.PORTAL: PORTAL, Fault.LEDGER: LEDGER}
     errors = [line for line in lines if line.level is Level.ERROR]
     code = codes.get(errors[0].fault, SOME_FAILED) if errors else OK
-    typer.echo(_as_json(lines, code) if json else "\n".join(map(_text, lines)))
+    typer.echo(_as_json(lines, code) if json else "\n".join(map(finding_text, lines)))
     raise typer.Exit(code)
 
 
-def _text(line: "Finding") -> str:
+def finding_text(line: "Finding") -> str:
+    """Return a finding for a terminal, its hint on a line of its own."""
     text = f"{line.level:8} {line.about:14} {shown(line.message)}"
     return f"{text}\n{'':23} -> {shown(line.hint)}" if line.hint else text
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler import version as installed_version
-from reconciler.cli import checking, deploy, review, runs, state, status, trial, webhook
+from reconciler.cli import checking, deploy, init, review, runs, state, status, trial, webhook
 from reconciler.cli.options import ConfigPath, found_config, read_config
 from reconciler.cli.streams import give_up
 
@@ -95,6 +95,7 @@ def _say(line: str) -> None:
         give_up(sys.stdout)
 
 
+app.command()(init.init)
 app.command()(runs.reconcile)
 app.command()(runs.backfill)
 app.command()(checking.check)

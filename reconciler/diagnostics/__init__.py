@@ -14,8 +14,15 @@ from reconciler.diagnostics.config_warnings import (
     ConfigWarningKind,
     config_warnings,
 )
-from reconciler.diagnostics.findings import Fault, Finding, Level, error
-from reconciler.diagnostics.probe import Facts, LedgerFacts, PortalFacts, ProbeTargets, gather
+from reconciler.diagnostics.findings import Fault, Finding, Level, error, ok
+from reconciler.diagnostics.probe import (
+    Facts,
+    LedgerFacts,
+    PortalFacts,
+    ProbeTargets,
+    ask_portal,
+    gather,
+)
 from reconciler.diagnostics.problems import (
     Problem,
     ProblemKind,
@@ -25,6 +32,7 @@ from reconciler.diagnostics.problems import (
 )
 
 __all__ = [
+    "PORTAL_CHECKS",
     "ConfigWarning",
     "ConfigWarningKind",
     "Facts",
@@ -36,10 +44,12 @@ __all__ = [
     "ProbeTargets",
     "Problem",
     "ProblemKind",
+    "ask_portal",
     "check",
     "config_warnings",
     "find_problems",
     "gather",
+    "ok",
     "outage_problem",
     "unwritable_problem",
 ]
@@ -65,6 +75,9 @@ CHECKS: tuple[Check, ...] = (
     installation.dates,
     installation.instances,
 )
+
+# What a first meeting with a portal must show.
+PORTAL_CHECKS: tuple[Check, ...] = (portal.portal, portal.key, portal.account, portal.rooms)
 
 
 def check(facts: Facts, checks: Iterable[Check] = CHECKS) -> list[Finding]:

@@ -115,7 +115,7 @@ def gather(config: Config, targets: ProbeTargets) -> Facts:
         config,
         targets.spec,
         _problems(config),
-        _of_portal(targets, ours),
+        ask_portal(targets, ours),
         ledger,
         _address(config, targets.receiver),
         _free(config),
@@ -124,7 +124,8 @@ def gather(config: Config, targets: ProbeTargets) -> Facts:
     )
 
 
-def _of_portal(targets: ProbeTargets, ours: int | None) -> PortalFacts:
+def ask_portal(targets: ProbeTargets, ours: int | None = None) -> PortalFacts:
+    """Ask the portal alone; ``ours`` is the id of the webhook that the ledger knows."""
     try:
         transport = targets.connect()
     except ConfigError:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from reconciler.client import Webhook
 from reconciler.config import Config, public_address
-from reconciler.errors import ConfigError
+from reconciler.errors import AddressInUseError, ConfigError, LedgerError
 from reconciler.ledger import is_there
-from reconciler.service.build import build_components
+from reconciler.receiver import Receiver
+from reconciler.service.build import build_components, receiver_settings, utcnow
+from reconciler.service.server import Server
 from reconciler.webhooks import SecretFile, WebhookAdministration, make_secret, secret_to_register
 
 
@@ -98,3 +100,46 @@ def rotate(config: Config, *, probe: bool = True) -> Webhook:
         )
     with open_administration(config, probe=probe) as administration:
         return administration.rotate(SecretFile(path))
+
+
+@contextmanager
+def answering(config: Config) -> Iterator[None]:
+    """Answer at webhook.host and webhook.port within the block, unless `serve` does.
+
+    The portal asks an address before it accepts a webhook there (docspace.md 6). A delivery that
+    comes meanwhile gets 503, so that the portal sends it again. Raises ConfigError.
+    """
+    webhook = config.webhook
+    receiver = Receiver(receiver_settings(config), _refuse, utcnow, lambda _: None)
+    try:
+        server = Server(
+            receiver,
+            webhook.host,
+            webhook.port,
+            threads=2,
+            max_bytes=webhook.max_body_bytes + 1,
+            trusted_proxy=webhook.trusted_proxy,
+        )
+    except AddressInUseError:
+        yield  # the probe of the address tells whether that is ours
+        return
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop(1.0)
+
+
+def _refuse(*_: object) -> bool:
+    raise LedgerError("there is no ledger yet")
+
+
+def register_first(config: Config) -> Webhook:
+    """Register our webhook before `serve` has ever run, with no ledger where there is none yet.
+
+    Raises WebhookExistsError, AddressUnreachableError, WebhookRejectedError, ConfigError,
+    PortalError.
+    """
+    secret = secret_to_register(config.secrets())
+    with answering(config), open_administration(config, create=False) as administration:
+        return administration.register(_address(config, None), secret, config.webhook.triggers)

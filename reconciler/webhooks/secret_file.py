@@ -1,4 +1,4 @@
-"""The file of webhook secrets: read, written, and read again when it changes."""
+"""A file of secrets, the webhook's above all: read, written, and read again when it changes."""
 
 import os
 import tempfile
@@ -22,14 +22,14 @@ class SecretFile:
     folder of another user, is written in place.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Neither read nor write yet."""
-        self._path = path
+    def __init__(self, path: Path, setting: str = "webhook.secret_file") -> None:
+        """Neither read nor write yet; ``setting`` is what names the file, for messages."""
+        self.path, self._setting = path, setting
 
     def read(self) -> tuple[str, ...]:
         """Return the secrets, none when there is no file. Raises ConfigError."""
         try:
-            return secret_lines(self._path.read_text(encoding="utf-8-sig"), self._path)
+            return secret_lines(self.path.read_text(encoding="utf-8-sig"), self.path)
         except FileNotFoundError:
             return ()
         except (OSError, ValueError) as error:
@@ -38,13 +38,13 @@ class SecretFile:
     def changed_at(self) -> datetime:
         """Return when the file was last changed, by this machine's clock. Raises ConfigError."""
         try:
-            return datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+            return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
         except OSError as error:
             raise self._problem("read", error) from error
 
     def write(self, lines: Sequence[str]) -> None:
         """Write the secrets, newest first, for the file's owner alone. Raises ConfigError."""
-        path = self._path.resolve()  # a link stays a link
+        path = self.path.resolve()  # a link stays a link
         content = "".join(f"{line}\n" for line in lines).encode()
         try:
             try:
@@ -58,7 +58,7 @@ class SecretFile:
 
     def _problem(self, act: str, error: Exception) -> ConfigError:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        return ConfigError((f"webhook.secret_file {self._path} cannot be {act}: {reason}",))
+        return ConfigError((f"{self._setting} {self.path} cannot be {act}: {reason}",))
 
 
 class ReloadingSecrets:

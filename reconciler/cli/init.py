@@ -1,0 +1,138 @@
+"""`reconciler init`: from an address and a key to a configuration that works."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.messages import OK, USAGE, in_words, shown
+from reconciler.cli.options import ConfigPath, found_config, read_config
+from reconciler.errors import ReconcilerError, WebhookExistsError
+
+if TYPE_CHECKING:
+    from reconciler.service.setup import Plan, Setup
+
+_FILE = Path("config.toml")
+_NO_ADDRESS = (
+    "The webhook is not registered: it has no public address, so an update is found by the next "
+    "sweep, within a minute. To give it one: reconciler init --public-url URL"
+)
+_NOT_NOW = "The webhook is not registered. While serve runs: reconciler webhook register"
+_BY_HAND = (
+    "The webhook is not registered: the key lacks *:write. Make it at the portal, under Developer "
+    "Tools, Webhooks: {address} with the secret in {file} and the event file.updated."
+)
+
+
+def init(
+    portal: Annotated[
+        str | None, typer.Option(metavar="URL", help="The portal's address; else it is asked for.")
+    ] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="A file with the API key; else it is asked for."),
+    ] = None,
+    ca_bundle: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Certificates to trust, where the portal has its own."),
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Listen on this address.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Listen on this port.")] = None,
+    public_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The address under which the portal reaches that."),
+    ] = None,
+    register: Annotated[
+        bool, typer.Option("--register/--no-register", help="Register the webhook at the portal.")
+    ] = True,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Ask nothing; replace what is configured otherwise.")
+    ] = False,
+    config: ConfigPath = None,
+) -> None:
+    """Make a configuration: try the portal and the key, write the files, register the webhook.
+
+    Asks on a terminal for what no option tells. Writes config.toml, and beside it the API key
+    and a new webhook secret, for their owner alone. What is configured already stays, so it can
+    be run again; with an option that says otherwise it asks before it replaces anything.
+
+    Exits 2 for an option that is missing or wrong, 3 when the portal or the key cannot be used;
+    then nothing is written. When only the webhook cannot be registered, all else is there.
+
+    Examples:
+
+        reconciler init
+        reconciler init --portal https://portal.example.com --key-file key --yes
+        reconciler init --public-url https://hooks.example.com
+    """
+    from reconciler.cli.interview import Interview  # noqa: PLC0415 - help must be quick
+    from reconciler.service.setup import Answers, Setup  # noqa: PLC0415
+
+    setup = Setup(found_config(config) or _FILE, os.environ)
+    asks = sys.stdin.isatty() and not yes
+    given = Answers(portal, None, key_file, ca_bundle, host, port, public_url)
+    interview = Interview(setup, given, asks=asks)
+    trial = interview.meet_portal()
+    interview.place_receiver()
+    plan = setup.plan(interview.answers)
+    _agree(plan, asks=asks, yes=yes)
+    _write(setup, plan)
+    code = _register(plan, may=trial.may_register, wanted=register)
+    _advise(plan)
+    raise typer.Exit(code)
+
+
+def _agree(plan: "Plan", *, asks: bool, yes: bool) -> None:
+    """Let nothing be replaced that nobody agreed to."""
+    replaced = plan.replaced()
+    if not replaced or yes:
+        return
+    typer.echo("\n".join(map(shown, replaced)), err=True)
+    if not asks:
+        typer.echo("Without a terminal it needs --yes to replace that.", err=True)
+        raise typer.Exit(USAGE)
+    typer.confirm("Replace that?", abort=True, err=True)
+
+
+def _write(setup: "Setup", plan: "Plan") -> None:
+    written = plan.write()
+    for path in written:
+        typer.echo(f"{path} is written.")
+    if setup.path not in written:
+        typer.echo(f"{setup.path} stays as it is.")
+
+
+def _register(plan: "Plan", *, may: bool, wanted: bool) -> int:
+    """Register the webhook where that can be done; return the exit code."""
+    from reconciler.service.webhook_runs import register_first  # noqa: PLC0415
+
+    settings = read_config(plan.path)
+    address, file = settings.webhook.public_url, settings.webhook.secret_file
+    if address is None or not wanted:
+        typer.echo(_NOT_NOW if address else _NO_ADDRESS, err=True)
+        return OK
+    if not may:
+        typer.echo(_BY_HAND.format(address=address, file=file), err=True)
+        return OK
+    try:
+        typer.echo(f"Webhook {register_first(settings).id} calls {address}.")
+    except WebhookExistsError as error:
+        typer.echo(f"Webhook {error.id} calls {error.address} already.")
+        if any(one.path == file for one, _ in plan.secrets):
+            typer.echo(
+                "It has another secret. While serve runs: reconciler webhook rotate", err=True
+            )
+    except ReconcilerError as error:
+        code, text = in_words(error)
+        typer.echo(f"The webhook is not registered, all else is done. {text}", err=True)
+        return code
+    return OK
+
+
+def _advise(plan: "Plan") -> None:
+    """Say what to run next."""
+    found = found_config(None)
+    named = "" if found is not None and found.resolve() == plan.path else f" -c {plan.path}"
+    typer.echo(f"Next: reconciler serve{named}\nThen, while it runs: reconciler check{named}")

@@ -1,0 +1,291 @@
+"""A first configuration: tried at the portal, then written as a whole or not at all.
+
+`Setup` knows what is configured already. The answers become a `Plan`: the keys of config.toml
+that change, and the secret files. What was written is taken back when a later step fails.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from reconciler.client import Key
+from reconciler.config import Config, load, public_address
+from reconciler.config.edit import edited
+from reconciler.diagnostics import PORTAL_CHECKS, Facts, Finding, Level, ask_portal, check, ok
+from reconciler.errors import ConfigError, PortalError
+from reconciler.service.checks import probe_targets
+from reconciler.service.unit_files import HOME, STATE
+from reconciler.webhooks import SecretFile, make_secret
+
+_SHOWN = 10
+_READABLE = 0o644  # it holds no secret, and the service's user must read it
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was told; None where nothing was. ``key_file`` is where ``key`` was read."""
+
+    portal: str | None = None
+    key: str | None = None
+    key_file: Path | None = None
+    ca_bundle: Path | None = None
+    host: str | None = None
+    port: int | None = None
+    public_url: str | None = None
+
+    def variables(self) -> dict[str, str]:
+        """Return them as the environment variables that set the same."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            f"RECONCILER_{_SECTION_OF[name]}__{_KEY_OF.get(name, name).upper()}": str(
+                value.absolute() if isinstance(value, Path) else value
+            )
+            for name, value in told.items()
+            if value is not None
+        }
+
+
+_KEY_OF = {"portal": "url", "key": "api_key", "key_file": "api_key_file"}
+_SECTION_OF = dict.fromkeys(("portal", "key", "key_file", "ca_bundle"), "PORTAL") | dict.fromkeys(
+    ("host", "port", "public_url"), "WEBHOOK"
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the portal said to an address and a key; ``key`` is None where it told nothing."""
+
+    findings: tuple[Finding, ...]
+    key: Key | None
+
+    @property
+    def error(self) -> Finding | None:
+        """Why address or key cannot be used, the cause first; None where both can."""
+        errors = (one for one in self.findings if one.level is Level.ERROR)
+        return next((one for one in errors if one.about != "rooms"), None)
+
+    @property
+    def may_register(self) -> bool:
+        """Whether the key may register a webhook."""
+        return self.key is not None and self.key.missing_scope("*:write") is None
+
+
+class Setup:
+    """The configuration at one path, whether it is there yet or not."""
+
+    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+        """Read what is there. Raises ConfigError."""
+        self.path, self._environ = path.resolve(), environ
+        folder = self.path.parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise ConfigError(
+                (f"no file can be made in {folder}: make that folder, or name another by --config",)
+            )
+        self._file = self.path if self.path.exists() else None
+        self.known, self._filed = load(self._file, environ), load(self._file, {})
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the file was there before."""
+        return self._file is not None
+
+    def known_key(self) -> str | None:
+        """Return the API key that is configured, None where there is none that can be used."""
+        try:
+            return self.known.api_key()
+        except ConfigError:
+            return None
+
+    def key_in(self, path: Path) -> str:
+        """Return the key that a file holds. Raises ConfigError."""
+        return load(None, Answers(key_file=path).variables()).api_key()
+
+    def portal_address(self, text: str) -> str:
+        """Return the address of a portal, by itself. Raises ConfigError."""
+        return load(None, Answers(text).variables()).portal_url()
+
+    def full_address(self, text: str) -> str:
+        """Return the webhook's public address, with its path where that was left out.
+
+        Raises ConfigError.
+        """
+        try:
+            address = public_address(text)
+        except ValueError as error:
+            raise ConfigError((f"webhook.public_url: {error}",)) from error
+        bare = not urlsplit(address).path.strip("/")
+        return address.rstrip("/") + self.known.webhook.path if bare else address
+
+    def try_portal(self, answers: Answers) -> Trial:
+        """Ask the portal about itself, the key and the rooms. Raises ConfigError."""
+        config = self._loaded(answers)
+        targets = probe_targets(config)
+        facts = Facts(config, targets.spec, (), ask_portal(targets))
+        key = facts.portal.key if isinstance(facts.portal.key, Key) else None
+        return Trial((*check(facts, PORTAL_CHECKS), *_granted(key), *_commentable(facts)), key)
+
+    def plan(self, answers: Answers) -> "Plan":
+        """Return what must be written for these answers. Raises ConfigError."""
+        config, base = self._loaded(answers), self.path.parent
+        key_file = SecretFile(config.portal.api_key_file or base / "api_key", _KEY_FILE)
+        secret_file = SecretFile(config.webhook.secret_file or base / "webhook_secret")
+        wanted = {
+            "portal.url": config.portal.url,
+            _KEY_FILE: key_file.path,
+            "portal.ca_bundle": config.portal.ca_bundle,
+            "webhook.host": config.webhook.host,
+            "webhook.port": config.webhook.port,
+            "webhook.public_url": config.webhook.public_url,
+            "webhook.secret_file": secret_file.path,
+            "state.url": first_ledger(self.path) if self._file is None else None,
+        }
+        secrets: list[tuple[SecretFile, tuple[str, ...]]] = []
+        if answers.key_file is None and key_file.read() != (config.api_key(),):
+            secrets.append((key_file, (config.api_key(),)))
+        if not secret_file.read():
+            is_told = config.webhook.secret is not None
+            secrets.append((secret_file, config.secrets() if is_told else (make_secret(),)))
+        return Plan(
+            self._file is not None,
+            self.path,
+            self._environ,
+            config,
+            tuple(self._changes(wanted)),
+            tuple(secrets),
+        )
+
+    def _loaded(self, answers: Answers) -> Config:
+        return load(self._file, {**self._environ, **answers.variables()})
+
+    def _changes(self, wanted: Mapping[str, str | int | Path | None]) -> Iterator["Change"]:
+        for key, value in wanted.items():
+            name, _, field = key.partition(".")
+            section = getattr(self._filed, name)
+            before = getattr(section, field)
+            is_set = field in section.model_fields_set
+            if value is not None and (before != value or self._file is None):
+                yield Change(key, before if is_set else None, _written(value, self.path.parent))
+
+
+_KEY_FILE = "portal.api_key_file"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A key of config.toml that gets a value; ``before`` is None where the file has no such key."""
+
+    key: str
+    before: object
+    after: str | int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be written; ``config`` is what it must come to."""
+
+    is_there: bool
+    path: Path
+    environ: Mapping[str, str]
+    config: Config
+    changes: tuple[Change, ...]
+    secrets: tuple[tuple[SecretFile, tuple[str, ...]], ...]
+
+    def replaced(self) -> tuple[str, ...]:
+        """Return what would be written over, one line each."""
+        values = [
+            f"{one.key} is {one.before}, and would be {one.after}"
+            for one in self.changes
+            if one.before is not None
+        ]
+        return (
+            *values,
+            *(f"{file.path} has another key" for file, _ in self.secrets if file.read()),
+        )
+
+    def write(self) -> tuple[Path, ...]:
+        """Write all of it, or nothing; return what was written. Raises ConfigError."""
+        with ExitStack() as undo:
+            for file, lines in self.secrets:
+                undo.callback(_restoration(file))
+                file.write(lines)
+            if self.changes:
+                self._write_config(undo)
+            else:
+                self._require_effect(load(self.path, self.environ))
+            undo.pop_all()
+        written = [file.path for file, _ in self.secrets]
+        return (*([self.path] if self.changes else ()), *written)
+
+    def _write_config(self, undo: ExitStack) -> None:
+        """Write a file beside it, and put that in its place once it is seen to be right."""
+        try:
+            text = self.path.read_text("utf-8-sig") if self.is_there else ""
+            mode = self.path.stat().st_mode & 0o777 if self.is_there else _READABLE
+            number, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+            draft = Path(name)
+            undo.callback(draft.unlink, missing_ok=True)
+            with os.fdopen(number, "w", encoding="utf-8") as stream:
+                stream.write(edited(text, {one.key: one.after for one in self.changes}))
+                stream.flush()
+                os.fchmod(number, mode)
+                os.fsync(number)
+            self._require_effect(load(draft, self.environ))
+            draft.replace(self.path)
+        except OSError as error:
+            raise ConfigError((f"{self.path} cannot be written: {error.strerror}",)) from error
+
+    def _require_effect(self, config: Config) -> None:
+        """Raise ConfigError where the environment says otherwise: it would win."""
+        pairs = (
+            ("portal.url", config.portal.url, self.config.portal.url),
+            ("the API key", config.api_key(), self.config.api_key()),
+            ("webhook.host", config.webhook.host, self.config.webhook.host),
+            ("webhook.port", config.webhook.port, self.config.webhook.port),
+            ("webhook.public_url", config.webhook.public_url, self.config.webhook.public_url),
+        )
+        problems = tuple(
+            f"{name} is another in the environment, which wins: unset its variable there"
+            for name, found, wanted in pairs
+            if found != wanted
+        )
+        if problems:
+            raise ConfigError(problems)
+
+
+def _restoration(file: SecretFile) -> Callable[[], None]:
+    """Return what takes a later change of the file back."""
+    before = file.read()
+    if file.path.exists():
+        return lambda: file.write(before)
+    return lambda: file.path.unlink(missing_ok=True)
+
+
+def first_ledger(path: Path) -> str | None:
+    """Return where the ledger of a service lies: its user may not write beside config.toml."""
+    return f"sqlite:///{STATE}/reconciler.db" if path.parent == HOME else None
+
+
+def _written(value: str | int | Path, base: Path) -> str | int:
+    """Return what config.toml says for a value; its paths are relative to it."""
+    if not isinstance(value, Path):
+        return value
+    return str(value.relative_to(base) if value.is_relative_to(base) else value)
+
+
+def _granted(key: Key | None) -> Iterator[Finding]:
+    if key is not None and key.owner:
+        yield ok("scopes", f"the key has {', '.join(sorted(key.permissions)) or 'all of them'}")
+
+
+def _commentable(facts: Facts) -> Iterator[Finding]:
+    rooms = facts.portal.rooms
+    if rooms is None or isinstance(rooms, PortalError):
+        return
+    names = [f"{room.title} ({room.id})" for room in rooms if room.active and room.commentable]
+    if names:
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        yield ok("rooms", f"it may comment in {', '.join(names[:_SHOWN])}{more}")
