@@ -1,69 +1,54 @@
-"""How the demonstration looks: who did what, what was found, what was decided, and a verdict."""
+"""How the demonstration looks: five scenes, their checks, and a verdict."""
+
+import time
+from collections.abc import Iterable
+from contextlib import nullcontext
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from reconciler.demo import Decided, Did, Verdict
+from reconciler.demo import Check, Scene
 
-_STYLE = {"marked": "bold yellow", "kept": "green", "waiting": "magenta", "failed": "bold red"}
+_STYLES = {True: "bold green", False: "bold red", None: "yellow"}
+_MARKS = {True: "✓", False: "✗", None: "-"}
+_ASCII = {True: "ok", False: "NO", None: "-"}
 
 
 class Demonstration:
-    """Prints the demonstration line by line, with colours on a terminal."""
+    """Prints the demonstration line by line; on a terminal in colour, with a spinner."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console) -> None:
         """Say what is about to happen."""
-        self._console = Console(highlight=False, soft_wrap=True)
-        self._console.print(
-            "A DocSpace portal in memory, the real daemon, real HTTP between them.\n"
-            'Promise: an updated file carries "Need Review", once; a person\'s word stands.\n'
+        self._console, self._scenes = console, 0
+        self._marks = _ASCII if console.options.ascii_only else _MARKS
+        console.print(
+            "A DocSpace portal in memory, the real daemon in a process of its own, HTTP\n"
+            'between them. Promise: an updated file carries "Need Review", once.'
         )
 
-    def tell(self, line: Did | Decided) -> None:
-        """Print one line."""
-        if isinstance(line, Did):
-            step = line.step
-            self._console.print(Text(f"{step.who:>4} {step.what} {step.file}", style="bold"))
-            return
-        text = Text(f"       {line.file:16} found {line.found!r:14} ")
-        text.append(f"{line.outcome:8}", style=_STYLE.get(line.outcome, ""))
-        text.append(f" {line.why} ")
-        text.append(f"(API calls so far: {line.calls})", style="dim")
-        self._console.print(text)
+    def show(self, lines: Iterable[Scene | Check]) -> bool:
+        """Print what comes, and the verdict; return whether everything held."""
+        began, held = time.monotonic(), list[bool | None]()
+        spinner = self._console.status("", spinner="line")
+        with spinner if self._console.is_interactive else nullcontext():
+            for line in lines:
+                if isinstance(line, Scene):
+                    self._print_scene(line)
+                else:
+                    mark = (f"   {self._marks[line.holds]} ", _STYLES[line.holds])
+                    self._console.print(Text.assemble(mark, line.text))
+                    held.append(line.holds)
+        self._print_verdict(held.count(True), held.count(False), time.monotonic() - began)
+        return False not in held
 
-    def verdict(self, verdict: Verdict) -> None:
-        """Print what stands on each file now, what it cost, and whether it is as promised."""
-        self._console.print(_comments(verdict.comments))
-        self._console.print(_sides(verdict))
-        self._console.print(
-            f"{verdict.acts} user actions cost {verdict.gets} reads and {verdict.puts} writes, "
-            f"sweeps included.\n"
-            f"The tutorial's script made {verdict.tutorial} writes for ONE edit within "
-            f"{verdict.tutorial_seconds:.1f} s and had not stopped: each write is an update.\n"
-        )
-        for line in verdict.wrong:
-            self._console.print(Text(f"WRONG: {line}", style="bold red"))
-        if not verdict.wrong:
-            self._console.print(Text("Every file is as promised.", style="bold green"))
+    def _print_scene(self, scene: Scene) -> None:
+        self._scenes += 1
+        self._console.print(Text(f"\n{self._scenes}. {scene.title}", "bold"))
+        self._console.print(f"   {scene.happens}\n   [dim]Expected: {scene.expected}.[/]")
 
-
-def _comments(comments: dict[str, str]) -> Table:
-    table = Table("file", "comment", title="In the end", title_justify="left")
-    for name, comment in comments.items():
-        table.add_row(name, comment)
-    return table
-
-
-def _sides(verdict: Verdict) -> Table:
-    storm = verdict.storm
-    table = Table(
-        "updates",
-        "received by webhook",
-        "missed by webhook",
-        "repaired by the sweep",
-        title="With 40 % of the deliveries lost, and uploads that are never announced",
-        title_justify="left",
-    )
-    table.add_row(*map(str, (storm.updated, storm.received, storm.missed, storm.repaired)))
-    return table
+    def _print_verdict(self, held: int, failed: int, seconds: float) -> None:
+        said = f"{failed} of {held + failed} checks failed" if failed else f"All {held} checks held"
+        again = "Run it again; if it fails twice, please report it."
+        verdict = (f"\n{said}", _STYLES[not failed])
+        self._console.print(Text.assemble(verdict, f", in {seconds:.0f} s."))
+        self._console.print(again if failed else "Next: reconciler init")

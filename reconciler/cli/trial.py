@@ -16,24 +16,27 @@ DEFAULT_URL = "http://127.0.0.1:3000/docspace/review-comment"
 
 
 def demo() -> None:
-    """Show it all in one terminal: a portal in memory, people who work, the daemon, a verdict.
+    """Show it at work in five scenes: a portal in memory, its people, the daemon, a verdict.
 
-    Needs no account and no configuration, and ends within 20 seconds. Exits 0 when every file is
-    as promised, else 1.
+    Needs no account and no configuration, and ends within 20 seconds. Exits 0 when everything
+    is as promised, else 1.
 
     Examples:
 
         reconciler demo
     """
-    from reconciler.cli.demonstration import Demonstration  # noqa: PLC0415 - help must be quick
-    from reconciler.demo import run  # noqa: PLC0415
-    from reconciler.service import configure_log  # noqa: PLC0415
+    from contextlib import closing  # noqa: PLC0415 - help must be quick
 
-    configure_log("error", "text")
-    show = Demonstration()
-    verdict = run(show.tell)
-    show.verdict(verdict)
-    raise typer.Exit(SOME_FAILED if verdict.wrong else OK)
+    from rich.console import Console  # noqa: PLC0415
+
+    from reconciler.cli.demonstration import Demonstration  # noqa: PLC0415
+    from reconciler.demo import play  # noqa: PLC0415
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # else the daemon would be left behind
+    with closing(play()) as lines:
+        held = Demonstration(Console(highlight=False, soft_wrap=True)).show(lines)
+    raise typer.Exit(OK if held else SOME_FAILED)
 
 
 def sandbox(  # noqa: PLR0913, PLR0917 - one option a knob

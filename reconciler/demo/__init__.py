@@ -1,9 +1,10 @@
 """The demonstration: a portal in memory, the real daemon, a few people, and a verdict.
 
-`story` is what the people do and what each file must carry in the end, `run` plays it on the
-sandbox and the service, `tutorial` is the obvious script, to compare with.
+`scenes` is what happens, on the `stage` (portal and daemon); `checks` judges what the portal
+recorded of it; `tutorial` is the obvious script, to compare with.
 """
 
-from reconciler.demo.run import Decided, Did, Verdict, run
+from reconciler.demo.checks import Check
+from reconciler.demo.scenes import Scene, play
 
-__all__ = ["Decided", "Did", "Verdict", "run"]
+__all__ = ["Check", "Scene", "play"]

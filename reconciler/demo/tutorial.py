@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the portal is here
+
 
 @contextmanager
 def tutorial_script(portal: str, key: str) -> Iterator[str]:
@@ -55,6 +57,6 @@ def _call(url: str, key: str, body: object = None) -> dict[str, dict[str, int]]:
     request = urllib.request.Request(url, data, method="GET" if data is None else "PUT")  # noqa: S310
     request.add_header("Authorization", f"Bearer {key}")
     request.add_header("Content-Type", "application/json")
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+    with _DIRECT.open(request, timeout=10) as answer:
         result: dict[str, dict[str, int]] = json.load(answer)
     return result

@@ -1,0 +1,166 @@
+"""The five scenes: people act, the daemon works, and what the portal recorded is judged."""
+
+import threading
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+from reconciler.demo import checks
+from reconciler.demo.checks import TARGET, Check
+from reconciler.demo.stage import Daemon, DaemonEndedError, Stage, daemon, staged, wait_until
+from reconciler.demo.tutorial import tutorial_script
+from reconciler.sandbox import Network
+
+_SCRIPT, _END = 1.5, 0.5  # seconds that the tutorial's script is let run, and counted apart
+_SAVES, _PAUSE = 5, 0.15
+_LOSS = Network(drop=0.4, seed=3)
+_KILLED_AT = 5  # writes
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A scene before it is played: what happens, and what is to be expected."""
+
+    title: str
+    happens: str
+    expected: str
+
+
+def play() -> Generator[Scene | Check]:
+    """Play all scenes: each is yielded as it begins, then its checks as they are made."""
+    with staged() as (stage, key), daemon(stage.url, key) as running:
+        try:
+            for scene in (_one_edit, _burst, _words, _loss, _crash):
+                yield from scene(stage, running)
+        except DaemonEndedError as error:
+            yield Check(f"the daemon ended: {error}", holds=False)
+
+
+def _one_edit(stage: Stage, running: Daemon) -> Iterator[Scene | Check]:
+    yield Scene(
+        "One edit",
+        "Ann saves a file once. Setting its comment is an update, announced too.",
+        "1 GET, 1 PUT, and nothing for the echo of that PUT",
+    )
+    yield _run_script()
+    stage.add_webhook(running.address())
+    (file,) = stage.add_files(1, "Contract.docx")
+    stage.wait_for_sweep()  # one that comes between save and delivery would look as well
+    stage.save(file)
+    stage.wait_until_marked(file)
+    yield checks.check_edit(stage.methods(file))
+
+
+def _run_script() -> Check:
+    """Let the tutorial's script answer one edit on a portal of its own."""
+    with staged() as (stage, key), tutorial_script(stage.url, key) as url:
+        stage.add_webhook(url)
+        began = time.monotonic()
+        stage.save(*stage.add_files(1, "Contract.docx"))
+        time.sleep(_SCRIPT)
+        before = stage.portal.count("PUT")
+        time.sleep(_END)
+        writes, seconds = stage.portal.count("PUT"), time.monotonic() - began
+        stage.portal.down = True
+        return checks.check_script(writes, writes - before, seconds)
+
+
+def _burst(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
+    yield Scene(
+        "A burst",
+        f"Ann saves 10 files {_SAVES} times each within a second.",
+        "each final version is marked, by one write",
+    )
+    files, began = stage.add_files(10, "Draft {}.docx"), time.monotonic()
+    for turn in range(_SAVES):
+        time.sleep(_PAUSE if turn else 0)
+        stage.save(*files)
+    seconds = time.monotonic() - began
+    stage.wait_until_marked(*files)
+    yield checks.check_burst(_SAVES * len(files), seconds, stage.versions(*files))
+
+
+def _words(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
+    yield Scene(
+        "A person's words",
+        "Ann approves two files. Greta renames one. Unlocking wipes comments.",
+        "an approval stays, or gives way to the portal's text alone; a mark\n"
+        "   that was wiped comes back, in whatever language",
+    )
+    files = renamed, approved, english, german = stage.add_files(4, "Offer {}.docx")
+    stage.save(*files)
+    stage.wait_until_marked(*files, second_look=False)
+    _approve(stage, renamed, approved)
+    stage.portal.rename(renamed, "Signed.docx", by=stage.greta)
+    wiped = {file: _unlock(stage, file, german) for file in (approved, english, german)}
+    stage.wait_until_marked(english, german)
+    yield checks.check_comment("approved, renamed", stage.comment(renamed), "Approved")
+    yield checks.check_comment("approved, unlocked", stage.comment(approved), wiped[approved])
+    for file in (english, german):
+        what = f'marked, wiped by "{wiped[file]}"'
+        yield checks.check_comment(what, stage.comment(file), TARGET)
+
+
+def _approve(stage: Stage, *files: int) -> None:
+    """Let Ann approve the files, and wait until the daemon has looked at all of them again."""
+    before = {file: stage.methods(file).count("GET") for file in files}
+    for file in files:
+        stage.portal.comment(file, "Approved", by=stage.ann)
+    wait_until(lambda: all(stage.methods(file).count("GET") > before[file] for file in files))
+
+
+def _unlock(stage: Stage, file: int, german: int) -> str:
+    """Lock and unlock a file, the German one in German; return what the portal wrote."""
+    person = stage.greta if file == german else stage.ann
+    stage.portal.lock(file, by=person)
+    stage.portal.unlock(file, by=person)
+    return stage.comment(file)
+
+
+def _loss(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
+    yield Scene(
+        "Lost deliveries",
+        "40 % of the deliveries get lost; uploads over files are never announced.",
+        "the sweep finds them all",
+    )
+    saved, uploaded = stage.add_files(10, "Report {}.docx"), stage.add_files(3, "Figures {}.xlsx")
+    stage.portal.network = _LOSS
+    stage.save(*saved)
+    for file in uploaded:
+        stage.portal.upload(stage.room, stage.portal.file(file).title, by=stage.ann)
+    stage.wait_until_marked(*saved, *uploaded, second_look=False)
+    stage.portal.network = Network()
+    yield checks.check_sweep(stage.versions(*saved, *uploaded))
+
+
+def _crash(stage: Stage, running: Daemon) -> Iterator[Scene | Check]:
+    yield Scene(
+        "A crash",
+        "The daemon is killed (SIGKILL) in the middle of its work, and restarted.",
+        "nothing is lost, nothing is marked twice",
+    )
+    early, late = stage.add_files(12, "Minutes {}.docx"), stage.add_files(3, "Agenda {}.docx")
+    dead = _kill_at_write(stage, running)
+    stage.save(*early)
+    wait_until(dead.is_set)
+    code, began, killed = running.kill(), time.monotonic(), stage.versions(*early)
+    stage.portal.on_answer = None
+    stage.save(*late)
+    running.start()
+    running.address()
+    yield checks.check_kill(code, killed, time.monotonic() - began)
+    stage.wait_until_marked(*early, *late)
+    yield checks.check_restart(stage.versions(*early, *late))
+
+
+def _kill_at_write(stage: Stage, running: Daemon) -> threading.Event:
+    """Kill the daemon between the effect of a write and its answer; return what is set then."""
+    until, dead = stage.portal.count("PUT") + _KILLED_AT, threading.Event()
+
+    def on_answer(method: str, *_: object) -> None:
+        if method == "PUT" and stage.portal.count("PUT") >= until:
+            running.kill()
+            dead.set()
+
+    stage.portal.on_answer = on_answer
+    return dead

@@ -1,0 +1,164 @@
+"""The stage: a portal in memory with its people, and the daemon in a process of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+
+from reconciler.demo.checks import TARGET, Version
+from reconciler.sandbox import Portal, Server, User
+
+SECRET = "Demo-Secret-1!"  # noqa: S105 - both ends of it are ours
+_PATIENCE, _TURN = 6.0, 0.02  # seconds
+_SECOND_LOOK = 1.3  # seconds: no file is looked at more often than once a second
+_QUIET = timedelta(seconds=0.2)
+
+
+class DaemonEndedError(Exception):
+    """The daemon ended by itself; the text is its last words."""
+
+
+class Daemon:
+    """`reconciler serve` with its ledger in ``folder``."""
+
+    def __init__(self, portal: str, key: str, folder: Path) -> None:
+        """Begin to start it; nothing of this process's environment configures it."""
+        self._folder = folder
+        (folder / "config.toml").touch()
+        ours = ("DOCSPACE_", "RECONCILER_")
+        self._environ = {n: v for n, v in os.environ.items() if not n.startswith(ours)} | {
+            "DOCSPACE_API_HOST": portal,
+            "DOCSPACE_API_KEY": key,
+            "DOCSPACE_WEBHOOK_SECRET": SECRET,
+            "PORT": "0",
+            "RECONCILER_ADMIN__PORT": "0",
+            "RECONCILER_CONFIG": str(folder / "config.toml"),
+            "RECONCILER_LOG__LEVEL": "error",
+            "RECONCILER_SWEEP__EVERY": "2s",
+        }
+        self.start()
+
+    def start(self) -> None:
+        """Begin to start it, again on the same ledger and port."""
+        with (self._folder / "log").open("w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "reconciler", "serve"],
+                cwd=self._folder,
+                env=self._environ,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+
+    def address(self) -> str:
+        """Wait until it listens; return the address of its webhook. Raises DaemonEndedError."""
+        line = self._process.stdout.readline() if self._process.stdout else b""
+        if not line:
+            raise DaemonEndedError((self._folder / "log").read_text(errors="replace").strip())
+        address = line.decode().removeprefix("listening on ").strip()
+        self._environ["PORT"] = str(urlsplit(address).port)
+        return address
+
+    def kill(self) -> int:
+        """Kill it with SIGKILL unless it has ended, and return its exit code."""
+        self._process.kill()
+        with self._process as process:
+            return process.wait()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The portal, two of its people, the bot, and the room they work in."""
+
+    portal: Portal
+    ann: User
+    greta: User
+    bot: User
+    room: int
+    url: str
+
+    def add_files(self, number: int, title: str) -> list[int]:
+        """Add files to the room; ``{}`` in the title stands for their numbers."""
+        names = [title.format(one) for one in range(1, number + 1)]
+        return [int(self.portal.create(self.room, name, by=self.ann)) for name in names]
+
+    def save(self, *files: int) -> None:
+        """Let Ann save the files."""
+        for file in files:
+            self.portal.save(file, by=self.ann)
+
+    def add_webhook(self, url: str) -> None:
+        """Let the portal announce updates at ``url``."""
+        self.portal.add_webhook(by=self.ann, url=url, secret=SECRET)
+
+    def methods(self, file: int) -> list[str]:
+        """Return the methods of all requests about a file so far."""
+        return [one.method for one in tuple(self.portal.requests) if one.file_id == file]
+
+    def comment(self, file: int) -> str:
+        """Return the comment of a file's current version."""
+        return self.portal.file(file).comment or ""
+
+    def versions(self, *files: int) -> list[Version]:
+        """Return what the portal recorded of the files' current versions."""
+        logs = self.portal.logs  # an echo of ours announces nothing
+        announced = {
+            one.file_id
+            for one in tuple(self.portal.deliveries)
+            if 200 <= one.status < 300 and logs[one.log_id].event["createBy"] != self.bot.id
+        }
+        return [Version(self.comment(f), self._writes(f), f in announced) for f in files]
+
+    def wait_until_marked(self, *files: int, second_look: bool = True) -> None:
+        """Wait until all files carry the comment, and for any look that may come after that."""
+        wait_until(lambda: all(self.comment(file) == TARGET for file in files))
+        time.sleep(_SECOND_LOOK if second_look else 0)
+
+    def wait_for_sweep(self) -> None:
+        """Wait until a sweep has just ended: the next one is far away."""
+        requests, before = self.portal.requests, len(self.portal.requests)
+        wait_until(
+            lambda: len(requests) > before and self.portal.clock() - requests[-1].at > _QUIET
+        )
+
+    def _writes(self, file: int) -> int:
+        current, writes = self.portal.file(file).version, self.portal.comment_writes(file)
+        return sum(one.version == current and one.by == self.bot for one in writes)
+
+
+@contextmanager
+def staged() -> Iterator[tuple[Stage, str]]:
+    """Serve a portal within the block; give the bot's key with it."""
+    portal = Portal()
+    ann = portal.add_user("Ann Lee", kind="room_admin")
+    greta = portal.add_user("Greta Roth", kind="user", culture="de")
+    bot = portal.add_user("Review Bot", kind="user")
+    room = int(portal.add_room("Legal", owner=ann))
+    portal.invite(room, greta, access=11)
+    portal.invite(room, bot, access=9)
+    with Server(portal) as server:
+        yield Stage(portal, ann, greta, bot, room, server.url), portal.add_key(bot)
+
+
+@contextmanager
+def daemon(url: str, key: str) -> Iterator[Daemon]:
+    """Run the daemon on a portal within the block."""
+    with TemporaryDirectory(prefix="reconciler-demo-") as folder:
+        running = Daemon(url, key, Path(folder))
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds, or for as long as patience lasts."""
+    until = time.monotonic() + _PATIENCE
+    while not condition() and time.monotonic() < until:
+        time.sleep(_TURN)
