@@ -75,6 +75,10 @@ DEFAULTS: dict[str, object] = {
     "admin.password_file": None,
     "log.level": "info",
     "log.format": "auto",
+    "notify.urls_file": None,
+    "notify.digest_every": None,
+    "notify.overdue_after": None,
+    "notify.heartbeat_url": None,
 }
 
 # Each key as a variable's text, and the value that it becomes.
@@ -126,6 +130,10 @@ VARIABLES: dict[str, tuple[str, object]] = {
     "admin.password_file": ("/p", Path("/p")),
     "log.level": ("debug", "debug"),
     "log.format": ("json", "json"),
+    "notify.urls_file": ("/n", Path("/n")),
+    "notify.digest_every": ("1d", DAY),
+    "notify.overdue_after": ("7d", timedelta(days=7)),
+    "notify.heartbeat_url": ("https://H.example/p", "https://h.example/p"),
 }
 
 

@@ -27,6 +27,7 @@ FILES = (
     ("webhook", "secret_file"),
     ("state", "password_file"),
     ("admin", "password_file"),
+    ("notify", "urls_file"),
 )
 CONFIG = "RECONCILER_CONFIG"
 
@@ -35,7 +36,7 @@ def require(config: Config, *, webhook: bool) -> None:
     """Check what is needed to act, and with ``webhook`` to serve. Raises ConfigError for all."""
     problems: list[str] = []
     served = (config.admin_password,) if webhook else ()
-    for needed in (config.portal_url, config.api_key, config.secrets, *served):
+    for needed in (config.portal_url, config.api_key, config.secrets, config.notify.urls, *served):
         try:
             needed()
         except ConfigError as error:

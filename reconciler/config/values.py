@@ -27,6 +27,7 @@ from reconciler.config.addresses import (
     with_password,
 )
 from reconciler.config.environment import PREFIX
+from reconciler.config.notify import Notify
 from reconciler.config.secret_files import (
     is_exposed,
     read_password,
@@ -219,6 +220,7 @@ class Config(BaseSettings):
     state: State = State()
     admin: Admin = Admin()
     log: Log = Log()
+    notify: Notify = Notify()
 
     @classmethod
     def settings_customise_sources(

@@ -185,7 +185,8 @@ def _asked(ask: Callable[[], _T]) -> _T | PortalError:
 
 def _problems(config: Config) -> tuple[str, ...]:
     problems: list[str] = []
-    for needed in (config.portal_url, config.api_key, config.secrets, config.admin_password):
+    each = (config.portal_url, config.api_key, config.secrets, config.admin_password)
+    for needed in (*each, config.notify.urls):
         try:
             needed()
         except ConfigError as error:

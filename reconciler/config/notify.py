@@ -1,0 +1,45 @@
+"""The section [notify]: who is told what, and how often."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from reconciler.config.secret_files import is_exposed, read_secret
+from reconciler.config.value_types import Interval, PublicAddress
+from reconciler.errors import ConfigError
+
+_FILE = "notify.urls_file"
+
+
+class Notify(BaseModel):
+    """Whom to notify, of what and how often. Unless ``urls_file`` is set nobody is told anything.
+
+    ``heartbeat_url`` is told of the start and the end of each sweep, whatever the others are.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    urls_file: Path | None = None
+    digest_every: Interval | None = None
+    overdue_after: Interval | None = None
+    heartbeat_url: PublicAddress | None = None
+
+    def urls(self) -> tuple[str, ...]:
+        """Return the addresses to notify, none when none are configured.
+
+        One a line; blank lines and those that begin with # are passed over. Raises ConfigError
+        when the file is missing, unreadable, without an address, or readable by others: an
+        address holds the password of its service.
+        """
+        path = self.urls_file
+        if path is None:
+            if self.digest_every or self.overdue_after:
+                raise ConfigError((f"{_FILE} is missing: digests and reminders have no address",))
+            return ()
+        lines = [line.strip() for line in read_secret(path, _FILE).splitlines()]
+        if is_exposed(path):
+            raise ConfigError((f"{_FILE} {path} can be read by others: chmod 600 {path}",))
+        found = tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+        if not found:
+            raise ConfigError((f"{_FILE} {path} has no address: write one a line",))
+        return found
