@@ -1,7 +1,8 @@
 """`reconciler check`: is everything as it should be, and if not, what to do."""
 
 import json as to_json
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -28,11 +29,17 @@ def check(
         reconciler check
         reconciler check --json --config /etc/reconciler/config.toml
     """
+    from reconciler.service.checks import run_check  # noqa: PLC0415 - help must be quick
+
+    report(lambda: run_check(read_config(config)), json=json)
+
+
+def report(find: Callable[[], list["Finding"]], *, json: bool) -> NoReturn:
+    """Print what was found, a configuration that cannot be read too; exit by the first error."""
     from reconciler.diagnostics import Fault, Finding, Level  # noqa: PLC0415 - help must be quick
-    from reconciler.service.checks import run_check  # noqa: PLC0415
 
     try:
-        lines = run_check(read_config(config))
+        lines = find()
     except ConfigError as error:
         lines = [
             Finding(

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler import version as installed_version
-from reconciler.cli import checking, deploy, init, review, runs, state, status, trial, webhook
+from reconciler.cli import (
+    checking,
+    configuration,
+    deploy,
+    init,
+    review,
+    runs,
+    state,
+    status,
+    trial,
+    webhook,
+)
 from reconciler.cli.options import ConfigPath, found_config, read_config
 from reconciler.cli.streams import give_up
 
@@ -99,6 +110,7 @@ app.command()(init.init)
 app.command()(runs.reconcile)
 app.command()(runs.backfill)
 app.command()(checking.check)
+app.add_typer(configuration.app, name="config")
 app.command()(runs.explain)
 app.command()(status.status)
 app.add_typer(status.failed, name="failed")

@@ -57,26 +57,44 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     Raises ConfigError with every problem found: unreadable TOML, unknown keys with the
     nearest valid name, wrong values, secrets where they do not belong.
     """
-    given, environ = {} if path is None else _read_toml(path), settings(environ)
-    problems = list(_misplaced(given)) + list(_unknown_variables(environ))
-    layers, variables = {"": given}, dict[str, str]()
-    for name in [*NAMED, *sorted(environ.keys() - NAMED)]:  # a whole section before its keys
-        try:
-            layers[name] = _set_by(name, environ.get(name, ""))
-        except (SettingsError, RecursionError):
-            problems.append(_no_json(name, environ[name]))
-            continue
-        variables |= {key: name for key in _keys_of(layers[name])}
+    layers, problems = _read_layers(path, environ)
     values = _merged(*layers.values())
     problems += [_unknown(name) for name in values if name not in Config.model_fields]
     values = {name: values[name] for name in values if name in Config.model_fields}
     try:
         config = Config(**_anchored(values, Path() if path is None else path.parent))
     except ValidationError as error:
+        variables = {key: name for key, name in _setters(layers).items() if name}
         problems += [_problem(one, variables) for one in error.errors(include_url=False)]
     if problems:
         raise ConfigError(tuple(dict.fromkeys(problems)))
     return config
+
+
+def origins(path: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what set each key (``section.name``) that is not at its default: the name of its
+    variable, empty for the file. Raises ConfigError when the file cannot be read.
+    """
+    return _setters(_read_layers(path, environ)[0])
+
+
+def _read_layers(
+    path: Path | None, environ: Mapping[str, str]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Return what the file ("") and each variable set, the later over the earlier, and problems."""
+    given, environ = {} if path is None else _read_toml(path), settings(environ)
+    problems = list(_misplaced(given)) + list(_unknown_variables(environ))
+    layers = {"": given}
+    for name in [*NAMED, *sorted(environ.keys() - NAMED)]:  # a whole section before its keys
+        try:
+            layers[name] = _set_by(name, environ.get(name, ""))
+        except (SettingsError, RecursionError):
+            problems.append(_no_json(name, environ[name]))
+    return layers, problems
+
+
+def _setters(layers: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return {key: name for name, values in layers.items() for key in _keys_of(values)}
 
 
 def keys() -> dict[str, object]:

@@ -32,6 +32,13 @@ def duration(text: object) -> object:
     return found
 
 
+def duration_text(length: timedelta) -> str:
+    """Return what `duration` reads as the same, in the largest unit that fits."""
+    seconds = int(length.total_seconds())
+    unit = next(unit for unit in reversed(_UNITS) if seconds % _UNITS[unit] == 0)
+    return f"{seconds // _UNITS[unit]}{unit}"
+
+
 def _comment(text: str) -> str:
     """Refuse a comment that the portal would lose or change. Raises ValueError."""
     if not text.strip():

@@ -22,6 +22,7 @@ from reconciler.diagnostics.probe import (
     ProbeTargets,
     ask_portal,
     gather,
+    gather_offline,
 )
 from reconciler.diagnostics.problems import (
     Problem,
@@ -32,6 +33,7 @@ from reconciler.diagnostics.problems import (
 )
 
 __all__ = [
+    "CONFIG_CHECKS",
     "PORTAL_CHECKS",
     "ConfigWarning",
     "ConfigWarningKind",
@@ -49,6 +51,7 @@ __all__ = [
     "config_warnings",
     "find_problems",
     "gather",
+    "gather_offline",
     "ok",
     "outage_problem",
     "unwritable_problem",
@@ -76,6 +79,14 @@ CHECKS: tuple[Check, ...] = (
     installation.instances,
 )
 
+# What can be said without the network.
+CONFIG_CHECKS: tuple[Check, ...] = (
+    installation.configuration,
+    installation.ledger,
+    installation.disk,
+    installation.proxy,
+    installation.files,
+)
 # What a first meeting with a portal must show.
 PORTAL_CHECKS: tuple[Check, ...] = (portal.portal, portal.key, portal.account, portal.rooms)
 

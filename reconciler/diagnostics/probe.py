@@ -109,15 +109,22 @@ class Facts:
 
 def gather(config: Config, targets: ProbeTargets) -> Facts:
     """Ask the ledger, the disk, our own address and the portal."""
-    ledger = _of_ledger(config, targets)
-    ours = ledger.ours if isinstance(ledger, LedgerFacts) else None
+    facts = gather_offline(config, targets)
+    ours = facts.ledger.ours if isinstance(facts.ledger, LedgerFacts) else None
+    return replace(
+        facts, portal=ask_portal(targets, ours), address=_address(config, targets.receiver)
+    )
+
+
+def gather_offline(config: Config, targets: ProbeTargets) -> Facts:
+    """Ask the ledger and the disk alone."""
     return Facts(
         config,
         targets.spec,
         _problems(config),
-        ask_portal(targets, ours),
-        ledger,
-        _address(config, targets.receiver),
+        PortalFacts(utcnow()),
+        _of_ledger(config, targets),
+        None,
         _free(config),
         config_warnings(config),
         *_older_secrets(config),

@@ -1,8 +1,17 @@
 """`check` on what the configuration names: the portal, the ledger, the receiver's address."""
 
+from dataclasses import replace
+
 from reconciler.client import RateLimiter
 from reconciler.config import Config
-from reconciler.diagnostics import Finding, ProbeTargets, check, gather
+from reconciler.diagnostics import (
+    CONFIG_CHECKS,
+    Finding,
+    ProbeTargets,
+    check,
+    gather,
+    gather_offline,
+)
 from reconciler.errors import ConfigError, PortalError
 from reconciler.ledger import Ledger
 from reconciler.service.build import (
@@ -20,6 +29,12 @@ def run_check(config: Config) -> list[Finding]:
     return check(gather(config, probe_targets(config)))
 
 
+def run_config_check(config: Config) -> list[Finding]:
+    """Return what can be found without the network: of configuration, ledger, disk and files."""
+    targets = replace(probe_targets(config), open_ledger=lambda: _open_any_ledger(config))
+    return check(gather_offline(config, targets), CONFIG_CHECKS)
+
+
 def probe_targets(config: Config) -> ProbeTargets:
     """Return what is probed."""
     return ProbeTargets(
@@ -35,5 +50,10 @@ def _open_ledger(config: Config) -> Ledger:
     try:
         return open_ledger(config, lambda: temporary_docspace(config), read_only=True)
     except (ConfigError, PortalError):
-        portal, quota = config.portal_url(), quota_of(config)
-        return Ledger(config.database(), portal, read_only=True, any_portal=True, quota=quota)
+        return _open_any_ledger(config)
+
+
+def _open_any_ledger(config: Config) -> Ledger:
+    """Open the ledger for reading, whatever portal it belongs to."""
+    portal, quota = config.portal_url(), quota_of(config)
+    return Ledger(config.database(), portal, read_only=True, any_portal=True, quota=quota)
