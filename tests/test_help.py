@@ -17,6 +17,7 @@ from reconciler.cli import options
 from reconciler.cli.commands import app
 from reconciler.config import CONFIG
 from reconciler.model import LAST_FILE_ID
+from reconciler.sandbox.faults import FaultKind
 
 ROOT: Any = typer.main.get_command(app)
 HEAVY = ("apscheduler", "jinja2", "pydantic", "requests", "sqlalchemy", "structlog", "waitress")
@@ -57,6 +58,26 @@ def test_every_option_is_explained(path: tuple[str, ...]) -> None:
     for param in TREE[path].params:
         if param.name not in {"install_completion", "show_completion"}:
             assert (param.help or "").endswith("."), param.name
+
+
+@pytest.mark.parametrize("path", TREE, ids=NAMES)
+def test_help_shows_no_type_of_python(path: tuple[str, ...]) -> None:
+    """But the name of what an option takes, such as PORT or SECONDS."""
+    command = TREE[path]
+    context = command.context_class(command)
+    for param in command.get_params(context):
+        if not getattr(param, "is_flag", False):
+            assert param.metavar, f"{param.name} needs a metavar"
+        record = param.get_help_record(context)
+        assert record is None or "<" not in record[0]
+
+
+def test_help_lists_the_faults_that_there_are() -> None:
+    """They are written twice, so that help need not load the sandbox."""
+    (fail,) = (param for param in TREE[("sandbox",)].params if param.name == "fail")
+    named = re.search(r"KIND is one of (.*)\. Repeatable", fail.help)
+    assert named is not None
+    assert re.split(r", | or ", named[1]) == [str(kind) for kind in FaultKind]
 
 
 @pytest.mark.parametrize(("path", "line"), EXAMPLES, ids=[line for _, line in EXAMPLES])

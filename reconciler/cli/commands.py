@@ -21,6 +21,7 @@ from reconciler.cli import (
     trial,
     webhook,
 )
+from reconciler.cli.help import use_plain_help
 from reconciler.cli.options import ConfigPath, found_config, read_config
 from reconciler.cli.streams import give_up
 
@@ -147,3 +148,6 @@ def root(
     if version:
         typer.echo(f"reconciler {installed_version()}")
         raise typer.Exit
+
+
+use_plain_help(app)

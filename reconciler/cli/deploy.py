@@ -18,7 +18,7 @@ def service_files(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; it is created.")],
     config: ConfigPath = None,
     domain: Annotated[
-        str, typer.Option(help="The name at which the portal reaches the webhook.")
+        str, typer.Option(metavar="NAME", help="The name at which the portal reaches the webhook.")
     ] = "hooks.example.com",
     force: Annotated[
         bool, typer.Option("--force", help="Write over files that say something else.")

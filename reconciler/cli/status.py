@@ -95,7 +95,12 @@ def failed_list(config: ConfigPath = None, json: Json = False) -> None:
 def failed_retry(
     files: Annotated[
         list[int] | None,
-        typer.Argument(min=1, max=LAST_FILE_ID, help="The files' ids; none: all of them."),
+        typer.Argument(
+            metavar="FILE_ID",
+            min=1,
+            max=LAST_FILE_ID,
+            help="The files' ids; none: all of them.",
+        ),
     ] = None,
     config: ConfigPath = None,
 ) -> None:

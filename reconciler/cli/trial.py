@@ -41,22 +41,46 @@ def demo() -> None:
 
 def sandbox(  # noqa: PLR0913, PLR0917 - one option a knob
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")
+        int,
+        typer.Option(
+            metavar="PORT", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one."
+        ),
     ] = 8080,
-    webhook: Annotated[str, typer.Option(help="Where deliveries go; none if empty.")] = DEFAULT_URL,
-    secret: Annotated[str, typer.Option(help="What deliveries are signed with.")] = PLAY,
+    webhook: Annotated[
+        str, typer.Option(metavar="URL", help="Where deliveries go; none if empty.")
+    ] = DEFAULT_URL,
+    secret: Annotated[
+        str, typer.Option(metavar="SECRET", help="What deliveries are signed with.")
+    ] = PLAY,
     edit_every: Annotated[
         float,
-        typer.Option(min=0, help="Seconds between edits by the people of the portal; 0: none."),
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="Seconds between edits by the people of the portal; 0: none.",
+        ),
     ] = 5.0,
-    drop: Annotated[float, typer.Option(min=0, max=1, help="Share of deliveries lost.")] = 0.0,
-    duplicate: Annotated[float, typer.Option(min=0, max=1, help="Share sent twice.")] = 0.0,
-    delay: Annotated[float, typer.Option(min=0, help="Longest delay of a delivery, s.")] = 0.0,
+    drop: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=1, help="Share of deliveries lost.")
+    ] = 0.0,
+    duplicate: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=1, help="Share sent twice.")
+    ] = 0.0,
+    delay: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Longest delay of a delivery.")
+    ] = 0.0,
     reorder: Annotated[bool, typer.Option(help="Deliver in another order.")] = False,
-    latency: Annotated[float, typer.Option(min=0, help="Delay of API answers, s.")] = 0.0,
+    latency: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Delay of API answers.")
+    ] = 0.0,
     fail: Annotated[
         list[str] | None,
-        typer.Option(help="A fault of the API: KIND, or KIND:TIMES, such as throttle:3."),
+        typer.Option(
+            metavar="KIND[:TIMES]",
+            help="A fault of the API, for ever or so many times; KIND is one of status, throttle, "
+            "throttle_day, html, not_json, redirect, reset_before, stall, reset_after, truncated, "
+            "empty or slow. Repeatable.",
+        ),
     ] = None,
 ) -> None:
     """Run a DocSpace portal in memory, to try an integration on, until Ctrl-C.
@@ -83,12 +107,19 @@ def send(
     file: Annotated[
         int, typer.Argument(metavar="FILE_ID", min=1, max=LAST_FILE_ID, help="The file's id.")
     ],
-    url: Annotated[str, typer.Option(help="The receiver's address.")] = DEFAULT_URL,
+    url: Annotated[str, typer.Option(metavar="URL", help="The receiver's address.")] = DEFAULT_URL,
     secret: Annotated[
-        str, typer.Option(envvar="DOCSPACE_WEBHOOK_SECRET", help="Signs it; unsigned if empty.")
+        str,
+        typer.Option(
+            metavar="SECRET", envvar="DOCSPACE_WEBHOOK_SECRET", help="Signs it; unsigned if empty."
+        ),
     ] = "",
-    trigger: Annotated[str, typer.Option(help="The event's trigger.")] = "file.updated",
-    title: Annotated[str, typer.Option(help="The file's title.")] = "Contract.docx",
+    trigger: Annotated[
+        str, typer.Option(metavar="EVENT", help="The event's trigger.")
+    ] = "file.updated",
+    title: Annotated[
+        str, typer.Option(metavar="TITLE", help="The file's title.")
+    ] = "Contract.docx",
     config: ConfigPath = None,
 ) -> None:
     """Sign a sample event as the portal would, post it, and print the answer.

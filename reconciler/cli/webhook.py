@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-Which = Annotated[str, typer.Argument(help='The webhook\'s id, or "ours".')]
+Which = Annotated[str, typer.Argument(metavar="ID", help='The webhook\'s id, or "ours".')]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Probe = Annotated[
     bool,
@@ -70,17 +70,21 @@ def list_(
 @app.command()
 def register(
     url: Annotated[
-        str | None, typer.Option(help="The address for the portal; else webhook.public_url.")
+        str | None,
+        typer.Option(metavar="URL", help="The address for the portal; else webhook.public_url."),
     ] = None,
     trigger: Annotated[
         list[str] | None,
         typer.Option(
-            help="Also file.uploaded, file.copied, file.moved or form.submit; repeatable."
+            metavar="EVENT",
+            help="Also file.uploaded, file.copied, file.moved or form.submit; repeatable.",
         ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="Its name at the portal, at most 50 characters; else reconciler."),
+        typer.Option(
+            metavar="NAME", help="Its name at the portal, at most 50 characters; else reconciler."
+        ),
     ] = None,
     probe: Probe = True,
     config: ConfigPath = None,
