@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from reconciler.errors import (
     AddressInUseError,
     ConfigError,
     LedgerError,
+    RateLimitedError,
     ReconcilerError,
     RoleHeldError,
     TransientError,
@@ -36,6 +37,8 @@ from tests.support_webhooks import address
 from tests.test_crash import Scene, scene
 
 __all__ = ["scene"]
+
+SECOND = timedelta(seconds=1)
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -283,10 +286,19 @@ def test_a_fault_that_does_not_exist_is_answered_with_those_that_do() -> None:
         (AddressInUseError("127.0.0.1:3000", "in use"), 69, "webhook.port (or PORT)"),
         (AddressInUseError("127.0.0.1:3001", "in use", "admin"), 69, "admin.port."),
         (UnauthorizedError("GET keys/@self", 401), 3, "DOCSPACE_API_KEY"),
-        (TransientError("GET keys/@self", None, "refused"), 3, "portal.url"),
+        (TransientError("GET keys/@self", None, "refused"), 3, "Check portal.url"),
+        (
+            TransientError("GET keys/@self", 503, "busy"),
+            3,
+            "The portal itself fails, or portal.url",
+        ),
+        (TransientError("GET keys/@self", 402), 3, "The portal is unpaid"),
+        (RateLimitedError("GET keys/@self", 429), 3, "Wait a minute: the portal limits"),
+        (RateLimitedError("GET keys/@self", 429, "", 9 * SECOND), 3, "Wait 9 s: the portal limits"),
         (TransientError("GET keys/@self", 404), 3, "without the path of a page"),
         (RoleHeldError("sweep", "process 7 on host"), 4, "process 7 on host"),
-        (LedgerError("disk full"), 5, "disk space"),
+        (LedgerError("readonly"), 5, "free disk space"),
+        (LedgerError("disk full"), 5, "Free some space"),
         (LedgerError("file is not a database"), 5, "Move what state.url names away"),
     ],
 )

@@ -9,11 +9,11 @@ from reconciler.errors import (
     ReconcilerError,
     RoleHeldError,
     UnauthorizedError,
-    UntrustedCertificateError,
     WebhookExistsError,
     WebhookNotFoundError,
     WebhookRejectedError,
 )
+from reconciler.hints import hint_for
 
 NO_ROOM = "The output finds no room: free some space, or send it elsewhere."
 OK, SOME_FAILED, USAGE, PORTAL, BUSY, LEDGER, UNAVAILABLE, BUG = 0, 1, 2, 3, 4, 5, 69, 70
@@ -40,60 +40,27 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
         ):
             return _about_the_webhook(error)
         case UnauthorizedError():
-            return PORTAL, _about_the_key(error)
+            what = (
+                "The API key may not do this" if error.scope else "The portal refuses the API key"
+            )
+            return PORTAL, f"{what}: {shown(str(error))}.\n{_advice(error)}"
         case PortalError():
-            return PORTAL, f"The portal cannot be used: {shown(str(error))}.\n{_way(error)}"
+            return PORTAL, f"The portal cannot be used: {shown(str(error))}.\n{_advice(error)}"
         case RoleHeldError():
             return BUSY, (
                 f"Another run is active: {error.holder or 'unknown process'} holds the role "
                 f"{error.role}.\nWait for it, or stop it; nothing was changed."
             )
         case LedgerError():
-            return LEDGER, f"The ledger cannot be used: {error}.\n{_repair(str(error))}"
+            return LEDGER, f"The ledger cannot be used: {error}.\n{_advice(error)}"
         case _:
             return BUG, str(error)
 
 
-def _way(error: PortalError) -> str:
-    """Return what to do about a portal that does not answer as one."""
-    if error.status == 404:
-        return (
-            "Is portal.url the portal's address alone, as https://portal.example.com, without the "
-            "path of a page? Nothing is lost."
-        )
-    return "Check portal.url, the network and the portal's certificate; nothing is lost."
-
-
-def _repair(reason: str) -> str:
-    """Return what to do about a ledger."""
-    if any(word in reason for word in ("malformed", "not a database", "damaged")):
-        return (
-            "Move what state.url names away and start anew, as the guide tells under *Backup and a "
-            "lost ledger*: what people wrote is kept."
-        )
-    if "belongs to" in reason:
-        return (
-            "If that is the same portal at a new address, run: reconciler state adopt (it tells "
-            "the risk, and asks). Another portal needs another state.url."
-        )
-    return (
-        "Check state.url, the rights of its folder, and the free disk space; a ledger of "
-        "another program needs another state.url."
-    )
-
-
-def _about_the_key(error: UnauthorizedError) -> str:
-    if error.scope:
-        return (
-            f"The API key may not do this: {shown(str(error))}.\n"
-            f"Make a key that has {error.scope} too under Developer Tools, API keys; then set "
-            "DOCSPACE_API_KEY."
-        )
-    return (
-        f"The portal refuses the API key: {shown(str(error))}.\n"
-        "Make a new key under Developer Tools, API keys, with the scopes files:read, "
-        "files:write, rooms:read and accounts.self:read; then set DOCSPACE_API_KEY."
-    )
+def _advice(error: ReconcilerError) -> str:
+    """Return what to do about an error, as a sentence."""
+    text = hint_for(error)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _about_the_webhook(
@@ -104,7 +71,7 @@ def _about_the_webhook(
 ) -> tuple[int, str]:
     match error:
         case AddressUnreachableError():
-            return USAGE, f"The webhook's address: {shown(str(error))}.\n{_hint(error)}"
+            return USAGE, f"The webhook's address: {shown(str(error))}.\n{_advice(error)}"
         case WebhookExistsError():
             return USAGE, (
                 f"Nothing to do: {error}.\nTo change its secret run reconciler webhook rotate, to "
@@ -136,33 +103,6 @@ def _about_the_refusal(error: WebhookRejectedError) -> str:
         "answers. Look from the portal's machine: does it resolve the name, and do firewall and "
         "proxy let it through?"
     )
-
-
-def _hint(error: AddressUnreachableError) -> str:
-    """Return what to do about an address that does not answer as it should."""
-    status = error.status
-    if isinstance(error, UntrustedCertificateError):
-        return (
-            "Set portal.ca_bundle to a file with the authority's certificate; the portal must "
-            "trust it too."
-        )
-    if status is None:
-        return (
-            "Is reconciler serve running, and does the web server before it pass this address on? "
-            "If the portal can reach it and this machine cannot, do not ask it: --no-probe."
-        )
-    if 300 <= status < 400:
-        return "The portal follows no redirect: give the address that it leads to."
-    if status == 401:
-        return (
-            "The receiver there knows another secret: start reconciler serve with the same "
-            "configuration as this command."
-        )
-    if status in {404, 405}:
-        return "Another path or program answers: let it be passed on to webhook.path unchanged."
-    if status >= 500:
-        return "The web server there finds no reconciler serve behind it: is it running?"
-    return "The web server there keeps it from the receiver: let HEAD and POST through."
 
 
 def shown(text: str) -> str:

@@ -8,7 +8,8 @@ from reconciler.diagnostics.config_warnings import ConfigWarningKind
 from reconciler.diagnostics.findings import Fault, Finding, error, ok, skipped, warning
 from reconciler.diagnostics.probe import Facts, LedgerFacts
 from reconciler.diagnostics.problems import TEXTS_KEPT, Problem, ProblemKind, portal_texts_hint
-from reconciler.errors import AddressUnreachableError, LedgerError, UntrustedCertificateError
+from reconciler.errors import AddressUnreachableError, LedgerError
+from reconciler.hints import hint_for
 
 _MEGABYTE = 2**20
 _LITTLE, _TOO_LITTLE = 200 * _MEGABYTE, 20 * _MEGABYTE
@@ -58,10 +59,7 @@ def ledger(facts: Facts) -> list[Finding]:
     if found is None:
         return [skipped("ledger", "portal.url is missing")]
     if isinstance(found, LedgerError):
-        hint = "check state.url, the rights of its folder and the disk; each portal has its own"
-        if "belongs to" in str(found):
-            hint = "the same portal, moved: reconciler state adopt; another needs another state.url"
-        return [error("ledger", str(found), hint, Fault.LEDGER)]
+        return [error("ledger", str(found), hint_for(found), Fault.LEDGER)]
     if not found.is_there:
         return [ok("ledger", "there is none yet: the first start of serve or reconcile makes it")]
     version = ".".join(map(str, found.version))
@@ -161,18 +159,11 @@ def address(facts: Facts) -> list[Finding]:
         return [skipped("address", "webhook.public_url is not set")]
     if found is True:
         return [ok("address", f"{facts.config.webhook.public_url} answers and knows the secret")]
-    status = found.status if isinstance(found, AddressUnreachableError) else None
     if isinstance(found, AddressUnreachableError) and _deliveries_arrive(facts):
         message = f"{found}, asked from here; but deliveries arrive, so the portal reaches it"
         hint = "nothing, if this network leads no way back to it; webhook commands: --no-probe"
         return [warning("address", message, hint)]
-    if isinstance(found, UntrustedCertificateError):
-        hint = "set portal.ca_bundle to a file with the authority's certificate"
-    elif status == 401:
-        hint = "start serve with this configuration: it knows another secret"
-    else:
-        hint = "start serve, and let the web server pass the address on to it"
-    return [error("address", str(found), hint)]
+    return [error("address", str(found), hint_for(found))]
 
 
 def _deliveries_arrive(facts: Facts) -> bool:

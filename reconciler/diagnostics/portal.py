@@ -1,12 +1,12 @@
 """Checks of what the portal told: itself, the key, the account, the rooms, the webhook. Pure."""
 
 from datetime import timedelta
-from http import HTTPStatus
 
 from reconciler.client import FailedDeliveries, Key, Webhook, portal_time
 from reconciler.diagnostics.findings import Fault, Finding, error, ok, skipped, warning
 from reconciler.diagnostics.probe import Facts
-from reconciler.errors import LedgerError, PortalError, UnauthorizedError
+from reconciler.errors import LedgerError, PortalError
+from reconciler.hints import hint_for
 from reconciler.webhooks.delivery_log import is_under_way
 
 _OFF, _SOON = timedelta(seconds=60), timedelta(days=14)
@@ -26,12 +26,9 @@ def portal(facts: Facts) -> list[Finding]:
     if build is None:
         return [skipped("portal", "portal.url or the API key is missing")]
     if isinstance(build, PortalError):
-        hint = "check portal.url, the network and the portal's certificate"
-        if build.status == HTTPStatus.NOT_FOUND:
-            hint = "set portal.url to the portal's address alone, without the path of a page"
         if isinstance(facts.portal.key, Key) and facts.portal.key.owner:
             return [warning("portal", f"it does not tell its version: {build}", "nothing to do")]
-        return [error("portal", str(build), hint, Fault.PORTAL)]
+        return [error("portal", str(build), hint_for(build), Fault.PORTAL)]
     return [ok("portal", f"{facts.config.portal.url} is DocSpace {build.docspace}")]
 
 
@@ -54,11 +51,8 @@ def key(facts: Facts) -> list[Finding]:
     found = facts.portal.key
     if found is None:
         return [skipped("key", "the portal does not answer")]
-    if isinstance(found, UnauthorizedError):
-        hint = "make a new key under Developer Tools, API keys; then set DOCSPACE_API_KEY"
-        return [error("key", str(found), hint, Fault.PORTAL)]
     if isinstance(found, PortalError):
-        return [error("key", str(found), "ask the portal's administrator", Fault.PORTAL)]
+        return [error("key", str(found), hint_for(found), Fault.PORTAL)]
     if not found.owner:
         message = "neither keys/@self nor people/@self is there to tell whose the key is"
         return [warning("key", message, "nothing to do: each echo of our comments costs a look")]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from reconciler.client import (
     About,
@@ -100,7 +100,7 @@ class Facts:
     problems: tuple[str, ...]
     portal: PortalFacts
     ledger: LedgerFacts | LedgerError | None = None
-    address: ReconcilerError | bool | None = None
+    address: ReconcilerError | Literal[True] | None = None
     free: int | None = None
     warnings: tuple[ConfigWarning, ...] = ()
     older_secrets: int = 0
@@ -201,7 +201,7 @@ def _problems(config: Config) -> tuple[str, ...]:
     return tuple(problems)
 
 
-def _address(config: Config, probe: Probe) -> ReconcilerError | bool | None:
+def _address(config: Config, probe: Probe) -> ReconcilerError | Literal[True] | None:
     """Ask our own address from outside, as the portal would, and whether it knows our secret."""
     address = config.webhook.public_url
     if address is None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.errors import LedgerError
+from reconciler.hints import NEW_KEY, hint_for
 from reconciler.ledger import OutageRecord, Overview, Role
 from reconciler.model import OutageKind, Outcome
 
@@ -72,7 +73,7 @@ class Problem:
 def unwritable_problem(error: LedgerError) -> Problem:
     """Return what is wrong when a ledger that can be read cannot be written."""
     message = f"the ledger cannot be written: {error}"
-    return Problem(ProblemKind.LEDGER, message, "see whether the disk is full")
+    return Problem(ProblemKind.LEDGER, message, hint_for(error))
 
 
 def find_problems(seen: Overview) -> tuple[Problem, ...]:
@@ -86,7 +87,7 @@ _OUTAGES = {
     OutageKind.DEAD_KEY: (
         ProblemKind.DEAD_KEY,
         "the portal refuses the API key",
-        "make a new one and set DOCSPACE_API_KEY",
+        NEW_KEY,
     ),
     OutageKind.LOOKS: (ProblemKind.AWAY, "the portal is away", _CHECK),
     OutageKind.WRITES: (ProblemKind.WRITES, "the portal takes no comment", _CHECK),

@@ -12,6 +12,7 @@ import structlog
 
 from reconciler.config import Config
 from reconciler.errors import ReconcilerError
+from reconciler.hints import hint_for
 from reconciler.model import Outcome, shown
 from reconciler.receiver import Reply
 from reconciler.service.log_writer import BestEffortStream, Stream
@@ -145,7 +146,7 @@ def log_reply(reply: Reply) -> None:
     if reply.secret:
         fields["older_secret"] = reply.secret  # 0 is the newest: the rotation is not over
     if reply.error is not None:
-        fields |= {"kind": _kind(reply.error), "error": str(reply.error)}
+        fields |= _fields_of(reply.error)
     level = {"accepted": "info", "ignored": "debug"}.get(reply.status, "warning")
     getattr(log, level)(f"delivery_{reply.status}", **fields)
 
@@ -177,8 +178,12 @@ def log_lost_lines(number: int) -> None:
 
 def log_error(error: Exception) -> None:
     """Log a failure that concerns no file."""
-    log.error("error", kind=_kind(error), error=str(error))
+    log.error("error", **_fields_of(error))
 
 
-def _kind(error: Exception) -> str:
-    return error.kind if isinstance(error, ReconcilerError) else "bug"
+def _fields_of(error: Exception) -> dict[str, str]:
+    """Return what an error is, and what to do about it, as `check` and the commands say it."""
+    if not isinstance(error, ReconcilerError):
+        return {"kind": "bug", "error": str(error)}
+    advice = hint_for(error)
+    return {"kind": error.kind, "error": str(error)} | ({"hint": advice} if advice else {})

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from reconciler.client import Webhook
 from reconciler.errors import ReconcilerError
+from reconciler.hints import hint_for
 from reconciler.ledger import WEBHOOK, WEBHOOK_REPAIRED, Ledger, WebhookRecord
 from reconciler.webhooks.administration import WebhookAdministration
 from reconciler.webhooks.delivery_log import DeliveryLog, LogReading
@@ -109,7 +110,7 @@ class WebhookWatch:
             else:
                 self._register_again()
         except ReconcilerError as error:
-            self._log.error("error", kind=error.kind, error=str(error))
+            self._log.error("error", kind=error.kind, error=str(error), hint=hint_for(error))
 
     def _may_repair(self, status: WebhookStatus) -> bool:
         is_broken = bool({WebhookIssue.MISSING, WebhookIssue.DISABLED} & set(status.issues))

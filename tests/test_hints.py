@@ -1,0 +1,89 @@
+"""One cause has one wording: in a command's message, in a finding of `check`, and in the log."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from reconciler.cli.messages import in_words
+from reconciler.config import load
+from reconciler.diagnostics import Facts, Finding, PortalFacts, unwritable_problem
+from reconciler.diagnostics import check as judged
+from reconciler.errors import (
+    AddressUnreachableError,
+    ForbiddenError,
+    LedgerError,
+    PortalError,
+    RateLimitedError,
+    ReconcilerError,
+    TransientError,
+    UnauthorizedError,
+    UntrustedCertificateError,
+)
+from reconciler.hints import hint_for
+from reconciler.service import configure_log
+from reconciler.service.logging import log_error
+from reconciler.webhooks import WebhookSpec
+from tests.test_logging import Said, said
+
+__all__ = ["said"]
+
+ROUTE = "GET keys/@self"
+ERRORS: list[ReconcilerError] = [
+    UnauthorizedError(ROUTE, 401, "expired"),
+    UnauthorizedError(ROUTE, 403, "no scope", scope="rooms:read"),
+    RateLimitedError(ROUTE, 429),
+    ForbiddenError(ROUTE, 403),
+    TransientError(ROUTE, None, "refused"),
+    TransientError(ROUTE, 402),
+    TransientError(ROUTE, 503),
+    TransientError(ROUTE, 404),
+    LedgerError("database or disk is full"),
+    LedgerError("file is not a database"),
+    LedgerError("it belongs to https://old.example"),
+    LedgerError("unable to open database file"),
+    AddressUnreachableError("https://hooks.example.com/"),
+    AddressUnreachableError("https://hooks.example.com/", 401),
+    AddressUnreachableError("https://hooks.example.com/", 502),
+    UntrustedCertificateError("https://hooks.example.com/", None, "self-signed"),
+]
+
+
+def found_by_check(error: ReconcilerError) -> list[Finding]:
+    """Return what `check` says where it met the error, and nothing else."""
+    spec = WebhookSpec(None, "/", ())
+    facts = Facts(load(None, {}), spec, (), PortalFacts(datetime.now(UTC)))
+    if isinstance(error, PortalError):
+        facts = replace(facts, portal=replace(facts.portal, key=error, build=error))
+    if isinstance(error, LedgerError):
+        facts = replace(facts, ledger=error)
+    if isinstance(error, AddressUnreachableError):
+        facts = replace(facts, address=error)
+    return judged(facts)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=str)
+def test_a_message_a_finding_and_a_log_line_give_the_same_hint(
+    error: ReconcilerError, said: Said
+) -> None:
+    """Whoever read it in the log finds it again."""
+    hint = hint_for(error)
+    assert in_words(error)[1].endswith(f"\n{hint[0].upper()}{hint[1:]}.")
+    assert hint in {finding.hint for finding in found_by_check(error)}
+    configure_log("info", "json")
+    log_error(error)
+    assert json.loads(said())["hint"] == hint
+
+
+def test_a_ledger_that_cannot_be_written_has_that_hint_too() -> None:
+    """In `status` and on the page."""
+    error = LedgerError("database or disk is full")
+    assert unwritable_problem(error).hint == hint_for(error)
+
+
+def test_what_says_all_by_itself_has_no_hint(said: Said) -> None:
+    """A bug is reported, and nothing can be done about it."""
+    configure_log("info", "json")
+    log_error(KeyError("x"))
+    assert "hint" not in json.loads(said())
