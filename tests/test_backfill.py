@@ -81,7 +81,7 @@ def test_by_default_only_empty_comments_and_the_portals_own_are_written_over(
     scene: Stage,
 ) -> None:
     """What a person wrote stays, and every file of the portal is accounted for."""
-    done = run(scene, "backfill", "--since", "60d", "--json")
+    done = run(scene, "backfill", "--since", "60d", "--json", "--yes")
     assert done.returncode == 0
     assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
     summary = told(done)
@@ -211,7 +211,7 @@ def settled(scene: Stage) -> set[int]:
 
 def test_observing_writes_nothing_and_leaves_open_what_is_not_plain(scene: Stage) -> None:
     """Ours and a person's are settled; the rest is marked by a later backfill."""
-    done = run(scene, "backfill", "--since", "60d", "--observe", "--json")
+    done = run(scene, "backfill", "--since", "60d", "--observe", "--json", "--yes")
     assert (done.returncode, scene.portal.count("PUT"), scene.comments()) == (0, 0, TEXTS)
     assert (told(done)["already"], told(done)["kept"]) == (1, 1)
     assert settled(scene) == set(scene.files[2:])
@@ -365,7 +365,7 @@ def test_a_second_backfill_is_exit_4_and_names_the_first(scene: Stage) -> None:
     """Whatever it was asked for."""
     words = ("backfill", "--since", "60d", "--yes")
     with held(scene, "GET", LISTING, *words) as first:
-        done = run(scene, "backfill", "--since", "3d")
+        done = run(scene, "backfill", "--since", "3d", "--yes")
         assert done.returncode == 4
         assert f"process {first.pid}" in done.stderr
     assert first.wait() == 0

@@ -1,5 +1,6 @@
 """The commands that need no portal, as a user runs them, and README's walk on the sandbox."""
 
+import errno
 import os
 import re
 import socket
@@ -15,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from reconciler.cli.commands import app
-from reconciler.cli.messages import bug, in_words, shown
+from reconciler.cli.messages import bug, in_words, shown, unforeseen
 from reconciler.cli.options import found_config
 from reconciler.cli.runs import moment
 from reconciler.config import CONFIG
@@ -148,6 +149,44 @@ def test_up_to_a_day_includes_that_day() -> None:
     """A person who says --until 2026-01-31 means its evening."""
     assert moment("2026-01-31", "--until") == datetime(2026, 1, 31, 23, 59, 59, 999999, UTC)
     assert moment("2026-01-31", "--since") == datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def test_a_backfill_without_a_terminal_needs_a_yes() -> None:
+    """Nobody can be asked: it does not begin, and says so before it looks for a portal."""
+    done = run("backfill", "--since", "30d")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Without a terminal it needs --yes" in done.stderr
+    assert "portal.url is missing" in run("backfill", "--since", "30d", "--dry-run").stderr
+
+
+def test_a_working_directory_that_is_gone_is_no_bug(tmp_path: Path) -> None:
+    """Exit 2, and what to do."""
+    (tmp_path / "here").mkdir()
+    done = subprocess.run(
+        ["sh", "-c", f'rmdir "$PWD" && exec {sys.executable} -m reconciler status'],  # noqa: S607
+        cwd=tmp_path / "here",
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith("The working directory is gone: change to")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "A disk is full: free some space"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "A disk is full: free some space"),
+        (PermissionError(errno.EACCES, "Permission denied", "/etc/x"), "/etc/x cannot be used: "),
+    ],
+)
+def test_what_the_machine_refuses_is_no_bug(error: OSError, said: str) -> None:
+    """Wherever it was met."""
+    code, text = unforeseen(error)
+    assert (code, text.startswith(said)) == (2, True)
 
 
 def test_an_end_before_the_beginning_is_a_usage_error() -> None:

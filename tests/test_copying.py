@@ -12,7 +12,7 @@ import pytest
 from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger import Ledger, Role, copy
 from reconciler.model import Outcome
-from tests import postgres
+from tests import postgres, program
 from tests.support_ledger import (
     NOW,
     PORTAL,
@@ -128,10 +128,10 @@ def test_a_server_in_use_is_not_copied(server: str, file: str) -> None:
 
 def test_what_is_not_there_is_not_copied(file: str, server: str) -> None:
     """Nor created by asking."""
-    with pytest.raises(LedgerError, match="no ledger to copy"):
+    with pytest.raises(LedgerError, match="no ledger at FROM"):
         copy(file, server)
     assert not Path(file.removeprefix("sqlite:///")).exists()
-    with pytest.raises(LedgerError, match="no ledger to copy: the first database is empty"):
+    with pytest.raises(LedgerError, match="no ledger at FROM: that database is empty"):
         copy(server, file)
 
 
@@ -140,6 +140,31 @@ def test_a_ledger_is_not_copied_onto_itself(file: str) -> None:
     fill(file)
     with pytest.raises((RoleHeldError, LedgerError)):
         copy(file, file)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "code", "said"),
+    [
+        ("sqlite:///{}/none.db", "sqlite:///{}/new.db", 5, "there is no ledger at FROM"),
+        ("sqlite:///{}/text", "sqlite:///{}/new.db", 5, "FROM: file is not a database"),
+        ("sqlite:///{}/l.db", "sqlite:///{}/text", 5, "TO: file is not a database"),
+        ("sqlite:///{}/l.db", "sqlite:///{}/none/new.db", 5, "TO: "),
+        ("reconciler.db", "sqlite:///{}/new.db", 2, "FROM must be sqlite:/// and a path"),
+        ("sqlite:///{}/l.db", "mysql://me:hush@db/x", 2, "TO must be sqlite:/// and a path"),
+        ("sqlite:///{}/l.db", "sqlite:///{}/l.db", 2, "FROM and TO are the same"),
+    ],
+)
+def test_a_mistyped_address_is_told_as_one(
+    source: str, target: str, code: int, said: str, tmp_path: Path
+) -> None:
+    """Which of the two it is, and not to move a ledger away."""
+    fill(f"sqlite:///{tmp_path}/l.db")
+    (tmp_path / "text").write_text("no database, but words " * 99, encoding="utf-8")
+    words = ("state", "copy", source.format(tmp_path), target.format(tmp_path))
+    done = program.run(words, dict(os.environ), tmp_path)
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    assert not any(word in done.stderr for word in ("hush", "away", "state.url", "Traceback"))
+    assert code == 2 or "Check both addresses" in done.stderr
 
 
 def test_the_command_says_what_to_do_next(file: str, server: str) -> None:

@@ -394,7 +394,7 @@ def test_a_form_room_that_is_listed_apart_is_found_by_its_number(tmp_path: Path)
         room = int(scene.portal.add_room("Forms", owner=scene.ann, room_type=1))
         scene.portal.invite(room, scene.bot, access=9)
         form = scene.add_files("Form.pdf", room, days=3)
-        done = run(scene, "backfill", "--since", "60d", "--room", str(room))
+        done = run(scene, "backfill", "--since", "60d", "--room", str(room), "--yes")
         assert (done.returncode, scene.comments(form)) == (0, [TARGET])
 
 

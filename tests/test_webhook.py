@@ -106,12 +106,28 @@ def test_a_registered_webhook_delivers_and_is_listed_as_ours(scene: Scene) -> No
     assert datetime.fromisoformat(webhook["last_success"]).tzinfo is None, "its zone is not known"
 
 
-def test_a_second_registration_is_refused_with_the_id(registered: Scene) -> None:
-    """Each event would come twice."""
+def test_a_second_registration_changes_nothing(registered: Scene) -> None:
+    """It is no error, and makes no second webhook: each event would come twice."""
     again = registered.run("register")
-    assert again.returncode == 2
-    assert "webhook 1 has the address" in again.stderr
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "webhook 1 has the address" in again.stdout
     assert len(registered.portal.webhooks) == 1
+
+
+def test_a_webhook_whose_secret_was_lost_is_no_success(scene: Scene) -> None:
+    """A new secret in the file is not the one that the webhook has: it must be rotated."""
+    scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
+    (scene.folder / "secrets").unlink()
+    done = scene.run("register")
+    assert (done.returncode, "reconciler webhook rotate" in done.stderr) == (2, True)
+
+
+def test_a_webhook_is_not_removed_without_an_answer(scene: Scene) -> None:
+    """In a script nobody answers: it must say so beforehand."""
+    number = scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
+    done = scene.run("remove", str(number))
+    assert (done.returncode, "needs --yes" in done.stderr) == (2, True)
+    assert list(scene.portal.webhooks) == [number]
 
 
 def test_without_a_daemon_it_says_what_to_start(scene: Scene) -> None:
@@ -229,7 +245,7 @@ def test_a_certificate_of_our_own_is_trusted_when_it_is_configured(
         (("register", "--name", " "), {}, 2, "no name"),
         (("enable",), {}, 2, "webhook register"),
         (("enable", "x"), {}, 2, "webhook list"),
-        (("remove", "99"), {}, 2, "no webhook 99"),
+        (("remove", "99", "--yes"), {}, 2, "no webhook 99"),
         (("rotate",), {"DOCSPACE_WEBHOOK_SECRET": "Aa1!Aa1!"}, 2, "secret_file"),
         (("list",), {"DOCSPACE_API_KEY": "sk-none"}, 3, "DOCSPACE_API_KEY"),
     ],

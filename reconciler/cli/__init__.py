@@ -5,7 +5,7 @@ import sys
 from typing import NoReturn
 
 from reconciler.cli.commands import app
-from reconciler.cli.messages import BUG, NO_ROOM, USAGE, bug, in_words
+from reconciler.cli.messages import in_words, unforeseen
 from reconciler.cli.streams import give_up, open_closed, replace_unencodable
 from reconciler.errors import ReconcilerError
 
@@ -27,8 +27,6 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last place to turn a bug into words
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             give_up(sys.stdout)
-            code, text = USAGE, NO_ROOM
-        else:
-            code, text = BUG, bug(error)
+        code, text = unforeseen(error)
         print(text, file=sys.stderr)
     sys.exit(code)

@@ -1,6 +1,5 @@
 """The backfill on the command line: estimate, question, progress, and how it ended."""
 
-import sys
 from collections.abc import Iterator
 from time import monotonic
 
@@ -23,7 +22,7 @@ class Backfilling:
     """Runs one backfill. Messages and progress go to stderr, the summary to stdout."""
 
     def __init__(self, config: Config, job: Job, *, json: bool, ask: bool) -> None:
-        """Ask only on a terminal, and only if ``ask``."""
+        """Ask before it begins if ``ask``."""
         self._config, self._job, self._json, self._ask = config, job, json, ask
         self.failing = 0  # files that failed, in this run or another
         # Titles come from the portal: no markup is read from them.
@@ -61,9 +60,7 @@ class Backfilling:
             raise
 
     def _is_confirmed(self) -> bool:
-        if not self._ask or not sys.stdin.isatty():
-            return True
-        return typer.confirm("Begin?", err=True)
+        return not self._ask or typer.confirm("Begin?", err=True)
 
     def _show_progress(self, step: Step) -> None:
         if not self._console.is_terminal:

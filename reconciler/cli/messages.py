@@ -1,5 +1,8 @@
 """Errors in words: what happened, what to do next, and the exit code."""
 
+import errno
+from pathlib import Path
+
 from reconciler.errors import (
     AddressInUseError,
     AddressUnreachableError,
@@ -15,7 +18,8 @@ from reconciler.errors import (
 )
 from reconciler.hints import hint_for
 
-NO_ROOM = "The output finds no room: free some space, or send it elsewhere."
+NO_ROOM = "A disk is full: free some space, or send the output elsewhere."
+NO_FOLDER = "The working directory is gone: change to one that is there, and run it again."
 OK, SOME_FAILED, USAGE, PORTAL, BUSY, LEDGER, UNAVAILABLE, BUG = 0, 1, 2, 3, 4, 5, 69, 70
 
 
@@ -110,6 +114,30 @@ def shown(text: str) -> str:
     from reconciler.model import shown as cleaned  # noqa: PLC0415 - help must be quick
 
     return cleaned(text)
+
+
+def unforeseen(error: Exception) -> tuple[int, str]:
+    """Return the exit code and the text for what the machine refused, or for a bug."""
+    if isinstance(error, OSError):
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return USAGE, NO_ROOM
+        if isinstance(error, FileNotFoundError) and not _has_folder():
+            return USAGE, NO_FOLDER
+        if isinstance(error, PermissionError) and error.filename is not None:
+            return USAGE, (
+                f"{shown(str(error.filename))} cannot be used: {error.strerror}.\nRun it as the "
+                "user who owns that, or mend its rights."
+            )
+    return BUG, bug(error)
+
+
+def _has_folder() -> bool:
+    """Whether the working directory was not deleted meanwhile."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def bug(error: Exception) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli.confirmation import require_answer
 from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, in_words, shown
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
 
@@ -75,9 +76,10 @@ def backfill(
 ) -> None:
     """Mark what was updated since a date: for a first installation or after a long outage.
 
-    Estimates first and asks, on a terminal. Only empty comments and the portal's own texts are
-    written over. Takes a share of the day's writes (limits.backfill_share), stops by itself when
-    that is spent (exit 1), and goes on where it was when it is run again. Exits 1, too, while
+    Estimates first and asks; without a terminal it needs --yes. Only empty comments and the
+    portal's own texts are written over. Takes a share of the day's writes (limits.backfill_share),
+    stops by itself when that is spent (exit 1), and goes on where it was when it is run again.
+    Exits 1, too, while
     files failed, in this run or an earlier one.
 
     Examples:
@@ -90,9 +92,10 @@ def backfill(
     from reconciler.cli.backfilling import Backfilling  # noqa: PLC0415 - help must be quick
     from reconciler.service import configure_log  # noqa: PLC0415
 
+    job = _job(since, until, room or [], overwrite=overwrite, observe=observe)
+    require_answer(yes or dry_run)
     settings = read_config(config)
     configure_log(settings.log.level, settings.log.format)
-    job = _job(since, until, room or [], overwrite=overwrite, observe=observe)
     backfilling = Backfilling(settings, job, json=json, ask=not yes)
     code = _code(backfilling.run(dry_run))
     raise typer.Exit(SOME_FAILED if code == OK and backfilling.failing else code)
@@ -174,6 +177,10 @@ def moment(text: str, option: str) -> datetime:
 
 def _code(summary: "Summary") -> int:
     if summary.is_portal_down:
-        typer.echo(f"The portal cannot be used now: {shown(summary.reason)}.", err=True)
+        typer.echo(
+            f"The portal cannot be used now: {shown(summary.reason)}.\nNothing is lost: run it "
+            "again later. The cause, and what to do about it: reconciler check",
+            err=True,
+        )
         return PORTAL
     return SOME_FAILED if summary.failed or summary.remaining else OK

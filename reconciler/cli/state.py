@@ -1,12 +1,13 @@
 """Commands on the ledger as a whole: to another database, or with its portal to another address."""
 
-import sys
 from typing import Annotated
 
 import typer
 
-from reconciler.cli.messages import USAGE
+from reconciler.cli.confirmation import require_answer
+from reconciler.cli.messages import LEDGER, USAGE
 from reconciler.cli.options import ConfigPath, read_config
+from reconciler.errors import LedgerError
 
 _RISK = (
     "The ledger knows its portal as {known}, and portal.url is {portal}.\n"
@@ -14,6 +15,11 @@ _RISK = (
     "updated there before the last sweep is not looked for, files may pass for ones that are "
     "settled, and a reviewer's comment may be overwritten where it passes for our own doing. "
     "Another portal needs another state.url."
+)
+
+_COPY = (
+    "Check both addresses: FROM names the ledger that there is, TO an empty database or a new "
+    "file. Neither was changed."
 )
 
 state = typer.Typer(no_args_is_help=True)
@@ -50,10 +56,32 @@ def copy(source: Address, target: Other) -> None:
     from reconciler.config import split_password  # noqa: PLC0415 - help must be quick
     from reconciler.ledger import copy as run  # noqa: PLC0415
 
-    numbers = run(source, target)
+    _check_addresses(source, target)
+    try:
+        numbers = run(source, target)
+    except LedgerError as error:
+        typer.echo(f"The ledger cannot be copied: {error}.\n{_COPY}", err=True)
+        raise typer.Exit(LEDGER) from error
     others = sum(numbers.values()) - numbers["files"]
     typer.echo(f"Copied {numbers['files']} files and {others} other rows.")
     typer.echo(f"Now set state.url to {split_password(target)[0]} and start serve.", err=True)
+
+
+def _check_addresses(source: str, target: str) -> None:
+    """End the command for what is no address, which is not repeated: it may have a password."""
+    from reconciler.config import database_address  # noqa: PLC0415 - help must be quick
+
+    for name, address in (("FROM", source), ("TO", target)):
+        try:
+            database_address(address)
+        except ValueError as error:
+            typer.echo(f"{name} {error}.", err=True)
+            raise typer.Exit(USAGE) from error
+    if source == target:
+        typer.echo(
+            "FROM and TO are the same: name an empty database or a new file as TO.", err=True
+        )
+        raise typer.Exit(USAGE)
 
 
 @state.command()
@@ -79,9 +107,7 @@ def adopt(
             typer.echo("Nothing to do: the ledger knows no other address.")
             return
         typer.echo(_RISK.format(known=found.known, portal=found.portal), err=True)
-        if not yes and not sys.stdin.isatty():
-            typer.echo("Without a terminal it needs --yes.", err=True)
-            raise typer.Exit(USAGE)
+        require_answer(yes)
         if not yes:
             typer.confirm("Is it the same portal?", abort=True, err=True)
         found.bind()

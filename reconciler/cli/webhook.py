@@ -1,13 +1,14 @@
 """`reconciler webhook`: the portal's side of our webhook, without its pages."""
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reconciler.cli.confirmation import require_answer
 from reconciler.cli.messages import shown
 from reconciler.cli.options import ConfigPath, read_config
+from reconciler.errors import WebhookExistsError
 
 if TYPE_CHECKING:
     from reconciler.client import Webhook
@@ -92,7 +93,7 @@ def register(
     """Create our webhook at the portal, while `serve` is running behind its address.
 
     The portal sends file.updated and each --trigger, which webhook.triggers must list too. A
-    webhook.secret_file that has no secret yet gets one.
+    webhook.secret_file that has no secret yet gets one. A second time it changes nothing.
 
     Examples:
 
@@ -103,9 +104,15 @@ def register(
     from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
 
     settings = read_config(config)
-    if webhook_runs.ensure_secret(settings):
+    if is_new := webhook_runs.ensure_secret(settings):
         typer.echo(f"{settings.webhook.secret_file} has a new secret now.", err=True)
-    done = webhook_runs.register(settings, url, trigger or [], name, probe=probe)
+    try:
+        done = webhook_runs.register(settings, url, trigger or [], name, probe=probe)
+    except WebhookExistsError as error:
+        if is_new:
+            raise
+        typer.echo(f"Nothing to do: {error}. Whether all is well with it: reconciler check")
+        return
     typer.echo(f"Webhook {done.webhook.id} calls {done.webhook.url}; save a file to see it work.")
     if done.ignored:
         names = ", ".join(done.ignored)
@@ -157,7 +164,7 @@ def rotate(probe: Probe = True, config: ConfigPath = None) -> None:
 def remove(which: Which, yes: Yes = False, config: ConfigPath = None) -> None:
     """Delete a webhook from the portal; the log of its deliveries goes with it.
 
-    Asks first, on a terminal.
+    Asks first; without a terminal it needs --yes.
 
     Examples:
 
@@ -166,9 +173,11 @@ def remove(which: Which, yes: Yes = False, config: ConfigPath = None) -> None:
     """
     from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
 
+    number = _number(which)
+    require_answer(yes)
     with webhook_runs.open_administration(read_config(config)) as administration:
-        webhook = administration.get(_number(which))
-        if not yes and sys.stdin.isatty():
+        webhook = administration.get(number)
+        if not yes:
             question = f"Delete webhook {webhook.id} {shown(webhook.name)} ({shown(webhook.url)})?"
             typer.confirm(question, abort=True, err=True)
         administration.remove(webhook)

@@ -6,6 +6,7 @@ never show in a repr. Paths are relative to the config file. `values` and `notif
 are named, `load` reads and merges, `problems` says what is wrong with a value.
 """
 
+from reconciler.config.addresses import database as database_address
 from reconciler.config.addresses import split_password
 from reconciler.config.load import CONFIG, NAMED, keys, load, require
 from reconciler.config.secret_files import secret_lines
@@ -16,6 +17,7 @@ __all__ = [
     "CONFIG",
     "NAMED",
     "Config",
+    "database_address",
     "duration",
     "keys",
     "load",

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, func, inspect, select
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.store.databases import is_there, store_at
 from reconciler.ledger.store.schema import metadata, migrate, settings
+from reconciler.ledger.store.store import Store
 
 _ROWS = 1000
 _MOST = 6 * 3600.0  # seconds
@@ -22,24 +23,35 @@ def copy(source: str, target: str) -> Mapping[str, int]:
     target stays as it was.
     """
     if not is_there(source):
-        raise LedgerError("there is no ledger to copy: check the first address")
+        raise LedgerError("there is no ledger at FROM")
     with ExitStack() as opened:
-        source_store = opened.enter_context(closing(store_at(source)))
-        opened.enter_context(source_store.exclusive())
-        target_store = opened.enter_context(closing(store_at(target)))
-        opened.enter_context(target_store.exclusive())
+        source_store, target_store = (
+            _opened(address, name, opened) for address, name in ((source, "FROM"), (target, "TO"))
+        )
         return source_store.write_long(
             lambda a: target_store.write_long(lambda b: _copied(a, b), most=_MOST), most=_MOST
         )
+
+
+def _opened(address: str, name: str, opened: ExitStack) -> Store:
+    """Open a database for us alone; an error tells which of the two it is."""
+    try:
+        store = opened.enter_context(closing(store_at(address)))
+        opened.enter_context(store.exclusive())
+        store.read(lambda c: inspect(c).get_table_names())  # only now a file is seen to be none
+    except LedgerError as error:
+        error.detail = f"{name}: {error.detail}"
+        raise
+    return store
 
 
 def _copied(a: Connection, b: Connection) -> Mapping[str, int]:
     migrate(a)
     migrate(b)
     if not _number(a, settings):
-        raise LedgerError("there is no ledger to copy: the first database is empty")
+        raise LedgerError("there is no ledger at FROM: that database is empty")
     if filled := [table.name for table in metadata.sorted_tables if _number(b, table)]:
-        raise LedgerError(f"the second database is not empty: it has {', '.join(filled)}")
+        raise LedgerError(f"the database at TO is not empty: it has {', '.join(filled)}")
     for table in metadata.sorted_tables:
         chosen = select(table).where(_OWN) if table is settings else select(table)
         rows = a.execute(chosen.execution_options(yield_per=_ROWS))
