@@ -13,9 +13,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from reconciler.cli.commands import app
+from reconciler.cli.document import document
 from reconciler.cli.messages import bug, in_words, shown, unforeseen
 from reconciler.cli.options import found_config
 from reconciler.cli.runs import moment
@@ -135,6 +137,67 @@ def test_send_is_accepted_with_the_right_secret(scene: Scene) -> None:
         wrong = run("send", str(scene.file), "--url", running.address, "--secret", "wrong")
         assert (wrong.returncode, wrong.stdout[:3]) == (1, "401")
         assert "DOCSPACE_WEBHOOK_SECRET" in wrong.stderr
+
+
+def test_send_needs_nothing_that_is_configured(scene: Scene) -> None:
+    """Port, path and secret are those of the daemon, whatever it listens on."""
+    path = {"RECONCILER_WEBHOOK__PATH": "/hook", "RECONCILER_WEBHOOK__HOST": "0.0.0.0"}  # noqa: S104
+    secret_file = scene.folder / "secrets"
+    secret_file.write_text(f"{scene.environ.pop('DOCSPACE_WEBHOOK_SECRET')}\n", "utf-8")
+    environ = scene.environ | path | {"RECONCILER_WEBHOOK__SECRET_FILE": str(secret_file)}
+    with daemon(environ, scene.folder):
+        done = run("send", str(scene.file), **environ)
+        unsigned = run("send", str(scene.file), "--secret", "", **environ)
+    assert (done.returncode, done.stdout) == (0, '200 {"status": "accepted"}\n')
+    assert (unsigned.returncode, unsigned.stdout[:3]) == (1, "401")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("4711", 4711),
+        (" 4711 ", 4711),
+        ("https://portal.example.com/doceditor?fileId=4711", 4711),
+        ("https://portal.example.com/doceditor?fileid=4711&version=4", 4711),
+        ("https://portal.example.com/doceditor?action=view&fileId=4711#x", 4711),
+        ("https://portal.example.com/rooms/shared/12/filter?folder=12#preview/4711", 4711),
+        ("https://portal.example.com/media/view/4711", 4711),
+    ],
+)
+def test_a_file_is_named_by_its_id_or_by_the_address_of_the_document(
+    text: str, number: int
+) -> None:
+    """As it stands in the browser."""
+    assert document(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Contract.docx", "neither a file's id nor the address"),
+        ("0", "neither a file's id nor the address"),
+        ("9" * 5000, "neither a file's id nor the address"),
+        ("٣", "neither a file's id nor the address"),
+        ("https://portal.example.com/rooms/shared/12", "such as https://portal.example.com/doc"),
+        ("https://portal.example.com/doceditor?fileId=sbox-12-L2Ru", "connected storage"),
+    ],
+)
+def test_what_names_no_file_is_refused(text: str, said: str) -> None:
+    """With what would."""
+    with pytest.raises(typer.BadParameter, match=said):
+        document(text)
+
+
+def test_an_address_at_another_portal_is_told(scene: Scene) -> None:
+    """There the id is another file's."""
+    there = f"{scene.environ['DOCSPACE_API_HOST']}/doceditor?fileId={scene.file}"
+    here = run("explain", there, **scene.environ)
+    assert (here.returncode, here.stderr) == (0, "")
+    assert here.stdout.startswith(f"File {scene.file}\n  decision ")
+    elsewhere = run(
+        "explain", f"https://other.example/doceditor?fileId={scene.file}", **scene.environ
+    )
+    assert "not at portal.url" in elsewhere.stderr
 
 
 @pytest.mark.parametrize("name", ["RECONCILER_CONFIG", "DOCSPACE_API_HOST"])

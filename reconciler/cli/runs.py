@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.confirmation import require_answer
+from reconciler.cli.document import Document, document, is_elsewhere
 from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, in_words, shown
-from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
+from reconciler.cli.options import ConfigPath, read_config
 
 if TYPE_CHECKING:
     from reconciler.service import Summary
@@ -102,24 +103,31 @@ def backfill(
 
 
 def explain(
-    file: Annotated[
-        int, typer.Argument(metavar="FILE_ID", min=1, max=LAST_FILE_ID, help="The file's id.")
-    ],
+    file: Document,
     config: ConfigPath = None,
 ) -> None:
     """Say why a file has the comment that it has: the portal, the ledger, and the rule.
 
-    The first line is the decision. The id is in the address of the opened document.
+    The first line is the decision. Give the file's id, or in quotes the address of the opened
+    document.
 
     Examples:
 
         reconciler explain 4711
+        reconciler explain 'https://portal.example.com/doceditor?fileId=4711'
         reconciler explain 4711 --config /etc/reconciler/config.toml
     """
     from reconciler.cli.report import explanation_text  # noqa: PLC0415 - help must be quick
     from reconciler.service import explain as run  # noqa: PLC0415
 
-    explanation = run(read_config(config), file)
+    number, settings = document(file), read_config(config)
+    if is_elsewhere(file, settings.portal_url()):
+        typer.echo(
+            f"That address is not at portal.url, which is {settings.portal_url()}: if it is "
+            "another portal, this is another file.",
+            err=True,
+        )
+    explanation = run(settings, number)
     typer.echo(explanation_text(explanation))
     if explanation.error is not None:
         typer.echo(in_words(explanation.error)[1], err=True)

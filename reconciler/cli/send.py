@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.client import Response, exchange
+from reconciler.config.values import Webhook
 from reconciler.model import shown
 from reconciler.signature import HEADER, sign
 
@@ -47,6 +48,13 @@ def body_of(sample: Sample, now: datetime) -> bytes:
     return json.dumps({"event": event, "payload": payload, "webhook": webhook}).encode()
 
 
+def receiver_address(webhook: Webhook) -> str:
+    """Return the address at which our receiver is reached on this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(webhook.host, webhook.host)  # noqa: S104
+    host = f"[{host}]" if ":" in host else host
+    return f"http://{host}:{webhook.port}{webhook.path}"
+
+
 def post(url: str, body: bytes, secret: str | None, ca_bundle: Path | None = None) -> Response:
     """Post the body, signed where there is a secret.
 
@@ -65,7 +73,10 @@ def hints(response: Response) -> Iterator[str]:
     if response.proxy_note:
         yield f"It was asked{response.proxy_note}, which may have answered itself."
     if response.status == 401:
-        yield "The secret is not the receiver's: set DOCSPACE_WEBHOOK_SECRET."
+        yield (
+            "The secret is not the receiver's: set DOCSPACE_WEBHOOK_SECRET or webhook.secret_file "
+            "to the one that it has, or give it with --secret."
+        )
     if 300 <= response.status < 400:
         there = shown(response.location) or "another address"
         yield (

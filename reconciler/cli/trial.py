@@ -1,4 +1,4 @@
-"""Commands that need no portal and no configuration: demo, sandbox, send."""
+"""Commands that need no portal: demo, sandbox, send."""
 
 import signal
 import threading
@@ -107,13 +107,17 @@ def send(
     file: Annotated[
         int, typer.Argument(metavar="FILE_ID", min=1, max=LAST_FILE_ID, help="The file's id.")
     ],
-    url: Annotated[str, typer.Option(metavar="URL", help="The receiver's address.")] = DEFAULT_URL,
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The receiver's address; else ours on this machine."),
+    ] = None,
     secret: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="SECRET", envvar="DOCSPACE_WEBHOOK_SECRET", help="Signs it; unsigned if empty."
+            metavar="SECRET",
+            help="Signs it; else the configured secret. Unsigned if empty, or if there is none.",
         ),
-    ] = "",
+    ] = None,
     trigger: Annotated[
         str, typer.Option(metavar="EVENT", help="The event's trigger.")
     ] = "file.updated",
@@ -125,23 +129,32 @@ def send(
     """Sign a sample event as the portal would, post it, and print the answer.
 
     Exits 0 when it was accepted or ignored, 1 when it was refused or redirected, 3 when nobody
-    answers. Of the configuration it takes portal.ca_bundle alone, for an https address.
+    answers. Address, port, path, secret and portal.ca_bundle are those of the configuration.
 
     Examples:
 
-        DOCSPACE_WEBHOOK_SECRET='...' reconciler send 4711
+        reconciler send 4711
         reconciler send 4711 --secret 'Sandbox-1!' --title Plan.docx
         reconciler send 4711 --url https://hooks.example.com/docspace/review-comment
     """
-    from reconciler.cli.send import Sample, body_of, hints, post  # noqa: PLC0415 - help must be quick
+    from reconciler.cli.send import (  # noqa: PLC0415 - help must be quick
+        Sample,
+        body_of,
+        hints,
+        post,
+        receiver_address,
+    )
 
+    settings = read_config(config)
+    url = receiver_address(settings.webhook) if url is None else url
+    if secret is None:
+        secret = next(iter(settings.secrets()), None)
     if not url.startswith(("http://", "https://")):
         typer.echo("The address must start with http:// or https://.", err=True)
         raise typer.Exit(USAGE)
-    bundle = read_config(config).portal.ca_bundle if url.startswith("https://") else None
     sample = body_of(Sample(file, title, trigger), datetime.now(UTC))
     try:
-        response = post(url, sample, secret, bundle)
+        response = post(url, sample, secret, settings.portal.ca_bundle)
     except AddressUnreachableError as error:
         hint = (
             ""
