@@ -2,6 +2,7 @@
 
 import gc
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 from tests import postgres, support_sandbox
 from tests.support_ledger import ADDRESS
 from tests.world import World, world
+
+# Times are told in the zone of whoever reads them; here that is nobody in particular.
+os.environ["TZ"] = "UTC"
+time.tzset()
 
 # The files that take longest, the longest first: a worker that began with one of them when
 # nothing else is left would keep all waiting.

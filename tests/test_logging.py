@@ -2,7 +2,10 @@
 
 import json
 import logging
+import os
+import pty
 import re
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -187,6 +190,41 @@ def test_a_line_of_json_is_one_object(said: Said) -> None:
     assert told["title"] == EVIL
     assert (told["event"], told["file"], told["reason"]) == ("marked", 7, "updated")
     assert (told["level"], datetime.fromisoformat(told["timestamp"]).tzinfo) == ("info", UTC)
+
+
+@pytest.mark.parametrize("title", ["Договор_審査_Prüfung 👀.docx", EVIL, "a\udcff\u202e.docx"])
+def test_json_keeps_the_letters_of_every_language(title: str, said: Said) -> None:
+    """They are read and searched for; what is no letter is a number, and keeps its value."""
+    configure_log("info", "json")
+    log_processed(attempt(Outcome.MARKED, "updated", title))
+    line = said()
+    assert json.loads(line)["title"] == title
+    assert line.rstrip("\n").isprintable()
+    assert "Договор_審査_Prüfung 👀" in line or title not in line
+
+
+LINE = """
+from reconciler.service import configure_log
+from reconciler.service.logging import log
+configure_log("info", "auto")
+log.info("sweep")
+"""
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_painted"), [({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)]
+)
+def test_text_on_a_terminal_has_the_colours_and_the_time_of_a_person(
+    environ: dict[str, str], is_painted: bool
+) -> None:
+    """None where NO_COLOR is set, and the time of the zone of TZ."""
+    ours, theirs = pty.openpty()
+    environ = {"PATH": os.environ["PATH"], "TERM": "xterm", "TZ": "XST-9", **environ}
+    subprocess.run([sys.executable, "-c", LINE], env=environ, stderr=theirs, timeout=60, check=True)
+    os.close(theirs)
+    with open(ours, "rb", buffering=0) as terminal:  # noqa: PTH123 - a number, not a path
+        line = terminal.read(65536).decode()
+    assert ("\x1b" in line, "+0900" in line, "sweep" in line) == (is_painted, True, True)
 
 
 def test_text_that_goes_to_a_file_has_no_colours(said: Said) -> None:

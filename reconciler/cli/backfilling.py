@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from reconciler.cli.messages import shown
 from reconciler.cli.report import as_json, in_a_line
 from reconciler.config import Config
+from reconciler.local_time import local_time
 from reconciler.service import BackfillRun, Summary
 from reconciler.service import backfill as open_backfill
 from reconciler.sweep import Job
@@ -113,5 +114,5 @@ class Backfilling:
         if run.resume_at is not None:
             self._console.print(
                 f"Stopped: {run.reason}. Run the same command again after "
-                f"{run.resume_at:%Y-%m-%d %H:%M} UTC; it goes on where it was.",
+                f"{local_time(run.resume_at)}; it goes on where it was.",
             )

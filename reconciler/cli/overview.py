@@ -16,6 +16,7 @@ from reconciler.cli.messages import shown
 from reconciler.diagnostics import Problem
 from reconciler.ledger import Overview
 from reconciler.ledger.records import BOUNDS, UnfinishedFile
+from reconciler.local_time import local_time
 from reconciler.model import EPOCH, Source
 
 _DAYS, _SWEEPS = 7, 5
@@ -112,21 +113,21 @@ def _plain(value: Any) -> Any:
 
 def _lines(seen: Overview, limit: int) -> Iterator[str]:
     queue = seen.queue
-    oldest = f", the oldest since {_date(queue.oldest)}" if queue.oldest else ""
-    following = f"; next {_date(queue.next)}" if queue.next else ""
+    oldest = f", the oldest since {local_time(queue.oldest)}" if queue.oldest else ""
+    following = f"; next {local_time(queue.next)}" if queue.next else ""
     backfill = f" ({queue.backfill} for a backfill)" if queue.backfill else ""
     yield f"queue      {queue.depth} files{backfill}, {queue.due} due now{oldest}{following}"
     yield f"events     {seen.accepted} accepted, {seen.echoes} echoes of our own comments"
     yield f"review     {seen.in_review} files need it"
     yield f"writes     {seen.written} of {limit} in 24 hours"
     if seen.backfill_until is not None:
-        yield f"backfill   goes on after {_date(seen.backfill_until)}"
+        yield f"backfill   goes on after {local_time(seen.backfill_until)}"
     if seen.sweeps:
         last = seen.sweeps[0]
-        coming = f"; next {_date(seen.next_sweep)}" if seen.next_sweep and seen.serving else ""
-        yield f"sweep      last {_date(last.began)}, {last.requests} requests{coming}"
+        coming = f"; next {local_time(seen.next_sweep)}" if seen.next_sweep and seen.serving else ""
+        yield f"sweep      last {local_time(last.began)}, {last.requests} requests{coming}"
     if seen.sweeping is not None:
-        yield f"sweep      under way since {_date(seen.sweeping)}"
+        yield f"sweep      under way since {local_time(seen.sweeping)}"
     for source, lag in seen.latencies.items():
         half, most = _within(lag.within(0.5)), _within(lag.within(0.95))
         yield f"waited     {source}: half {half}, 95 % {most} from save to comment"
@@ -205,12 +206,8 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return _date(value)
+        return local_time(value)
     return shown(str(value))
-
-
-def _date(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _day(day: datetime) -> str:

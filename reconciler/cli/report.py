@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from reconciler.cli.messages import shown
+from reconciler.local_time import local_time
 from reconciler.model import Outcome
 from reconciler.service import Explanation, PlannedAction, Summary
 
@@ -48,7 +49,7 @@ def in_a_line(summary: Summary) -> str:
     if summary.remaining:
         parts.append(f"{summary.remaining} left")
     if summary.resume_at is not None and summary.remaining:
-        parts.append(f"go on after {summary.resume_at:%Y-%m-%d %H:%M} UTC")
+        parts.append(f"go on after {local_time(summary.resume_at)}")
     requests = summary.requests
     parts.append(f"{requests['get']} GET, {requests['put']} PUT, {summary.seconds:.1f} s")
     return "; ".join(parts)
@@ -84,7 +85,7 @@ def _portal(explanation: Explanation) -> list[str]:
     where = file.section.value + ("" if file.room is None else f", room {file.room}")
     return [
         f"  portal     {file.title!r} in {where}; {state}, {rights}",
-        f"             version {file.revision.version}, updated {_date(file.revision.updated)}, "
+        f"             version {file.revision.version}, updated {_time(file.revision.updated)}, "
         f"{file.revision.size} bytes",
         f"             comment {file.comment!r}",
     ]
@@ -101,7 +102,7 @@ def _ledger(known: Any) -> list[str]:
         whose = "ours: it carried the comment" if known["marked_by_us"] else "left as it was found"
         lines.append(
             f"             settled version {known['settled_version']} of "
-            f"{_date(known['settled_updated'])}, {whose}"
+            f"{_time(known['settled_updated'])}, {whose}"
         )
     if known["intent_version"] is not None:
         lines.append(
@@ -110,17 +111,21 @@ def _ledger(known: Any) -> list[str]:
         )
     if known["due_at"] is not None:
         doing = "in work until" if known["claim"] else "due"
-        lines.append(f"             {doing} {_date(known['due_at'])}")
+        lines.append(f"             {doing} {_time(known['due_at'])}")
     return lines
 
 
 def _times(known: Any) -> Callable[[str], str]:
     def times(what: str) -> str:
         number, last = known[f"{what}s"], known[f"{_PAST[what]}_at"]
-        when = f" (last {_date(last)})" if last else ""
+        when = f" (last {_time(last)})" if last else ""
         return f"{number} {what}s{when}"
 
     return times
+
+
+def _time(moment: datetime | None) -> str:
+    return "never" if moment is None else local_time(moment)
 
 
 def _date(moment: datetime | None) -> str | None:

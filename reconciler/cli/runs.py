@@ -164,7 +164,7 @@ def _span(since: str, until: str | None) -> tuple[datetime, datetime | None]:
 
 
 def moment(text: str, option: str) -> datetime:
-    """Return a date or a duration back as a time, in UTC; up to a day includes that day."""
+    """Return a date, of the person's zone, or a duration back as a time; a day is included."""
     from reconciler.config import duration  # noqa: PLC0415
 
     try:
@@ -175,12 +175,12 @@ def moment(text: str, option: str) -> datetime:
         pass
     try:
         date = datetime.fromisoformat(text)
-    except ValueError as error:
+        if option == "--until" and len(text) == len("2026-01-31"):
+            date += timedelta(days=1, microseconds=-1)
+        return date.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         typer.echo(f"{option} {text}: {_DATES}", err=True)
         raise typer.Exit(USAGE) from error
-    if option == "--until" and len(text) == len("2026-01-31"):
-        date += timedelta(days=1, microseconds=-1)
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _code(summary: "Summary") -> int:

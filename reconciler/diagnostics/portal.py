@@ -7,6 +7,7 @@ from reconciler.diagnostics.findings import Fault, Finding, error, ok, skipped, 
 from reconciler.diagnostics.probe import Facts
 from reconciler.errors import LedgerError, PortalError
 from reconciler.hints import hint_for
+from reconciler.local_time import local_time
 from reconciler.webhooks.delivery_log import is_under_way
 
 _OFF, _SOON = timedelta(seconds=60), timedelta(days=14)
@@ -64,7 +65,7 @@ def key(facts: Facts) -> list[Finding]:
 def _end_of(facts: Facts, found: Key) -> Finding:
     if found.expires is None:
         return ok("key", "valid, without an end")
-    message = f"valid until {found.expires:%Y-%m-%d %H:%M} UTC"
+    message = f"valid until {local_time(found.expires)}"
     if found.expires - facts.portal.at < _SOON:
         return warning("key", message, "make a new key in time; then set DOCSPACE_API_KEY")
     return ok("key", message)

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from reconciler.errors import LedgerError
 from reconciler.hints import NEW_KEY, hint_for
 from reconciler.ledger import OutageRecord, Overview, Role
+from reconciler.local_time import local_time
 from reconciler.model import OutageKind, Outcome
 
 _SHORT = timedelta(minutes=1)  # a pause that needs no words
@@ -102,14 +103,14 @@ _OUTAGES = {
 def outage_problem(outage: OutageRecord) -> Problem:
     """Return an outage as a problem, for the log and for whoever asks."""
     kind, message, hint = _OUTAGES[outage.kind]
-    return Problem(kind, f"{message} since {_date(outage.since)}: {outage.reason}", hint)
+    return Problem(kind, f"{message} since {local_time(outage.since)}: {outage.reason}", hint)
 
 
 def _portal(seen: Overview) -> Iterator[Problem]:
     # A throttled portal is told as the pause that it asks for.
     yield from (outage_problem(o) for o in seen.outages if o.kind is not OutageKind.RATE_LIMITED)
     if seen.paused_until is not None and seen.paused_until - seen.now > _SHORT:
-        until = _date(seen.paused_until)
+        until = local_time(seen.paused_until)
         yield Problem(ProblemKind.PAUSED, f"nothing is done before {until}: {seen.paused_why}")
 
 
@@ -151,14 +152,14 @@ def _sweep(seen: Overview) -> Iterator[Problem]:
     if next_sweep is not None and _is_overdue(seen):
         yield Problem(
             ProblemKind.OVERDUE,
-            f"a sweep is overdue since {_date(next_sweep)}",
+            f"a sweep is overdue since {local_time(next_sweep)}",
             "see the log of serve",
         )
     if seen.sweeps and seen.sweeps[0].error:
         last = seen.sweeps[0]
         yield Problem(
             ProblemKind.SWEEP_FAILED,
-            f"the sweep of {_date(last.began)} was not completed: {last.error}",
+            f"the sweep of {local_time(last.began)} was not completed: {last.error}",
         )
     if seen.incomplete_folders:
         yield Problem(
@@ -171,7 +172,7 @@ def _sweep(seen: Overview) -> Iterator[Problem]:
 
 def _files(seen: Overview) -> Iterator[Problem]:
     if _is_backlogged(seen):
-        since = "" if seen.queue.oldest_live is None else _date(seen.queue.oldest_live)
+        since = "" if seen.queue.oldest_live is None else local_time(seen.queue.oldest_live)
         yield Problem(
             ProblemKind.BACKLOG,
             f"the queue is not worked off: {_files_of(seen.queue.due_live)} due, the oldest since "
@@ -213,7 +214,3 @@ def _is_backlogged(seen: Overview) -> bool:
 
 def _files_of(number: int) -> str:
     return f"{number} {'file' if number == 1 else 'files'}"
-
-
-def _date(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,8 +1,11 @@
 """The log: one line for each thing that matters, text on a terminal, JSON elsewhere."""
 
+import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from io import TextIOWrapper
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -66,15 +69,19 @@ class Repeats:
 def configure_log(level: str, form: Format, out: Stream | None = None) -> None:
     """Send the log to stderr from ``level`` on; by way of ``out`` where that is given."""
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
-    forms: list[Any] = [_in_order, structlog.processors.JSONRenderer()]
+    forms: list[Any] = [_in_order, structlog.processors.JSONRenderer(_as_json)]
     if text:
-        console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False)
-        forms = [_printable, console]
+        colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        forms = [_printable, structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False)]
+    elif isinstance(sys.stderr, TextIOWrapper):
+        sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
     structlog.configure(
         processors=[
             Repeats(sum_up=_log_repeats),
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.TimeStamper(
+                "%Y-%m-%d %H:%M:%S%z" if text else "iso", utc=not text
+            ),
             structlog.processors.format_exc_info,
             *forms,
         ],
@@ -93,6 +100,12 @@ def _in_order(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str
     """Begin with when and what, for people who read JSON."""
     first = ("timestamp", "level", "event")
     return {name: line[name] for name in first} | dict(line)
+
+
+def _as_json(line: object, **options: Any) -> str:
+    """Return readable JSON in any language; what is no letter keeps no power over a terminal."""
+    text = json.dumps(line, ensure_ascii=False, **options)
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def _printable(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
