@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
@@ -226,6 +227,47 @@ def test_a_new_key_in_its_file_is_taken_at_the_next_probe(scene: Scene, account:
         assert service.ledger.health.outages() == ()
     finally:
         service.stop()
+
+
+def test_sighup_reads_the_key_and_the_secrets_again(scene: Scene) -> None:
+    """And says so: whoever replaced them sees that they are taken, without a restart."""
+    key_file, secrets = scene.folder / "key", scene.folder / "secrets"
+    key_file.write_text(scene.environ.pop("DOCSPACE_API_KEY"), "utf-8")
+    secrets.write_text(f"{scene.environ.pop('DOCSPACE_WEBHOOK_SECRET')}\n", "utf-8")
+    files = {"PORTAL__API_KEY_FILE": key_file, "WEBHOOK__SECRET_FILE": secrets}
+    environ = scene.environ | {f"RECONCILER_{name}": str(path) for name, path in files.items()}
+    with daemon(environ, scene.folder) as running:
+        assert logged(scene, '"acting_as"')
+        other = scene.portal.add_user("Other Bot", kind="room_admin")
+        key_file.write_text(scene.portal.add_key(other), "utf-8")
+        secrets.write_text(f"New-Secret-1!\n{secrets.read_text('utf-8')}", "utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        assert logged(scene, '"reloaded", "key_replaced": true, "secrets": 2')
+        assert logged(scene, f'"acting_as", "user": "{other.id}"')
+        key_file.unlink()
+        running.process.send_signal(signal.SIGHUP)
+        assert logged(scene, "portal.api_key_file")
+        assert running.terminate() == 0
+
+
+def test_a_terminal_that_is_closed_ends_it(scene: Scene) -> None:
+    """A daemon that somebody started by hand does not outlive his window."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "reconciler", "serve"]
+    with subprocess.Popen(
+        command,
+        env=scene.environ,
+        cwd=scene.folder,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        os.close(theirs)
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"listening on ")
+        os.close(ours)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(25) == 0
 
 
 def test_a_second_signal_ends_it_at_once(scene: Scene) -> None:

@@ -50,7 +50,8 @@ def serve(
 
     Prints the address it listens on to stdout; the log goes to stderr, as text on a terminal and
     as JSON elsewhere. When told to stop it finishes what is under way and exits 0; a second
-    signal ends it at once, and no work is lost then either.
+    signal ends it at once, and no work is lost then either. SIGHUP reads the files of the key and
+    of the secrets again.
 
     Examples:
 
@@ -80,9 +81,8 @@ def _served(settings: "Config") -> bool:
     from reconciler.service import Daemon, SystemdNotifier  # noqa: PLC0415
 
     service, supervisor = Daemon(settings), SystemdNotifier(os.environ)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set())
+    stop, reload = threading.Event(), threading.Event()
+    _take_signals(stop, reload)
     service.start()
     try:
         _say(f"listening on {service.address}")
@@ -90,6 +90,9 @@ def _served(settings: "Config") -> bool:
         while not stop.wait(min(1.0, supervisor.every or 1.0)) and service.is_alive():
             supervisor.alive()
             service.follow_clock()
+            if reload.is_set():
+                reload.clear()
+                service.reload()
         alive = service.is_alive()
         supervisor.stopping("finishing what is under way")
     finally:
@@ -97,6 +100,20 @@ def _served(settings: "Config") -> bool:
     if not alive:
         raise RuntimeError("a part of the daemon has ended")
     return finished
+
+
+def _take_signals(stop: threading.Event, reload: threading.Event) -> None:
+    """Let signals set the events; a second one to stop ends the process at once."""
+    had_terminal = sys.stdin.isatty()
+
+    def on_hang_up(*_: object) -> None:
+        # It also comes when the terminal is closed in which `serve` runs, and then ends it.
+        is_closed = had_terminal and not sys.stdin.isatty()
+        (stop if is_closed else reload).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set())
+    signal.signal(signal.SIGHUP, on_hang_up)
 
 
 def _say(line: str) -> None:

@@ -127,6 +127,19 @@ class Daemon:
         """Run now what is scheduled too far ahead: the machine's clock was set back."""
         self.schedule.follow_clock(utcnow())
 
+    def reload(self) -> None:
+        """Read the files of the key and of the secrets again, and log what came of it."""
+        try:
+            is_replaced = self._components.reload_key()
+            secrets = self._secrets()
+        except ReconcilerError as error:
+            log_error(error)
+            return
+        if is_replaced:
+            self._key.forget()
+            self.schedule.run_at(KEY, utcnow())
+        log.info("reloaded", key_replaced=is_replaced, secrets=len(secrets))
+
     def stop(self, grace: float = GRACE) -> bool:
         """Stop in order within about ``grace`` seconds; return whether all work was finished.
 
@@ -173,7 +186,7 @@ class Daemon:
             wake,
         )
         watch = WatchDuty(components, watch_of(config, components), turn, schedule)
-        key = KeyDuty(components, self._begin_to_watch, wake)
+        self._key = key = KeyDuty(components, self._begin_to_watch, wake)
         release = ReleaseDuty(self.ledger, components.clock, turn)
         tasks = (
             Task(SWEEP, sweep.run, config.sweep.every, JITTER, _log_overlap),
@@ -194,9 +207,11 @@ class Daemon:
 
     def _bind(self, on_reply: Callable[[Reply], None]) -> None:
         """Bind the address of the webhook and the one for administrators."""
-        webhook = self._config.webhook
+        webhook, settings = self._config.webhook, receiver_settings(self._config)
+        secrets = settings.secrets
+        self._secrets = secrets if callable(secrets) else lambda: secrets
         receiver = Receiver(
-            receiver_settings(self._config),
+            settings,
             self._record,
             self._components.clock,
             on_reply,

@@ -144,6 +144,10 @@ class KeyDuty:
             self._is_known = True
         self._is_known = not self._probe()
 
+    def forget(self) -> None:
+        """Learn the owner again: the key was replaced."""
+        self._is_known = False
+
     def _learn_owner(self) -> None:
         key = self._components.docspace.key()
         if not key.owner:
