@@ -48,7 +48,8 @@ def print_found(found: Found, console: Console | None = None) -> None:
 
 
 def _print(console: Console, found: Found, files: Sequence[FileInReview], since: str) -> None:
-    columns = (since, "file", "room", "version", "saved by", f"saved ({found.now.astimezone():%Z})")
+    columns = {since: 9, "file": None, "room": 14, "ver.": 4}
+    columns[f"saved ({found.now.astimezone():%Z})"] = 16
     if not files:
         return
     if not console.is_terminal:
@@ -58,13 +59,13 @@ def _print(console: Console, found: Found, files: Sequence[FileInReview], since:
             )
         return
     table = Table()
-    for column in columns:
-        table.add_column(column, overflow="fold", min_width=30 if column == "file" else None)
+    for column, most in columns.items():
+        table.add_column(column, overflow="fold", max_width=most)
     for one in files:
-        waited, title, *more = _cells(found, one)
+        waited, title, room, version, author, saved = _cells(found, one)
         link = document_url(found.portal, one.file_id)
         file = Text.assemble(title, "\n", (link, f"dim link {link}"))
-        table.add_row(waited, file, *map(Text, more))
+        table.add_row(waited, file, *map(Text, (room, version, f"{author}\n{saved}")))
     console.print(table, soft_wrap=False)
 
 
