@@ -55,6 +55,10 @@ class Browser:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
+    def lives_in(self, zone: str) -> None:
+        """Let the person who looks live in that time zone; none is the machine's own."""
+        self.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": zone})
+
     def complaints(self) -> list[str]:
         """Return what the console says: errors, and what the page's policy forbade."""
         lines = self.driver.get_log("browser")  # type: ignore[no-untyped-call]

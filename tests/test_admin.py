@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -61,7 +62,7 @@ class Watched:
     alive: dict[str, bool] = field(default_factory=lambda: {"worker": True, "sweep": True})
     requests: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str, **query: str) -> Answer:
         """Ask for a path as somebody on this machine."""
         subject = AdminContext(
             self.ledger,
@@ -71,7 +72,8 @@ class Watched:
             9000,
             kit.PORTAL,
         )
-        return ask(Admin(pages_of(subject), Guard(), fail), path, **LOCAL)
+        asked = {"QUERY_STRING": urlencode(query), **LOCAL}
+        return ask(Admin(pages_of(subject), Guard(), fail), path, **asked)
 
     def number(self, name: str, **labels: str) -> float | None:
         """Return one number of the metrics, None where it is not told."""
@@ -132,7 +134,7 @@ def watched(ledger: Ledger) -> Iterator[Watched]:
 )
 def test_without_a_password_only_local_names_are_answered(host: str, status: int) -> None:
     """A page in a browser cannot come in under a name of its own."""
-    app = Admin({"/": lambda: Page("here\n")}, Guard(), fail)
+    app = Admin({"/": lambda _: Page("here\n")}, Guard(), fail)
     assert ask(app, "/", HTTP_HOST=host).status == status
 
 
@@ -152,7 +154,7 @@ def test_without_a_password_only_local_names_are_answered(host: str, status: int
 )
 def test_with_a_password_nothing_is_answered_without_it(header: str, status: int) -> None:
     """Under any name, and by any path."""
-    app = Admin({"/": lambda: Page("here\n")}, Guard(PASSWORD), fail)
+    app = Admin({"/": lambda _: Page("here\n")}, Guard(PASSWORD), fail)
     for path in ("/", "/none"):
         answer = ask(app, path, HTTP_HOST="watch.example", HTTP_AUTHORIZATION=header)
         assert answer.status == (404 if (path, status) == ("/none", 200) else status)
@@ -177,7 +179,7 @@ class Doorman:
             clock=lambda: self.now,
             throttle=self.throttle,
         )
-        self.app = Admin({"/": lambda: Page("here\n")}, guard, fail)
+        self.app = Admin({"/": lambda _: Page("here\n")}, guard, fail)
 
     def try_(self, password: str, address: str = "192.0.2.7") -> Answer:
         """Ask with a password."""
@@ -296,14 +298,14 @@ def test_the_password_is_not_shown() -> None:
 
 def test_head_is_answered_without_a_body(watched: Watched) -> None:
     """For watchdogs that only want the status."""
-    app = Admin({"/": lambda: Page("here\n")}, Guard(), fail)
+    app = Admin({"/": lambda _: Page("here\n")}, Guard(), fail)
     assert ask(app, "/", "HEAD", **LOCAL).body == ""
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 def test_nothing_can_be_changed(method: str) -> None:
     """405, and what is allowed."""
-    answer = ask(Admin({"/": lambda: Page("here\n")}, Guard(), fail), "/", method, **LOCAL)
+    answer = ask(Admin({"/": lambda _: Page("here\n")}, Guard(), fail), "/", method, **LOCAL)
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
 
 
@@ -315,7 +317,7 @@ def test_another_path_is_not_found(watched: Watched) -> None:
 def test_a_bug_is_told_to_the_log_alone() -> None:
     """500 without a word of what it was."""
     heard: list[Exception] = []
-    answer = ask(Admin({"/": lambda: 1 / 0}, Guard(), heard.append), "/", **LOCAL)  # type: ignore[dict-item, return-value]
+    answer = ask(Admin({"/": lambda _: 1 / 0}, Guard(), heard.append), "/", **LOCAL)  # type: ignore[dict-item, return-value]
     assert (answer.status, len(heard)) == (500, 1)
     assert "division" not in answer.body
 

@@ -1,6 +1,7 @@
-"""For those who watch over the service: status page, health, readiness, metrics. It only reads.
+"""For those who watch over the service and those who review: two views, health, readiness, metrics.
 
-`app` is the WSGI application, `guard` who may ask, `pages` what is answered, `metrics` the
-numbers for Prometheus, `status` the page for people with its `charts` and with what was told of
-the webhook (`webhook`). Import the modules: this package loads nothing, for a quick start.
+It only reads. `app` is the WSGI application, `guard` who may ask, `pages` what is answered,
+`metrics` the numbers for Prometheus. `operation` is the view of the service with its `charts`,
+`review` that of the files to review, and `rendering` what both share. Import the modules: this
+package loads nothing, for a quick start.
 """

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl
 
 from reconciler.admin.guard import Access, Guard
 from reconciler.admin.throttle import RETRY_AFTER
@@ -13,6 +14,7 @@ Environ = Mapping[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 TEXT = "text/plain; charset=utf-8"
 NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_MOST_FIELDS = 20
 OPEN = {"/healthz"}  # for everybody: the probes of a container carry no password
 
 
@@ -26,11 +28,12 @@ class Page:
     policy: str = NOTHING
 
 
-Pages = Mapping[str, Callable[[], Page]]
+Query = Mapping[str, str]
+Pages = Mapping[str, Callable[[Query], Page]]
 
 
 class Admin:
-    """A WSGI application. ``pages`` has what makes the page of each path.
+    """A WSGI application. ``pages`` has what makes the page of each path from its query.
 
     A page may raise LedgerError; of anything else that it raises ``complain`` hears.
     """
@@ -72,12 +75,20 @@ class Admin:
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             return Page("Nothing can be changed here.\n", HTTPStatus.METHOD_NOT_ALLOWED)
         try:
-            return make()
+            return make(_query(environ))
         except LedgerError as error:
             return Page(f"ledger: it cannot be read: {error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
         except Exception as error:  # noqa: BLE001 - who watches must be answered, whatever comes
             self._complain(error)
             return Page("This is a bug: see the log.\n", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _query(environ: Environ) -> Query:
+    """Return the parameters of the address, the last of each name; none where they are a flood."""
+    try:
+        return dict(parse_qsl(environ.get("QUERY_STRING", ""), max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        return {}
 
 
 def _refusal(guard: Guard, access: Access) -> Page:

@@ -13,7 +13,9 @@ from reconciler.model import EPOCH, Source
 DAYS = 14
 TOLD_BY = (Source.WEBHOOK, Source.LOG, Source.SWEEP)  # from the bottom of a stack to its top
 _WIDTH, _HIGH, _LOW, _TOP = 336.0, 104.0, 52.0, 14.0
+_WIDEST = 48.0  # a column's place: few of them stand at the left
 _GAP = 0.24  # of a column's place
+_NEARLY = 0.8  # of a limit
 _LEAST = 2.0  # a bar of one among thousands must still be seen
 _LABELS = ("1s", "2s", "5s", "10s", "30s", "1m", "5m", "15m", "1h", "6h", "1d", "more")
 
@@ -54,6 +56,21 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Meter:
+    """How much of a limit is used: ``filled`` of 100, and how near the limit is."""
+
+    filled: float
+    level: str
+
+
+def meter(used: int, limit: int) -> Meter:
+    """Return what a meter shows; the least that is used is seen."""
+    share = used / max(limit, 1)
+    level = "bad" if share >= 1 else "warn" if share >= _NEARLY else "good"
+    return Meter(min(max(share * 100, _LEAST), 100.0) if used else 0.0, level)
+
+
+@dataclass(frozen=True)
 class Day:
     """The updates of one day; ``day`` is None for all that are older than those kept apart."""
 
@@ -71,10 +88,11 @@ class Day:
 
 
 def last_days(days: Mapping[datetime, Mapping[Source, int]], now: datetime) -> tuple[Day, ...]:
-    """Return the last days, the newest first, also those without updates."""
+    """Return the last days, the newest first, back to the first of all that has an update."""
     today = EPOCH + (now - EPOCH) // timedelta(days=1) * timedelta(days=1)
     wanted = [today - timedelta(days=back) for back in range(DAYS)]
-    return tuple(Day(day, days.get(day, {})) for day in wanted)
+    first = min(days, default=today)
+    return tuple(Day(day, days.get(day, {})) for day in wanted if day >= min(first, today))
 
 
 def older(days: Mapping[datetime, Mapping[Source, int]], shown: Sequence[Day]) -> Day:
@@ -118,7 +136,7 @@ def _chart(
     height: float,
 ) -> Chart:
     most = max((sum(number for _, number in stack) for stack in stacks), default=0)
-    place = _WIDTH / max(len(stacks), 1)
+    place = min(_WIDTH / max(len(stacks), 1), _WIDEST)
     columns = tuple(
         Column(
             x=round(place * (number + _GAP / 2), 2),

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
-from reconciler.admin.app import Page, Pages
+from reconciler.admin.app import Page, Pages, Query
 from reconciler.admin.metrics import METRICS, Requests, exposition
-from reconciler.admin.status import StatusPageData, rendered
+from reconciler.admin.operation import Operation, operation_page
+from reconciler.admin.rendering import View
+from reconciler.admin.review import parse_query, read_reviews, review_page
 from reconciler.diagnostics import Problem, ProblemKind, find_problems, unwritable_problem
 from reconciler.errors import LedgerError
 from reconciler.ledger import WEBHOOK, Ledger
@@ -32,31 +34,52 @@ class AdminContext:
 def pages_of(context: AdminContext) -> Pages:
     """Return what makes the page of each path."""
     return {
-        "/": lambda: status(context),
-        "/healthz": lambda: healthz(context),
-        "/readyz": lambda: readyz(context),
-        "/metrics": lambda: metrics(context),
+        "/": lambda _: operation(context),
+        "/review": lambda query: review(context, query),
+        "/healthz": lambda _: healthz(context),
+        "/readyz": lambda _: readyz(context),
+        "/metrics": lambda _: metrics(context),
     }
 
 
-def status(context: AdminContext) -> Page:
-    """Tell everything to a person, also when the ledger cannot be read."""
+def operation(context: AdminContext) -> Page:
+    """Tell how the service is doing, also when the ledger cannot be read."""
     ledger, now = context.ledger, context.clock()
-    problems = [
-        Problem(ProblemKind.IDLE, name, "see the log, and restart") for name in dead(context)
-    ]
+    problems = _ended(context)
     try:
         refusal = ledger.refusal()
         seen = ledger.health.overview(now)
         webhook = ledger.settings.get(WEBHOOK)
     except LedgerError as error:
         problems.append(Problem(ProblemKind.LEDGER, f"the ledger cannot be read: {error}"))
-        return rendered(StatusPageData(now, context.portal, tuple(problems)))
+        return operation_page(View(now, context.portal, problems), Operation())
     problems += [] if refusal is None else [unwritable_problem(refusal)]
     # The page tells of the webhook by itself, with all that is known of it.
     problems += [one for one in find_problems(seen) if one.kind is not ProblemKind.WEBHOOK]
-    limit = context.writes_per_day
-    return rendered(StatusPageData(now, context.portal, tuple(problems), seen, webhook, limit))
+    if webhook is not None and webhook.has_problem:
+        problems.append(Problem(ProblemKind.WEBHOOK, webhook.reason, webhook.hint))
+    data = Operation(seen, webhook, context.writes_per_day)
+    return operation_page(View(now, context.portal, problems), data)
+
+
+def review(context: AdminContext, query: Query) -> Page:
+    """Tell what waits for a review. Where the ledger cannot be read, the other view says so."""
+    ledger, now = context.ledger, context.clock()
+    problems = _ended(context)
+    try:
+        refusal = ledger.refusal()
+        seen = ledger.health.overview(now, shown=1)
+        data = read_reviews(ledger, parse_query(query), seen.in_review)
+    except LedgerError:
+        return operation(context)
+    problems += [] if refusal is None else [unwritable_problem(refusal)]
+    problems += find_problems(seen)
+    return review_page(View(now, context.portal, problems), data)
+
+
+def _ended(context: AdminContext) -> list[Problem]:
+    ended = dead(context)
+    return [Problem(ProblemKind.IDLE, one, "see the log, and restart") for one in ended]
 
 
 def dead(context: AdminContext) -> list[str]:

@@ -1,7 +1,8 @@
 """What is wrong, and what to do about it: called by `admin`, `service` and `cli`.
 
 `problems` finds in an overview of the ledger what is wrong with the service, for `status`, the
-page, the metrics and `check`; `config_warnings` are the unsafe settings, for the log and `check`.
+page, the metrics and `check`; `file_hints` say what to do about one file; `config_warnings` are
+the unsafe settings, for the log and `check`.
 For `check`, `probe` gathers facts, `installation` and `portal` judge them as pure functions, and
 `findings` are the results. A check that cannot be made says so; none of them stops the others.
 """
@@ -14,6 +15,7 @@ from reconciler.diagnostics.config_warnings import (
     ConfigWarningKind,
     config_warnings,
 )
+from reconciler.diagnostics.file_hints import file_hint
 from reconciler.diagnostics.findings import Fault, Finding, Level, error, ok
 from reconciler.diagnostics.probe import (
     Facts,
@@ -49,6 +51,7 @@ __all__ = [
     "ask_portal",
     "check",
     "config_warnings",
+    "file_hint",
     "find_problems",
     "gather",
     "gather_offline",

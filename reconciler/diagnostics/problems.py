@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from reconciler.diagnostics.file_hints import GIVE_RIGHTS
 from reconciler.errors import LedgerError
 from reconciler.hints import NEW_KEY, hint_for
 from reconciler.ledger import OutageRecord, Overview, Role
@@ -187,7 +188,8 @@ def _files(seen: Overview) -> Iterator[Problem]:
     if refused:
         were = "1 file was" if refused == 1 else f"{refused} files were"
         message = f"{were} refused and not marked"
-        yield Problem(ProblemKind.REFUSED, message, "the reasons: reconciler failed list")
+        hint = f"{GIVE_RIGHTS}; which file: reconciler failed list"
+        yield Problem(ProblemKind.REFUSED, message, hint)
     if seen.unknown_texts:
         yield Problem(ProblemKind.TEXTS, TEXTS_KEPT, portal_texts_hint(seen.unknown_texts))
 
