@@ -23,6 +23,7 @@ LOOKS = [
     "check",
     "status",
     "failed list",
+    "review list",
     "explain {file}",
     "reconcile --dry-run",
     "backfill --since 30d --dry-run",
