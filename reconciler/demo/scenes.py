@@ -28,23 +28,24 @@ class Scene:
 
 def play() -> Generator[Scene | Check]:
     """Play all scenes: each is yielded as it begins, then its checks as they are made."""
-    with staged() as (stage, key), daemon(stage.url, key) as running:
-        try:
+    try:
+        with staged() as (stage, key), daemon(stage.url, key) as running:
             for scene in (_one_edit, _burst, _words, _loss, _crash):
                 yield from scene(stage, running)
-        except DaemonEndedError as error:
-            yield Check(f"the daemon ended: {error}", holds=False)
+    except (DaemonEndedError, OSError) as error:
+        yield Check(f"it cannot be played: {error}", holds=False)
 
 
 def _one_edit(stage: Stage, running: Daemon) -> Iterator[Scene | Check]:
     yield Scene(
         "One edit",
-        "Ann saves a file once. Setting its comment is an update, announced too.",
+        "Ann saves a file once. Setting a comment is announced as an update, too.",
         "1 GET, 1 PUT, and nothing for the echo of that PUT",
     )
+    running.start()
     yield _run_script()
-    stage.add_webhook(running.address())
     (file,) = stage.add_files(1, "Contract.docx")
+    stage.add_webhook(running.address())
     stage.wait_for_sweep()  # one that comes between save and delivery would look as well
     stage.save(file)
     stage.wait_until_marked(file)
@@ -83,9 +84,9 @@ def _burst(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
 def _words(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
     yield Scene(
         "A person's words",
-        "Ann approves two files. Greta renames one. Unlocking wipes comments.",
-        "an approval stays, or gives way to the portal's text alone; a mark\n"
-        "   that was wiped comes back, in whatever language",
+        "Ann approves two files, Greta renames one. Unlocking a file replaces its\n"
+        "   comment by a text of the portal's, in English for Ann, German for Greta.",
+        "an approved file is left alone; a wiped mark comes back",
     )
     files = renamed, approved, english, german = stage.add_files(4, "Offer {}.docx")
     stage.save(*files)
@@ -95,7 +96,9 @@ def _words(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
     wiped = {file: _unlock(stage, file, german) for file in (approved, english, german)}
     stage.wait_until_marked(english, german)
     yield checks.check_comment("approved, renamed", stage.comment(renamed), "Approved")
-    yield checks.check_comment("approved, unlocked", stage.comment(approved), wiped[approved])
+    yield checks.check_comment(
+        "approved, wiped by unlocking", stage.comment(approved), wiped[approved]
+    )
     for file in (english, german):
         what = f'marked, wiped by "{wiped[file]}"'
         yield checks.check_comment(what, stage.comment(file), TARGET)

@@ -17,8 +17,9 @@ from reconciler.sandbox import Portal, Server, User
 
 SECRET = "Demo-Secret-1!"  # noqa: S105 - both ends of it are ours
 _PATIENCE, _TURN = 6.0, 0.02  # seconds
-_SECOND_LOOK = 1.3  # seconds: no file is looked at more often than once a second
-_QUIET = timedelta(seconds=0.2)
+_SECOND_LOOK = 1.1  # seconds: no file is looked at more often than once a second
+_SWEEP = 3  # seconds
+_QUIET, _NEXT = timedelta(seconds=0.2), timedelta(seconds=_SWEEP / 2)
 
 
 class DaemonEndedError(Exception):
@@ -28,8 +29,10 @@ class DaemonEndedError(Exception):
 class Daemon:
     """`reconciler serve` with its ledger in ``folder``."""
 
+    _process: subprocess.Popen[bytes] | None = None
+
     def __init__(self, portal: str, key: str, folder: Path) -> None:
-        """Begin to start it; nothing of this process's environment configures it."""
+        """Start nothing yet; nothing of this process's environment will configure it."""
         self._folder = folder
         (folder / "config.toml").touch()
         ours = ("DOCSPACE_", "RECONCILER_")
@@ -41,9 +44,8 @@ class Daemon:
             "RECONCILER_ADMIN__PORT": "0",
             "RECONCILER_CONFIG": str(folder / "config.toml"),
             "RECONCILER_LOG__LEVEL": "error",
-            "RECONCILER_SWEEP__EVERY": "2s",
+            "RECONCILER_SWEEP__EVERY": f"{_SWEEP}s",
         }
-        self.start()
 
     def start(self) -> None:
         """Begin to start it, again on the same ledger and port."""
@@ -58,7 +60,8 @@ class Daemon:
 
     def address(self) -> str:
         """Wait until it listens; return the address of its webhook. Raises DaemonEndedError."""
-        line = self._process.stdout.readline() if self._process.stdout else b""
+        stream = self._process and self._process.stdout
+        line = stream.readline() if stream else b""
         if not line:
             raise DaemonEndedError((self._folder / "log").read_text(errors="replace").strip())
         address = line.decode().removeprefix("listening on ").strip()
@@ -66,7 +69,9 @@ class Daemon:
         return address
 
     def kill(self) -> int:
-        """Kill it with SIGKILL unless it has ended, and return its exit code."""
+        """Kill it with SIGKILL, unless it was not started or has ended; return its exit code."""
+        if self._process is None:
+            return 0
         self._process.kill()
         with self._process as process:
             return process.wait()
@@ -121,11 +126,9 @@ class Stage:
         time.sleep(_SECOND_LOOK if second_look else 0)
 
     def wait_for_sweep(self) -> None:
-        """Wait until a sweep has just ended: the next one is far away."""
-        requests, before = self.portal.requests, len(self.portal.requests)
-        wait_until(
-            lambda: len(requests) > before and self.portal.clock() - requests[-1].at > _QUIET
-        )
+        """Wait until a sweep has ended a moment ago: the next one is far away."""
+        requests, clock = self.portal.requests, self.portal.clock
+        wait_until(lambda: bool(requests) and _QUIET < clock() - requests[-1].at < _NEXT)
 
     def _writes(self, file: int) -> int:
         current, writes = self.portal.file(file).version, self.portal.comment_writes(file)
@@ -148,7 +151,7 @@ def staged() -> Iterator[tuple[Stage, str]]:
 
 @contextmanager
 def daemon(url: str, key: str) -> Iterator[Daemon]:
-    """Run the daemon on a portal within the block."""
+    """Have a daemon for a portal within the block."""
     with TemporaryDirectory(prefix="reconciler-demo-") as folder:
         running = Daemon(url, key, Path(folder))
         try:
