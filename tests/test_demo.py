@@ -1,5 +1,6 @@
 """The demonstration is itself a claim of README: it must pass, and show what it says it shows."""
 
+import html
 import io
 import os
 import re
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,15 @@ def test_the_demonstration_is_plain_text_for_80_columns(
     """Where it is not a terminal."""
     assert "\x1b" not in demonstration.stdout
     assert [line for line in demonstration.stdout.splitlines() if len(line) > 80] == []
+
+
+def test_the_picture_shows_the_scenes_of_today() -> None:
+    """It is made anew by `python -m tests.pictures demo.svg`."""
+    picture = files("reconciler").joinpath("docs", "demo.svg").read_text("utf-8")
+    text = html.unescape(picture).replace("\xa0", " ")
+    for number, title in enumerate(TITLES, 1):
+        assert f"{number}. {title}<" in text
+    assert "All 9 checks held" in text
 
 
 @contextmanager
