@@ -394,10 +394,10 @@ def test_without_a_running_daemon_nothing_is_rotated(scene: Scene) -> None:
     assert scene.portal.webhooks[1].secret == FIRST
 
 
-def test_removing_asks_only_on_a_terminal(scene: Scene) -> None:
+def test_removing_without_a_terminal_takes_yes(scene: Scene) -> None:
     """A script is not kept waiting."""
     scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
-    assert scene.run("remove", "ours").returncode == 0
+    assert scene.run("remove", "ours", "--yes").returncode == 0
     assert not scene.portal.webhooks
 
 

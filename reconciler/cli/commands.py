@@ -43,7 +43,9 @@ def serve(
     config: ConfigPath = None,
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="Listen on this port; else webhook.port."),
+        typer.Option(
+            metavar="PORT", min=0, max=65535, help="Listen on this port; else webhook.port."
+        ),
     ] = None,
 ) -> None:
     """Receive webhooks, sweep, and set the comments, until SIGTERM or Ctrl-C.

@@ -38,8 +38,12 @@ def init(
         Path | None,
         typer.Option(metavar="PATH", help="Certificates to trust, where the portal has its own."),
     ] = None,
-    host: Annotated[str | None, typer.Option(help="Listen on this address.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Listen on this port.")] = None,
+    host: Annotated[
+        str | None, typer.Option(metavar="HOST", help="Listen on this address.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="PORT", min=0, max=65535, help="Listen on this port.")
+    ] = None,
     public_url: Annotated[
         str | None,
         typer.Option(metavar="URL", help="The address under which the portal reaches that."),

@@ -1,9 +1,9 @@
 """config.toml and the environment, parsed once into a frozen value; every problem is listed.
 
 Secrets come from the environment or from a file of their own, never from config.toml, and
-never show in a repr. Paths are relative to the config file. `values` and `notify` declare the sections,
-`value_types` checks single values, `addresses` those of databases, `secret_files` reads those that
-are named, `load` reads and merges, `problems` says what is wrong with a value.
+never show in a repr. Paths are relative to the config file. `values` and `notify` declare the
+sections, `value_types` checks single values, `addresses` those of databases, `secret_files` reads
+those that are named, `load` reads and merges, `problems` says what is wrong with a value.
 """
 
 from reconciler.config.addresses import database as database_address
