@@ -4,15 +4,16 @@ The receiver, the sweep, the worker, the webhooks and the service call it. `ledg
 each one short transaction: `claims` makes rows due, `attempts` claims and finishes them,
 `listing` takes what a sweep read, `watermarks` says how far sweeps came, `settings` holds what is
 true of the whole ledger, `overview` and `health` say how the service is doing, `reviews` what
-people have to review, and `store` runs the transactions.
+people have to review, `notified` what they were told of it, and `store` runs the transactions.
 """
 
 from reconciler.ledger.copying import copy
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.listing import EnqueueOptions, ListedFile, RowChange, RowState
+from reconciler.ledger.notified import Notified
 from reconciler.ledger.opening import another_portal, is_same_address
 from reconciler.ledger.quota import Quota
-from reconciler.ledger.records import OutageRecord, Overview, SweepRecord
+from reconciler.ledger.records import FileInReview, OutageRecord, Overview, ReviewPage, SweepRecord
 from reconciler.ledger.reviews import ReviewFilter, ReviewState
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
 from reconciler.ledger.settings import (
@@ -20,6 +21,7 @@ from reconciler.ledger.settings import (
     DELIVERY_LOG,
     HIDDEN_UPDATES,
     NEXT_SWEEP,
+    NOTIFIED,
     SWEEP_BEGAN,
     WEBHOOK,
     WEBHOOK_ID,
@@ -40,6 +42,7 @@ __all__ = [
     "HIDDEN_UPDATES",
     "MEMORY",
     "NEXT_SWEEP",
+    "NOTIFIED",
     "SWEEP",
     "SWEEP_BEGAN",
     "WEBHOOK",
@@ -49,13 +52,16 @@ __all__ = [
     "Baseline",
     "DeliveryLogProgress",
     "EnqueueOptions",
+    "FileInReview",
     "HiddenUpdates",
     "Ledger",
     "ListedFile",
+    "Notified",
     "OutageRecord",
     "Overview",
     "Quota",
     "ReviewFilter",
+    "ReviewPage",
     "ReviewState",
     "Role",
     "RowChange",

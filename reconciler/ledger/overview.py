@@ -22,7 +22,7 @@ from reconciler.ledger.records import (
 )
 from reconciler.ledger.reviews import newest_reviews
 from reconciler.ledger.rows import BACKFILL, LIVE
-from reconciler.ledger.settings import NEXT_SWEEP, SWEEP_BEGAN, WEBHOOK, paused
+from reconciler.ledger.settings import NEXT_SWEEP, NOTIFIED, SWEEP_BEGAN, WEBHOOK, paused
 from reconciler.ledger.store.schema import (
     UNFINISHED,
     WAITING,
@@ -84,6 +84,7 @@ def _overview(
         latencies=lags,
         holders=holders,
         webhook=_webhook(c, now),
+        unreachable=tuple(one for one in (NOTIFIED.get(c) or {}).values() if one.is_failing(now)),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from reconciler.ledger.notified import Notified
 from reconciler.ledger.store.store import Role
 from reconciler.model import OutageKind, Outcome, Source
 
@@ -142,7 +143,8 @@ class Overview:
     days. ``holders`` tells which process has which role. ``sweeping`` is since when a sweep is
     under way, ``next_sweep`` when the daemon wants to sweep next, or would if it still ran.
     ``webhook`` is what was wrong with our webhook lately, and the hint. ``unknown_texts`` were
-    kept as a person's and may be the portal's own.
+    kept as a person's and may be the portal's own. ``unreachable`` are the addresses that cannot
+    be notified.
     """
 
     now: datetime
@@ -169,6 +171,7 @@ class Overview:
     latencies: Mapping[Source, LatencyHistogram]
     holders: Mapping[Role, str] = field(default_factory=dict)
     webhook: str = ""
+    unreachable: tuple[Notified, ...] = ()
 
     @property
     def serving(self) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Row, Select, func, or_, select
+from sqlalchemy import Connection, FromClause, Row, Select, and_, func, or_, select
 
 from reconciler.ledger.records import FileInReview, ReviewPage, RoomInReview
 from reconciler.ledger.store.schema import (
@@ -45,13 +45,15 @@ class ReviewFilter:
     """Which of the files are wanted; what is empty restricts nothing.
 
     They lie in one of ``rooms``, are so since ``before`` or longer, were saved by somebody with
-    ``author`` in the name, and have ``text`` in the title or in that name.
+    ``author`` in the name, have ``text`` in the title or in that name, and were marked last after
+    ``marked[0]`` and not after ``marked[1]``.
     """
 
     rooms: frozenset[int] = frozenset()
     before: datetime | None = None
     author: str = ""
     text: str = ""
+    marked: tuple[datetime, datetime] | None = None
 
     def conditions(self) -> Iterator[Any]:
         """Yield what a row must fulfil."""
@@ -59,6 +61,8 @@ class ReviewFilter:
             yield PLACE.in_(self.rooms)
         if self.before is not None:
             yield files.c.stands_since <= self.before
+        if self.marked is not None:
+            yield and_(files.c.marked_at > self.marked[0], files.c.marked_at <= self.marked[1])
         if self.author:
             yield _contains(files.c.author, self.author)
         if self.text:

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 from sqlalchemy import Connection, bindparam, delete, or_, select
 
+from reconciler.ledger.notified import Notified
 from reconciler.ledger.rows import Baseline
 from reconciler.ledger.store.schema import settings
 from reconciler.ledger.store.store import Store
@@ -127,6 +128,14 @@ def _to_json(record: Any) -> str:
     return json.dumps(asdict(record), default=datetime.isoformat)
 
 
+_NOTIFIED = _record("", Notified)
+
+
+def _notified_of(text: str) -> Mapping[str, Notified]:
+    found = {key: _NOTIFIED.from_text(one) for key, one in json.loads(text).items()}
+    return {key: one for key, one in found.items() if one is not None}
+
+
 def _reach_of(text: str) -> Reach:
     fields = json.loads(text)
     ended = {name: datetime.fromisoformat(date) for name, date in fields["ended"].items()}
@@ -158,6 +167,12 @@ WEBHOOK_READABLE = _flag("webhook_readable")
 WEBHOOK_REPAIRED = time_setting("webhook_repaired")
 WEBHOOK = _record("webhook", WebhookRecord)
 DELIVERY_LOG = _record("delivery_log", DeliveryLogProgress)
+NOTIFIED: Setting[Mapping[str, Notified]] = Setting(
+    "notified",
+    lambda each: json.dumps({key: _NOTIFIED.to_text(one) for key, one in each.items()}),
+    _notified_of,
+)
+"""By a digest of the address, which is a secret."""
 
 
 class Settings:

@@ -1,0 +1,74 @@
+"""What the ledger remembers for messages: what whom was told, and which files to tell of."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.ledger import NOTIFIED, Ledger, Notified, ReviewFilter, ReviewState
+from tests import support_ledger as kit
+from tests.support_ledger import HOUR, MINUTE, NOW, SECOND, claimed, event, opened
+
+FAILING = Notified("address 1", NOW, failures=1, failing_since=NOW, failed_at=NOW, error="refused")
+LONG = 365 * 24 * HOUR
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty ledger."""
+    with opened(tmp_path) as one:
+        yield one
+
+
+def mark(ledger: Ledger, file: int, at: datetime) -> None:
+    """Let the worker mark a file at a time."""
+    ledger.record(event(file), at)
+    ledger.finish(claimed(ledger, at), kit.marked(file), at)
+
+
+def test_what_an_address_was_told_is_read_back_as_it_was_written(ledger: Ledger) -> None:
+    """With its dates, and with what it knows to be wrong."""
+    told = {"a": replace(FAILING, troubles={"dead_key": "no"}), "b": Notified("address 2", NOW)}
+    ledger.settings.set(NOTIFIED, told)
+    assert ledger.settings.get(NOTIFIED) == told
+
+
+def test_what_another_version_wrote_counts_as_never_told(tmp_path: Path, ledger: Ledger) -> None:
+    """The address begins anew."""
+    ledger.settings.set(NOTIFIED, {"a": FAILING})
+    kit.sql(tmp_path, """UPDATE settings SET value = '{"a": "{}"}' WHERE name = 'notified'""")
+    assert ledger.settings.get(NOTIFIED) == {}
+
+
+def test_the_newly_marked_are_those_of_the_span(ledger: Ledger) -> None:
+    """The beginning was told before, the end is included."""
+    for number in range(4):
+        mark(ledger, number, NOW + number * MINUTE)
+    wanted = ReviewFilter(marked=(NOW, NOW + 2 * MINUTE))
+    found = ledger.reviews.page(ReviewState.WAITING, wanted)
+    assert ([one.file_id for one in found.files], found.total) == ([1, 2], 2)
+
+
+def test_a_failing_address_is_told_in_the_overview(ledger: Ledger) -> None:
+    """As long as it is tried again; one that was taken from the configuration is forgotten."""
+    ledger.settings.set(NOTIFIED, {"a": FAILING, "b": Notified("address 2", NOW)})
+    assert ledger.health.overview(NOW + MINUTE).unreachable == (FAILING,)
+    assert ledger.health.overview(NOW + 3 * HOUR).unreachable == ()
+
+
+@pytest.mark.parametrize(
+    ("failures", "wait"),
+    [(1, MINUTE), (2, 2 * MINUTE), (6, 32 * MINUTE), (7, HOUR), (1000, HOUR)],
+)
+def test_a_failing_address_is_tried_more_and_more_rarely(failures: int, wait: timedelta) -> None:
+    """After a minute, doubling to an hour."""
+    failing = replace(FAILING, failures=failures)
+    assert not failing.may_be_told(NOW + wait - SECOND)
+    assert failing.may_be_told(NOW + wait)
+
+
+def test_a_failure_in_the_future_holds_nothing_up() -> None:
+    """The clock was set back since."""
+    assert FAILING.may_be_told(NOW - LONG)
