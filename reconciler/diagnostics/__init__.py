@@ -1,8 +1,8 @@
 """What is wrong, and what to do about it: called by `admin`, `service` and `cli`.
 
 `problems` finds in an overview of the ledger what is wrong with the service, for `status`, the
-page, the metrics and `check`; `file_hints` say what to do about one file; `config_warnings` are
-the unsafe settings, for the log and `check`.
+page, the metrics and `check`; `troubles` are those that are sent to a person; `file_hints` say what
+to do about one file; `config_warnings` are the unsafe settings, for the log and `check`.
 For `check`, `probe` gathers facts, `installation` and `portal` judge them as pure functions, and
 `findings` are the results. A check that cannot be made says so; none of them stops the others.
 """
@@ -33,6 +33,7 @@ from reconciler.diagnostics.problems import (
     outage_problem,
     unwritable_problem,
 )
+from reconciler.diagnostics.troubles import find_troubles
 
 __all__ = [
     "CONFIG_CHECKS",
@@ -53,6 +54,7 @@ __all__ = [
     "config_warnings",
     "file_hint",
     "find_problems",
+    "find_troubles",
     "gather",
     "gather_offline",
     "ok",

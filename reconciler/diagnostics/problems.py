@@ -38,15 +38,19 @@ class ProblemKind(StrEnum):
     FAILED = "failed"
     REFUSED = "refused"
     TEXTS = "texts"
+    NOTIFY = "notify"
 
 
 _OF_FILES = {ProblemKind.BACKLOG, ProblemKind.FAILED, ProblemKind.REFUSED, ProblemKind.TEXTS}
 GRAVE = (
     frozenset(ProblemKind)
     - {ProblemKind.SWEEP_FAILED, ProblemKind.INCOMPLETE_FOLDERS, ProblemKind.WEBHOOK}
+    - {ProblemKind.NOTIFY}
     - _OF_FILES
 )
-HARMLESS = frozenset({ProblemKind.BACKFILL, ProblemKind.WEBHOOK, ProblemKind.TEXTS})
+HARMLESS = frozenset(
+    {ProblemKind.BACKFILL, ProblemKind.WEBHOOK, ProblemKind.TEXTS, ProblemKind.NOTIFY}
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,8 @@ def unwritable_problem(error: LedgerError) -> Problem:
 
 def find_problems(seen: Overview) -> tuple[Problem, ...]:
     """Return what is wrong; nothing when all is well."""
-    return tuple(_portal(seen)) + tuple(_process(seen)) + tuple(_sweep(seen)) + tuple(_files(seen))
+    each = (_portal, _process, _sweep, _files, _addresses)
+    return tuple(problem for found in each for problem in found(seen))
 
 
 _CHECK = "run: reconciler check; files are marked as soon as the portal works again"
@@ -192,6 +197,13 @@ def _files(seen: Overview) -> Iterator[Problem]:
         yield Problem(ProblemKind.REFUSED, message, hint)
     if seen.unknown_texts:
         yield Problem(ProblemKind.TEXTS, TEXTS_KEPT, portal_texts_hint(seen.unknown_texts))
+
+
+def _addresses(seen: Overview) -> Iterator[Problem]:
+    for one in seen.unreachable:
+        since = "" if one.failing_since is None else f" since {_date(one.failing_since)}"
+        message = f"{one.name} of notify.urls_file cannot be notified{since}: {one.error}"
+        yield Problem(ProblemKind.NOTIFY, message, "run: reconciler notify test")
 
 
 TEXTS_KEPT = "comments that stood there within seconds of a save were kept as a person's"

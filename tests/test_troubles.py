@@ -1,0 +1,95 @@
+"""Which problems are sent to a person: pure, from an overview."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.diagnostics import ProblemKind, find_problems, find_troubles
+from reconciler.ledger import FileInReview, Notified, OutageRecord, Overview
+from reconciler.ledger.records import Queue
+from reconciler.model import OutageKind, Outcome
+from tests.support_ledger import MINUTE, NOW, opened
+
+WAITS = {Outcome.WAITING: 1}
+DUE = Queue(depth=1, due=1, due_live=1, oldest_live=NOW - 11 * MINUTE)
+
+
+@pytest.fixture
+def seen(tmp_path: Path) -> Iterator[Overview]:
+    """The overview of an empty ledger."""
+    with opened(tmp_path) as ledger:
+        yield ledger.health.overview(NOW)
+
+
+def kinds(seen: Overview) -> list[ProblemKind]:
+    """Return what is sent."""
+    return [problem.kind for problem in find_troubles(seen, find_problems(seen))]
+
+
+def outage(kind: OutageKind, minutes: int) -> tuple[OutageRecord, ...]:
+    """Return an outage that began so many minutes ago."""
+    return (OutageRecord(kind, NOW - minutes * MINUTE, "it says so"),)
+
+
+def marked(ago: timedelta) -> FileInReview:
+    """Return a file that was marked so long ago."""
+    return FileInReview(1, "1.docx", 2, NOW - ago, NOW - ago, "", None, "")
+
+
+def test_nothing_is_sent_where_nothing_runs(seen: Overview) -> None:
+    """Who would send it does not run either."""
+    assert [problem.kind for problem in find_problems(seen)] == [ProblemKind.NO_SERVE]
+    assert kinds(seen) == []
+
+
+def test_what_only_a_person_ends_is_sent_at_once(seen: Overview) -> None:
+    """A dead key, a webhook that is disabled or deleted, texts that look like the portal's."""
+    wrong = replace(
+        seen,
+        outages=outage(OutageKind.DEAD_KEY, 0),
+        webhook="the webhook is disabled; enable it",
+        unknown_texts=("Opgeslagen",),
+    )
+    assert kinds(wrong) == [ProblemKind.DEAD_KEY, ProblemKind.WEBHOOK, ProblemKind.TEXTS]
+
+
+@pytest.mark.parametrize(("minutes", "sent"), [(9, []), (10, [ProblemKind.AWAY])])
+def test_a_portal_that_is_away_is_sent_after_ten_minutes(
+    minutes: int, sent: list[ProblemKind], seen: Overview
+) -> None:
+    """Shorter ones end by themselves."""
+    away = replace(seen, outages=outage(OutageKind.LOOKS, minutes), unfinished=WAITS)
+    assert kinds(away) == sent
+
+
+def test_a_portal_that_is_away_while_nothing_waits_is_not_sent(seen: Overview) -> None:
+    """Nobody misses a comment."""
+    assert kinds(replace(seen, outages=outage(OutageKind.LOOKS, 60))) == []
+
+
+def test_a_queue_of_which_nothing_is_marked_is_sent(seen: Overview) -> None:
+    """With the problem that explains it."""
+    assert kinds(replace(seen, queue=DUE)) == [ProblemKind.BACKLOG]
+
+
+def test_a_queue_that_is_worked_off_slowly_is_not_sent(seen: Overview) -> None:
+    """Something was marked within ten minutes."""
+    busy = replace(seen, queue=DUE, reviews=(marked(5 * MINUTE),))
+    assert kinds(busy) == []
+    assert kinds(replace(busy, reviews=(marked(11 * MINUTE),))) == [ProblemKind.BACKLOG]
+
+
+def test_an_address_that_fails_is_a_harmless_problem(seen: Overview) -> None:
+    """`status` names it with the command that tests it; no other address is told."""
+    failing = Notified("address 2 (mailto)", NOW, failing_since=NOW, failed_at=NOW, error="refused")
+    told = replace(seen, unreachable=(failing,))
+    (problem,) = [one for one in find_problems(told) if one.kind is ProblemKind.NOTIFY]
+    assert problem.is_harmless
+    assert str(problem) == (
+        "address 2 (mailto) of notify.urls_file cannot be notified since "
+        "2025-11-24 09:15:42 UTC: refused -> run: reconciler notify test"
+    )
+    assert kinds(told) == []
