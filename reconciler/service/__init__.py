@@ -3,7 +3,8 @@
 `build` makes the parts, `daemon` runs them and `server` is its waitress, `runs` and `backfill_run`
 are the commands that end, `totals` what they count, `explain` answers for one file, `logging` says
 what is in the log and `log_writer` writes it, `config_warnings` are settings to look at, `systemd`
-is told how it goes, `unit_files` are what runs the service well.
+is told how it goes, `notifying` sends messages to people, `unit_files` are what runs the service
+well.
 """
 
 from reconciler.service.backfill_run import BackfillRun, backfill

@@ -48,6 +48,7 @@ from reconciler.service.logging import (
     log_reply,
     log_sweep,
 )
+from reconciler.service.notifying import NOTIFY, NOTIFY_EVERY, NotifyDuty, notifier_of
 from reconciler.service.roles import SweepRole, WorkerRole
 from reconciler.service.schedule import JITTER, Schedule, Task
 from reconciler.service.server import Server
@@ -84,6 +85,7 @@ class Daemon:
             if not components.ledger.shared:
                 opened.enter_context(components.ledger.role(Role.SWEEP))
             self.ledger, self._components = components.ledger, components
+            self._notifier = notifier_of(config, components)
             self._worker = components.worker(on_attempt, log_error)
             self._bind(on_reply)
             self._stack = opened.pop_all()
@@ -188,12 +190,15 @@ class Daemon:
         watch = WatchDuty(components, watch_of(config, components), turn, schedule)
         self._key = key = KeyDuty(components, self._begin_to_watch, wake)
         release = ReleaseDuty(self.ledger, components.clock, turn)
-        tasks = (
+        tasks: tuple[Task, ...] = (
             Task(SWEEP, sweep.run, config.sweep.every, JITTER, _log_overlap),
             Task(WATCH, watch.run, WATCH_EVERY),
             Task(KEY, key.run, KEY_EVERY),
             Task(RELEASE, release.run, RELEASE_EVERY),
         )
+        if self._notifier is not None:
+            duty = NotifyDuty(components, self._notifier, turn)
+            tasks = (*tasks, Task(NOTIFY, duty.run, NOTIFY_EVERY))
         return tuple(task for task in tasks if task.id != RELEASE or self.ledger.shared)
 
     def _begin_to_watch(self, key: Key) -> None:

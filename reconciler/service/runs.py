@@ -18,6 +18,7 @@ from reconciler.ledger import BACKFILL, ListedFile, Role
 from reconciler.model import Action, Entry, Outcome, Rule
 from reconciler.service.build import Components, build_components, sweep_of, watch_of
 from reconciler.service.logging import log_error
+from reconciler.service.notifying import notify_at_end
 from reconciler.service.sweep_run import prune, run_sweep
 from reconciler.service.totals import Summary, Tally
 from reconciler.sweep import Report, expected_rule
@@ -47,6 +48,8 @@ def reconcile(
     with ExitStack() as opened:
         components = build_components(config, opened, read_only=dry_run)
         opened.enter_context(components.ledger.role(Role.SWEEP))
+        if not dry_run:
+            notify_at_end(config, components, opened)
         if dry_run:
             report = _rehearse(config, components, tally, on_planned)
         else:
