@@ -48,7 +48,14 @@ from reconciler.service.logging import (
     log_reply,
     log_sweep,
 )
-from reconciler.service.notifying import NOTIFY, NOTIFY_EVERY, NotifyDuty, notifier_of
+from reconciler.service.notifying import (
+    NOTIFY,
+    NOTIFY_EVERY,
+    NotifyDuty,
+    heartbeat_of,
+    log_sent,
+    notifier_of,
+)
 from reconciler.service.roles import SweepRole, WorkerRole
 from reconciler.service.schedule import JITTER, Schedule, Task
 from reconciler.service.server import Server
@@ -59,6 +66,7 @@ from reconciler.worker import Processed
 GRACE = 20.0  # seconds for what is under way when we are told to stop
 KEY_EVERY, RELEASE_EVERY = timedelta(seconds=15), timedelta(seconds=5)
 _FIRST_WATCH = timedelta(seconds=5)  # the first sweep fixes where our responsibility begins
+_HEARTBEAT_GRACE = 1.0
 _ADMIN_THREADS, _ADMIN_BYTES, _ADMIN_GRACE = 2, 1024, 0.5
 
 
@@ -85,7 +93,9 @@ class Daemon:
             if not components.ledger.shared:
                 opened.enter_context(components.ledger.role(Role.SWEEP))
             self.ledger, self._components = components.ledger, components
-            self._notifier = notifier_of(config, components)
+            self._notifier = notifier_of(config, components, log_sent)
+            self._heartbeat = heartbeat_of(config)
+            opened.callback(self._heartbeat.close, _HEARTBEAT_GRACE)
             self._worker = components.worker(on_attempt, log_error)
             self._bind(on_reply)
             self._stack = opened.pop_all()
@@ -186,6 +196,7 @@ class Daemon:
             config.state.retention,
             on_sweep,
             wake,
+            self._heartbeat,
         )
         watch = WatchDuty(components, watch_of(config, components), turn, schedule)
         self._key = key = KeyDuty(components, self._begin_to_watch, wake)

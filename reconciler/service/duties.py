@@ -9,6 +9,7 @@ from reconciler.client import Key
 from reconciler.errors import ForbiddenError, PortalError, UnauthorizedError
 from reconciler.ledger import NEXT_SWEEP, Ledger
 from reconciler.model import OutageKind
+from reconciler.notify.heartbeat import Heartbeat
 from reconciler.service.build import Components
 from reconciler.service.logging import log, log_error
 from reconciler.service.schedule import Schedule
@@ -43,11 +44,12 @@ class SweepDuty:
         retention: timedelta,
         on_sweep: Callable[[Report], None],
         on_found: Callable[[], None],
+        heartbeat: Heartbeat,
     ) -> None:
         """Report each sweep with ``on_sweep``; call ``on_found`` when files may be due."""
         self._components, self._sweep, self._turn = components, sweep, turn
         self._schedule, self._retention = schedule, retention
-        self._on_sweep, self._on_found = on_sweep, on_found
+        self._on_sweep, self._on_found, self._heartbeat = on_sweep, on_found, heartbeat
 
     def run(self) -> None:
         """Sweep once; a portal that fails is recorded as an outage. Raises LedgerError."""
@@ -68,7 +70,8 @@ class SweepDuty:
             log.warning("sweep_deferred", until=pause.until.isoformat(), reason=pause.reason)
             self._run_by(pause.until)
             return
-        report = run_sweep(self._components, self._sweep)
+        with self._heartbeat.run():
+            report = run_sweep(self._components, self._sweep)
         self._on_sweep(report)
         self._components.health.record_listing_success(self._components.clock())
         self._on_found()

@@ -9,8 +9,9 @@ from reconciler.diagnostics import find_problems, find_troubles
 from reconciler.errors import ReconcilerError
 from reconciler.ledger import Overview
 from reconciler.notify.addresses import Address, open_addresses
+from reconciler.notify.heartbeat import Heartbeat, Run
 from reconciler.notify.messages import Trouble
-from reconciler.notify.notifier import Notifier
+from reconciler.notify.notifier import Notifier, OnSent
 from reconciler.notify.planning import NotifySettings, Troubles
 from reconciler.service.build import Components
 from reconciler.service.duties import ListingTurn
@@ -20,7 +21,7 @@ NOTIFY = "notify"
 NOTIFY_EVERY = timedelta(seconds=30)
 
 
-def notifier_of(config: Config, components: Components) -> Notifier | None:
+def notifier_of(config: Config, components: Components, on_sent: OnSent) -> Notifier | None:
     """Return who notifies people, None when nobody is to be notified. Raises ConfigError."""
     if not addresses_of(config):
         return None
@@ -30,13 +31,18 @@ def notifier_of(config: Config, components: Components) -> Notifier | None:
         NotifySettings(portal, notify.digest_every, notify.overdue_after),
         lambda: addresses_of(config),
         components.stop,
-        _log_sent,
+        on_sent,
     )
 
 
 def addresses_of(config: Config) -> tuple[Address, ...]:
     """Return the configured addresses, as they stand in their file now. Raises ConfigError."""
     return open_addresses(config.notify.urls())
+
+
+def heartbeat_of(config: Config) -> Heartbeat:
+    """Return who tells the watcher of runs; nobody is told where none is configured."""
+    return Heartbeat(config.notify.heartbeat_url, config.portal.ca_bundle, _log_heartbeat)
 
 
 class NotifyDuty:
@@ -54,11 +60,16 @@ class NotifyDuty:
             self._notifier.run(now, troubles_in(seen))
 
 
-def notify_at_end(config: Config, components: Components, opened: ExitStack) -> None:
-    """Let ``opened`` notify when a `reconcile` has ended, failed or not. Raises ConfigError."""
-    notifier = notifier_of(config, components)
+def notify_of_run(config: Config, components: Components, opened: ExitStack) -> Run:
+    """Let ``opened`` tell the watcher of a `reconcile`, and people what they should know after it.
+
+    Raises ConfigError.
+    """
+    notifier, heartbeat = notifier_of(config, components, _log_unsent), heartbeat_of(config)
     if notifier is not None:
         opened.callback(_notify_after_run, components, notifier)
+    opened.callback(heartbeat.close)
+    return opened.enter_context(heartbeat.run())
 
 
 def _notify_after_run(components: Components, notifier: Notifier) -> None:
@@ -80,8 +91,19 @@ def troubles_in(seen: Overview) -> Troubles:
     return Troubles(urgent, frozenset(one.kind.value for one in problems))
 
 
-def _log_sent(name: str, title: str, error: str) -> None:
-    if error:
-        log.warning("notification_failed", to=name, title=title, error=error)
-    else:
+def log_sent(name: str, title: str, error: str) -> None:
+    """Log a message, and why it did not arrive."""
+    if not error:
         log.info("notified", to=name, title=title)
+    _log_unsent(name, title, error)
+
+
+def _log_unsent(name: str, title: str, error: str) -> None:
+    """Log only what went wrong: cron mails every line of `reconcile`."""
+    if error:
+        hint = "it is tried again; run: reconciler notify test"
+        log.warning("notification_failed", to=name, title=title, error=error, hint=hint)
+
+
+def _log_heartbeat(error: str) -> None:
+    log.warning("heartbeat_failed", error=error, hint="see notify.heartbeat_url")

@@ -18,7 +18,7 @@ from reconciler.ledger import BACKFILL, ListedFile, Role
 from reconciler.model import Action, Entry, Outcome, Rule
 from reconciler.service.build import Components, build_components, sweep_of, watch_of
 from reconciler.service.logging import log_error
-from reconciler.service.notifying import notify_at_end
+from reconciler.service.notifying import notify_of_run
 from reconciler.service.sweep_run import prune, run_sweep
 from reconciler.service.totals import Summary, Tally
 from reconciler.sweep import Report, expected_rule
@@ -48,8 +48,7 @@ def reconcile(
     with ExitStack() as opened:
         components = build_components(config, opened, read_only=dry_run)
         opened.enter_context(components.ledger.role(Role.SWEEP))
-        if not dry_run:
-            notify_at_end(config, components, opened)
+        run = None if dry_run else notify_of_run(config, components, opened)
         if dry_run:
             report = _rehearse(config, components, tally, on_planned)
         else:
@@ -63,7 +62,7 @@ def reconcile(
             tally.add_failed(components)
             tally.settle(components)
         resume_at, reason = stopped_until(components, backfill=False)
-        return Summary(
+        summary = Summary(
             report,
             tally.ended,
             components.docspace.requests,
@@ -74,6 +73,17 @@ def reconcile(
             reason=reason,
             is_portal_down=resume_at is not None and tally.outage is not None,
         )
+        if run is not None:
+            run.error = _unfinished(summary)
+        return summary
+
+
+def _unfinished(summary: Summary) -> str:
+    """Return what a run has left undone, empty for nothing."""
+    if summary.is_portal_down:
+        return summary.reason
+    left = {"failed": summary.failed, "remaining": summary.remaining}
+    return ", ".join(f"{name}: {number}" for name, number in left.items() if number)
 
 
 def _watch(config: Config, components: Components) -> None:

@@ -1,0 +1,91 @@
+"""Tells a watcher such as healthchecks.io when a run begins and how it ended.
+
+The watcher raises the alarm when a run fails, or when none comes. Signals are sent by a thread of
+their own: no run waits for the watcher, and none fails because of it.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from reconciler.client.exchange import exchange
+from reconciler.errors import AddressUnreachableError, ReconcilerError, ShutdownRequested
+
+_PATIENCE = 5.0  # seconds for one signal
+_MOST_WAITING = 4  # signals; what a watcher that hangs has not taken by then is left out
+_START, _SUCCESS, _FAILURE = "/start", "", "/fail"
+
+
+@dataclass
+class Run:
+    """A run under way. With an ``error`` it counts as failed though nothing was raised."""
+
+    error: str = ""
+
+
+class Heartbeat:
+    """Sends the signals of one run after the other; without an address none. Close it when done."""
+
+    def __init__(
+        self, url: str | None, ca_bundle: Path | None, on_failure: Callable[[str], None]
+    ) -> None:
+        """Call ``on_failure`` with the reason why a signal did not arrive."""
+        self._url, self._ca_bundle, self._on_failure = url, ca_bundle, on_failure
+        self._signals = queue.Queue[tuple[str, str] | None](_MOST_WAITING)
+        self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
+        if url is not None:
+            self._thread.start()
+
+    @contextmanager
+    def run(self) -> Iterator[Run]:
+        """Signal the beginning and the end of the block; one that was told to stop has no end."""
+        run = Run()
+        self._signal(_START)
+        try:
+            yield run
+        except ShutdownRequested:
+            raise
+        except Exception as error:
+            self._signal(_FAILURE, str(error))
+            raise
+        self._signal(_FAILURE if run.error else _SUCCESS, run.error)
+
+    def close(self, seconds: float = 2 * _PATIENCE) -> None:
+        """Send what waits, for so many seconds at most."""
+        with suppress(queue.Full):
+            self._signals.put_nowait(None)
+        if self._url is not None:
+            self._thread.join(seconds)
+
+    def _signal(self, suffix: str, reason: str = "") -> None:
+        if self._url is not None:
+            with suppress(queue.Full):
+                self._signals.put_nowait((suffix, reason))
+
+    def _work(self) -> None:
+        while (signal := self._signals.get()) is not None:
+            try:
+                self._send(*signal)
+            except AddressUnreachableError as error:
+                self._on_failure(error.detail)  # the address is a secret
+            except ReconcilerError as error:
+                self._on_failure(str(error))
+
+    def _send(self, suffix: str, reason: str) -> None:
+        method = "POST" if reason else "GET"
+        url = _address(self._url or "", suffix)
+        answer = exchange(
+            method, url, reason.encode(), ca_bundle=self._ca_bundle, timeout=_PATIENCE
+        )
+        if not 200 <= answer.status < 300:
+            self._on_failure(f"{answer.status} is answered")
+
+
+def _address(url: str, suffix: str) -> str:
+    """Return the address of a signal; a question mark and what follows stay behind it."""
+    parts = urlsplit(url)
+    return parts._replace(path=parts.path.rstrip("/") + suffix).geturl()

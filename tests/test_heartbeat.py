@@ -1,0 +1,142 @@
+"""What a watcher is told of sweeps and of `reconcile`, on a real connection."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from reconciler.config import load
+from reconciler.errors import LedgerError, ShutdownRequested, UnauthorizedError
+from reconciler.notify.heartbeat import Heartbeat
+from reconciler.sandbox import Fault
+from reconciler.service import reconcile
+from tests.support_http import Line, answering, http, reset
+from tests.support_sweep import Stage, stage
+
+
+@pytest.fixture
+def watcher() -> Iterator[Line]:
+    """A watcher that takes every signal."""
+    with answering(http(200, b"OK")) as line:
+        yield line
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Stage]:
+    """Three files, saved an hour ago, and nobody told us."""
+    with stage(tmp_path) as built:
+        yield built
+
+
+def signals(line: Line) -> list[str]:
+    """Return what was asked for."""
+    return [request.line.removesuffix(" HTTP/1.1") for request in line.requests]
+
+
+def heartbeat(line: Line, path: str = "/ping/7", failures: list[str] | None = None) -> Heartbeat:
+    """Return who signals to a watcher."""
+    noted: list[str] = [] if failures is None else failures
+    return Heartbeat(line.url + path, None, noted.append)
+
+
+def test_a_run_has_a_beginning_and_an_end(watcher: Line) -> None:
+    """As healthchecks.io expects them."""
+    with closing(heartbeat(watcher)) as beat, beat.run():
+        pass
+    assert signals(watcher) == ["GET /ping/7/start", "GET /ping/7"]
+
+
+def test_a_run_that_fails_says_why(watcher: Line) -> None:
+    """The reason is the body, and the error goes on."""
+    with pytest.raises(LedgerError), closing(heartbeat(watcher)) as beat, beat.run():
+        raise LedgerError("disk full")
+    assert signals(watcher) == ["GET /ping/7/start", "POST /ping/7/fail"]
+    assert watcher.requests[-1].body == b"disk full"
+
+
+def test_a_run_that_was_told_to_stop_has_no_end(watcher: Line) -> None:
+    """It neither succeeded nor failed."""
+    with pytest.raises(ShutdownRequested), closing(heartbeat(watcher)) as beat, beat.run():
+        raise ShutdownRequested
+    assert signals(watcher) == ["GET /ping/7/start"]
+
+
+@pytest.mark.parametrize("path", ["/ping/7/?create=1", "/ping/7?create=1"])
+def test_what_follows_a_question_mark_stays_behind_the_path(path: str, watcher: Line) -> None:
+    """An option of the watcher is no part of the signal."""
+    with closing(heartbeat(watcher, path)) as beat, beat.run():
+        pass
+    assert signals(watcher) == ["GET /ping/7/start?create=1", "GET /ping/7?create=1"]
+
+
+def test_a_watcher_that_fails_fails_no_run() -> None:
+    """Why it did is told, without the address."""
+    failures: list[str] = []
+    with (
+        answering(http(500), reset) as broken,
+        closing(heartbeat(broken, "/hunter2", failures)) as beat,
+        beat.run(),
+    ):
+        pass
+    assert failures[0] == "500 is answered"
+    assert len(failures) == 2
+    assert "hunter2" not in "".join(failures)
+
+
+def test_a_watcher_that_hangs_delays_no_run() -> None:
+    """Signals that it does not take are left out."""
+    hangs, ends = threading.Event(), threading.Event()
+
+    def hang(_: object) -> None:
+        hangs.set()
+        ends.wait(20)
+
+    with answering(hang) as line:
+        beat = heartbeat(line)
+        for _ in range(20):
+            with beat.run():
+                pass
+        assert hangs.wait(20)
+        beat.close(0)
+        ends.set()
+        beat.close()
+
+
+def test_without_an_address_nobody_is_told() -> None:
+    """There is no thread either."""
+    threads = threading.active_count()
+    with closing(Heartbeat(None, None, print)) as beat, beat.run():
+        assert threading.active_count() == threads
+
+
+def run(scene: Stage, watcher: Line, *, dry_run: bool = False) -> None:
+    """Do what `reconcile` does, and tell the watcher."""
+    url = {"RECONCILER_NOTIFY__HEARTBEAT_URL": f"{watcher.url}/ping"}
+    config = load(None, scene.environ | url)
+    reconcile(config, dry_run=dry_run, on_planned=lambda _: None)
+
+
+def test_reconcile_tells_the_watcher_when_all_is_done(scene: Stage, watcher: Line) -> None:
+    """A dry run tells it nothing."""
+    run(scene, watcher, dry_run=True)
+    assert signals(watcher) == []
+    run(scene, watcher)
+    assert signals(watcher) == ["GET /ping/start", "GET /ping"]
+
+
+def test_reconcile_tells_the_watcher_of_what_it_left_undone(scene: Stage, watcher: Line) -> None:
+    """No run that exits with 1 counts as a success."""
+    scene.portal.faults.add(Fault("GET files/{id}", "status", status=400, times=None))
+    run(scene, watcher)
+    assert signals(watcher) == ["GET /ping/start", "POST /ping/fail"]
+    assert watcher.requests[-1].body == b"failed: 1"
+
+
+def test_reconcile_tells_the_watcher_that_the_key_is_dead(scene: Stage, watcher: Line) -> None:
+    """With the error of the command."""
+    scene.portal.faults.add(Fault("*", "status", status=401, times=None))
+    with pytest.raises(UnauthorizedError):
+        run(scene, watcher)
+    assert signals(watcher) == ["GET /ping/start", "POST /ping/fail"]

@@ -1,0 +1,149 @@
+"""Messages of the daemon and of `reconcile`, about a sandbox portal to addresses on the loopback."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from reconciler.config import load
+from reconciler.errors import ConfigError, UnauthorizedError
+from reconciler.ledger import NOTIFIED, Ledger
+from reconciler.sandbox import Fault
+from reconciler.service import reconcile
+from reconciler.service.daemon import Daemon
+from reconciler.service.duties import KEY
+from reconciler.service.notifying import NOTIFY
+from tests.support_http import Line, answering, http
+from tests.support_ledger import sql, url
+from tests.support_notify import ACCEPTED, BROKEN, as_json, messages, titles, urls_file
+from tests.support_sweep import Stage, run, stage
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Stage]:
+    """Three files, saved an hour ago, and nobody told us."""
+    with stage(tmp_path) as built:
+        yield built
+
+
+@pytest.fixture
+def service() -> Iterator[Line]:
+    """A service that takes every message."""
+    with answering(ACCEPTED) as line:
+        yield line
+
+
+def notify(scene: Stage, *lines: Line, **more: str) -> None:
+    """Configure the addresses."""
+    path = urls_file(scene.folder, *map(as_json, lines))
+    scene.environ["RECONCILER_NOTIFY__URLS_FILE"] = str(path)
+    scene.environ.update(more)
+
+
+def reconcile_here(scene: Stage) -> None:
+    """Do what the command does in this process, which is quicker."""
+    reconcile(load(None, scene.environ), dry_run=False, on_planned=lambda _: None)
+
+
+def let_a_day_pass(scene: Stage) -> None:
+    """Make what the ledger remembers a day older."""
+    sql(scene.folder, "UPDATE files SET marked_at = marked_at - 86400000000")
+    with closing(Ledger(url(scene.folder), scene.server.url)) as ledger:
+        told = ledger.settings.get(NOTIFIED) or {}
+        older = {k: replace(one, marked_until=one.marked_until - DAY) for k, one in told.items()}
+        ledger.settings.set(NOTIFIED, older)
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> bool:
+    """Wait until something holds; whether it does."""
+    turn = threading.Event()
+    return any(holds() or turn.wait(0.05) for _ in range(int(seconds / 0.05)))
+
+
+def test_the_daemon_tells_of_a_dead_key_and_of_its_end(scene: Stage, service: Line) -> None:
+    """By itself, with what to do; the sweep goes on beside it."""
+    notify(scene, service)
+    scene.portal.faults.add(Fault("*", "status", status=401, times=None))
+    daemon = Daemon(load(None, scene.environ))
+    daemon.start()
+    try:
+        health = daemon.ledger.health
+        assert within(20, lambda: bool(health.outages()))
+        daemon.schedule.run_at(NOTIFY, datetime.now(UTC))
+        assert within(20, lambda: len(service.requests) == 1)
+        scene.portal.faults.clear()
+        daemon.schedule.run_at(KEY, datetime.now(UTC))
+        assert within(20, lambda: not health.outages())
+        daemon.schedule.run_at(NOTIFY, datetime.now(UTC))
+        assert within(20, lambda: len(service.requests) == 2)
+    finally:
+        daemon.stop()
+    wrong, over = messages(service)
+    assert "What to do: make a new one and set DOCSPACE_API_KEY" in wrong["message"]
+    assert (wrong["type"], over["type"]) == ("warning", "success")
+
+
+def test_the_daemon_tells_the_watcher_of_its_sweeps(scene: Stage) -> None:
+    """Each has a beginning and an end."""
+    with answering(http(200)) as watcher:
+        scene.environ["RECONCILER_NOTIFY__HEARTBEAT_URL"] = f"{watcher.url}/ping"
+        daemon = Daemon(load(None, scene.environ))
+        daemon.start()
+        try:
+            assert within(20, lambda: len(watcher.requests) >= 2)
+        finally:
+            daemon.stop()
+    lines = [request.line for request in watcher.requests[:2]]
+    assert lines == ["GET /ping/start HTTP/1.1", "GET /ping HTTP/1.1"]
+
+
+def test_a_reconcile_that_fails_tells_why(scene: Stage, service: Line) -> None:
+    """Where cron runs it, nobody else would."""
+    notify(scene, service)
+    scene.portal.faults.add(Fault("*", "status", status=401, times=None))
+    for _ in range(2):
+        with pytest.raises(UnauthorizedError):
+            reconcile_here(scene)
+    assert len(service.requests) == 1
+    assert messages(service)[0]["message"].startswith("The portal refuses the API key since ")
+
+
+def test_what_one_reconcile_marked_is_told_by_a_later_one(scene: Stage, service: Line) -> None:
+    """One message for all that was marked, once it is time."""
+    notify(scene, service, RECONCILER_NOTIFY__DIGEST_EVERY="1h")
+    reconcile_here(scene)
+    let_a_day_pass(scene)
+    reconcile_here(scene)
+    (title,) = titles(service)
+    assert title.startswith("3 files newly need review on 127.0.0.1")
+    assert "Legal:\n- " in messages(service)[0]["message"]
+
+
+def test_an_address_that_fails_fails_no_run_and_is_told_in_status(scene: Stage) -> None:
+    """Everything is marked all the same."""
+    with answering(BROKEN) as broken:
+        notify(scene, broken, RECONCILER_NOTIFY__OVERDUE_AFTER="1h")
+        with capture_logs() as said:
+            reconcile_here(scene)
+            let_a_day_pass(scene)
+            reconcile_here(scene)
+    assert "notification_failed" in [line["event"] for line in said]
+    shown = run(scene, "status").stdout
+    assert "address 1 (json) of notify.urls_file cannot be notified" in shown
+    assert "run: reconciler notify test" in shown
+
+
+@pytest.mark.parametrize("bad", ["nosuch://x", "hunter2"])
+def test_a_daemon_with_a_bad_address_does_not_start(bad: str, scene: Stage) -> None:
+    """Better than nobody being told when it matters."""
+    path = urls_file(scene.folder, bad)
+    scene.environ["RECONCILER_NOTIFY__URLS_FILE"] = str(path)
+    with pytest.raises(ConfigError, match=r"address 1.* is none that Apprise knows"):
+        Daemon(load(None, scene.environ))
