@@ -1,8 +1,8 @@
-"""Messages of the daemon and of `reconcile`, about a sandbox portal to addresses on the loopback."""
+"""Messages of the daemon and of `reconcile`: a sandbox portal, addresses on the loopback."""
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,14 +13,15 @@ from structlog.testing import capture_logs
 from reconciler.config import load
 from reconciler.errors import ConfigError, UnauthorizedError
 from reconciler.ledger import NOTIFIED, Ledger
+from reconciler.model import OutageKind
 from reconciler.sandbox import Fault
 from reconciler.service import reconcile
 from reconciler.service.daemon import Daemon
 from reconciler.service.duties import KEY
-from reconciler.service.notifying import NOTIFY
+from reconciler.service.notifying import NOTIFY, NOTIFY_EVERY
 from tests.support_http import Line, answering, http
 from tests.support_ledger import sql, url
-from tests.support_notify import ACCEPTED, BROKEN, as_json, messages, titles, urls_file
+from tests.support_notify import ACCEPTED, BROKEN, as_json, mailbox, messages, titles, urls_file
 from tests.support_sweep import Stage, run, stage
 
 DAY = timedelta(days=1)
@@ -54,11 +55,30 @@ def reconcile_here(scene: Stage) -> None:
 
 def let_a_day_pass(scene: Stage) -> None:
     """Make what the ledger remembers a day older."""
-    sql(scene.folder, "UPDATE files SET marked_at = marked_at - 86400000000")
+    day = DAY // timedelta(microseconds=1)
+    aged = "marked_at = marked_at - :day, stands_since = stands_since - :day"
+    sql(scene.folder, f"UPDATE files SET {aged}", day=day)  # noqa: S608 - no words of others
     with closing(Ledger(url(scene.folder), scene.server.url)) as ledger:
         told = ledger.settings.get(NOTIFIED) or {}
         older = {k: replace(one, marked_until=one.marked_until - DAY) for k, one in told.items()}
         ledger.settings.set(NOTIFIED, older)
+
+
+@contextmanager
+def running(scene: Stage, *, is_suspended: bool = False) -> Iterator[Daemon]:
+    """Run a daemon within the block; suspended, as where another process has the sweep's role.
+
+    Then it knows of a dead key.
+    """
+    daemon = Daemon(load(None, scene.environ))
+    if is_suspended:
+        daemon.turn.is_suspended.set()
+        daemon.ledger.health.open_outage(OutageKind.DEAD_KEY, "expired", datetime.now(UTC))
+    try:
+        daemon.start()
+        yield daemon
+    finally:
+        daemon.stop()
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:
@@ -71,9 +91,7 @@ def test_the_daemon_tells_of_a_dead_key_and_of_its_end(scene: Stage, service: Li
     """By itself, with what to do; the sweep goes on beside it."""
     notify(scene, service)
     scene.portal.faults.add(Fault("*", "status", status=401, times=None))
-    daemon = Daemon(load(None, scene.environ))
-    daemon.start()
-    try:
+    with running(scene) as daemon:
         health = daemon.ledger.health
         assert within(20, lambda: bool(health.outages()))
         daemon.schedule.run_at(NOTIFY, datetime.now(UTC))
@@ -83,23 +101,27 @@ def test_the_daemon_tells_of_a_dead_key_and_of_its_end(scene: Stage, service: Li
         assert within(20, lambda: not health.outages())
         daemon.schedule.run_at(NOTIFY, datetime.now(UTC))
         assert within(20, lambda: len(service.requests) == 2)
-    finally:
-        daemon.stop()
     wrong, over = messages(service)
     assert "What to do: make a new one and set DOCSPACE_API_KEY" in wrong["message"]
     assert (wrong["type"], over["type"]) == ("warning", "success")
+
+
+def test_of_several_daemons_only_the_one_that_sweeps_sends(scene: Stage, service: Line) -> None:
+    """The others would tell everything once more."""
+    notify(scene, service)
+    began = datetime.now(UTC)
+    with running(scene, is_suspended=True) as daemon:
+        due = daemon.schedule.next_run
+        assert within(20, lambda: (due(NOTIFY) or began) > began + NOTIFY_EVERY)
+    assert titles(service) == []
 
 
 def test_the_daemon_tells_the_watcher_of_its_sweeps(scene: Stage) -> None:
     """Each has a beginning and an end."""
     with answering(http(200)) as watcher:
         scene.environ["RECONCILER_NOTIFY__HEARTBEAT_URL"] = f"{watcher.url}/ping"
-        daemon = Daemon(load(None, scene.environ))
-        daemon.start()
-        try:
+        with running(scene):
             assert within(20, lambda: len(watcher.requests) >= 2)
-        finally:
-            daemon.stop()
     lines = [request.line for request in watcher.requests[:2]]
     assert lines == ["GET /ping/start HTTP/1.1", "GET /ping HTTP/1.1"]
 
@@ -147,3 +169,31 @@ def test_a_daemon_with_a_bad_address_does_not_start(bad: str, scene: Stage) -> N
     scene.environ["RECONCILER_NOTIFY__URLS_FILE"] = str(path)
     with pytest.raises(ConfigError, match=r"address 1.* is none that Apprise knows"):
         Daemon(load(None, scene.environ))
+
+
+# The command.
+
+
+def test_notify_test_says_which_address_works(scene: Stage) -> None:
+    """And exits 1 when one does not."""
+    with mailbox() as box, answering(BROKEN) as broken:
+        path = urls_file(scene.folder, box.url, as_json(broken))
+        done = run(scene, "notify", "test", RECONCILER_NOTIFY__URLS_FILE=str(path))
+    first, second = done.stdout.splitlines()
+    assert (done.returncode, first) == (1, "address 1 (mailto): sent")
+    assert second.startswith("address 2 (json): FAILED: ")
+    assert [mail["Subject"] for mail in box.mails] == ["Test message"]
+
+
+def test_notify_test_exits_0_when_all_work(scene: Stage, service: Line) -> None:
+    """Each address got the message."""
+    notify(scene, service)
+    assert run(scene, "notify", "test").returncode == 0
+    assert titles(service) == ["Test message"]
+
+
+def test_notify_test_without_an_address_says_what_to_set(scene: Stage) -> None:
+    """It is a mistake of the configuration."""
+    done = run(scene, "notify", "test")
+    assert done.returncode == 2
+    assert "There is no address to notify: set notify.urls_file" in done.stderr

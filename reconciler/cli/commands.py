@@ -14,6 +14,7 @@ from reconciler.cli import (
     configuration,
     deploy,
     init,
+    notify,
     review,
     runs,
     state,
@@ -138,6 +139,7 @@ app.add_typer(review.app, name="review")
 app.add_typer(state.state, name="state")
 app.command("service-files")(deploy.service_files)
 app.add_typer(webhook.app, name="webhook")
+app.add_typer(notify.app, name="notify")
 app.command()(trial.demo)
 app.command()(trial.sandbox)
 app.command()(trial.send)
