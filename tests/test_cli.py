@@ -365,6 +365,19 @@ def test_the_walk_of_readme_leads_to_a_marked_file(tmp_path: Path) -> None:
             assert running.terminate() == 0
 
 
+def test_the_webhook_of_a_sandbox_can_be_administered() -> None:
+    """With the second key that it prints."""
+    address = "http://127.0.0.1:9/docspace/review-comment"
+    with sandbox("--webhook", address, "--edit-every", "0") as (exports, lines):
+        for _ in range(200):
+            if any("DOCSPACE_API_KEY" in line for line in lines):
+                break
+            threading.Event().wait(0.05)
+        key = next(line for line in lines if "API_KEY" in line).strip().partition("=")[2]
+        done = run("webhook", "list", **exports | {"DOCSPACE_API_KEY": key})
+    assert (done.returncode, address in done.stdout) == (0, True), done.stderr
+
+
 def test_a_sandbox_on_a_port_in_use_says_so() -> None:
     """Exit 69 and what to try."""
     with sandbox("--webhook", "") as (exports, _):

@@ -16,6 +16,17 @@ def test_bot_can_do_its_work() -> None:
             assert api.comment(fid, 1, "Need Review").status == 200
 
 
+def test_one_key_of_the_bot_may_administer_webhooks() -> None:
+    """The other has what the work needs, and no more."""
+    portal = Portal(ManualClock())
+    seeded = populate(portal)
+    with Server(portal) as server:
+        asked = [
+            Api(server.url, key).get("settings/webhook") for key in (seeded.key, seeded.wide_key)
+        ]
+    assert [answer.status for answer in asked] == [403, 200]
+
+
 def test_big_portal(world: World) -> None:
     """Twenty thousand files made without events are listed as any other."""
     rooms = [world.portal.add_room(f"Room {n}", owner=world.bot) for n in range(100)]

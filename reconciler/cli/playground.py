@@ -57,7 +57,7 @@ class Playground:
                 typer.echo(f"Cannot listen on 127.0.0.1:{port}: {error}. Try --port 0.", err=True)
                 raise typer.Exit(UNAVAILABLE) from error
             if webhook:
-                self._portal.add_webhook(by=self._seeded.admin, url=webhook, secret=secret)
+                self._portal.add_webhook(by=self._seeded.bot, url=webhook, secret=secret)
             _introduce(server.url, self._seeded, webhook, secret)
             acts = itertools.cycle(_ACTS)
             while not stop.wait(every or 3600):
@@ -71,7 +71,9 @@ def _introduce(url: str, seeded: Seeded, webhook: str, secret: str) -> None:
         f"  export DOCSPACE_API_HOST={url}\n"
         f"  export DOCSPACE_API_KEY={seeded.key}\n"
         f"  export DOCSPACE_WEBHOOK_SECRET='{secret}'\n"
-        f"  {sys.argv[0] if sys.argv[0].endswith('reconciler') else 'reconciler'} serve"
+        f"  {sys.argv[0] if sys.argv[0].endswith('reconciler') else 'reconciler'} serve\n"
+        "With this key, which has every scope, also webhook commands can be tried:\n"
+        f"  export DOCSPACE_API_KEY={seeded.wide_key}"
     )
 
 

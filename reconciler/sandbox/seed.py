@@ -9,13 +9,14 @@ from reconciler.sandbox.values import EntryId, Kind, User
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """The people and files of the portal; ``key`` is the bot's API key."""
+    """The people and files of the portal; ``key`` and ``wide_key`` are the bot's API keys."""
 
     admin: User
     ann: User
     bob: User
     bot: User
     key: str
+    wide_key: str
     rooms: tuple[EntryId, ...]
     files: tuple[EntryId, ...]
 
@@ -26,7 +27,7 @@ def populate(portal: Portal) -> Seeded:
     ann = portal.add_user("Ann Lee", kind=Kind.ROOM_ADMIN)
     bob = portal.add_user("Bob Stone", kind=Kind.USER)
     bot = portal.add_user("Review Bot", kind=Kind.ROOM_ADMIN, email="bot@example.com")
-    key = portal.add_key(bot)
+    key, wide_key = portal.add_key(bot), portal.add_key(bot, ())  # no scope named is every scope
     legal = portal.add_room("Legal", owner=ann)
     sales = portal.add_room("Sales", owner=admin)
     for room in (legal, sales):
@@ -40,4 +41,4 @@ def populate(portal: Portal) -> Seeded:
         portal.upload(sales, "Forecast.xlsx", by=bob, size=48_120),
         portal.create(sales, "Pitch.pptx", by=admin, size=310_772),
     )
-    return Seeded(admin, ann, bob, bot, key, (legal, sales), files)
+    return Seeded(admin, ann, bob, bot, key, wide_key, (legal, sales), files)
