@@ -119,6 +119,25 @@ def test_every_command_has_help(command: str) -> None:
     assert "Usage" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("serve", "--port", "abc"), "must be a number, at least 0 and at most 65535, not abc"),
+        (("sandbox", "--drop", "3"), "must be a number, at least 0 and at most 1, not 3"),
+        (("sandbox", "--delay", "-1"), "must be a number, at least 0, not -1"),
+        (("backfill", "--since", "3d", "--room", "Legal"), "must be a whole number, not Legal"),
+        (("failed", "retry", "Plan.docx"), "at most 2147483647, not Plan.docx"),
+        (("send", "0"), "must be a number, at least 1 and at most 2147483647, not 0"),
+    ],
+)
+def test_a_value_that_an_option_does_not_take_is_told_in_our_words(
+    words: tuple[str, ...], said: str
+) -> None:
+    """With what it takes."""
+    done = CliRunner().invoke(app, words)
+    assert (done.exit_code, said in re.sub(r"[\s│]+", " ", done.stderr)) == (2, True), done.stderr
+
+
 def test_an_unknown_command_is_a_usage_error() -> None:
     """Exit 2, and a hint."""
     done = run("recocile")

@@ -552,9 +552,7 @@ def test_a_host_without_an_address_is_named(portal: Portal, docspace: DocSpace) 
     """Beside the system's reason."""
     unknown = socket.gaierror(-2, "Name or service not known")
     everywhere(portal, 200, caused_by(requests.ConnectionError("Max retries exceeded"), unknown))
-    with pytest.raises(
-        TransientError, match=r"p\.example: \[Errno -2\] Name or service not known$"
-    ):
+    with pytest.raises(TransientError, match=r"p\.example: Name or service not known$"):
         docspace.file(1245)
 
 

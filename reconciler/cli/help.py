@@ -1,9 +1,15 @@
-"""Help in the words of people: it shows what an option takes, and no type of Python."""
+"""Help and refusals in the words of people: what an option takes, and no type of Python."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+from reconciler.cli.messages import shown
+
+_LONGEST = 60  # characters of a value
 
 
 class Argument(TyperArgument):
@@ -30,10 +36,39 @@ class _Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_types(super().get_params(ctx))
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _own_words():
+            return super().parse_args(ctx, args)
+
 
 class _Group(TyperGroup):
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_types(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _own_words():
+            return super().parse_args(ctx, args)
+
+
+@contextmanager
+def _own_words() -> Iterator[None]:
+    """Say of a refused value what it must be, and what it is, in place of the library's words."""
+    try:
+        yield
+    except typer.BadParameter as error:
+        errors: list[Any] = getattr(error.__cause__, "errors", list)()
+        if errors:
+            kind = "a whole number" if "int" in errors[0]["type"] else "a number"
+            value = shown(str(errors[0]["input"]))[:_LONGEST]
+            error.message = f"must be {_range(error.param) or kind}, not {value}"
+        raise
+
+
+def _range(param: Any) -> str:
+    """Return the range of a parameter, empty where it has none."""
+    bounds = (("at least", getattr(param, "min", None)), ("at most", getattr(param, "max", None)))
+    numbers = " and ".join(f"{words} {bound}" for words, bound in bounds if bound is not None)
+    return f"a number, {numbers}" if numbers else ""
 
 
 def _without_types(params: list[Any]) -> list[Any]:

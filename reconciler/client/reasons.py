@@ -2,6 +2,7 @@
 the configuration, or the environment variable that names a proxy.
 """
 
+import re
 import ssl
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ import urllib3
 from reconciler.client.proxies import proxy_variable
 
 CA_BUNDLE = "portal.ca_bundle"
+_NUMBER = re.compile(r"^\[Errno -?\d+\] ")  # of the system, in front of its words
 _TLS = (ssl.SSLError, urllib3.exceptions.SSLError, requests.exceptions.SSLError)
 
 
@@ -21,7 +23,7 @@ def reason_of(error: BaseException, url: str) -> str:
     reason = (
         getattr(verification, "verify_message", "") or str(chain[-1]) or type(chain[-1]).__name__
     )
-    reason = reason.splitlines()[0][:200] + proxy_note(url)
+    reason = _NUMBER.sub("", reason.splitlines()[0])[:200] + proxy_note(url)
     if is_untrusted(error):
         reason += f"; {CA_BUNDLE} names the certificates to trust"
     return reason
