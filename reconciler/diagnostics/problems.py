@@ -201,7 +201,7 @@ def _files(seen: Overview) -> Iterator[Problem]:
 
 def _addresses(seen: Overview) -> Iterator[Problem]:
     for one in seen.unreachable:
-        since = "" if one.failing_since is None else f" since {_date(one.failing_since)}"
+        since = "" if one.failing_since is None else f" since {local_time(one.failing_since)}"
         message = f"{one.name} of notify.urls_file cannot be notified{since}: {one.error}"
         yield Problem(ProblemKind.NOTIFY, message, "run: reconciler notify test")
 
