@@ -102,7 +102,7 @@ def test_the_daemon_tells_of_a_dead_key_and_of_its_end(scene: Stage, service: Li
         daemon.schedule.run_at(NOTIFY, datetime.now(UTC))
         assert within(20, lambda: len(service.requests) == 2)
     wrong, over = messages(service)
-    assert "What to do: make a new one and set DOCSPACE_API_KEY" in wrong["message"]
+    assert "What to do: make a new key" in wrong["message"]
     assert (wrong["type"], over["type"]) == ("warning", "success")
 
 
