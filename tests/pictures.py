@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -52,8 +53,8 @@ def draw_demo(path: Path) -> None:
     path.write_text(fonts.sub("", svg), encoding="utf-8")
 
 
-def draw_page(path: Path) -> None:
-    """Photograph the page of a daemon some days after its start."""
+def draw_page(path: Path, view: str = "") -> None:
+    """Photograph a view of the page of a daemon some days after its start."""
     with tempfile.TemporaryDirectory() as name, world(Path(name) / "ledger.db") as here:
         folder, port = Path(name), free_port()
         files = live(here)
@@ -64,7 +65,7 @@ def draw_page(path: Path) -> None:
         with daemon(environ, folder), chromium(folder / "browser") as browser:
             here.portal.save(files[0], by=here.bob)
             await_mark(here, files[0])
-            photograph(browser, admin_url(folder), path)
+            photograph(browser, admin_url(folder).rstrip("/") + f"/{view}", path)
 
 
 def live(here: World) -> list[int]:
@@ -110,13 +111,17 @@ def photograph(browser: Browser, url: str, path: Path) -> None:
     path.write_bytes(base64.b64decode(shot["data"]))
 
 
-PICTURES: dict[str, Callable[[Path], None]] = {"demo.svg": draw_demo, "page.png": draw_page}
+PICTURES: dict[str, Callable[[Path], None]] = {
+    "demo.svg": draw_demo,
+    "review.png": partial(draw_page, view="review"),
+    "operation.png": draw_page,
+}
 
 
 def main() -> None:
     """Make the pictures that are named, or all."""
     parser = argparse.ArgumentParser(prog="python -m tests.pictures", description=__doc__)
-    parser.add_argument("what", nargs="*", help=f"{' or '.join(PICTURES)} (default: both)")
+    parser.add_argument("what", nargs="*", help=f"{' or '.join(PICTURES)} (default: all)")
     parser.add_argument("--folder", type=Path, default=DOCS, help="where they are put")
     given = parser.parse_args()
     for name in set(given.what) - set(PICTURES):
