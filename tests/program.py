@@ -95,9 +95,9 @@ class Dialogue:
         os.write(self._own, f"{text}\n".encode())
 
     def interrupt(self, question: str) -> None:
-        """Wait for a question and press Ctrl-C."""
+        """Wait for a question and press Ctrl-C; then Enter, for a read that begins only now."""
         self._wait_for(question)
-        os.write(self._own, b"\x03")
+        os.write(self._own, b"\x03\n")
 
     def end(self) -> int:
         """Wait for its end; return its exit code."""

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.config import load
 from reconciler.sandbox import Portal, Server, User
-from reconciler.service.setup import first_ledger
+from reconciler.service.setup import Answers, Setup
 from tests import program
 from tests.daemon import daemon, free_port
 from tests.support_http import answering, http
@@ -235,11 +235,23 @@ def test_a_folder_that_is_not_there_is_named_first(scene: Scene) -> None:
     assert str(scene.folder / "absent") in done.stderr
 
 
-def test_the_ledger_of_a_service_lies_where_it_may_write(tmp_path: Path) -> None:
-    """Beside the machine's own configuration only root may write."""
-    found = first_ledger(Path("/etc/reconciler/config.toml"))
-    assert found == "sqlite:////var/lib/reconciler/reconciler.db"
-    assert first_ledger(tmp_path / "config.toml") is None
+def test_what_a_service_writes_lies_where_it_may_write(tmp_path: Path) -> None:
+    """Beside the machine's own configuration only root may."""
+    home, state = tmp_path / "etc", tmp_path / "lib"
+    home.mkdir()
+    state.mkdir()
+    setup = Setup(home / "config.toml", {}, (home, state))
+    setup.plan(Answers("http://127.0.0.1:9", "sk-1")).write()
+    config = load(home / "config.toml", {})
+    assert config.state.path == state / "reconciler.db"
+    assert config.api_key() == "sk-1"
+    assert {path.name for path in state.iterdir()} == {"api_key", "webhook_secret"}
+
+
+def test_a_key_that_others_can_read_is_told(scene: Scene) -> None:
+    """As `config check` would."""
+    scene.key_file.chmod(0o644)
+    assert f"chmod 600 {scene.key_file}" in scene.told().stderr
 
 
 def test_a_public_address_that_is_none_is_refused(scene: Scene) -> None:

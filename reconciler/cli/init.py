@@ -1,6 +1,7 @@
 """`reconciler init`: from an address and a key to a configuration that works."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -136,7 +137,14 @@ def _register(plan: "Plan", *, may: bool, wanted: bool) -> int:
 
 
 def _advise(plan: "Plan") -> None:
-    """Say what to run next."""
+    """Say what is not as it should be, and what to run next."""
+    from reconciler.cli.checking import finding_text  # noqa: PLC0415 - help must be quick
+    from reconciler.service.checks import run_config_check  # noqa: PLC0415
+
+    findings = run_config_check(read_config(plan.path))
+    for one in (finding for finding in findings if finding.hint):
+        typer.echo(finding_text(one), err=True)
     found = found_config(None)
-    named = "" if found is not None and found.resolve() == plan.path else f" -c {plan.path}"
+    is_found = found is not None and found.resolve() == plan.path
+    named = "" if is_found else f" -c {shlex.quote(str(plan.path))}"
     typer.echo(f"Next: reconciler serve{named}\nThen, while it runs: reconciler check{named}")

@@ -75,9 +75,15 @@ class Trial:
 
 
 class Setup:
-    """The configuration at one path, whether it is there yet or not."""
+    """The configuration at one path, whether it is there yet or not.
 
-    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+    ``places`` are the folder of a service's configuration and the one that the service may write
+    to: where both are there, secrets and ledger lie in the latter, and belong to its owner.
+    """
+
+    def __init__(
+        self, path: Path, environ: Mapping[str, str], places: tuple[Path, Path] = (HOME, STATE)
+    ) -> None:
         """Read what is there. Raises ConfigError."""
         self.path, self._environ = path.resolve(), environ
         folder = self.path.parent
@@ -86,6 +92,8 @@ class Setup:
                 (f"no file can be made in {folder}: make that folder, or name another by --config",)
             )
         self._file = self.path if self.path.exists() else None
+        home, state = places
+        self._state = state if folder == home and state.is_dir() else folder
         self.known, self._filed = load(self._file, environ), load(self._file, {})
 
     @property
@@ -130,9 +138,10 @@ class Setup:
 
     def plan(self, answers: Answers) -> "Plan":
         """Return what must be written for these answers. Raises ConfigError."""
-        config, base = self._loaded(answers), self.path.parent
-        key_file = SecretFile(config.portal.api_key_file or base / "api_key", _KEY_FILE)
-        secret_file = SecretFile(config.webhook.secret_file or base / "webhook_secret")
+        config = self._loaded(answers)
+        key_file = SecretFile(config.portal.api_key_file or self._state / "api_key", _KEY_FILE)
+        secret_file = SecretFile(config.webhook.secret_file or self._state / "webhook_secret")
+        apart = self._file is None and self._state != self.path.parent
         wanted = {
             "portal.url": config.portal.url,
             _KEY_FILE: key_file.path,
@@ -141,7 +150,7 @@ class Setup:
             "webhook.port": config.webhook.port,
             "webhook.public_url": config.webhook.public_url,
             "webhook.secret_file": secret_file.path,
-            "state.url": first_ledger(self.path) if self._file is None else None,
+            "state.url": f"sqlite:///{self._state}/reconciler.db" if apart else None,
         }
         secrets: list[tuple[SecretFile, tuple[str, ...]]] = []
         if answers.key_file is None and key_file.read() != (config.api_key(),):
@@ -262,11 +271,6 @@ def _restoration(file: SecretFile) -> Callable[[], None]:
     if file.path.exists():
         return lambda: file.write(before)
     return lambda: file.path.unlink(missing_ok=True)
-
-
-def first_ledger(path: Path) -> str | None:
-    """Return where the ledger of a service lies: its user may not write beside config.toml."""
-    return f"sqlite:///{STATE}/reconciler.db" if path.parent == HOME else None
 
 
 def _written(value: str | int | Path, base: Path) -> str | int:
