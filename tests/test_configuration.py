@@ -17,6 +17,7 @@ SECRETS = {
     "DOCSPACE_API_KEY": "sk-very-secret",
     "DOCSPACE_WEBHOOK_SECRET": "Hooks-Very-Secret-1",
     "RECONCILER_STATE__URL": "postgresql+psycopg://me:db-very-secret@127.0.0.1/ledger",
+    "RECONCILER_NOTIFY__HEARTBEAT_URL": "https://hc.test/very-secret",
 }
 
 
@@ -52,13 +53,13 @@ def test_each_origin_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_a_secret_is_only_told_to_be_set(form: tuple[str, ...], tmp_path: Path) -> None:
-    """The password in an address too."""
+    """A password in an address too, and an address that is a secret itself."""
     path = write(tmp_path, "")
     done = CliRunner().invoke(app, ["config", "show", "-c", str(path), *form], env=SECRETS)
     assert done.exit_code == 0
     assert "very-secret" not in done.stdout.lower()
     found = {one.key: one for one in effective_settings(path, SECRETS)}
-    for key in ("portal.api_key", "webhook.secret", "state.password"):
+    for key in ("portal.api_key", "webhook.secret", "state.password", "notify.heartbeat_url"):
         assert found[key].value == "set"
         assert found[key].origin in SECRETS
 

@@ -27,34 +27,41 @@ _BY_HAND = (
 )
 
 
+Portal = Annotated[
+    str | None, typer.Option(metavar="URL", help="The portal's address; else it is asked for.")
+]
+KeyFile = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="A file with the API key; else it is asked for.")
+]
+CaBundle = Annotated[
+    Path | None,
+    typer.Option(metavar="PATH", help="Certificates to trust, where the portal has its own."),
+]
+Host = Annotated[str | None, typer.Option(metavar="HOST", help="Listen on this address.")]
+Port = Annotated[
+    int | None, typer.Option(metavar="PORT", min=0, max=65535, help="Listen on this port.")
+]
+PublicUrl = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="The address under which the portal reaches that."),
+]
+Register = Annotated[
+    bool, typer.Option("--register/--no-register", help="Register the webhook at the portal.")
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Ask nothing; replace what is configured otherwise.")
+]
+
+
 def init(
-    portal: Annotated[
-        str | None, typer.Option(metavar="URL", help="The portal's address; else it is asked for.")
-    ] = None,
-    key_file: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="A file with the API key; else it is asked for."),
-    ] = None,
-    ca_bundle: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="Certificates to trust, where the portal has its own."),
-    ] = None,
-    host: Annotated[
-        str | None, typer.Option(metavar="HOST", help="Listen on this address.")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(metavar="PORT", min=0, max=65535, help="Listen on this port.")
-    ] = None,
-    public_url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="The address under which the portal reaches that."),
-    ] = None,
-    register: Annotated[
-        bool, typer.Option("--register/--no-register", help="Register the webhook at the portal.")
-    ] = True,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Ask nothing; replace what is configured otherwise.")
-    ] = False,
+    portal: Portal = None,
+    key_file: KeyFile = None,
+    ca_bundle: CaBundle = None,
+    host: Host = None,
+    port: Port = None,
+    public_url: PublicUrl = None,
+    register: Register = True,
+    yes: Yes = False,
     config: ConfigPath = None,
 ) -> None:
     """Make a configuration: try the portal and the key, write the files, register the webhook.

@@ -11,7 +11,7 @@ from reconciler.config.value_types import duration_text
 from reconciler.config.values import Config
 
 DEFAULT = "default"
-SECRETS = ("portal.api_key", "webhook.secret", "state.password")
+SECRETS = ("portal.api_key", "webhook.secret", "state.password", "notify.heartbeat_url")
 
 
 @dataclass(frozen=True)
