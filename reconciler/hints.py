@@ -83,6 +83,8 @@ def _about_the_ledger(reason: str) -> str:
         )
     if "full" in reason or "No space" in reason:
         return "free some space on its disk; nothing is lost, and deliveries are sent again"
+    if "connection" in reason:
+        return "check state.url, and whether the database server runs and lets this machine in"
     return (
         "check state.url, the rights of its folder, and the free disk space; a ledger of another "
         "program needs another state.url"

@@ -22,8 +22,10 @@ from reconciler.errors import (
     UntrustedCertificateError,
 )
 from reconciler.hints import hint_for
+from reconciler.model import OutageKind
 from reconciler.service import configure_log
 from reconciler.service.logging import log_error
+from reconciler.service.outages import OutageLog
 from reconciler.webhooks import WebhookSpec
 from tests.test_logging import Said, said
 
@@ -43,6 +45,7 @@ ERRORS: list[ReconcilerError] = [
     LedgerError("file is not a database"),
     LedgerError("it belongs to https://old.example"),
     LedgerError("unable to open database file"),
+    LedgerError("connection failed: connection refused"),
     AddressUnreachableError("https://hooks.example.com/"),
     AddressUnreachableError("https://hooks.example.com/", 401),
     AddressUnreachableError("https://hooks.example.com/", 502),
@@ -74,6 +77,14 @@ def test_a_message_a_finding_and_a_log_line_give_the_same_hint(
     configure_log("info", "json")
     log_error(error)
     assert json.loads(said())["hint"] == hint
+
+
+def test_the_log_of_an_outage_has_the_hint_of_its_cause(said: Said) -> None:
+    """Not the advice to look for it elsewhere."""
+    configure_log("info", "json")
+    for error in (one for one in ERRORS if isinstance(one, PortalError)):
+        OutageLog(lambda: datetime.now(UTC)).on_outage(OutageKind.LOOKS, error)
+        assert json.loads(said())["hint"] == hint_for(error)
 
 
 def test_a_ledger_that_cannot_be_written_has_that_hint_too() -> None:

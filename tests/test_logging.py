@@ -17,7 +17,7 @@ import pytest
 import structlog
 
 from reconciler.diagnostics import ConfigWarningKind
-from reconciler.errors import RateLimitedError, UnauthorizedError
+from reconciler.errors import RateLimitedError, TransientError, UnauthorizedError
 from reconciler.model import AttemptResult, File, OutageKind, Outcome, Revision, Rule, Section
 from reconciler.service import configure_log
 from reconciler.service.logging import (
@@ -266,12 +266,12 @@ def test_an_outage_and_its_end_are_told(kind: OutageKind, said: Said) -> None:
     configure_log("info", "json")
     clock = Clock()
     outages = OutageLog(clock)
-    outages.on_outage(kind, "answered 500")
+    outages.on_outage(kind, TransientError("GET keys/@self", 500))
     clock.advance(90)
     outages.on_recovery(kind)
     began, ended = (json.loads(line) for line in said().splitlines())
     assert (began["event"], ended["event"]) == EVENTS[kind]
-    assert (began["error"], ended["seconds"]) == ("answered 500", 90)
+    assert (began["error"], ended["seconds"]) == ("GET keys/@self answered 500", 90)
 
 
 def test_a_session_is_told_from_start_to_stop(scene: Scene) -> None:

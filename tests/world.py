@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from reconciler import sweep
 from reconciler.client import DocSpace, Transport
 from reconciler.decision import Policy
+from reconciler.errors import PortalError
 from reconciler.ledger import Ledger, Quota
 from reconciler.model import Event, OutageKind
 from reconciler.receiver import Receiver, ReceiverSettings
@@ -87,7 +88,7 @@ class World:
         self.making = FileProcessor(self.ledger, docspace, terms, self.now, self.health)
         self.worker = Worker(self.ledger, self.making, self.now, self.attempts.append, _raise)
 
-    def _on_outage(self, kind: OutageKind, error: str) -> None:
+    def _on_outage(self, kind: OutageKind, error: PortalError) -> None:
         self.outages.append(kind)
 
     def _on_recovery(self, kind: OutageKind) -> None:

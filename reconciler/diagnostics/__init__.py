@@ -30,7 +30,6 @@ from reconciler.diagnostics.problems import (
     Problem,
     ProblemKind,
     find_problems,
-    outage_problem,
     unwritable_problem,
 )
 from reconciler.diagnostics.troubles import find_troubles
@@ -58,7 +57,6 @@ __all__ = [
     "gather",
     "gather_offline",
     "ok",
-    "outage_problem",
     "unwritable_problem",
 ]
 

@@ -106,15 +106,15 @@ _OUTAGES = {
 }
 
 
-def outage_problem(outage: OutageRecord) -> Problem:
-    """Return an outage as a problem, for the log and for whoever asks."""
+def _outage(outage: OutageRecord) -> Problem:
+    """Return an outage as a problem."""
     kind, message, hint = _OUTAGES[outage.kind]
     return Problem(kind, f"{message} since {local_time(outage.since)}: {outage.reason}", hint)
 
 
 def _portal(seen: Overview) -> Iterator[Problem]:
     # A throttled portal is told as the pause that it asks for.
-    yield from (outage_problem(o) for o in seen.outages if o.kind is not OutageKind.RATE_LIMITED)
+    yield from (_outage(o) for o in seen.outages if o.kind is not OutageKind.RATE_LIMITED)
     if seen.paused_until is not None and seen.paused_until - seen.now > _SHORT:
         until = local_time(seen.paused_until)
         yield Problem(ProblemKind.PAUSED, f"nothing is done before {until}: {seen.paused_why}")

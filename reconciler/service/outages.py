@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
-from reconciler.diagnostics import outage_problem
-from reconciler.ledger import OutageRecord
+from reconciler.errors import PortalError
+from reconciler.hints import hint_for
 from reconciler.model import OutageKind
 from reconciler.service.logging import log
 
@@ -26,13 +26,12 @@ class OutageLog:
         self._clock, self._lock = clock, threading.Lock()
         self._since: dict[OutageKind, datetime] = {}
 
-    def on_outage(self, kind: OutageKind, error: str) -> None:
-        """Log that an outage began."""
+    def on_outage(self, kind: OutageKind, error: PortalError) -> None:
+        """Log that an outage began, with the hint that `check` gives for its cause."""
         with self._lock:
-            since = self._since[kind] = self._clock()
-        hint = outage_problem(OutageRecord(kind, since, error)).hint
+            self._since[kind] = self._clock()
         write = log.error if kind is OutageKind.DEAD_KEY else log.warning
-        write(EVENTS[kind][0], error=error, hint=hint)
+        write(EVENTS[kind][0], error=str(error), hint=hint_for(error))
 
     def on_recovery(self, kind: OutageKind) -> None:
         """Log that an outage is over, and how long it lasted."""

@@ -32,7 +32,7 @@ class PortalHealth:
         ledger: Ledger,
         jitter: Callable[[], float],
         key_probe: timedelta,
-        on_outage: Callable[[OutageKind, str], None],
+        on_outage: Callable[[OutageKind, PortalError], None],
         on_recovery: Callable[[OutageKind], None],
     ) -> None:
         """Go on with the outages that an earlier process left; a first success ends them."""
@@ -165,7 +165,7 @@ class PortalHealth:
             reported = kind in self._reported
             self._reported.add(kind)
         if not reported:
-            self._on_outage(kind, str(error))
+            self._on_outage(kind, error)
 
     def _breaker(self, kind: OutageKind) -> CircuitBreaker:
         return self._breakers[kind]
