@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from reconciler.ledger import Notified
 from reconciler.notify.messages import Message, Trouble, began, ended
 
-_SETTLING = timedelta(seconds=10)  # by then a file marked at a time is in the ledger
+_SETTLING = timedelta(seconds=3)  # by then what was marked at a time is in the ledger
 _DAY = timedelta(days=1)
 Owed = tuple[Message | None, Notified]
 """The message, None for none, and what the address was told after it."""
