@@ -16,6 +16,7 @@ from reconciler.ledger import NOTIFIED, Ledger
 from reconciler.model import OutageKind
 from reconciler.sandbox import Fault
 from reconciler.service import reconcile
+from reconciler.service.checks import run_check
 from reconciler.service.daemon import Daemon
 from reconciler.service.duties import KEY
 from reconciler.service.notifying import NOTIFY, NOTIFY_EVERY
@@ -169,6 +170,14 @@ def test_a_daemon_with_a_bad_address_does_not_start(bad: str, scene: Stage) -> N
     scene.environ["RECONCILER_NOTIFY__URLS_FILE"] = str(path)
     with pytest.raises(ConfigError, match=r"address 1.* is none that Apprise knows"):
         Daemon(load(None, scene.environ))
+
+
+def test_check_names_a_bad_address(scene: Stage) -> None:
+    """Beside whatever else serve would refuse."""
+    path = urls_file(scene.folder, "nosuch://x")
+    scene.environ["RECONCILER_NOTIFY__URLS_FILE"] = str(path)
+    said = [finding.message for finding in run_check(load(None, scene.environ))]
+    assert [one for one in said if one.startswith("address 1 (nosuch) of notify.urls_file")]
 
 
 # The command.

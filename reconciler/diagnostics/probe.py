@@ -27,6 +27,7 @@ from reconciler.diagnostics.config_warnings import ConfigWarning, config_warning
 from reconciler.diagnostics.problems import Problem, find_problems
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
 from reconciler.ledger import HIDDEN_UPDATES, WEBHOOK_ID, HiddenUpdates, Ledger, Role
+from reconciler.notify.addresses import open_addresses
 from reconciler.webhooks import Probe, SecretFile, WebhookSpec, WebhookStatus, assess_webhook
 from reconciler.webhooks.delivery_log import progress
 
@@ -193,7 +194,7 @@ def _asked(ask: Callable[[], _T]) -> _T | PortalError:
 def _problems(config: Config) -> tuple[str, ...]:
     problems: list[str] = []
     each = (config.portal_url, config.api_key, config.secrets, config.admin_password)
-    for needed in (*each, config.notify.urls):
+    for needed in (*each, lambda: open_addresses(config.notify.urls())):
         try:
             needed()
         except ConfigError as error:
