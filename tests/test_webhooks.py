@@ -44,6 +44,7 @@ WEBHOOK = Webhook(7, "reconciler", HERE, True, 512, "", "bot", "Review Bot")
 OLD, NEW, NEWER = "Old-Secret-1!", "New-Secret-1!", "Newer-Secret-1!"
 
 
+NOBODY = 65534  # a user and a group without rights
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
 needs_mounts = pytest.mark.skipif(
     shutil.which("unshare") is None
@@ -210,6 +211,20 @@ def test_a_file_in_a_folder_of_somebody_else_is_written_in_place(mode: int) -> N
         assert SecretFile(file).read() == (NEW, OLD)
 
 
+@needs_root
+def test_a_file_that_its_owner_may_only_read_is_written_by_him() -> None:
+    """As the guide lays it out: 0400 in a folder of root's; a rotation needs no other rights."""
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name, "secrets")
+        file.write_text(f"{OLD}\n", "utf-8")
+        file.chmod(0o400)
+        os.chown(file, NOBODY, NOBODY)
+        Path(name).chmod(0o755)
+        assert as_nobody(file, (NEW, OLD)) == 0
+        assert SecretFile(file).read() == (NEW, OLD)
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("lines", [(NEW, OLD), (NEW, OLD, NEWER)])
 def test_a_file_that_finds_no_room_stays_as_it_was(tmp_path: Path, lines: tuple[str, ...]) -> None:
     """Neither beside it nor in place: not a byte is lost."""
@@ -234,8 +249,8 @@ def as_nobody(file: Path, lines: tuple[str, ...]) -> int:
 
 def _write_as_nobody(file: Path, lines: tuple[str, ...]) -> None:
     os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
     _write(file, lines)
 
 

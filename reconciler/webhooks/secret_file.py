@@ -124,7 +124,7 @@ def _overwrite(path: Path, content: bytes) -> None:
 
     Blank lines, which mean nothing, first reserve the space: on a full disk nothing is lost.
     """
-    file = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    file = _opened(path)
     try:
         before = os.pread(file, os.fstat(file).st_size, 0)
         size = max(len(before), len(content))
@@ -142,6 +142,16 @@ def _overwrite(path: Path, content: bytes) -> None:
             os.fchmod(file, _OWNER_ONLY)
     finally:
         os.close(file)
+
+
+def _opened(path: Path) -> int:
+    """Open the file to change it, also one that its owner has protected from himself (0400)."""
+    flags = os.O_RDWR | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags)
+    except PermissionError:
+        path.chmod(_OWNER_ONLY)  # another user's is refused again
+        return os.open(path, flags)
 
 
 def _write_all(file: int, content: bytes) -> None:
