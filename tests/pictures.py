@@ -82,7 +82,7 @@ def live(here: World) -> list[int]:
     for number, (file, hours) in enumerate(zip(files, HOURS_AGO, strict=True)):
         here.clock.now = now - timedelta(hours=hours)
         here.portal.save(file, by=here.bob if number % 2 else here.ann)
-        here.settle()
+        here.settle(0.5)
         if number % 3 == 1:
             here.clock.advance(1800)
             here.portal.comment(file, "Approved", by=here.ann)

@@ -16,7 +16,7 @@ from reconciler.demo.checks import TARGET, Version
 from reconciler.sandbox import Portal, Server, User
 
 SECRET = "Demo-Secret-1!"  # noqa: S105 - both ends of it are ours
-_PATIENCE, _TURN = 6.0, 0.02  # seconds
+_PATIENCE, _TURN = 20.0, 0.02  # seconds: patience is for a machine that has other things to do
 _SECOND_LOOK = 1.1  # seconds: no file is looked at more often than once a second
 _SWEEP = 3  # seconds
 _QUIET, _NEXT = timedelta(seconds=0.2), timedelta(seconds=_SWEEP / 2)
