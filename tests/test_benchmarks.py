@@ -34,8 +34,13 @@ def test_the_sweeps_benchmark_runs_and_its_counts_hold(capsys: pytest.CaptureFix
             "marks",
             ["save to comment", "p99, s", "calls per update", "50 events within"],
         ),
-        ("shared", ["one daemon on PostgreSQL", "3 daemons together"]),
-        ("size", ["accepts with 1,000 files", "claims with", "reconciler status"]),
+        pytest.param(
+            *("shared", ["one daemon on PostgreSQL", "3 daemons together"]), marks=pytest.mark.long
+        ),
+        pytest.param(
+            *("size", ["accepts with 1,000 files", "claims with", "reconciler status"]),
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_the_other_benchmarks_run_and_print(

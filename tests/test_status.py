@@ -149,7 +149,7 @@ def test_a_file_that_waits_is_nothing_wrong(scene: Stage, ledger: Ledger) -> Non
         assert run(scene, "status").returncode == 0
 
 
-@pytest.mark.parametrize(("number", "minutes"), [(3000, 4), (1, 3), (20, 600)])
+@pytest.mark.parametrize(("number", "minutes"), [(300, 4), (1, 3), (20, 600)])
 def test_a_queue_that_is_not_worked_off_makes_status_exit_1(
     scene: Stage, ledger: Ledger, number: int, minutes: int
 ) -> None:
