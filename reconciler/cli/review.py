@@ -42,9 +42,8 @@ def review_list(
     """List every file that carries the comment, the one that waits longest first.
 
     Apart follow the files that were kept because a person's comment stands on an update that was
-    never marked. Asks the ledger alone, beside a running `serve` or without one: what people did
-    since the last sweep is not in it yet. Exits 0, also when nothing waits, and 5 without a
-    ledger.
+    never marked. Asks the ledger alone, beside a running `serve` or without one: a decision is
+    in it once its delivery has arrived. Exits 0, also when nothing waits, and 5 without a ledger.
 
     Examples:
 
