@@ -183,7 +183,7 @@ def test_the_configuration_that_the_guide_shows_can_be_used(tmp_path: Path) -> N
     (tmp_path / "config.toml").write_text(block, encoding="utf-8")
     config = load(tmp_path / "config.toml", {})
     assert (config.portal.api_key_file, config.webhook.require_https) == (
-        tmp_path / "api_key",
+        Path("/var/lib/reconciler/api_key"),
         True,
     )
 

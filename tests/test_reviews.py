@@ -259,27 +259,6 @@ def test_a_new_version_that_was_kept_is_kept_since_then(ledger: Ledger) -> None:
 # The ledger.
 
 
-def test_a_ledger_of_the_first_form_is_brought_to_todays(tmp_path: Path) -> None:
-    """What is known of its files stays, and the waiting begins with the mark."""
-    with opened(tmp_path) as ledger:
-        mark(ledger)
-        keep(ledger, Rule.ANSWERED, NOW + HOUR, id=2)
-    kit.sql(
-        tmp_path,
-        *(f"DROP INDEX files_{name}" for name in ("waiting", "places", "decided", "unmarked")),
-        *(f"ALTER TABLE files DROP COLUMN {name}" for name in ("comment", "stands_since")),
-        "CREATE INDEX files_in_review ON files (marked_at)",
-        "UPDATE settings SET value = '1' WHERE name = 'schema'",
-    )
-    with opened(tmp_path) as ledger:
-        assert [one.since for one in ask(ledger)] == [NOW + SECOND]
-        assert [(one.comment, one.since) for one in ask(ledger, DECIDED)] == [
-            ("", NOW + HOUR + SECOND)
-        ]
-        keep(ledger, Rule.ANSWERED, NOW + DAY)
-        assert ask(ledger, DECIDED)[0].comment == "Approved"
-
-
 @kit.SQLITE_ONLY
 def test_no_page_reads_or_sorts_all_files(tmp_path: Path) -> None:
     """Each is read from an index in its order: the ledger of a large portal has a million rows."""

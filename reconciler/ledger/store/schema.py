@@ -229,24 +229,8 @@ latencies = Table(
     Column("seconds", BigInteger, nullable=False),
 )
 
-
-def _add_comments(c: Connection) -> None:
-    """Add what a person's comment says, and since when a comment stands, as far as it is known."""
-    for statement in (
-        "DROP INDEX files_in_review",
-        "ALTER TABLE files ADD COLUMN comment VARCHAR DEFAULT '' NOT NULL",
-        "ALTER TABLE files ADD COLUMN stands_since BIGINT",
-        "UPDATE files SET stands_since = CASE WHEN marked_by_us "
-        "THEN coalesce(marked_at, settled_updated) ELSE touched_at END "
-        "WHERE settled_version IS NOT NULL",
-    ):
-        c.execute(text(statement))
-    for index in (_waiting, _places, _decided, _unmarked):
-        index.create(c)
-
-
 # A ledger of version n becomes one of n + 1 by MIGRATIONS[n - 1].
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_add_comments,)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = ()
 VERSION = 1 + len(MIGRATIONS)
 
 
