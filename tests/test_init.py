@@ -217,6 +217,14 @@ def test_an_address_that_is_not_reached_leaves_a_configuration(scene: Scene) -> 
     assert set(scene.files()) == {"config.toml", "webhook_secret"}
 
 
+def test_an_address_of_another_machine_is_told(scene: Scene) -> None:
+    """`serve` could not listen there either."""
+    done = scene.told("--host", "192.0.2.1", "--public-url", "http://127.0.0.1:9")
+    assert done.returncode == 69
+    assert "Cannot listen on 192.0.2.1" in done.stderr
+    assert scene.config.exists()
+
+
 def test_a_failure_takes_back_what_was_written(scene: Scene) -> None:
     """The key's file is written first, and the secret's cannot be."""
     text = '[webhook]\nsecret_file = "absent/secrets"\n'

@@ -35,7 +35,9 @@ KeyFile = Annotated[
 ]
 CaBundle = Annotated[
     Path | None,
-    typer.Option(metavar="PATH", help="Certificates to trust, where the portal has its own."),
+    typer.Option(
+        metavar="PATH", exists=True, help="Certificates to trust, where the portal has its own."
+    ),
 ]
 Host = Annotated[str | None, typer.Option(metavar="HOST", help="Listen on this address.")]
 Port = Annotated[
@@ -138,7 +140,8 @@ def _register(plan: "Plan", *, may: bool, wanted: bool) -> int:
             )
     except ReconcilerError as error:
         code, text = in_words(error)
-        typer.echo(f"The webhook is not registered, all else is done. {text}", err=True)
+        typer.echo(f"All is written, but the webhook is not registered. {text}", err=True)
+        typer.echo("Once that is mended: reconciler webhook register", err=True)
         return code
     return OK
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from errno import EADDRINUSE
 
 from reconciler.client import Webhook
 from reconciler.config import Config, public_address
@@ -107,7 +108,8 @@ def answering(config: Config) -> Iterator[None]:
     """Answer at webhook.host and webhook.port within the block, unless `serve` does.
 
     The portal asks an address before it accepts a webhook there (docspace.md 6). A delivery that
-    comes meanwhile gets 503, so that the portal sends it again. Raises ConfigError.
+    comes meanwhile gets 503, so that the portal sends it again. Raises ConfigError, and
+    AddressInUseError for an address at which not even `serve` could listen.
     """
     webhook = config.webhook
     receiver = Receiver(receiver_settings(config), _refuse, utcnow, lambda _: None)
@@ -120,7 +122,10 @@ def answering(config: Config) -> Iterator[None]:
             max_bytes=webhook.max_body_bytes + 1,
             trusted_proxy=webhook.trusted_proxy,
         )
-    except AddressInUseError:
+    except AddressInUseError as error:
+        taken = isinstance(error.__cause__, OSError) and error.__cause__.errno == EADDRINUSE
+        if not taken:
+            raise
         yield  # the probe of the address tells whether that is ours
         return
     server.start()
@@ -137,8 +142,8 @@ def _refuse(*_: object) -> bool:
 def register_first(config: Config) -> Webhook:
     """Register our webhook before `serve` has ever run, with no ledger where there is none yet.
 
-    Raises WebhookExistsError, AddressUnreachableError, WebhookRejectedError, ConfigError,
-    PortalError.
+    Raises AddressInUseError, WebhookExistsError, AddressUnreachableError, WebhookRejectedError,
+    ConfigError, PortalError.
     """
     secret = secret_to_register(config.secrets())
     with answering(config), open_administration(config, create=False) as administration:
