@@ -154,6 +154,8 @@ def _advise(plan: "Plan") -> None:
     findings = run_config_check(read_config(plan.path))
     for one in (finding for finding in findings if finding.hint):
         typer.echo(finding_text(one), err=True)
+    if plan.is_there and plan.changes:
+        typer.echo("A serve that runs reads the new configuration at its next start.", err=True)
     found = found_config(None)
     is_found = found is not None and found.resolve() == plan.path
     named = "" if is_found else f" -c {shlex.quote(str(plan.path))}"
