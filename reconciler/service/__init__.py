@@ -4,7 +4,7 @@
 are the commands that end, `totals` what they count, `explain` answers for one file, `logging` says
 what is in the log and `log_writer` writes it, `config_warnings` are settings to look at, `systemd`
 is told how it goes, `notifying` sends messages to people, `unit_files` are what runs the service
-well.
+well, `setup` writes a first configuration.
 """
 
 from reconciler.service.backfill_run import BackfillRun, backfill
