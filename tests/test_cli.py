@@ -416,7 +416,8 @@ def test_a_fault_that_does_not_exist_is_answered_with_those_that_do() -> None:
 @pytest.mark.parametrize(
     ("error", "code", "hint"),
     [
-        (ConfigError(("portal.url is missing",)), 2, "portal.url is missing"),
+        (ConfigError(("portal.url is missing",)), 2, "cannot be used: portal.url is missing"),
+        (ConfigError(("a", "b")), 2, "be used:\n  - a\n  - b"),
         (AddressInUseError("127.0.0.1:3000", "in use"), 69, "webhook.port (or PORT)"),
         (AddressInUseError("127.0.0.1:3001", "in use", "admin"), 69, "admin.port."),
         (UnauthorizedError("GET keys/@self", 401), 3, "DOCSPACE_API_KEY"),

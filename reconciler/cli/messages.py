@@ -27,7 +27,7 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
     """Return the exit code and the text for an error that was foreseen."""
     match error:
         case ConfigError():
-            return USAGE, "\n".join(["The configuration cannot be used:", *_listed(error.problems)])
+            return USAGE, f"The configuration cannot be used:{_listed(error.problems)}"
         case AddressInUseError():
             keys = f"{error.section}.host and {error.section}.port"
             keys += " (or PORT)" if error.section == "webhook" else ""
@@ -153,5 +153,8 @@ def bug(error: Exception) -> str:
     )
 
 
-def _listed(problems: tuple[str, ...]) -> list[str]:
-    return [f"  - {shown(problem)}" for problem in problems]
+def _listed(problems: tuple[str, ...]) -> str:
+    """Return the only problem in the first line, or each of several in one of its own."""
+    if len(problems) == 1:
+        return f" {shown(problems[0])}"
+    return "".join(f"\n  - {shown(problem)}" for problem in problems)
