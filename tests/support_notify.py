@@ -45,7 +45,7 @@ class _OnAnyPort(Controller):
 def mailbox() -> Iterator[Mailbox]:
     """Run a mail server within the block."""
     box = Mailbox()
-    server = _OnAnyPort(box, hostname="127.0.0.1", port=0)
+    server = _OnAnyPort(box, hostname="127.0.0.1", port=0, ready_timeout=30)
     server.start()
     box.url = f"mailto://127.0.0.1:{server.port}?from=bot@example.com&to=ann@example.com"
     try:

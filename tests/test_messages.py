@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.ledger import FileInReview, ReviewPage
+from reconciler.local_time import local_time
 from reconciler.notify.messages import Tone, Trouble, began, digest, ended, reminder
 from tests.support_ledger import NOW
 
@@ -26,11 +27,11 @@ def test_a_digest_names_room_title_author_and_link() -> None:
     assert found.title == "2 files newly need review on portal.example.com"
     assert found.body == (
         "Legal:\n"
-        "- Plan.xlsx (version 4, waits since 2025-11-24 09:15 UTC)\n"
+        f"- Plan.xlsx (version 4, waits since {local_time(NOW)})\n"
         "  https://portal.example.com/doceditor?fileid=8\n"
         "\n"
         "Sales:\n"
-        "- Offer.docx (version 4, saved by Ann Lee, waits since 2025-11-24 09:15 UTC)\n"
+        f"- Offer.docx (version 4, saved by Ann Lee, waits since {local_time(NOW)})\n"
         "  https://portal.example.com/doceditor?fileid=7"
     )
 

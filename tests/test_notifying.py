@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from reconciler.config import load
 from reconciler.errors import ConfigError, UnauthorizedError
-from reconciler.ledger import NOTIFIED, Ledger
+from reconciler.ledger import NOTIFIED, WEBHOOK, Ledger, WebhookRecord
 from reconciler.model import OutageKind
 from reconciler.sandbox import Fault
 from reconciler.service import reconcile
@@ -136,6 +136,22 @@ def test_a_reconcile_that_fails_tells_why(scene: Stage, service: Line) -> None:
             reconcile_here(scene)
     assert len(service.requests) == 1
     assert messages(service)[0]["message"].startswith("The portal refuses the API key since ")
+
+
+def test_a_webhook_that_nobody_has_looked_at_since_is_not_told_to_be_fine(
+    scene: Stage, service: Line
+) -> None:
+    """After a long stop its last state is old: it is told once more only after it was mended."""
+    notify(scene, service)
+    with closing(Ledger(url(scene.folder), scene.server.url)) as ledger:
+        for hours, state in ((0, "disabled"), (2, "disabled"), (0, "ok")):
+            at = datetime.now(UTC) - timedelta(hours=hours)
+            ledger.settings.set(WEBHOOK, WebhookRecord(state, at, "the webhook is disabled", "do"))
+            reconcile_here(scene)
+    assert [title.partition(" on ")[0] for title in titles(service)] == [
+        "Needs attention",
+        "Resolved",
+    ]
 
 
 def test_what_one_reconcile_marked_is_told_by_a_later_one(scene: Stage, service: Line) -> None:

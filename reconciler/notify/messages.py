@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from urllib.parse import urlsplit
 
 from reconciler.ledger import FileInReview, ReviewPage
+from reconciler.local_time import local_time
 from reconciler.model import shown
 
 MOST_FILES = 200  # files that a message chooses from
@@ -85,7 +86,7 @@ def _room_lines(room: str, files: Sequence[FileInReview], portal: str) -> Iterat
     yield f"{room}:"
     for file in files[:_PER_ROOM]:
         author = f", saved by {shown(file.author)}" if file.author else ""
-        waits = "" if file.since is None else f", waits since {_date(file.since)}"
+        waits = "" if file.since is None else f", waits since {local_time(file.since)}"
         yield f"- {shown(file.title)} (version {file.version}{author}{waits})"
         yield f"  {portal}/doceditor?fileid={file.file_id}"
     if len(files) > _PER_ROOM:
@@ -96,10 +97,6 @@ def _room(file: FileInReview) -> str:
     if file.room_title:
         return shown(file.room_title)
     return "Other files" if file.room is None else f"Room {file.room}"
-
-
-def _date(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _files(number: int) -> str:

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from reconciler.config import Config
-from reconciler.diagnostics import find_problems, find_troubles
+from reconciler.diagnostics import ProblemKind, find_problems, find_troubles
 from reconciler.errors import ReconcilerError
-from reconciler.ledger import Overview
+from reconciler.ledger import WEBHOOK, Overview
 from reconciler.notify.addresses import Address, open_addresses
 from reconciler.notify.heartbeat import Heartbeat, Run
 from reconciler.notify.messages import Trouble
@@ -57,7 +57,7 @@ class NotifyDuty:
         if not self._turn.is_suspended.is_set():
             now = self._components.clock()
             seen = self._components.ledger.health.overview(now, shown=1)
-            self._notifier.run(now, troubles_in(seen))
+            self._notifier.run(now, _troubles(self._components, seen))
 
 
 def notify_of_run(config: Config, components: Components, opened: ExitStack) -> Run:
@@ -77,18 +77,22 @@ def _notify_after_run(components: Components, notifier: Notifier) -> None:
     try:
         seen = components.ledger.health.overview(now, shown=1)
         # Our own roles are no daemon's: what is wrong with a daemon is not told.
-        notifier.run(now, troubles_in(replace(seen, holders={})))
+        notifier.run(now, _troubles(components, replace(seen, holders={})))
     except ReconcilerError as error:
         log_error(error)
 
 
-def troubles_in(seen: Overview) -> Troubles:
-    """Return what a person should be told of."""
+def _troubles(components: Components, seen: Overview) -> Troubles:
+    """Return what a person should be told of, and what is not known to be over."""
     problems = find_problems(seen)
     urgent = [
         Trouble(one.kind.value, one.message, one.hint) for one in find_troubles(seen, problems)
     ]
-    return Troubles(urgent, frozenset(one.kind.value for one in problems))
+    kinds = {one.kind.value for one in problems}
+    webhook = components.ledger.settings.get(WEBHOOK)
+    if webhook is None or not webhook.is_recent(seen.now):
+        kinds.add(ProblemKind.WEBHOOK.value)  # nobody has looked since
+    return Troubles(urgent, frozenset(kinds))
 
 
 def log_sent(name: str, title: str, error: str) -> None:
