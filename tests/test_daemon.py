@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from apscheduler.schedulers import SchedulerAlreadyRunningError
 from structlog.testing import capture_logs
 
 from reconciler.cli.send import Sample, body_of
@@ -458,6 +459,21 @@ def test_a_clock_that_is_set_back_stops_no_sweep(environ: dict[str, str]) -> Non
         assert planned < far - timedelta(days=1)
     finally:
         service.stop()
+
+
+def test_a_daemon_whose_start_failed_can_be_stopped(environ: dict[str, str]) -> None:
+    """Nothing of it may keep the process, which the supervisor is to start again."""
+    service = Daemon(load(None, environ))
+    service.schedule.start()  # the second start of it fails
+    with pytest.raises(SchedulerAlreadyRunningError):
+        service.start()
+    assert service.stop()
+    assert not service.is_alive()
+
+
+def test_a_daemon_that_never_started_can_be_stopped(environ: dict[str, str]) -> None:
+    """Each part lets go of what it has opened."""
+    assert Daemon(load(None, environ)).stop()
 
 
 def test_a_schedule_tells_whether_it_runs() -> None:

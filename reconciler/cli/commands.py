@@ -86,8 +86,8 @@ def _served(settings: "Config") -> bool:
     service, supervisor = Daemon(settings), SystemdNotifier(os.environ)
     stop, reload = threading.Event(), threading.Event()
     _take_signals(stop, reload)
-    service.start()
     try:
+        service.start()
         _say(f"listening on {service.address}")
         supervisor.ready(f"listening on {service.address}")
         while not stop.wait(min(1.0, supervisor.every or 1.0)) and service.is_alive():

@@ -167,7 +167,8 @@ class Daemon:
         until = monotonic() + half
         finished = self.schedule.stop(half)
         for thread in self._threads:
-            thread.join(max(until - monotonic(), 0.1))
+            if thread.ident is not None:  # a start that failed may have started some
+                thread.join(max(until - monotonic(), 0.1))
         finished &= not any(thread.is_alive() for thread in self._threads)
         self._admin.stop(_ADMIN_GRACE)
         try:

@@ -86,8 +86,9 @@ class Schedule:
 
     def stop(self, seconds: float) -> bool:
         """Begin nothing more; return whether what runs has ended within ``seconds``."""
-        # Not wait=True: that holds the lock which a task needs to ask for its next run.
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler.running:
+            # Not wait=True: that holds the lock which a task needs to ask for its next run.
+            self._scheduler.shutdown(wait=False)
         until = monotonic() + seconds
         return all(
             lock.acquire(timeout=max(until - monotonic(), 0)) for lock in self._running.values()
