@@ -13,16 +13,8 @@ import pytest
 
 from reconciler.client import Key, Room
 from reconciler.config import load
-from reconciler.diagnostics import (
-    Facts,
-    Finding,
-    LedgerFacts,
-    Level,
-    Problem,
-    ProblemKind,
-    check,
-    gather,
-)
+from reconciler.diagnostics import Problem, ProblemKind
+from reconciler.diagnostics.checks import Facts, Finding, LedgerFacts, Level, check, gather
 from reconciler.errors import AddressUnreachableError, LedgerError
 from reconciler.ledger import HiddenUpdates, Ledger, Role
 from reconciler.model import AttemptResult, Event, Outcome, Section, Source

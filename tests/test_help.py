@@ -105,9 +105,16 @@ def test_help_loads_nothing_that_only_work_needs() -> None:
     assert done.stdout.split() == []
 
 
-def test_a_ledger_in_a_file_loads_nothing_of_a_server() -> None:
-    """Each part of a library that is not used delays every command."""
-    code = "import reconciler.ledger, sys; print(*(n for n in sys.modules if 'postgres' in n))"
+@pytest.mark.parametrize(
+    ("modules", "unused"),
+    [
+        ("reconciler.ledger", "postgres"),
+        ("reconciler.cli.overview, reconciler.diagnostics", "requests"),
+    ],
+)
+def test_what_a_command_does_without_is_not_loaded(modules: str, unused: str) -> None:
+    """A ledger in a file needs no server, and status no client: each library delays the start."""
+    code = f"import {modules}, sys; print(*(n for n in sys.modules if {unused!r} in n))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
     )

@@ -8,8 +8,9 @@ import pytest
 
 from reconciler.cli.messages import in_words
 from reconciler.config import load
-from reconciler.diagnostics import Facts, Finding, PortalFacts, unwritable_problem
-from reconciler.diagnostics import check as judged
+from reconciler.diagnostics import unwritable_problem
+from reconciler.diagnostics.checks import Facts, Finding, PortalFacts
+from reconciler.diagnostics.checks import check as judged
 from reconciler.errors import (
     AddressUnreachableError,
     ForbiddenError,

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from reconciler.diagnostics import ConfigWarningKind
+from reconciler.diagnostics.checks import ConfigWarningKind
 from reconciler.errors import RateLimitedError, TransientError, UnauthorizedError
 from reconciler.model import AttemptResult, File, OutageKind, Outcome, Revision, Rule, Section
 from reconciler.service import configure_log

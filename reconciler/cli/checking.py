@@ -11,7 +11,7 @@ from reconciler.cli.options import ConfigPath, read_config
 from reconciler.errors import ConfigError
 
 if TYPE_CHECKING:
-    from reconciler.diagnostics import Finding
+    from reconciler.diagnostics.checks import Finding
 
 
 def check(
@@ -36,7 +36,7 @@ def check(
 
 def report(find: Callable[[], list["Finding"]], *, json: bool) -> NoReturn:
     """Print what was found, a configuration that cannot be read too; exit by the first error."""
-    from reconciler.diagnostics import Fault, Finding, Level  # noqa: PLC0415 - help must be quick
+    from reconciler.diagnostics.checks import Fault, Finding, Level  # noqa: PLC0415 - help must be quick
 
     try:
         lines = find()

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from reconciler.client import RateLimiter
 from reconciler.config import Config
-from reconciler.diagnostics import (
+from reconciler.diagnostics.checks import (
     CONFIG_CHECKS,
     Finding,
     ProbeTargets,

@@ -16,7 +16,7 @@ from reconciler.admin.guard import Guard
 from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.client import Key
 from reconciler.config import Config
-from reconciler.diagnostics import config_warnings
+from reconciler.diagnostics.checks import config_warnings
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger import Role
 from reconciler.model import Event

@@ -15,7 +15,15 @@ from urllib.parse import urlsplit
 from reconciler.client import Key
 from reconciler.config import Config, load, public_address
 from reconciler.config.edit import edited
-from reconciler.diagnostics import PORTAL_CHECKS, Facts, Finding, Level, ask_portal, check, ok
+from reconciler.diagnostics.checks import (
+    PORTAL_CHECKS,
+    Facts,
+    Finding,
+    Level,
+    ask_portal,
+    check,
+    ok,
+)
 from reconciler.errors import ConfigError, PortalError
 from reconciler.service.checks import probe_targets
 from reconciler.service.unit_files import HOME, STATE

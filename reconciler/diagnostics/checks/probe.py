@@ -23,7 +23,7 @@ from reconciler.client import (
 )
 from reconciler.client.transport import utcnow
 from reconciler.config import Config
-from reconciler.diagnostics.config_warnings import ConfigWarning, config_warnings
+from reconciler.diagnostics.checks.config_warnings import ConfigWarning, config_warnings
 from reconciler.diagnostics.problems import Problem, find_problems
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
 from reconciler.ledger import HIDDEN_UPDATES, WEBHOOK_ID, HiddenUpdates, Ledger, Role

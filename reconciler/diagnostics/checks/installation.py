@@ -4,9 +4,9 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from reconciler.config import Config
-from reconciler.diagnostics.config_warnings import ConfigWarningKind
-from reconciler.diagnostics.findings import Fault, Finding, error, ok, skipped, warning
-from reconciler.diagnostics.probe import Facts, LedgerFacts
+from reconciler.diagnostics.checks.config_warnings import ConfigWarningKind
+from reconciler.diagnostics.checks.findings import Fault, Finding, error, ok, skipped, warning
+from reconciler.diagnostics.checks.probe import Facts, LedgerFacts
 from reconciler.diagnostics.problems import TEXTS_KEPT, Problem, ProblemKind, portal_texts_hint
 from reconciler.errors import AddressUnreachableError, LedgerError
 from reconciler.hints import hint_for

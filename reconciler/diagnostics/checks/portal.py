@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from reconciler.client import FailedDeliveries, Key, Webhook, portal_time
-from reconciler.diagnostics.findings import Fault, Finding, error, ok, skipped, warning
-from reconciler.diagnostics.probe import Facts
+from reconciler.diagnostics.checks.findings import Fault, Finding, error, ok, skipped, warning
+from reconciler.diagnostics.checks.probe import Facts
 from reconciler.errors import LedgerError, PortalError
 from reconciler.hints import hint_for
 from reconciler.local_time import local_time
