@@ -39,49 +39,49 @@ def demo() -> None:
     raise typer.Exit(OK if held else SOME_FAILED)
 
 
+Port = Annotated[
+    int,
+    typer.Option(metavar="PORT", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one."),
+]
+Webhook = Annotated[str, typer.Option(metavar="URL", help="Where deliveries go; none if empty.")]
+Secret = Annotated[str, typer.Option(metavar="SECRET", help="What deliveries are signed with.")]
+EditEvery = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS", min=0, help="Seconds between edits by the people of the portal; 0: none."
+    ),
+]
+Drop = Annotated[
+    float, typer.Option(metavar="SHARE", min=0, max=1, help="Share of deliveries lost.")
+]
+Duplicate = Annotated[float, typer.Option(metavar="SHARE", min=0, max=1, help="Share sent twice.")]
+Delay = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0, help="Longest delay of a delivery.")
+]
+Reorder = Annotated[bool, typer.Option(help="Deliver in another order.")]
+Latency = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Delay of API answers.")]
+Fail = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KIND[:TIMES]",
+        help="A fault of the API, for ever or so many times; KIND is one of status, throttle, "
+        "throttle_day, html, not_json, redirect, reset_before, stall, reset_after, truncated, "
+        "empty or slow. Repeatable.",
+    ),
+]
+
+
 def sandbox(  # noqa: PLR0913, PLR0917 - one option a knob
-    port: Annotated[
-        int,
-        typer.Option(
-            metavar="PORT", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one."
-        ),
-    ] = 8080,
-    webhook: Annotated[
-        str, typer.Option(metavar="URL", help="Where deliveries go; none if empty.")
-    ] = DEFAULT_URL,
-    secret: Annotated[
-        str, typer.Option(metavar="SECRET", help="What deliveries are signed with.")
-    ] = PLAY,
-    edit_every: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS",
-            min=0,
-            help="Seconds between edits by the people of the portal; 0: none.",
-        ),
-    ] = 5.0,
-    drop: Annotated[
-        float, typer.Option(metavar="SHARE", min=0, max=1, help="Share of deliveries lost.")
-    ] = 0.0,
-    duplicate: Annotated[
-        float, typer.Option(metavar="SHARE", min=0, max=1, help="Share sent twice.")
-    ] = 0.0,
-    delay: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="Longest delay of a delivery.")
-    ] = 0.0,
-    reorder: Annotated[bool, typer.Option(help="Deliver in another order.")] = False,
-    latency: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="Delay of API answers.")
-    ] = 0.0,
-    fail: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KIND[:TIMES]",
-            help="A fault of the API, for ever or so many times; KIND is one of status, throttle, "
-            "throttle_day, html, not_json, redirect, reset_before, stall, reset_after, truncated, "
-            "empty or slow. Repeatable.",
-        ),
-    ] = None,
+    port: Port = 8080,
+    webhook: Webhook = DEFAULT_URL,
+    secret: Secret = PLAY,
+    edit_every: EditEvery = 5.0,
+    drop: Drop = 0.0,
+    duplicate: Duplicate = 0.0,
+    delay: Delay = 0.0,
+    reorder: Reorder = False,
+    latency: Latency = 0.0,
+    fail: Fail = None,
 ) -> None:
     """Run a DocSpace portal in memory, to try an integration on, until Ctrl-C.
 
@@ -103,27 +103,30 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one option a knob
     Playground(trouble).run(port, webhook, secret, edit_every, stop)
 
 
+FileId = Annotated[
+    int, typer.Argument(metavar="FILE_ID", min=1, max=LAST_FILE_ID, help="The file's id.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="The receiver's address; else ours on this machine."),
+]
+Signature = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SECRET",
+        help="Signs it; else the configured secret. Unsigned if empty, or if there is none.",
+    ),
+]
+Trigger = Annotated[str, typer.Option(metavar="EVENT", help="The event's trigger.")]
+Title = Annotated[str, typer.Option(metavar="TITLE", help="The file's title.")]
+
+
 def send(
-    file: Annotated[
-        int, typer.Argument(metavar="FILE_ID", min=1, max=LAST_FILE_ID, help="The file's id.")
-    ],
-    url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="The receiver's address; else ours on this machine."),
-    ] = None,
-    secret: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SECRET",
-            help="Signs it; else the configured secret. Unsigned if empty, or if there is none.",
-        ),
-    ] = None,
-    trigger: Annotated[
-        str, typer.Option(metavar="EVENT", help="The event's trigger.")
-    ] = "file.updated",
-    title: Annotated[
-        str, typer.Option(metavar="TITLE", help="The file's title.")
-    ] = "Contract.docx",
+    file: FileId,
+    url: Address = None,
+    secret: Signature = None,
+    trigger: Trigger = "file.updated",
+    title: Title = "Contract.docx",
     config: ConfigPath = None,
 ) -> None:
     """Sign a sample event as the portal would, post it, and print the answer.
