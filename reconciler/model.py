@@ -287,6 +287,24 @@ class Decision:
         return self.rule.action
 
 
+class AttemptReason(Enum):
+    """Why an attempt ended otherwise than by a rule or an error of the portal: (name, words)."""
+
+    description: str
+
+    QUOTA_EXHAUSTED = ("quota_exhausted", "the writes of a day are used up")
+    WRITES_FAIL = ("writes_fail", "writes fail, and another file probes whether they work again")
+    ALTERED = ("altered", "the portal stored another text than our comment")
+    LOOP = ("loop", "our comment was undone more than five times within an hour")
+    BUG = ("bug", "a bug in reconciler ended the attempt")
+
+    def __new__(cls, name: str, description: str) -> "AttemptReason":
+        """Keep the name as the value."""
+        reason = object.__new__(cls)
+        reason._value_, reason.description = name, description
+        return reason
+
+
 @dataclass(frozen=True)
 class AttemptResult:
     """How one attempt at a claimed file ended; the ledger writes it down in one step.
@@ -319,5 +337,5 @@ class WriteGrant(Enum):
 
     GRANTED = "granted"
     CLAIM_LOST = "lost"  # the claim is no longer ours
-    QUOTA_EXHAUSTED = "spent"  # the day's writes are used up
+    QUOTA_EXHAUSTED = "quota_exhausted"  # the day's writes are used up
     LOOP = "looping"  # our comment on this revision was undone too often

@@ -16,7 +16,7 @@ from reconciler.cli import messages
 from reconciler.cli.commands import app
 from reconciler.config import NAMED, keys, load
 from reconciler.errors import ReconcilerError
-from reconciler.model import Rule
+from reconciler.model import AttemptReason, Rule
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "reconciler" / "docs"
@@ -122,6 +122,23 @@ def test_the_reference_names_the_reason(rule: Rule) -> None:
     row = "gate" if rule.row is None else rule.row
     outcome = rule.outcome.value if rule.outcome else "looked at"
     assert f"| `{rule.value}` | {row} | {outcome} | {rule.description} |" in REFERENCE
+
+
+@pytest.mark.parametrize("reason", AttemptReason)
+def test_the_reference_names_the_reason_that_is_no_rule(reason: AttemptReason) -> None:
+    """With its words."""
+    assert f"| `{reason.value}` | {reason.description} |" in REFERENCE
+
+
+def test_the_reference_names_every_kind_of_the_portals_errors() -> None:
+    """An attempt that such an error ended has its kind as the reason."""
+    told = set(re.findall(r"^\| `([a-z_]+)` \|", REFERENCE, re.MULTILINE))
+    kinds = {
+        one.kind
+        for one in vars(errors).values()
+        if isinstance(one, type) and issubclass(one, errors.PortalError)
+    }
+    assert kinds <= told
 
 
 def test_readme_is_short() -> None:

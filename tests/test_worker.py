@@ -222,7 +222,7 @@ def test_a_reused_id_is_another_file_also_where_the_write_has_to_wait(here: Worl
     assert here.server.drain()
     attempt = here.worker.step()
     assert attempt is not None
-    assert attempt.result.reason == "spent"
+    assert attempt.result.reason == "quota_exhausted"
     assert here.ledger.entry(here.file).settled is None
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reconciler.cli.messages import shown
-from reconciler.diagnostics import Problem
+from reconciler.diagnostics import Problem, file_hint
 from reconciler.ledger import Overview
 from reconciler.ledger.records import BOUNDS, UnfinishedFile
 from reconciler.local_time import local_time
@@ -48,10 +48,13 @@ def print_overview(
 
 
 def print_files(found: Sequence[UnfinishedFile]) -> None:
-    """Print the files that failed, were refused or wait."""
+    """Print the files that failed, were refused or wait, and what to do about each."""
     console = _console()
     if found:
         _print(console, _unfinished(found, len(found)))
+        for file in found:
+            if hint := file_hint(file):
+                console.print(Text(f"{file.file_id}: {hint}"))
     else:
         console.print("nothing failed, and nothing waits")
 
@@ -93,7 +96,7 @@ def as_json(seen: Overview, problems: Sequence[Problem], limit: int) -> str:
 
 def files_as_json(found: Sequence[UnfinishedFile]) -> str:
     """Return the files that failed, were refused or wait as one JSON object."""
-    return json.dumps({"files": _plain([asdict(one) for one in found])})
+    return json.dumps({"files": _plain([asdict(one) | {"hint": file_hint(one)} for one in found])})
 
 
 def _plain(value: Any) -> Any:

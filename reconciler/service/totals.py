@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.errors import TransientError, UnauthorizedError
-from reconciler.model import Outcome
+from reconciler.model import AttemptReason, Outcome
 from reconciler.service.build import Components
 from reconciler.service.logging import log_processed
 from reconciler.sweep import Report
 from reconciler.worker import Processed
 
-_OUTAGES = {UnauthorizedError.kind, TransientError.kind, "writes_fail"}
+_OUTAGES = {UnauthorizedError.kind, TransientError.kind, AttemptReason.WRITES_FAIL.value}
 
 
 @dataclass

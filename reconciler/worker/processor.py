@@ -16,6 +16,7 @@ from reconciler.errors import ForbiddenError, LedgerError, PortalError
 from reconciler.ledger import Ledger, Quota
 from reconciler.model import (
     Action,
+    AttemptReason,
     AttemptResult,
     Claim,
     Decision,
@@ -114,7 +115,11 @@ class FileProcessor:
         error_text = f"{type(error).__name__}: please report this"
         again = self._clock() + _HOUR
         result = AttemptResult(
-            Outcome.FAILED, "bug", again, error=error_text, attempts=claim.entry.attempts
+            Outcome.FAILED,
+            AttemptReason.BUG.value,
+            again,
+            error=error_text,
+            attempts=claim.entry.attempts,
         )
         self._ledger.finish(claim, result, self._clock())
 
@@ -163,7 +168,13 @@ class FileProcessor:
             case WriteGrant.CLAIM_LOST:
                 return None
             case WriteGrant.QUOTA_EXHAUSTED:
-                result = AttemptResult(Outcome.WAITING, "spent", now, file, needs_write=True)
+                result = AttemptResult(
+                    Outcome.WAITING,
+                    AttemptReason.QUOTA_EXHAUSTED.value,
+                    now,
+                    file,
+                    needs_write=True,
+                )
             case WriteGrant.LOOP:
                 result = _looping(file, now)
             case _:
@@ -181,7 +192,12 @@ class FileProcessor:
         if stored != target:
             error_text = f"the portal stored {stored[:80]!r} instead of the comment"
             result = AttemptResult(
-                Outcome.FAILED, "altered", now + _DAY, file, settled=True, error=error_text
+                Outcome.FAILED,
+                AttemptReason.ALTERED.value,
+                now + _DAY,
+                file,
+                settled=True,
+                error=error_text,
             )
         else:
             result = AttemptResult(
@@ -206,7 +222,12 @@ class FileProcessor:
         """Writes fail, and another one probes whether they work again."""
         again, kind = self.health.park_write(now), OutageKind.WRITES
         return AttemptResult(
-            Outcome.WAITING, "writes_fail", again, file, waits_for=kind, needs_write=True
+            Outcome.WAITING,
+            AttemptReason.WRITES_FAIL.value,
+            again,
+            file,
+            waits_for=kind,
+            needs_write=True,
         )
 
     def _failed(self, claim: Claim, error: PortalError) -> Processed:
@@ -264,4 +285,4 @@ def _known(claim: Claim, seen: File, decision: Decision) -> Entry:
 
 def _looping(file: File, now: datetime) -> AttemptResult:
     error = "our comment on this revision was undone more than five times within an hour"
-    return AttemptResult(Outcome.FAILED, "loop", now + _HOUR, file, error=error)
+    return AttemptResult(Outcome.FAILED, AttemptReason.LOOP.value, now + _HOUR, file, error=error)
