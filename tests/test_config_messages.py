@@ -114,6 +114,7 @@ def test_a_variable_that_is_no_list_is_shown(tmp_path: Path) -> None:
         ("state.url", "mysql://me:hush@db/x"),
         ("portal", '{"api_key": "hush hush"}'),
         ("portal", '{"api_key": "hush'),
+        ("notify.heartbeat_url", "hush"),
     ],
 )
 def test_a_secret_is_not_repeated(key: str, value: str) -> None:

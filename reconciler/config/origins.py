@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.config.load import keys, load, origins
+from reconciler.config.problems import SECRETS
 from reconciler.config.value_types import duration_text
 from reconciler.config.values import Config
 
 DEFAULT = "default"
-SECRETS = ("portal.api_key", "webhook.secret", "state.password", "notify.heartbeat_url")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from reconciler.config.value_types import DURATION
 from reconciler.config.values import Config
 from reconciler.model import shown
 
-_SECRET = {"portal.api_key", "webhook.secret", "state.password", "state.url"}
+SECRETS = ("portal.api_key", "webhook.secret", "state.password", "notify.heartbeat_url")
+_UNTOLD = {*SECRETS, "state.url"}
 _LONGEST = 80  # characters of a value
 _OF_ROOMS = "a list of ids of rooms, such as [12, 34]: the number in a room's address"
 _LISTS = {
@@ -45,7 +46,7 @@ def problem(error: Mapping[str, Any], variables: Mapping[str, str]) -> str:
         message = str(error["ctx"]["error"])
     else:
         message = f"must be {_expected(key, field)}"
-    found = "" if key in _SECRET else _found(error["input"], "one is" if rest[1:] else "it is")
+    found = "" if key in _UNTOLD else _found(error["input"], "one is" if rest[1:] else "it is")
     source = f" (from the variable {variables[key]})" if key in variables else ""
     return f"{key}: {message}{found}{source}"
 
