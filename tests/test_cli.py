@@ -125,8 +125,10 @@ def test_every_command_has_help(command: str) -> None:
         (("serve", "--port", "abc"), "must be a number, at least 0 and at most 65535, not abc"),
         (("sandbox", "--drop", "3"), "must be a number, at least 0 and at most 1, not 3"),
         (("sandbox", "--delay", "-1"), "must be a number, at least 0, not -1"),
-        (("backfill", "--since", "3d", "--room", "Legal"), "must be a whole number, not Legal"),
+        (("backfill", "--since", "3d", "--room", "Legal"), "at most 2147483647, not Legal"),
         (("failed", "retry", "Plan.docx"), "at most 2147483647, not Plan.docx"),
+        (("review", "list", "--room", "9" * 20), f"at most 2147483647, not {'9' * 20}"),
+        (("backfill", "--since", "1d", "--room", "0"), "must be a number, at least 1 and at most"),
         (("send", "0"), "must be a number, at least 1 and at most 2147483647, not 0"),
     ],
 )

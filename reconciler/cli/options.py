@@ -24,6 +24,12 @@ ConfigPath = Annotated[
         help="The configuration; else ./config.toml, else /etc/reconciler/config.toml.",
     ),
 ]
+Rooms = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--room", metavar="ID", min=1, max=LAST_FILE_ID, help="Only this room; repeatable."
+    ),
+]
 
 
 def read_config(path: Path | None, **variables: str) -> "Config":

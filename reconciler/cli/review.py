@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.messages import USAGE
-from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.options import ConfigPath, Rooms, read_config
 from reconciler.cli.status import Json, local, looked_at
 
 app = typer.Typer(no_args_is_help=True)
@@ -25,9 +25,7 @@ def group() -> None:
 
 @app.command("list")
 def review_list(
-    room: Annotated[
-        list[int] | None, typer.Option(metavar="ID", help="Only this room; repeatable.")
-    ] = None,
+    room: Rooms = None,
     older_than: Annotated[
         str | None,
         typer.Option(metavar="DURATION", help="Only what waits longer than that (7d, 12h)."),

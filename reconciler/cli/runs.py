@@ -8,7 +8,7 @@ import typer
 from reconciler.cli.confirmation import require_answer
 from reconciler.cli.document import Document, document, is_elsewhere
 from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, in_words, shown
-from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.options import ConfigPath, Rooms, read_config
 
 if TYPE_CHECKING:
     from reconciler.service import Summary
@@ -22,9 +22,6 @@ Since = Annotated[
 ]
 Until = Annotated[
     str | None, typer.Option(metavar="DATE", help="Up to this date, the day included; else now.")
-]
-Rooms = Annotated[
-    list[int] | None, typer.Option("--room", metavar="ID", help="Only this room; repeatable.")
 ]
 OverwriteComments = Annotated[
     bool,
