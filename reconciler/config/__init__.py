@@ -3,8 +3,8 @@
 Secrets come from the environment or from a file of their own, never from config.toml, and
 never show in a repr. Paths are relative to the config file. `values` and `notify` declare the
 sections, `value_types` checks single values, `addresses` those of databases, `secret_files` reads
-those that are named, `load` reads and merges, `problems` says what is wrong with a value,
-`origins` where each came from, and `edit` changes the text of config.toml.
+those that are named, `load` reads and merges with `environment`, `problems` says what is wrong
+with a value, `origins` where each came from, and `edit` changes the text of config.toml.
 """
 
 from reconciler.config.addresses import database as database_address

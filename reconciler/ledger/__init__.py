@@ -3,8 +3,11 @@
 The receiver, the sweep, the worker, the webhooks and the service call it. `ledger` has the calls,
 each one short transaction: `claims` makes rows due, `attempts` claims and finishes them,
 `listing` takes what a sweep read, `watermarks` says how far sweeps came, `settings` holds what is
-true of the whole ledger, `overview` and `health` say how the service is doing, `reviews` what
-people have to review, `notified` what they were told of it, and `store` runs the transactions.
+true of the whole ledger, `overview` and `health` say how the service is doing (`records` are the
+values), `counters`, `quota` and `request_buckets` count, `reviews` is what people have to review,
+`notified` what was sent to them, `webhook_record` what the watch saw. `rows` converts rows,
+`opening` migrates, `origin` knows the first sweep, `copying` moves a ledger to another database,
+and `store` runs the transactions.
 """
 
 from reconciler.ledger.copying import copy

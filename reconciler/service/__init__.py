@@ -1,10 +1,11 @@
 """Builds everything from the configuration, runs it, and stops it in order.
 
-`build` makes the parts, `daemon` runs them and `server` is its waitress, `runs` and `backfill_run`
-are the commands that end, `totals` what they count, `explain` answers for one file, `logging` says
-what is in the log and `log_writer` writes it, `config_warnings` are settings to look at, `systemd`
-is told how it goes, `notifying` sends messages to people, `unit_files` are what runs the service
-well, `setup` writes a first configuration.
+`build` makes the parts from the configuration. `daemon` runs them: `server` is its waitress,
+`schedule` starts its periodic `duties`, `roles` are what it does alone, `notifying` sends messages
+to people, `outages` logs what fails, `systemd` reports its state. `runs`, `backfill_run`,
+`webhook_runs`, `explain`, `checks` and `setup` each do what one command does; `sweep_run` and
+`totals` are what the runs share, and `portal_identity` opens the ledger of the right portal.
+`logging` formats the log and `log_writer` writes it; `unit_files` are the service files.
 """
 
 from reconciler.service.backfill_run import BackfillRun, backfill

@@ -4,7 +4,7 @@ Every writing transaction takes one lock first, as on SQLite, so there is one wr
 Finer locks would gain nothing: each event and each result adds to the same few counters, where
 writers would meet anyway; and one lock cannot deadlock. A portal sends and takes far less than one
 writer can do. The lock ends with its transaction, and the server ends a
-transaction that says nothing for `_SILENCE`.
+transaction that is idle for `_IDLE_LIMIT`.
 
 All processes use the database's clock, which the local one continues between two writes.
 

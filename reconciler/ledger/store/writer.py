@@ -23,7 +23,7 @@ _PATIENCE = 0.005  # seconds that a commit waits for other jobs, at most
 class Job(Generic[A, T]):
     """What a thread wants written. It waits until ``until``, by the monotonic clock.
 
-    With ``alone`` the job shares its transaction with no other.
+    With ``exclusive`` the job shares its transaction with no other.
     """
 
     run: Callable[[Connection, Sequence[A]], Sequence[T]]
