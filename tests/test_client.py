@@ -325,7 +325,7 @@ def test_a_failed_request_gives_its_slot_back() -> None:
     """One slot serves one failure after another."""
     with (
         answering(b"", http(500), enveloped("x")) as line,
-        client(line, pace=RateLimiter(reads=1, writes=1)) as docspace,
+        client(line, rate_limiter=RateLimiter(reads=1, writes=1)) as docspace,
     ):
         for _ in range(2):
             with pytest.raises(TransientError):

@@ -109,7 +109,9 @@ def test_requests_at_once_are_bounded(here: World) -> None:
             now -= 1
 
     here.portal.on_request, here.portal.on_answer = arrive, leave
-    docspace = DocSpace(Transport(here.server.url, here.key, pace=RateLimiter(reads=2, writes=1)))
+    docspace = DocSpace(
+        Transport(here.server.url, here.key, rate_limiter=RateLimiter(reads=2, writes=1))
+    )
     threads = [threading.Thread(target=docspace.file, args=(here.file,)) for _ in range(20)]
     for thread in threads:
         thread.start()
@@ -122,8 +124,8 @@ def test_requests_at_once_are_bounded(here: World) -> None:
 def test_waiting_for_the_minute_ends_when_we_are_told_to_stop(here: World) -> None:
     """A stop does not wait for a minute to pass."""
     stop = threading.Event()
-    pace = RateLimiter(reads=1, writes=1, reserve=lambda _: 60.0, stop=stop)
-    docspace = DocSpace(Transport(here.server.url, here.key, pace=pace))
+    limiter = RateLimiter(reads=1, writes=1, reserve=lambda _: 60.0, stop=stop)
+    docspace = DocSpace(Transport(here.server.url, here.key, rate_limiter=limiter))
     failed: list[BaseException] = []
 
     def ask() -> None:
@@ -144,10 +146,10 @@ def test_waiting_for_the_minute_ends_when_we_are_told_to_stop(here: World) -> No
 def test_waiting_for_a_place_ends_when_we_are_told_to_stop(here: World) -> None:
     """All places are taken and we are told to stop: no request goes out."""
     stop = threading.Event()
-    pace = RateLimiter(reads=1, writes=1, stop=stop)
-    with pace.acquire("GET", "one"):
+    limiter = RateLimiter(reads=1, writes=1, stop=stop)
+    with limiter.acquire("GET", "one"):
         stop.set()
-        with pytest.raises(ShutdownRequested), pace.acquire("GET", "two"):
+        with pytest.raises(ShutdownRequested), limiter.acquire("GET", "two"):
             pass
 
 
@@ -160,9 +162,9 @@ def test_nothing_waits_between_a_look_and_its_write(here: World) -> None:
         return 0
 
     here.portal.on_request = lambda method, *_: order.append(method)
-    pace = RateLimiter(reads=1, writes=1, block=1, reserve=reserve)
+    limiter = RateLimiter(reads=1, writes=1, block=1, reserve=reserve)
     here.docspace.close()
-    here.docspace = DocSpace(Transport(here.server.url, here.key, pace=pace))
+    here.docspace = DocSpace(Transport(here.server.url, here.key, rate_limiter=limiter))
     here.work_with(here.docspace)
     here.portal.save(here.file, by=here.ann)
     here.settle()
@@ -178,8 +180,8 @@ def test_what_was_paid_for_and_not_used_is_used_by_the_next(here: World) -> None
         paid.append(number)
         return 0
 
-    pace = RateLimiter(reads=1, writes=1, block=1, reserve=reserve)
-    docspace = DocSpace(Transport(here.server.url, here.key, pace=pace))
+    limiter = RateLimiter(reads=1, writes=1, block=1, reserve=reserve)
+    docspace = DocSpace(Transport(here.server.url, here.key, rate_limiter=limiter))
     with docspace.reserve_look_and_write():
         docspace.file(here.file)
     docspace.file(here.file)

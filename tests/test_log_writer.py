@@ -70,7 +70,7 @@ def test_what_finds_no_room_is_lost_and_counted() -> None:
 def test_lines_that_come_together_are_written_together() -> None:
     """Each writing costs those who answer deliveries a turn."""
     out, turn = Counted(), threading.Event()
-    with LogWriter(out, print, together=60) as lines:
+    with LogWriter(out, print, batch_delay=60) as lines:
         for number in range(3):
             lines.write(f"{number}\n")
             turn.wait(0.01)
@@ -80,7 +80,7 @@ def test_lines_that_come_together_are_written_together() -> None:
 def test_the_end_does_not_wait_for_ever() -> None:
     """A daemon that is told to stop ends, though nobody reads its log."""
     reader = Reader()
-    with LogWriter(reader, print, patience=0.05) as lines:
+    with LogWriter(reader, print, timeout=0.05) as lines:
         lines.write("first\n")
     assert (lines.are_stuck(), reader.taken) == (True, "")
     reader.goes_on.set()

@@ -11,7 +11,7 @@ from reconciler.config.values import Webhook
 from reconciler.model import shown
 from reconciler.signature import HEADER, sign
 
-_PATIENCE = 30  # seconds
+_TIMEOUT = 30  # seconds
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def post(url: str, body: bytes, secret: str | None, ca_bundle: Path | None = Non
     headers = {"Content-Type": "application/json; charset=utf-8"}
     if secret:
         headers[HEADER] = sign(body, secret)
-    return exchange("POST", url, body, headers, ca_bundle=ca_bundle, timeout=_PATIENCE)
+    return exchange("POST", url, body, headers, ca_bundle=ca_bundle, timeout=_TIMEOUT)
 
 
 def hints(response: Response) -> Iterator[str]:

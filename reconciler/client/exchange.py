@@ -17,7 +17,7 @@ from reconciler.client.proxies import proxies_for
 from reconciler.client.reasons import CA_BUNDLE, is_untrusted, proxy_note, reason_of
 from reconciler.errors import AddressUnreachableError, ConfigError, UntrustedCertificateError
 
-_PATIENCE = 10  # seconds, as the portal's own (docspace.md 6)
+_TIMEOUT = 10  # seconds, as the portal's own (docspace.md 6)
 _MOST_BYTES = 65536
 
 
@@ -41,7 +41,7 @@ def exchange(
     headers: Mapping[str, str] | None = None,
     *,
     ca_bundle: Path | None = None,
-    timeout: float = _PATIENCE,
+    timeout: float = _TIMEOUT,
 ) -> Response:
     """Send one request; ``timeout`` is in seconds. Raises AddressUnreachableError, ConfigError.
 

@@ -66,7 +66,7 @@ class Transport:
         *,
         timeout: float = 30,
         ca_bundle: str | None = None,
-        pace: RateLimiter | None = None,
+        rate_limiter: RateLimiter | None = None,
         connections: int = 12,
         clock: Callable[[], datetime] = utcnow,
     ) -> None:
@@ -74,7 +74,7 @@ class Transport:
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._lock, self._mine = threading.Lock(), threading.local()
         self._url, self._timeout = url + API, timeout
-        self.rate_limiter = pace or RateLimiter(reads=8, writes=4)
+        self.rate_limiter = rate_limiter or RateLimiter(reads=8, writes=4)
         self._clock, self._key, self.key_number = clock, key, 0
         self._connections, self._ca_bundle = connections, ca_bundle
         self._session = self._open()

@@ -16,7 +16,7 @@ from reconciler.demo.checks import TARGET, Version
 from reconciler.sandbox import Portal, Server, User
 
 SECRET = "Demo-Secret-1!"  # noqa: S105 - both ends of it are ours
-_PATIENCE, _TURN = 20.0, 0.02  # seconds: patience is for a machine that has other things to do
+_TIMEOUT, _POLL = 20.0, 0.02  # seconds; a machine may have other things to do
 _SECOND_LOOK = 1.1  # seconds: no file is looked at more often than once a second
 _SWEEP = 3  # seconds
 _QUIET, _NEXT = timedelta(seconds=0.2), timedelta(seconds=_SWEEP / 2)
@@ -161,7 +161,7 @@ def daemon(url: str, key: str) -> Iterator[Daemon]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds, or for as long as patience lasts."""
-    until = time.monotonic() + _PATIENCE
+    """Wait until a condition holds, or until the timeout."""
+    until = time.monotonic() + _TIMEOUT
     while not condition() and time.monotonic() < until:
-        time.sleep(_TURN)
+        time.sleep(_POLL)

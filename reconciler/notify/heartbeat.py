@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from reconciler.client.exchange import exchange
 from reconciler.errors import AddressUnreachableError, ReconcilerError, ShutdownRequested
 
-_PATIENCE = 5.0  # seconds for one signal
+_TIMEOUT = 5.0  # seconds for one signal
 _MOST_WAITING = 4  # signals; what a watcher that hangs has not taken by then is left out
 _START, _SUCCESS, _FAILURE = "/start", "", "/fail"
 
@@ -54,7 +54,7 @@ class Heartbeat:
             raise
         self._signal(_FAILURE if run.error else _SUCCESS, run.error)
 
-    def close(self, seconds: float = 2 * _PATIENCE) -> None:
+    def close(self, seconds: float = 2 * _TIMEOUT) -> None:
         """Send what waits, for so many seconds at most."""
         with suppress(queue.Full):
             self._signals.put_nowait(None)
@@ -78,9 +78,7 @@ class Heartbeat:
     def _send(self, suffix: str, reason: str) -> None:
         method = "POST" if reason else "GET"
         url = _address(self._url or "", suffix)
-        answer = exchange(
-            method, url, reason.encode(), ca_bundle=self._ca_bundle, timeout=_PATIENCE
-        )
+        answer = exchange(method, url, reason.encode(), ca_bundle=self._ca_bundle, timeout=_TIMEOUT)
         if not 200 <= answer.status < 300:
             self._on_failure(f"{answer.status} is answered")
 

@@ -31,7 +31,7 @@ from reconciler.worker import FileProcessor, PortalHealth, Processed, Worker, Wo
 
 _BLOCK = 40  # requests that are admitted with one transaction
 KEY_PROBE = timedelta(seconds=15)  # between questions whether a refused key works again
-_LEFT = 4  # the part of the minute's requests for who only looks: with all of ours 1,500
+_READ_ONLY_PART = 4  # a command that only looks takes a quarter of the minute: with ours 1,500
 _MINUTE = timedelta(seconds=90)  # the longest wait for a place in the minute, and some more
 
 
@@ -76,10 +76,10 @@ def build_components(
     opened.callback(ledger.close)
     clock = ledger.clock(utcnow)
     if read_only:
-        pace = _read_only_rate_limiter(config, clock, opened, stop)
+        rate_limiter = _read_only_rate_limiter(config, clock, opened, stop)
     else:
-        pace = rate_limiter_of(config, ledger, clock, stop)
-    transport = transport_of(config, pace)
+        rate_limiter = rate_limiter_of(config, ledger, clock, stop)
+    transport = transport_of(config, rate_limiter)
     docspace = DocSpace(transport)
     opened.callback(docspace.close)
     webhooks = WebhooksClient(transport, docspace.key)
@@ -153,14 +153,14 @@ def watch_of(config: Config, components: Components) -> WebhookWatch:
     )
 
 
-def transport_of(config: Config, pace: RateLimiter) -> Transport:
+def transport_of(config: Config, rate_limiter: RateLimiter) -> Transport:
     """Return the connection to the portal. Raises ConfigError without address or key."""
     return Transport(
         config.portal_url(),
         config.api_key(),
         timeout=config.portal.timeout_seconds,
         ca_bundle=None if config.portal.ca_bundle is None else str(config.portal.ca_bundle),
-        pace=pace,
+        rate_limiter=rate_limiter,
         connections=config.limits.concurrent_reads + config.limits.concurrent_writes,
     )
 
@@ -187,14 +187,15 @@ def quota_of(config: Config) -> Quota:
 def _read_only_rate_limiter(
     config: Config, clock: Callable[[], datetime], opened: ExitStack, stop: threading.Event
 ) -> RateLimiter:
-    """Return a pace of our own: who only looks tells nobody, so he takes what others leave."""
+    """Return a rate limiter that shares nothing: a command that only looks takes what is left."""
     limits = config.limits
-    alone, most = Ledger(MEMORY, config.portal_url()), max(limits.requests_per_minute // _LEFT, 1)
-    opened.callback(alone.close)
+    own_ledger = Ledger(MEMORY, config.portal_url())
+    opened.callback(own_ledger.close)
+    per_minute = max(limits.requests_per_minute // _READ_ONLY_PART, 1)
     return RateLimiter(
         reads=limits.concurrent_reads,
         writes=limits.concurrent_writes,
-        reserve=lambda number: alone.reserve(clock(), number, most),
+        reserve=lambda number: own_ledger.reserve(clock(), number, per_minute),
         stop=stop,
     )
 

@@ -18,7 +18,7 @@ from reconciler.sweep import Report, Sweep
 from reconciler.webhooks.watch import WebhookWatch
 
 SWEEP, WATCH, KEY, RELEASE = "sweep", "watch", "key", "release"
-_PATIENCE = 60.0  # seconds that a watch waits for a sweep to end
+_TURN_TIMEOUT = 60.0  # seconds that a watch waits for a sweep to end
 
 
 class ListingTurn:
@@ -102,7 +102,7 @@ class WatchDuty:
 
     def run(self) -> None:
         """Look at the webhook once. Raises ReconcilerError."""
-        if not self._turn.lock.acquire(timeout=_PATIENCE):
+        if not self._turn.lock.acquire(timeout=_TURN_TIMEOUT):
             return
         try:
             is_paused = self._components.ledger.paused(self._components.clock()) is not None

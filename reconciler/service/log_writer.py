@@ -11,9 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, Self
 
-_TOGETHER = 0.02  # seconds that a line waits for others
+_BATCH_DELAY = 0.02  # seconds that a line waits for others
 _MOST = 10_000  # lines kept for a reader that reads nothing
-_PATIENCE = 1.0  # seconds that the end waits for such a reader
+_TIMEOUT = 1.0  # seconds that the end waits for such a reader
 
 
 class Stream(Protocol):
@@ -56,15 +56,15 @@ class LogWriter:
         on_lost: Callable[[int], object],
         *,
         most: int = _MOST,
-        patience: float = _PATIENCE,
-        together: float = _TOGETHER,
+        timeout: float = _TIMEOUT,
+        batch_delay: float = _BATCH_DELAY,
     ) -> None:
-        """Write to ``stream``, which may be full or gone; the end waits ``patience`` seconds.
+        """Write to ``stream``, which may be full or gone; the end waits ``timeout`` seconds.
 
-        A line waits for others for ``together`` seconds.
+        A line waits for others for ``batch_delay`` seconds.
         """
         self._stream, self._on_lost = BestEffortStream(stream), on_lost
-        self._patience, self._together = patience, together
+        self._timeout, self._batch_delay = timeout, batch_delay
         self._lines, self._lost = queue.Queue[str](most), 0
         self._ended, self._lock = threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -79,7 +79,7 @@ class LogWriter:
         self._ended.set()
         with suppress(queue.Full):
             self._lines.put_nowait("")  # wakes the thread
-        self._thread.join(self._patience)
+        self._thread.join(self._timeout)
         if not self._thread.is_alive():
             self._write_out()
 
@@ -103,7 +103,7 @@ class LogWriter:
     def _run(self) -> None:
         while not self._ended.is_set():
             first = self._lines.get()
-            self._ended.wait(self._together)
+            self._ended.wait(self._batch_delay)
             self._write_out(first)
 
     def _write_out(self, *first: str) -> None:

@@ -17,7 +17,7 @@ from reconciler.sweep.report import Report
 
 _GONE = 404
 _INACTIVE = (Outcome.SKIPPED, Rule.SECTION.value)  # files that lie in an archived room
-_PATIENCE = 3  # folders in a row that fail: then it may be the portal
+_MAX_FAILURES = 3  # folders in a row that fail: then it may be the portal
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Lister:
             complete = False
         except TransientError:
             self._failures += 1
-            if self._failures >= _PATIENCE:
+            if self._failures >= _MAX_FAILURES:
                 self._docspace.key()  # raises when it is the portal; else it is these folders
                 self._failures = 0
             complete = False

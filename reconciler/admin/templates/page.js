@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const EVERY = 10_000, PATIENCE = 8_000;
+  const EVERY = 10_000, TIMEOUT = 8_000;
   const note = document.getElementById("note");
   // In the viewer's zone, written as the server writes UTC.
   const format = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
@@ -47,7 +47,7 @@
   async function look() {
     // No credentials in the address: a page opened with some could not ask for itself.
     const here = location.origin + location.pathname + location.search;
-    const signal = AbortSignal.timeout(PATIENCE);
+    const signal = AbortSignal.timeout(TIMEOUT);
     const answer = await fetch(here, { cache: "no-store", signal });
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (!fresh.querySelector("main")) return `the daemon answers ${answer.status}`;

@@ -21,7 +21,7 @@ from reconciler.ledger.store.database_file import (
     identity_of,
 )
 
-_PATIENCE = 2.0  # seconds to wait for another process: a writing is told before it gives up
+_LOCK_TIMEOUT = 2.0  # seconds to wait for another process: a writing is told before it gives up
 
 
 class FileLock:
@@ -81,7 +81,7 @@ class FileLock:
 @contextmanager
 def holding(lock: FileLock | ByteLock, name: str) -> Iterator[None]:
     """Hold the lock within the block; raise LedgerError when another process keeps it too long."""
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + _LOCK_TIMEOUT
     pause = 0.0005
     while not lock.try_lock():
         if time.monotonic() > until:

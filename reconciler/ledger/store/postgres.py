@@ -30,14 +30,14 @@ from sqlalchemy.pool import NullPool
 from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger.store.postgres_session import Session
 from reconciler.ledger.store.schema import PARTIAL, files
-from reconciler.ledger.store.store import PATIENCE, IsOurs, Role, Store, database_errors
+from reconciler.ledger.store.store import WRITE_TIMEOUT, IsOurs, Role, Store, database_errors
 from reconciler.model import EPOCH
 
 _MIN_VERSION = 15
-_CONNECT = 2  # seconds to wait for a connection: the least that the driver knows
-_LOCK = 1.8  # seconds to wait for the turn of other processes
+_CONNECT_TIMEOUT = 2  # seconds to wait for a connection: the least that the driver knows
+_LOCK_TIMEOUT = 1.8  # seconds to wait for other processes' transactions
 _IDLE_LIMIT = 3  # seconds after which a transaction that says nothing is ended
-_READ = 30
+_READ_TIMEOUT = 30
 _STALE = 0.2  # a connection that breaks so soon was broken before
 _READ_ONLY = "25006"  # the state of a server that is no longer the one to write to
 _NOT_PRIMARY = "the server has become read-only; no other that can be written to was found yet"
@@ -74,18 +74,18 @@ class PostgresStore(Store):
         super().__init__(read_only=read_only)
         url = url.update_query_dict({"target_session_attrs": "read-write"} | dict(url.query))
         self._writer = _engine(
-            url, _timeouts(PATIENCE, _LOCK, _IDLE_LIMIT), pool_size=1, max_overflow=0
+            url, _timeouts(WRITE_TIMEOUT, _LOCK_TIMEOUT, _IDLE_LIMIT), pool_size=1, max_overflow=0
         )
         self._reader = _engine(
             url,
-            _timeouts(_READ, _READ, _READ),
+            _timeouts(_READ_TIMEOUT, _READ_TIMEOUT, _READ_TIMEOUT),
             reads=True,
             pool_size=2,
             max_overflow=6,
             pool_pre_ping=True,
         )
         session_engine = _engine(
-            url, _timeouts(PATIENCE, PATIENCE, _IDLE_LIMIT), poolclass=NullPool
+            url, _timeouts(WRITE_TIMEOUT, WRITE_TIMEOUT, _IDLE_LIMIT), poolclass=NullPool
         )
         self._session_engine = session_engine.execution_options(isolation_level="AUTOCOMMIT")
         self._clock_anchor, self._usable = (EPOCH, 0.0), False
@@ -185,12 +185,12 @@ class PostgresStore(Store):
         """Begin, and wait for other writers; a broken connection is replaced."""
         began = time.monotonic()
         while True:
-            if until < time.monotonic() + _CONNECT and not self._usable:
+            if until < time.monotonic() + _CONNECT_TIMEOUT and not self._usable:
                 raise LedgerError("there is no time left to connect to the database again")
             connection, self._usable = self._writer.connect(), False  # until it answers
             try:
                 _raw(connection).until = until
-                if until > began + PATIENCE:
+                if until > began + WRITE_TIMEOUT:
                     connection.execute(_EXTEND_TIMEOUTS, {"most": f"{int(until - began)}s"})
                 row = connection.execute(_BEGIN, {"schema": self._schema}).one()
             except BaseException as error:
@@ -240,7 +240,7 @@ class PostgresStore(Store):
 class _TimedConnection(psycopg.Connection[Any]):
     """A connection that is closed when the server does not answer in time."""
 
-    patience: float = _READ
+    answer_timeout: float = _READ_TIMEOUT
     until: float | None = None  # by the monotonic clock; for all that is asked before
 
     def is_read_only(self) -> bool:
@@ -250,7 +250,7 @@ class _TimedConnection(psycopg.Connection[Any]):
 
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         """Wait as any connection does, but only until the deadline."""
-        until = time.monotonic() + self.patience
+        until = time.monotonic() + self.answer_timeout
         until = until if self.until is None else min(until, self.until)
         try:
             return super().wait(_with_deadline(gen, until), *args, **kwargs)
@@ -289,7 +289,7 @@ def _engine(url: URL, limits: dict[str, int], reads: bool = False, **pool: Any) 
     engine = create_engine(url, **pool)
     name = f"reconciler process {os.getpid()} on {socket.gethostname()}"
     options = {
-        "connect_timeout": _CONNECT,
+        "connect_timeout": _CONNECT_TIMEOUT,
         "application_name": name[:_MAX_NAME],
         "keepalives_idle": 5,
     }
@@ -304,7 +304,7 @@ def _engine(url: URL, limits: dict[str, int], reads: bool = False, **pool: Any) 
     def _connect(_: object, __: object, args: Any, kwargs: dict[str, Any]) -> _TimedConnection:
         settings: dict[str, Any] = options | kwargs
         connection = _TimedConnection.connect(*args, **settings)
-        connection.patience = limits["statement_timeout"] / 1000
+        connection.answer_timeout = limits["statement_timeout"] / 1000
         return connection
 
     @event.listens_for(engine, "connect")

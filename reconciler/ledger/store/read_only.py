@@ -15,7 +15,7 @@ from reconciler.ledger.store.database_file import ByteLock, DatabaseFile, folder
 from reconciler.ledger.store.file_locks import holder_named_in, holding
 from reconciler.ledger.store.sqlite import (
     BYTES,
-    PATIENCE,
+    LOCK_TIMEOUT,
     WRITING,
     engine_of,
     holder_of,
@@ -105,7 +105,7 @@ class SqliteView(View):
 
     def _connected(self) -> sqlite3.Connection:
         address = f"{self._path.as_uri()}?mode={'rw' if self._checkpoints else 'ro'}"
-        return sqlite3.connect(address, uri=True, check_same_thread=False, timeout=PATIENCE)
+        return sqlite3.connect(address, uri=True, check_same_thread=False, timeout=LOCK_TIMEOUT)
 
     def _close(self) -> None:
         lock = ByteLock(self._file, WRITING)

@@ -32,7 +32,7 @@ from reconciler.ledger.store.database_file import (
 from reconciler.ledger.store.file_locks import FileLock, holder_named_in, holding
 from reconciler.ledger.store.store import IsOurs, Role, Store, database_errors
 
-PATIENCE = 2.5  # seconds to wait for another process's transaction
+LOCK_TIMEOUT = 2.5  # seconds to wait for another process's transaction
 WRITING = 0  # the byte that is locked for it; each role has one of the next
 BYTES = {role: number for number, role in enumerate(Role, WRITING + 1)}
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "mmap_size=0")
@@ -151,7 +151,7 @@ class SqliteStore(Store):
         return Path(f"{self._path}.{name}")
 
     def _connected(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, check_same_thread=False, timeout=PATIENCE)
+        return sqlite3.connect(self._path, check_same_thread=False, timeout=LOCK_TIMEOUT)
 
     def _close(self) -> None:
         with holding(self._lock, self._lock.path.name):

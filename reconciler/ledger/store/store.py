@@ -19,8 +19,8 @@ from reconciler.ledger.store.writer import Job, Writer
 
 A = TypeVar("A")
 T = TypeVar("T")
-PATIENCE = 2.2  # seconds until a caller gives up: the portal repeats a delivery soon
-_LONG = 120.0  # seconds for long jobs
+WRITE_TIMEOUT = 2.2  # seconds until a caller gives up: the portal repeats a delivery soon
+_LONG_TIMEOUT = 120.0  # seconds for long jobs
 IsOurs = Callable[[], bool]
 
 
@@ -58,9 +58,9 @@ class Store(ABC):
 
     def write_each(self, job: Callable[[Connection, Sequence[A]], Sequence[T]], item: A) -> T:
         """Run ``job`` as `write` does, on ``item`` and on those that wait for the same job."""
-        return self._run(Job(job, item, time.monotonic() + PATIENCE))
+        return self._run(Job(job, item, time.monotonic() + WRITE_TIMEOUT))
 
-    def write_long(self, job: Callable[[Connection], T], most: float = _LONG) -> T:
+    def write_long(self, job: Callable[[Connection], T], most: float = _LONG_TIMEOUT) -> T:
         """Run ``job``, which may take long, in a transaction of its own. Raises LedgerError."""
         return self._run(Job(lambda c, _: [job(c)], None, time.monotonic() + most, exclusive=True))
 

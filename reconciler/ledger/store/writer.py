@@ -16,7 +16,7 @@ from reconciler.errors import LedgerError
 A = TypeVar("A")
 T = TypeVar("T")
 Begin = Callable[[float], AbstractContextManager[Connection]]
-_PATIENCE = 0.005  # seconds that a commit waits for other jobs, at most
+_BATCH_DELAY = 0.005  # seconds that a commit waits for other jobs, at most
 
 
 @dataclass(eq=False)
@@ -41,9 +41,9 @@ class Writer:
     batch as large, or the quickest thread would have one alone and the others another.
     """
 
-    def __init__(self, begin: Begin, patience: float = _PATIENCE) -> None:
-        """Start no thread before the first job. No commit waits longer than ``patience``."""
-        self._begin, self._patience = begin, patience
+    def __init__(self, begin: Begin, batch_delay: float = _BATCH_DELAY) -> None:
+        """Start no thread before the first job. No commit waits longer than ``batch_delay``."""
+        self._begin, self._batch_delay = begin, batch_delay
         self._queue = queue.SimpleQueue[Job[Any, Any] | None]()
         self._thread: threading.Thread | None = None
         self._lock, self.closed = threading.Lock(), False
@@ -93,7 +93,7 @@ class Writer:
     def _next(self, expected: int) -> list[Job[Any, Any] | None]:
         """Return the queued jobs, ``expected`` of them if they come soon; None ends the thread."""
         jobs = [self._queue.get()]
-        until = time.monotonic() + self._patience
+        until = time.monotonic() + self._batch_delay
         with suppress(queue.Empty):
             while jobs[-1] is not None:
                 left = until - time.monotonic() if len(jobs) < expected else 0
