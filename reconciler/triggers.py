@@ -1,4 +1,7 @@
-"""The events that a webhook can be called for, as DocSpace numbers them (docspace.md 10)."""
+"""The events that a webhook can be called for, as DocSpace numbers them (docspace.md 10).
+
+A fact about the portal, which the sandbox shares with the product, as `portal_texts`.
+"""
 
 from collections.abc import Mapping
 

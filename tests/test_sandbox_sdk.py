@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.triggers import TRIGGERS
 from tests.support_sandbox import BOT, NEWEST, Receiver, World
 
 SECRET = "Sample-Secret-1!"
@@ -129,3 +130,12 @@ def test_webhooks(world: World, hook: Receiver, api: Any) -> None:
     assert [one.status for one in webhooks.get_webhooks_logs().response] == [200, 200]
     assert webhooks.get_webhook_triggers().response[0].name == "*"
     assert webhooks.remove_webhook(number).response.id == number
+
+
+def test_triggers() -> None:
+    """Every trigger of the SDK has the bit that it has here; the last five are newer than it."""
+    bits = {name.replace(".", ""): bit for name, bit in TRIGGERS.items()}
+    theirs = {one.name.lower(): one.value for one in sdk().WebhookTrigger}
+    assert theirs.pop("all") == 0
+    assert theirs.items() <= bits.items()
+    assert len(bits) == len(theirs) + 5

@@ -9,13 +9,14 @@ from datetime import datetime
 
 from reconciler.sandbox import dates, webhooks
 from reconciler.sandbox.calls import Call
-from reconciler.sandbox.configs import TRIGGERS, WebhookConfig, WebhookLog
+from reconciler.sandbox.configs import WebhookConfig, WebhookLog
 from reconciler.sandbox.dto import Json, present
 from reconciler.sandbox.query import Query
 from reconciler.sandbox.registration import check_address, check_answer, read_changes, read_mask
 from reconciler.sandbox.responses import Refused, Response, bad_argument, not_found
 from reconciler.sandbox.texts import Text
 from reconciler.sandbox.values import Kind
+from reconciler.triggers import TRIGGERS
 
 _GROUPS = {1: 0, 2: 2, 4: 3, 8: 4, 16: 5}
 
@@ -73,7 +74,7 @@ def delete_webhook(call: Call) -> Response:
 
 def list_triggers(call: Call) -> Response:
     """``GET settings/webhook/triggers``: all names with their bits (shape as the SDK reads it)."""
-    bits = {"*": 0} | TRIGGERS
+    bits = {"*": 0, **TRIGGERS}
     shown = [{"name": name, "id": bit, "available": True} for name, bit in bits.items()]
     return call.respond(shown, count=len(shown))
 

@@ -4,21 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.sandbox.values import EntryId
-
-_NAMES = """
-    user.created user.invited user.updated user.deleted
-    group.created group.updated group.deleted
-    file.created file.uploaded file.updated file.trashed file.deleted file.restored file.copied
-    file.moved
-    folder.created folder.updated folder.trashed folder.deleted folder.restored folder.copied
-    folder.moved
-    room.created room.updated room.archived room.deleted room.restored room.copied
-    form.submit form.filled.out form.stopped
-    agent.created agent.updated agent.deleted
-    file.downloaded folder.downloaded
-"""
-TRIGGERS = {name: 1 << bit for bit, name in enumerate(_NAMES.split())}
-"""The bits of a webhook's ``triggers``; 0 stands for all (docspace.md 10)."""
+from reconciler.triggers import TRIGGERS
 
 
 @dataclass(frozen=True, slots=True)

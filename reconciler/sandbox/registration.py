@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from reconciler.sandbox.addresses import connect, find_fault
-from reconciler.sandbox.configs import TRIGGERS, WebhookConfig
+from reconciler.sandbox.configs import WebhookConfig
 from reconciler.sandbox.responses import ModelError, Refused, bad_argument, failure
 from reconciler.sandbox.state import State
+from reconciler.triggers import TRIGGERS
 
 NAME_LENGTH = 50
 _BITS = {str(bit): bit for bit in TRIGGERS.values()} | {"0": 0, "all": 0}

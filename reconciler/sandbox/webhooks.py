@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reconciler.sandbox import dates, payloads, rights
-from reconciler.sandbox.configs import TRIGGERS, WebhookConfig, WebhookLog
+from reconciler.sandbox.configs import WebhookConfig, WebhookLog
 from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import FileRow
 from reconciler.sandbox.values import Delivery, EntryId, Event, User
+from reconciler.triggers import TRIGGERS
 
 GIVE_UP = timedelta(days=3)
 """A webhook that failed and had no success for this long is disabled."""
