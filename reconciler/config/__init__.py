@@ -9,7 +9,7 @@ with a value, `origins` where each came from, and `edit` changes the text of con
 
 from reconciler.config.addresses import database as database_address
 from reconciler.config.addresses import split_password
-from reconciler.config.load import CONFIG, NAMED, keys, load, require
+from reconciler.config.load import CONFIG, NAMED, keys, load, problems_in, require
 from reconciler.config.secret_files import secret_lines
 from reconciler.config.value_types import duration, public_address
 from reconciler.config.values import Config
@@ -22,6 +22,7 @@ __all__ = [
     "duration",
     "keys",
     "load",
+    "problems_in",
     "public_address",
     "require",
     "secret_lines",

@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,10 @@ CONFIG = "RECONCILER_CONFIG"
 
 def require(config: Config, *, webhook: bool) -> None:
     """Check what is needed to act, and with ``webhook`` to serve. Raises ConfigError for all."""
-    problems: list[str] = []
     served = (config.admin_password,) if webhook else ()
-    for needed in (config.portal_url, config.api_key, config.secrets, config.notify.urls, *served):
-        try:
-            needed()
-        except ConfigError as error:
-            problems += error.problems
+    problems = problems_in(
+        config.portal_url, config.api_key, config.secrets, config.notify.urls, *served
+    )
     unsigned = config.webhook.secret is None and config.webhook.secret_file is None
     if webhook and unsigned and not config.webhook.allow_unsigned:
         problems.append(
@@ -49,6 +46,17 @@ def require(config: Config, *, webhook: bool) -> None:
         )
     if problems:
         raise ConfigError(tuple(problems))
+
+
+def problems_in(*readers: Callable[[], object]) -> list[str]:
+    """Call each reader, such as `Config.api_key`; return the problems of those that fail."""
+    problems: list[str] = []
+    for read in readers:
+        try:
+            read()
+        except ConfigError as error:
+            problems += error.problems
+    return problems
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:

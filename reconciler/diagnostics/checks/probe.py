@@ -22,7 +22,7 @@ from reconciler.client import (
     WebhooksClient,
 )
 from reconciler.client.transport import utcnow
-from reconciler.config import Config
+from reconciler.config import Config, problems_in
 from reconciler.diagnostics.checks.config_warnings import ConfigWarning, config_warnings
 from reconciler.diagnostics.problems import Problem, find_problems
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
@@ -192,14 +192,8 @@ def _asked(ask: Callable[[], _T]) -> _T | PortalError:
 
 
 def _problems(config: Config) -> tuple[str, ...]:
-    problems: list[str] = []
     each = (config.portal_url, config.api_key, config.secrets, config.admin_password)
-    for needed in (*each, lambda: open_addresses(config.notify.urls())):
-        try:
-            needed()
-        except ConfigError as error:
-            problems += error.problems
-    return tuple(problems)
+    return tuple(problems_in(*each, lambda: open_addresses(config.notify.urls())))
 
 
 def _address(config: Config, probe: Probe) -> ReconcilerError | Literal[True] | None:
