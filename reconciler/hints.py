@@ -54,7 +54,7 @@ def _about_the_pause(error: RateLimitedError) -> str:
 def _about_the_portal(error: PortalError) -> str:
     """Return what to do about a portal that does not answer as one."""
     if error.status == 402:
-        return "the portal is unpaid: its owner can mend that; nothing is lost"
+        return "the portal is unpaid: its owner can fix that; nothing is lost"
     if isinstance(error, ForbiddenError):
         return "ask the portal's administrator what the key's account may do"
     if error.status == 404:
@@ -73,7 +73,7 @@ def _about_the_portal(error: PortalError) -> str:
 def _about_the_ledger(reason: str) -> str:
     if any(word in reason for word in ("malformed", "not a database", "damaged")):
         return (
-            "move what state.url names away and start anew, as the guide tells under *Backup and "
+            "move what state.url names away and start again, as the guide says under *Backup and "
             "a lost ledger*: what people wrote is kept"
         )
     if "belongs to" in reason:

@@ -273,7 +273,7 @@ class Rule(Enum):
 class Decision:
     """What to do about a file, and the rule that says so.
 
-    ``retry_after`` is the delay after which the file is looked at anew. ``is_new_identity`` says
+    ``retry_after`` is the delay after which the file is looked at again. ``is_new_identity`` says
     that the entry was about another file of the same id, or about a portal that was set back.
     """
 
@@ -309,7 +309,7 @@ class AttemptReason(Enum):
 class AttemptResult:
     """How one attempt at a claimed file ended; the ledger writes it down in one step.
 
-    ``retry_at`` is when the file is due anew. With ``settled`` the revision is done with, and
+    ``retry_at`` is when the file is due again. With ``settled`` the revision is done with, and
     ``marked_by_us`` is whether our comment stands. ``clears_intent`` ends the intent,
     ``is_new_identity`` drops what was known before. ``error`` says in words what failed,
     ``attempts`` how often so far, and ``waits_for`` which kind of request has to work before the

@@ -78,7 +78,7 @@ class Admin:
             return make(_query(environ))
         except LedgerError as error:
             return Page(f"ledger: it cannot be read: {error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
-        except Exception as error:  # noqa: BLE001 - who watches must be answered, whatever comes
+        except Exception as error:  # noqa: BLE001 - monitoring must get an answer, whatever happens
             self._complain(error)
             return Page("This is a bug: see the log.\n", HTTPStatus.INTERNAL_SERVER_ERROR)
 

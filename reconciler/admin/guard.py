@@ -1,4 +1,4 @@
-"""Who may ask: whoever has the password, or, without one, whoever asks on this machine.
+"""Access control: the password is required or, without one, a client on this machine.
 
 A page in somebody's browser may ask a server on the loopback under a name of its own (DNS
 rebinding): so without a password only the loopback's own names are answered.

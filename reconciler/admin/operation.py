@@ -1,4 +1,4 @@
-"""The view for whoever runs the service: what is wrong, what did not end, and how it goes."""
+"""The operator's view: what is wrong, unfinished files, and the figures of the service."""
 
 from dataclasses import dataclass
 from http import HTTPStatus

@@ -29,7 +29,7 @@ from reconciler.model import document_url, length_of_time
 HTML = "text/html; charset=utf-8"
 _TITLE, _ERROR = 160, 300  # characters that are shown
 _JOINERS = "\u200c\u200d"  # zero-width, but words and emoji need them
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, bidi overrides, halves of characters
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, bidi overrides, halves of characters
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _clean(value: Any) -> Any:
 def _visible(character: str) -> str:
     if character.isspace():
         return " "
-    if character in _JOINERS or unicodedata.category(character) not in _UNSEEN:
+    if character in _JOINERS or unicodedata.category(character) not in _INVISIBLE:
         return character
     return "\N{REPLACEMENT CHARACTER}"
 

@@ -11,7 +11,7 @@ from reconciler.ledger import Ledger, ReviewFilter, ReviewState
 from reconciler.ledger.records import ReviewPage, RoomInReview
 
 PER_PAGE = 50
-_LATELY = 10  # files that were decided, or kept without a mark
+_RECENT_FILES = 10  # shown of those that were decided, or kept without a mark
 _ROOMS = 12
 _MOST_TEXT, _MOST_ID = 100, 2**31 - 1
 
@@ -89,8 +89,8 @@ def read_reviews(ledger: Ledger, query: Query, in_review: int) -> Review:
         in_review=in_review,
         waiting=some,
         rooms=reviews.rooms(_ROOMS),
-        decided=reviews.page(ReviewState.DECIDED, limit=_LATELY),
-        unmarked=reviews.page(ReviewState.UNMARKED, limit=_LATELY),
+        decided=reviews.page(ReviewState.DECIDED, limit=_RECENT_FILES),
+        unmarked=reviews.page(ReviewState.UNMARKED, limit=_RECENT_FILES),
     )
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 _V = TypeVar("_V")
 _BURST, _PER_SECOND = 5.0, 1.0  # tries of one client
 _BURST_OF_ALL, _PER_SECOND_OF_ALL = 50.0, 10.0  # tries of all clients that never succeeded
-_CLIENTS = 1000  # that are remembered; the limit of all holds for those who change their address
+_CLIENTS = 1000  # clients remembered; the common limit holds for one that changes its address
 _LOOPBACK = ("127.0.0.1", "::")
 RETRY_AFTER = 1  # seconds
 
@@ -80,7 +80,7 @@ def _remember(clients: dict[str, _V], client: str, value: _V) -> None:
 
 
 def _client(address: str) -> str:
-    """Return who asks; whoever has one address of IPv6 has the 2**64 beside it."""
+    """Return the client's key: of an IPv6 address its /64, since one client has all of it."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:

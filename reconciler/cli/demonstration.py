@@ -47,8 +47,10 @@ class Demonstration:
         self._console.print(f"   {scene.happens}\n   [dim]Expected: {scene.expected}.[/]")
 
     def _print_verdict(self, held: int, failed: int, seconds: float) -> None:
-        said = f"{failed} of {held + failed} checks failed" if failed else f"All {held} checks held"
+        total = (
+            f"{failed} of {held + failed} checks failed" if failed else f"All {held} checks held"
+        )
         again = "Run it again; if it fails twice, please report it."
-        verdict = (f"\n{said}", _STYLES[not failed])
+        verdict = (f"\n{total}", _STYLES[not failed])
         self._console.print(Text.assemble(verdict, f", in {seconds:.0f} s."))
         self._console.print(again if failed else "Next: reconciler init")

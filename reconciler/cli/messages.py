@@ -79,7 +79,7 @@ def _about_the_webhook(
         case WebhookExistsError():
             return USAGE, (
                 f"Nothing to do: {error}.\nTo change its secret run reconciler webhook rotate, to "
-                f"begin anew reconciler webhook remove {error.id}."
+                f"start over reconciler webhook remove {error.id}."
             )
         case WebhookNotFoundError():
             return USAGE, (
@@ -126,7 +126,7 @@ def unforeseen(error: Exception) -> tuple[int, str]:
         if isinstance(error, PermissionError) and error.filename is not None:
             return USAGE, (
                 f"{shown(str(error.filename))} cannot be used: {error.strerror}.\nRun it as the "
-                "user who owns that, or mend its rights."
+                "user who owns it, or change its permissions."
             )
     return BUG, bug(error)
 

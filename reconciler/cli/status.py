@@ -165,7 +165,7 @@ def looked_at(config: "Config") -> "Iterator[Ledger]":
 
 @contextmanager
 def _opened(config: "Config") -> "Iterator[Ledger]":
-    """Open the ledger to change it, but create none: it would belong to whoever only asked."""
+    """Open the ledger to change it, but create none: it would belong to the wrong user."""
     from reconciler.ledger import Ledger, Quota, is_there  # noqa: PLC0415 - help must be quick
 
     if not is_there(config.state.url):

@@ -77,7 +77,7 @@ class Connection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Whether it may be used again: urllib3 asks before it does, and else opens it anew."""
+        """Whether it may be used again: urllib3 asks before each use, and otherwise reopens it."""
         return time.monotonic() - self.used < LONGEST_IDLE and super().is_connected
 
     def connect(self) -> None:

@@ -176,7 +176,7 @@ class DocSpace:
         return _parsed("GET people/@self", answer, lambda: parse_person(answer.response))
 
     def _check_seen_files(self) -> None:
-        """Raise TransientError when no file seen lately is there: the portal is suspended."""
+        """Raise TransientError when no recently seen file is there: the portal is suspended."""
         failed: TransientError | None = None
         for file_id in self._seen:
             try:

@@ -16,7 +16,7 @@ from reconciler.model import OutageKind, Outcome
 _SHORT = timedelta(minutes=1)  # a pause that needs no words
 _LATE = timedelta(minutes=1)
 _BACKLOG = timedelta(minutes=2)  # what is due for longer is not worked off as it comes
-_RARE = timedelta(hours=1)  # who sweeps more rarely than that does not take a daemon's place
+_RARE = timedelta(hours=1)  # a rarer sweep (cron) does not replace a daemon
 
 
 class ProblemKind(StrEnum):

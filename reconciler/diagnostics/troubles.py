@@ -9,7 +9,7 @@ from reconciler.model import OutageKind, Outcome
 
 _STALLED_AFTER = timedelta(minutes=10)
 _AT_ONCE = frozenset({ProblemKind.DEAD_KEY, ProblemKind.WEBHOOK, ProblemKind.TEXTS})
-# Most of these end by themselves; whoever sends messages runs, and a backfill marks files.
+# Most end by themselves. NO_SERVE: the sender itself runs. BACKFILL: it marks files.
 _IF_STALLED = (GRAVE | {ProblemKind.BACKLOG}) - {ProblemKind.NO_SERVE, ProblemKind.BACKFILL}
 _STOPS_MARKING = {OutageKind.LOOKS, OutageKind.WRITES}
 

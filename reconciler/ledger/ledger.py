@@ -74,7 +74,7 @@ from reconciler.model import (
 
 
 class Ledger:
-    """What is known and owed, for one portal. Safe to share between threads."""
+    """What is known and due, for one portal. Safe to share between threads."""
 
     def __init__(
         self,

@@ -38,7 +38,7 @@ from reconciler.ledger.store.store import Role, Store
 from reconciler.model import OutageKind, Outcome, Source
 
 SHOWN = 20  # files, texts and sweeps of each kind that are shown unless told otherwise
-_OFTEN_PROMPT = 3
+_MIN_PROMPT = 3  # times that a text stood there within seconds of a save
 _ENTERED = (("accepted", "event"), ("accepted", "listed"))
 _ECHO = ("ignored", "echo")
 
@@ -183,7 +183,7 @@ def unknown_texts(c: Connection) -> tuple[str, ...]:
     """Return the kept texts that stood there within seconds of a save, again and again: so soon
     nobody types, so the portal may write them by itself.
     """
-    found = select(texts.c.text).where(texts.c.prompt >= _OFTEN_PROMPT)
+    found = select(texts.c.text).where(texts.c.prompt >= _MIN_PROMPT)
     return tuple(c.execute(found.order_by(texts.c.prompt.desc(), texts.c.text)).scalars())
 
 

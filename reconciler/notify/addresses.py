@@ -35,14 +35,14 @@ class Address:
             Tone.TROUBLE: NotifyType.WARNING,
             Tone.RESOLVED: NotifyType.SUCCESS,
         }
-        with _log() as said:
+        with _log() as captured:
             is_sent = self._service.notify(
                 message.body,
                 message.title,
                 notify_type=tones[message.tone],
                 body_format=NotifyFormat.TEXT,
             )
-            reasons = said.getvalue().split("\n")
+            reasons = captured.getvalue().split("\n")
         if is_sent:
             return ""
         return shown(" ".join(filter(None, reasons)))[:_MOST] or "no reason is given"

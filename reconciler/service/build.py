@@ -67,7 +67,7 @@ def build_components(
 ) -> Components:
     """Open ledger and client; ``opened`` closes them.
 
-    With ``read_only`` nothing is created and nothing can be written, as who only looks needs it.
+    With ``read_only`` nothing is created and nothing can be written, for commands that only look.
     Raises ConfigError, LedgerError, and PortalError while it is not known whose the ledger is.
     """
     require(config, webhook=webhook)

@@ -42,7 +42,7 @@ class Repeats:
     ) -> None:
         """Nothing was said yet."""
         self._clock, self._sum_up, self._lock = clock, sum_up, Lock()
-        self._said: dict[tuple[object, ...], tuple[float, int]] = {}
+        self._logged: dict[tuple[object, ...], tuple[float, int]] = {}
 
     def __call__(self, _: object, method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
         """Pass a line on, or drop it as another of the same."""
@@ -51,15 +51,15 @@ class Repeats:
         is_failure &= line.get("event") not in _NEWS
         now = self._clock()
         with self._lock:
-            begun, times = self._said.get(key, (now, 0)) if is_failure else (now, 0)
+            begun, times = self._logged.get(key, (now, 0)) if is_failure else (now, 0)
             if times and now - begun < _RUN:
-                self._said[key] = (begun, times + 1)
+                self._logged[key] = (begun, times + 1)
                 raise structlog.DropEvent
-            over = {k: v[1] for k, v in self._said.items() if now - v[0] >= _RUN and k != key}
+            over = {k: v[1] for k, v in self._logged.items() if now - v[0] >= _RUN and k != key}
             for one in over:
-                del self._said[one]
+                del self._logged[one]
             if is_failure:
-                self._said[key] = (now, 1)
+                self._logged[key] = (now, 1)
         for one, number in over.items():
             if number > 1:
                 self._sum_up({**dict(zip(_SAME, one, strict=True)), "times": number})

@@ -128,8 +128,8 @@ class _TrustedProxy:
         self._application, self._proxy = application, proxy
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        said = environ.get("HTTP_X_FORWARDED_PROTO", "")
-        last = said.rpartition(",")[2].strip(' \t"').lower()
+        header = environ.get("HTTP_X_FORWARDED_PROTO", "")
+        last = header.rpartition(",")[2].strip(' \t"').lower()
         if environ["REMOTE_ADDR"] == self._proxy and last == "https":
             environ["wsgi.url_scheme"] = "https"
         return self._application(environ, start_response)

@@ -52,7 +52,7 @@ def _warnings(config: Config) -> Iterator[ConfigWarning]:
     if webhook.allow_unsigned and webhook.secret is None and webhook.secret_file is None:
         yield ConfigWarning(
             ConfigWarningKind.UNSIGNED_EVENTS_ALLOWED,
-            "webhook.allow_unsigned is true: whoever reaches the address can send events",
+            "webhook.allow_unsigned is true: anyone who reaches the address can send events",
             "set webhook.secret_file, and allow_unsigned to false",
         )
     if any(len(secret) < MIN_LENGTH for secret in _readable_secrets(config)):

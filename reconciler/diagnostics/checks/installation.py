@@ -14,7 +14,7 @@ from reconciler.hints import hint_for
 _MEGABYTE = 2**20
 _LITTLE, _TOO_LITTLE = 200 * _MEGABYTE, 20 * _MEGABYTE
 _SOUND_SQLITE = (3, 51, 3)
-_LATELY = timedelta(days=1)
+_RECENT = timedelta(days=1)
 _OF_SETTINGS = {
     ConfigWarningKind.UNSIGNED_EVENTS_ALLOWED,
     ConfigWarningKind.WEAK_WEBHOOK_SECRET,
@@ -179,7 +179,7 @@ def _deliveries_arrive(facts: Facts) -> bool:
     webhook = None if state is None else state.webhook
     if webhook is not None and (webhook.failed_on or webhook.succeeded_on):
         return webhook.succeeded_on > webhook.failed_on
-    return ledger.delivered is not None and facts.portal.at - ledger.delivered < _LATELY
+    return ledger.delivered is not None and facts.portal.at - ledger.delivered < _RECENT
 
 
 def texts(facts: Facts) -> list[Finding]:

@@ -28,7 +28,7 @@ _SINGLE = 0  # the number of a lock that one process holds at a time
 
 _IS_READ_ONLY = text("SELECT current_setting('transaction_read_only') = 'on'")
 _SET_LEASE = text(f"SELECT set_config('idle_session_timeout', '{_LEASE}s', false)")
-_TAKE = text("SELECT pg_try_advisory_lock(:kind, :number)")
+_TRY_LOCK = text("SELECT pg_try_advisory_lock(:kind, :number)")
 _UNLOCK = text("SELECT pg_advisory_unlock(:kind, :number)")
 _HOLDERS = text(
     "SELECT l.objid::int AS number, a.application_name AS name "
@@ -68,7 +68,7 @@ class Session:
         """Take a shared role, also after a reconnection, until `unregister`."""
         with database_errors(), self._lock, self._locked_connection() as connection:
             self._registered.add(kind)
-            connection.execute(_TAKE, {"number": self._id, "kind": self._key(kind)})
+            connection.execute(_TRY_LOCK, {"number": self._id, "kind": self._key(kind)})
 
     def unregister(self, kind: str) -> None:
         """Give up a shared role."""
@@ -80,7 +80,7 @@ class Session:
         """Take the one lock of a kind, None where it is held. Raises LedgerError."""
         with database_errors(), self._lock, self._locked_connection() as connection:
             lock = {"number": _SINGLE, "kind": self._key(kind)}
-            if kind in self._held or not connection.execute(_TAKE, lock).scalar_one():
+            if kind in self._held or not connection.execute(_TRY_LOCK, lock).scalar_one():
                 return None
             self._held.add(kind)
             generation = self._generation
@@ -141,7 +141,7 @@ class Session:
             try:
                 connection.execute(_SET_LEASE)
                 for kind in self._registered:
-                    connection.execute(_TAKE, {"number": self._id, "kind": self._key(kind)})
+                    connection.execute(_TRY_LOCK, {"number": self._id, "kind": self._key(kind)})
             except BaseException:
                 connection.invalidate()
                 connection.close()

@@ -145,7 +145,7 @@ class SqliteStore(Store):
         return tuple(map(identity_at, self._names))
 
     def _forget_log(self, *_: object) -> None:
-        self._log = (None,)  # a connection that is made anew opens what is there
+        self._log = (None,)  # a new connection opens what is there
 
     def _beside(self, name: str) -> Path:
         return Path(f"{self._path}.{name}")
