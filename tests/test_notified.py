@@ -65,10 +65,10 @@ def test_a_failing_address_is_told_in_the_overview(ledger: Ledger) -> None:
 def test_a_failing_address_is_tried_more_and_more_rarely(failures: int, wait: timedelta) -> None:
     """After a minute, doubling to an hour."""
     failing = replace(FAILING, failures=failures)
-    assert not failing.may_be_told(NOW + wait - SECOND)
-    assert failing.may_be_told(NOW + wait)
+    assert not failing.is_due(NOW + wait - SECOND)
+    assert failing.is_due(NOW + wait)
 
 
 def test_a_failure_in_the_future_holds_nothing_up() -> None:
     """The clock was set back since."""
-    assert FAILING.may_be_told(NOW - LONG)
+    assert FAILING.is_due(NOW - LONG)

@@ -1,4 +1,4 @@
-"""What each address was told, kept in the ledger: after a restart nothing is told twice."""
+"""What each address was sent, kept in the ledger: after a restart nothing is sent twice."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Notified:
     failed_at: datetime | None = None
     error: str = ""
 
-    def may_be_told(self, now: datetime) -> bool:
+    def is_due(self, now: datetime) -> bool:
         """Return whether it is time to send again. A date in the future holds nothing up."""
         if self.failed_at is None or self.failed_at > now:
             return True

@@ -62,7 +62,7 @@ def began(troubles: Sequence[Trouble], portal: str) -> Message:
 
 
 def ended(messages: Iterable[str], portal: str) -> Message:
-    """Return which troubles are over, in the words in which they were told."""
+    """Return which troubles are over, in the words in which they were sent."""
     lines = [f"Over: {one}" for one in messages]
     return Message(f"Resolved{_on(portal)}", "\n".join(lines), Tone.RESOLVED)
 
@@ -76,9 +76,9 @@ def _by_room(found: ReviewPage, portal: str) -> str:
     rooms: dict[str, list[FileInReview]] = {}
     for file in found.files:
         rooms.setdefault(_room(file), []).append(file)
-    told = dict(sorted(rooms.items())[:_ROOMS])
-    blocks = ["\n".join(_room_lines(room, files, portal)) for room, files in told.items()]
-    missing = found.total - sum(len(files) for files in told.values())
+    listed = dict(sorted(rooms.items())[:_ROOMS])
+    blocks = ["\n".join(_room_lines(room, files, portal)) for room, files in listed.items()]
+    missing = found.total - sum(len(files) for files in listed.values())
     return "\n\n".join([*blocks, f"and {missing} more"] if missing > 0 else blocks)
 
 

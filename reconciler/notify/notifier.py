@@ -1,6 +1,6 @@
-"""Sends each address what it is owed, and remembers what has arrived.
+"""Sends each address the messages that are due, and records those that have arrived.
 
-A message is remembered once it has arrived: who is killed between the two tells it a second time.
+A message is recorded once it has arrived: a process killed between the two sends it again.
 """
 
 import threading
@@ -14,7 +14,7 @@ from reconciler.notify.addresses import Address
 from reconciler.notify.messages import MOST_FILES, Message, digest, reminder
 from reconciler.notify.planning import (
     NotifySettings,
-    Owed,
+    Planned,
     Troubles,
     arrived,
     digest_end,
@@ -22,13 +22,13 @@ from reconciler.notify.planning import (
     is_digest_due,
     is_reminder_due,
     new_address,
-    owed_began,
-    owed_ended,
+    plan_resolved,
+    plan_troubles,
 )
 
 
 class OnSent(Protocol):
-    """Is told of each message: to whom, with which title, and why it did not arrive."""
+    """Called for each message: to whom, with which title, and why it did not arrive."""
 
     def __call__(self, name: str, title: str, error: str) -> None:
         """Take note of it; ``error`` is empty when it arrived."""
@@ -50,73 +50,73 @@ class Notifier:
         self._stop, self._on_sent = stop, on_sent
 
     def run(self, now: datetime, troubles: Troubles) -> None:
-        """Send what is owed; an address that fails holds up no other.
+        """Send what is due; an address that fails holds up no other.
 
         Raises LedgerError, and ConfigError when the addresses cannot be read.
         """
         addresses, known = self._addresses(), self._ledger.settings.get(NOTIFIED) or {}
-        told = {
+        records = {
             one.id: replace(known.get(one.id) or new_address(one.name, now), name=one.name)
             for one in addresses
         }
-        if told != known:
-            self._ledger.settings.set(NOTIFIED, told)
+        if records != known:
+            self._ledger.settings.set(NOTIFIED, records)
         for address in addresses:
-            if told[address.id].may_be_told(now):
-                self._notify(address, told, now, troubles)
+            if records[address.id].is_due(now):
+                self._notify(address, records, now, troubles)
 
     def _notify(
-        self, address: Address, told: dict[str, Notified], now: datetime, troubles: Troubles
+        self, address: Address, records: dict[str, Notified], now: datetime, troubles: Troubles
     ) -> None:
-        """Send one address what it is owed, until one message does not arrive."""
+        """Send one address what is due, until one message does not arrive."""
         portal = self._settings.portal
-        steps: tuple[Callable[[Notified], Owed], ...] = (
-            lambda one: owed_ended(one, troubles, portal),
-            lambda one: owed_began(one, troubles, portal),
-            lambda one: self._owed_digest(one, now),
-            lambda one: self._owed_reminder(one, now),
+        steps: tuple[Callable[[Notified], Planned], ...] = (
+            lambda one: plan_resolved(one, troubles, portal),
+            lambda one: plan_troubles(one, troubles, portal),
+            lambda one: self._plan_digest(one, now),
+            lambda one: self._plan_reminder(one, now),
         )
-        for owed in steps:
-            message, after = owed(told[address.id])
+        for plan in steps:
+            message, after = plan(records[address.id])
             if self._stop.is_set() or (
-                message is not None and not self._is_sent(address, message, told, now)
+                message is not None and not self._is_sent(address, message, records, now)
             ):
                 return
             after = after if message is None else arrived(after)
-            if after != told[address.id]:
-                told[address.id] = after
-                self._ledger.settings.set(NOTIFIED, told)
+            if after != records[address.id]:
+                records[address.id] = after
+                self._ledger.settings.set(NOTIFIED, records)
 
     def _is_sent(
-        self, address: Address, message: Message, told: dict[str, Notified], now: datetime
+        self, address: Address, message: Message, records: dict[str, Notified], now: datetime
     ) -> bool:
         """Send a message; remember that it did not arrive."""
         # Nothing is sent that could not be remembered, as on a full disk: it would be sent again.
-        self._ledger.settings.set(NOTIFIED, told)
+        self._ledger.settings.set(NOTIFIED, records)
         error = address.send(message)
         self._on_sent(address.name, message.title, error)
         if error:
-            told[address.id] = failed(told[address.id], error, now)
-            self._ledger.settings.set(NOTIFIED, told)
+            records[address.id] = failed(records[address.id], error, now)
+            self._ledger.settings.set(NOTIFIED, records)
         return not error
 
-    def _owed_digest(self, told: Notified, now: datetime) -> Owed:
-        every, since, until = self._settings.digest_every, told.marked_until, digest_end(now)
-        if not is_digest_due(told, every, now):
-            return None, told
-        after = replace(told, marked_until=until)
+    def _plan_digest(self, record: Notified, now: datetime) -> Planned:
+        every, since, until = self._settings.digest_every, record.marked_until, digest_end(now)
+        if not is_digest_due(record, every, now):
+            return None, record
+        after = replace(record, marked_until=until)
         wanted = ReviewFilter(marked=(since, until))
         found = self._ledger.reviews.page(ReviewState.WAITING, wanted, MOST_FILES)
         if every is None or not found.total:
             return None, after
         return digest(found, self._settings.portal), after
 
-    def _owed_reminder(self, told: Notified, now: datetime) -> Owed:
+    def _plan_reminder(self, record: Notified, now: datetime) -> Planned:
         length = self._settings.overdue_after
-        if length is None or not is_reminder_due(told, now):
-            return None, told
+        if length is None or not is_reminder_due(record, now):
+            return None, record
         wanted = ReviewFilter(before=now - length)
         found = self._ledger.reviews.page(ReviewState.WAITING, wanted, MOST_FILES)
         if not found.total:
-            return None, told
-        return reminder(found, self._settings.portal, length), replace(told, reminded_at=now)
+            return None, record
+        return reminder(found, self._settings.portal, length), replace(record, reminded_at=now)

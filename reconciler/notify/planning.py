@@ -1,7 +1,7 @@
-"""What an address is owed at a time, and what it was told once that has arrived. Pure.
+"""Which message an address is to be sent now, and its record once that has arrived. Pure.
 
-Everything is derived from the present and from what was told: a trouble that came and went while
-an address failed is not told, and its next digest holds what the lost one did.
+Everything is derived from the present and from the address's record: a trouble that came and went
+while an address failed is not sent, and its next digest holds what the lost one did.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from reconciler.notify.messages import Message, Trouble, began, ended
 
 _SETTLING = timedelta(seconds=3)  # by then what was marked at a time is in the ledger
 _DAY = timedelta(days=1)
-Owed = tuple[Message | None, Notified]
-"""The message, None for none, and what the address was told after it."""
+Planned = tuple[Message | None, Notified]
+"""The message, None for none, and the record of the address after it."""
 
 
 @dataclass(frozen=True)
 class NotifySettings:
-    """What is told; None switches a message off."""
+    """What is sent; None switches a message off."""
 
     portal: str
     digest_every: timedelta | None = None
@@ -35,55 +35,55 @@ class Troubles:
 
 
 def new_address(name: str, now: datetime) -> Notified:
-    """Return what a new address knows: nothing is wrong, and what was marked before it came."""
+    """Return the record of a new address: nothing is wrong, and earlier marks are not news."""
     return Notified(name, digest_end(now))
 
 
 def digest_end(now: datetime) -> datetime:
-    """Return until when marked files are told of."""
+    """Return until when marked files are in the digest."""
     return now - _SETTLING
 
 
-def owed_ended(told: Notified, troubles: Troubles, portal: str) -> Owed:
-    """Return which of the troubles that were told are over."""
-    over = {kind: one for kind, one in told.troubles.items() if kind not in troubles.open}
+def plan_resolved(record: Notified, troubles: Troubles, portal: str) -> Planned:
+    """Return the message on those of the troubles that were sent which are over."""
+    over = {kind: one for kind, one in record.troubles.items() if kind not in troubles.open}
     if not over:
-        return None, told
-    left = {kind: one for kind, one in told.troubles.items() if kind not in over}
-    return ended(over.values(), portal), replace(told, troubles=left)
+        return None, record
+    left = {kind: one for kind, one in record.troubles.items() if kind not in over}
+    return ended(over.values(), portal), replace(record, troubles=left)
 
 
-def owed_began(told: Notified, troubles: Troubles, portal: str) -> Owed:
-    """Return the troubles that were not told yet."""
-    new = [one for one in troubles.urgent if one.kind not in told.troubles]
+def plan_troubles(record: Notified, troubles: Troubles, portal: str) -> Planned:
+    """Return the message on the troubles that were not sent yet."""
+    new = [one for one in troubles.urgent if one.kind not in record.troubles]
     if not new:
-        return None, told
+        return None, record
     known = {one.kind: one.message for one in new}
-    return began(new, portal), replace(told, troubles={**told.troubles, **known})
+    return began(new, portal), replace(record, troubles={**record.troubles, **known})
 
 
-def is_digest_due(told: Notified, every: timedelta | None, now: datetime) -> bool:
+def is_digest_due(record: Notified, every: timedelta | None, now: datetime) -> bool:
     """Return whether the time of the last digest is over, or has not come: the clock was set back.
 
     Without digests it is moved all the same, so that the first one is about its own time.
     """
-    passed = digest_end(now) - told.marked_until
-    return passed >= (every or _DAY) or told.marked_until > now
+    passed = digest_end(now) - record.marked_until
+    return passed >= (every or _DAY) or record.marked_until > now
 
 
-def is_reminder_due(told: Notified, now: datetime) -> bool:
+def is_reminder_due(record: Notified, now: datetime) -> bool:
     """Return whether the last reminder is a day old, or lies in the future."""
-    last = told.reminded_at
+    last = record.reminded_at
     return last is None or now - last >= _DAY or last > now
 
 
-def failed(told: Notified, error: str, now: datetime) -> Notified:
-    """Return what an address was told that a message did not reach."""
-    since = told.failing_since or now
-    number = told.failures + 1
-    return replace(told, failures=number, failing_since=since, failed_at=now, error=error)
+def failed(record: Notified, error: str, now: datetime) -> Notified:
+    """Return the record of an address that a message did not reach."""
+    since = record.failing_since or now
+    number = record.failures + 1
+    return replace(record, failures=number, failing_since=since, failed_at=now, error=error)
 
 
-def arrived(told: Notified) -> Notified:
-    """Return what an address was told that a message reached."""
-    return replace(told, failures=0, failing_since=None, failed_at=None, error="")
+def arrived(record: Notified) -> Notified:
+    """Return the record of an address that a message reached."""
+    return replace(record, failures=0, failing_since=None, failed_at=None, error="")

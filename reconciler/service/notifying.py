@@ -53,7 +53,7 @@ class NotifyDuty:
         self._components, self._notifier, self._turn = components, notifier, turn
 
     def run(self) -> None:
-        """Send what is owed now. Raises LedgerError and ConfigError."""
+        """Send what is due now. Raises LedgerError and ConfigError."""
         if not self._turn.is_suspended.is_set():
             now = self._components.clock()
             seen = self._components.ledger.health.overview(now, shown=1)
