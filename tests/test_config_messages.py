@@ -78,6 +78,14 @@ def test_what_could_never_work_is_refused(setting: str, said: str, tmp_path: Pat
     assert said in problem
 
 
+@pytest.mark.parametrize("key", ["portal.api_key_file", "state.url"])
+def test_a_path_that_no_file_can_have_is_refused(key: str, tmp_path: Path) -> None:
+    """The system would refuse it later, in no words for a person."""
+    section, _, name = key.partition(".")
+    (problem,) = problems(f'[{section}]\n{name} = "sqlite:///a\\u0000b"\n', tmp_path)
+    assert problem == f"{key}: must have no NUL character"
+
+
 @pytest.mark.parametrize("quote", ["'", '"'])
 def test_a_quoted_key_of_the_environment_is_named(quote: str) -> None:
     """Files of variables for containers keep quotes, which no shell has removed."""

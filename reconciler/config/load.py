@@ -91,7 +91,7 @@ def _read_layers(
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Return what the file ("") and each variable set, the later over the earlier, and problems."""
     given, environ = {} if path is None else _read_toml(path), settings(environ)
-    problems = list(_misplaced(given)) + list(_unknown_variables(environ))
+    problems = [*_misplaced(given), *_impossible(given), *_unknown_variables(environ)]
     layers = {"": given}
     for name in [*NAMED, *sorted(environ.keys() - NAMED)]:  # a whole section before its keys
         try:
@@ -142,6 +142,14 @@ def _misplaced(given: Mapping[str, Any]) -> Iterator[str]:
             "RECONCILER_STATE__URL or RECONCILER_STATE__PASSWORD, or name a file with "
             "state.password_file"
         )
+
+
+def _impossible(given: Mapping[str, Any]) -> Iterator[str]:
+    """A text with NUL is no path; a variable cannot have one."""
+    for section, name in (*FILES, ("state", "url")):
+        content = given.get(section)
+        if isinstance(content, Mapping) and "\0" in str(content.get(name)):
+            yield f"{section}.{name}: must have no NUL character"
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
