@@ -417,6 +417,16 @@ def test_a_certificate_names_the_setting(
         ask(docspace)
 
 
+def test_a_portal_that_speaks_plain_http_is_told_from_one_with_a_wrong_certificate(
+    portal: Portal, docspace: DocSpace
+) -> None:
+    """The library's words for https:// in the place of http:// help nobody."""
+    error = requests.exceptions.SSLError("[SSL: WRONG_VERSION_NUMBER] wrong version (_ssl.c:1006)")
+    everywhere(portal, 200, error)
+    with pytest.raises(TransientError, match=r"no TLS is spoken there: http:// instead of https"):
+        docspace.file(1245)
+
+
 # 5xx and what is no answer of the API.
 
 

@@ -23,7 +23,10 @@ def reason_of(error: BaseException, url: str) -> str:
     reason = (
         getattr(verification, "verify_message", "") or str(chain[-1]) or type(chain[-1]).__name__
     )
-    reason = _NUMBER.sub("", reason.splitlines()[0])[:200] + proxy_note(url)
+    note = proxy_note(url)
+    reason = _NUMBER.sub("", reason.splitlines()[0])[:200] + note
+    if "WRONG_VERSION_NUMBER" in reason:
+        reason = "no TLS is spoken there: http:// instead of https://, or another port" + note
     if is_untrusted(error):
         reason += f"; {CA_BUNDLE} names the certificates to trust"
     return reason
