@@ -271,6 +271,15 @@ def test_a_public_address_that_is_none_is_refused(scene: Scene) -> None:
     assert scene.files() == {}
 
 
+@pytest.mark.parametrize("options", [("--portal", "foo"), ("--public-url", "ftp://hooks")])
+def test_a_wrong_answer_is_not_put_down_to_a_variable(
+    scene: Scene, options: tuple[str, ...]
+) -> None:
+    """Nobody set one: it is the option that must be mended."""
+    done = scene.told(*options)
+    assert (done.returncode, "variable" in done.stderr) == (2, False), done.stderr
+
+
 def test_on_a_terminal_it_asks_until_the_portal_accepts(scene: Scene) -> None:
     """Again after a wrong address and after a wrong key; the key is never shown."""
     with closing(program.Dialogue(["init"], scene.environ(), scene.folder)) as one:

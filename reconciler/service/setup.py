@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from reconciler.client import Key
 from reconciler.config import Config, load, public_address
 from reconciler.config.edit import edited
+from reconciler.config.problems import from_variable
 from reconciler.diagnostics.checks import (
     PORTAL_CHECKS,
     Facts,
@@ -61,6 +62,20 @@ _KEY_OF = {"portal": "url", "key": "api_key", "key_file": "api_key_file"}
 _SECTION_OF = dict.fromkeys(("portal", "key", "key_file", "ca_bundle"), "PORTAL") | dict.fromkeys(
     ("host", "port", "public_url"), "WEBHOOK"
 )
+
+
+def _load_told(file: Path | None, environ: Mapping[str, str], answers: Answers) -> Config:
+    """Load the configuration under the answers. Raises ConfigError, which names no variable that
+    a person never set.
+    """
+    told = answers.variables()
+    try:
+        return load(file, {**environ, **told})
+    except ConfigError as error:
+        problems = error.problems
+        for name in told:
+            problems = tuple(one.removesuffix(from_variable(name)) for one in problems)
+        raise ConfigError(problems) from error
 
 
 @dataclass(frozen=True)
@@ -118,11 +133,11 @@ class Setup:
 
     def key_in(self, path: Path) -> str:
         """Return the key that a file holds. Raises ConfigError."""
-        return load(None, Answers(key_file=path).variables()).api_key()
+        return _load_told(None, {}, Answers(key_file=path)).api_key()
 
     def portal_address(self, text: str) -> str:
         """Return the address of a portal, by itself. Raises ConfigError."""
-        return load(None, Answers(text).variables()).portal_url()
+        return _load_told(None, {}, Answers(text)).portal_url()
 
     def full_address(self, text: str) -> str:
         """Return the webhook's public address, with its path where that was left out.
@@ -176,7 +191,7 @@ class Setup:
         )
 
     def _loaded(self, answers: Answers) -> Config:
-        return load(self._file, {**self._environ, **answers.variables()})
+        return _load_told(self._file, self._environ, answers)
 
     def _changes(self, wanted: Mapping[str, str | int | Path | None]) -> Iterator["Change"]:
         for key, value in wanted.items():
