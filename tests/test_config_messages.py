@@ -38,6 +38,9 @@ def test_no_word_of_a_library_reaches_a_person(key: str, text: str, tmp_path: Pa
             'must be a number and a unit, such as "30s", "5m", "24h" or "7d", at least 1s; '
             'it is "0s"',
         ),
+        ("webhook.port = true", "must be a number; it is true"),
+        ("review.rooms = [true]", "must be a number; one is true"),
+        ("limits.backfill_share = true", "must be a number; it is true"),
         ("webhook.self_heal = 'maybe'", 'must be true or false; it is "maybe"'),
         ("webhook.host = 3", "must be text in quotes; it is 3"),
         ("webhook.secret_file = 3", "must be a path in quotes; it is 3"),

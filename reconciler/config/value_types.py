@@ -39,6 +39,13 @@ def duration_text(length: timedelta) -> str:
     return f"{seconds // _UNITS[unit]}{unit}"
 
 
+def _no_truth(value: object) -> object:
+    """Refuse true and false, which count as 1 and 0. Raises ValueError."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
 def _comment(text: str) -> str:
     """Refuse a comment that the portal would lose or change. Raises ValueError."""
     if not text.strip():
@@ -166,9 +173,11 @@ def _secret(secret: SecretStr) -> SecretStr:
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Interval = Annotated[Duration, Field(ge=timedelta(seconds=1))]
-Port = Annotated[int, Field(ge=0, le=65535)]
+Whole = Annotated[int, BeforeValidator(_no_truth)]
+Real = Annotated[float, BeforeValidator(_no_truth)]
+Port = Annotated[Whole, Field(ge=0, le=65535)]
 PortalText = Annotated[str, AfterValidator(_portal_text)]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[Whole, Field(ge=1)]
 ApiKey = Annotated[SecretStr, AfterValidator(checked_key)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_secret)]
 ProxyAddress = Annotated[str, AfterValidator(_address)]

@@ -46,10 +46,12 @@ from reconciler.config.value_types import (
     Positive,
     ProxyAddress,
     PublicAddress,
+    Real,
     Triggers,
     UserId,
     WebhookPath,
     WebhookSecret,
+    Whole,
     checked_key,
 )
 from reconciler.decision import Policy, Scope
@@ -66,7 +68,7 @@ class Portal(_Section):
     url: PortalUrl | None = None
     api_key: ApiKey | None = None
     api_key_file: Path | None = None
-    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30
+    timeout_seconds: Annotated[Real, Field(gt=0, le=600)] = 30
     ca_bundle: Path | None = None
 
 
@@ -84,8 +86,8 @@ class Webhook(_Section):
     allow_unsigned: bool = False
     require_https: bool = False
     trusted_proxy: ProxyAddress | None = None
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 2097152
-    threads: Annotated[int, Field(ge=1, le=64)] = 8
+    max_body_bytes: Annotated[Whole, Field(ge=1024)] = 2097152
+    threads: Annotated[Whole, Field(ge=1, le=64)] = 8
 
 
 class Review(_Section):
@@ -97,8 +99,8 @@ class Review(_Section):
     portal_texts: tuple[PortalText, ...] = ()
     unlock_texts: tuple[PortalText, ...] = ()
     observe: bool = False
-    rooms: frozenset[int] = frozenset()
-    exclude_rooms: frozenset[int] = frozenset()
+    rooms: frozenset[Whole] = frozenset()
+    exclude_rooms: frozenset[Whole] = frozenset()
     extensions: frozenset[Extension] = frozenset()
     ignore_users: frozenset[UserId] = frozenset()
     personal_documents: bool = True
@@ -148,11 +150,11 @@ class Sweep(_Section):
 class Limits(_Section):
     """What we take of the portal's limits (docspace.md 2); they count per user."""
 
-    requests_per_minute: Annotated[int, Field(ge=10)] = 1200
+    requests_per_minute: Annotated[Whole, Field(ge=10)] = 1200
     concurrent_reads: Positive = 8
     concurrent_writes: Positive = 4
     writes_per_day: Positive = 9000
-    backfill_share: Annotated[float, Field(gt=0, le=1)] = 0.7
+    backfill_share: Annotated[Real, Field(gt=0, le=1)] = 0.7
 
     @property
     def quota(self) -> tuple[int, int]:
