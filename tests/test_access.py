@@ -157,6 +157,13 @@ def test_a_key_file_that_others_can_read_is_found(tmp_path: Path, mode: int, exp
     assert config.exposed_files() == ((file,) if exposed else ())
 
 
+def test_a_folder_in_the_place_of_a_key_file_is_not_called_exposed(tmp_path: Path) -> None:
+    """What the warning advises, chmod 600, would lock its owner out of the folder."""
+    config = load(None, {"RECONCILER_PORTAL__API_KEY_FILE": str(tmp_path)})
+    tmp_path.chmod(0o755)
+    assert config.exposed_files() == ()
+
+
 def test_whatever_the_daemon_writes_is_its_owners_alone(scene: Scene) -> None:
     """Database, log of writes, locks: no group, no others; and no secret in any of them."""
     key = scene.environ["DOCSPACE_API_KEY"]

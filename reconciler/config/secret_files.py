@@ -1,5 +1,6 @@
 """Files that hold secrets and nothing else: no comments, which would be taken for secrets."""
 
+import stat
 from pathlib import Path
 
 from reconciler.errors import ConfigError
@@ -50,6 +51,7 @@ def is_exposed(path: Path) -> bool:
     if path.is_relative_to("/run/credentials"):
         return False
     try:
-        return bool(path.stat().st_mode & 0o077)
+        mode = path.stat().st_mode
     except OSError:
         return False
+    return not stat.S_ISDIR(mode) and bool(mode & 0o077)
