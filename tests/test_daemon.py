@@ -377,7 +377,7 @@ def test_it_works_without_a_stream_to_log_to(scene: Scene) -> None:
         assert scene.server.drain()
         process.terminate()
         assert process.wait(25) == 0
-    assert scene.portal.deliveries[-1].status == 200
+    assert scene.portal.deliveries[0].status == 200  # a later one may meet the end
 
 
 def test_nothing_secret_is_in_the_log(scene: Scene) -> None:
