@@ -99,6 +99,26 @@ def test_the_configuration_is_the_named_one_else_the_first_that_is_there(tmp_pat
     assert found_config(named, (here, machine)) == named
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("serve", "--prot", "1"), "serve: No such option: --prot"),
+        (("serv",), ": No such command 'serv'."),
+        (("webhook", "lst"), "webhook: No such command 'lst'."),
+        (("explain",), "explain: Missing argument 'FILE'."),
+        (("backfill",), "backfill: Missing option '--since'."),
+    ],
+)
+def test_what_is_refused_stands_on_the_first_line(words: tuple[str, ...], line: str) -> None:
+    """And where the right words are on the next."""
+    done = run(*words)
+    first, second = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert line in first
+    assert second.startswith("What it takes: ")
+    assert second.endswith(" --help")
+
+
 def test_a_port_of_the_command_line_wins(tmp_path: Path) -> None:
     """Over the file and the environment: it is the one that cannot be bound here."""
     config = tmp_path / "config.toml"

@@ -1,5 +1,6 @@
 """Help and refusals in the words of people: what an option takes, and no type of Python."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from reconciler.cli.messages import shown
+from reconciler.cli.messages import USAGE, shown
 
+_UsageError: Any = typer.BadParameter.__base__  # which typer does not export
 _LONGEST = 60  # characters of a value
 
 
@@ -37,7 +39,7 @@ class _Command(TyperCommand):
         return _without_types(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _own_words():
+        with _refusing(ctx):
             return super().parse_args(ctx, args)
 
 
@@ -46,8 +48,29 @@ class _Group(TyperGroup):
         return _without_types(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _own_words():
+        if not args:  # shows the help
             return super().parse_args(ctx, args)
+        with _refusing(ctx):
+            return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        with _refusing(ctx):
+            return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _refusing(ctx: Any) -> Iterator[None]:
+    """Say on the first line what was refused, and where the right words stand. Ends with 2."""
+    try:
+        with _own_words():
+            yield
+    except _UsageError as error:
+        if ctx.resilient_parsing:  # a shell asks what may follow
+            raise
+        line = " ".join(str(error.format_message()).split())
+        print(f"{ctx.command_path}: {line}", file=sys.stderr)
+        print(f"What it takes: {ctx.command_path} --help", file=sys.stderr)
+        raise typer.Exit(USAGE) from error
 
 
 @contextmanager
