@@ -106,6 +106,7 @@ def test_the_configuration_is_the_named_one_else_the_first_that_is_there(tmp_pat
         (("serv",), ": No such command 'serv'."),
         (("webhook", "lst"), "webhook: No such command 'lst'."),
         (("explain",), "explain: Missing argument 'FILE'."),
+        (("explain", "garbage"), "explain: Invalid value: garbage is neither"),
         (("backfill",), "backfill: Missing option '--since'."),
     ],
 )

@@ -42,6 +42,10 @@ class _Command(TyperCommand):
         with _refusing(ctx):
             return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: Any) -> Any:
+        with _refusing(ctx):  # some values are judged by the command itself
+            return super().invoke(ctx)
+
 
 class _Group(TyperGroup):
     def get_params(self, ctx: Any) -> list[Any]:
