@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from reconciler.ledger import FileInReview, ReviewPage
 from reconciler.local_time import local_time
-from reconciler.model import shown
+from reconciler.model import document_url, shown
 
 MOST_FILES = 200  # files that a message chooses from
 _PER_ROOM, _ROOMS = 10, 20  # what is longer is cut: some services take 2,000 characters
@@ -88,7 +88,7 @@ def _room_lines(room: str, files: Sequence[FileInReview], portal: str) -> Iterat
         author = f", saved by {shown(file.author)}" if file.author else ""
         waits = "" if file.since is None else f", waits since {local_time(file.since)}"
         yield f"- {shown(file.title)} (version {file.version}{author}{waits})"
-        yield f"  {portal}/doceditor?fileid={file.file_id}"
+        yield f"  {document_url(portal, file.file_id)}"
     if len(files) > _PER_ROOM:
         yield f"  and {len(files) - _PER_ROOM} more"
 
