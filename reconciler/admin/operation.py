@@ -10,7 +10,7 @@ from reconciler.admin.rendering import View, rendered
 from reconciler.diagnostics import file_hint
 from reconciler.ledger import Overview, WebhookRecord
 from reconciler.ledger.records import BOUNDS, LatencyHistogram, UnfinishedFile
-from reconciler.model import Rule, Source, length_of_time
+from reconciler.model import AttemptReason, Rule, Source, length_of_time
 
 _SWEEPS = 6
 _SOURCES = {
@@ -62,8 +62,9 @@ def _reason(file: UnfinishedFile) -> str:
     """Return why a file waits, failed or was refused, in words where there are some."""
     if file.error:
         return file.error
-    source_text = {rule.value: rule.description for rule in Rule}
-    return source_text.get(file.reason, file.reason.replace("_", " "))
+    reasons: tuple[Rule | AttemptReason, ...] = (*Rule, *AttemptReason)
+    descriptions = {str(one.value): one.description for one in reasons}
+    return descriptions.get(file.reason, file.reason.replace("_", " "))
 
 
 def _within(lag: LatencyHistogram, share: float) -> str:
