@@ -19,7 +19,7 @@ from reconciler.admin.app import Admin
 from reconciler.admin.guard import Guard
 from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.admin.rendering import ago
-from reconciler.ledger import NEXT_SWEEP, WEBHOOK, Ledger, Role, SweepRecord, WebhookRecord
+from reconciler.ledger import NEXT_SWEEP, WEBHOOK, Ledger, SweepRecord, WebhookRecord
 from reconciler.ledger.records import LatencyHistogram
 from reconciler.model import EPOCH, OutageKind, Outcome, Rule, Source
 from reconciler.service.server import Server
@@ -27,10 +27,10 @@ from tests import support_ledger as kit
 from tests.daemon import daemon
 from tests.support_browser import Browser, chromium
 from tests.support_ledger import HOUR, MINUTE, NOW, SECOND, claimed, opened
-from tests.test_admin import Answer, Watched, admin_url, becomes, fail
+from tests.test_admin import Answer, Watched, admin_url, becomes, fail, ledger, watched
 from tests.test_crash import Scene, scene
 
-__all__ = ["scene"]
+__all__ = ["ledger", "scene", "watched"]
 
 DAY = timedelta(days=1)
 TODAY = NOW.replace(hour=0, minute=0, second=0)
@@ -75,20 +75,6 @@ class Seen(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         """What follows is outside."""
         self._tag = ""
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger."""
-    with opened(tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-def watched(ledger: Ledger) -> Iterator[Watched]:
-    """A daemon's ledger: its roles are held."""
-    with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
-        yield Watched(ledger)
 
 
 def mark(ledger: Ledger, title: str, file: int = 1, now: datetime = NOW) -> None:

@@ -1,31 +1,17 @@
 """The view for reviewers: what waits, narrowed and paged, what was decided or never marked."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from reconciler.admin.review import PER_PAGE, Query, parse_query
-from reconciler.ledger import Ledger, Role
 from reconciler.model import OutageKind, Rule
 from tests import support_ledger as kit
 from tests.support_ledger import HOUR, MINUTE, NOW, opened
-from tests.test_admin import Watched
+from tests.test_admin import Watched, ledger, watched
 from tests.test_page import Seen, keep, mark
 
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger."""
-    with opened(tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-def watched(ledger: Ledger) -> Iterator[Watched]:
-    """A daemon's ledger: its roles are held."""
-    with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
-        yield Watched(ledger)
+__all__ = ["ledger", "watched"]
 
 
 def view(watched: Watched, **query: str) -> Seen:

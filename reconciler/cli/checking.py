@@ -2,12 +2,12 @@
 
 import json as to_json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, shown
-from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.options import ConfigPath, Json, read_config
 from reconciler.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def check(
     config: ConfigPath = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Say whether everything is as it should be, the worst first, and what to do about it.
 

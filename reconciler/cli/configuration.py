@@ -2,16 +2,14 @@
 
 import json as to_json
 import os
-from typing import Annotated
 
 import typer
 
 from reconciler.cli.checking import report
 from reconciler.cli.messages import shown
-from reconciler.cli.options import ConfigPath, found_config, read_config
+from reconciler.cli.options import ConfigPath, Json, found_config, read_config
 
 app = typer.Typer(no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.callback()

@@ -24,6 +24,7 @@ ConfigPath = Annotated[
         help="The configuration; else ./config.toml, else /etc/reconciler/config.toml.",
     ),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Rooms = Annotated[
     list[int] | None,
     typer.Option(

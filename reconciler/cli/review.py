@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.messages import USAGE
-from reconciler.cli.options import ConfigPath, Rooms, read_config
-from reconciler.cli.status import Json, local, looked_at
+from reconciler.cli.options import ConfigPath, Json, Rooms, read_config
+from reconciler.cli.status import local, looked_at
 
 app = typer.Typer(no_args_is_help=True)
 

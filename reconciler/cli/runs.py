@@ -8,13 +8,12 @@ import typer
 from reconciler.cli.confirmation import require_answer
 from reconciler.cli.document import Document, document, is_elsewhere
 from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, in_words, shown
-from reconciler.cli.options import ConfigPath, Rooms, read_config
+from reconciler.cli.options import ConfigPath, Json, Rooms, read_config
 
 if TYPE_CHECKING:
     from reconciler.service import Summary
     from reconciler.sweep import Job
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Decide everything, write nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Begin without estimate and question.")]
 Since = Annotated[

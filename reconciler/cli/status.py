@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, shown
-from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
+from reconciler.cli.options import LAST_FILE_ID, ConfigPath, Json, read_config
 
 if TYPE_CHECKING:
     from reconciler.config import Config
     from reconciler.ledger import Ledger
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 failed = typer.Typer(no_args_is_help=True)
 

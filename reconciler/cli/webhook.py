@@ -7,7 +7,7 @@ import typer
 
 from reconciler.cli.confirmation import require_answer
 from reconciler.cli.messages import shown
-from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.options import ConfigPath, Json, read_config
 from reconciler.errors import WebhookExistsError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def group() -> None:
 @app.command(name="list")
 def list_(
     config: ConfigPath = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List the webhooks that the key's account may see: its own, or for an administrator all.
 
