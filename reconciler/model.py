@@ -184,6 +184,17 @@ class Claim:
     token: str
 
 
+@dataclass(frozen=True)
+class Quota:
+    """How many writes may be sent in any 24 hours, and how many of them by backfills."""
+
+    per_day: int
+    backfill: int
+
+
+UNLIMITED = Quota(LAST_NUMBER, LAST_NUMBER)
+
+
 class Outcome(StrEnum):
     """How an accepted event or a listed file ended; every one ends in exactly one of these."""
 

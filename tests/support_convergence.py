@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from reconciler.errors import PortalError
-from reconciler.ledger import Quota
 from reconciler.model import EPOCH, Action, Entry, Revision
 from reconciler.sandbox import CommentWrite, FileInfo
-from reconciler.sweep import ScanSettings, Sweep
+from reconciler.sweep import Sweep
 from reconciler.worker import Processed
 from tests.support_people import DROP, ONCE, Known, People
-from tests.world import TARGET, World, world
+from tests.world import TARGET, World, scan_settings, world
 
 LOOKBACK = timedelta(hours=24)
 
@@ -135,7 +134,7 @@ class Scene(People):
         if here.ledger.paused(self.now) is not None:
             return False
         try:
-            report = Sweep(here.ledger, here.docspace, ScanSettings(here.policy), here.clock).run()
+            report = Sweep(here.ledger, here.docspace, scan_settings(here.policy), here.clock).run()
         except PortalError as error:
             here.health.record_listing_failure(error, self.now)
             return False
@@ -159,7 +158,7 @@ class Scene(People):
         What waits for a lock that is still there may wait.
         """
         for steps in range(300):
-            due = self.here.ledger.next_claim(self.now, Quota())
+            due = self.here.ledger.next_claim(self.now)
             if due is None:
                 return steps
             due = max(due, self.here.health.next_look(self.now))

@@ -11,15 +11,17 @@ from typing import Any
 import pytest
 from sqlalchemy import NullPool, create_engine, func, inspect, select, text
 
-from reconciler.ledger import EnqueueOptions, Ledger, ListedFile, Quota, RowChange
+from reconciler.ledger import EnqueueOptions, Ledger, ListedFile, RowChange
 from reconciler.ledger.store.schema import files
 from reconciler.model import (
+    UNLIMITED,
     AttemptResult,
     Claim,
     Decision,
     Event,
     File,
     Outcome,
+    Quota,
     Revision,
     Rule,
     Section,
@@ -65,9 +67,9 @@ def tables(folder: Path) -> list[str]:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Ledger]:
+def opened(folder: Path, quota: Quota = UNLIMITED) -> Iterator[Ledger]:
     """Open the ledger in a folder, and close it."""
-    with closing(Ledger(url(folder), PORTAL)) as ledger:
+    with closing(Ledger(url(folder), PORTAL, quota=quota)) as ledger:
         yield ledger
 
 
@@ -119,8 +121,7 @@ def list_updates(
 def permit(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> WriteGrant:
     """Ask for a write to the claimed file, with room for it."""
     file = changes.pop("file", None) or a_file(claim.entry.id)
-    quota = Quota(changes.pop("per_day", 9000))
-    return ledger.begin_write(claim, file, now, until=now + LEASE, quota=quota, **changes)
+    return ledger.begin_write(claim, file, now, until=now + LEASE, **changes)
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from reconciler.diagnostics.problems import ProblemKind, find_problems
 from reconciler.errors import PortalError
-from reconciler.ledger import Quota, SweepRecord
-from reconciler.model import EPOCH, OutageKind
+from reconciler.ledger import SweepRecord
+from reconciler.model import EPOCH, OutageKind, Quota
 from reconciler.sandbox import Network, User
-from reconciler.sweep import ScanSettings, Sweep
+from reconciler.sweep import Sweep
 from tests.support_sweep import add_room
-from tests.world import TARGET, World, world
+from tests.world import TARGET, World, scan_settings, world
 
 EVERY, PROBE, MOMENT = 60.0, 15.0, 5.0  # seconds: a sweep, the key's probe, a poll and its work
 _LONG = 200.0  # seconds of a long time that are played, at its beginning and at its end
@@ -115,7 +115,7 @@ class Life:
         here = self.here
         now = here.now()
         coming = [self.next_probe, self.next_sweep - here.skew]
-        due = here.ledger.next_claim(now, here.quota)
+        due = here.ledger.next_claim(now)
         if due is not None:
             coming.append(max(due, here.health.next_look(now), now + _POLL) - here.skew)
         return min(coming)
@@ -138,7 +138,7 @@ class Life:
             return
         error = ""
         try:
-            Sweep(here.ledger, here.docspace, ScanSettings(here.policy), here.now).run()
+            Sweep(here.ledger, here.docspace, scan_settings(here.policy), here.now).run()
             here.health.record_listing_success(here.now())
         except PortalError as failure:
             here.health.record_listing_failure(failure, here.now())
@@ -166,7 +166,7 @@ class Life:
     def problems(self) -> list[str]:
         """Return in words what `status` names that is not harmless."""
         here = self.here
-        found = find_problems(here.ledger.health.overview(here.now(), quota=here.quota))
+        found = find_problems(here.ledger.health.overview(here.now()))
         return [p.message for p in found if not p.is_harmless and p.kind not in _BESIDE]
 
     def restart(

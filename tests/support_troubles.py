@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from reconciler.decision import Policy, Scope
-from reconciler.ledger import Quota
+from reconciler.model import UNLIMITED, Quota
 from reconciler.sandbox import Fault, User
 from tests.support_liveness import Life
 
@@ -152,7 +152,7 @@ TROUBLES = {
     ),
     "another account's key": Trouble(daily, another_key),
     "writes of the day spent": Trouble(
-        lambda a: a.restart(quota=Quota(2, 1)), lambda a: a.restart(quota=Quota())
+        lambda a: a.restart(quota=Quota(2, 1)), lambda a: a.restart(quota=UNLIMITED)
     ),
     "clock two hours ahead": clock(hours=2),
     "clock ten years ahead": clock(days=3650),

@@ -18,7 +18,7 @@ from reconciler.config import load
 from reconciler.model import Outcome, Rule
 from reconciler.sandbox import Fault, Network
 from reconciler.service import Summary, backfill, reconcile
-from reconciler.sweep import Backfill, Job, ScanSettings
+from reconciler.sweep import Backfill, Job
 from tests.daemon import daemon
 from tests.support_sweep import (
     DAY,
@@ -38,7 +38,7 @@ from tests.support_sweep import (
     told,
     work,
 )
-from tests.world import TARGET, World
+from tests.world import TARGET, World, scan_settings
 
 FILE = "files/file/{id}"
 TEXTS = ["Edited", "", "Approved", TARGET]
@@ -181,7 +181,7 @@ def renamed(here: World, *, over: bool) -> int:
     here.sweep()
     if over:
         observing = Job("o", here.clock() - timedelta(days=20), observe=True)
-        terms = ScanSettings(here.policy)
+        terms = scan_settings(here.policy)
         list(Backfill(here.ledger, here.docspace, terms, here.clock).run(observing, _ignore))
     here.clock.advance(DAY)
     here.portal.network = Network()
@@ -332,7 +332,7 @@ def test_live_events_are_worked_off_before_a_backfill(here: World) -> None:
     here.clock.advance(3 * DAY)
     plain = Job("p", here.clock() - timedelta(days=20))
     list(
-        Backfill(here.ledger, here.docspace, ScanSettings(here.policy), here.clock).run(
+        Backfill(here.ledger, here.docspace, scan_settings(here.policy), here.clock).run(
             plain, _ignore
         )
     )

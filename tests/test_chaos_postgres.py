@@ -20,7 +20,7 @@ DAEMONS = 3
 
 
 @pytest.mark.parametrize(
-    ("edits", "restarts"), [(500, 2), pytest.param(5000, 20, marks=pytest.mark.long)]
+    ("edits", "restarts"), [(250, 2), pytest.param(5000, 20, marks=pytest.mark.long)]
 )
 def test_three_daemons_keep_the_promises_whatever_is_killed(
     tmp_path: Path, edits: int, restarts: int

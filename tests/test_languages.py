@@ -13,7 +13,7 @@ from reconciler.decision import Policy
 from reconciler.model import Rule
 from reconciler.portal_texts import by_culture
 from reconciler.sandbox import Comment, Comments, Network, Portal, User
-from reconciler.sweep import Backfill, Job, ScanSettings
+from reconciler.sweep import Backfill, Job
 from tests.support_sweep import (
     DAY,
     HOUR,
@@ -25,7 +25,7 @@ from tests.support_sweep import (
     unmarked,
     work,
 )
-from tests.world import TARGET, World, world
+from tests.world import TARGET, World, scan_settings, world
 
 ALL = sorted(by_culture())
 SOME = ["de", "ja-JP", "ar-SA", "pt-BR"]
@@ -57,7 +57,7 @@ def colleague(here: World, culture: str) -> User:
 def backfilled(here: World, *rooms: int) -> None:
     """Backfill the last sixty days, of some rooms or of all."""
     job = Job("all", here.clock() - timedelta(days=60), rooms=frozenset(rooms))
-    told = Backfill(here.ledger, here.docspace, ScanSettings(here.policy), here.clock)
+    told = Backfill(here.ledger, here.docspace, scan_settings(here.policy), here.clock)
     list(told.run(job, lambda _: None))
     work(here)
 

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from reconciler.errors import LedgerError
-from reconciler.ledger import BACKFILL, EnqueueOptions, Ledger, Quota
+from reconciler.ledger import BACKFILL, EnqueueOptions, Ledger
 from reconciler.model import (
     EPOCH,
     SECOND,
@@ -33,6 +33,7 @@ from reconciler.model import (
     Intent,
     OutageKind,
     Outcome,
+    Quota,
     Revision,
     Rule,
     WriteGrant,
@@ -453,10 +454,11 @@ def test_a_permit_for_a_reused_id_forgets_too(ledger: Ledger) -> None:
 
 def test_the_days_writes_are_limited(ledger: Ledger) -> None:
     """A write counts when it is permitted: a failed one counts for the portal too."""
+    ledger.quota = Quota(2, 2)
     for file in (1, 2, 3):
         ledger.record(event(file), NOW)
     claims = ledger.claim(DUE, 3, 48 * HOUR)
-    said = [permit(ledger, claim, DUE, per_day=2) for claim in claims]
+    said = [permit(ledger, claim, DUE) for claim in claims]
     assert said == [WriteGrant.GRANTED, WriteGrant.GRANTED, WriteGrant.QUOTA_EXHAUSTED]
     assert writes_in_a_day(ledger, DUE) == 2
     assert ledger.entry(claims[2].entry.id).intent is None
@@ -464,63 +466,60 @@ def test_the_days_writes_are_limited(ledger: Ledger) -> None:
 
 def test_a_day_later_there_is_room_again(tmp_path: Path) -> None:
     """Buckets of an hour: never more than the limit in any 24 hours, room after 25."""
-    with opened(tmp_path) as ledger:
+    with opened(tmp_path, Quota(1, 1)) as ledger:
         for file in (1, 2):
             ledger.record(event(file), NOW)
         claim, other = ledger.claim(DUE, 2, 48 * HOUR)
-        assert permit(ledger, claim, NOW, per_day=1) is WriteGrant.GRANTED
-    with opened(tmp_path) as ledger:
+        assert permit(ledger, claim, NOW) is WriteGrant.GRANTED
+    with opened(tmp_path, Quota(1, 1)) as ledger:
         for hours in (1, 12, 24):
-            assert (
-                permit(ledger, other, NOW + hours * HOUR, per_day=1) is WriteGrant.QUOTA_EXHAUSTED
-            )
+            assert permit(ledger, other, NOW + hours * HOUR) is WriteGrant.QUOTA_EXHAUSTED
         assert writes_in_a_day(ledger, NOW + 25 * HOUR) == 0
-        assert permit(ledger, other, NOW + 25 * HOUR, per_day=1) is WriteGrant.GRANTED
+        assert permit(ledger, other, NOW + 25 * HOUR) is WriteGrant.GRANTED
 
 
 def test_exhausted_writes_hold_until_there_is_room(ledger: Ledger) -> None:
     """Nothing is claimed in vain: the files come back in the hour in which a write is free."""
-    quota = Quota(1)
+    ledger.quota = Quota(1, 1)
     for file in (1, 2):
         ledger.record(event(file), NOW)
-    first, second = ledger.claim(DUE, 2, LEASE, quota)
-    permit(ledger, first, DUE, per_day=1)
-    assert permit(ledger, second, DUE, per_day=1) is WriteGrant.QUOTA_EXHAUSTED
+    first, second = ledger.claim(DUE, 2, LEASE)
+    permit(ledger, first, DUE)
+    assert permit(ledger, second, DUE) is WriteGrant.QUOTA_EXHAUSTED
     ledger.release_claim(second, DUE)
     until = NOW.replace(minute=0, second=0) + 25 * HOUR
-    assert (
-        ledger.next_claim(DUE, quota) == ledger.next_write_at(DUE, quota, backfill=False) == until
-    )
-    assert ledger.claim(until - SECOND, 10, LEASE, quota) == []
-    claims = ledger.claim(until, 10, LEASE, quota)
-    assert permit(ledger, claims[-1], until, per_day=1) is WriteGrant.GRANTED
+    assert ledger.next_claim(DUE) == ledger.next_write_at(DUE, backfill=False) == until
+    assert ledger.claim(until - SECOND, 10, LEASE) == []
+    claims = ledger.claim(until, 10, LEASE)
+    assert permit(ledger, claims[-1], until) is WriteGrant.GRANTED
 
 
 @pytest.mark.parametrize("raised", [2, 100])
 def test_a_limit_that_is_raised_counts_at_once(tmp_path: Path, raised: int) -> None:
     """What is used up is computed from today's setting, not remembered."""
-    with opened(tmp_path) as ledger:
+    with opened(tmp_path, Quota(1, 1)) as ledger:
         for file in (1, 2):
             ledger.record(event(file), NOW)
-        first, second = ledger.claim(DUE, 2, LEASE, Quota(1))
-        permit(ledger, first, DUE, per_day=1)
+        first, second = ledger.claim(DUE, 2, LEASE)
+        permit(ledger, first, DUE)
         ledger.release_claim(second, DUE)
-        assert ledger.claim(DUE, 1, LEASE, Quota(1)) == []
-    with opened(tmp_path) as ledger:
-        assert ledger.next_claim(DUE, Quota(raised)) == DUE
-        assert len(ledger.claim(DUE, 1, LEASE, Quota(raised))) == 1
+        assert ledger.claim(DUE, 1, LEASE) == []
+    with opened(tmp_path, Quota(raised, raised)) as ledger:
+        assert ledger.next_claim(DUE) == DUE
+        assert len(ledger.claim(DUE, 1, LEASE)) == 1
 
 
 @pytest.mark.parametrize("back", [2 * HOUR, 30 * HOUR, 4000 * 24 * HOUR])
 def test_writes_of_the_future_count_for_no_day(ledger: Ledger, back: timedelta) -> None:
     """The clock was set back: they are dropped, and do not count once their hours come."""
+    ledger.quota = Quota(1, 1)
     for file in (1, 2, 3):
         ledger.record(event(file), DUE - back - SECOND)
     ahead, then, later = ledger.claim(DUE, 3, LEASE)
-    assert permit(ledger, ahead, DUE, per_day=1) is WriteGrant.GRANTED
+    assert permit(ledger, ahead, DUE) is WriteGrant.GRANTED
     assert writes_in_a_day(ledger, DUE - back) == 0
-    assert permit(ledger, then, DUE - back, per_day=1) is WriteGrant.GRANTED
-    assert permit(ledger, later, DUE - back, per_day=1) is WriteGrant.QUOTA_EXHAUSTED
+    assert permit(ledger, then, DUE - back) is WriteGrant.GRANTED
+    assert permit(ledger, later, DUE - back) is WriteGrant.QUOTA_EXHAUSTED
     assert writes_in_a_day(ledger, DUE) == (1 if back < 24 * HOUR else 0)
 
 
@@ -533,16 +532,16 @@ def test_a_write_of_a_clock_that_is_a_little_ahead_counts(ledger: Ledger) -> Non
 
 def test_a_backfill_takes_no_more_than_its_share(ledger: Ledger) -> None:
     """Live events are claimed while a backfill has to wait for the next day."""
-    quota = Quota(per_day=10, backfill=1)
+    ledger.quota = Quota(per_day=10, backfill=1)
     ledger.record(event(1), NOW)
     claim = claimed(ledger, NOW)
     permit(ledger, claim, NOW)
     ledger.finish(claim, marked(), NOW)
     ledger.enqueue([2], EnqueueOptions(BACKFILL), NOW)
-    assert ledger.claim(NOW, 10, LEASE, quota) == []
-    assert ledger.next_claim(NOW, quota) == ledger.next_write_at(NOW, quota, backfill=True) > NOW
+    assert ledger.claim(NOW, 10, LEASE) == []
+    assert ledger.next_claim(NOW) == ledger.next_write_at(NOW, backfill=True) > NOW
     ledger.record(event(3), NOW)
-    assert [claim.entry.id for claim in ledger.claim(NOW, 10, LEASE, quota)] == [3]
+    assert [claim.entry.id for claim in ledger.claim(NOW, 10, LEASE)] == [3]
 
 
 def marked_again(ledger: Ledger, now: datetime, file: File | None = None) -> WriteGrant:
@@ -615,7 +614,7 @@ def test_a_pause_survives_the_process(tmp_path: Path) -> None:
         ledger.pause(NOW, 6 * HOUR, "daily limit")
     with opened(tmp_path) as ledger:
         assert held(ledger, NOW) == (until, "daily limit")
-        assert ledger.next_claim(NOW, Quota()) == until
+        assert ledger.next_claim(NOW) == until
         assert ledger.claim(until - SECOND, 10, LEASE) == []
         assert len(ledger.claim(until, 10, LEASE)) == 1
 

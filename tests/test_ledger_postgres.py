@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger import Ledger, Role
-from reconciler.model import WriteGrant
+from reconciler.model import Quota, WriteGrant
 from tests import postgres
 from tests.postgres import PostgresServer
 from tests.support_ledger import (
@@ -294,13 +294,15 @@ def test_all_go_by_the_databases_clock(address: str) -> None:
 def test_the_days_writes_are_counted_over_all(address: str) -> None:
     """Two processes ask at once for more than there is: no more is granted."""
     with two(address) as ledgers:
+        for ledger in ledgers:
+            ledger.quota = Quota(10, 10)
         for file in range(1, 31):
             ledgers[0].record(event(file), NOW)
         granted: list[WriteGrant] = []
 
         def work(ledger: Ledger) -> None:
             for claim in ledger.claim(DUE, 15, LEASE):
-                granted.append(permit(ledger, claim, DUE, per_day=10))
+                granted.append(permit(ledger, claim, DUE))
 
         threads = [threading.Thread(target=work, args=(ledger,)) for ledger in ledgers]
         for thread in threads:

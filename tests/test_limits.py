@@ -11,7 +11,6 @@ from reconciler.client import DocSpace, RateLimiter, Transport
 from reconciler.config import load
 from reconciler.errors import ShutdownRequested
 from reconciler.ledger import Ledger
-from reconciler.service.build import quota_of
 from tests.support_ledger import url
 from tests.world import START, TARGET, World
 
@@ -80,7 +79,7 @@ def test_a_backfill_has_at_least_one_write_a_day(writes: int, share: float, back
         "RECONCILER_LIMITS__WRITES_PER_DAY": str(writes),
         "RECONCILER_LIMITS__BACKFILL_SHARE": str(share),
     }
-    assert quota_of(load(None, environ)).backfill == backfill
+    assert load(None, environ).limits.quota.backfill == backfill
 
 
 def test_two_ledgers_on_one_database_share_the_minute(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.ledger import Quota
+from reconciler.model import Quota
 from reconciler.sandbox import Fault
 from tests.support_liveness import EVERY, MOMENT, PROBE, Life, life
 from tests.support_troubles import DAY, LOOKS, TROUBLES, Trouble, another_key, once

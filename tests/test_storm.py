@@ -10,7 +10,7 @@ from tests.support_storm import Storm, check_comments, check_ledger, pause, stor
 
 
 @pytest.mark.parametrize(
-    ("edits", "kills"), [(500, 50), pytest.param(5000, 500, marks=pytest.mark.long)]
+    ("edits", "kills"), [(250, 25), pytest.param(5000, 500, marks=pytest.mark.long)]
 )
 def test_nothing_is_lost_or_written_twice_whatever_is_killed(
     tmp_path: Path, edits: int, kills: int

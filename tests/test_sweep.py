@@ -17,7 +17,7 @@ from reconciler.errors import RateLimitedError, TransientError, UnauthorizedErro
 from reconciler.ledger import BACKFILL, CLOCK_WAS_AHEAD, HIDDEN_UPDATES, EnqueueOptions
 from reconciler.model import LAST_FILE_ID, Outcome, Rule, Section
 from reconciler.sandbox import Fault
-from reconciler.sweep import ScanSettings, Sweep
+from reconciler.sweep import Sweep
 from reconciler.sweep.lister import Lister
 from tests.support_ledger import list_updates
 from tests.support_sweep import (
@@ -37,7 +37,7 @@ from tests.support_sweep import (
     unmarked,
     work,
 )
-from tests.world import START, TARGET, Clock, World
+from tests.world import START, TARGET, Clock, World, scan_settings
 
 # For what is about the ledger and not about paging: there a server could differ from a file.
 ON_EACH_DATABASE = pytest.mark.usefixtures("each_database")
@@ -186,7 +186,7 @@ def test_a_room_that_is_passed_over_is_counted(here: World, room: Room, reason: 
     """Should a portal list such rooms all the same, the report says how many, and why."""
     policy = Policy(scope=Scope(exclude_rooms=frozenset({7})))
     lister = Lister(
-        here.ledger, here.docspace, ScanSettings(policy), here.clock, options=EnqueueOptions()
+        here.ledger, here.docspace, scan_settings(policy), here.clock, options=EnqueueOptions()
     )
     assert not lister.wanted(room)
     assert lister.report.skipped == {reason: 1}
@@ -750,7 +750,7 @@ def test_a_sweep_that_is_killed_anywhere_goes_on_and_loses_nothing(
         return here.clock()
 
     with pytest.raises(Killed):
-        Sweep(here.ledger, here.docspace, ScanSettings(here.policy), clock).run()
+        Sweep(here.ledger, here.docspace, scan_settings(here.policy), clock).run()
     here.restart()
     here.clock.advance(HOUR)
     here.sweep()

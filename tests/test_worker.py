@@ -8,8 +8,7 @@ import pytest
 
 from reconciler.decision import Policy, Scope
 from reconciler.errors import LedgerError, TransientError, UnauthorizedError
-from reconciler.ledger import Quota
-from reconciler.model import OutageKind, Outcome, Rule
+from reconciler.model import OutageKind, Outcome, Quota, Rule
 from reconciler.sandbox import Fault, Network
 from reconciler.worker import FileProcessor, Processed
 from tests.support_ledger import next_due, totals
@@ -213,13 +212,13 @@ def test_a_reused_id_is_another_file_also_where_the_write_has_to_wait(here: Worl
     """When the day's writes are used up, what was known of the old file goes all the same."""
     here.portal.save(here.file, by=here.ann)
     here.settle()
-    here.making.settings = replace(here.making.settings, quota=Quota(1))
     here.portal.delete(here.file, by=here.ann)
     here.portal.next_id = here.file
     here.portal.create(here.room, "Other.docx", by=here.ann)
     here.clock.advance(10)
     here.portal.save(here.file, by=here.ann)
     assert here.server.drain()
+    here.portal.on_request = lambda *_: setattr(here.ledger, "quota", Quota(1, 1))
     attempt = here.worker.step()
     assert attempt is not None
     assert attempt.result.reason == "quota_exhausted"
@@ -497,7 +496,7 @@ def test_an_old_update_is_not_ours(here: World) -> None:
 @ON_EACH_DATABASE
 def test_the_days_writes_are_never_exceeded(here: World) -> None:
     """The write that would be one too many waits for the hour in which some return."""
-    here.making.settings = here.worker._settings = replace(here.making.settings, quota=Quota(3))
+    here.ledger.quota = Quota(3, 3)
     files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(5)]
     here.clock.advance(10)
     for file in files:

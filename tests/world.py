@@ -5,22 +5,24 @@ Time stands still unless a test moves it; nothing sleeps. The worker is stepped 
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from reconciler import sweep
 from reconciler.client import DocSpace, Transport
+from reconciler.config import Config, load
 from reconciler.decision import Policy
 from reconciler.errors import PortalError
-from reconciler.ledger import Ledger, Quota
-from reconciler.model import Event, OutageKind
+from reconciler.ledger import Ledger
+from reconciler.model import UNLIMITED, Event, OutageKind, Quota
 from reconciler.receiver import Receiver, ReceiverSettings
 from reconciler.sandbox import Portal, Server, User
+from reconciler.service import build
 from reconciler.service.server import Server as WebServer
-from reconciler.sweep import Report, Sweep
+from reconciler.sweep import Report, ScanSettings, Sweep
 from reconciler.worker import FileProcessor, PortalHealth, Processed, Worker, WorkerSettings
 from tests.support_ledger import ADDRESS, url
 
@@ -64,7 +66,7 @@ class World:
     stack: ExitStack
     attempts: list[Processed] = field(default_factory=list)
     outages: list[OutageKind] = field(default_factory=list)
-    quota: Quota = field(default_factory=Quota)
+    quota: Quota = UNLIMITED
     skew: timedelta = timedelta()
 
     def now(self) -> datetime:
@@ -73,7 +75,7 @@ class World:
 
     def open(self) -> None:
         """Open the ledger and the client as a starting process does, and release claims."""
-        self.ledger = Ledger(url(self.path.parent), self.server.url)
+        self.ledger = Ledger(url(self.path.parent), self.server.url, quota=self.quota)
         self.ledger.release_orphaned_claims(self.now())
         self.docspace = DocSpace(Transport(self.server.url, self.key, timeout=5))
         self.ledger.set_owner(self.bot.id)
@@ -81,11 +83,12 @@ class World:
 
     def work_with(self, docspace: DocSpace) -> None:
         """Let the worker ask the portal through ``docspace``."""
-        terms = WorkerSettings(policy=self.policy, quota=self.quota)
         self.health = PortalHealth(
             self.ledger, lambda: 0.0, timedelta(seconds=15), self._on_outage, self._on_recovery
         )
-        self.making = FileProcessor(self.ledger, docspace, terms, self.now, self.health)
+        self.making = FileProcessor(
+            self.ledger, docspace, worker_settings(self.policy), self.now, self.health
+        )
         self.worker = Worker(self.ledger, self.making, self.now, self.attempts.append, _raise)
 
     def _on_outage(self, kind: OutageKind, error: PortalError) -> None:
@@ -120,8 +123,8 @@ class World:
 
     def sweep(self, *, dry: bool = False, **terms: timedelta) -> Report:
         """Sweep once; ``terms`` are overlap, lookback, full_every where they are not the usual."""
-        told = sweep.ScanSettings(policy=self.policy, **terms)
-        report = Sweep(self.ledger, self.docspace, told, self.now).run(dry=dry)
+        settings = scan_settings(self.policy, **terms)
+        report = Sweep(self.ledger, self.docspace, settings, self.now).run(dry=dry)
         assert report.scanned == sum(report.ended.values()) + report.handed
         return report
 
@@ -158,6 +161,21 @@ def _empty_ledger() -> bytes:
         with closing(Ledger(url(Path(folder)), "")):
             pass
         return Path(folder, "ledger.db").read_bytes()
+
+
+def worker_settings(policy: Policy) -> WorkerSettings:
+    """Return the settings of a worker where nothing else is configured."""
+    return build.worker_settings(_defaults(), policy)
+
+
+def scan_settings(policy: Policy, **changes: Any) -> ScanSettings:
+    """Return the settings of a sweep where only ``changes`` are configured."""
+    return replace(build.scan_settings(_defaults(), policy), **changes)
+
+
+@cache
+def _defaults() -> Config:
+    return load(None, {})
 
 
 @contextmanager

@@ -143,11 +143,12 @@ def local() -> datetime:
 @contextmanager
 def looked_at(config: "Config") -> "Iterator[Ledger]":
     """Open the ledger to look at it; the portal is not asked whether it is its own."""
-    from reconciler.ledger import Ledger, Quota, is_same_address  # noqa: PLC0415 - help is quick
+    from reconciler.ledger import Ledger, is_same_address  # noqa: PLC0415 - help is quick
 
     portal = config.portal_url()
-    quota = Quota(*config.limits.quota)
-    opened = Ledger(config.database(), portal, read_only=True, any_portal=True, quota=quota)
+    opened = Ledger(
+        config.database(), portal, read_only=True, any_portal=True, quota=config.limits.quota
+    )
     with closing(opened) as ledger:
         if not ledger.read_only:
             refusal = ledger.refusal()
@@ -165,11 +166,11 @@ def looked_at(config: "Config") -> "Iterator[Ledger]":
 @contextmanager
 def _opened(config: "Config") -> "Iterator[Ledger]":
     """Open the ledger to change it, but create none: it would belong to the wrong user."""
-    from reconciler.ledger import Ledger, Quota, is_there  # noqa: PLC0415 - help must be quick
+    from reconciler.ledger import Ledger, is_there  # noqa: PLC0415 - help must be quick
 
     if not is_there(config.state.url):
         raise _none_yet(config)
-    quota = Quota(*config.limits.quota)
+    quota = config.limits.quota
     with closing(Ledger(config.database(), config.portal_url(), quota=quota)) as ledger:
         yield ledger
 

@@ -56,6 +56,7 @@ from reconciler.config.value_types import (
 )
 from reconciler.decision import Policy, Scope
 from reconciler.errors import ConfigError
+from reconciler.model import Quota
 
 
 class _Section(BaseModel):
@@ -157,9 +158,10 @@ class Limits(_Section):
     backfill_share: Annotated[Real, Field(gt=0, le=1)] = 0.7
 
     @property
-    def quota(self) -> tuple[int, int]:
+    def quota(self) -> Quota:
         """The day's writes, and a backfill's share of them: one at least, or it never ended."""
-        return self.writes_per_day, max(1, int(self.writes_per_day * self.backfill_share))
+        share = max(1, int(self.writes_per_day * self.backfill_share))
+        return Quota(self.writes_per_day, share)
 
 
 class State(_Section):

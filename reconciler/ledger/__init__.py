@@ -15,7 +15,6 @@ from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.listing import EnqueueOptions, ListedFile, RowChange, RowState
 from reconciler.ledger.notified import Notified
 from reconciler.ledger.opening import another_portal, is_same_address
-from reconciler.ledger.quota import Quota
 from reconciler.ledger.records import FileInReview, OutageRecord, Overview, ReviewPage, SweepRecord
 from reconciler.ledger.reviews import ReviewFilter, ReviewState
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
@@ -62,7 +61,6 @@ __all__ = [
     "Notified",
     "OutageRecord",
     "Overview",
-    "Quota",
     "ReviewFilter",
     "ReviewPage",
     "ReviewState",

@@ -6,14 +6,14 @@ Each function is the work of one transaction.
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, select, update
 
 from reconciler.decision import is_out_of_sight
-from reconciler.ledger.claims import claim_statement, first_due_statement, undone_values
+from reconciler.ledger.claims import CLAIM, first_due_statement, undone_values
 from reconciler.ledger.counters import count, count_kept_text, count_write
 from reconciler.ledger.health import record_latency
 from reconciler.ledger.listing import KEPT, is_within_seconds
-from reconciler.ledger.quota import Quota
+from reconciler.ledger.quota import is_exhausted, lowest_priority, next_write_at
 from reconciler.ledger.rows import (
     BACKFILL,
     LIVE,
@@ -27,8 +27,12 @@ from reconciler.ledger.rows import (
 from reconciler.ledger.settings import baseline, paused
 from reconciler.ledger.store.schema import files
 from reconciler.ledger.watermarks import begin_anew
-from reconciler.model import AttemptResult, Claim, File, Rule, WriteGrant
+from reconciler.model import AttemptResult, Claim, File, Quota, Rule, WriteGrant
 
+# Built once: to build a statement takes longer than to run it.
+_HELD = and_(files.c.id == bindparam("file"), files.c.claim == bindparam("token"))
+_ROW = select(files).where(_HELD)
+_CHANGE = update(files).where(_HELD)  # the columns to set come with the values
 _LOOP = 5  # times an hour that our comment on one revision may be undone
 
 
@@ -36,11 +40,12 @@ def claim(
     c: Connection, now: datetime, limit: int, lease: timedelta, token: str, quota: Quota
 ) -> list[Claim]:
     """Claim up to ``limit`` due rows; none while paused or while the day's writes are used up."""
-    lowest = quota.lowest_priority(c, now)
+    lowest = lowest_priority(c, now, quota)
     if lowest is None or paused(c, now) is not None:
         return []
     common = baseline(c)
-    rows = c.execute(claim_statement(now, limit, now + lease, token, lowest))
+    asked = {"now": now, "number": limit, "until": now + lease, "token": token, "lowest": lowest}
+    rows = c.execute(CLAIM, asked)
     return [Claim(entry_of(row, common), token) for row in rows]
 
 
@@ -50,7 +55,7 @@ def next_claim(c: Connection, now: datetime, quota: Quota) -> datetime | None:
     for lowest, limit in ((SWEEP, LIVE), (BACKFILL, BACKFILL)):
         due = c.execute(first_due_statement(lowest)).scalar()
         if due is not None:
-            found.append(max(due, quota.free_at(c, now, limit)))
+            found.append(max(due, next_write_at(c, now, quota, limit)))
     pause = paused(c, now)
     first = min(found, default=None)
     return first if first is None or pause is None else max(first, pause.until)
@@ -66,27 +71,27 @@ def begin_write(
     is_new_identity: bool,
 ) -> WriteGrant:
     """Write the intent and count the write, if the claim is ours and the day has room."""
-    row = c.execute(select(files).where(_is_held(claim))).first()
+    row = _held_row(c, claim)
     if row is None:
         return WriteGrant.CLAIM_LOST
     undone = undone_values(row, file.revision, now)
     if undone["undone_times"] > _LOOP:
         return WriteGrant.LOOP
-    if quota.is_exhausted(c, now, row.priority):
+    if is_exhausted(c, now, quota, row.priority):
         return WriteGrant.QUOTA_EXHAUSTED
-    count_write(c, now)
     values = (reset_values() if is_new_identity else {}) | undone
     values |= writing_values(file, now) | {"due_at": until}
-    c.execute(update(files).where(files.c.id == row.id).values(values))
+    if not _change(c, claim, values):
+        return WriteGrant.CLAIM_LOST
+    count_write(c, now)
     return WriteGrant.GRANTED
 
 
 def finish(c: Connection, claim: Claim, result: AttemptResult, now: datetime) -> bool:
     """Store how the attempt ended; False when the claim was lost meanwhile."""
-    row = c.execute(select(files).where(_is_held(claim))).first()
-    if row is None:
+    row = _held_row(c, claim)
+    if row is None or not _change(c, claim, ending_values(row, result, now)):
         return False
-    c.execute(update(files).where(files.c.id == row.id).values(ending_values(row, result, now)))
     if result.outcome not in OPEN:
         count(c, result.outcome, result.reason, row.claimed)
     record_latency(c, row, result, now)
@@ -99,8 +104,7 @@ def finish(c: Connection, claim: Claim, result: AttemptResult, now: datetime) ->
 
 def release(c: Connection, claim: Claim, now: datetime) -> bool:
     """Give the claim back as it was; its file is due at once."""
-    released = update(files).where(_is_held(claim)).values(claim=None, due_at=now)
-    return c.execute(released).rowcount == 1
+    return _change(c, claim, {"claim": None, "due_at": now})
 
 
 def prune(c: Connection, before: datetime) -> int:
@@ -112,5 +116,15 @@ def prune(c: Connection, before: datetime) -> int:
     return c.execute(delete(files).where(stale, idle, or_(empty, gone))).rowcount
 
 
-def _is_held(claim: Claim) -> Any:
-    return and_(files.c.id == claim.entry.id, files.c.claim == claim.token)
+def _held_row(c: Connection, claim: Claim) -> Row[Any] | None:
+    """Return the row of a claim, None where it is not ours any more."""
+    return c.execute(_ROW, _names(claim)).first()
+
+
+def _change(c: Connection, claim: Claim, values: dict[str, Any]) -> bool:
+    """Set columns of a claimed row; False where the claim is not ours any more."""
+    return c.execute(_CHANGE, values | _names(claim)).rowcount == 1
+
+
+def _names(claim: Claim) -> dict[str, Any]:
+    return {"file": claim.entry.id, "token": claim.token}

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     Row,
     and_,
+    bindparam,
     case,
     func,
     literal,
@@ -31,6 +32,27 @@ from reconciler.model import SECOND, Event, Outcome, Revision, Source
 ACCEPTED = ("accepted", "event")
 ECHO = ("ignored", "echo")
 PRECEDENCE = (files.c.priority, files.c.due_at)
+_DUE = (
+    select(files.c.id)
+    .where(files.c.due_at <= bindparam("now"), files.c.priority <= bindparam("lowest"))
+    .order_by(*PRECEDENCE)
+    .limit(bindparam("number"))
+    .with_for_update(skip_locked=True)
+)
+CLAIM = (
+    update(files)
+    .where(files.c.id.in_(_DUE.scalar_subquery()))
+    .values(
+        claim=bindparam("token"),
+        due_at=bindparam("until"),
+        claimed=files.c.pending,
+        pending_since=None,
+        looks=files.c.looks + 1,
+        looked_at=bindparam("now"),
+    )
+    .returning(files)
+)
+"""The one conditional write that claims due files and returns their rows."""
 RETRY_REFUSED = (
     update(files)
     .where(UNFINISHED, files.c.outcome == Outcome.REFUSED.value, files.c.claim.is_(None))
@@ -134,34 +156,11 @@ def _due_by_event(new: Any) -> Any:
     )
 
 
+@cache
 def first_due_statement(lowest: int) -> Any:
     """Return the query for when the first file of this priority or a higher one is due."""
     due = (files.c.priority <= lowest, files.c.due_at.is_not(None))  # as in its index
     return select(func.min(files.c.due_at)).where(*due)
-
-
-def claim_statement(now: datetime, limit: int, until: datetime, token: str, lowest: int) -> Any:
-    """Return the one conditional write that claims due files and returns their rows."""
-    due = (
-        select(files.c.id)
-        .where(files.c.due_at <= now, files.c.priority <= lowest)
-        .order_by(*PRECEDENCE)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return (
-        update(files)
-        .where(files.c.id.in_(due.scalar_subquery()))
-        .values(
-            claim=token,
-            due_at=until,
-            claimed=files.c.pending,
-            pending_since=None,
-            looks=files.c.looks + 1,
-            looked_at=now,
-        )
-        .returning(files)
-    )
 
 
 def release_orphaned_statement(orphaned: Any, now: datetime) -> Any:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
-from reconciler.ledger.counters import DAY
+from reconciler.ledger.counters import DAY, add
 from reconciler.ledger.overview import (
     SHOWN,
     is_listed,
@@ -14,12 +14,11 @@ from reconciler.ledger.overview import (
     unfinished,
     unknown_texts,
 )
-from reconciler.ledger.quota import Quota
 from reconciler.ledger.records import BOUNDS, OutageRecord, Overview, SweepRecord, UnfinishedFile
 from reconciler.ledger.store.schema import UNFINISHED, files, latencies, outages, sweeps, texts
 from reconciler.ledger.store.store import Store
 from reconciler.ledger.store.upsert import insert
-from reconciler.model import EPOCH, AttemptResult, OutageKind, Outcome, Rule, Source
+from reconciler.model import EPOCH, AttemptResult, OutageKind, Outcome, Quota, Rule, Source
 
 _KEPT_SWEEPS = 100
 _KEPT_DAYS = timedelta(days=90)
@@ -28,13 +27,13 @@ _KEPT_DAYS = timedelta(days=90)
 class Health:
     """How the service is doing. Each call is one short transaction; all raise LedgerError."""
 
-    def __init__(self, store: Store, quota: Quota) -> None:
+    def __init__(self, store: Store, quota: Callable[[], Quota]) -> None:
         """Share the ledger's store; ``quota`` tells when the day's writes are used up."""
         self._store, self._quota = store, quota
 
-    def overview(self, now: datetime, shown: int = SHOWN, quota: Quota | None = None) -> Overview:
+    def overview(self, now: datetime, shown: int = SHOWN) -> Overview:
         """Return how everything is at ``now``; of each list no more than ``shown``."""
-        return overview(self._store, now, shown, quota or self._quota)
+        return overview(self._store, now, shown, self._quota())
 
     def open_outage(self, kind: OutageKind, reason: str, now: datetime) -> None:
         """Remember what the portal as a whole does not do, since when, and reason."""
@@ -103,7 +102,8 @@ class Health:
         def job(c: Connection) -> None:
             past = (latencies.c.day < now - _KEPT_DAYS, latencies.c.day > EPOCH)
             for row in c.execute(select(latencies).where(*past)).all():
-                _add(c, EPOCH, row.source, row.bound, row.number, row.seconds)
+                key = {"day": EPOCH, "source": row.source, "bound": row.bound}
+                add(c, latencies, key, number=row.number, seconds=row.seconds)
             c.execute(delete(latencies).where(*past))
 
         self._store.write(job)
@@ -148,11 +148,5 @@ def record_latency(c: Connection, row: Row[object], result: AttemptResult, now: 
     lag = max((now - result.seen.revision.updated).total_seconds(), 0.0)
     bound = next((bound for bound in BOUNDS if lag <= bound), 0)
     day = EPOCH + (now - EPOCH) // DAY * DAY
-    _add(c, day, row.source, bound, 1, round(lag))
-
-
-def _add(c: Connection, day: datetime, source: str, bound: int, number: int, seconds: int) -> None:
-    key = {"day": day, "source": source, "bound": bound}
-    statement = insert(c.dialect.name, latencies).values(**key, number=number, seconds=seconds)
-    more = {"number": latencies.c.number + number, "seconds": latencies.c.seconds + seconds}
-    c.execute(statement.on_conflict_do_update(index_elements=list(key), set_=more))
+    key = {"day": day, "source": row.source, "bound": bound}
+    add(c, latencies, key, number=1, seconds=round(lag))

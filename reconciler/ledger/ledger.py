@@ -38,7 +38,7 @@ from reconciler.ledger.listing import (
     rows_of,
 )
 from reconciler.ledger.opening import Ownership, opened_store
-from reconciler.ledger.quota import Quota
+from reconciler.ledger.quota import next_write_at
 from reconciler.ledger.request_buckets import reserve
 from reconciler.ledger.reviews import Reviews
 from reconciler.ledger.rows import (
@@ -61,6 +61,7 @@ from reconciler.ledger.settings import (
 from reconciler.ledger.store.schema import files
 from reconciler.ledger.watermarks import Watermarks
 from reconciler.model import (
+    UNLIMITED,
     AttemptResult,
     Claim,
     Entry,
@@ -68,6 +69,7 @@ from reconciler.model import (
     File,
     OutageKind,
     Outcome,
+    Quota,
     Source,
     WriteGrant,
 )
@@ -83,21 +85,22 @@ class Ledger:
         *,
         read_only: bool = False,
         any_portal: bool = False,
-        quota: Quota | None = None,
+        quota: Quota = UNLIMITED,
     ) -> None:
         """Open or create the ledger of ``portal``. Raises LedgerError for another portal's.
 
         The ledger belongs to the portal from its first answer on, not before: a mistyped address
         must not bind it. With ``any_portal`` the caller checks the portal itself. With
         ``read_only`` nothing is created, changed or left behind: a missing ledger is an empty
-        one, and nothing can be written. ``quota`` is the day's writes for the overview.
+        one, and nothing can be written. ``quota`` limits the writes of a day.
         """
         asked = None if any_portal else portal
         self._store, self._portal = opened_store(url, asked, read_only=read_only), portal
         self.ownership = Ownership(self._store)
         self.read_only, self.refusal = self._store.read_only, self._store.refusal
         self.watermarks, self.settings = Watermarks(self._store), Settings(self._store)
-        self.health = Health(self._store, quota or Quota())
+        self.quota = quota
+        self.health = Health(self._store, lambda: self.quota)
         self.reviews = Reviews(self._store)
         self.role, self.holder = self._store.role, self._store.holder
         self.processes = self._store.processes
@@ -213,15 +216,13 @@ class Ledger:
 
     # Work.
 
-    def claim(
-        self, now: datetime, limit: int, lease: timedelta, quota: Quota | None = None
-    ) -> list[Claim]:
+    def claim(self, now: datetime, limit: int, lease: timedelta) -> list[Claim]:
         """Claim up to ``limit`` due files, live events first.
 
         None while paused, or while the day's writes are used up.
         """
-        token, limits = self._store.token(), quota or Quota()
-        return self._store.write(lambda c: attempts.claim(c, now, limit, lease, token, limits))
+        token, quota = self._store.token(), self.quota
+        return self._store.write(lambda c: attempts.claim(c, now, limit, lease, token, quota))
 
     def begin_write(
         self,
@@ -230,7 +231,6 @@ class Ledger:
         now: datetime,
         *,
         until: datetime,
-        quota: Quota | None = None,
         is_new_identity: bool = False,
     ) -> WriteGrant:
         """Write the intent to set the file's comment, if the claim is ours and the day has room.
@@ -240,9 +240,9 @@ class Ledger:
         (or a backfill's share) are used up, every file that needs one waits. With
         ``is_new_identity`` the row was about another file, and its settled revision is dropped.
         """
-        limits = quota or Quota()
+        quota = self.quota
         return self._store.write(
-            lambda c: attempts.begin_write(c, claim, file, now, until, limits, is_new_identity)
+            lambda c: attempts.begin_write(c, claim, file, now, until, quota, is_new_identity)
         )
 
     def finish(self, claim: Claim, result: AttemptResult, now: datetime) -> bool:
@@ -270,19 +270,19 @@ class Ledger:
 
     # Questions.
 
-    def next_claim(self, now: datetime, quota: Quota) -> datetime | None:
+    def next_claim(self, now: datetime) -> datetime | None:
         """Return when the next file may be claimed, None when nothing is due."""
-        return self._store.read(lambda c: attempts.next_claim(c, now, quota))
+        return self._store.read(lambda c: attempts.next_claim(c, now, self.quota))
 
     def count_due(self, now: datetime, priority: int = LIVE) -> int:
         """Return how many files of this priority or a lower one are due at ``now``."""
         late = select(func.count()).where(files.c.due_at <= now, files.c.priority >= priority)
         return int(self._store.read(lambda c: c.execute(late).scalar_one()))
 
-    def next_write_at(self, now: datetime, quota: Quota, *, backfill: bool) -> datetime:
+    def next_write_at(self, now: datetime, *, backfill: bool) -> datetime:
         """Return when a write (of a backfill) may be sent: now, or when the day has room."""
         priority = BACKFILL if backfill else LIVE
-        return self._store.read(lambda c: quota.free_at(c, now, priority))
+        return self._store.read(lambda c: next_write_at(c, now, self.quota, priority))
 
     def due(self, now: datetime, limit: int) -> list[Entry]:
         """Return due files without claiming them, to show what would be done."""

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, and_, case, func, select
 
 from reconciler.ledger.counters import written
-from reconciler.ledger.quota import Quota
+from reconciler.ledger.quota import next_write_at
 from reconciler.ledger.records import (
     LatencyHistogram,
     OutageRecord,
@@ -35,7 +35,7 @@ from reconciler.ledger.store.schema import (
     texts,
 )
 from reconciler.ledger.store.store import Role, Store
-from reconciler.model import OutageKind, Outcome, Source
+from reconciler.model import OutageKind, Outcome, Quota, Source
 
 SHOWN = 20  # files, texts and sweeps of each kind that are shown unless told otherwise
 _MIN_PROMPT = 3  # times that a text stood there within seconds of a save
@@ -57,7 +57,7 @@ def _overview(
     echoes = ended.pop(_ECHO, 0)
     done = _sweeps(c, shown)
     until, reason = _paused(c, now, quota)
-    backfill = quota.free_at(c, now, BACKFILL)
+    backfill = next_write_at(c, now, quota, BACKFILL)
     days, lags = _arrivals(c)
     return Overview(
         now=now,
@@ -121,7 +121,7 @@ def known_outages(c: Connection) -> tuple[OutageRecord, ...]:
 
 def _paused(c: Connection, now: datetime, quota: Quota) -> tuple[datetime | None, str]:
     """Return until when nothing is written, and why: what lasts longest."""
-    pause, free = paused(c, now), quota.free_at(c, now, LIVE)
+    pause, free = paused(c, now), next_write_at(c, now, quota, LIVE)
     if pause is not None and pause.until >= free:
         return pause.until, pause.reason
     if free > now:

@@ -1,37 +1,31 @@
 """The daily limit of writes, computed from the counted writes and the current configuration."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from reconciler.ledger.counters import free_at, written
 from reconciler.ledger.rows import BACKFILL, SWEEP
+from reconciler.model import Quota
 
 
-@dataclass(frozen=True)
-class Quota:
-    """How many writes may be sent in any 24 hours, and how many of them by backfills."""
+def is_exhausted(c: Connection, now: datetime, quota: Quota, priority: int) -> bool:
+    """Return whether writes of this priority have to wait."""
+    return written(c, now) >= _limit(quota, priority)
 
-    per_day: int = 9000
-    backfill: int = 6300
 
-    def limit(self, priority: int) -> int:
-        """Return the limit for writes of this priority."""
-        return min(self.per_day, self.backfill) if priority == BACKFILL else self.per_day
+def next_write_at(c: Connection, now: datetime, quota: Quota, priority: int) -> datetime:
+    """Return when a write of this priority may be sent: now, or at a full hour."""
+    return free_at(c, now, _limit(quota, priority))
 
-    def is_exhausted(self, c: Connection, now: datetime, priority: int) -> bool:
-        """Return whether writes of this priority have to wait."""
-        return written(c, now) >= self.limit(priority)
 
-    def free_at(self, c: Connection, now: datetime, priority: int) -> datetime:
-        """Return when a write of this priority may be sent: now, or at a full hour."""
-        exhausted = self.is_exhausted(c, now, priority)
-        return free_at(c, now, self.limit(priority)) if exhausted else now
+def lowest_priority(c: Connection, now: datetime, quota: Quota) -> int | None:
+    """Return the lowest priority that may be claimed, None when all have to wait."""
+    used = written(c, now)
+    if used >= quota.per_day:
+        return None
+    return SWEEP if used >= _limit(quota, BACKFILL) else BACKFILL
 
-    def lowest_priority(self, c: Connection, now: datetime) -> int | None:
-        """Return the lowest priority that may be claimed, None when all have to wait."""
-        used = written(c, now)
-        if used >= self.per_day:
-            return None
-        return SWEEP if used >= self.limit(BACKFILL) else BACKFILL
+
+def _limit(quota: Quota, priority: int) -> int:
+    return min(quota.per_day, quota.backfill) if priority == BACKFILL else quota.per_day

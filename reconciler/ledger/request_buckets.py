@@ -26,5 +26,5 @@ def reserve(c: Connection, now: datetime, number: int, per_minute: int) -> float
         return float(max((oldest + _WINDOW - now).total_seconds(), 0.05))
     seconds = _BUCKET.total_seconds()
     start = datetime.fromtimestamp(now.timestamp() // seconds * seconds, now.tzinfo)
-    add(c, request_buckets, {"bucket": start}, number)
+    add(c, request_buckets, {"bucket": start}, number=number)
     return 0

@@ -11,7 +11,7 @@ from reconciler import sweep
 from reconciler.client import DocSpace, RateLimiter, Transport, WebhooksClient
 from reconciler.config import Config, require
 from reconciler.decision import Policy
-from reconciler.ledger import MEMORY, Ledger, Quota
+from reconciler.ledger import MEMORY, Ledger
 from reconciler.receiver import ReceiverSettings
 from reconciler.service.logging import log
 from reconciler.service.outages import OutageLog
@@ -179,11 +179,6 @@ def rate_limiter_of(
     )
 
 
-def quota_of(config: Config) -> Quota:
-    """Return the day's writes, and a backfill's share of them."""
-    return Quota(*config.limits.quota)
-
-
 def _read_only_rate_limiter(
     config: Config, clock: Callable[[], datetime], opened: ExitStack, stop: threading.Event
 ) -> RateLimiter:
@@ -213,7 +208,6 @@ def worker_settings(config: Config, policy: Policy) -> WorkerSettings:
     return WorkerSettings(
         policy=policy,
         lookback=config.sweep.first_lookback,
-        quota=quota_of(config),
         # Each thread may write: more of them would wait for a place between look and write.
         threads=min(limits.concurrent_reads, limits.concurrent_writes),
         lease=3 * answer + _MINUTE,

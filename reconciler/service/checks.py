@@ -16,7 +16,6 @@ from reconciler.errors import ConfigError, PortalError
 from reconciler.ledger import Ledger
 from reconciler.service.build import (
     probe_of,
-    quota_of,
     temporary_docspace,
     transport_of,
     wanted_of,
@@ -55,5 +54,10 @@ def _open_ledger(config: Config) -> Ledger:
 
 def _open_any_ledger(config: Config) -> Ledger:
     """Open the ledger for reading, whatever portal it belongs to."""
-    portal, quota = config.portal_url(), quota_of(config)
-    return Ledger(config.database(), portal, read_only=True, any_portal=True, quota=quota)
+    return Ledger(
+        config.database(),
+        config.portal_url(),
+        read_only=True,
+        any_portal=True,
+        quota=config.limits.quota,
+    )

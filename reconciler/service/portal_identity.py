@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from reconciler.client import DocSpace
 from reconciler.config import Config
 from reconciler.errors import ForbiddenError, LedgerError, PermanentError, PortalError
-from reconciler.ledger import Ledger, Quota, Role, another_portal, is_same_address, is_there
+from reconciler.ledger import Ledger, Role, another_portal, is_same_address, is_there
 from reconciler.model import File
 
 _ASKED = 20  # files at most: some may be gone, or out of the account's sight
@@ -33,7 +33,7 @@ def open_ledger(config: Config, ask: Callable[[], DocSpace], *, read_only: bool 
         portal,
         read_only=read_only,
         any_portal=True,
-        quota=Quota(*config.limits.quota),
+        quota=config.limits.quota,
     )
     try:
         known = ledger.ownership.portal()

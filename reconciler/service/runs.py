@@ -117,19 +117,16 @@ def _remaining(components: Components) -> int:
 
     Files that a backfill has put off until tomorrow do not count.
     """
-    now, ledger, quota = components.clock(), components.ledger, components.processor.settings.quota
-    is_put_off = ledger.next_write_at(now, quota, backfill=True) > now
+    now, ledger = components.clock(), components.ledger
+    is_put_off = ledger.next_write_at(now, backfill=True) > now
     due = ledger.count_due(now) - (ledger.count_due(now, BACKFILL) if is_put_off else 0)
     return due + ledger.health.waiting_for_portal(now)
 
 
 def stopped_until(components: Components, *, backfill: bool) -> tuple[datetime | None, str]:
     """Return until when nothing more can be done, and why; None when that is now."""
-    now, quota = components.clock(), components.processor.settings.quota
-    pause, free = (
-        components.ledger.paused(now),
-        components.ledger.next_write_at(now, quota, backfill=backfill),
-    )
+    now, ledger = components.clock(), components.ledger
+    pause, free = ledger.paused(now), ledger.next_write_at(now, backfill=backfill)
     if pause is not None and pause.until > free:
         return pause.until, pause.reason
     if free > now:

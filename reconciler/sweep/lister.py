@@ -25,9 +25,9 @@ class ScanSettings:
     """How the portal is listed."""
 
     policy: Policy
-    overlap: timedelta = timedelta(minutes=5)
-    lookback: timedelta = timedelta(hours=24)
-    full_every: timedelta = timedelta(hours=24)
+    overlap: timedelta
+    lookback: timedelta
+    full_every: timedelta
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ class Worker:
         return claims
 
     def _claim(self, number: int) -> list[Claim]:
-        return self._ledger.claim(self._clock(), number, self._settings.lease, self._settings.quota)
+        return self._ledger.claim(self._clock(), number, self._settings.lease)
 
     def _until_due(self) -> float:
         """Return the seconds to wait before anything can be claimed."""
@@ -122,7 +122,7 @@ class Worker:
             # The clock was set back, perhaps while no process ran.
             self._ledger.reset_future_waits(now)
         self._last = now
-        due = self._ledger.next_claim(now, self._settings.quota)
+        due = self._ledger.next_claim(now)
         return None if due is None else max(due, self._processor.health.next_look(now))
 
     def _can_claim(self) -> bool:

@@ -6,14 +6,14 @@ unless the claim was lost to another process.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from reconciler.client import DocSpace
 from reconciler.decision import Policy
 from reconciler.errors import ForbiddenError, LedgerError, PortalError
-from reconciler.ledger import Ledger, Quota
+from reconciler.ledger import Ledger
 from reconciler.model import (
     Action,
     AttemptReason,
@@ -58,11 +58,10 @@ class WorkerSettings:
     """
 
     policy: Policy
-    lookback: timedelta = timedelta(hours=24)
-    quota: Quota = field(default_factory=Quota)
-    threads: int = 8
-    lease: timedelta = timedelta(seconds=180)
-    answer: timedelta = timedelta(seconds=60)
+    lookback: timedelta
+    threads: int
+    lease: timedelta
+    answer: timedelta
 
 
 class FileProcessor:
@@ -159,7 +158,6 @@ class FileProcessor:
             file,
             now,
             until=now + self.settings.answer,
-            quota=self.settings.quota,
             is_new_identity=decision.is_new_identity,
         )
         match grant:

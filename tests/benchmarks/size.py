@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from reconciler.admin.pages import AdminContext, pages_of
-from reconciler.ledger import Ledger, Quota
+from reconciler.ledger import Ledger
 from reconciler.ledger.store.schema import files
 from reconciler.model import Event
 from tests.benchmarks.receive import Terms
@@ -152,5 +152,5 @@ def _accepts(ledger: Ledger, turn: int) -> None:
 def _claims(ledger: Ledger, turn: int) -> None:
     later = datetime.now(UTC) + timedelta(hours=1 + turn)
     for _ in range(_TIMES):
-        ledger.next_claim(later, Quota())
+        ledger.next_claim(later)
         assert len(ledger.claim(later, 1, _LEASE)) == 1
