@@ -19,7 +19,7 @@ def test_the_sweeps_benchmark_runs_and_its_counts_hold(capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        (
+        pytest.param(
             "receive",
             [
                 "durable accepts/s",
@@ -29,6 +29,7 @@ def test_the_sweeps_benchmark_runs_and_its_counts_hold(capsys: pytest.CaptureFix
                 "webhook.threads = 12",
                 "no portal",
             ],
+            marks=pytest.mark.long,
         ),
         (
             "marks",
