@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import Enum
 from typing import ClassVar
 
 
@@ -27,6 +28,16 @@ class ConfigError(ReconcilerError):
         return "\n".join(self.problems)
 
 
+class LedgerCause(Enum):
+    """Why the ledger cannot be used, as far as something else is to be done about it."""
+
+    DAMAGED = "damaged"
+    ANOTHER_PORTAL = "another_portal"
+    DISK_FULL = "disk_full"
+    UNREACHABLE = "unreachable"
+    OTHER = "other"
+
+
 @dataclass
 class LedgerError(ReconcilerError):
     """The ledger cannot be read or written: full disk, missing rights, damage, newer schema."""
@@ -34,6 +45,7 @@ class LedgerError(ReconcilerError):
     kind: ClassVar[str] = "ledger"
 
     detail: str
+    cause: LedgerCause = LedgerCause.OTHER
 
     def __str__(self) -> str:
         """Return the detail."""

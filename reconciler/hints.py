@@ -6,6 +6,7 @@ A hint is what follows an arrow or a semicolon: no capital at its beginning, no 
 from reconciler.errors import (
     AddressUnreachableError,
     ForbiddenError,
+    LedgerCause,
     LedgerError,
     PortalError,
     RateLimitedError,
@@ -18,6 +19,27 @@ NEW_KEY = (
     "make a new key under Developer Tools, API keys, with the scopes files:read, files:write, "
     "rooms:read and accounts.self:read; then set DOCSPACE_API_KEY or portal.api_key_file"
 )
+
+_ABOUT_THE_LEDGER = {
+    LedgerCause.DAMAGED: (
+        "move what state.url names away and start again, as the guide says under *Backup and "
+        "a lost ledger*: what people wrote is kept"
+    ),
+    LedgerCause.ANOTHER_PORTAL: (
+        "if that is the same portal at a new address, run: reconciler state adopt (it tells "
+        "the risk, and asks); another portal needs another state.url"
+    ),
+    LedgerCause.DISK_FULL: (
+        "free some space on its disk; nothing is lost, and deliveries are sent again"
+    ),
+    LedgerCause.UNREACHABLE: (
+        "check state.url, and whether the database server runs and lets this machine in"
+    ),
+    LedgerCause.OTHER: (
+        "check state.url, the rights of its folder, and the free disk space; a ledger of another "
+        "program needs another state.url"
+    ),
+}
 
 
 def hint_for(error: ReconcilerError) -> str:
@@ -35,7 +57,7 @@ def hint_for(error: ReconcilerError) -> str:
         case PortalError():
             return _about_the_portal(error)
         case LedgerError():
-            return _about_the_ledger(str(error))
+            return _ABOUT_THE_LEDGER[error.cause]
         case AddressUnreachableError():
             return _about_the_address(error)
         case _:
@@ -68,27 +90,6 @@ def _about_the_portal(error: PortalError) -> str:
             "administrator if it lasts; nothing is lost"
         )
     return "check portal.url, the network and the portal's certificate; nothing is lost"
-
-
-def _about_the_ledger(reason: str) -> str:
-    if any(word in reason for word in ("malformed", "not a database", "damaged")):
-        return (
-            "move what state.url names away and start again, as the guide says under *Backup and "
-            "a lost ledger*: what people wrote is kept"
-        )
-    if "belongs to" in reason:
-        return (
-            "if that is the same portal at a new address, run: reconciler state adopt (it tells "
-            "the risk, and asks); another portal needs another state.url"
-        )
-    if "full" in reason or "No space" in reason:
-        return "free some space on its disk; nothing is lost, and deliveries are sent again"
-    if "connection" in reason:
-        return "check state.url, and whether the database server runs and lets this machine in"
-    return (
-        "check state.url, the rights of its folder, and the free disk space; a ledger of another "
-        "program needs another state.url"
-    )
 
 
 def _about_the_address(error: AddressUnreachableError) -> str:

@@ -25,6 +25,7 @@ from reconciler.config import CONFIG
 from reconciler.errors import (
     AddressInUseError,
     ConfigError,
+    LedgerCause,
     LedgerError,
     RateLimitedError,
     ReconcilerError,
@@ -456,8 +457,12 @@ def test_a_fault_that_does_not_exist_is_answered_with_those_that_do() -> None:
         (TransientError("GET keys/@self", 404), 3, "without the path of a page"),
         (RoleHeldError("sweep", "process 7 on host"), 4, "process 7 on host"),
         (LedgerError("readonly"), 5, "free disk space"),
-        (LedgerError("disk full"), 5, "Free some space"),
-        (LedgerError("file is not a database"), 5, "Move what state.url names away"),
+        (LedgerError("disk full", LedgerCause.DISK_FULL), 5, "Free some space"),
+        (
+            LedgerError("file is not a database", LedgerCause.DAMAGED),
+            5,
+            "Move what state.url names away",
+        ),
     ],
 )
 def test_every_error_has_its_code_and_its_next_step(

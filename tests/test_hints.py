@@ -14,6 +14,7 @@ from reconciler.diagnostics.checks import check as judged
 from reconciler.errors import (
     AddressUnreachableError,
     ForbiddenError,
+    LedgerCause,
     LedgerError,
     PortalError,
     RateLimitedError,
@@ -42,11 +43,7 @@ ERRORS: list[ReconcilerError] = [
     TransientError(ROUTE, 402),
     TransientError(ROUTE, 503),
     TransientError(ROUTE, 404),
-    LedgerError("database or disk is full"),
-    LedgerError("file is not a database"),
-    LedgerError("it belongs to https://old.example"),
-    LedgerError("unable to open database file"),
-    LedgerError("connection failed: connection refused"),
+    *(LedgerError(f"it cannot be used ({cause.value})", cause) for cause in LedgerCause),
     AddressUnreachableError("https://hooks.example.com/"),
     AddressUnreachableError("https://hooks.example.com/", 401),
     AddressUnreachableError("https://hooks.example.com/", 502),
@@ -90,7 +87,7 @@ def test_the_log_of_an_outage_has_the_hint_of_its_cause(said: Said) -> None:
 
 def test_a_ledger_that_cannot_be_written_has_that_hint_too() -> None:
     """In `status` and on the page."""
-    error = LedgerError("database or disk is full")
+    error = LedgerError("database or disk is full", LedgerCause.DISK_FULL)
     assert unwritable_problem(error).hint == hint_for(error)
 
 

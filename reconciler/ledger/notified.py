@@ -13,7 +13,7 @@ class Notified:
     """What an address was told, and why it cannot be told more.
 
     ``name`` shows which address it is, without its secrets. It was told of what was marked up to
-    ``marked_until``, was reminded at ``reminded_at``, and knows of ``troubles``: the messages of
+    ``marked_until``, was reminded at ``reminded_at``, and knows of ``alerts``: the messages of
     those that are not over, by kind. ``error`` is why the last ``failures`` messages in a row did
     not arrive, of which the first was sent at ``failing_since`` and the last at ``failed_at``.
     """
@@ -21,7 +21,7 @@ class Notified:
     name: str
     marked_until: datetime
     reminded_at: datetime | None = None
-    troubles: Mapping[str, str] = field(default_factory=dict)
+    alerts: Mapping[str, str] = field(default_factory=dict)
     failures: int = 0
     failing_since: datetime | None = None
     failed_at: datetime | None = None

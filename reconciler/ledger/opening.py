@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, inspect, select
 
-from reconciler.errors import LedgerError
+from reconciler.errors import LedgerCause, LedgerError
 from reconciler.ledger.settings import PORTAL, SCHEMA
 from reconciler.ledger.store.databases import MEMORY, store_at
 from reconciler.ledger.store.schema import VERSION, files, migrate, settings
@@ -86,7 +86,10 @@ class Ownership:
 
 def another_portal(known: str, portal: str) -> LedgerError:
     """Return the error for a ledger that is not known to be this portal's."""
-    return LedgerError(f"this ledger belongs to {known}: give {portal} a state.url of its own")
+    return LedgerError(
+        f"this ledger belongs to {known}: give {portal} a state.url of its own",
+        LedgerCause.ANOTHER_PORTAL,
+    )
 
 
 def is_same_address(one: str, other: str) -> bool:

@@ -142,7 +142,7 @@ class Overview:
     were marked, by day and by what told of them first; ``latencies`` how long they waited, over all
     days. ``holders`` tells which process has which role. ``sweeping`` is since when a sweep is
     under way, ``next_sweep`` when the daemon wants to sweep next, or would if it still ran.
-    ``webhook`` is what was wrong with our webhook lately, and the hint. ``unknown_texts`` were
+    ``webhook`` is what was wrong with our webhook recently, and the hint. ``unknown_texts`` were
     kept as a person's and may be the portal's own. ``unreachable`` are the addresses that cannot
     be notified.
     """

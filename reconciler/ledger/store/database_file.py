@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.errors import LedgerError, RoleHeldError
+from reconciler.ledger.store.failures import cause_of
 
 _PROBE = 64 * 1024  # bytes
 GONE = (
@@ -206,5 +207,5 @@ def folder_refusal(path: Path) -> LedgerError | None:
             probe.flush()
             os.fsync(probe.fileno())
     except OSError as error:
-        return LedgerError(f"{path} cannot be written: {error.strerror}")
+        return LedgerError(f"{path} cannot be written: {error.strerror}", cause_of(error))
     return None

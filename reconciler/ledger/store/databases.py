@@ -4,9 +4,10 @@ from sqlalchemy import URL, exc, make_url
 
 from reconciler import DISTRIBUTION
 from reconciler.errors import LedgerError
+from reconciler.ledger.store.failures import database_errors
 from reconciler.ledger.store.read_only import MemoryStore, SqliteView
 from reconciler.ledger.store.sqlite import SqliteStore, path_of
-from reconciler.ledger.store.store import Store, database_errors
+from reconciler.ledger.store.store import Store
 
 MEMORY = "memory:"
 """The address of an empty ledger that nobody else sees."""

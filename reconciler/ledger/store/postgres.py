@@ -27,10 +27,11 @@ import psycopg
 from sqlalchemy import URL, Connection, Engine, and_, create_engine, event, exc, func, not_, text
 from sqlalchemy.pool import NullPool
 
-from reconciler.errors import LedgerError, RoleHeldError
+from reconciler.errors import LedgerCause, LedgerError, RoleHeldError
+from reconciler.ledger.store.failures import database_errors
 from reconciler.ledger.store.postgres_session import Session
 from reconciler.ledger.store.schema import PARTIAL, files
-from reconciler.ledger.store.store import WRITE_TIMEOUT, IsOurs, Role, Store, database_errors
+from reconciler.ledger.store.store import WRITE_TIMEOUT, IsOurs, Role, Store
 from reconciler.model import EPOCH
 
 _MIN_VERSION = 15
@@ -186,7 +187,10 @@ class PostgresStore(Store):
         began = time.monotonic()
         while True:
             if until < time.monotonic() + _CONNECT_TIMEOUT and not self._usable:
-                raise LedgerError("there is no time left to connect to the database again")
+                raise LedgerError(
+                    "there is no time left to connect to the database again",
+                    LedgerCause.UNREACHABLE,
+                )
             connection, self._usable = self._writer.connect(), False  # until it answers
             try:
                 _raw(connection).until = until

@@ -18,7 +18,8 @@ from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine, exc, text
 
-from reconciler.ledger.store.store import IsOurs, database_errors
+from reconciler.ledger.store.failures import database_errors
+from reconciler.ledger.store.store import IsOurs
 
 _LEASE = 10  # seconds
 _MARGIN = 1  # of them, in which it may be over for the server already

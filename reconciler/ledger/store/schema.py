@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-from reconciler.errors import LedgerError
+from reconciler.errors import LedgerCause, LedgerError
 from reconciler.model import EPOCH
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -245,7 +245,9 @@ def migrate(connection: Connection) -> None:
         connection.execute(settings.insert().values(name="schema", value=str(VERSION)))
         return
     if not found.value.isdecimal() or found.value == "0":
-        raise LedgerError(f"the ledger is damaged: its schema is {found.value!r}")
+        raise LedgerError(
+            f"the ledger is damaged: its schema is {found.value!r}", LedgerCause.DAMAGED
+        )
     version = int(found.value)
     if version > VERSION:
         raise LedgerError(

@@ -29,8 +29,9 @@ from reconciler.ledger.store.database_file import (
     folder_refusal,
     identity_at,
 )
+from reconciler.ledger.store.failures import cause_of, database_errors
 from reconciler.ledger.store.file_locks import FileLock, holder_named_in, holding
-from reconciler.ledger.store.store import IsOurs, Role, Store, database_errors
+from reconciler.ledger.store.store import IsOurs, Role, Store
 
 LOCK_TIMEOUT = 2.5  # seconds to wait for another process's transaction
 WRITING = 0  # the byte that is locked for it; each role has one of the next
@@ -190,7 +191,7 @@ def sqlite_errors() -> Iterator[None]:
         with database_errors():
             yield
     except sqlite3.Error as error:
-        raise LedgerError(str(error)) from error
+        raise LedgerError(str(error), cause_of(error)) from error
 
 
 def path_of(url: URL) -> Path:

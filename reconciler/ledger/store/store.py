@@ -12,9 +12,10 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, exc
+from sqlalchemy import Connection
 
 from reconciler.errors import LedgerError, RoleHeldError
+from reconciler.ledger.store.failures import database_errors
 from reconciler.ledger.store.writer import Job, Writer
 
 A = TypeVar("A")
@@ -155,18 +156,3 @@ class Store(ABC):
     def _begun(self, until: float) -> Iterator[Connection]:
         with database_errors(), self._writing(until) as connection:
             yield connection
-
-
-@contextmanager
-def database_errors() -> Iterator[None]:
-    """Turn the database's errors into LedgerError, with the first line of the driver's message."""
-    try:
-        yield
-    except exc.DBAPIError as error:
-        raise LedgerError(_first_line(error.orig)) from error
-    except (exc.TimeoutError, OSError) as error:
-        raise LedgerError(str(error)) from error
-
-
-def _first_line(error: BaseException | None) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__

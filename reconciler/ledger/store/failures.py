@@ -1,0 +1,41 @@
+"""The errors of databases and files as LedgerError, each with its cause."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import exc
+
+from reconciler.errors import LedgerCause, LedgerError
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_FULL = {"SQLITE_FULL", "53100"}
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX00")
+_AWAY = ("08", "28", "57P", "3D000")  # classes: connection, authorization, shutdown; no database
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Turn the database's errors into LedgerError, with the first line of the driver's message."""
+    try:
+        yield
+    except exc.DBAPIError as error:
+        raise LedgerError(_first_line(error.orig), cause_of(error.orig)) from error
+    except (exc.TimeoutError, OSError) as error:
+        raise LedgerError(str(error), cause_of(error)) from error
+
+
+def cause_of(error: BaseException | None) -> LedgerCause:
+    """Return the cause by the code of SQLite, PostgreSQL or the operating system."""
+    code = str(getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or "")
+    if code in _FULL or (isinstance(error, OSError) and error.errno in _NO_SPACE):
+        return LedgerCause.DISK_FULL
+    if code.startswith(_DAMAGED):
+        return LedgerCause.DAMAGED
+    # The driver of PostgreSQL knows no code where no server answered, or it let nobody in.
+    is_away = code.startswith(_AWAY) or (hasattr(error, "sqlstate") and not code)
+    return LedgerCause.UNREACHABLE if is_away else LedgerCause.OTHER
+
+
+def _first_line(error: BaseException | None) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

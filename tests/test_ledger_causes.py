@@ -1,0 +1,92 @@
+"""Why a ledger cannot be used is known by the codes of SQLite, PostgreSQL and the system."""
+
+import errno
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from reconciler.errors import LedgerCause, LedgerError
+from reconciler.ledger import Ledger
+from reconciler.ledger.store.failures import cause_of, database_errors
+from tests.daemon import free_port
+from tests.support_ledger import PORTAL, opened, url
+
+
+def full_database(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("PRAGMA max_page_count = 2")
+        connection.execute("INSERT INTO t VALUES (zeroblob(100000))")
+
+
+def another_file(path: Path) -> None:
+    path.write_bytes(b"no database at all" * 100)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("SELECT * FROM sqlite_master")
+
+
+def missing_folder(path: Path) -> None:
+    sqlite3.connect(path / "missing" / "ledger.db")
+
+
+@pytest.mark.parametrize(
+    ("fail", "cause"),
+    [
+        (full_database, LedgerCause.DISK_FULL),
+        (another_file, LedgerCause.DAMAGED),
+        (missing_folder, LedgerCause.OTHER),
+    ],
+)
+def test_sqlite_says_why_by_its_code(
+    tmp_path: Path, fail: Callable[[Path], None], cause: LedgerCause
+) -> None:
+    """Its words may change, and the hint must not."""
+    with pytest.raises(sqlite3.Error) as raised:
+        fail(tmp_path / "x.db")
+    assert cause_of(raised.value) is cause
+
+
+@pytest.mark.parametrize(
+    ("number", "cause"),
+    [
+        (errno.ENOSPC, LedgerCause.DISK_FULL),
+        (errno.EDQUOT, LedgerCause.DISK_FULL),
+        (errno.EACCES, LedgerCause.OTHER),
+    ],
+)
+def test_the_system_says_why_by_its_number(number: int, cause: LedgerCause) -> None:
+    """In whatever language its words are."""
+    with pytest.raises(LedgerError) as raised, database_errors():
+        raise OSError(number, "...")
+    assert raised.value.cause is cause
+
+
+def test_a_server_that_nobody_answers_for_cannot_be_reached() -> None:
+    """The driver has no code for that."""
+    with pytest.raises(LedgerError) as raised:
+        Ledger(f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/none", PORTAL)
+    assert raised.value.cause is LedgerCause.UNREACHABLE
+
+
+@pytest.mark.parametrize("user", ["postgres", "stranger"])
+def test_a_server_that_lets_nobody_in_is_not_reached_either(
+    postgres_server: str, user: str
+) -> None:
+    """No such database, or no such user."""
+    place = make_url(postgres_server).set(database="missing", username=user)
+    with pytest.raises(LedgerError) as raised:
+        Ledger(place.render_as_string(hide_password=False), PORTAL)
+    assert raised.value.cause is LedgerCause.UNREACHABLE
+
+
+def test_another_portals_ledger_is_not_a_fault_of_the_database(tmp_path: Path) -> None:
+    """There is a command for it."""
+    with opened(tmp_path) as ledger:
+        ledger.ownership.bind("https://other.example")
+    with pytest.raises(LedgerError) as raised:
+        Ledger(url(tmp_path), PORTAL)
+    assert raised.value.cause is LedgerCause.ANOTHER_PORTAL
