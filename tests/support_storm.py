@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 
 from reconciler.ledger import Ledger
 from reconciler.sandbox import Network, Portal, Server, User
 from tests.daemon import SECRET, environment, free_port
 from tests.program import Program
 from tests.support_ledger import Totals, totals
+from tests.waiting import eventually
 
 TARGET = "Need Review"
 pause = threading.Event().wait  # a daemon in another process works in real time
@@ -38,6 +40,10 @@ class Storm:
         """Start a daemon, on one of the ports."""
         environ = self.environ | {"PORT": str(self.ports[number])}
         return Program(["serve"], environ, self.folder, self.folder / "serve.out", self.log)
+
+    def await_daemons(self) -> None:
+        """Wait until each listens: one that has just begun cannot be stopped in peace."""
+        assert eventually(lambda: all(map(is_open, self.ports)))
 
     @property
     def log(self) -> Path:
@@ -84,6 +90,12 @@ class Storm:
 
     def _is_right(self, comment: str) -> bool:
         return comment == TARGET or comment.startswith("Approved")
+
+
+def is_open(port: int) -> bool:
+    """Return whether somebody listens on a port of this machine."""
+    with socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import json
 import re
 import socket
 import sqlite3
-import threading
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -37,6 +36,7 @@ from tests.test_cli import run
 from tests.test_crash import Scene, scene
 from tests.test_daemon import serve
 from tests.test_overview import sweep_finds
+from tests.waiting import eventually, logged
 
 __all__ = ["scene"]
 
@@ -504,13 +504,10 @@ def test_metrics_without_a_ledger_say_so() -> None:
 
 def admin_url(folder: Path) -> str:
     """Return the address that the daemon's log names."""
-    log, turn = folder / "serve.log", threading.Event()
-    for _ in range(200):
-        found = re.search(r'"admin": "(http://[^"]+)"', log.read_text("utf-8"))
-        if found:
-            return found[1]
-        turn.wait(0.05)
-    raise AssertionError(log.read_text("utf-8"))
+    assert logged(folder, '"admin": "http://')
+    found = re.search(r'"admin": "(http://[^"]+)"', (folder / "serve.log").read_text("utf-8"))
+    assert found is not None
+    return found[1]
 
 
 def fetch(url: str, **headers: str) -> Answer:
@@ -526,13 +523,14 @@ def fetch(url: str, **headers: str) -> Answer:
 
 def becomes(url: str, status: int, text: str) -> Answer:
     """Wait for an answer of a daemon."""
-    turn = threading.Event()
-    for _ in range(300):
-        answer = fetch(url)
-        if answer.status == status and text in answer.body:
-            return answer
-        turn.wait(0.05)
-    raise AssertionError(answer)
+    answers: list[Answer] = []
+
+    def comes() -> bool:
+        answers.append(fetch(url))
+        return answers[-1].status == status and text in answers[-1].body
+
+    assert eventually(comes, 15), answers[-1]
+    return answers[-1]
 
 
 def test_a_dead_key_is_visible_until_it_works_again(scene: Scene) -> None:

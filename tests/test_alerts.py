@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.diagnostics import ProblemKind, find_problems, find_troubles
+from reconciler.diagnostics import ProblemKind, find_alerts, find_problems
 from reconciler.ledger import FileInReview, Notified, OutageRecord, Overview
 from reconciler.ledger.records import Queue
 from reconciler.model import OutageKind, Outcome
@@ -26,7 +26,7 @@ def seen(tmp_path: Path) -> Iterator[Overview]:
 
 def kinds(seen: Overview) -> list[ProblemKind]:
     """Return what is sent."""
-    return [problem.kind for problem in find_troubles(seen, find_problems(seen))]
+    return [problem.kind for problem in find_alerts(seen, find_problems(seen))]
 
 
 def outage(kind: OutageKind, minutes: int) -> tuple[OutageRecord, ...]:

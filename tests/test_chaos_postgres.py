@@ -86,7 +86,7 @@ def bring_to_rest(here: Storm, daemons: list[Program]) -> None:
     What a killed one may have written comes back at the end of the portal's longest answer.
     """
     here.settle(lambda: keep_running(here, daemons))
-    pause(1.5)  # who was started last can be stopped
+    here.await_daemons()
     for daemon in daemons:
         daemon.send_signal(signal.SIGTERM)
     assert [daemon.wait() for daemon in daemons] == [0] * DAEMONS

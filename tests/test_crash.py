@@ -16,6 +16,7 @@ import pytest
 
 from reconciler.sandbox import Portal, Server, User
 from tests.daemon import SECRET, Daemon, daemon, environment, free_port
+from tests.waiting import eventually
 
 TARGET = "Need Review"
 
@@ -118,12 +119,8 @@ def finish(scene: Scene) -> None:
 
 def wait_until_idle(scene: Scene, running: Daemon) -> None:
     """Wait until the file is marked and the ledger owes nothing; ask the ledger, not a log."""
-    turn = threading.Event()
-    for _ in range(200):
-        turn.wait(0.05)
-        if scene.marked() and count_due(scene) == 0:
-            return
-    raise AssertionError((scene.folder / "serve.log").read_text("utf-8"))
+    idle = eventually(lambda: scene.marked() and count_due(scene) == 0)
+    assert idle, (scene.folder / "serve.log").read_text("utf-8")
 
 
 def count_due(scene: Scene) -> int:
@@ -193,10 +190,6 @@ def test_a_persons_word_after_the_crash_is_kept(scene: Scene) -> None:
     crash(scene, after_effect)
     scene.portal.comment(scene.file, "Approved", by=scene.ann)
     with daemon(scene.environ, scene.folder) as second:
-        turn = threading.Event()
-        for _ in range(100):
-            turn.wait(0.05)
-            if count_due(scene) == 0:
-                break
+        assert eventually(lambda: count_due(scene) == 0)
         assert second.terminate() == 0
     assert scene.portal.file(scene.file).comment == "Approved"

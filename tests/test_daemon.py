@@ -12,8 +12,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,11 +26,12 @@ from reconciler.ledger import NEXT_SWEEP
 from reconciler.sandbox import Portal, Server
 from reconciler.service.daemon import Daemon
 from reconciler.service.duties import KEY, SWEEP
-from reconciler.service.schedule import Schedule, Task
+from reconciler.service.schedule import Schedule, ScheduledTask
 from reconciler.signature import HEADER, sign
 from tests import program
 from tests.daemon import SECRET, daemon, environment, free_port
 from tests.test_crash import Scene, scene, wait_until_idle
+from tests.waiting import eventually, logged
 
 __all__ = ["scene"]
 
@@ -61,12 +61,6 @@ def hang(scene: Scene, seconds: float) -> threading.Event:
 
     scene.portal.on_request = slow
     return hung
-
-
-def logged(scene: Scene, text: str) -> bool:
-    """Wait until the daemon's log holds a text; whether it came."""
-    log, turn = scene.folder / "serve.log", threading.Event()
-    return any(text in log.read_text("utf-8") or turn.wait(0.05) for _ in range(200))
 
 
 @pytest.fixture
@@ -196,7 +190,7 @@ def test_a_dead_key_keeps_accepting(scene: Scene) -> None:
         scene.portal.save(scene.file, by=scene.ann)
         assert scene.server.drain()
         assert scene.portal.deliveries[-1].status == 200
-        assert logged(scene, "401")
+        assert logged(scene.folder, "401")
         assert running.terminate() == 0
 
 
@@ -210,21 +204,16 @@ def test_a_new_key_in_its_file_is_taken_at_the_next_probe(scene: Scene, account:
     file.write_text(dead, "utf-8")
     file.chmod(0o600)
     service = Daemon(load(None, environ | {"RECONCILER_PORTAL__API_KEY_FILE": str(file)}))
-    turn = threading.Event()
-
-    def comes(condition: Callable[[], object]) -> bool:
-        return any(condition() or turn.wait(0.05) for _ in range(200))
-
     service.start()
     try:
-        assert comes(service.ledger.owner)
+        assert eventually(service.ledger.owner)
         portal.disable_key(dead)
         portal.save(scene.file, by=scene.ann)
-        assert comes(service.ledger.health.outages)
+        assert eventually(service.ledger.health.outages)
         by = scene.ann if account == "another" else bot
         file.write_text(portal.add_key(by), "utf-8")
         service.schedule.run_at(KEY, datetime.now(UTC))
-        assert comes(scene.marked)
+        assert eventually(scene.marked)
         assert service.ledger.health.outages() == ()
     finally:
         service.stop()
@@ -238,16 +227,16 @@ def test_sighup_reads_the_key_and_the_secrets_again(scene: Scene) -> None:
     files = {"PORTAL__API_KEY_FILE": key_file, "WEBHOOK__SECRET_FILE": secrets}
     environ = scene.environ | {f"RECONCILER_{name}": str(path) for name, path in files.items()}
     with daemon(environ, scene.folder) as running:
-        assert logged(scene, '"acting_as"')
+        assert logged(scene.folder, '"acting_as"')
         other = scene.portal.add_user("Other Bot", kind="room_admin")
         key_file.write_text(scene.portal.add_key(other), "utf-8")
         secrets.write_text(f"New-Secret-1!\n{secrets.read_text('utf-8')}", "utf-8")
         running.process.send_signal(signal.SIGHUP)
-        assert logged(scene, '"reloaded", "key_replaced": true, "secrets": 2')
-        assert logged(scene, f'"acting_as", "user": "{other.id}"')
+        assert logged(scene.folder, '"reloaded", "key_replaced": true, "secrets": 2')
+        assert logged(scene.folder, f'"acting_as", "user": "{other.id}"')
         key_file.unlink()
         running.process.send_signal(signal.SIGHUP)
-        assert logged(scene, "portal.api_key_file")
+        assert logged(scene.folder, "portal.api_key_file")
         assert running.terminate() == 0
 
 
@@ -333,7 +322,7 @@ def test_a_setting_that_is_likely_a_mistake_is_told_at_the_start(
 ) -> None:
     """As a warning with its hint, and not where all is well."""
     with daemon(scene.environ | setting, scene.folder) as running:
-        assert logged(scene, f'"{event}"')
+        assert logged(scene.folder, f'"{event}"')
         assert running.terminate() == 0
     (scene.folder / "serve.log").unlink()
     with daemon(scene.environ, scene.folder) as running:
@@ -403,7 +392,7 @@ def test_after_a_clean_stop_the_ledger_is_one_file(scene: Scene) -> None:
     shutil.copy(scene.folder / "ledger.db", other)
     moved = {"RECONCILER_STATE__URL": f"sqlite:///{other / 'ledger.db'}"}
     with daemon(scene.environ | moved, other) as running:
-        assert logged(replace(scene, folder=other), '"sweep"')
+        assert logged(other, '"sweep"')
         assert running.terminate() == 0
     assert scene.portal.count("PUT") == 1
 
@@ -415,7 +404,7 @@ def test_a_sweep_that_takes_longer_than_its_interval_is_not_run_twice(
     service, pause = Daemon(load(None, environ)), threading.Event()
     service.start()
     try:
-        with service.turn.lock, capture_logs() as said:
+        with service.listing.lock, capture_logs() as said:
             for _ in range(100):
                 service.schedule.run_at(SWEEP, datetime.now(UTC))
                 if pause.wait(0.05) or "sweep_still_running" in [line["event"] for line in said]:
@@ -434,7 +423,7 @@ def test_a_task_that_is_under_way_is_not_begun_again() -> None:
         goes_on.wait(20)
 
     schedule, now = Schedule(), datetime.now(UTC)
-    schedule.add(Task("long", run, timedelta(days=1), on_overlap=left_out.set), now)
+    schedule.add(ScheduledTask("long", run, timedelta(days=1), on_overlap=left_out.set), now)
     schedule.start()
     assert began.wait(20)
     schedule.run_at("long", now)
@@ -448,9 +437,7 @@ def test_a_clock_that_is_set_back_stops_no_sweep(environ: dict[str, str]) -> Non
     service = Daemon(load(None, environ))
     service.start()
     try:
-        turn = threading.Event()
-        settings = service.ledger.settings
-        assert any(settings.get(NEXT_SWEEP) is not None or turn.wait(0.05) for _ in range(200))
+        assert eventually(lambda: service.ledger.settings.get(NEXT_SWEEP))
         far = datetime.now(UTC) + timedelta(days=400)
         service.schedule.run_at(SWEEP, far)
         service.follow_clock()

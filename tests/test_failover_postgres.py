@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from time import monotonic
 
 import pytest
 
@@ -16,6 +15,7 @@ from tests.daemon import daemon
 from tests.postgres import PostgresServer
 from tests.support_ledger import LEASE, NOW, PORTAL, SECOND, event
 from tests.test_crash import Scene, scene
+from tests.waiting import eventually
 
 __all__ = ["scene"]
 DUE = NOW + SECOND
@@ -42,7 +42,7 @@ class Pair:
         assert row is not None
         with closing(postgres.connected(self.new.url)) as asking:
             have = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
-            assert until(lambda: asking.execute(have, row).fetchone() == (True,))
+            assert eventually(lambda: asking.execute(have, row).fetchone() == (True,), AT_MOST)
         self.new.promote()
 
 
@@ -61,16 +61,6 @@ def pair(old: PostgresServer) -> Iterator[Pair]:
         with postgres.server(standby_of=old) as new:
             yield Pair(old, new, address.rpartition("/")[2])
         old.take_writings(True)
-
-
-def until(true: Callable[[], bool]) -> bool:
-    """Wait until something is so; whether it was in time."""
-    turn, end = threading.Event(), monotonic() + AT_MOST
-    while monotonic() < end:
-        if true():
-            return True
-        turn.wait(0.05)
-    return False
 
 
 def works(act: Callable[[], object]) -> bool:
@@ -152,10 +142,10 @@ def test_writer_reader_and_session_meet_on_the_promoted_server(pair: Pair) -> No
         assert due(ledger) == {1}
         with ledger.role(Role.SWEEP) as is_ours:
             pair.fail_over()
-            assert until(lambda: works(lambda: ledger.record(event(2), NOW)))
-            assert until(lambda: not is_ours())
-        assert until(lambda: works(lambda: due(ledger)) and due(ledger) == {1, 2})
-        assert until(lambda: works(lambda: _hold(ledger)))
+            assert eventually(lambda: works(lambda: ledger.record(event(2), NOW)), AT_MOST)
+            assert eventually(lambda: not is_ours(), AT_MOST)
+        assert eventually(lambda: works(lambda: due(ledger)) and due(ledger) == {1, 2}, AT_MOST)
+        assert eventually(lambda: works(lambda: _hold(ledger)), AT_MOST)
         with ledger.role(Role.SWEEP), closing(Ledger(pair.on(pair.new), PORTAL)) as other:
             assert other.holder(Role.SWEEP) == ledger.holder(Role.SWEEP)
             assert ledger.holder(Role.SWEEP) is not None
@@ -175,7 +165,7 @@ def test_reading_moves_though_nothing_is_written(pair: Pair) -> None:
         pair.fail_over()
         with closing(Ledger(pair.on(pair.new), PORTAL)) as other:
             other.record(event(2), NOW)
-        assert until(lambda: works(lambda: due(ledger)) and due(ledger) == {1, 2})
+        assert eventually(lambda: works(lambda: due(ledger)) and due(ledger) == {1, 2}, AT_MOST)
 
 
 def test_the_session_moves_though_nothing_is_asked(pair: Pair) -> None:
@@ -183,7 +173,7 @@ def test_the_session_moves_though_nothing_is_asked(pair: Pair) -> None:
     with closing(Ledger(several(pair), PORTAL)) as ledger, ledger.role(Role.WORKER):
         pair.fail_over()
         with closing(Ledger(pair.on(pair.new), PORTAL)) as other:
-            assert until(lambda: other.holder(Role.WORKER) is not None)
+            assert eventually(lambda: other.holder(Role.WORKER) is not None, AT_MOST)
 
 
 def test_one_name_that_leads_to_another_server_is_enough(pair: Pair) -> None:
@@ -193,8 +183,8 @@ def test_one_name_that_leads_to_another_server_is_enough(pair: Pair) -> None:
         assert due(ledger) == {1}
         pair.fail_over()
         name.target = pair.new.port
-        assert until(lambda: works(lambda: ledger.record(event(2), NOW)))
-        assert until(lambda: works(lambda: due(ledger)) and due(ledger) == {1, 2})
+        assert eventually(lambda: works(lambda: ledger.record(event(2), NOW)), AT_MOST)
+        assert eventually(lambda: works(lambda: due(ledger)) and due(ledger) == {1, 2}, AT_MOST)
         with closing(Ledger(pair.on(pair.new), PORTAL)) as other:
             assert due(other) == {1, 2}
 
@@ -204,12 +194,12 @@ def test_while_there_is_none_to_write_to_nothing_is_accepted_and_nothing_ready(p
     with closing(Ledger(pair.on(pair.old), PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         pair.old.take_writings(False)
-        assert until(lambda: not works(lambda: ledger.record(event(2), NOW)))
-        assert until(lambda: not works(lambda: due(ledger)))
+        assert eventually(lambda: not works(lambda: ledger.record(event(2), NOW)), AT_MOST)
+        assert eventually(lambda: not works(lambda: due(ledger)), AT_MOST)
         assert ledger.refusal() is not None
         pair.old.take_writings(True)
-        assert until(lambda: works(lambda: ledger.record(event(3), NOW)))
-        assert until(lambda: works(lambda: due(ledger)) and due(ledger) >= {1, 3})
+        assert eventually(lambda: works(lambda: ledger.record(event(3), NOW)), AT_MOST)
+        assert eventually(lambda: works(lambda: due(ledger)) and due(ledger) >= {1, 3}, AT_MOST)
 
 
 def test_a_daemon_marks_what_is_delivered_afterwards(scene: Scene, pair: Pair) -> None:
@@ -218,8 +208,8 @@ def test_a_daemon_marks_what_is_delivered_afterwards(scene: Scene, pair: Pair) -
     log = scene.folder / "serve.log"
     with daemon(environ, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)
-        assert until(lambda: '"event": "marked"' in log.read_text("utf-8"))
+        assert eventually(lambda: '"event": "marked"' in log.read_text("utf-8"), AT_MOST)
         pair.fail_over()
         scene.portal.save(scene.file, by=scene.ann)
-        assert until(scene.marked)
+        assert eventually(scene.marked, AT_MOST)
         assert running.terminate() == 0

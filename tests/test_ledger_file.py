@@ -20,7 +20,7 @@ from tests.daemon import SECRET, Daemon, daemon, free_port
 from tests.support_ledger import NOW, PORTAL, event, totals
 from tests.support_process import helper, hold
 from tests.test_crash import Scene, scene
-from tests.test_service_postgres import until
+from tests.waiting import eventually
 
 __all__ = ["scene"]
 
@@ -305,10 +305,10 @@ def test_a_daemon_whose_file_is_gone_answers_503_and_says_why(
     ledger, log = scene.folder / "ledger.db", scene.folder / "serve.log"
     with daemon(scene.environ, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)
-        assert until(scene.marked)
+        assert eventually(scene.marked)
         lose(ledger)
         assert deliver(running, scene.file) == 503
-        assert until(lambda: "restart serve" in log.read_text("utf-8"))
+        assert eventually(lambda: "restart serve" in log.read_text("utf-8"))
         admin = re.search(r'"admin": "(http://[^"]+)"', log.read_text("utf-8"))
         assert admin is not None
         code, words = asked(f"{admin[1]}/readyz")
@@ -331,5 +331,5 @@ def test_a_daemon_goes_on_when_its_folder_is_back(scene: Scene, tmp_path: Path) 
         assert deliver(running, scene.file) == 503
         (tmp_path / "away").rename(state)
         scene.portal.save(scene.file, by=scene.ann)
-        assert until(scene.marked)
+        assert eventually(scene.marked)
         assert running.terminate() == 0

@@ -33,7 +33,7 @@ from reconciler.sweep import Report
 from reconciler.worker import Processed
 from tests.daemon import daemon
 from tests.test_crash import Scene, scene, wait_until_idle
-from tests.test_daemon import logged
+from tests.waiting import logged
 from tests.world import START, Clock
 
 __all__ = ["scene"]
@@ -279,7 +279,7 @@ def test_a_session_is_told_from_start_to_stop(scene: Scene) -> None:
     with daemon(scene.environ, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)
         wait_until_idle(scene, running)
-        assert logged(scene, '"marked"')
+        assert logged(scene.folder, '"marked"')
         assert running.terminate() == 0
     text = (scene.folder / "serve.log").read_text("utf-8")
     told = [json.loads(line) for line in text.splitlines()]

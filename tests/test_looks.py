@@ -17,7 +17,7 @@ from tests import postgres
 from tests.daemon import daemon
 from tests.support_ledger import NOW, PORTAL, event, is_root, totals
 from tests.support_sweep import Stage, run, stage, told
-from tests.test_service_postgres import until
+from tests.waiting import eventually
 
 LOOKS = [
     "check",
@@ -109,7 +109,7 @@ def test_a_look_changes_nothing(scene: Stage, words: str) -> None:
 def test_a_look_leaves_the_log_of_a_killed_daemon_alone(scene: Stage, words: str) -> None:
     """What is in it is seen; to fold it into the database is the next daemon's."""
     with daemon(scene.environ, scene.folder) as running:
-        assert until(lambda: scene.comments() == ["Need Review"] * 3)
+        assert eventually(lambda: scene.comments() == ["Need Review"] * 3)
         running.kill()
     before = contents(scene)
     assert before["ledger.db-wal"]
@@ -123,7 +123,7 @@ def test_a_look_leaves_the_log_of_a_killed_daemon_alone(scene: Stage, words: str
 def test_a_look_beside_a_daemon_sees_what_it_does(scene: Stage) -> None:
     """And takes nothing from it: it goes on, and ends as ever."""
     with daemon(scene.environ, scene.folder) as running:
-        assert until(lambda: scene.comments() == ["Need Review"] * 3)
+        assert eventually(lambda: scene.comments() == ["Need Review"] * 3)
         assert f"process {running.process.pid} " in look(scene, "status")
         assert "the comment" in look(scene, "explain {file}").lower()
         assert running.terminate() == 0

@@ -7,12 +7,12 @@ import pytest
 
 from reconciler.ledger import FileInReview, ReviewPage
 from reconciler.local_time import local_time
-from reconciler.notify.messages import Tone, Trouble, began, digest, ended, reminder
+from reconciler.notify.messages import Tone, Alert, began, digest, ended, reminder
 from tests.support_ledger import NOW
 
 PORTAL = "https://portal.example.com"
 FILE = FileInReview(7, "Offer.docx", 4, NOW, NOW, "Ann Lee", 12, "Sales", NOW)
-DEAD = Trouble("dead_key", "the portal refuses the API key", "make a new one")
+DEAD = Alert("dead_key", "the portal refuses the API key", "make a new one")
 
 
 def reviews(*files: FileInReview, number: int | None = None) -> ReviewPage:
@@ -84,9 +84,9 @@ def test_a_reminder_says_how_long_files_wait(length: timedelta, words: str) -> N
 
 
 def test_trouble_is_told_with_what_to_do() -> None:
-    """In the words of `status`; a trouble without a cure has none."""
+    """In the words of `status`; an alert without a cure has none."""
     found = began([DEAD, replace(DEAD, message="it is late", hint="")], PORTAL)
-    assert (found.title, found.tone) == ("Needs attention on portal.example.com", Tone.TROUBLE)
+    assert (found.title, found.tone) == ("Needs attention on portal.example.com", Tone.ALERT)
     assert found.body == (
         "The portal refuses the API key.\nWhat to do: make a new one.\n\nIt is late."
     )

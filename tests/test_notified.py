@@ -30,7 +30,7 @@ def mark(ledger: Ledger, file: int, at: datetime) -> None:
 
 def test_what_an_address_was_told_is_read_back_as_it_was_written(ledger: Ledger) -> None:
     """With its dates, and with what it knows to be wrong."""
-    told = {"a": replace(FAILING, troubles={"dead_key": "no"}), "b": Notified("address 2", NOW)}
+    told = {"a": replace(FAILING, alerts={"dead_key": "no"}), "b": Notified("address 2", NOW)}
     ledger.settings.set(NOTIFIED, told)
     assert ledger.settings.get(NOTIFIED) == told
 

@@ -11,9 +11,9 @@ import pytest
 from reconciler.errors import ConfigError, LedgerError
 from reconciler.ledger import NOTIFIED, Ledger
 from reconciler.notify.addresses import open_addresses
-from reconciler.notify.messages import Trouble, trial
+from reconciler.notify.messages import Alert, trial
 from reconciler.notify.notifier import Notifier
-from reconciler.notify.planning import NotifySettings, Troubles
+from reconciler.notify.planning import Alerts, NotifySettings
 from tests import support_ledger as kit
 from tests.support_http import Line, answering
 from tests.support_ledger import HOUR, MINUTE, NOW, PORTAL, claimed, event, opened
@@ -25,9 +25,9 @@ DIGEST, WRONG, OVER = (
     "Needs attention on p.example",
     "Resolved on p.example",
 )
-DEAD = Trouble("dead_key", "the portal refuses the API key", "make a new one")
-IS_WRONG = Troubles([DEAD], frozenset({"dead_key"}))
-NOTHING = Troubles()
+DEAD = Alert("dead_key", "the portal refuses the API key", "make a new one")
+IS_WRONG = Alerts([DEAD], frozenset({"dead_key"}))
+NOTHING = Alerts()
 
 
 @pytest.fixture
@@ -57,9 +57,9 @@ def notifier(ledger: Ledger, *urls: str, reminders: bool = False) -> Notifier:
     return Notifier(ledger, settings, lambda: open_addresses(urls), stop, lambda *_: None)
 
 
-def run(ledger: Ledger, after: timedelta, troubles: Troubles, *urls: str) -> None:
+def run(ledger: Ledger, after: timedelta, alerts: Alerts, *urls: str) -> None:
     """Notify as a process does that has just started."""
-    notifier(ledger, *urls).run(NOW + after, troubles)
+    notifier(ledger, *urls).run(NOW + after, alerts)
 
 
 # What arrives.
@@ -134,7 +134,7 @@ def test_what_waits_too_long_is_told_once_a_day(ledger: Ledger, service: Line) -
     assert titles(service) == ["1 file waits for review for more than 1 day on p.example"] * 2
 
 
-# Trouble.
+# Alert.
 
 
 def test_trouble_is_told_once_and_once_that_it_is_over(ledger: Ledger, service: Line) -> None:
@@ -150,7 +150,7 @@ def test_trouble_is_told_once_and_once_that_it_is_over(ledger: Ledger, service: 
 def test_trouble_is_not_over_while_it_is_only_less_urgent(ledger: Ledger, service: Line) -> None:
     """What is still wrong is not told to be over."""
     run(ledger, 0 * HOUR, IS_WRONG, as_json(service))
-    run(ledger, MINUTE, Troubles([], IS_WRONG.open), as_json(service))
+    run(ledger, MINUTE, Alerts([], IS_WRONG.open), as_json(service))
     assert titles(service) == [WRONG]
 
 

@@ -1,7 +1,6 @@
 """Messages of the daemon and of `reconcile`: a sandbox portal, addresses on the loopback."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from tests.support_http import Line, answering, http
 from tests.support_ledger import sql, url
 from tests.support_notify import ACCEPTED, BROKEN, as_json, mailbox, messages, titles, urls_file
 from tests.support_sweep import Stage, run, stage
+from tests.waiting import eventually
 
 DAY = timedelta(days=1)
 
@@ -73,19 +73,13 @@ def running(scene: Stage, *, is_suspended: bool = False) -> Iterator[Daemon]:
     """
     daemon = Daemon(load(None, scene.environ))
     if is_suspended:
-        daemon.turn.is_suspended.set()
+        daemon.listing.is_suspended.set()
         daemon.ledger.health.open_outage(OutageKind.DEAD_KEY, "expired", datetime.now(UTC))
     try:
         daemon.start()
         yield daemon
     finally:
         daemon.stop()
-
-
-def within(seconds: float, holds: Callable[[], bool]) -> bool:
-    """Wait until something holds; whether it does."""
-    turn = threading.Event()
-    return any(holds() or turn.wait(0.05) for _ in range(int(seconds / 0.05)))
 
 
 def sends(daemon: Daemon, service: Line, number: int) -> bool:
@@ -96,7 +90,7 @@ def sends(daemon: Daemon, service: Line, number: int) -> bool:
             daemon.schedule.run_at(NOTIFY, datetime.now(UTC))
         return len(service.requests) == number
 
-    return within(20, holds)
+    return eventually(holds, 20)
 
 
 def test_the_daemon_tells_of_a_dead_key_and_of_its_end(scene: Stage, service: Line) -> None:
@@ -105,11 +99,11 @@ def test_the_daemon_tells_of_a_dead_key_and_of_its_end(scene: Stage, service: Li
     scene.portal.faults.add(Fault("*", "status", status=401, times=None))
     with running(scene) as daemon:
         health = daemon.ledger.health
-        assert within(20, lambda: bool(health.outages()))
+        assert eventually(lambda: bool(health.outages()), 20)
         assert sends(daemon, service, 1)
         scene.portal.faults.clear()
         daemon.schedule.run_at(KEY, datetime.now(UTC))
-        assert within(20, lambda: not health.outages())
+        assert eventually(lambda: not health.outages(), 20)
         assert sends(daemon, service, 2)
     wrong, over = messages(service)
     assert "What to do: make a new key" in wrong["message"]
@@ -122,7 +116,7 @@ def test_of_several_daemons_only_the_one_that_sweeps_sends(scene: Stage, service
     began = datetime.now(UTC)
     with running(scene, is_suspended=True) as daemon:
         due = daemon.schedule.next_run
-        assert within(20, lambda: (due(NOTIFY) or began) > began + NOTIFY_EVERY)
+        assert eventually(lambda: (due(NOTIFY) or began) > began + NOTIFY_EVERY, 20)
     assert titles(service) == []
 
 
@@ -131,7 +125,7 @@ def test_the_daemon_tells_the_watcher_of_its_sweeps(scene: Stage) -> None:
     with answering(http(200)) as watcher:
         scene.environ["RECONCILER_NOTIFY__HEARTBEAT_URL"] = f"{watcher.url}/ping"
         with running(scene):
-            assert within(20, lambda: len(watcher.requests) >= 2)
+            assert eventually(lambda: len(watcher.requests) >= 2, 20)
     lines = [request.line for request in watcher.requests[:2]]
     assert lines == ["GET /ping/start HTTP/1.1", "GET /ping HTTP/1.1"]
 

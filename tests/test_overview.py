@@ -364,13 +364,13 @@ def test_a_reconcile_is_not_late_after_a_daemon(ledger: Ledger) -> None:
 
 
 def test_a_queue_that_is_not_worked_off_is_told(ledger: Ledger) -> None:
-    """When its oldest file is due for more than two minutes; not grave: others may be marked."""
+    """When its oldest file is due for more than two minutes; not blocking: others may be marked."""
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
         ledger.record(kit.event(1), NOW)
         ledger.record(kit.event(2), NOW + MINUTE)
         assert kinds(see(ledger, 2 * MINUTE)) == []
         (problem,) = find_problems(see(ledger, 2 * MINUTE + 2 * SECOND))
-    assert (problem.kind, problem.is_grave, problem.is_harmless) == (
+    assert (problem.kind, problem.is_blocking, problem.is_harmless) == (
         ProblemKind.BACKLOG,
         False,
         False,
@@ -401,7 +401,7 @@ def test_a_refused_file_is_told_with_where_to_look(ledger: Ledger) -> None:
     ended = kit.result(Outcome.REFUSED, reason="forbidden", retry_at=DUE + HOUR)
     ledger.finish(claimed(ledger, DUE), ended, DUE)
     (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.REFUSED]
-    assert (problem.is_grave, problem.is_harmless) == (False, False)
+    assert (problem.is_blocking, problem.is_harmless) == (False, False)
     assert problem.hint.endswith(": reconciler failed list")
 
 
@@ -411,7 +411,7 @@ def test_a_dead_key_is_told_with_its_beginning_until_it_works(ledger: Ledger) ->
         ledger.health.open_outage(OutageKind.DEAD_KEY, "answered 401", later)
     seen = see(ledger, MINUTE)
     (problem, _) = find_problems(seen)
-    assert (problem.kind, problem.is_grave) == (ProblemKind.DEAD_KEY, True)
+    assert (problem.kind, problem.is_blocking) == (ProblemKind.DEAD_KEY, True)
     assert "refuses the API key since 2025-11-24 09:15:42 UTC: answered 401" in problem.message
     ledger.health.close_outages([OutageKind.DEAD_KEY])
     assert kinds(see(ledger, MINUTE)) == []
@@ -462,12 +462,12 @@ def told_of(ledger: Ledger, state: str, said: str = "webhook 1 is disabled") -> 
 
 @pytest.mark.parametrize("state", ["disabled", "missing", "signature"])
 def test_what_ails_the_webhook_is_told_with_its_cure(ledger: Ledger, state: str) -> None:
-    """Updates are found all the same, so it is not grave; what the watch said long ago is past."""
+    """Updates are found all the same, so it blocks nothing; what was said long ago is past."""
     told_of(ledger, state)
     (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.WEBHOOK]
     assert problem.message == "webhook 1 is disabled; run: it"
     assert problem.hint == "until then the sweep finds updates"
-    assert not problem.is_grave
+    assert not problem.is_blocking
     assert kinds(see(ledger, 2 * HOUR)) == []
 
 

@@ -131,7 +131,7 @@ def test_an_empty_ledger_has_a_page(watched: Watched) -> None:
     assert "not known yet" in words
 
 
-def test_the_gravest_is_named_first(watched: Watched) -> None:
+def test_the_most_serious_is_named_first(watched: Watched) -> None:
     """And what stops all updates is told apart from what does not."""
     end(watched.ledger, Outcome.FAILED)
     watched.ledger.health.open_outage(OutageKind.DEAD_KEY, "answered 401", NOW)

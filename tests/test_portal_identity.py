@@ -11,7 +11,7 @@ from reconciler.sandbox import Server
 from tests.daemon import daemon
 from tests.support_ledger import sql
 from tests.support_sweep import Stage, rows, run, stage, told
-from tests.test_service_postgres import until
+from tests.waiting import eventually
 from tests.world import TARGET
 
 ADDRESS = "DOCSPACE_API_HOST"
@@ -103,7 +103,7 @@ def test_a_daemon_goes_on_at_another_address(moved: Stage) -> None:
     """As a run does."""
     (new,) = moved.add_files("New.docx")
     with daemon(moved.environ, moved.folder) as running:
-        assert until(lambda: moved.comments([new]) == [TARGET])
+        assert eventually(lambda: moved.comments([new]) == [TARGET])
         assert running.terminate() == 0
     assert portal_known(moved) == moved.environ[ADDRESS]
 

@@ -2,7 +2,6 @@
 code."""
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -29,6 +28,7 @@ from tests.support_sweep import (
     stage,
     told,
 )
+from tests.waiting import eventually
 from tests.world import TARGET
 
 FILE, COMMENT = "files/file/{id}", "files/file/{id}/comment"
@@ -266,12 +266,8 @@ def test_the_daemon_does_the_same_on_its_schedule(scene: Stage) -> None:
 
 def wait_until_marked(scene: Stage, files: list[int]) -> None:
     """Wait until the files carry the comment."""
-    turn = threading.Event()
-    for _ in range(200):
-        if scene.comments(files) == [TARGET] * len(files):
-            return
-        turn.wait(0.05)
-    raise AssertionError((scene.folder / "serve.log").read_text("utf-8"))
+    marked = eventually(lambda: scene.comments(files) == [TARGET] * len(files))
+    assert marked, (scene.folder / "serve.log").read_text("utf-8")
 
 
 def test_a_room_that_cannot_be_read_is_no_success(scene: Stage) -> None:

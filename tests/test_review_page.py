@@ -33,7 +33,7 @@ def test_what_waits_is_told_with_all_that_a_reviewer_needs(watched: Watched) -> 
     mark(watched.ledger, "Contract.docx", 1245)
     watched.now = NOW + 4 * HOUR + MINUTE
     seen = view(watched)
-    assert seen.headings == ["1 file needs review", "Decided lately"]
+    assert seen.headings == ["1 file needs review", "Recently decided"]
     assert files(seen) == [1245]
     for word in ("Contract.docx", "Legal", "2025-11-24 09:05", "4 h", "since 2025-11-24 09:15"):
         assert word in " ".join(seen.words.split())
@@ -94,7 +94,7 @@ def test_what_people_decided_and_what_was_never_marked_stand_apart(watched: Watc
     keep(watched.ledger, "Final", Rule.UNMARKED, 2, NOW + HOUR)
     watched.now = NOW + 3 * HOUR
     seen = view(watched)
-    assert seen.headings == ["0 files need review", "Decided lately", "Kept, but never marked"]
+    assert seen.headings == ["0 files need review", "Recently decided", "Kept, but never marked"]
     assert files(seen) == [1, 2]
     for word in ("Approved by Ann", "Final", "1 h ago", "1 decided", "1 kept, but never marked"):
         assert word in seen.words

@@ -1,9 +1,8 @@
 """Daemons that share a ledger on a server: who sweeps, who takes over, what an outage costs."""
 
-import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests import postgres, program
 from tests.daemon import SECRET, Daemon, daemon, free_port
 from tests.postgres import PostgresServer
 from tests.test_crash import Scene, scene
+from tests.waiting import eventually
 
 __all__ = ["scene"]
 DEADLINE = 2.5  # seconds
@@ -49,12 +49,6 @@ def another(environ: dict[str, str], tmp_path: Path) -> tuple[dict[str, str], Pa
     return environ | {"PORT": str(free_port())}, folder
 
 
-def until(true: Callable[[], bool]) -> bool:
-    """Wait until something is so; whether it ever was."""
-    turn = threading.Event()
-    return any(true() or turn.wait(0.05) for _ in range(300))
-
-
 def sweeper(environ: dict[str, str]) -> str:
     """Return which process sweeps."""
     address, portal = environ["RECONCILER_STATE__URL"], environ["DOCSPACE_API_HOST"]
@@ -83,11 +77,11 @@ def test_another_daemon_takes_over_the_sweep_of_a_killed_one(
     scene.portal.network = Network(drop=1.0)
     second, folder = another(environ, tmp_path)
     with daemon(environ, scene.folder) as first:
-        assert until(lambda: f"process {first.process.pid} " in sweeper(environ))
+        assert eventually(lambda: f"process {first.process.pid} " in sweeper(environ))
         with daemon(second, folder) as other:
             first.kill()
             scene.portal.save(scene.file, by=scene.ann)
-            assert until(scene.marked)
+            assert eventually(scene.marked)
             assert f"process {other.process.pid} " in sweeper(environ)
             assert other.terminate() == 0
 
@@ -103,7 +97,7 @@ def test_an_outage_of_the_server_is_answered_503_and_needs_no_restart(
         assert {code for code, _ in answers} == {503}
         assert max(seconds for _, seconds in answers) < DEADLINE
         scene.portal.save(scene.file, by=scene.ann)
-        assert until(scene.marked)
+        assert eventually(scene.marked)
         assert deliver(running, scene)[0] == 200
         assert running.terminate() == 0
     assert scene.portal.count("PUT") == 1
@@ -114,7 +108,7 @@ def test_a_reconcile_beside_a_daemon_names_who_sweeps(
 ) -> None:
     """Exit 4: it would sweep twice."""
     with daemon(environ, scene.folder) as running:
-        assert until(lambda: bool(sweeper(environ)))
+        assert eventually(lambda: bool(sweeper(environ)))
         refused = program.run(["reconcile"], environ, scene.folder)
         assert refused.returncode == 4
         assert f"process {running.process.pid} " in refused.stderr

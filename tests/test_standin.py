@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests import program
+from tests import program, waiting
 from tests.daemon import SECRET, daemon, environment, free_port
 from tests.standin import KEY, Dialect, StandIn, stand_in
+from tests.waiting import eventually
 from tests.world import TARGET
 
 FILES = (13, 14, 15, 16)
@@ -63,13 +63,12 @@ class Scene:
 
     def rests(self) -> None:
         """Wait until all that was published, echoes too, is delivered and seen to."""
-        turn = threading.Event()
-        for _ in range(200):
+
+        def rested() -> bool:
             self.portal.delivered()
-            if self.count_due() == 0 and self.portal.letters.unfinished_tasks == 0:
-                return
-            turn.wait(0.05)
-        raise AssertionError(self.log())
+            return self.count_due() == 0 and self.portal.letters.unfinished_tasks == 0
+
+        assert eventually(rested), self.log()
 
     def count_due(self) -> int:
         """Return how many files are due or claimed."""
@@ -83,12 +82,7 @@ class Scene:
 
     def logged(self, *texts: str) -> bool:
         """Wait until one line of the log holds all of the texts; whether it came."""
-        turn = threading.Event()
-        for _ in range(100):
-            if any(all(text in line for text in texts) for line in self.log().splitlines()):
-                return True
-            turn.wait(0.05)
-        return False
+        return waiting.logged(self.folder, *texts)
 
     def told(self, *words: str) -> tuple[int, Any]:
         """Run a command with --json; return its exit code and what it printed."""

@@ -44,5 +44,6 @@ def bring_to_rest(here: Storm) -> None:
     """Let one daemon live until every file is as promised, and stop it in peace."""
     process = here.start()
     here.settle()
+    here.await_daemons()
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 0

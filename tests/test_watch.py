@@ -1,6 +1,5 @@
 """The watch: failed deliveries found in the portal's log, and a webhook repaired."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from tests.support_ledger import totals
 from tests.support_sweep import HOUR, add_files, run, save, stage, told, unmarked, work
 from tests.support_sweep import due as due_now
 from tests.support_webhooks import NARROW, WIDE
+from tests.waiting import logged
 from tests.world import SECRET, World, world
 
 TRIGGERS = frozenset({"file.updated"})
@@ -426,13 +426,13 @@ def test_a_daemon_watches_where_its_key_may(tmp_path: Path) -> None:
     """It says so once where it may not, and then asks for nothing more."""
     with stage(tmp_path) as scene:
         with daemon(scene.environ, tmp_path) as running:
-            assert _logged(tmp_path, "webhook_not_watched")
+            assert logged(tmp_path, "webhook_not_watched")
             assert running.terminate() == 0
         assert scene.portal.count("GET", "settings/webhook") == 0
         wide = scene.portal.add_key(scene.bot, WIDE)
         webhook = scene.environ | {"DOCSPACE_API_KEY": wide}
         with daemon(webhook, tmp_path) as running:
-            assert _logged(tmp_path, "webhook_not_seen")
+            assert logged(tmp_path, "webhook_not_seen")
             assert running.terminate() == 0
         assert scene.portal.count("GET", "settings/webhook") == 1
 
@@ -443,14 +443,9 @@ def test_a_watch_that_meets_a_dead_key_says_so_for_all(tmp_path: Path) -> None:
         wide = scene.portal.add_key(scene.bot, WIDE)
         idle = {"RECONCILER_SWEEP__EVERY": "1h", "RECONCILER_REVIEW__ROOMS": "[999]"}
         with daemon(scene.environ | idle | {"DOCSPACE_API_KEY": wide}, tmp_path) as running:
-            assert _logged(tmp_path, '"sweep"')
-            assert _logged(tmp_path, "acting_as")
+            assert logged(tmp_path, '"sweep"')
+            assert logged(tmp_path, "acting_as")
             scene.portal.disable_key(wide)
-            assert _logged(tmp_path, "key_refused")
+            assert logged(tmp_path, "key_refused")
             assert run(scene, "status").returncode == 3
             assert running.terminate() == 0
-
-
-def _logged(folder: Path, text: str) -> bool:
-    turn, log = threading.Event(), folder / "serve.log"
-    return any(text in log.read_text("utf-8") or turn.wait(0.05) for _ in range(300))

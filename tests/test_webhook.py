@@ -4,7 +4,6 @@ import json
 import re
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,7 @@ import pytest
 
 from reconciler.sandbox import Fault, Portal, Server, User
 from reconciler.webhooks import SecretFile, secret_faults
-from tests import program
+from tests import program, waiting
 from tests.daemon import daemon, environment, free_port
 from tests.support_http import answering, http
 from tests.support_tls import authority, needs_openssl
@@ -57,8 +56,7 @@ class Scene:
 
     def logged(self, text: str) -> bool:
         """Wait until the daemon's log holds a text; whether it came."""
-        log, turn = self.folder / "serve.log", threading.Event()
-        return any(text in log.read_text("utf-8") or turn.wait(0.05) for _ in range(200))
+        return waiting.logged(self.folder, text)
 
 
 @pytest.fixture

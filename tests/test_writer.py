@@ -11,6 +11,7 @@ from sqlalchemy import Connection, create_engine
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.store.writer import Job, Writer
+from tests.waiting import eventually
 
 PATIENCE = 60.0  # seconds: longer than these tests wait for anything
 SHORT = 0.01
@@ -48,8 +49,7 @@ class Disk:
 
     def await_queue(self, number: int) -> None:
         """Return once so many jobs wait for the next commit."""
-        turn = threading.Event()
-        assert any(self.writer._queue.qsize() == number or turn.wait(0.01) for _ in range(1000))
+        assert eventually(lambda: self.writer._queue.qsize() == number)
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def readyz(context: AdminContext) -> Page:
     problems = [] if refusal is None else [unwritable_problem(refusal)]
     # Where it cannot be read either, the application says so.
     problems += find_problems(context.ledger.health.overview(now, shown=1))
-    reasons = [f"{one.kind}: {one}" for one in problems if one.is_grave]
+    reasons = [f"{one.kind}: {one}" for one in problems if one.is_blocking]
     return _unavailable(reasons) if reasons else Page("ready\n")
 
 

@@ -43,7 +43,7 @@ class View:
     @property
     def is_blocked(self) -> bool:
         """Whether updates are not marked, or are not found."""
-        return any(problem.is_grave for problem in self.problems)
+        return any(problem.is_blocking for problem in self.problems)
 
     @property
     def state(self) -> str:

@@ -141,7 +141,7 @@ def _register(plan: "Plan", *, may: bool, wanted: bool) -> int:
     except ReconcilerError as error:
         code, text = in_words(error)
         typer.echo(f"All is written, but the webhook is not registered. {text}", err=True)
-        typer.echo("Once that is mended: reconciler webhook register", err=True)
+        typer.echo("Once that is fixed: reconciler webhook register", err=True)
         return code
     return OK
 

@@ -10,7 +10,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def group() -> None:
-    """Try the addresses that digests, reminders and trouble are sent to.
+    """Try the addresses that digests, reminders and alerts are sent to.
 
     Examples:
 

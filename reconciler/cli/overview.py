@@ -37,7 +37,7 @@ def print_overview(
     """Print what is wrong, then the numbers."""
     console = console or _console()
     for problem in problems:
-        style = "bold red" if problem.is_grave else "yellow"
+        style = "bold red" if problem.is_blocking else "yellow"
         console.print(Text(f"WRONG: {shown(str(problem))}", style=style))
     if not problems:
         console.print(Text("All is well.", style="bold green"))
@@ -63,7 +63,7 @@ def as_json(seen: Overview, problems: Sequence[Problem], limit: int) -> str:
     """Return the overview as one JSON object."""
     return json.dumps(
         {
-            "problems": [asdict(one) | {"grave": one.is_grave} for one in problems],
+            "problems": [asdict(one) | {"blocking": one.is_blocking} for one in problems],
             "now": _plain(seen.now),
             "queue": _plain(asdict(seen.queue)),
             "events": {"accepted": seen.accepted, "echoes": seen.echoes},

@@ -31,19 +31,19 @@ class FaultOptions:
 class Playground:
     """A small portal with people who edit its files."""
 
-    def __init__(self, trouble: FaultOptions) -> None:
+    def __init__(self, options: FaultOptions) -> None:
         """Build the portal; a fault that does not exist ends the command."""
         # A tenth of the portal's times: nobody wants to wait for a queue while trying things.
         self._portal = Portal(poll_seconds=0.5, retry_seconds=(0.1, 0.2, 0.4, 0.8, 1.6))
         self._seeded = populate(self._portal)
-        self._portal.latency = trouble.latency
+        self._portal.latency = options.latency
         self._portal.network = Network(
-            drop=trouble.drop,
-            duplicate=trouble.duplicate,
-            reorder=trouble.reorder,
-            delay=trouble.delay,
+            drop=options.drop,
+            duplicate=options.duplicate,
+            reorder=options.reorder,
+            delay=options.delay,
         )
-        for text in trouble.faults:
+        for text in options.faults:
             self._portal.faults.add(_fault(text))
 
     def run(

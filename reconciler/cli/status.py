@@ -120,7 +120,7 @@ def failed_retry(
         due = ledger.health.retry(files or [], now)
         seen = ledger.health.overview(now, shown=1)
     typer.echo(f"{len(due)} {'file is' if len(due) == 1 else 'files are'} due now")
-    blocking = [one for one in find_problems(seen) if one.is_grave and not one.is_harmless]
+    blocking = [one for one in find_problems(seen) if one.is_blocking and not one.is_harmless]
     for problem in blocking:
         typer.echo(f"But {shown(str(problem))}.", err=True)
     missing = sorted(set(files or []) - due)

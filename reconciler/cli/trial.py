@@ -99,8 +99,8 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one option a knob
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    trouble = FaultOptions(drop, duplicate, delay, reorder, latency, tuple(fail or ()))
-    Playground(trouble).run(port, webhook, secret, edit_every, stop)
+    options = FaultOptions(drop, duplicate, delay, reorder, latency, tuple(fail or ()))
+    Playground(options).run(port, webhook, secret, edit_every, stop)
 
 
 FileId = Annotated[

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from reconciler.diagnostics.problems import GRAVE, Problem, ProblemKind
+from reconciler.diagnostics.problems import BLOCKING, Problem, ProblemKind
 from reconciler.ledger import Overview
 from reconciler.model import OutageKind, Outcome
 
 _STALLED_AFTER = timedelta(minutes=10)
 _AT_ONCE = frozenset({ProblemKind.DEAD_KEY, ProblemKind.WEBHOOK, ProblemKind.TEXTS})
 # Most end by themselves. NO_SERVE: the sender itself runs. BACKFILL: it marks files.
-_IF_STALLED = (GRAVE | {ProblemKind.BACKLOG}) - {ProblemKind.NO_SERVE, ProblemKind.BACKFILL}
+_IF_STALLED = (BLOCKING | {ProblemKind.BACKLOG}) - {ProblemKind.NO_SERVE, ProblemKind.BACKFILL}
 _STOPS_MARKING = {OutageKind.LOOKS, OutageKind.WRITES}
 
 
-def find_troubles(seen: Overview, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+def find_alerts(seen: Overview, problems: Sequence[Problem]) -> tuple[Problem, ...]:
     """Return those of the problems that a person should be told of now."""
     kinds = _AT_ONCE | _IF_STALLED if _is_stalled(seen) else _AT_ONCE
     return tuple(problem for problem in problems if problem.kind in kinds)

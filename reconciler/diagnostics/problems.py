@@ -1,4 +1,4 @@
-"""What is wrong and what to do, found in an overview: pure, the gravest first."""
+"""What is wrong and what to do, found in an overview: pure, the most serious first."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ class ProblemKind(StrEnum):
 
 
 _OF_FILES = {ProblemKind.BACKLOG, ProblemKind.FAILED, ProblemKind.REFUSED, ProblemKind.TEXTS}
-GRAVE = (
+BLOCKING = (
     frozenset(ProblemKind)
     - {ProblemKind.SWEEP_FAILED, ProblemKind.INCOMPLETE_FOLDERS, ProblemKind.WEBHOOK}
     - {ProblemKind.NOTIFY}
@@ -66,9 +66,9 @@ class Problem:
         return f"{self.message} -> {self.hint}" if self.hint else self.message
 
     @property
-    def is_grave(self) -> bool:
+    def is_blocking(self) -> bool:
         """Whether updates are not marked, or are not found, until it is over."""
-        return self.kind in GRAVE
+        return self.kind in BLOCKING
 
     @property
     def is_harmless(self) -> bool:

@@ -32,7 +32,7 @@ class Address:
 
         tones = {
             Tone.NEWS: NotifyType.INFO,
-            Tone.TROUBLE: NotifyType.WARNING,
+            Tone.ALERT: NotifyType.WARNING,
             Tone.RESOLVED: NotifyType.SUCCESS,
         }
         with _log() as captured:

@@ -18,7 +18,7 @@ class Tone(Enum):
     """How a message is to be taken; services paint it so."""
 
     NEWS = "news"
-    TROUBLE = "trouble"
+    ALERT = "alert"
     RESOLVED = "resolved"
 
 
@@ -32,7 +32,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Alert:
     """One thing that a person must end, and how."""
 
     kind: str
@@ -55,14 +55,14 @@ def reminder(found: ReviewPage, portal: str, overdue_after: timedelta) -> Messag
     return Message(f"{title}{_on(portal)}", _by_room(found, portal))
 
 
-def began(troubles: Sequence[Trouble], portal: str) -> Message:
+def began(alerts: Sequence[Alert], portal: str) -> Message:
     """Return what is wrong, and what to do."""
-    lines = [f"{_sentence(one.message)}\n{_to_do(one.hint)}".strip() for one in troubles]
-    return Message(f"Needs attention{_on(portal)}", "\n\n".join(lines), Tone.TROUBLE)
+    lines = [f"{_sentence(one.message)}\n{_to_do(one.hint)}".strip() for one in alerts]
+    return Message(f"Needs attention{_on(portal)}", "\n\n".join(lines), Tone.ALERT)
 
 
 def ended(messages: Iterable[str], portal: str) -> Message:
-    """Return which troubles are over, in the words in which they were sent."""
+    """Return which alerts are over, in the words in which they were sent."""
     lines = [f"Over: {one}" for one in messages]
     return Message(f"Resolved{_on(portal)}", "\n".join(lines), Tone.RESOLVED)
 

@@ -13,17 +13,17 @@ from reconciler.ledger import NOTIFIED, Ledger, Notified, ReviewFilter, ReviewSt
 from reconciler.notify.addresses import Address
 from reconciler.notify.messages import MOST_FILES, Message, digest, reminder
 from reconciler.notify.planning import (
+    Alerts,
     NotifySettings,
     Planned,
-    Troubles,
     arrived,
     digest_end,
     failed,
     is_digest_due,
     is_reminder_due,
     new_address,
+    plan_alerts,
     plan_resolved,
-    plan_troubles,
 )
 
 
@@ -49,7 +49,7 @@ class Notifier:
         self._ledger, self._settings, self._addresses = ledger, settings, addresses
         self._stop, self._on_sent = stop, on_sent
 
-    def run(self, now: datetime, troubles: Troubles) -> None:
+    def run(self, now: datetime, alerts: Alerts) -> None:
         """Send what is due; an address that fails holds up no other.
 
         Raises LedgerError, and ConfigError when the addresses cannot be read.
@@ -63,16 +63,16 @@ class Notifier:
             self._ledger.settings.set(NOTIFIED, records)
         for address in addresses:
             if records[address.id].is_due(now):
-                self._notify(address, records, now, troubles)
+                self._notify(address, records, now, alerts)
 
     def _notify(
-        self, address: Address, records: dict[str, Notified], now: datetime, troubles: Troubles
+        self, address: Address, records: dict[str, Notified], now: datetime, alerts: Alerts
     ) -> None:
         """Send one address what is due, until one message does not arrive."""
         portal = self._settings.portal
         steps: tuple[Callable[[Notified], Planned], ...] = (
-            lambda one: plan_resolved(one, troubles, portal),
-            lambda one: plan_troubles(one, troubles, portal),
+            lambda one: plan_resolved(one, alerts, portal),
+            lambda one: plan_alerts(one, alerts, portal),
             lambda one: self._plan_digest(one, now),
             lambda one: self._plan_reminder(one, now),
         )

@@ -1,6 +1,6 @@
 """Which message an address is to be sent now, and its record once that has arrived. Pure.
 
-Everything is derived from the present and from the address's record: a trouble that came and went
+Everything is derived from the present and from the address's record: an alert that came and went
 while an address failed is not sent, and its next digest holds what the lost one did.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.ledger import Notified
-from reconciler.notify.messages import Message, Trouble, began, ended
+from reconciler.notify.messages import Alert, Message, began, ended
 
 _SETTLING = timedelta(seconds=3)  # by then what was marked at a time is in the ledger
 _DAY = timedelta(days=1)
@@ -27,10 +27,10 @@ class NotifySettings:
 
 
 @dataclass(frozen=True)
-class Troubles:
+class Alerts:
     """What a person should be told of now, and the kinds of all that is wrong."""
 
-    urgent: Sequence[Trouble] = ()
+    urgent: Sequence[Alert] = ()
     open: frozenset[str] = frozenset()
 
 
@@ -44,22 +44,22 @@ def digest_end(now: datetime) -> datetime:
     return now - _SETTLING
 
 
-def plan_resolved(record: Notified, troubles: Troubles, portal: str) -> Planned:
-    """Return the message on those of the troubles that were sent which are over."""
-    over = {kind: one for kind, one in record.troubles.items() if kind not in troubles.open}
+def plan_resolved(record: Notified, alerts: Alerts, portal: str) -> Planned:
+    """Return the message on those of the alerts that were sent which are over."""
+    over = {kind: one for kind, one in record.alerts.items() if kind not in alerts.open}
     if not over:
         return None, record
-    left = {kind: one for kind, one in record.troubles.items() if kind not in over}
-    return ended(over.values(), portal), replace(record, troubles=left)
+    left = {kind: one for kind, one in record.alerts.items() if kind not in over}
+    return ended(over.values(), portal), replace(record, alerts=left)
 
 
-def plan_troubles(record: Notified, troubles: Troubles, portal: str) -> Planned:
-    """Return the message on the troubles that were not sent yet."""
-    new = [one for one in troubles.urgent if one.kind not in record.troubles]
+def plan_alerts(record: Notified, alerts: Alerts, portal: str) -> Planned:
+    """Return the message on the alerts that were not sent yet."""
+    new = [one for one in alerts.urgent if one.kind not in record.alerts]
     if not new:
         return None, record
     known = {one.kind: one.message for one in new}
-    return began(new, portal), replace(record, troubles={**record.troubles, **known})
+    return began(new, portal), replace(record, alerts={**record.alerts, **known})
 
 
 def is_digest_due(record: Notified, every: timedelta | None, now: datetime) -> bool:

@@ -78,20 +78,20 @@ def build_components(
     if read_only:
         rate_limiter = _read_only_rate_limiter(config, clock, opened, stop)
     else:
-        rate_limiter = rate_limiter_of(config, ledger, clock, stop)
-    transport = transport_of(config, rate_limiter)
+        rate_limiter = build_rate_limiter(config, ledger, clock, stop)
+    transport = build_transport(config, rate_limiter)
     docspace = DocSpace(transport)
     opened.callback(docspace.close)
     webhooks = WebhooksClient(transport, docspace.key)
-    policy = policy_of(config, ledger)
+    policy = build_policy(config, ledger)
     outages = OutageLog(utcnow)
     health = PortalHealth(ledger, random.random, KEY_PROBE, outages.on_outage, outages.on_recovery)
     attempts = FileProcessor(
         ledger, docspace, worker_settings(config, policy), clock, health, wait=stop.wait
     )
-    wanted = wanted_of(config)
+    wanted = build_webhook_spec(config)
     administration = WebhookAdministration(
-        ledger, webhooks, docspace.key, wanted, clock, probe_of(config)
+        ledger, webhooks, docspace.key, wanted, clock, build_probe(config)
     )
     return Components(
         ledger=ledger,
@@ -107,17 +107,17 @@ def build_components(
     )
 
 
-def policy_of(config: Config, ledger: Ledger) -> Policy:
+def build_policy(config: Config, ledger: Ledger) -> Policy:
     """Return what is configured about the decision, and what was configured before."""
     return replace(config.review.policy(), former_targets=ledger.targets())
 
 
-def probe_of(config: Config) -> Probe:
+def build_probe(config: Config) -> Probe:
     """Return how our own address is asked."""
     return Probe(config.portal.ca_bundle)
 
 
-def wanted_of(config: Config) -> WebhookSpec:
+def build_webhook_spec(config: Config) -> WebhookSpec:
     """Return what our webhook should be."""
     webhook = config.webhook
     return WebhookSpec(webhook.public_url, webhook.path, webhook.triggers)
@@ -139,7 +139,7 @@ def receiver_settings(config: Config) -> ReceiverSettings:
     )
 
 
-def watch_of(config: Config, components: Components) -> WebhookWatch:
+def build_watch(config: Config, components: Components) -> WebhookWatch:
     """Return the watch over the configured webhook."""
     ledger, clock = components.ledger, components.clock
     triggers = frozenset(config.webhook.triggers)
@@ -153,7 +153,7 @@ def watch_of(config: Config, components: Components) -> WebhookWatch:
     )
 
 
-def transport_of(config: Config, rate_limiter: RateLimiter) -> Transport:
+def build_transport(config: Config, rate_limiter: RateLimiter) -> Transport:
     """Return the connection to the portal. Raises ConfigError without address or key."""
     return Transport(
         config.portal_url(),
@@ -165,7 +165,7 @@ def transport_of(config: Config, rate_limiter: RateLimiter) -> Transport:
     )
 
 
-def rate_limiter_of(
+def build_rate_limiter(
     config: Config, ledger: Ledger, clock: Callable[[], datetime], stop: threading.Event
 ) -> RateLimiter:
     """Return a rate limiter that shares the minute with all processes on the ledger."""
@@ -197,7 +197,7 @@ def _read_only_rate_limiter(
 
 def temporary_docspace(config: Config) -> DocSpace:
     """Return a connection for a few questions that leaves no trace in any ledger."""
-    return DocSpace(transport_of(config, RateLimiter(reads=1, writes=1)))
+    return DocSpace(build_transport(config, RateLimiter(reads=1, writes=1)))
 
 
 def worker_settings(config: Config, policy: Policy) -> WorkerSettings:
@@ -215,7 +215,9 @@ def worker_settings(config: Config, policy: Policy) -> WorkerSettings:
     )
 
 
-def sweep_of(config: Config, components: Components, stop: threading.Event | None = None) -> Sweep:
+def build_sweep(
+    config: Config, components: Components, stop: threading.Event | None = None
+) -> Sweep:
     """Return the sweep; ``stop`` ends it, else what ends everything."""
     return Sweep(
         components.ledger,

@@ -15,10 +15,10 @@ from reconciler.diagnostics.checks import (
 from reconciler.errors import ConfigError, PortalError
 from reconciler.ledger import Ledger
 from reconciler.service.build import (
-    probe_of,
+    build_probe,
+    build_transport,
+    build_webhook_spec,
     temporary_docspace,
-    transport_of,
-    wanted_of,
 )
 from reconciler.service.portal_identity import open_ledger
 
@@ -37,10 +37,10 @@ def run_config_check(config: Config) -> list[Finding]:
 def probe_targets(config: Config) -> ProbeTargets:
     """Return what is probed."""
     return ProbeTargets(
-        lambda: transport_of(config, RateLimiter(reads=2, writes=1)),
+        lambda: build_transport(config, RateLimiter(reads=2, writes=1)),
         lambda: _open_ledger(config),
-        wanted_of(config),
-        probe_of(config),
+        build_webhook_spec(config),
+        build_probe(config),
     )
 
 

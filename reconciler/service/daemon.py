@@ -24,10 +24,10 @@ from reconciler.receiver import Receiver, Reply
 from reconciler.service.build import (
     Components,
     build_components,
+    build_sweep,
+    build_watch,
     receiver_settings,
-    sweep_of,
     utcnow,
-    watch_of,
 )
 from reconciler.service.duties import (
     KEY,
@@ -35,7 +35,7 @@ from reconciler.service.duties import (
     SWEEP,
     WATCH,
     KeyDuty,
-    ListingTurn,
+    ListingLock,
     ReleaseDuty,
     SweepDuty,
     WatchDuty,
@@ -52,12 +52,12 @@ from reconciler.service.notifying import (
     NOTIFY,
     NOTIFY_EVERY,
     NotifyDuty,
-    heartbeat_of,
+    build_heartbeat,
+    build_notifier,
     log_sent,
-    notifier_of,
 )
 from reconciler.service.roles import SweepRole, WorkerRole
-from reconciler.service.schedule import JITTER, Schedule, Task
+from reconciler.service.schedule import JITTER, Schedule, ScheduledTask
 from reconciler.service.server import Server
 from reconciler.sweep import Report
 from reconciler.webhooks.watch import EVERY as WATCH_EVERY
@@ -93,18 +93,18 @@ class Daemon:
             if not components.ledger.shared:
                 opened.enter_context(components.ledger.role(Role.SWEEP))
             self.ledger, self._components = components.ledger, components
-            self._notifier = notifier_of(config, components, log_sent)
-            self._heartbeat = heartbeat_of(config)
+            self._notifier = build_notifier(config, components, log_sent)
+            self._heartbeat = build_heartbeat(config)
             opened.callback(self._heartbeat.close, _HEARTBEAT_GRACE)
             self._worker = components.worker(on_attempt, log_error)
             self._bind(on_reply)
             self._stack = opened.pop_all()
         self.address = f"{self._server.url}{config.webhook.path}"
-        self.schedule, self.turn = Schedule(), ListingTurn()
+        self.schedule, self.listing = Schedule(), ListingLock()
         self._role = WorkerRole(components, self._worker)
         runs = {"worker": self._role.run}
         if self.ledger.shared:
-            runs["lead"] = SweepRole(components, self.turn, self.schedule).run
+            runs["lead"] = SweepRole(components, self.listing, self.schedule).run
         self._threads = [
             threading.Thread(target=run, name=name, daemon=True) for name, run in runs.items()
         ]
@@ -163,7 +163,7 @@ class Daemon:
         self._server.stop(half)
         self._worker.stop()
         self._components.stop.set()
-        self.turn.is_suspended.set()
+        self.listing.is_suspended.set()
         until = monotonic() + half
         finished = self.schedule.stop(half)
         for thread in self._threads:
@@ -180,37 +180,37 @@ class Daemon:
         log.info("stopped", finished=finished, seconds=round(monotonic() - began, 1))
         return finished
 
-    def _table(self, on_sweep: Callable[[Report], None]) -> tuple[Task, ...]:
+    def _table(self, on_sweep: Callable[[Report], None]) -> tuple[ScheduledTask, ...]:
         """Return the periodic duties, and how often each is done."""
-        config, components, turn, schedule = (
+        config, components, listing, schedule = (
             self._config,
             self._components,
-            self.turn,
+            self.listing,
             self.schedule,
         )
         wake = self._worker.wake
         sweep = SweepDuty(
             components,
-            sweep_of(config, components, turn.is_suspended),
-            turn,
+            build_sweep(config, components, listing.is_suspended),
+            listing,
             schedule,
             config.state.retention,
             on_sweep,
             wake,
             self._heartbeat,
         )
-        watch = WatchDuty(components, watch_of(config, components), turn, schedule)
+        watch = WatchDuty(components, build_watch(config, components), listing, schedule)
         self._key = key = KeyDuty(components, self._begin_to_watch, wake)
-        release = ReleaseDuty(self.ledger, components.clock, turn)
-        tasks: tuple[Task, ...] = (
-            Task(SWEEP, sweep.run, config.sweep.every, JITTER, _log_overlap),
-            Task(WATCH, watch.run, WATCH_EVERY),
-            Task(KEY, key.run, KEY_EVERY),
-            Task(RELEASE, release.run, RELEASE_EVERY),
+        release = ReleaseDuty(self.ledger, components.clock, listing)
+        tasks: tuple[ScheduledTask, ...] = (
+            ScheduledTask(SWEEP, sweep.run, config.sweep.every, JITTER, _log_overlap),
+            ScheduledTask(WATCH, watch.run, WATCH_EVERY),
+            ScheduledTask(KEY, key.run, KEY_EVERY),
+            ScheduledTask(RELEASE, release.run, RELEASE_EVERY),
         )
         if self._notifier is not None:
-            duty = NotifyDuty(components, self._notifier, turn)
-            tasks = (*tasks, Task(NOTIFY, duty.run, NOTIFY_EVERY))
+            duty = NotifyDuty(components, self._notifier, listing)
+            tasks = (*tasks, ScheduledTask(NOTIFY, duty.run, NOTIFY_EVERY))
         return tuple(task for task in tasks if task.id != RELEASE or self.ledger.shared)
 
     def _begin_to_watch(self, key: Key) -> None:

@@ -18,10 +18,10 @@ from reconciler.sweep import Report, Sweep
 from reconciler.webhooks.watch import WebhookWatch
 
 SWEEP, WATCH, KEY, RELEASE = "sweep", "watch", "key", "release"
-_TURN_TIMEOUT = 60.0  # seconds that a watch waits for a sweep to end
+_LOCK_TIMEOUT = 60.0  # seconds that a watch waits for a sweep to end
 
 
-class ListingTurn:
+class ListingLock:
     """Which duty may list the portal: one at a time, and none while that is suspended.
 
     ``is_suspended`` is set while another process on the same ledger sweeps, and once we stop.
@@ -39,7 +39,7 @@ class SweepDuty:
         self,
         components: Components,
         sweep: Sweep,
-        turn: ListingTurn,
+        listing: ListingLock,
         schedule: Schedule,
         retention: timedelta,
         on_sweep: Callable[[Report], None],
@@ -47,14 +47,14 @@ class SweepDuty:
         heartbeat: Heartbeat,
     ) -> None:
         """Report each sweep with ``on_sweep``; call ``on_found`` when files may be due."""
-        self._components, self._sweep, self._turn = components, sweep, turn
+        self._components, self._sweep, self._listing = components, sweep, listing
         self._schedule, self._retention = schedule, retention
         self._on_sweep, self._on_found, self._heartbeat = on_sweep, on_found, heartbeat
 
     def run(self) -> None:
         """Sweep once; a portal that fails is recorded as an outage. Raises LedgerError."""
-        with self._turn.lock:
-            if self._turn.is_suspended.is_set():
+        with self._listing.lock:
+            if self._listing.is_suspended.is_set():
                 return
             try:
                 self._run()
@@ -94,24 +94,24 @@ class WatchDuty:
     """Watches our webhook beside no sweep: one that takes long is not worth waiting for."""
 
     def __init__(
-        self, components: Components, watch: WebhookWatch, turn: ListingTurn, schedule: Schedule
+        self, components: Components, watch: WebhookWatch, listing: ListingLock, schedule: Schedule
     ) -> None:
         """Watch until the key turns out to lack the right."""
         self._components, self._watch = components, watch
-        self._turn, self._schedule = turn, schedule
+        self._listing, self._schedule = listing, schedule
 
     def run(self) -> None:
         """Look at the webhook once. Raises ReconcilerError."""
-        if not self._turn.lock.acquire(timeout=_TURN_TIMEOUT):
+        if not self._listing.lock.acquire(timeout=_LOCK_TIMEOUT):
             return
         try:
             is_paused = self._components.ledger.paused(self._components.clock()) is not None
-            if not is_paused and not self._turn.is_suspended.is_set():
+            if not is_paused and not self._listing.is_suspended.is_set():
                 self._watch.run()
         except (UnauthorizedError, ForbiddenError) as error:
             self._record_refusal(error)
         finally:
-            self._turn.lock.release()
+            self._listing.lock.release()
 
     def _record_refusal(self, error: UnauthorizedError | ForbiddenError) -> None:
         log_error(error)
@@ -177,11 +177,11 @@ class KeyDuty:
 class ReleaseDuty:
     """Makes due what processes that have died had claimed."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], datetime], turn: ListingTurn) -> None:
+    def __init__(self, ledger: Ledger, clock: Callable[[], datetime], listing: ListingLock) -> None:
         """Leave it to the process that sweeps."""
-        self._ledger, self._clock, self._turn = ledger, clock, turn
+        self._ledger, self._clock, self._listing = ledger, clock, listing
 
     def run(self) -> None:
         """Release the claims once. Raises LedgerError."""
-        if not self._turn.is_suspended.is_set():
+        if not self._listing.is_suspended.is_set():
             self._ledger.release_orphaned_claims(self._clock())

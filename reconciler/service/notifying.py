@@ -5,23 +5,23 @@ from dataclasses import replace
 from datetime import timedelta
 
 from reconciler.config import Config
-from reconciler.diagnostics import ProblemKind, find_problems, find_troubles
+from reconciler.diagnostics import ProblemKind, find_alerts, find_problems
 from reconciler.errors import ReconcilerError
 from reconciler.ledger import WEBHOOK, Overview
 from reconciler.notify.addresses import Address, open_addresses
 from reconciler.notify.heartbeat import Heartbeat, Run
-from reconciler.notify.messages import Trouble
+from reconciler.notify.messages import Alert
 from reconciler.notify.notifier import Notifier, OnSent
-from reconciler.notify.planning import NotifySettings, Troubles
+from reconciler.notify.planning import Alerts, NotifySettings
 from reconciler.service.build import Components
-from reconciler.service.duties import ListingTurn
+from reconciler.service.duties import ListingLock
 from reconciler.service.logging import log, log_error
 
 NOTIFY = "notify"
 NOTIFY_EVERY = timedelta(seconds=30)
 
 
-def notifier_of(config: Config, components: Components, on_sent: OnSent) -> Notifier | None:
+def build_notifier(config: Config, components: Components, on_sent: OnSent) -> Notifier | None:
     """Return who notifies people, None when nobody is to be notified. Raises ConfigError."""
     if not addresses_of(config):
         return None
@@ -40,7 +40,7 @@ def addresses_of(config: Config) -> tuple[Address, ...]:
     return open_addresses(config.notify.urls())
 
 
-def heartbeat_of(config: Config) -> Heartbeat:
+def build_heartbeat(config: Config) -> Heartbeat:
     """Return who tells the watcher of runs; nobody is told where none is configured."""
     return Heartbeat(config.notify.heartbeat_url, config.portal.ca_bundle, _log_heartbeat)
 
@@ -48,16 +48,16 @@ def heartbeat_of(config: Config) -> Heartbeat:
 class NotifyDuty:
     """Notifies, in the one daemon that sweeps."""
 
-    def __init__(self, components: Components, notifier: Notifier, turn: ListingTurn) -> None:
+    def __init__(self, components: Components, notifier: Notifier, listing: ListingLock) -> None:
         """Send nothing yet."""
-        self._components, self._notifier, self._turn = components, notifier, turn
+        self._components, self._notifier, self._listing = components, notifier, listing
 
     def run(self) -> None:
         """Send what is due now. Raises LedgerError and ConfigError."""
-        if not self._turn.is_suspended.is_set():
+        if not self._listing.is_suspended.is_set():
             now = self._components.clock()
             seen = self._components.ledger.health.overview(now, shown=1)
-            self._notifier.run(now, _troubles(self._components, seen))
+            self._notifier.run(now, _alerts(self._components, seen))
 
 
 def notify_of_run(config: Config, components: Components, opened: ExitStack) -> Run:
@@ -65,7 +65,7 @@ def notify_of_run(config: Config, components: Components, opened: ExitStack) -> 
 
     Raises ConfigError.
     """
-    notifier, heartbeat = notifier_of(config, components, _log_unsent), heartbeat_of(config)
+    notifier, heartbeat = build_notifier(config, components, _log_unsent), build_heartbeat(config)
     if notifier is not None:
         opened.callback(_notify_after_run, components, notifier)
     opened.callback(heartbeat.close)
@@ -77,22 +77,20 @@ def _notify_after_run(components: Components, notifier: Notifier) -> None:
     try:
         seen = components.ledger.health.overview(now, shown=1)
         # Our own roles are no daemon's: what is wrong with a daemon is not told.
-        notifier.run(now, _troubles(components, replace(seen, holders={})))
+        notifier.run(now, _alerts(components, replace(seen, holders={})))
     except ReconcilerError as error:
         log_error(error)
 
 
-def _troubles(components: Components, seen: Overview) -> Troubles:
+def _alerts(components: Components, seen: Overview) -> Alerts:
     """Return what a person should be told of, and what is not known to be over."""
     problems = find_problems(seen)
-    urgent = [
-        Trouble(one.kind.value, one.message, one.hint) for one in find_troubles(seen, problems)
-    ]
+    urgent = [Alert(one.kind.value, one.message, one.hint) for one in find_alerts(seen, problems)]
     kinds = {one.kind.value for one in problems}
     webhook = components.ledger.settings.get(WEBHOOK)
     if webhook is None or not webhook.is_recent(seen.now):
         kinds.add(ProblemKind.WEBHOOK.value)  # nobody has looked since
-    return Troubles(urgent, frozenset(kinds))
+    return Alerts(urgent, frozenset(kinds))
 
 
 def log_sent(name: str, title: str, error: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from reconciler.errors import RoleHeldError
 from reconciler.ledger import Role
 from reconciler.service.build import Components, utcnow
-from reconciler.service.duties import SWEEP, ListingTurn
+from reconciler.service.duties import SWEEP, ListingLock
 from reconciler.service.logging import log, log_error
 from reconciler.service.schedule import Schedule
 from reconciler.worker import Worker
@@ -38,18 +38,18 @@ class WorkerRole:
 class SweepRole:
     """Lets one of several daemons on a ledger sweep; the next takes over when that one is gone."""
 
-    def __init__(self, components: Components, turn: ListingTurn, schedule: Schedule) -> None:
+    def __init__(self, components: Components, listing: ListingLock, schedule: Schedule) -> None:
         """Leave the sweep to others until the role is held."""
-        self._components, self._turn, self._schedule = components, turn, schedule
-        turn.is_suspended.set()
+        self._components, self._listing, self._schedule = components, listing, schedule
+        listing.is_suspended.set()
 
     def run(self) -> None:
         """Hold the role until the daemon stops, whatever fails meanwhile."""
-        _hold(self._components, Role.SWEEP, self._lead, self._turn.is_suspended.set)
+        _hold(self._components, Role.SWEEP, self._lead, self._listing.is_suspended.set)
 
     def _lead(self, is_ours: IsOurs) -> None:
         log.info("sweep_leader_acquired")
-        self._turn.is_suspended.clear()
+        self._listing.is_suspended.clear()
         self._schedule.run_at(SWEEP, utcnow())
         while is_ours() and not self._components.stop.wait(_RETRY):
             pass

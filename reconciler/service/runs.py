@@ -16,7 +16,7 @@ from reconciler.errors import (
 )
 from reconciler.ledger import BACKFILL, ListedFile, Role
 from reconciler.model import Action, Entry, Outcome, Rule
-from reconciler.service.build import Components, build_components, sweep_of, watch_of
+from reconciler.service.build import Components, build_components, build_sweep, build_watch
 from reconciler.service.logging import log_error
 from reconciler.service.notifying import notify_of_run
 from reconciler.service.sweep_run import prune, run_sweep
@@ -91,7 +91,7 @@ def _watch(config: Config, components: Components) -> None:
     if not components.administration.can_read():
         return
     try:
-        watch_of(config, components).run()
+        build_watch(config, components).run()
     except PortalError as error:
         if isinstance(error, ForbiddenError) or (
             isinstance(error, UnauthorizedError) and error.scope
@@ -103,7 +103,7 @@ def _watch(config: Config, components: Components) -> None:
 def _sweep(config: Config, components: Components) -> Report:
     """Sweep; a key that the portal refuses is recorded in the ledger, for `status`."""
     try:
-        report = run_sweep(components, sweep_of(config, components))
+        report = run_sweep(components, build_sweep(config, components))
     except PortalError as error:
         with suppress(LedgerError):  # what stopped the sweep is what matters
             components.health.record_listing_failure(error, components.clock())
@@ -172,7 +172,7 @@ def _rehearse(
             file = listed.file
             on_planned(PlannedAction(file.id, file.title, file.comment, outcome, rule.description))
 
-    report = sweep_of(config, components).run(dry=True, on_file=on_file)
+    report = build_sweep(config, components).run(dry=True, on_file=on_file)
     for entry in components.ledger.due(components.clock(), _MOST_SHOWN):
         if entry.id not in seen:
             rule, planned = _look(components, entry)

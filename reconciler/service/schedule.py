@@ -17,7 +17,7 @@ _TOLERANCE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
-class Task:
+class ScheduledTask:
     """What is to be run ``every`` so often. A late run is made up for by one, never left out.
 
     ``on_overlap`` is called in place of a run that comes while the one before still goes on.
@@ -38,7 +38,7 @@ class Schedule:
         self._scheduler = _Scheduler(timezone="UTC")
         self._running: dict[str, threading.Lock] = {}
 
-    def add(self, task: Task, first: datetime) -> None:
+    def add(self, task: ScheduledTask, first: datetime) -> None:
         """Run ``task`` from ``first`` on; a task of the same id is replaced."""
         seconds = task.every.total_seconds()
         self._running.setdefault(task.id, threading.Lock())
@@ -94,7 +94,7 @@ class Schedule:
             lock.acquire(timeout=max(until - monotonic(), 0)) for lock in self._running.values()
         )
 
-    def _run(self, task: Task) -> None:
+    def _run(self, task: ScheduledTask) -> None:
         running = self._running[task.id]
         if not running.acquire(blocking=False):
             task.on_overlap()

@@ -120,7 +120,7 @@ def _reason(error: Exception) -> str:
 class _TrustedProxy:
     """An application behind a proxy: what that says of the scheme counts, nobody else's word.
 
-    Each proxy adds to `X-Forwarded-Proto`, or sets it anew: the last value is the nearest's,
+    Each proxy adds to `X-Forwarded-Proto`, or sets it itself: the last value is the nearest's,
     while those before it may be a stranger's own.
     """
 
