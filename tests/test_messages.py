@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.ledger import FileInReview, ReviewPage
 from reconciler.local_time import local_time
-from reconciler.notify.messages import Tone, Alert, began, digest, ended, reminder
+from reconciler.notify.messages import Alert, Tone, began, digest, ended, reminder
 from tests.support_ledger import NOW
 
 PORTAL = "https://portal.example.com"
