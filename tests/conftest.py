@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests import postgres, support_sandbox
+from tests.support_http import Line, answering
 from tests.support_ledger import ADDRESS
+from tests.support_notify import ACCEPTED
 from tests.world import World, world
 
 # Times are told in the zone of whoever reads them; here that is nobody in particular.
@@ -86,6 +88,13 @@ def hook() -> Iterator[support_sandbox.Receiver]:
     """A receiver of the sandbox's webhooks."""
     with support_sandbox.receiver() as receiver:
         yield receiver
+
+
+@pytest.fixture
+def service() -> Iterator[Line]:
+    """A service that takes every message."""
+    with answering(ACCEPTED) as line:
+        yield line
 
 
 @pytest.fixture(scope="session")

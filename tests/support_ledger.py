@@ -1,7 +1,8 @@
 """Short words for ledgers in tests: events, files and endings with plain defaults."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import NullPool, create_engine, func, inspect, select, text
+from sqlalchemy import Engine, NullPool, create_engine, func, inspect, select, text
+from sqlalchemy import event as listener
 
 from reconciler.ledger import EnqueueOptions, Ledger, ListedFile, RowChange
 from reconciler.ledger.store.schema import files
@@ -122,6 +124,28 @@ def permit(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> Write
     """Ask for a write to the claimed file, with room for it."""
     file = changes.pop("file", None) or a_file(claim.entry.id)
     return ledger.begin_write(claim, file, now, until=now + LEASE, **changes)
+
+
+def query_plans(folder: Path, ask: Callable[[Ledger], object]) -> list[tuple[str, str]]:
+    """Return each question that ``ask`` leads to, with the steps by which SQLite answers it."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(*call: Any) -> None:
+        asked.append((call[2], call[3]))
+
+    with opened(folder) as ledger:
+        listener.listen(Engine, "before_cursor_execute", note)
+        try:
+            ask(ledger)
+        finally:
+            listener.remove(Engine, "before_cursor_execute", note)
+    with closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        return [
+            (statement, row[3])
+            for statement, values in asked
+            if statement.startswith("SELECT")
+            for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+        ]
 
 
 @dataclass(frozen=True)

@@ -131,14 +131,19 @@ def deaf_webhook(here: Healthy) -> None:
     here.change(triggers=256)
 
 
-def wrong_secret(here: Healthy) -> None:
-    """The portal's webhook signs with another secret, so our receiver answers 401."""
-    with address(401) as url:
+def let_a_delivery_fail(here: Healthy, status: int) -> None:
+    """Let a delivery be answered so by somebody else."""
+    with address(status) as url:
         good = here.portal.webhooks[1].url
         here.change(url=url)
         here.portal.save(1000, by=here.ann)
         assert here.server.drain()
         here.change(url=good)
+
+
+def wrong_secret(here: Healthy) -> None:
+    """The portal's webhook signs with another secret, so our receiver answers 401."""
+    let_a_delivery_fail(here, 401)
 
 
 def missing_scope(here: Healthy) -> None:
@@ -287,12 +292,7 @@ def test_a_webhook_of_another_account_is_told(sound: Healthy) -> None:
 
 def test_failures_that_nobody_read_are_counted(sound: Healthy) -> None:
     """Also those that the portal never sent."""
-    with address(500) as url:
-        good = sound.portal.webhooks[1].url
-        sound.change(url=url)
-        sound.portal.save(1000, by=sound.ann)
-        assert sound.server.drain()
-        sound.change(url=good)
+    let_a_delivery_fail(sound, 500)
     (line,) = sound.wrong()
     assert "1 failures not read" in line.message
 

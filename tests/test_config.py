@@ -694,6 +694,26 @@ def test_a_missing_file_of_secrets_is_named(key: str, tmp_path: Path) -> None:
         ask()
 
 
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
+@pytest.mark.parametrize("key", ["api_key", "secrets", "admin_password", "database"])
+def test_a_file_of_secrets_without_an_end_is_refused(key: str, device: str) -> None:
+    """Whatever is named by mistake, the start does not hang."""
+    environ = {
+        "RECONCILER_PORTAL__API_KEY_FILE": device,
+        "RECONCILER_WEBHOOK__SECRET_FILE": device,
+        "RECONCILER_ADMIN__PASSWORD_FILE": device,
+        "RECONCILER_STATE__PASSWORD_FILE": device,
+    }
+    with pytest.raises(ConfigError, match=r"cannot be read: it is "):
+        getattr(load(None, environ), key)()
+
+
+def test_a_configuration_without_an_end_is_refused() -> None:
+    """As is one that is no text."""
+    with pytest.raises(ConfigError, match="longer than 1,000,000 characters"):
+        load(Path("/dev/zero"), {})
+
+
 @pytest.mark.parametrize("text", [" ", "two words", "kéy", "a\tb", "a\nb"])
 def test_a_key_that_cannot_be_sent_is_refused(text: str) -> None:
     """It goes into a header: one word of plain characters; the key itself is not shown."""

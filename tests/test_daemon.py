@@ -13,6 +13,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from reconciler.service.schedule import Schedule, ScheduledTask
 from reconciler.signature import HEADER, sign
 from tests import program
 from tests.daemon import SECRET, daemon, environment, free_port
+from tests.daemon import Daemon as RunningDaemon
 from tests.test_crash import Scene, scene, wait_until_idle
 from tests.waiting import eventually, logged
 
@@ -61,6 +63,16 @@ def hang(scene: Scene, seconds: float) -> threading.Event:
 
     scene.portal.on_request = slow
     return hung
+
+
+@contextmanager
+def hanging(scene: Scene, seconds: float) -> Iterator[RunningDaemon]:
+    """A daemon that waits for the portal to tell of a file."""
+    hung = hang(scene, seconds)
+    with daemon(scene.environ, scene.folder) as running:
+        scene.portal.save(scene.file, by=scene.ann)
+        assert hung.wait(10)
+        yield running
 
 
 @pytest.fixture
@@ -262,10 +274,7 @@ def test_a_terminal_that_is_closed_ends_it(scene: Scene) -> None:
 
 def test_a_second_signal_ends_it_at_once(scene: Scene) -> None:
     """While the first waits for a portal that hangs."""
-    hung = hang(scene, 3)
-    with daemon(scene.environ, scene.folder) as running:
-        scene.portal.save(scene.file, by=scene.ann)
-        assert hung.wait(10)
+    with hanging(scene, 3) as running:
         running.process.send_signal(signal.SIGTERM)
         threading.Event().wait(0.3)
         assert running.terminate(2) == 1
@@ -273,10 +282,7 @@ def test_a_second_signal_ends_it_at_once(scene: Scene) -> None:
 
 def test_sigterm_gives_a_hanging_portal_a_bounded_time(scene: Scene) -> None:
     """An answer that comes late is waited for; the exit is 0 and nothing stays claimed."""
-    hung = hang(scene, 1)
-    with daemon(scene.environ, scene.folder) as running:
-        scene.portal.save(scene.file, by=scene.ann)
-        assert hung.wait(10)
+    with hanging(scene, 1) as running:
         assert running.terminate() == 0
     assert scene.marked()
 

@@ -37,13 +37,6 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield one
 
 
-@pytest.fixture
-def service() -> Iterator[Line]:
-    """A service that takes every message."""
-    with answering(ACCEPTED) as line:
-        yield line
-
-
 def mark(ledger: Ledger, file: int, at: datetime) -> None:
     """Let the worker mark a file at a time."""
     ledger.record(event(file), at)

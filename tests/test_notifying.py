@@ -21,7 +21,7 @@ from reconciler.service.duties import KEY
 from reconciler.service.notifying import NOTIFY, NOTIFY_EVERY
 from tests.support_http import Line, answering, http
 from tests.support_ledger import sql, url
-from tests.support_notify import ACCEPTED, BROKEN, as_json, mailbox, messages, titles, urls_file
+from tests.support_notify import BROKEN, as_json, mailbox, messages, titles, urls_file
 from tests.support_sweep import Stage, run, stage
 from tests.waiting import eventually
 
@@ -33,13 +33,6 @@ def scene(tmp_path: Path) -> Iterator[Stage]:
     """Three files, saved an hour ago, and nobody told us."""
     with stage(tmp_path) as built:
         yield built
-
-
-@pytest.fixture
-def service() -> Iterator[Line]:
-    """A service that takes every message."""
-    with answering(ACCEPTED) as line:
-        yield line
 
 
 def notify(scene: Stage, *lines: Line, **more: str) -> None:

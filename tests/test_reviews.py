@@ -1,16 +1,12 @@
 """What people have to review: which files, in which order, since when, in which room."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
-from sqlalchemy import event as listener
 
 from reconciler.decision import Policy
 from reconciler.ledger import Baseline, EnqueueOptions, Ledger, ReviewFilter, ReviewState
@@ -262,29 +258,16 @@ def test_a_new_version_that_was_kept_is_kept_since_then(ledger: Ledger) -> None:
 @kit.SQLITE_ONLY
 def test_no_page_reads_or_sorts_all_files(tmp_path: Path) -> None:
     """Each is read from an index in its order: the ledger of a large portal has a million rows."""
-    asked: list[tuple[str, Any]] = []
 
-    def note(*call: Any) -> None:
-        asked.append((call[2], call[3]))
+    def ask(ledger: Ledger) -> None:
+        for state in ReviewState:
+            ledger.reviews.page(state, limit=50)
+        ledger.reviews.page(WAITING, ReviewFilter(rooms=frozenset({7})), limit=50)
+        ledger.reviews.rooms(10)
 
-    with opened(tmp_path) as ledger:
-        listener.listen(Engine, "before_cursor_execute", note)
-        try:
-            for state in ReviewState:
-                ledger.reviews.page(state, limit=50)
-            ledger.reviews.page(WAITING, ReviewFilter(rooms=frozenset({7})), limit=50)
-            ledger.reviews.rooms(10)
-        finally:
-            listener.remove(Engine, "before_cursor_execute", note)
-    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
-        plans = [
-            row[3]
-            for statement, values in asked
-            if statement.startswith("SELECT")
-            for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
-        ]
-    used = [plan for plan in plans if "files" in plan]
+    plans = [step for _, step in kit.query_plans(tmp_path, ask)]
+    used = [step for step in plans if "files" in step]
     assert len(used) >= 9
-    assert all("USING" in plan for plan in used), used
+    assert all("USING" in step for step in used), used
     # Only what a page shows is sorted with its rooms, and the rooms by their numbers.
-    assert sum("TEMP B-TREE" in plan for plan in plans) == 5
+    assert sum("TEMP B-TREE" in step for step in plans) == 5

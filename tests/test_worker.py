@@ -18,6 +18,13 @@ from tests.world import TARGET, World, world
 ON_EACH_DATABASE = pytest.mark.usefixtures("each_database")
 
 
+def review(here: World) -> None:
+    """Let a file be saved and marked, and a reviewer answer."""
+    here.portal.save(here.file, by=here.ann)
+    here.settle()
+    here.portal.comment(here.file, "Approved", by=here.bob)
+
+
 @ON_EACH_DATABASE
 def test_an_edit_costs_one_get_and_one_put(here: World) -> None:
     """One edit is marked with one GET and one PUT, and the echo of the PUT costs nothing."""
@@ -68,9 +75,7 @@ def test_approved_is_never_written_over_by_its_own_event(here: World) -> None:
 
 def test_approved_survives_a_rename(here: World) -> None:
     """A rename raises the date but is no update."""
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
-    here.portal.comment(here.file, "Approved", by=here.bob)
+    review(here)
     here.settle()
     here.portal.rename(here.file, "Signed.docx", by=here.ann)
     assert [a.rule for a in here.settle()] == [Rule.ANSWERED]
@@ -79,9 +84,7 @@ def test_approved_survives_a_rename(here: World) -> None:
 
 def test_approved_survives_a_rename_that_is_seen_together_with_it(here: World) -> None:
     """Comment and rename may be seen in one look."""
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
-    here.portal.comment(here.file, "Approved", by=here.bob)
+    review(here)
     here.portal.rename(here.file, "Signed.docx", by=here.ann)
     here.settle()
     assert here.comment() == "Approved"
@@ -89,9 +92,7 @@ def test_approved_survives_a_rename_that_is_seen_together_with_it(here: World) -
 
 def test_approved_survives_locking_by_someone_else(here: World) -> None:
     """A lock changes nothing about whose word stands."""
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
-    here.portal.comment(here.file, "Approved", by=here.bob)
+    review(here)
     here.portal.lock(here.file, by=here.ann)
     here.settle()
     assert here.comment() == "Approved"
@@ -100,9 +101,7 @@ def test_approved_survives_locking_by_someone_else(here: World) -> None:
 @ON_EACH_DATABASE
 def test_approved_survives_a_restart(here: World) -> None:
     """What was settled is on disk."""
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
-    here.portal.comment(here.file, "Approved", by=here.bob)
+    review(here)
     here.settle()
     here.restart()
     here.portal.rename(here.file, "Signed.docx", by=here.ann)
@@ -112,9 +111,7 @@ def test_approved_survives_a_restart(here: World) -> None:
 
 def test_a_new_version_is_marked_again(here: World) -> None:
     """After a review the next update needs the next one."""
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
-    here.portal.comment(here.file, "Approved", by=here.bob)
+    review(here)
     here.settle()
     here.portal.save(here.file, by=here.ann)
     here.settle()
@@ -241,9 +238,7 @@ def test_a_refused_write_to_a_reused_id_keeps_what_stood_there_before_it(here: W
 
 def test_a_reviewed_file_that_was_unreadable_for_a_while_is_not_forgotten(here: World) -> None:
     """The account was no member for a time; pruning takes what is gone, not what was hidden."""
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
-    here.portal.comment(here.file, "Approved", by=here.bob)
+    review(here)
     here.settle()
     here.portal.invite(here.room, here.bot, access=0)
     here.portal.lock(here.file, by=here.ann)

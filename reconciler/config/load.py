@@ -12,6 +12,7 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 from reconciler.config.addresses import split_password, sqlite_path, sqlite_url
 from reconciler.config.environment import PREFIX, settings
 from reconciler.config.problems import as_written, problem
+from reconciler.config.text_files import read_text
 from reconciler.config.values import Config, State
 from reconciler.errors import ConfigError
 
@@ -116,7 +117,7 @@ def keys() -> dict[str, object]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(read_text(path))
     except OSError as error:
         raise ConfigError((f"{path} cannot be read: {error.strerror}",)) from error
     except (ValueError, RecursionError) as error:  # also numbers and tables beyond all measure

@@ -3,6 +3,7 @@
 import stat
 from pathlib import Path
 
+from reconciler.config.text_files import read_text
 from reconciler.errors import ConfigError
 
 
@@ -12,14 +13,14 @@ def read_secret(path: Path, key: str, if_missing: str = "") -> str:
     Raises ConfigError; ``if_missing`` says where the file would come from.
     """
     try:
-        return path.read_text(encoding="utf-8-sig").strip()
+        return read_text(path).strip()
     except FileNotFoundError as error:
         hint = f"; {if_missing}" if if_missing else ""
         raise ConfigError((f"{key} {path} cannot be read: there is no such file{hint}",)) from error
     except OSError as error:
         raise ConfigError((f"{key} {path} cannot be read: {error.strerror}",)) from error
     except ValueError as error:
-        raise ConfigError((f"{key} {path} cannot be read: it is not UTF-8 text",)) from error
+        raise ConfigError((f"{key} {path} cannot be read: {error}",)) from error
 
 
 def read_password(path: Path, key: str) -> str:

@@ -118,7 +118,7 @@ def public_address(text: str) -> str:
     text = text.strip()
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be http(s)://, such as https://hooks.example.org/docspace")
+        raise ValueError("must begin with http:// or https:// and name a host")
     if parts.username or parts.password or parts.fragment:
         raise ValueError("must have neither user, password nor #")
     if re.search(r"\s", text) or not text.isascii() or not has_valid_port(parts):

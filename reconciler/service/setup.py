@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconciler.client import Key
-from reconciler.config import Config, load, public_address
+from reconciler.config import Config, load, public_address, read_text
 from reconciler.config.edit import edited
 from reconciler.config.problems import from_variable
 from reconciler.diagnostics.checks import (
@@ -255,7 +255,7 @@ class Plan:
     def _write_config(self, undo: ExitStack) -> None:
         """Write a file beside it, and put that in its place once it is seen to be right."""
         try:
-            text = self.path.read_text("utf-8-sig") if self.is_there else ""
+            text = read_text(self.path) if self.is_there else ""
             mode = self.path.stat().st_mode & 0o777 if self.is_there else _READABLE
             number, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
             draft = Path(name)

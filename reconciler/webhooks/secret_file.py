@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler.config import secret_lines
+from reconciler.config import read_text, secret_lines
 from reconciler.errors import ConfigError
 from reconciler.webhooks.event_log import EventLog
 
@@ -29,7 +29,7 @@ class SecretFile:
     def read(self) -> tuple[str, ...]:
         """Return the secrets, none when there is no file. Raises ConfigError."""
         try:
-            return secret_lines(self.path.read_text(encoding="utf-8-sig"), self.path)
+            return secret_lines(read_text(self.path), self.path)
         except FileNotFoundError:
             return ()
         except (OSError, ValueError) as error:
@@ -57,7 +57,7 @@ class SecretFile:
             raise self._problem("written", error) from error
 
     def _problem(self, act: str, error: Exception) -> ConfigError:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        reason = error.strerror if isinstance(error, OSError) else error
         return ConfigError((f"{self._setting} {self.path} cannot be {act}: {reason}",))
 
 
