@@ -67,7 +67,7 @@ class RoleHeldError(ReconcilerError):
 
 
 class ShutdownRequested(ReconcilerError):
-    """We were told to stop, and what was not begun is left for the next start."""
+    """We were asked to stop; what was not begun is left for the next start."""
 
     kind: ClassVar[str] = "shutdown"
 

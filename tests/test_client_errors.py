@@ -472,8 +472,8 @@ def test_3xx_names_the_location(portal: Portal, docspace: DocSpace, ask: Ask, st
         ("https://ann:secret@q.example/?token=secret", "moved to https://q.example: set"),
         ("/login?back=1", "redirected to /login of itself"),
         ("https://p.example/api/2.0/login", "redirected to /api/2.0/login of itself"),
-        ("https://[", "redirected, but not told where"),
-        ("", "redirected, but not told where"),
+        ("https://[", "redirected, without a usable Location"),
+        ("", "redirected, without a usable Location"),
     ],
 )
 def test_a_redirection_names_the_portals_own_address(

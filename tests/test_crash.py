@@ -118,8 +118,8 @@ def finish(scene: Scene) -> None:
 
 
 def wait_until_idle(scene: Scene, running: Daemon) -> None:
-    """Wait until the file is marked and the ledger owes nothing; ask the ledger, not a log."""
-    idle = eventually(lambda: scene.marked() and count_due(scene) == 0)
+    """Wait until the file is marked, the echo is delivered too, and the ledger owes nothing."""
+    idle = eventually(lambda: scene.marked() and scene.server.drain(0) and count_due(scene) == 0)
     assert idle, (scene.folder / "serve.log").read_text("utf-8")
 
 

@@ -2,9 +2,11 @@
 commands that it shows are the real ones, its links lead somewhere, and what the code cites of the
 portal stands in the shipped docspace.md."""
 
+import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,9 +16,15 @@ import typer
 from reconciler import errors
 from reconciler.cli import messages
 from reconciler.cli.commands import app
+from reconciler.cli.overview import as_json, files_as_json
 from reconciler.config import NAMED, keys, load
+from reconciler.diagnostics import Problem, ProblemKind
 from reconciler.errors import ReconcilerError
-from reconciler.model import AttemptReason, Rule
+from reconciler.ledger import Ledger
+from reconciler.ledger.records import UnfinishedFile
+from reconciler.ledger.store.databases import MEMORY
+from reconciler.model import AttemptReason, Outcome, Rule
+from tests.support_ledger import NOW, PORTAL
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "reconciler" / "docs"
@@ -259,3 +267,29 @@ def test_readme_links_the_shipped_facts() -> None:
     """The link leads to the file that the package ships."""
     (link,) = set(re.findall(r"\]\(([^)]*docspace\.md)\)", README))
     assert (ROOT / link).read_text("utf-8") == FACTS
+
+
+def printed_status() -> str:
+    """Return what `status --json` prints of an empty ledger with one problem."""
+    with closing(Ledger(MEMORY, PORTAL)) as ledger:
+        seen = ledger.health.overview(NOW)
+    return as_json(seen, [Problem(ProblemKind.TEXTS, "")], 9000)
+
+
+def printed_files() -> str:
+    """Return what `failed list --json` prints of one file."""
+    file = UnfinishedFile(1, "A.docx", Outcome.FAILED, "failed", "", NOW, 1, NOW)
+    return files_as_json([file])
+
+
+@pytest.mark.parametrize(
+    ("command", "printed"), [("status", printed_status), ("failed list", printed_files)]
+)
+def test_the_reference_names_the_fields_of_json(command: str, printed: Callable[[], str]) -> None:
+    """Scripts read them: each field of the object, and of each problem or file in it."""
+    start = REFERENCE.index(f"**{command}** with `--json`")
+    named = set(re.findall(r"`(\w+)`", REFERENCE[start : REFERENCE.index("\n\n", start)]))
+    shown = json.loads(printed())
+    lists = (shown.get("problems", []), shown["files"])
+    fields = set(shown).union(*(one for some in lists for one in some))
+    assert fields - named == set()

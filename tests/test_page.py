@@ -118,7 +118,7 @@ def test_it_begins_with_the_verdict_and_keeps_its_order(watched: Watched) -> Non
         "All is well",
         "Failed, refused or waiting",
         "Last sweeps",
-        "What told of updates first",
+        "How updates were detected",
         "From save to comment",
         "Limits and parts",
     ]
@@ -289,7 +289,7 @@ def test_days_without_updates_have_their_place() -> None:
     }
     shown = charts.last_days(days, NOW)
     assert [day.by(Source.WEBHOOK) for day in shown] == [3] + [0] * 13
-    assert charts.older(days, shown).told == {Source.SWEEP: 7, Source.LOG: 1}
+    assert charts.older(days, shown).counts == {Source.SWEEP: 7, Source.LOG: 1}
     columns = charts.days_chart(shown).columns
     assert [len(column.bars) for column in columns] == [0] * 13 + [1]
     assert columns[-1].caption == "2025-11-24: 3 by webhook, 0 by its log, 0 by sweep only"

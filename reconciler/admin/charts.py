@@ -11,7 +11,7 @@ from reconciler.ledger.records import BOUNDS, LatencyHistogram
 from reconciler.model import EPOCH, Source
 
 DAYS = 14
-TOLD_BY = (Source.WEBHOOK, Source.LOG, Source.SWEEP)  # from the bottom of a stack to its top
+DETECTED_BY = (Source.WEBHOOK, Source.LOG, Source.SWEEP)  # from the bottom of a stack to its top
 _WIDTH, _HIGH, _LOW, _TOP = 336.0, 104.0, 52.0, 14.0
 _WIDEST = 48.0  # a column's place: few of them stand at the left
 _GAP = 0.24  # of a column's place
@@ -75,7 +75,7 @@ class Day:
     """The updates of one day; ``day`` is None for all that are older than those kept apart."""
 
     day: datetime | None
-    told: Mapping[Source, int]
+    counts: Mapping[Source, int]
 
     @property
     def name(self) -> str:
@@ -83,8 +83,8 @@ class Day:
         return "before" if self.day is None else f"{self.day:%Y-%m-%d}"
 
     def by(self, source: Source) -> int:
-        """Return how many ``source`` told of first."""
-        return self.told.get(source, 0)
+        """Return how many ``source`` detected first."""
+        return self.counts.get(source, 0)
 
 
 def last_days(days: Mapping[datetime, Mapping[Source, int]], now: datetime) -> tuple[Day, ...]:
@@ -98,18 +98,18 @@ def last_days(days: Mapping[datetime, Mapping[Source, int]], now: datetime) -> t
 def older(days: Mapping[datetime, Mapping[Source, int]], shown: Sequence[Day]) -> Day:
     """Return the sum of all days that are not shown."""
     apart = {one.day for one in shown}
-    told: dict[Source, int] = {}
+    counts: dict[Source, int] = {}
     for day, each in days.items():
         if day not in apart:
             for source, number in each.items():
-                told[source] = told.get(source, 0) + number
-    return Day(None, told)
+                counts[source] = counts.get(source, 0) + number
+    return Day(None, counts)
 
 
 def days_chart(days: Sequence[Day]) -> Chart:
-    """Draw the days, the newest at the right, by what told of the updates first."""
+    """Draw the days, the newest at the right, by what detected the updates first."""
     shown = list(reversed(days))
-    stacks = [[(source.value, day.by(source)) for source in TOLD_BY] for day in shown]
+    stacks = [[(source.value, day.by(source)) for source in DETECTED_BY] for day in shown]
     captions = [
         f"{day.name}: {day.by(Source.WEBHOOK)} by webhook, {day.by(Source.LOG)} by its log, "
         f"{day.by(Source.SWEEP)} by sweep only"

@@ -31,7 +31,7 @@ class Access(Enum):
 class Guard:
     """Asks for ``password`` (None: none is needed, but a local name), whatever the user's name.
 
-    ``on_failed_login`` is told the address from which a password came that was wrong, or one too
+    ``on_failed_login`` gets the address from which a password came that was wrong, or one too
     many; ``clock`` are seconds.
     """
 

@@ -107,7 +107,7 @@ def _queue(seen: Overview) -> Iterator[Metric]:
 
 def _ended(seen: Overview) -> Iterator[Metric]:
     yield _counter("events_accepted", "Events and listed files to be looked at.", seen.accepted)
-    yield _counter("events_echoes", "Events that told of our own comments.", seen.echoes)
+    yield _counter("events_echoes", "Events about our own comments.", seen.echoes)
     documentation = "How events and listed files ended."
     ended = CounterMetricFamily("reconciler_outcomes", documentation, labels=("outcome", "reason"))
     for labels, number in sorted(seen.ended.items()):
@@ -116,12 +116,12 @@ def _ended(seen: Overview) -> Iterator[Metric]:
 
 
 def _arrivals(seen: Overview) -> Iterator[Metric]:
-    documentation = "Updates that were marked, by what told of them first."
+    documentation = "Marked updates by what detected them first."
     updates = CounterMetricFamily("reconciler_updates", documentation, labels=("source",))
     for source in Source:
         updates.add_metric((source.value,), seen.number_from(source))
     yield updates
-    documentation = "Updates of which no delivery told: found by a sweep only."
+    documentation = "Updates that no delivery announced: found by a sweep only."
     yield _counter("missed_updates", documentation, seen.number_from(Source.SWEEP))
     documentation = "From the saving of a file to our comment."
     lags = HistogramMetricFamily("reconciler_update_lag_seconds", documentation, labels=("source",))

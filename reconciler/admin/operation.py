@@ -23,7 +23,7 @@ _SOURCES = {
 
 @dataclass(frozen=True)
 class Operation:
-    """What is told of the service; without ``seen`` the ledger cannot be read."""
+    """What is shown of the service; without ``seen`` the ledger cannot be read."""
 
     seen: Overview | None = None
     webhook: WebhookRecord | None = None
@@ -47,7 +47,7 @@ def _numbers(seen: Overview, view: View, writes_per_day: int) -> dict[str, Any]:
         "reason": _reason,
         "hint": file_hint,
         "source_text": _SOURCES,
-        "sources": charts.TOLD_BY,
+        "sources": charts.DETECTED_BY,
         "last_sweeps": _SWEEPS,
         "meter": charts.meter(seen.written, writes_per_day),
     }

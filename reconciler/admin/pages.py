@@ -54,7 +54,7 @@ def operation(context: AdminContext) -> Page:
         problems.append(Problem(ProblemKind.LEDGER, f"the ledger cannot be read: {error}"))
         return operation_page(View(now, context.portal, problems), Operation())
     problems += [] if refusal is None else [unwritable_problem(refusal)]
-    # The page tells of the webhook by itself, with all that is known of it.
+    # The page shows the webhook by itself, with all that is known of it.
     problems += [one for one in find_problems(seen) if one.kind is not ProblemKind.WEBHOOK]
     if webhook is not None and webhook.has_problem:
         problems.append(Problem(ProblemKind.WEBHOOK, webhook.reason, webhook.hint))

@@ -34,7 +34,7 @@ _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, bidi overrides, halves 
 
 @dataclass(frozen=True)
 class View:
-    """What every view tells: the time, the portal, and what is wrong."""
+    """What every view shows: the time, the portal, and what is wrong."""
 
     now: datetime
     portal: str

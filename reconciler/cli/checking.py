@@ -65,8 +65,8 @@ def finding_text(line: "Finding") -> str:
 
 
 def _as_json(lines: list["Finding"], code: int) -> str:
-    told = [
+    shown = [
         {"level": line.level, "about": line.about, "message": line.message, "hint": line.hint}
         for line in lines
     ]
-    return to_json.dumps({"exit_code": code, "lines": told})
+    return to_json.dumps({"exit_code": code, "lines": shown})

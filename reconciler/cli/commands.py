@@ -1,4 +1,4 @@
-"""The commands. Each reads its options, calls one room below, and prints what it said."""
+"""The commands. Each reads its options, calls one room below, and prints its result."""
 
 import os
 import signal
@@ -52,7 +52,7 @@ def serve(
     """Receive webhooks, sweep, and set the comments, until SIGTERM or Ctrl-C.
 
     Prints the address it listens on to stdout; the log goes to stderr, as text on a terminal and
-    as JSON elsewhere. When told to stop it finishes what is under way and exits 0; a second
+    as JSON elsewhere. When asked to stop it finishes what is under way and exits 0; a second
     signal ends it at once, and no work is lost then either. SIGHUP reads the files of the key and
     of the secrets again.
 
@@ -80,7 +80,7 @@ def serve(
 
 
 def _served(settings: "Config") -> bool:
-    """Serve until told to stop; return whether all work was finished by then."""
+    """Serve until asked to stop; return whether all work was finished by then."""
     from reconciler.service import Daemon, SystemdNotifier  # noqa: PLC0415
 
     service, supervisor = Daemon(settings), SystemdNotifier(os.environ)

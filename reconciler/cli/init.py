@@ -68,7 +68,7 @@ def init(
 ) -> None:
     """Make a configuration: try the portal and the key, write the files, register the webhook.
 
-    Asks on a terminal for what no option tells. Writes config.toml, and beside it the API key
+    Asks on a terminal for what no option gives. Writes config.toml, and beside it the API key
     and a new webhook secret, for their owner alone. What is configured already stays, so it can
     be run again; with an option that says otherwise it asks before it replaces anything.
 

@@ -156,7 +156,7 @@ def _blocks(seen: Overview) -> Iterator[_Block]:
         )
     if seen.days:
         yield _Block(
-            "marked updates, by what told of them first",
+            "marked updates, by what detected them first",
             ("day", "by webhook", "by its log", "by sweep only", "by backfill"),
             [
                 (_day(day), *(each.get(source, 0) for source in Source))

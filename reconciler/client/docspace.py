@@ -118,7 +118,7 @@ class DocSpace:
         The portal answers with the text; what else is answered is confirmed by its ``comment``,
         or by a look. Raises ForbiddenError for a file that is gone, locked, trashed or not ours to
         comment: the portal answers 403 to all of them (docspace.md 5). Raises TransientError where
-        it cannot be told whether the text was stored.
+        it is unknown whether the text was stored.
         """
         body = {"version": version, "comment": comment}
         path = f"files/file/{file_id}/comment"
@@ -215,7 +215,7 @@ class DocSpace:
     def rooms(self, start: int = 0, count: int = PAGE) -> RoomPage:
         """Return a page of rooms, pinned ones first, then newest first (docspace.md 1.3).
 
-        Archived rooms are among them, told by their section. `Page.updated` is the last save in
+        Archived rooms are among them, known by their section. `Page.updated` is the last save in
         any internal room that is not archived (docspace.md 1.4).
         """
         params = _NEWEST | _ANY_ROOM | {"startIndex": start, "count": count}

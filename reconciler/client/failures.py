@@ -106,7 +106,7 @@ def _moved(url: str, location: str) -> str:
     except ValueError:
         location = ""
     if not location:
-        return "redirected, but not told where to"
+        return "redirected, without a usable Location"
     path, found, _ = to.path.partition(API)
     address = f"{to.scheme}://{place_of(to.geturl())}{path if found else ''}"
     elsewhere = found or (to.scheme, to.netloc) != (current.scheme, current.netloc)

@@ -121,10 +121,10 @@ def section_of(fields: Mapping[str, Any]) -> Section:
 
 
 def _version(fields: Mapping[str, Any]) -> int:
-    """Return the version, by either name; 1 where none is told. Raises ValueError."""
-    told = [fields[name] for name in ("version", "versionNumber") if fields.get(name) is not None]
-    numbers = [number for one in told if (number := whole_number(one)) is not None]
-    if told and not numbers:
+    """Return the version, by either name; 1 where there is none. Raises ValueError."""
+    given = [fields[name] for name in ("version", "versionNumber") if fields.get(name) is not None]
+    numbers = [number for one in given if (number := whole_number(one)) is not None]
+    if given and not numbers:
         raise ValueError("version is no whole number")
     return next((number for number in numbers if number > 0), 1)
 

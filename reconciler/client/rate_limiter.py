@@ -16,7 +16,7 @@ from reconciler.errors import ShutdownRequested
 
 _FRESH = 5.0  # seconds
 _FIRST = 2
-_LOOK_UP = 0.2  # seconds between looks at whether we are told to stop
+_LOOK_UP = 0.2  # seconds between looks at whether we are asked to stop
 
 Reserve = Callable[[int], float]
 """Reserves so many requests of the minute; returns the seconds to wait, 0 when they are ours."""
@@ -48,7 +48,7 @@ class RateLimiter:
     def acquire(self, method: str, name: str) -> Iterator[None]:
         """Wait for a place, hold it within the block.
 
-        Raises ShutdownRequested when told to stop.
+        Raises ShutdownRequested when asked to stop.
         """
         slots = self._slots[method]
         while not slots.acquire(timeout=_LOOK_UP):

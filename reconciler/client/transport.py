@@ -263,7 +263,7 @@ def _body(answer: requests.Response, until: float) -> bytes:
 
 
 def _response(name: str, status: int, headers: Mapping[str, str], body: bytes) -> tuple[Any, bool]:
-    """Return what is said, and whether in the portal's envelope."""
+    """Return the message, and whether it came in the portal's envelope."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The section [notify]: who is told what, and how often."""
+"""The section [notify]: who is notified of what, and how often."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ _FILE = "notify.urls_file"
 
 
 class Notify(BaseModel):
-    """Whom to notify, of what and how often. Unless ``urls_file`` is set nobody is told anything.
+    """Whom to notify, of what and how often. Without ``urls_file`` nobody is notified.
 
-    ``heartbeat_url`` is told of the start and the end of each sweep, whatever the others are.
+    ``heartbeat_url`` is called at the start and the end of each sweep, whatever the others are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -1,4 +1,4 @@
-"""Every setting with its value and where it came from, safe to show: no secret is told."""
+"""Every setting with its value and where it came from, safe to show: no secret is among them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -199,7 +199,7 @@ class Admin(_Section):
 
 
 class Log(_Section):
-    """How much is said, and in which form."""
+    """How much is logged, and in which form."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "text", "json"] = "auto"

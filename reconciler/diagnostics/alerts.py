@@ -15,7 +15,7 @@ _STOPS_MARKING = {OutageKind.LOOKS, OutageKind.WRITES}
 
 
 def find_alerts(seen: Overview, problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    """Return those of the problems that a person should be told of now."""
+    """Return those of the problems that a person should be alerted to now."""
     kinds = _AT_ONCE | _IF_STALLED if _is_stalled(seen) else _AT_ONCE
     return tuple(problem for problem in problems if problem.kind in kinds)
 

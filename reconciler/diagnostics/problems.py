@@ -113,7 +113,7 @@ def _outage(outage: OutageRecord) -> Problem:
 
 
 def _portal(seen: Overview) -> Iterator[Problem]:
-    # A throttled portal is told as the pause that it asks for.
+    # A throttled portal is shown as the pause that it asks for.
     yield from (_outage(o) for o in seen.outages if o.kind is not OutageKind.RATE_LIMITED)
     if seen.paused_until is not None and seen.paused_until - seen.now > _SHORT:
         until = local_time(seen.paused_until)

@@ -138,7 +138,7 @@ class Health:
 
 
 def record_latency(c: Connection, row: Row[object], result: AttemptResult, now: datetime) -> None:
-    """Count an update that was marked, by what told of it first and by how long it waited.
+    """Count an update that was marked, by what detected it first and by how long it waited.
 
     A comment that an unlocking wiped is set again, but nothing was updated.
     """

@@ -10,9 +10,9 @@ _VALID = 2 * _LAST_RETRY
 
 @dataclass(frozen=True)
 class Notified:
-    """What an address was told, and why it cannot be told more.
+    """What was sent to an address, and why no more can be sent.
 
-    ``name`` shows which address it is, without its secrets. It was told of what was marked up to
+    ``name`` shows which address it is, without its secrets. It knows of what was marked up to
     ``marked_until``, was reminded at ``reminded_at``, and knows of ``alerts``: the messages of
     those that are not over, by kind. ``error`` is why the last ``failures`` messages in a row did
     not arrive, of which the first was sent at ``failing_since`` and the last at ``failed_at``.

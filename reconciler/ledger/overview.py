@@ -37,7 +37,7 @@ from reconciler.ledger.store.schema import (
 from reconciler.ledger.store.store import Role, Store
 from reconciler.model import OutageKind, Outcome, Quota, Source
 
-SHOWN = 20  # files, texts and sweeps of each kind that are shown unless told otherwise
+SHOWN = 20  # files, texts and sweeps of each kind that are shown unless asked otherwise
 _MIN_PROMPT = 3  # times that a text stood there within seconds of a save
 _ENTERED = (("accepted", "event"), ("accepted", "listed"))
 _ECHO = ("ignored", "echo")

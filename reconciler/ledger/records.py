@@ -1,4 +1,4 @@
-"""What the ledger tells of how the service is doing, as values."""
+"""How the service is doing according to the ledger, as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ class UnfinishedFile:
 class FileInReview:
     """A file that carried our comment when it was last seen, or a person's that was kept.
 
-    ``room`` and its title are known where a listing told them, ``author`` is who saved it last.
+    ``room`` and its title are known where a listing had them, ``author`` is who saved it last.
     ``marked_at`` is when we set the comment last, None where we never did. ``since`` is since when
     ours stands without a break by a person's, or when the person's was seen first; ``comment`` is
     the person's.
@@ -83,7 +83,7 @@ class RoomInReview:
 
 @dataclass(frozen=True)
 class OutageRecord:
-    """What the portal as a whole does not do, since when, and in which words it said so."""
+    """What the portal as a whole does not do, since when, and its own words."""
 
     kind: OutageKind
     since: datetime
@@ -139,8 +139,8 @@ class Overview:
 
     ``ended`` counts events and listings by outcome and reason, ``unfinished`` and ``files`` are
     how many wait, failed or were refused, and those that are shown. ``days`` has the updates that
-    were marked, by day and by what told of them first; ``latencies`` how long they waited, over all
-    days. ``holders`` tells which process has which role. ``sweeping`` is since when a sweep is
+    were marked, by day and by what detected them first; ``latencies`` how long they waited, over
+    all days. ``holders`` tells which process has which role. ``sweeping`` is since when a sweep is
     under way, ``next_sweep`` when the daemon wants to sweep next, or would if it still ran.
     ``webhook`` is what was wrong with our webhook recently, and the hint. ``unknown_texts`` were
     kept as a person's and may be the portal's own. ``unreachable`` are the addresses that cannot
@@ -179,5 +179,5 @@ class Overview:
         return Role.SWEEP in self.holders
 
     def number_from(self, source: Source) -> int:
-        """Return how many updates were told of first by ``source``, over all days."""
+        """Return how many updates ``source`` detected first, over all days."""
         return self.latencies[source].number if source in self.latencies else 0

@@ -148,7 +148,7 @@ OWNER = text_setting("owner")
 SINCE = time_setting("since")
 FIRST_SWEEP = time_setting("first_sweep")
 CLOCK_WAS_AHEAD = time_setting("clock_was_ahead")
-"""What the portal's clock said at the first sweep, when it was wrong."""
+"""The portal's clock at the first sweep, when it was wrong."""
 PORTAL_KNOWN = _flag("portal_known")
 TARGETS: Setting[frozenset[str]] = Setting(
     "targets", lambda targets: json.dumps(sorted(targets)), lambda text: frozenset(json.loads(text))

@@ -42,7 +42,7 @@ class Heartbeat:
 
     @contextmanager
     def run(self) -> Iterator[Run]:
-        """Signal the beginning and the end of the block; one that was told to stop has no end."""
+        """Signal the beginning and the end of the block; one that was asked to stop has no end."""
         run = Run()
         self._signal(_START)
         try:

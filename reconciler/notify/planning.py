@@ -28,7 +28,7 @@ class NotifySettings:
 
 @dataclass(frozen=True)
 class Alerts:
-    """What a person should be told of now, and the kinds of all that is wrong."""
+    """What a person should be alerted to now, and the kinds of all that is wrong."""
 
     urgent: Sequence[Alert] = ()
     open: frozenset[str] = frozenset()

@@ -63,7 +63,7 @@ from reconciler.sweep import Report
 from reconciler.webhooks.watch import EVERY as WATCH_EVERY
 from reconciler.worker import Processed
 
-GRACE = 20.0  # seconds for what is under way when we are told to stop
+GRACE = 20.0  # seconds for what is under way when we are asked to stop
 KEY_EVERY, RELEASE_EVERY = timedelta(seconds=15), timedelta(seconds=5)
 _FIRST_WATCH = timedelta(seconds=5)  # the first sweep fixes where our responsibility begins
 _HEARTBEAT_GRACE = 1.0

@@ -47,7 +47,7 @@ class BestEffortStream:
 class LogWriter:
     """A stream to log to, from entering the block to leaving it; directly after that.
 
-    More than ``most`` unwritten lines are lost, and ``on_lost`` is told how many.
+    More than ``most`` unwritten lines are lost, and ``on_lost`` gets their number.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ Format = Literal["auto", "text", "json"]
 log: Any = structlog.get_logger()
 _RUN = 60.0  # seconds
 _SAME = ("event", "kind", "reason", "error")  # what makes two failures equal
-_NEWS = {"lines_lost"}  # told each time: the number is what it is about
+_NEWS = {"lines_lost"}  # logged each time: the number is what it is about
 
 
 class Repeats:
@@ -40,7 +40,7 @@ class Repeats:
         clock: Callable[[], float] = monotonic,
         sum_up: Callable[[Mapping[str, object]], None] = lambda _: None,
     ) -> None:
-        """Nothing was said yet."""
+        """Nothing was logged yet."""
         self._clock, self._sum_up, self._lock = clock, sum_up, Lock()
         self._logged: dict[tuple[object, ...], tuple[float, int]] = {}
 

@@ -41,7 +41,7 @@ def addresses_of(config: Config) -> tuple[Address, ...]:
 
 
 def build_heartbeat(config: Config) -> Heartbeat:
-    """Return who tells the watcher of runs; nobody is told where none is configured."""
+    """Return the heartbeat, which does nothing where none is configured."""
     return Heartbeat(config.notify.heartbeat_url, config.portal.ca_bundle, _log_heartbeat)
 
 
@@ -61,7 +61,7 @@ class NotifyDuty:
 
 
 def notify_of_run(config: Config, components: Components, opened: ExitStack) -> Run:
-    """Let ``opened`` tell the watcher of a `reconcile`, and people what they should know after it.
+    """Let ``opened`` send the heartbeats of a `reconcile`, and notify people after it.
 
     Raises ConfigError.
     """
@@ -76,14 +76,14 @@ def _notify_after_run(components: Components, notifier: Notifier) -> None:
     now = components.clock()
     try:
         seen = components.ledger.health.overview(now, shown=1)
-        # Our own roles are no daemon's: what is wrong with a daemon is not told.
+        # Our own roles are no daemon's: what is wrong with a daemon is not sent.
         notifier.run(now, _alerts(components, replace(seen, holders={})))
     except ReconcilerError as error:
         log_error(error)
 
 
 def _alerts(components: Components, seen: Overview) -> Alerts:
-    """Return what a person should be told of, and what is not known to be over."""
+    """Return what a person should be alerted to, and what is not known to be over."""
     problems = find_problems(seen)
     urgent = [Alert(one.kind.value, one.message, one.hint) for one in find_alerts(seen, problems)]
     kinds = {one.kind.value for one in problems}

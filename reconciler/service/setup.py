@@ -36,7 +36,7 @@ _READABLE = 0o644  # it holds no secret, and the service's user must read it
 
 @dataclass(frozen=True)
 class Answers:
-    """What was told; None where nothing was. ``key_file`` is where ``key`` was read."""
+    """What was answered; None where nothing was. ``key_file`` is where ``key`` was read."""
 
     portal: str | None = None
     key: str | None = None
@@ -48,12 +48,12 @@ class Answers:
 
     def variables(self) -> dict[str, str]:
         """Return them as the environment variables that set the same."""
-        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             f"RECONCILER_{_SECTION_OF[name]}__{_KEY_OF.get(name, name).upper()}": str(
                 value.absolute() if isinstance(value, Path) else value
             )
-            for name, value in told.items()
+            for name, value in given.items()
             if value is not None
         }
 
@@ -68,19 +68,19 @@ def _load_told(file: Path | None, environ: Mapping[str, str], answers: Answers) 
     """Load the configuration under the answers. Raises ConfigError, which names no variable that
     a person never set.
     """
-    told = answers.variables()
+    variables = answers.variables()
     try:
-        return load(file, {**environ, **told})
+        return load(file, {**environ, **variables})
     except ConfigError as error:
         problems = error.problems
-        for name in told:
+        for name in variables:
             problems = tuple(one.removesuffix(from_variable(name)) for one in problems)
         raise ConfigError(problems) from error
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What the portal said to an address and a key; ``key`` is None where it told nothing."""
+    """What the portal answered to an address and a key; ``key`` is None where it gave none."""
 
     findings: tuple[Finding, ...]
     key: Key | None

@@ -1,7 +1,7 @@
 """Tells systemd how it goes: ready, alive, stopping (sd_notify(3)).
 
 The protocol is one datagram of lines to a socket that the environment names: less than a
-library around it. Without that socket nothing is told, and everything else is the same.
+library around it. Without that socket nothing is sent, and everything else is the same.
 """
 
 import os
@@ -14,10 +14,10 @@ _IN_TIME = 2  # signs of life in the time that one may take
 
 
 class SystemdNotifier:
-    """Whoever started us and asked to be told. Telling never fails and never waits."""
+    """The supervisor that started us, where it asks for news. Sending never fails or waits."""
 
     def __init__(self, environ: Mapping[str, str], clock: Callable[[], float] = monotonic) -> None:
-        """Read what is to be told, and how often a sign of life is awaited."""
+        """Read where to send, and how often a sign of life is awaited."""
         address = environ.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._clock, self._told = clock, clock()
@@ -28,7 +28,7 @@ class SystemdNotifier:
         self._tell("READY=1", f"STATUS={status}")
 
     def alive(self) -> None:
-        """Everything is alive: told when half of the time has passed since the last sign."""
+        """Everything is alive: sent when half of the time has passed since the last sign."""
         now = self._clock()
         if self.every is not None and now - self._told >= self.every:
             self._told = now

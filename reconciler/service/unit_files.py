@@ -1,7 +1,7 @@
 """Files that run it well: systemd units, a Containerfile, nginx and Caddy in front.
 
 The templates lie in ``templates/``. What differs between installations (addresses, paths,
-where secrets and ledger lie) is taken from the configuration, so that nothing is said twice.
+where secrets and ledger lie) is taken from the configuration, so that nothing is configured twice.
 """
 
 import re

@@ -31,7 +31,7 @@ def plan_changes(
 
 
 def _with_place(change: RowChange, row: RowState) -> RowChange:
-    """Let the row learn the room, which no event and no look told (docspace.md 1.1, 4.1)."""
+    """Let the row learn the room, which no event and no look has (docspace.md 1.1, 4.1)."""
     room = change.listed.file.room
     lacks = row.version is not None and room is not None and row.room != room
     return change if change.writes or not lacks else replace(change, sets_place=True)

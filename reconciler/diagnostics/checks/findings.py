@@ -34,7 +34,7 @@ class Finding:
 
 
 def ok(about: str, message: str) -> Finding:
-    """All is well, or merely told."""
+    """All is well, or merely worth knowing."""
     return Finding(Level.OK, about, message)
 
 

@@ -1,4 +1,4 @@
-"""Checks of what the portal told: itself, the key, the account, the rooms, the webhook. Pure."""
+"""Checks of what the portal answered: on itself, key, account, rooms and webhook. Pure."""
 
 from datetime import timedelta
 
@@ -165,12 +165,12 @@ def _of_webhook(facts: Facts, webhook: Webhook) -> list[Finding]:
     owner = person.owner if isinstance(person, Key) and person.owner else webhook.creator
     if webhook.creator and webhook.creator != owner:
         message = (
-            f"it belongs to {webhook.creator_name or webhook.creator}: it tells only of files that "
+            f"it belongs to {webhook.creator_name or webhook.creator}: it delivers only files that "
         )
         hint = "register it with the key's own account, which is in the rooms"
         lines.append(warning("webhook", message + "that account may read", hint))
     if webhook.target:
-        message = f"it tells of one entry alone ({webhook.target})"
+        message = f"it delivers one entry alone ({webhook.target})"
         lines.append(warning("webhook", message, "remove it, and run: reconciler webhook register"))
     return lines
 

@@ -51,7 +51,7 @@ class ProbeTargets:
 
 @dataclass(frozen=True)
 class PortalFacts:
-    """What the portal told. ``at`` is our own clock when it did."""
+    """What the portal answered. ``at`` is our own clock when it did."""
 
     at: datetime
     build: Build | PortalError | None = None
@@ -65,11 +65,11 @@ class PortalFacts:
 
 @dataclass(frozen=True)
 class LedgerFacts:
-    """What the ledger told. ``ours`` is the webhook that it knows, ``done`` the last entry of
+    """What the ledger holds. ``ours`` is the webhook that it knows, ``done`` the last entry of
     its log, ``processes`` how many hold a role, ``hidden`` when the daily full scan last found
-    updates that no folder's date had told of, and how many; ``problems`` are what `status` says
+    updates that no folder's date had shown, and how many; ``problems`` are what `status` says
     is wrong, ``has_run`` whether anything has worked with it yet, ``delivered`` when a webhook
-    last brought an event. Where it is not there yet, all of that is what an empty one tells.
+    last brought an event. Where it is not there yet, all of that is as in an empty one.
     """
 
     engine: str

@@ -21,7 +21,7 @@ from reconciler.ledger.store.database_file import (
     identity_of,
 )
 
-_LOCK_TIMEOUT = 2.0  # seconds to wait for another process: a writing is told before it gives up
+_LOCK_TIMEOUT = 2.0  # seconds to wait for another process: shorter than a writer waits itself
 
 
 class FileLock:

@@ -82,7 +82,7 @@ class SqliteView(View):
         return holder_of(self._file, role)
 
     def refusal(self) -> LedgerError | None:
-        """Return why a process could not write, as far as can be told without writing."""
+        """Return why a process could not write, as far as is known without writing."""
         for role in Role:
             named = holder_named_in(lock_path(self._path, role))
             if named and self._file.is_locked(BYTES[role]) is False:

@@ -36,7 +36,7 @@ class Job(Generic[A, T]):
 class Writer:
     """The thread that runs jobs, each batch in a transaction of ``begin``.
 
-    ``begin`` is told until when the first of the batch waits.
+    ``begin`` gets the time until which the first of the batch waits.
     Threads whose jobs shared a commit come back together: the next commit waits briefly for a
     batch as large, or the quickest thread would have one alone and the others another.
     """
