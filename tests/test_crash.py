@@ -118,8 +118,13 @@ def finish(scene: Scene) -> None:
 
 
 def wait_until_idle(scene: Scene, running: Daemon) -> None:
-    """Wait until the file is marked, the echo is delivered too, and the ledger owes nothing."""
-    idle = eventually(lambda: scene.marked() and scene.server.drain(0) and count_due(scene) == 0)
+    """Wait until the file is marked, the echo of that was seen to, and the ledger owes nothing."""
+
+    def at_rest() -> bool:
+        return scene.marked() and count_due(scene) == 0
+
+    # The echo is on its way once the ledger owes nothing, and may make the file due again.
+    idle = eventually(lambda: at_rest() and scene.server.drain(0) and at_rest())
     assert idle, (scene.folder / "serve.log").read_text("utf-8")
 
 
