@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import make_url
 
@@ -63,6 +64,36 @@ def test_the_system_says_why_by_its_number(number: int, cause: LedgerCause) -> N
     with pytest.raises(LedgerError) as raised, database_errors():
         raise OSError(number, "...")
     assert raised.value.cause is cause
+
+
+class ServerError(Exception):
+    """An error as the driver raises it, with the code of a server."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.sqlstate = code
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("53100", LedgerCause.DISK_FULL),
+        ("XX001", LedgerCause.DAMAGED),
+        ("XX000", LedgerCause.OTHER),  # any internal error: nothing is to be moved away for it
+        ("57P01", LedgerCause.UNREACHABLE),
+        ("25P03", LedgerCause.UNREACHABLE),
+        ("57014", LedgerCause.OTHER),
+        ("40001", LedgerCause.OTHER),
+    ],
+)
+def test_postgresql_says_why_by_its_code(code: str, cause: LedgerCause) -> None:
+    """In whatever language its words are."""
+    assert cause_of(ServerError(code)) is cause
+
+
+def test_a_mistake_in_a_statement_is_no_server_that_is_away() -> None:
+    """The driver raises it without a code."""
+    assert cause_of(psycopg.ProgrammingError("cannot adapt type")) is LedgerCause.OTHER
 
 
 def test_a_server_that_nobody_answers_for_cannot_be_reached() -> None:

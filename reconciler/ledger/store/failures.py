@@ -10,8 +10,10 @@ from reconciler.errors import LedgerCause, LedgerError
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _FULL = {"SQLITE_FULL", "53100"}
-_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX00")
-_AWAY = ("08", "28", "57P", "3D000")  # classes: connection, authorization, shutdown; no database
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")
+# Connection, authorization, shutdown, no such database, a transaction that stood still.
+_AWAY = ("08", "28", "57P", "3D000", "25P03")
+_NO_CODE = "OperationalError"  # of PostgreSQL's driver, where no server answered or let us in
 
 
 @contextmanager
@@ -32,8 +34,8 @@ def cause_of(error: BaseException | None) -> LedgerCause:
         return LedgerCause.DISK_FULL
     if code.startswith(_DAMAGED):
         return LedgerCause.DAMAGED
-    # The driver of PostgreSQL knows no code where no server answered, or it let nobody in.
-    is_away = code.startswith(_AWAY) or (hasattr(error, "sqlstate") and not code)
+    has_no_code = hasattr(error, "sqlstate") and type(error).__name__ == _NO_CODE and not code
+    is_away = code.startswith(_AWAY) or has_no_code
     return LedgerCause.UNREACHABLE if is_away else LedgerCause.OTHER
 
 

@@ -217,7 +217,7 @@ class PostgresStore(Store):
         try:
             connection = self._reader.connect()
         except exc.InvalidRequestError as error:  # whatever was connected to is read-only
-            raise LedgerError(_NOT_PRIMARY) from error
+            raise LedgerError(_NOT_PRIMARY, LedgerCause.UNREACHABLE) from error
         with connection, connection.begin():
             yield connection
 
