@@ -52,13 +52,20 @@ class Scope:
         """Whether a file's room must be known to decide."""
         return bool(self.rooms or self.exclude_rooms)
 
+    @property
+    def holds_personal(self) -> bool:
+        """Whether "My documents" are in scope: not where rooms are named."""
+        return self.personal and not self.rooms
+
+    def holds_room(self, room: int | None) -> bool:
+        """Return whether the files of a room are in scope; None is no room."""
+        return room not in self.exclude_rooms and (not self.rooms or room in self.rooms)
+
     def holds(self, file: File) -> bool:
         """Return whether the file is in scope."""
-        if file.section is Section.PERSONAL and (not self.personal or self.rooms):
+        if file.section is Section.PERSONAL and not self.holds_personal:
             return False
-        if self.rooms and file.room not in self.rooms:
-            return False
-        if file.room in self.exclude_rooms or file.updated_by in self.ignore_users:
+        if not self.holds_room(file.room) or file.updated_by in self.ignore_users:
             return False
         stem, _, extension = file.title.rpartition(".")
         return not self.extensions or (bool(stem) and extension.lower() in self.extensions)
@@ -86,7 +93,7 @@ class Policy:
         return texts_of(self.portal_texts, self.unlock_texts)
 
     @property
-    def reach(self) -> str:
+    def criteria(self) -> str:
         """What decides which updates are marked at all, as a text to compare.
 
         When it changes, updates that were passed over before may have to be marked now.

@@ -26,7 +26,7 @@ _ABOUT_THE_LEDGER = {
         "a lost ledger*: what people wrote is kept"
     ),
     LedgerCause.ANOTHER_PORTAL: (
-        "if that is the same portal at a new address, run: reconciler state adopt (it tells "
+        "if that is the same portal at a new address, run: reconciler state adopt (it names "
         "the risk, and asks); another portal needs another state.url"
     ),
     LedgerCause.DISK_FULL: (
@@ -109,7 +109,7 @@ def _about_the_address(error: AddressUnreachableError) -> str:
         return "the portal follows no redirect: give the address that it leads to"
     if status == 401:
         return (
-            "the receiver there knows another secret: start reconciler serve with the same "
+            "the receiver there has another secret: start reconciler serve with the same "
             "configuration as this command"
         )
     if status in {404, 405}:

@@ -1,4 +1,4 @@
-"""Values that pass between the rooms: files, revisions, events, what is known, what was decided.
+"""Values that pass between the packages: files, revisions, events, what is known, what was decided.
 
 All are frozen; all times are aware UTC; dictionaries from JSON stop at `client` and `receiver`.
 """

@@ -168,6 +168,31 @@ def test_a_refusal_of_a_key_that_was_replaced_meanwhile_says_nothing(
             ask(DocSpace(transport))
 
 
+OLD_KEYS = {
+    "a file": (FILE, lambda docspace: docspace.file(1245)),
+    "a list": (f"{API}files/rooms", lambda docspace: docspace.rooms()),
+    "the key itself": (SELF, lambda docspace: docspace.key()),
+}
+
+
+@pytest.mark.parametrize(("url", "ask"), OLD_KEYS.values(), ids=list(OLD_KEYS))
+def test_a_dead_key_that_was_replaced_meanwhile_is_no_dead_key(
+    portal: Portal, url: str, ask: Callable[[DocSpace], object]
+) -> None:
+    """The answer comes once the new key is in use, of which it says nothing."""
+    with closing(Transport("https://p.example", "sk-old")) as transport:
+
+        def refuse(_: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+            transport.use_key("sk-new")
+            return 401, {}, ""
+
+        portal.add_callback("GET", url, refuse)
+        with pytest.raises(TransientError, match="replaced meanwhile"):
+            ask(DocSpace(transport))
+        with pytest.raises(UnauthorizedError):  # the new one is dead too
+            ask(DocSpace(transport))
+
+
 def test_403_with_a_disabled_key_is_about_the_key(portal: Portal, docspace: DocSpace) -> None:
     """Should the portal still describe it, it says that it is not active."""
     answer(portal, "GET", FILE, "error_403_put_comment.http.json")

@@ -222,7 +222,7 @@ def test_row_8_an_intent_for_another_version() -> None:
     ],
 )
 def test_row_8_an_unclear_comment(entry: Entry, policy: Policy) -> None:
-    """On an unknown portal, or where comments are overwritten, it gives way once a version."""
+    """On an unknown portal, or where comments are overwritten, it gives way once per version."""
     strange = file(comment="Redaktita")
     assert rule(strange, entry, policy) is Rule.UPDATED
     settled = replace(entry, created=CREATED, settled=SAVED, marked_by_us=True)

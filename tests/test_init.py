@@ -174,7 +174,7 @@ def test_another_answer_replaces_nothing_unasked(scene: Scene) -> None:
     done = scene.run("--port", "3457", "--yes")
     assert done.returncode == 0, done.stderr
     assert scene.config.read_text("utf-8") == text.replace("3456", "3457")
-    assert "at its next start" in done.stderr
+    assert "Restart serve" in done.stderr
 
 
 def test_what_the_environment_tells_is_written_down(scene: Scene) -> None:

@@ -57,7 +57,7 @@ def test_nobody_waits_for_a_reader_that_reads_nothing() -> None:
 def test_what_finds_no_room_is_lost_and_counted() -> None:
     """Memory is bounded, and the loss is told as soon as there is room again."""
     reader, lost = Reader(), list[int]()
-    with LogWriter(reader, lost.append, most=2) as lines:
+    with LogWriter(reader, lost.append, max_lines=2) as lines:
         lines.write("first\n")
         assert reader.asked.wait(10)
         for name in ("second", "third", "fourth", "fifth"):

@@ -220,7 +220,7 @@ def test_what_is_no_address_is_named_by_its_place(ledger: Ledger) -> None:
     with pytest.raises(ConfigError) as caught:
         open_addresses(["hunter2", "json://localhost", "nosuch://hunter2"])
     first, second = caught.value.problems
-    assert first.startswith("address 1 of notify.urls_file is none that Apprise knows")
+    assert first.startswith("address 1 of notify.urls_file is not an address that Apprise knows")
     assert second.startswith("address 3 (nosuch) of notify.urls_file")
     assert "hunter2" not in str(caught.value)
 

@@ -180,7 +180,7 @@ def test_a_daemon_with_a_bad_address_does_not_start(bad: str, scene: Stage) -> N
     """Better than nobody being told when it matters."""
     path = urls_file(scene.folder, bad)
     scene.environ["RECONCILER_NOTIFY__URLS_FILE"] = str(path)
-    with pytest.raises(ConfigError, match=r"address 1.* is none that Apprise knows"):
+    with pytest.raises(ConfigError, match=r"address 1.* is not an address that Apprise knows"):
         Daemon(load(None, scene.environ))
 
 

@@ -285,7 +285,7 @@ def test_the_line_says_which_folders_were_passed_over(scene: Stage) -> None:
     """Nothing is left out in silence."""
     scene.portal.faults.add(Fault("GET files/{id}", "status", status=403, times=None))
     done = run(scene, "reconcile")
-    assert "folders passed over: 1 forbidden" in done.stdout
+    assert "folders skipped: 1 forbidden" in done.stdout
 
 
 def test_a_title_cannot_write_to_the_terminal(scene: Stage) -> None:

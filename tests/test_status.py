@@ -160,7 +160,7 @@ def test_a_queue_that_is_not_worked_off_makes_status_exit_1(
     with serving(ledger):
         done = run(scene, "status")
     assert done.returncode == 1
-    assert done.stdout.startswith("WRONG: the queue is not worked off: ")
+    assert done.stdout.startswith("WRONG: the queue is not being processed: ")
     assert f"{number} file" in done.stdout.splitlines()[0]
 
 

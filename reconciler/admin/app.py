@@ -14,7 +14,7 @@ Environ = Mapping[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 TEXT = "text/plain; charset=utf-8"
 NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-_MOST_FIELDS = 20
+_MAX_FIELDS = 20
 OPEN = {"/healthz"}  # for everybody: the probes of a container carry no password
 
 
@@ -35,12 +35,12 @@ Pages = Mapping[str, Callable[[Query], Page]]
 class Admin:
     """A WSGI application. ``pages`` has what makes the page of each path from its query.
 
-    A page may raise LedgerError; of anything else that it raises ``complain`` hears.
+    A page may raise LedgerError; ``on_error`` gets anything else that it raises.
     """
 
-    def __init__(self, pages: Pages, guard: Guard, complain: Callable[[Exception], None]) -> None:
+    def __init__(self, pages: Pages, guard: Guard, on_error: Callable[[Exception], None]) -> None:
         """Serve the pages to those whom the guard admits."""
-        self._pages, self._guard, self._complain = pages, guard, complain
+        self._pages, self._guard, self._on_error = pages, guard, on_error
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -79,14 +79,14 @@ class Admin:
         except LedgerError as error:
             return Page(f"ledger: it cannot be read: {error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
         except Exception as error:  # noqa: BLE001 - monitoring must get an answer, whatever happens
-            self._complain(error)
+            self._on_error(error)
             return Page("This is a bug: see the log.\n", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _query(environ: Environ) -> Query:
     """Return the parameters of the address, the last of each name; none where they are a flood."""
     try:
-        return dict(parse_qsl(environ.get("QUERY_STRING", ""), max_num_fields=_MOST_FIELDS))
+        return dict(parse_qsl(environ.get("QUERY_STRING", ""), max_num_fields=_MAX_FIELDS))
     except ValueError:
         return {}
 

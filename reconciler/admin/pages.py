@@ -94,7 +94,7 @@ def healthz(context: AdminContext) -> Page:
 
 
 def readyz(context: AdminContext) -> Page:
-    """Say whether updates are marked now, else every reason why not, one a line."""
+    """Say whether updates are marked now, else every reason why not, one per line."""
     now = context.clock()
     refusal = context.ledger.refusal()
     problems = [] if refusal is None else [unwritable_problem(refusal)]

@@ -152,8 +152,8 @@ def _error(text: str) -> str:
     return _short(text, _ERROR)
 
 
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _since(moment: datetime, now: datetime) -> str:

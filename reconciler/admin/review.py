@@ -13,7 +13,7 @@ from reconciler.ledger.records import ReviewPage, RoomInReview
 PER_PAGE = 50
 _RECENT_FILES = 10  # shown of those that were decided, or kept without a mark
 _ROOMS = 12
-_MOST_TEXT, _MOST_ID = 100, 2**31 - 1
+_MAX_TEXT, _MAX_ID = 100, 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Review:
 def parse_query(given: Mapping[str, str]) -> Query:
     """Return what an address asks for; what makes no sense in it restricts nothing."""
     room = _number(given.get("room", ""))
-    text = given.get("q", "").strip()[:_MOST_TEXT]
+    text = given.get("q", "").strip()[:_MAX_TEXT]
     return Query(text, room, _number(given.get("page", "")) or 1)
 
 
@@ -101,4 +101,4 @@ def review_page(view: View, data: Review) -> Page:
 
 def _number(text: str) -> int | None:
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 11 else 0
-    return number if 0 < number <= _MOST_ID else None
+    return number if 0 < number <= _MAX_ID else None

@@ -95,7 +95,7 @@ class Backfilling:
     def _show_estimate(self, estimate: Estimate) -> None:
         report, limits = estimate.report, self._config.limits
         writes = 0 if self._job.observe else report.handed
-        share = max(int(limits.writes_per_day * limits.backfill_share), 1)
+        share = limits.quota.backfill
         days = writes / share
         self._console.print(
             f"{report.scanned} files in {report.folders} folders since "

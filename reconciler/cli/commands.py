@@ -1,4 +1,4 @@
-"""The commands. Each reads its options, calls one room below, and prints its result."""
+"""The commands. Each reads its options, calls one package below, and prints its result."""
 
 import os
 import signal
@@ -83,9 +83,9 @@ def _served(settings: "Config") -> bool:
     """Serve until asked to stop; return whether all work was finished by then."""
     from reconciler.service import Daemon, SystemdNotifier  # noqa: PLC0415
 
-    service, supervisor = Daemon(settings), SystemdNotifier(os.environ)
     stop, reload = threading.Event(), threading.Event()
-    _take_signals(stop, reload)
+    _take_signals(stop, reload)  # first: whoever sees that it listens may stop it
+    service, supervisor = Daemon(settings), SystemdNotifier(os.environ)
     try:
         service.start()
         _say(f"listening on {service.address}")

@@ -11,7 +11,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from reconciler.cli.messages import USAGE, shown
 
 _UsageError: Any = typer.BadParameter.__base__  # which typer does not export
-_LONGEST = 60  # characters of a value
+_MAX_LENGTH = 60  # characters of a value
 
 
 class Argument(TyperArgument):
@@ -86,7 +86,7 @@ def _own_words() -> Iterator[None]:
         errors: list[Any] = getattr(error.__cause__, "errors", list)()
         if errors:
             kind = "a whole number" if "int" in errors[0]["type"] else "a number"
-            value = shown(str(errors[0]["input"]))[:_LONGEST]
+            value = shown(str(errors[0]["input"]))[:_MAX_LENGTH]
             error.message = f"must be {_range(error.param) or kind}, not {value}"
         raise
 

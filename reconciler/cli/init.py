@@ -88,8 +88,8 @@ def init(
     asks = sys.stdin.isatty() and not yes
     given = Answers(portal, None, key_file, ca_bundle, host, port, public_url)
     interview = Interview(setup, given, asks=asks)
-    trial = interview.meet_portal()
-    interview.place_receiver()
+    trial = interview.ask_portal()
+    interview.ask_receiver()
     plan = setup.plan(interview.answers)
     _agree(plan, asks=asks, yes=yes)
     _write(setup, plan)
@@ -155,7 +155,7 @@ def _advise(plan: "Plan") -> None:
     for one in (finding for finding in findings if finding.hint):
         typer.echo(finding_text(one), err=True)
     if plan.is_there and plan.changes:
-        typer.echo("A serve that runs reads the new configuration at its next start.", err=True)
+        typer.echo("Restart serve to apply the new configuration.", err=True)
     found = found_config(None)
     is_found = found is not None and found.resolve() == plan.path
     named = "" if is_found else f" -c {shlex.quote(str(plan.path))}"

@@ -24,7 +24,7 @@ class Interview:
         """Ask nothing yet."""
         self._setup, self.answers, self._asks = setup, given, asks
 
-    def meet_portal(self) -> Trial:
+    def ask_portal(self) -> Trial:
         """Ask for address and key until the portal accepts both. Raises ConfigError or Exit."""
         self.answers = replace(self.answers, portal=self._address(), key=self._key())
         while True:
@@ -44,7 +44,7 @@ class Interview:
                 raise typer.Exit(PORTAL)
             self._ask_again(trial.error.about)
 
-    def place_receiver(self) -> None:
+    def ask_receiver(self) -> None:
         """Ask where to listen, and under which address the portal reaches that."""
         webhook, given = self._setup.known.webhook, self.answers
         full = self._setup.full_address

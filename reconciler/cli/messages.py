@@ -97,7 +97,7 @@ def _about_the_refusal(error: WebhookRejectedError) -> str:
             f"The portal rejects {error.address}: {shown(error.detail)}.\n"
             "Its own HEAD to the address must be answered 2xx (it follows no redirect), and the "
             "address be neither private nor loopback; name and address together must be new "
-            "(another account's webhook is not to be seen: try --name); the secret must have 8 "
+            "(another account's webhook is not visible: try --name); the secret must have 8 "
             "to 30 characters and meet the portal's rules for passwords."
         )
     return (

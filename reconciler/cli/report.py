@@ -43,7 +43,7 @@ def in_a_line(summary: Summary) -> str:
     parts = [f"{summary.report.scanned} scanned", prefix + (", ".join(ended) or "nothing to do")]
     if summary.report.skipped:
         reasons = [f"{n} {reason}" for reason, n in sorted(summary.report.skipped.items())]
-        parts.append(f"folders passed over: {', '.join(reasons)}")
+        parts.append(f"folders skipped: {', '.join(reasons)}")
     if summary.report.incomplete:
         parts.append(f"{len(summary.report.incomplete)} folders to be read again")
     if summary.remaining:

@@ -7,7 +7,7 @@ import typer
 
 from reconciler.cli.messages import USAGE
 from reconciler.cli.options import ConfigPath, Json, Rooms, read_config
-from reconciler.cli.status import local, looked_at
+from reconciler.cli.status import local, open_read_only
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -39,9 +39,10 @@ def review_list(
 ) -> None:
     """List every file that carries the comment, the one that waits longest first.
 
-    Apart follow the files that were kept because a person's comment stands on an update that was
-    never marked. Asks the ledger alone, beside a running `serve` or without one: a decision is
-    in it once its delivery has arrived. Exits 0, also when nothing waits, and 5 without a ledger.
+    Listed separately are the files that were kept because a person's comment stands on an update
+    that was never marked. Asks the ledger alone, beside a running `serve` or without one: a
+    decision is in it once its delivery has arrived. Exits 0, also when nothing waits, and 5 without
+    a ledger.
 
     Examples:
 
@@ -58,7 +59,7 @@ def review_list(
         raise typer.Exit(USAGE)
     longer = None if older_than is None else _length(older_than)
     settings = read_config(config)
-    with looked_at(settings) as ledger:
+    with open_read_only(settings) as ledger:
         now = ledger.clock(local)()
         wanted = ReviewFilter(frozenset(room or ()), _before(now, longer), by.strip())
         waiting, kept = (

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Decide everything, write nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Begin without estimate and question.")]
 Since = Annotated[
-    str, typer.Option(metavar="DATE|DURATION", help="A date (2026-01-01) or so long ago (30d).")
+    str,
+    typer.Option(
+        metavar="DATE|DURATION", help="A date (2026-01-01) or a duration before now (30d)."
+    ),
 ]
 Until = Annotated[
     str | None, typer.Option(metavar="DATE", help="Up to this date, the day included; else now.")

@@ -10,6 +10,7 @@ from reconciler.client import Response, exchange
 from reconciler.config.values import Webhook
 from reconciler.model import shown
 from reconciler.signature import HEADER, sign
+from reconciler.triggers import TRIGGERS
 
 _TIMEOUT = 30  # seconds
 
@@ -32,7 +33,7 @@ def body_of(sample: Sample, now: datetime) -> bytes:
         "createOn": date,
         "createBy": sample.author,
         "trigger": sample.trigger,
-        "triggerId": 512,
+        "triggerId": TRIGGERS.get(sample.trigger, 0),
     }
     payload = {
         "id": sample.file,

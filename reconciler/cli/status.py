@@ -23,8 +23,8 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
 
     Asks the ledger alone, beside a running `serve` or without one. Exits 5 when the ledger cannot
     be written, 3 while the portal is away or refuses the key, 1 when files failed or were
-    refused, or while updates are not marked for another reason (nobody runs, a pause, a queue that
-    is not worked off), else 0.
+    refused, or while updates are not marked for another reason (nobody runs, a pause, a queue
+    that is not being processed), else 0.
 
     Examples:
 
@@ -39,7 +39,7 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
     )
 
     settings = read_config(config)
-    with looked_at(settings) as ledger:
+    with open_read_only(settings) as ledger:
         now = ledger.clock(local)()
         refusal, seen = ledger.refusal(), ledger.health.overview(now)
     problems = (() if refusal is None else (unwritable_problem(refusal),)) + find_problems(seen)
@@ -82,7 +82,7 @@ def failed_list(config: ConfigPath = None, json: Json = False) -> None:
     """
     from reconciler.cli.overview import files_as_json, print_files  # noqa: PLC0415
 
-    with looked_at(read_config(config)) as ledger:
+    with open_read_only(read_config(config)) as ledger:
         found = ledger.health.unfinished()
     if json:
         typer.echo(files_as_json(found))
@@ -141,7 +141,7 @@ def local() -> datetime:
 
 
 @contextmanager
-def looked_at(config: "Config") -> "Iterator[Ledger]":
+def open_read_only(config: "Config") -> "Iterator[Ledger]":
     """Open the ledger to look at it; the portal is not asked whether it is its own."""
     from reconciler.ledger import Ledger, is_same_address  # noqa: PLC0415 - help is quick
 

@@ -64,7 +64,7 @@ Fail = Annotated[
     list[str] | None,
     typer.Option(
         metavar="KIND[:TIMES]",
-        help="A fault of the API, for ever or so many times; KIND is one of status, throttle, "
+        help="A fault of the API, for ever or N times; KIND is one of status, throttle, "
         "throttle_day, html, not_json, redirect, reset_before, stall, reset_after, truncated, "
         "empty or slow. Repeatable.",
     ),

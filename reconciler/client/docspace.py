@@ -14,7 +14,8 @@ from reconciler.client.parse import (
     parse_person,
     parse_room,
 )
-from reconciler.client.transport import Answer, Transport
+from reconciler.client.scopes import NEEDED, READ_FILES, READ_ROOMS, WRITE_FILES
+from reconciler.client.transport import KEY_REPLACED, Answer, Transport
 from reconciler.errors import (
     ForbiddenError,
     PermanentError,
@@ -26,9 +27,6 @@ from reconciler.errors import (
 from reconciler.model import Absent, File
 
 _T = TypeVar("_T")
-READ = ("files:read", "files:write")
-WRITE = ("files:write",)
-ROOMS = ("rooms:read", "rooms:write")
 _NOT_FOUND = 404
 _NO_ROUTE = {_NOT_FOUND, 405, 501}
 _FILE, _COMMENT = "files/file/{id}", "files/file/{id}/comment"
@@ -83,7 +81,7 @@ class DocSpace:
         try:
             file = self._look(file_id)
         except ForbiddenError as error:
-            self._confirm(error, READ)
+            self._confirm(error, READ_FILES)
             return Absent.UNREADABLE
         except (PermanentError, TransientError) as error:
             if error.status != _NOT_FOUND:
@@ -108,7 +106,7 @@ class DocSpace:
         A portal that was suspended answers 404 to everything (docspace.md 2), and so does one
         that has no route which tells of the key: then only another file can tell.
         """
-        key = self._confirm(error, READ)
+        key = self._confirm(error, READ_FILES)
         if not key.owner and not self._seen:
             raise error
 
@@ -125,7 +123,7 @@ class DocSpace:
         try:
             answer = self._http.put(_COMMENT, path, body, any_answer=True)
         except ForbiddenError as error:
-            self._confirm(error, WRITE)
+            self._confirm(error, WRITE_FILES)
             raise
         answered = answer.response
         if isinstance(answered, Mapping) and answered.get("comment") == comment:
@@ -193,7 +191,7 @@ class DocSpace:
     def is_usable(self) -> bool:
         """Return whether the key works and has the scopes that we need. Raises PortalError."""
         key = self.key()
-        return key.active and not any(key.missing_scope(*scopes) for scopes in (READ, WRITE, ROOMS))
+        return key.active and not any(key.missing_scope(*scopes) for scopes in NEEDED)
 
     def now(self) -> datetime | None:
         """Return the portal's own clock, None when it sends no Date."""
@@ -207,7 +205,7 @@ class DocSpace:
         route = "files/{folderId}"
         params = {"count": 1, "filterType": "FilesOnly", "withSubFolders": "false"}
         try:
-            answer = self._listing(route, f"files/{folder_id}", params, READ)
+            answer = self._listing(route, f"files/{folder_id}", params, READ_FILES)
         except ForbiddenError:
             return None
         return _parsed(f"GET {route}", answer, lambda: parse_room(answer.response))
@@ -219,7 +217,7 @@ class DocSpace:
         any internal room that is not archived (docspace.md 1.4).
         """
         params = _NEWEST | _ANY_ROOM | {"startIndex": start, "count": count}
-        answer = self._listing("files/rooms", "files/rooms", params, ROOMS)
+        answer = self._listing("files/rooms", "files/rooms", params, READ_ROOMS)
         return _parsed("GET files/rooms", answer, lambda: parse_rooms(answer, start, count))
 
     def room_files(self, room: int, start: int = 0, count: int = PAGE) -> FilePage:
@@ -228,7 +226,7 @@ class DocSpace:
         Only with a filterType does the portal look into folders (docspace.md 1.1).
         """
         params = _NEWEST | _DEEP | {"startIndex": start, "count": count}
-        answer = self._listing("files/{folderId}", f"files/{room}", params, READ)
+        answer = self._listing("files/{folderId}", f"files/{room}", params, READ_FILES)
         return _parsed(
             "GET files/{folderId}", answer, lambda: parse_files(answer, start, count, room)
         )
@@ -252,13 +250,13 @@ class DocSpace:
 
     def _history(self, file_id: int) -> list[str]:
         route = "files/file/{id}/history"
-        answer = self._listing(route, f"files/file/{file_id}/history", {}, READ)
+        answer = self._listing(route, f"files/file/{file_id}/history", {}, READ_FILES)
         return parsed(f"GET {route}", lambda: parse_history(answer.response))
 
     def my_files(self, start: int = 0, count: int = PAGE) -> FilePage:
         """Return a page of all files in "My documents" of the key's owner, newest first."""
         params = _NEWEST | {"filterType": "FilesOnly", "startIndex": start, "count": count}
-        answer = self._listing("files/@my", "files/@my", params, READ)
+        answer = self._listing("files/@my", "files/@my", params, READ_FILES)
         return _parsed("GET files/@my", answer, lambda: parse_files(answer, start, count, None))
 
     def _listing(
@@ -292,8 +290,7 @@ class DocSpace:
         """
         key = confirm(error, scopes, self.key)
         if error.key_number != self._http.key_number:
-            reason = "the API key was replaced meanwhile"
-            raise TransientError(error.route, error.status, reason) from error
+            raise TransientError(error.route, error.status, KEY_REPLACED) from error
         return key
 
 

@@ -18,7 +18,7 @@ from reconciler.client.reasons import CA_BUNDLE, is_untrusted, proxy_note, reaso
 from reconciler.errors import AddressUnreachableError, ConfigError, UntrustedCertificateError
 
 _TIMEOUT = 10  # seconds, as the portal's own (docspace.md 6)
-_MOST_BYTES = 65536
+_MAX_BYTES = 65536
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def exchange(
                 allow_redirects=False,
                 stream=True,
             )
-            read = answer.raw.read(_MOST_BYTES, decode_content=True)
+            read = answer.raw.read(_MAX_BYTES, decode_content=True)
             location = answer.headers.get("Location", "")
             return Response(answer.status_code, read, location, proxy_note(url))
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:

@@ -24,7 +24,7 @@ _SECTIONS = {
     34: Section.AI_AGENTS,
 }
 _ROOMS_ROOT = 14
-_MOST_NAME = 100
+_MAX_NAME = 100
 _NO_TEXT = "(no text)"  # stands for a comment of another type: whatever it is, it is not empty
 
 
@@ -187,7 +187,7 @@ def _person(data: object) -> str:
 
 def _name(data: object) -> str:
     name = data.get("displayName") if isinstance(data, Mapping) else None
-    return storable(name)[:_MOST_NAME] if isinstance(name, str) else ""
+    return storable(name)[:_MAX_NAME] if isinstance(name, str) else ""
 
 
 def fields_of(data: object, name: str) -> Mapping[str, Any]:

@@ -52,7 +52,7 @@ class RateLimiter:
         """
         slots = self._slots[method]
         while not slots.acquire(timeout=_LOOK_UP):
-            self._heed(name)
+            self._check_stop(name)
         try:
             if not self._use_reserved():
                 self._wait_for_one(name)
@@ -84,7 +84,7 @@ class RateLimiter:
     def _wait_for_one(self, name: str) -> None:
         while (delay := self._take(time.monotonic())) > 0:
             self._stop.wait(delay)
-            self._heed(name)
+            self._check_stop(name)
 
     def _take(self, now: float) -> float:
         with self._lock:
@@ -97,6 +97,6 @@ class RateLimiter:
             self._left -= 1
             return 0
 
-    def _heed(self, name: str) -> None:
+    def _check_stop(self, name: str) -> None:
         if self._stop.is_set():
             raise ShutdownRequested(name)

@@ -25,10 +25,11 @@ from reconciler.client.failures import API, failure, http_date, place_of
 from reconciler.client.proxies import is_loopback
 from reconciler.client.rate_limiter import RateLimiter
 from reconciler.client.reasons import reason_of
-from reconciler.errors import TransientError
+from reconciler.errors import TransientError, UnauthorizedError
 
+KEY_REPLACED = "the API key was replaced meanwhile"
 NO_ANSWER = "none"  # in place of a status
-_MOST_BYTES = 64 * 1024 * 1024
+_MAX_BYTES = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
 _WARY = 3600.0  # seconds after a write was lost with the connection that it reused
 
@@ -154,6 +155,8 @@ class Transport:
         if not 200 <= status < 300:
             refusal = failure(name, self._url + path, status, headers, body, received)
             refusal.key_number = key_number
+            if isinstance(refusal, UnauthorizedError) and key_number != self.key_number:
+                raise TransientError(name, status, KEY_REPLACED)  # it says nothing of the new key
             raise refusal
         try:
             response, enveloped = _response(name, status, headers, body)
@@ -257,8 +260,8 @@ def _body(answer: requests.Response, until: float) -> bytes:
         parts.append(part)
         if time.monotonic() > until:
             raise requests.Timeout("the answer took too long")
-        if size > _MOST_BYTES:
-            raise requests.RequestException(f"the answer exceeds {_MOST_BYTES} bytes")
+        if size > _MAX_BYTES:
+            raise requests.RequestException(f"the answer exceeds {_MAX_BYTES} bytes")
     return b"".join(parts)
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from reconciler.client.docspace import confirm, parsed
 from reconciler.client.parse import Key, fields_of, number_of, parse_date, text_of
+from reconciler.client.scopes import READ_ALL, WRITE_ALL
 from reconciler.client.transport import Answer, Transport
 from reconciler.errors import ForbiddenError
 from reconciler.triggers import TRIGGERS
@@ -141,10 +142,10 @@ class WebhooksClient:
         return parsed(f"GET {_LOG}", lambda: parse_failures(answer.response, answer.date))
 
     def _get(self, route: str, params: Mapping[str, Any] | None = None) -> Answer:
-        return self._send(("*:read", "*:write"), lambda: self._http.get(route, route, params))
+        return self._send(READ_ALL, lambda: self._http.get(route, route, params))
 
     def _write(self, request: Callable[[], Answer]) -> Answer:
-        return self._send(("*:write",), request)
+        return self._send(WRITE_ALL, request)
 
     def _send(self, scopes: tuple[str, ...], request: Callable[[], Answer]) -> Answer:
         """Send a request that needs one of the scopes."""

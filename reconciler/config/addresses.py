@@ -29,7 +29,7 @@ def database(text: str) -> str:
     if parts is None or parts.scheme not in {"postgresql", "postgresql+psycopg"}:
         raise ValueError(
             "must be sqlite:/// and a path, or postgresql+psycopg://USER@HOST/DATABASE, where "
-            "signs in the user and the password are written as %40 and the like"
+            "special characters in the user and the password are percent-encoded (@ as %40)"
         )
     if not parts.path.strip("/"):
         raise ValueError("must name a database after the host")

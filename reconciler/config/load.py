@@ -132,14 +132,14 @@ def _misplaced(given: Mapping[str, Any]) -> Iterator[str]:
     ):
         if isinstance(given.get(section), Mapping) and name in given[section]:
             yield (
-                f"{section}.{name} is a secret and does not belong into config.toml: "
+                f"{section}.{name} is a secret and does not belong in config.toml: "
                 f"set {variable}, or name a file with {section}.{name}_file"
             )
     state = given.get("state")
     url = state.get("url") if isinstance(state, Mapping) else None
     if isinstance(url, str) and split_password(url)[1] is not None:
         yield (
-            "state.url: its password is a secret and does not belong into config.toml: set "
+            "state.url: its password is a secret and does not belong in config.toml: set "
             "RECONCILER_STATE__URL or RECONCILER_STATE__PASSWORD, or name a file with "
             "state.password_file"
         )
@@ -166,7 +166,7 @@ def _variables() -> list[str]:
 
 
 def _set_by(name: str, value: str) -> dict[str, Any]:
-    """Return what one variable sets. Raises SettingsError when its JSON is none."""
+    """Return what one variable sets. Raises SettingsError when its JSON is not valid."""
     if name in NAMED:
         section, key = NAMED[name]
         return {section: {key: value}} if value else {}

@@ -27,7 +27,7 @@ class Notify(BaseModel):
     def urls(self) -> tuple[str, ...]:
         """Return the addresses to notify, none when none are configured.
 
-        One a line; blank lines and those that begin with # are passed over. Raises ConfigError
+        One per line; blank lines and those that begin with # are ignored. Raises ConfigError
         when the file is missing, unreadable, without an address, or readable by others: an
         address holds the password of its service.
         """
@@ -41,5 +41,5 @@ class Notify(BaseModel):
             raise ConfigError((f"{_FILE} {path} can be read by others: chmod 600 {path}",))
         found = tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
         if not found:
-            raise ConfigError((f"{_FILE} {path} has no address: write one a line",))
+            raise ConfigError((f"{_FILE} {path} has no address: write one per line",))
         return found

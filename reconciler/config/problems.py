@@ -19,7 +19,7 @@ from reconciler.model import shown
 
 SECRETS = ("portal.api_key", "webhook.secret", "state.password", "notify.heartbeat_url")
 _UNTOLD = {*SECRETS, "state.url"}
-_LONGEST = 80  # characters of a value
+_MAX_LENGTH = 80  # characters of a value
 _OF_ROOMS = "a list of ids of rooms, such as [12, 34]: the number in a room's address"
 _LISTS = {
     "webhook.triggers": 'a list of events, such as ["file.updated"]',
@@ -61,7 +61,7 @@ def as_written(value: object) -> str:
     text = shown(json.dumps(value, ensure_ascii=False, default=str))
     if isinstance(value, str) and '"' in value and "'" not in value:
         text = shown(f"'{value}'")
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}..."
 
 
 def _of_section(error: Mapping[str, Any], section: str) -> str:

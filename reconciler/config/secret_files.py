@@ -32,7 +32,7 @@ def read_password(path: Path, key: str) -> str:
 
 
 def secret_lines(text: str, path: Path) -> tuple[str, ...]:
-    """Return the secrets of webhook.secret_file, one a line. Raises ConfigError for a comment."""
+    """Return the secrets of webhook.secret_file, one per line. Raises ConfigError for a comment."""
     lines = tuple(dict.fromkeys(filter(None, (line.strip() for line in text.splitlines()))))
     if any(line.startswith("#") for line in lines):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Reads small text files; what is none, such as a device without an end, is refused."""
+"""Reads small text files; anything else, such as a device without an end, is refused."""
 
 from pathlib import Path
 

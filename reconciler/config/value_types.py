@@ -16,9 +16,9 @@ from reconciler.triggers import OF_FILES
 
 DURATION = 'a number and a unit, such as "30s", "5m", "24h" or "7d"'
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_MOST_COMMENT = 255  # the portal cuts the rest (docspace.md 2, 9)
+_MAX_COMMENT = 255  # the portal cuts the rest (docspace.md 2, 9)
 _BASIC_PLANE = 0xFFFF  # its MySQL column loses what lies beyond (docspace.md 9)
-_LONGEST = timedelta(days=3650)  # a slip of the hand beyond; dates must not overflow
+_MAX_DURATION = timedelta(days=3650)  # a slip of the hand beyond; dates must not overflow
 
 
 def duration(text: object) -> object:
@@ -27,8 +27,8 @@ def duration(text: object) -> object:
     if match is None:
         raise ValueError(f"must be {DURATION}")
     found = timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-    if found > _LONGEST:
-        raise ValueError(f"must be at most {_LONGEST.days}d")
+    if found > _MAX_DURATION:
+        raise ValueError(f"must be at most {_MAX_DURATION.days}d")
     return found
 
 
@@ -50,8 +50,8 @@ def _comment(text: str) -> str:
     """Refuse a comment that the portal would lose or change. Raises ValueError."""
     if not text.strip():
         raise ValueError("must not be empty")
-    if len(text) > _MOST_COMMENT:
-        raise ValueError(f"has {len(text)} characters; the portal keeps {_MOST_COMMENT}")
+    if len(text) > _MAX_COMMENT:
+        raise ValueError(f"has {len(text)} characters; the portal keeps {_MAX_COMMENT}")
     if any(ord(c) > _BASIC_PLANE or not c.isprintable() for c in text):
         raise ValueError("must have neither control characters nor emoji: the portal loses them")
     if Policy().texts.is_portals(text):
@@ -108,7 +108,7 @@ def _url(text: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must be the address alone, without user, password, ? or #")
     if re.search(r"\s", text) or not has_valid_port(parts):
-        raise ValueError("has a port that is none, or white space")
+        raise ValueError("has white space, or a port that is not valid")
     address = parts._replace(netloc=parts.netloc.lower()).geturl()
     return address.rstrip("/").removesuffix("/api/2.0").rstrip("/")
 
@@ -122,7 +122,9 @@ def public_address(text: str) -> str:
     if parts.username or parts.password or parts.fragment:
         raise ValueError("must have neither user, password nor #")
     if re.search(r"\s", text) or not text.isascii() or not has_valid_port(parts):
-        raise ValueError("has a port that is none, white space, or letters that no address has")
+        raise ValueError(
+            "has white space, a port that is not valid, or characters that no address has"
+        )
     return parts._replace(netloc=parts.netloc.lower()).geturl()
 
 
@@ -145,7 +147,7 @@ def _path(text: str) -> str:
     if "//" in text or {".", ".."} & set(text.split("/")):
         raise ValueError('must have no empty part, "." or "..": they are changed on the way')
     if not re.fullmatch(r"[A-Za-z0-9/._~!$&'()*+,;=:@-]+", text):
-        raise ValueError("must have no blanks, and only letters, digits and signs of an address")
+        raise ValueError("must have no blanks, and only letters, digits and URL characters")
     return text
 
 

@@ -121,7 +121,7 @@ class Review(_Section):
         return self
 
     def policy(self) -> Policy:
-        """Return the plain value that `review` decides by."""
+        """Return the plain value that `decision` decides by."""
         return Policy(
             target=self.comment,
             portal_texts=self.portal_texts,

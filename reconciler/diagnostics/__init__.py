@@ -2,7 +2,7 @@
 
 `problems` finds in an overview of the ledger what is wrong with the service, for `status`, the
 page, the metrics and `check`; `alerts` are those that are sent to a person; `file_hints` say what
-to do about one file. `checks` is the room of `reconciler check`.
+to do about one file. `checks` is the package of `reconciler check`.
 """
 
 from reconciler.diagnostics.alerts import find_alerts

@@ -15,12 +15,12 @@ from reconciler.model import OutageKind, Outcome
 
 _SHORT = timedelta(minutes=1)  # a pause that needs no words
 _LATE = timedelta(minutes=1)
-_BACKLOG = timedelta(minutes=2)  # what is due for longer is not worked off as it comes
+_BACKLOG = timedelta(minutes=2)  # what is due for longer is not processed as it comes
 _RARE = timedelta(hours=1)  # a rarer sweep (cron) does not replace a daemon
 
 
 class ProblemKind(StrEnum):
-    """What may be wrong. While one of the first eight is, updates are not marked."""
+    """What may be wrong. While one of BLOCKING is, updates are not marked or not found."""
 
     LEDGER = "ledger"
     DEAD_KEY = "dead_key"
@@ -181,8 +181,8 @@ def _files(seen: Overview) -> Iterator[Problem]:
         since = "" if seen.queue.oldest_live is None else local_time(seen.queue.oldest_live)
         yield Problem(
             ProblemKind.BACKLOG,
-            f"the queue is not worked off: {_files_of(seen.queue.due_live)} due, the oldest since "
-            f"{since}",
+            f"the queue is not being processed: {_files_of(seen.queue.due_live)} due, the oldest "
+            f"since {since}",
             "see the log of serve, and limits.requests_per_minute",
         )
     failed = seen.unfinished.get(Outcome.FAILED, 0)

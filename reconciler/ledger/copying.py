@@ -11,7 +11,7 @@ from reconciler.ledger.store.schema import metadata, migrate, settings
 from reconciler.ledger.store.store import Store
 
 _ROWS = 1000
-_MOST = 6 * 3600.0  # seconds
+_TIMEOUT = 6 * 3600.0  # seconds
 _OWN = settings.c.name != "schema"  # each database has its own
 
 
@@ -29,7 +29,8 @@ def copy(source: str, target: str) -> Mapping[str, int]:
             _opened(address, name, opened) for address, name in ((source, "FROM"), (target, "TO"))
         )
         return source_store.write_long(
-            lambda a: target_store.write_long(lambda b: _copied(a, b), most=_MOST), most=_MOST
+            lambda a: target_store.write_long(lambda b: _copied(a, b), timeout=_TIMEOUT),
+            timeout=_TIMEOUT,
         )
 
 

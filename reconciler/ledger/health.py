@@ -131,9 +131,9 @@ class Health:
         newest = select(func.max(files.c.event_at)).where(files.c.source == Source.WEBHOOK.value)
         return self._store.read(lambda c: c.execute(newest).scalar())
 
-    def texts(self, most: int) -> list[tuple[str, int]]:
+    def texts(self, limit: int) -> list[tuple[str, int]]:
         """Return the texts that were kept as unknown, those kept most often first."""
-        ordered = select(texts).order_by(texts.c.number.desc(), texts.c.text).limit(most)
+        ordered = select(texts).order_by(texts.c.number.desc(), texts.c.text).limit(limit)
         return self._store.read(lambda c: [(row.text, row.number) for row in c.execute(ordered)])
 
 

@@ -66,7 +66,7 @@ class Pause:
 
 
 @dataclass(frozen=True)
-class Reach:
+class Criteria:
     """Which rooms, extensions and authors are in scope, and until when former scopes were."""
 
     current: str | None = None
@@ -136,10 +136,10 @@ def _notified_of(text: str) -> Mapping[str, Notified]:
     return {key: one for key, one in found.items() if one is not None}
 
 
-def _reach_of(text: str) -> Reach:
+def _criteria_of(text: str) -> Criteria:
     fields = json.loads(text)
     ended = {name: datetime.fromisoformat(date) for name, date in fields["ended"].items()}
-    return Reach(fields["current"], ended)
+    return Criteria(fields["current"], ended)
 
 
 SCHEMA = text_setting("schema")
@@ -160,7 +160,7 @@ WATERMARK = time_setting("watermark")
 FULL_SCAN = time_setting("full_scan")
 COMPLETE_SCAN = time_setting("complete_scan")
 ROOMS_TOTAL = _number("rooms_total")
-REACH = Setting("reach", _to_json, _reach_of)
+CRITERIA = Setting("criteria", _to_json, _criteria_of)
 HIDDEN_UPDATES = _record("hidden_updates", HiddenUpdates)
 WEBHOOK_ID = _number("webhook_id")
 WEBHOOK_READABLE = _flag("webhook_readable")

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, delete, select, update
 
 from reconciler.ledger.settings import (
     COMPLETE_SCAN,
+    CRITERIA,
     FULL_SCAN,
-    REACH,
     ROOMS_TOTAL,
     WATERMARK,
-    Reach,
+    Criteria,
     Setting,
     Settings,
     time_setting,
@@ -115,25 +115,25 @@ class Watermarks:
         if total != self.rooms_total():
             self._settings.set(ROOMS_TOTAL, total)
 
-    def reach_changed(self, reach: str) -> datetime | None:
-        """Return up to when everything in ``reach`` was seen, if the reach has changed.
+    def criteria_changed(self, criteria: str) -> datetime | None:
+        """Return up to when everything in ``criteria`` was seen, if the criteria have changed.
 
-        None when it is the same; the epoch when it was never in force.
+        None when they are the same; the epoch when they were never in force.
         """
-        known = self._reach()
-        return None if known.current in {None, reach} else known.ended.get(reach, EPOCH)
+        known = self._criteria()
+        return None if known.current in {None, criteria} else known.ended.get(criteria, EPOCH)
 
-    def set_reach(self, reach: str, date: datetime) -> None:
-        """Store the current reach; the former one ended at ``date``."""
-        known = self._reach()
-        if known.current == reach:
+    def set_criteria(self, criteria: str, date: datetime) -> None:
+        """Store the current criteria; the former ended at ``date``."""
+        known = self._criteria()
+        if known.current == criteria:
             return
         ended = dict(known.ended) if known.current is None else {**known.ended, known.current: date}
-        ended.pop(reach, None)
-        self._settings.set(REACH, Reach(reach, ended))
+        ended.pop(criteria, None)
+        self._settings.set(CRITERIA, Criteria(criteria, ended))
 
-    def _reach(self) -> Reach:
-        return self._settings.get(REACH) or Reach()
+    def _criteria(self) -> Criteria:
+        return self._settings.get(CRITERIA) or Criteria()
 
     def done_rooms(self, job: str) -> frozenset[int]:
         """Return the rooms that the backfill has finished."""

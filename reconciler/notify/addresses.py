@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from apprise import Apprise
 
 _EXTRA = "notify.urls_file needs Apprise: pip install 'docspace-reconciler[notify]'"
-_NO_ADDRESS = "is none that Apprise knows: write it as mailto://USER:PASSWORD@HOST?to=ADDRESS"
-_MOST = 300  # characters of an error
+_NO_ADDRESS = (
+    "is not an address that Apprise knows: write it as mailto://USER:PASSWORD@HOST?to=ADDRESS"
+)
+_MAX_LENGTH = 300  # characters of an error
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Address:
             reasons = captured.getvalue().split("\n")
         if is_sent:
             return ""
-        return shown(" ".join(filter(None, reasons)))[:_MOST] or "no reason is given"
+        return shown(" ".join(filter(None, reasons)))[:_MAX_LENGTH] or "no reason is given"
 
 
 def open_addresses(urls: Sequence[str]) -> tuple[Address, ...]:

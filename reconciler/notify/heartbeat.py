@@ -16,7 +16,7 @@ from reconciler.client.exchange import exchange
 from reconciler.errors import AddressUnreachableError, ReconcilerError, ShutdownRequested
 
 _TIMEOUT = 5.0  # seconds for one signal
-_MOST_WAITING = 4  # signals; what a watcher that hangs has not taken by then is left out
+_MAX_WAITING = 4  # signals; what a watcher that hangs has not taken by then is left out
 _START, _SUCCESS, _FAILURE = "/start", "", "/fail"
 
 
@@ -35,7 +35,7 @@ class Heartbeat:
     ) -> None:
         """Call ``on_failure`` with the reason why a signal did not arrive."""
         self._url, self._ca_bundle, self._on_failure = url, ca_bundle, on_failure
-        self._signals = queue.Queue[tuple[str, str] | None](_MOST_WAITING)
+        self._signals = queue.Queue[tuple[str, str] | None](_MAX_WAITING)
         self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
         if url is not None:
             self._thread.start()

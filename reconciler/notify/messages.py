@@ -10,7 +10,7 @@ from reconciler.ledger import FileInReview, ReviewPage
 from reconciler.local_time import local_time
 from reconciler.model import document_url, shown
 
-MOST_FILES = 200  # files that a message chooses from
+MAX_FILES = 200  # files that a message chooses from
 _PER_ROOM, _ROOMS = 10, 20  # what is longer is cut: some services take 2,000 characters
 
 

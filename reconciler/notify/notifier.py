@@ -11,7 +11,7 @@ from typing import Protocol
 
 from reconciler.ledger import NOTIFIED, Ledger, Notified, ReviewFilter, ReviewState
 from reconciler.notify.addresses import Address
-from reconciler.notify.messages import MOST_FILES, Message, digest, reminder
+from reconciler.notify.messages import MAX_FILES, Message, digest, reminder
 from reconciler.notify.planning import (
     Alerts,
     NotifySettings,
@@ -106,7 +106,7 @@ class Notifier:
             return None, record
         after = replace(record, marked_until=until)
         wanted = ReviewFilter(marked=(since, until))
-        found = self._ledger.reviews.page(ReviewState.WAITING, wanted, MOST_FILES)
+        found = self._ledger.reviews.page(ReviewState.WAITING, wanted, MAX_FILES)
         if every is None or not found.total:
             return None, after
         return digest(found, self._settings.portal), after
@@ -116,7 +116,7 @@ class Notifier:
         if length is None or not is_reminder_due(record, now):
             return None, record
         wanted = ReviewFilter(before=now - length)
-        found = self._ledger.reviews.page(ReviewState.WAITING, wanted, MOST_FILES)
+        found = self._ledger.reviews.page(ReviewState.WAITING, wanted, MAX_FILES)
         if not found.total:
             return None, record
         return reminder(found, self._settings.portal, length), replace(record, reminded_at=now)

@@ -1,4 +1,4 @@
-"""From the configuration to the plain values that each room takes."""
+"""From the configuration to the plain values that each package takes."""
 
 import random
 import threading

@@ -15,6 +15,7 @@ from reconciler.admin.app import Admin
 from reconciler.admin.guard import Guard
 from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.client import Key
+from reconciler.client.scopes import READ_ALL
 from reconciler.config import Config
 from reconciler.diagnostics.checks import config_warnings
 from reconciler.errors import LedgerError, ReconcilerError
@@ -215,9 +216,9 @@ class Daemon:
 
     def _begin_to_watch(self, key: Key) -> None:
         """Watch the webhook where the key may; without that the sweep alone carries on."""
-        missing = key.missing_scope("*:read", "*:write")
+        missing = key.missing_scope(*READ_ALL)
         if missing:
-            log.info("webhook_not_watched", lacks=missing)
+            log.info("webhook_not_watched", missing_scope=missing)
             return
         (watch,) = (task for task in self._tasks if task.id == WATCH)
         self.schedule.add(watch, utcnow() + _FIRST_WATCH)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Protocol, Self
 
 _BATCH_DELAY = 0.02  # seconds that a line waits for others
-_MOST = 10_000  # lines kept for a reader that reads nothing
+_MAX_LINES = 10_000  # lines kept for a reader that reads nothing
 _TIMEOUT = 1.0  # seconds that the end waits for such a reader
 
 
@@ -47,7 +47,7 @@ class BestEffortStream:
 class LogWriter:
     """A stream to log to, from entering the block to leaving it; directly after that.
 
-    More than ``most`` unwritten lines are lost, and ``on_lost`` gets their number.
+    More than ``max_lines`` unwritten lines are lost, and ``on_lost`` gets their number.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class LogWriter:
         stream: Stream,
         on_lost: Callable[[int], object],
         *,
-        most: int = _MOST,
+        max_lines: int = _MAX_LINES,
         timeout: float = _TIMEOUT,
         batch_delay: float = _BATCH_DELAY,
     ) -> None:
@@ -65,7 +65,7 @@ class LogWriter:
         """
         self._stream, self._on_lost = BestEffortStream(stream), on_lost
         self._timeout, self._batch_delay = timeout, batch_delay
-        self._lines, self._lost = queue.Queue[str](most), 0
+        self._lines, self._lost = queue.Queue[str](max_lines), 0
         self._ended, self._lock = threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 

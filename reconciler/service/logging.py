@@ -140,9 +140,9 @@ def log_processed(attempt: Processed) -> None:
     result, seen = attempt.result, attempt.seen
     fields: dict[str, Any] = {"file": attempt.file, "reason": result.reason}
     if seen is not None:
-        fields |= {"title": seen.title, "version": seen.revision.version, "found": seen.comment}
+        fields |= {"title": seen.title, "version": seen.revision.version, "comment": seen.comment}
     if result.retry_at is not None:
-        fields["again"] = result.retry_at.isoformat(timespec="seconds")
+        fields["retry_at"] = result.retry_at.isoformat(timespec="seconds")
     if result.error:
         fields["error"] = result.error
     loud = result.outcome is Outcome.FAILED
@@ -166,7 +166,7 @@ def log_reply(reply: Reply) -> None:
 
 def log_sweep(report: Report) -> None:
     """Log what a sweep found: at a glance when it found nothing."""
-    fields: dict[str, Any] = {"scanned": report.scanned, "to_look_at": report.handed}
+    fields: dict[str, Any] = {"scanned": report.scanned, "enqueued": report.handed}
     fields |= {outcome.value: n for outcome in Outcome if (n := report.number(outcome))}
     if report.folders:
         fields["folders"] = report.folders

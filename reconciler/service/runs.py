@@ -23,7 +23,7 @@ from reconciler.service.sweep_run import prune, run_sweep
 from reconciler.service.totals import Summary, Tally
 from reconciler.sweep import Report, expected_rule
 
-_MOST_SHOWN = 10_000  # due files that a dry run looks at
+_MAX_SHOWN = 10_000  # due files that a dry run looks at
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def reconcile(
         opened.enter_context(components.ledger.role(Role.SWEEP))
         run = None if dry_run else notify_of_run(config, components, opened)
         if dry_run:
-            report = _rehearse(config, components, tally, on_planned)
+            report = _dry_run(config, components, tally, on_planned)
         else:
             _watch(config, components)
             components.ledger.health.retry_passing(components.clock())
@@ -153,7 +153,7 @@ def work_until_idle(components: Components, tally: Tally) -> bool:
 _NEWS = {Action.MARK, Action.LOOK, Action.WAIT}
 
 
-def _rehearse(
+def _dry_run(
     config: Config,
     components: Components,
     tally: Tally,
@@ -173,7 +173,7 @@ def _rehearse(
             on_planned(PlannedAction(file.id, file.title, file.comment, outcome, rule.description))
 
     report = build_sweep(config, components).run(dry=True, on_file=on_file)
-    for entry in components.ledger.due(components.clock(), _MOST_SHOWN):
+    for entry in components.ledger.due(components.clock(), _MAX_SHOWN):
         if entry.id not in seen:
             rule, planned = _look(components, entry)
             tally.ended[rule.outcome or Outcome.WAITING] += 1

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconciler.client import Key
+from reconciler.client.scopes import WRITE_ALL
 from reconciler.config import Config, load, public_address, read_text
 from reconciler.config.edit import edited
 from reconciler.config.problems import from_variable
@@ -64,7 +65,7 @@ _SECTION_OF = dict.fromkeys(("portal", "key", "key_file", "ca_bundle"), "PORTAL"
 )
 
 
-def _load_told(file: Path | None, environ: Mapping[str, str], answers: Answers) -> Config:
+def _load_answered(file: Path | None, environ: Mapping[str, str], answers: Answers) -> Config:
     """Load the configuration under the answers. Raises ConfigError, which names no variable that
     a person never set.
     """
@@ -94,7 +95,7 @@ class Trial:
     @property
     def may_register(self) -> bool:
         """Whether the key may register a webhook."""
-        return self.key is not None and self.key.missing_scope("*:write") is None
+        return self.key is not None and self.key.missing_scope(*WRITE_ALL) is None
 
 
 class Setup:
@@ -133,11 +134,11 @@ class Setup:
 
     def key_in(self, path: Path) -> str:
         """Return the key that a file holds. Raises ConfigError."""
-        return _load_told(None, {}, Answers(key_file=path)).api_key()
+        return _load_answered(None, {}, Answers(key_file=path)).api_key()
 
     def portal_address(self, text: str) -> str:
         """Return the address of a portal, by itself. Raises ConfigError."""
-        return _load_told(None, {}, Answers(text)).portal_url()
+        return _load_answered(None, {}, Answers(text)).portal_url()
 
     def full_address(self, text: str) -> str:
         """Return the webhook's public address, with its path where that was left out.
@@ -179,8 +180,8 @@ class Setup:
         if answers.key_file is None and key_file.read() != (config.api_key(),):
             secrets.append((key_file, (config.api_key(),)))
         if not secret_file.read():
-            is_told = config.webhook.secret is not None
-            secrets.append((secret_file, config.secrets() if is_told else (make_secret(),)))
+            is_given = config.webhook.secret is not None
+            secrets.append((secret_file, config.secrets() if is_given else (make_secret(),)))
         return Plan(
             self._file is not None,
             self.path,
@@ -191,7 +192,7 @@ class Setup:
         )
 
     def _loaded(self, answers: Answers) -> Config:
-        return _load_told(self._file, self._environ, answers)
+        return _load_answered(self._file, self._environ, answers)
 
     def _changes(self, wanted: Mapping[str, str | int | Path | None]) -> Iterator["Change"]:
         for key, value in wanted.items():
@@ -280,7 +281,7 @@ class Plan:
             ("webhook.public_url", config.webhook.public_url, self.config.webhook.public_url),
         )
         problems = tuple(
-            f"{name} is another in the environment, which wins: unset its variable there"
+            f"the environment sets another {name}, which wins: unset its variable there"
             for name, found, wanted in pairs
             if found != wanted
         )

@@ -20,7 +20,7 @@ class SystemdNotifier:
         """Read where to send, and how often a sign of life is awaited."""
         address = environ.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        self._clock, self._told = clock, clock()
+        self._clock, self._sent_at = clock, clock()
         self.every = _every(environ)
 
     def ready(self, status: str) -> None:
@@ -30,8 +30,8 @@ class SystemdNotifier:
     def alive(self) -> None:
         """Everything is alive: sent when half of the time has passed since the last sign."""
         now = self._clock()
-        if self.every is not None and now - self._told >= self.every:
-            self._told = now
+        if self.every is not None and now - self._sent_at >= self.every:
+            self._sent_at = now
             self._tell("WATCHDOG=1")
 
     def stopping(self, status: str) -> None:
@@ -41,9 +41,9 @@ class SystemdNotifier:
     def _tell(self, *lines: str) -> None:
         if self._address[:1] not in {"/", "\0"}:
             return
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mouth:
-            mouth.setblocking(False)
-            mouth.sendto("\n".join(lines).encode(), self._address)
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            sock.sendto("\n".join(lines).encode(), self._address)
 
 
 def _every(environ: Mapping[str, str]) -> float | None:

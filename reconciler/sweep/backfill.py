@@ -16,7 +16,7 @@ from reconciler.model import Outcome
 from reconciler.sweep.lister import Folder, Lister, ScanSettings
 from reconciler.sweep.report import Report, expected_rule
 
-_MOST_TEXTS = 1000  # distinct comments that an estimate tells apart
+_MAX_TEXTS = 1000  # distinct comments that an estimate tells apart
 _OTHER_TEXTS = "(other texts)"
 
 
@@ -76,7 +76,7 @@ class Backfill:
             if listed.outcome is None:
                 expected[expected_rule(listed).outcome or Outcome.WAITING] += 1
             text = listed.file.comment
-            texts[text if text in texts or len(texts) < _MOST_TEXTS else _OTHER_TEXTS] += 1
+            texts[text if text in texts or len(texts) < _MAX_TEXTS else _OTHER_TEXTS] += 1
 
         lister = self._lister(job, job.since, dry=True, on_file=on_file)
         folders = self._folders(lister, job)
@@ -151,8 +151,7 @@ class Backfill:
         return folders + ([] if job.rooms else self._my_documents())
 
     def _my_documents(self) -> list[Folder]:
-        scope = self._settings.policy.scope
-        if not scope.personal or scope.rooms:
+        if not self._settings.policy.scope.holds_personal:
             return []
         try:
             folder = self._docspace.my_files(count=1).folder

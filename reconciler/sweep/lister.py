@@ -119,12 +119,11 @@ class Lister:
 
     def wanted(self, room: Room) -> bool:
         """Return whether a room is to be read at all; count one that is not."""
-        scope = self.settings.policy.scope
         if not isinstance(room.id, int):
             self.report.skipped["third_party"] += 1
         elif not room.active:
             self.report.skipped["section"] += 1
-        elif room.id in scope.exclude_rooms or (scope.rooms and room.id not in scope.rooms):
+        elif not self.settings.policy.scope.holds_room(room.id):
             self.report.skipped["scope"] += 1
         else:
             return True

@@ -19,8 +19,8 @@ from reconciler.client import PAGE, FilePage
 from reconciler.model import File
 
 STEP = 90
-_MOST_EMPTY = 20
-_TRIES, _MOST_TRIES = 2, 6
+_MAX_EMPTY = 20
+_TRIES, _MAX_TRIES = 2, 6
 
 
 @dataclass
@@ -50,7 +50,7 @@ def read_folder(
     last page). A folder that is listed in an order of its own is read whole.
     """
     reading = _Reading()
-    for tries in range(1, _MOST_TRIES + 1):
+    for tries in range(1, _MAX_TRIES + 1):
         reading.previous, reading.complete, reading.ambiguous_order = None, True, False
         known = len(reading.given)
         _read_once(fetch, back_to, use, reading)
@@ -90,7 +90,7 @@ def _makes_no_sense(page: FilePage, reading: _Reading) -> bool:
     if reading.previous is not None and page.files and page.files == reading.previous.files:
         return True
     reading.empty = 0 if page.files or page.broken else reading.empty + 1
-    return reading.empty > _MOST_EMPTY
+    return reading.empty > _MAX_EMPTY
 
 
 def _check(page: FilePage, reading: _Reading) -> None:

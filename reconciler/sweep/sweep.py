@@ -106,16 +106,16 @@ class Sweep:
 
     def _note_progress(self, state: _State, *, complete: bool) -> None:
         """Move the watermarks of the portal as a whole."""
-        marks, reach = self._ledger.watermarks, self._settings.policy.reach
+        marks, criteria = self._ledger.watermarks, self._settings.policy.criteria
         marks.set_portal(state.date)
         if state.full_scan:
             marks.set_full_scan(state.date)
         if state.full_scan and complete:
             marks.set_complete_scan(state.watermark)
-        if complete and marks.reach_changed(reach) is not None:
+        if complete and marks.criteria_changed(criteria) is not None:
             self._ledger.health.forget_texts(self._settings.policy.texts.is_portals)
         if complete:
-            marks.set_reach(reach, state.watermark)
+            marks.set_criteria(criteria, state.watermark)
 
     def _is_back(self, room: int) -> bool:
         """Ask whether a room that was archived, or closed to our account, is back."""
@@ -167,8 +167,7 @@ class Sweep:
 
     def _my_documents(self, lister: Lister) -> FilePage | None:
         """Ask for "My documents", if they are reviewed and the account has any."""
-        scope = self._settings.policy.scope
-        if not scope.personal or scope.rooms:
+        if not self._settings.policy.scope.holds_personal:
             return None
         try:
             return self._docspace.my_files(count=1)
@@ -190,9 +189,9 @@ class Sweep:
         first = lister.baseline.first_sweep
         # So would a full scan that lies ahead.
         full_scan = date - min(marks.full_scan() or first, date) >= self._settings.full_every
-        reach = marks.reach_changed(self._settings.policy.reach)
+        criteria = marks.criteria_changed(self._settings.policy.criteria)
         seen_to = [marks.complete_scan() or since] if full_scan else []
-        seen_to += [max(reach, since)] if reach is not None else []
+        seen_to += [max(criteria, since)] if criteria is not None else []
         lister.report.since, lister.report.until = watermark, date
         lister.report.full_scan = full_scan
         return _State(

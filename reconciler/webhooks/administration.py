@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from reconciler.client import MAX_NAME_LENGTH, Key, Webhook, WebhooksClient
+from reconciler.client.scopes import WRITE_ALL
 from reconciler.errors import (
     ConfigError,
     ForbiddenError,
@@ -195,7 +196,7 @@ class WebhookAdministration:
 
     def _require_write_scope(self, route: str) -> None:
         """Raise UnauthorizedError before anything is done, where the key may not administer."""
-        missing = self._key().missing_scope("*:write")
+        missing = self._key().missing_scope(*WRITE_ALL)
         if missing:
             raise UnauthorizedError(route, 403, f"the API key lacks the scope {missing}", missing)
 

@@ -28,7 +28,7 @@ class Probe:
         self._send("HEAD", address, b"", {})
 
     def ping_with(self, address: str, secret: str) -> None:
-        """Send a ping signed with ``secret``: 401 means that the receiver knows another one."""
+        """Send a ping signed with ``secret``: 401 means that the receiver has another one."""
         body = ping()
         self._send("POST", address, body, _JSON | {HEADER: sign(body, secret)})
 

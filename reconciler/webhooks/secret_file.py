@@ -16,7 +16,7 @@ _OWNER_ONLY = 0o600
 
 
 class SecretFile:
-    """A file of secrets, one a line, newest first. It is changed as a whole or not at all.
+    """A file of secrets, one per line, newest first. It is changed as a whole or not at all.
 
     It is replaced where its folder allows that. A file that is mounted by itself, or lies in a
     folder of another user, is written in place.

@@ -1,4 +1,4 @@
-"""The only room that acts: claim, look, decide, write the intent, set the comment, settle.
+"""The only package that acts: claim, look, decide, write the intent, set the comment, settle.
 
 The service runs it. `loop` hands due files to threads, `processor` makes one attempt at one file,
 `look` asks for it and decides, `portal_health` says how looks, writes and the key do, and

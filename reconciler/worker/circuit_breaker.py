@@ -15,9 +15,9 @@ OPENS_AT = 5  # failures in a row, of any files, that mean the portal is at faul
 _SOON, _LATER = timedelta(seconds=4), timedelta(seconds=30)
 _SHARE = 12  # a probe waits for this part of how long the outage has lasted
 _PASSING_FIRST, _PASSING_MOST = timedelta(seconds=1), timedelta(minutes=1)
-_OWN_FIRST, _OWN_MOST = timedelta(minutes=2), timedelta(minutes=15)
+_OWN_FIRST, _OWN_MAX = timedelta(minutes=2), timedelta(minutes=15)
 _OWN_AFTER = 10  # passing failures in a row of one file, while others do well
-_REFUSED_FIRST, _REFUSED_MOST = timedelta(hours=1), timedelta(days=1)
+_REFUSED_FIRST, _REFUSED_MAX = timedelta(hours=1), timedelta(days=1)
 _REFUSED_AFTER = 3  # refusals that something between us and the portal may have answered
 
 
@@ -102,11 +102,11 @@ def retry_delay(error: PortalError, attempts: int, jitter: float) -> timedelta:
     passing = _REFUSED_AFTER if refused else _OWN_AFTER
     if attempts < passing:
         return backoff(attempts, _PASSING_FIRST, _PASSING_MOST, jitter)
-    first, most = (_REFUSED_FIRST, _REFUSED_MOST) if refused else (_OWN_FIRST, _OWN_MOST)
-    return backoff(attempts - passing, first, most, jitter)
+    first, longest = (_REFUSED_FIRST, _REFUSED_MAX) if refused else (_OWN_FIRST, _OWN_MAX)
+    return backoff(attempts - passing, first, longest, jitter)
 
 
-def backoff(attempts: int, first: timedelta, most: timedelta, jitter: float) -> timedelta:
-    """Return the delay after so many attempts: ``first``, doubling to ``most``, jittered."""
-    delay = min(first * (1 << min(attempts, 20)), most)
+def backoff(attempts: int, first: timedelta, longest: timedelta, jitter: float) -> timedelta:
+    """Return the delay after so many attempts: ``first``, doubling to ``longest``, jittered."""
+    delay = min(first * (1 << min(attempts, 20)), longest)
     return delay * (0.5 + jitter / 2)

@@ -75,7 +75,7 @@ class Worker:
             self._changed.notify_all()
 
     def step(self) -> Processed | None:
-        """Work off one due file; None when there is none, or when its claim was lost."""
+        """Process one due file; None when there is none, or when its claim was lost."""
         now = self._clock()
         due = self._next_claim(now)
         claims = self._claim(1) if due is not None and due <= now else []
@@ -126,7 +126,7 @@ class Worker:
         return None if due is None else max(due, self._processor.health.next_look(now))
 
     def _can_claim(self) -> bool:
-        """Whether an event that comes now could be worked off at once."""
+        """Whether an event that comes now could be processed at once."""
         now = self._clock()
         return self._free() > 0 and self._processor.health.next_look(now) <= now
 

@@ -72,7 +72,7 @@ def ledger(facts: Facts) -> list[Finding]:
 def disk(facts: Facts) -> list[Finding]:
     """Whether the ledger can grow."""
     if facts.free is None:
-        return [skipped("disk", "the ledger's folder is not to be seen from here")]
+        return [skipped("disk", "the ledger's folder is not visible from here")]
     message = f"{facts.free // _MEGABYTE} MB free beside the ledger"
     if facts.free < _TOO_LITTLE:
         return [error("disk", message, "make room: without it deliveries get 503", Fault.LEDGER)]

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from reconciler.client import FailedDeliveries, Key, Webhook, portal_time
+from reconciler.client.scopes import NEEDED, READ_ALL, READ_SELF, WRITE_ALL
 from reconciler.diagnostics.checks.findings import Fault, Finding, error, ok, skipped, warning
 from reconciler.diagnostics.checks.probe import Facts
 from reconciler.errors import LedgerError, PortalError
@@ -13,12 +14,6 @@ from reconciler.webhooks.delivery_log import is_under_way
 _OFF, _SOON = timedelta(seconds=60), timedelta(days=14)
 _SHOWN = 10
 _REFUSED = 401
-_NEEDED = (
-    ("files:read", "files:write"),
-    ("files:write",),
-    ("rooms:read", "rooms:write"),
-)
-_ADVISED = ("accounts.self:read", "accounts.self:write")
 
 
 def portal(facts: Facts) -> list[Finding]:
@@ -28,7 +23,7 @@ def portal(facts: Facts) -> list[Finding]:
         return [skipped("portal", "portal.url or the API key is missing")]
     if isinstance(build, PortalError):
         if isinstance(facts.portal.key, Key) and facts.portal.key.owner:
-            return [warning("portal", f"it does not tell its version: {build}", "nothing to do")]
+            return [warning("portal", f"it does not report its version: {build}", "nothing to do")]
         return [error("portal", str(build), hint_for(build), Fault.PORTAL)]
     return [ok("portal", f"{facts.config.portal.url} is DocSpace {build.docspace}")]
 
@@ -37,7 +32,7 @@ def clock(facts: Facts) -> list[Finding]:
     """Whether the portal's clock and ours agree."""
     build = facts.portal.build
     if build is None or isinstance(build, PortalError):
-        return [skipped("clock", "the portal does not tell its time")]
+        return [skipped("clock", "the portal does not report its time")]
     if build.date is None:
         return [skipped("clock", "the portal sends no Date")]
     off = facts.portal.at - build.date
@@ -64,7 +59,7 @@ def key(facts: Facts) -> list[Finding]:
 
 def _end_of(facts: Facts, found: Key) -> Finding:
     if found.expires is None:
-        return ok("key", "valid, without an end")
+        return ok("key", "valid, without an expiry date")
     message = f"valid until {local_time(found.expires)}"
     if found.expires - facts.portal.at < _SOON:
         return warning("key", message, "make a new key in time; then set DOCSPACE_API_KEY")
@@ -72,19 +67,19 @@ def _end_of(facts: Facts, found: Key) -> Finding:
 
 
 def _scopes(facts: Facts, found: Key) -> list[Finding]:
-    missing = [lacks for scopes in _NEEDED if (lacks := found.missing_scope(*scopes))]
+    missing = [lacks for scopes in NEEDED if (lacks := found.missing_scope(*scopes))]
     lines = []
     if missing:
         message = f"the key lacks {', '.join(missing)}"
         hint = "make a key with these scopes too; then set DOCSPACE_API_KEY"
         lines.append(error("scopes", message, hint, Fault.PORTAL))
-    if found.missing_scope(*_ADVISED):
-        message = f"without {_ADVISED[0]} it cannot be checked who the key acts as"
+    if found.missing_scope(*READ_SELF):
+        message = f"without {READ_SELF[0]} it cannot be checked who the key acts as"
         lines.append(warning("scopes", message, "make a key that has it too, when it is renewed"))
-    if facts.config.webhook.self_heal and found.missing_scope("*:write"):
+    if facts.config.webhook.self_heal and found.missing_scope(*WRITE_ALL):
         message = "webhook.self_heal needs *:write, which the key lacks"
         lines.append(warning("scopes", message, "make a key that has *:write too"))
-    if found.missing_scope("*:read", "*:write"):
+    if found.missing_scope(*READ_ALL):
         message = "without *:read the portal's log of deliveries is not read: the sweep alone finds"
         lines.append(ok("scopes", f"{message} what is lost"))
     return lines or [ok("scopes", "all that is needed")]
@@ -114,10 +109,7 @@ def rooms(facts: Facts) -> list[Finding]:
     wanted = [
         room
         for room in found
-        if isinstance(room.id, int)
-        and room.active
-        and room.id not in scope.exclude_rooms
-        and (not scope.rooms or room.id in scope.rooms)
+        if isinstance(room.id, int) and room.active and scope.holds_room(room.id)
     ]
     barred = [room for room in wanted if not room.commentable]
     hint = "invite the account there as room manager or content creator, or exclude the rooms"
@@ -149,7 +141,7 @@ def webhook(facts: Facts) -> list[Finding]:
         message += f" (there are: {others})" if others else ""
         known = isinstance(facts.ledger, LedgerError) or facts.ledger is None or facts.ledger.ours
         if url is None and not known:
-            hint = "set webhook.public_url; another account's webhook is not to be seen"
+            hint = "set webhook.public_url; another account's webhook is not visible"
             return [warning("webhook", message, hint)]
         return [error("webhook", message, "run: reconciler webhook register")]
     if state.issues:

@@ -21,6 +21,7 @@ from reconciler.client import (
     Webhook,
     WebhooksClient,
 )
+from reconciler.client.scopes import READ_ALL, READ_ROOMS, READ_SELF
 from reconciler.client.transport import utcnow
 from reconciler.config import Config, problems_in
 from reconciler.diagnostics.checks.config_warnings import ConfigWarning, config_warnings
@@ -32,7 +33,7 @@ from reconciler.webhooks import Probe, SecretFile, WebhookSpec, WebhookStatus, a
 from reconciler.webhooks.delivery_log import progress
 
 _T = TypeVar("_T")
-_MOST_TEXTS, _STEP, _MOST_ROOMS = 3, 90, 3000
+_MAX_TEXTS, _STEP, _MAX_ROOMS = 3, 90, 3000
 
 
 @dataclass(frozen=True)
@@ -158,11 +159,11 @@ def _asked_in_turn(spec: WebhookSpec, transport: Transport, ours: int | None) ->
         return replace(facts, rooms=_asked(lambda: _rooms(docspace)))
     if isinstance(key, PortalError) or not key.active:
         return facts
-    if not key.missing_scope("accounts.self:read", "accounts.self:write"):
+    if not key.missing_scope(*READ_SELF):
         facts = replace(facts, person=_asked(about.person))
-    if not key.missing_scope("rooms:read", "rooms:write"):
+    if not key.missing_scope(*READ_ROOMS):
         facts = replace(facts, rooms=_asked(lambda: _rooms(docspace)))
-    if key.missing_scope("*:read", "*:write"):
+    if key.missing_scope(*READ_ALL):
         return facts
     client = WebhooksClient(transport, docspace.key)
     webhooks = _asked(client.all)
@@ -176,7 +177,7 @@ def _asked_in_turn(spec: WebhookSpec, transport: Transport, ours: int | None) ->
 
 def _rooms(docspace: DocSpace) -> tuple[Room, ...]:
     found: dict[int | str, Room] = {}
-    for start in range(0, _MOST_ROOMS, _STEP):
+    for start in range(0, _MAX_ROOMS, _STEP):
         page = docspace.rooms(start)
         found |= {room.id: room for room in page.rooms}
         if page.remaining == 0 or not page.rooms:
@@ -234,7 +235,7 @@ def _of_ledger(config: Config, targets: ProbeTargets) -> LedgerFacts | LedgerErr
             return LedgerFacts(
                 engine=engine,
                 version=version,
-                texts=tuple(ledger.health.texts(_MOST_TEXTS)),
+                texts=tuple(ledger.health.texts(_MAX_TEXTS)),
                 unknown_texts=ledger.health.unknown_texts(),
                 holders={role: who for role, who in held.items() if who is not None},
                 processes=len(ledger.processes()),

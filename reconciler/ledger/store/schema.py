@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from reconciler.errors import LedgerCause, LedgerError
-from reconciler.model import EPOCH
+from reconciler.model import EPOCH, Outcome, Rule
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -113,14 +113,23 @@ files = Table(
     Column("comment", String, nullable=False, default=""),
     Column("stands_since", UtcTime),
 )
+
+
+def _in(*values: Outcome | Rule) -> str:
+    """Return the condition of a column in SQL, for an index that a query finds by these words."""
+    return f"IN ({', '.join(repr(str(value.value)) for value in values)})"
+
+
 _DUE = files.c.due_at.is_not(None)
 _due = Index("files_due", files.c.priority, files.c.due_at, sqlite_where=_DUE)
 
 # Conditions of the overview; an index is used only for a condition in the same words.
-UNFINISHED = text("outcome IN ('failed', 'refused', 'waiting') AND due_at IS NOT NULL")
-WAITING = text("marked_by_us AND settled_version IS NOT NULL AND reason NOT IN ('gone', 'section')")
-DECIDED = text("outcome = 'kept' AND reason IN ('answered', 'changed')")
-UNMARKED = text("outcome = 'kept' AND reason = 'kept_unmarked'")
+_OPEN = _in(Outcome.FAILED, Outcome.REFUSED, Outcome.WAITING)
+_ELSEWHERE = _in(Rule.GONE, Rule.SECTION)
+UNFINISHED = text(f"outcome {_OPEN} AND due_at IS NOT NULL")
+WAITING = text(f"marked_by_us AND settled_version IS NOT NULL AND reason NOT {_ELSEWHERE}")
+DECIDED = text(f"outcome {_in(Outcome.KEPT)} AND reason {_in(Rule.ANSWERED, Rule.CHANGED)}")
+UNMARKED = text(f"outcome {_in(Outcome.KEPT)} AND reason {_in(Rule.UNMARKED)}")
 # A file that lies in no folder of a room lies in the room itself.
 PLACE = func.coalesce(files.c.room, files.c.folder)
 _unfinished = Index(

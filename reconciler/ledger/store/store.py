@@ -61,9 +61,11 @@ class Store(ABC):
         """Run ``job`` as `write` does, on ``item`` and on those that wait for the same job."""
         return self._run(Job(job, item, time.monotonic() + WRITE_TIMEOUT))
 
-    def write_long(self, job: Callable[[Connection], T], most: float = _LONG_TIMEOUT) -> T:
+    def write_long(self, job: Callable[[Connection], T], timeout: float = _LONG_TIMEOUT) -> T:
         """Run ``job``, which may take long, in a transaction of its own. Raises LedgerError."""
-        return self._run(Job(lambda c, _: [job(c)], None, time.monotonic() + most, exclusive=True))
+        return self._run(
+            Job(lambda c, _: [job(c)], None, time.monotonic() + timeout, exclusive=True)
+        )
 
     def read(self, job: Callable[[Connection], T]) -> T:
         """Run ``job`` on a consistent view of the database. Raises LedgerError."""
