@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.model import LAST_FILE_ID, Event, is_number, storable, whole_number
+from reconciler.formats import is_number, storable, whole_number
+from reconciler.model import LAST_FILE_ID, Event
 
 PING = "reconciler.ping"
 

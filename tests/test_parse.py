@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.client.parse import Key, parse_date, parse_file, parse_key, parse_room
-from reconciler.model import LAST_NUMBER, File, Revision, Section
+from reconciler.formats import LAST_NUMBER
+from reconciler.model import File, Revision, Section
 from tests.support_samples import response
 
 JSON: st.SearchStrategy[Any] = st.recursive(

@@ -8,9 +8,10 @@ from reconciler.admin import charts
 from reconciler.admin.app import Page
 from reconciler.admin.rendering import View, rendered
 from reconciler.diagnostics import file_hint
+from reconciler.formats import length_of_time
 from reconciler.ledger import Overview, WebhookRecord
 from reconciler.ledger.records import BOUNDS, LatencyHistogram, UnfinishedFile
-from reconciler.model import AttemptReason, Rule, Source, length_of_time
+from reconciler.model import AttemptReason, Rule, Source
 
 _SWEEPS = 6
 _SOURCES = {

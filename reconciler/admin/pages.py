@@ -12,8 +12,8 @@ from reconciler.admin.rendering import View
 from reconciler.admin.review import parse_query, read_reviews, review_page
 from reconciler.diagnostics import Problem, ProblemKind, find_problems, unwritable_problem
 from reconciler.errors import LedgerError
+from reconciler.formats import shown
 from reconciler.ledger import WEBHOOK, Ledger
-from reconciler.model import shown
 
 
 @dataclass(frozen=True)

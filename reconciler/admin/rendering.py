@@ -24,7 +24,7 @@ from reconciler import version as installed_version
 from reconciler.admin.app import NOTHING, Page
 from reconciler.client import portal_time
 from reconciler.diagnostics import Problem
-from reconciler.model import document_url, length_of_time
+from reconciler.formats import document_url, length_of_time
 
 HTML = "text/html; charset=utf-8"
 _TITLE, _ERROR = 160, 300  # characters that are shown

@@ -111,7 +111,7 @@ def _about_the_refusal(error: WebhookRejectedError) -> str:
 
 def shown(text: str) -> str:
     """Return what the portal or a person wrote, safe for a terminal."""
-    from reconciler.model import shown as cleaned  # noqa: PLC0415 - help must be quick
+    from reconciler.formats import shown as cleaned  # noqa: PLC0415 - help must be quick
 
     return cleaned(text)
 

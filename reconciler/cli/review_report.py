@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from reconciler.cli.messages import shown
+from reconciler.formats import document_url, length_of_time
 from reconciler.ledger.records import FileInReview
-from reconciler.model import document_url, length_of_time
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet computes what begins so
 _FIELDS = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.client import Response, exchange
 from reconciler.config.values import Webhook
-from reconciler.model import shown
+from reconciler.formats import shown
 from reconciler.signature import HEADER, sign
 from reconciler.triggers import TRIGGERS
 

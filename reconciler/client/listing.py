@@ -19,7 +19,8 @@ from reconciler.client.parse import (
     section_of,
 )
 from reconciler.client.transport import Answer
-from reconciler.model import File, Section, storable, whole_number
+from reconciler.formats import storable, whole_number
+from reconciler.model import File, Section
 
 PAGE = 100  # the most that the portal gives (docspace.md 1.1)
 _MAY_COMMENT = {0, 1, 9, 11}  # the owner's two, room manager, content creator

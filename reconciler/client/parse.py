@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.model import EPOCH, File, Revision, Section, storable, whole_number
+from reconciler.formats import storable, whole_number
+from reconciler.model import EPOCH, File, Revision, Section
 
 # rootFolderType (docspace.md 9). 6, "shared with me", is another user's personal file.
 _SECTIONS = {

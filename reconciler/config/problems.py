@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from reconciler.config.value_types import DURATION
 from reconciler.config.values import Config
-from reconciler.model import shown
+from reconciler.formats import shown
 
 SECRETS = ("portal.api_key", "webhook.secret", "state.password", "notify.heartbeat_url")
 _UNTOLD = {*SECRETS, "state.url"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import ConfigError
-from reconciler.model import shown
+from reconciler.formats import shown
 from reconciler.notify.messages import Message, Tone
 
 if TYPE_CHECKING:

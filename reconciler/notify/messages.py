@@ -6,9 +6,9 @@ from datetime import timedelta
 from enum import Enum
 from urllib.parse import urlsplit
 
+from reconciler.formats import document_url, shown
 from reconciler.ledger import FileInReview, ReviewPage
 from reconciler.local_time import local_time
-from reconciler.model import document_url, shown
 
 MAX_FILES = 200  # files that a message chooses from
 _PER_ROOM, _ROOMS = 10, 20  # what is longer is cut: some services take 2,000 characters

@@ -15,8 +15,9 @@ import structlog
 
 from reconciler.config import Config
 from reconciler.errors import ReconcilerError
+from reconciler.formats import shown
 from reconciler.hints import hint_for
-from reconciler.model import Outcome, shown
+from reconciler.model import Outcome
 from reconciler.receiver import Reply
 from reconciler.service.log_writer import BestEffortStream, Stream
 from reconciler.sweep import Report
