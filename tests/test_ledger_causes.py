@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
 
 from reconciler.errors import LedgerCause, LedgerError
 from reconciler.ledger import Ledger
@@ -91,9 +92,24 @@ def test_postgresql_says_why_by_its_code(code: str, cause: LedgerCause) -> None:
     assert cause_of(ServerError(code)) is cause
 
 
-def test_a_mistake_in_a_statement_is_no_server_that_is_away() -> None:
-    """The driver raises it without a code."""
-    assert cause_of(psycopg.ProgrammingError("cannot adapt type")) is LedgerCause.OTHER
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (psycopg.OperationalError("connection failed"), LedgerCause.UNREACHABLE),
+        (psycopg.errors.ConnectionTimeout("connection timeout expired"), LedgerCause.UNREACHABLE),
+        (psycopg.ProgrammingError("cannot adapt type"), LedgerCause.OTHER),
+        (psycopg.DataError("no such value"), LedgerCause.OTHER),
+        (sqlite3.OperationalError("could not decode a column"), LedgerCause.OTHER),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_without_a_code_the_kind_of_the_error_decides(error: Exception, cause: LedgerCause) -> None:
+    """A mistake in a statement is no server that is away."""
+    base = psycopg.Error if isinstance(error, psycopg.Error) else sqlite3.Error
+    wrapped = DBAPIError.instance(None, None, error, base)
+    with pytest.raises(LedgerError) as raised, database_errors():
+        raise wrapped
+    assert raised.value.cause is cause
 
 
 def test_a_server_that_nobody_answers_for_cannot_be_reached() -> None:

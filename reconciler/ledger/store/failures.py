@@ -13,7 +13,6 @@ _FULL = {"SQLITE_FULL", "53100"}
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")
 # Connection, authorization, shutdown, no such database, a transaction that stood still.
 _AWAY = ("08", "28", "57P", "3D000", "25P03")
-_NO_CODE = "OperationalError"  # of PostgreSQL's driver, where no server answered or let us in
 
 
 @contextmanager
@@ -22,20 +21,22 @@ def database_errors() -> Iterator[None]:
     try:
         yield
     except exc.DBAPIError as error:
-        raise LedgerError(_first_line(error.orig), cause_of(error.orig)) from error
+        raise LedgerError(_first_line(error.orig), cause_of(error)) from error
     except (exc.TimeoutError, OSError) as error:
         raise LedgerError(str(error), cause_of(error)) from error
 
 
-def cause_of(error: BaseException | None) -> LedgerCause:
+def cause_of(error: Exception) -> LedgerCause:
     """Return the cause by the code of SQLite, PostgreSQL or the operating system."""
-    code = str(getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or "")
-    if code in _FULL or (isinstance(error, OSError) and error.errno in _NO_SPACE):
+    raw = error.orig if isinstance(error, exc.DBAPIError) else error
+    code = str(getattr(raw, "sqlite_errorname", None) or getattr(raw, "sqlstate", None) or "")
+    if code in _FULL or (isinstance(raw, OSError) and raw.errno in _NO_SPACE):
         return LedgerCause.DISK_FULL
     if code.startswith(_DAMAGED):
         return LedgerCause.DAMAGED
-    has_no_code = hasattr(error, "sqlstate") and type(error).__name__ == _NO_CODE and not code
-    is_away = code.startswith(_AWAY) or has_no_code
+    # The driver of PostgreSQL knows no code where no server answered, or it let nobody in.
+    is_silent = isinstance(error, exc.OperationalError) and hasattr(raw, "sqlstate") and not code
+    is_away = is_silent or code.startswith(_AWAY)
     return LedgerCause.UNREACHABLE if is_away else LedgerCause.OTHER
 
 
