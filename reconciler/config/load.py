@@ -60,20 +60,27 @@ def problems_in(*readers: Callable[[], object]) -> list[str]:
     return problems
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+def load(
+    path: Path | None, environ: Mapping[str, str], answers: Mapping[str, str] | None = None
+) -> Config:
     """Read the file (None: there is none) under the environment, which wins. Empty is unset.
+
+    ``answers`` win over both: they are written as variables are, but no message names them so.
 
     Raises ConfigError with every problem found: unreadable TOML, unknown keys with the
     nearest valid name, wrong values, secrets where they do not belong.
     """
-    layers, problems = _read_layers(path, environ)
+    answers = answers or {}
+    layers, problems = _read_layers(path, {**environ, **answers})
     values = _merged(*layers.values())
     problems += [_unknown(name) for name in values if name not in Config.model_fields]
     values = {name: values[name] for name in values if name in Config.model_fields}
     try:
         config = Config(**_anchored(values, Path() if path is None else path.parent))
     except ValidationError as error:
-        variables = {key: name for key, name in _setters(layers).items() if name}
+        unnamed = {"", *answers}
+        setters = _setters(layers).items()
+        variables = {key: name for key, name in setters if name not in unnamed}
         problems += [_problem(one, variables) for one in error.errors(include_url=False)]
     if problems:
         raise ConfigError(tuple(dict.fromkeys(problems)))

@@ -47,13 +47,8 @@ def problem(error: Mapping[str, Any], variables: Mapping[str, str]) -> str:
     else:
         message = f"must be {_expected(key, field)}"
     found = "" if key in _UNTOLD else _found(error["input"], "one is" if rest[1:] else "it is")
-    source = from_variable(variables[key]) if key in variables else ""
+    source = f" (from the variable {variables[key]})" if key in variables else ""
     return f"{key}: {message}{found}{source}"
-
-
-def from_variable(name: str) -> str:
-    """Return the end of the sentence about a value that a variable set."""
-    return f" (from the variable {name})"
 
 
 def as_written(value: object) -> str:

@@ -16,7 +16,6 @@ from reconciler.client import Key
 from reconciler.client.scopes import WRITE_ALL
 from reconciler.config import Config, load, public_address, read_text
 from reconciler.config.edit import edited
-from reconciler.config.problems import from_variable
 from reconciler.diagnostics.checks import (
     PORTAL_CHECKS,
     Facts,
@@ -63,20 +62,6 @@ _KEY_OF = {"portal": "url", "key": "api_key", "key_file": "api_key_file"}
 _SECTION_OF = dict.fromkeys(("portal", "key", "key_file", "ca_bundle"), "PORTAL") | dict.fromkeys(
     ("host", "port", "public_url"), "WEBHOOK"
 )
-
-
-def _load_answered(file: Path | None, environ: Mapping[str, str], answers: Answers) -> Config:
-    """Load the configuration under the answers. Raises ConfigError, which names no variable that
-    a person never set.
-    """
-    variables = answers.variables()
-    try:
-        return load(file, {**environ, **variables})
-    except ConfigError as error:
-        problems = error.problems
-        for name in variables:
-            problems = tuple(one.removesuffix(from_variable(name)) for one in problems)
-        raise ConfigError(problems) from error
 
 
 @dataclass(frozen=True)
@@ -134,11 +119,11 @@ class Setup:
 
     def key_in(self, path: Path) -> str:
         """Return the key that a file holds. Raises ConfigError."""
-        return _load_answered(None, {}, Answers(key_file=path)).api_key()
+        return load(None, {}, Answers(key_file=path).variables()).api_key()
 
     def portal_address(self, text: str) -> str:
         """Return the address of a portal, by itself. Raises ConfigError."""
-        return _load_answered(None, {}, Answers(text)).portal_url()
+        return load(None, {}, Answers(text).variables()).portal_url()
 
     def full_address(self, text: str) -> str:
         """Return the webhook's public address, with its path where that was left out.
@@ -192,7 +177,7 @@ class Setup:
         )
 
     def _loaded(self, answers: Answers) -> Config:
-        return _load_answered(self._file, self._environ, answers)
+        return load(self._file, self._environ, answers.variables())
 
     def _changes(self, wanted: Mapping[str, str | int | Path | None]) -> Iterator["Change"]:
         for key, value in wanted.items():
