@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from socket import socket
 
 from reconciler.ledger import Ledger
 from reconciler.sandbox import Network, Portal, Server, User
 from tests.daemon import SECRET, environment, free_port
 from tests.program import Program
 from tests.support_ledger import Totals, totals
-from tests.waiting import eventually
+from tests.waiting import eventually, is_open
 
 TARGET = "Need Review"
 pause = threading.Event().wait  # a daemon in another process works in real time
@@ -90,12 +89,6 @@ class Storm:
 
     def _is_right(self, comment: str) -> bool:
         return comment == TARGET or comment.startswith("Approved")
-
-
-def is_open(port: int) -> bool:
-    """Return whether somebody listens on a port of this machine."""
-    with socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from socket import socket
 
 
 def eventually(holds: Callable[[], object], seconds: float = 10) -> bool:
@@ -14,6 +15,12 @@ def eventually(holds: Callable[[], object], seconds: float = 10) -> bool:
             return False
         pause.wait(0.02)
     return True
+
+
+def is_open(port: int) -> bool:
+    """Return whether somebody listens on a port of this machine."""
+    with socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
 
 
 def logged(folder: Path, *texts: str) -> bool:

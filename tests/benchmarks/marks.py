@@ -11,9 +11,10 @@ from pathlib import Path
 
 from reconciler.sandbox import Portal
 from tests.benchmarks.portals import TARGET, Place, served
-from tests.benchmarks.receive import Running, Terms, await_port, serving
+from tests.benchmarks.receive import Running, Terms, serving
 from tests.benchmarks.table import Figure
 from tests.daemon import SECRET, free_port
+from tests.waiting import eventually, is_open
 
 _RATE = 20  # updates a second
 _FILES = 400
@@ -80,7 +81,7 @@ def reference(place: Place) -> Iterator[str]:
     words = [str(port), place.server.url, place.key, place.bot.id]
     with subprocess.Popen([sys.executable, str(HERE / "reference.py"), *words]) as process:
         try:
-            await_port(port)
+            assert eventually(lambda: is_open(port))
             yield f"http://127.0.0.1:{port}/"
         finally:
             process.kill()

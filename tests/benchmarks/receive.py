@@ -1,11 +1,9 @@
 """How quickly deliveries are put on disk and answered, beside what waitress alone can do."""
 
 import json
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from reconciler.sandbox import Network
 from tests.benchmarks.portals import Place, served
 from tests.benchmarks.table import Figure
 from tests.daemon import SECRET, environment, free_port
+from tests.waiting import eventually, is_open
 
 HERE = Path(__file__).parent
 NOBODY = "http://127.0.0.1:9"  # a portal that is down: nothing is done but accepting
@@ -144,7 +143,7 @@ def ceiling(*, commits: bool = False) -> Iterator[str]:
         words = [sys.executable, str(HERE / "ceiling.py"), str(port), str(_THREADS), *more]
         with subprocess.Popen(words) as process:
             try:
-                await_port(port)
+                assert eventually(lambda: is_open(port))
                 yield f"http://127.0.0.1:{port}/hook"
             finally:
                 process.kill()
@@ -196,19 +195,6 @@ def fill(state: str, portal: str, number: int) -> None:
     with ThreadPoolExecutor(64) as pool:
         list(pool.map(lambda event: ledger.record(event, now), events))
     ledger.close()
-
-
-def await_port(port: int) -> None:
-    until = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.02)
-        else:
-            return
 
 
 def _others(met: Load, code: str) -> int:
