@@ -13,7 +13,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from structlog.testing import capture_logs
 
 from reconciler.cli.send import Sample, body_of
 from reconciler.config import load
-from reconciler.ledger import NEXT_SWEEP
+from reconciler.ledger import NEXT_SWEEP, Ledger
 from reconciler.sandbox import Portal, Server
 from reconciler.service.daemon import Daemon
 from reconciler.service.duties import KEY, SWEEP
@@ -275,6 +275,31 @@ def test_a_terminal_that_is_closed_ends_it(scene: Scene) -> None:
         os.close(ours)
         process.send_signal(signal.SIGHUP)
         assert process.wait(25) == 0
+
+
+def test_a_signal_during_the_start_ends_it_in_peace(scene: Scene) -> None:
+    """It asks the portal before it listens: the handlers are there before anything else."""
+    with daemon(scene.environ, scene.folder) as before:
+        scene.portal.save(scene.file, by=scene.ann)
+        wait_until_idle(scene, before)
+        assert before.terminate() == 0
+    state, here = scene.environ["RECONCILER_STATE__URL"], scene.environ["DOCSPACE_API_HOST"]
+    with closing(Ledger(state, here)) as ledger:
+        ledger.ownership.bind("https://old.example")  # it has to see that this is the same
+    asked = threading.Event()
+
+    def slow(*_: object) -> None:
+        scene.portal.on_request = None
+        asked.set()
+        threading.Event().wait(0.3)
+
+    scene.portal.on_request = slow
+    log = scene.folder / "serve.log"
+    process = program.Program(["serve"], scene.environ, scene.folder, scene.folder / "out", log)
+    assert asked.wait(10), log.read_text("utf-8")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0
+    assert '"stopped"' in log.read_text("utf-8")
 
 
 def test_a_second_signal_ends_it_at_once(scene: Scene) -> None:
