@@ -64,9 +64,9 @@ def finding_text(line: "Finding") -> str:
     return f"{text}\n{'':23} -> {shown(line.hint)}" if line.hint else text
 
 
-def _as_json(lines: list["Finding"], code: int) -> str:
-    shown = [
-        {"level": line.level, "about": line.about, "message": line.message, "hint": line.hint}
-        for line in lines
+def _as_json(found: list["Finding"], code: int) -> str:
+    lines = [
+        {"level": one.level, "about": one.about, "message": one.message, "hint": one.hint}
+        for one in found
     ]
-    return to_json.dumps({"exit_code": code, "lines": shown})
+    return to_json.dumps({"exit_code": code, "lines": lines})

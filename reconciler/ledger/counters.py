@@ -16,10 +16,10 @@ _CLOCKS_DIFFER = timedelta(minutes=1)  # between processes that share a ledger
 
 # Built once, for these are asked before every attempt. Hours in the future are left out: they
 # were counted before the clock was set back.
-_IN_A_DAY = writes.c.hour.between(bindparam("since"), bindparam("until"))
-_TOTAL = select(func.coalesce(func.sum(writes.c.number), 0)).where(_IN_A_DAY)
-_FORGET_OTHER_DAYS = writes.delete().where(not_(_IN_A_DAY))
-_BUCKETS = select(writes).where(_IN_A_DAY).order_by(writes.c.hour)
+_BETWEEN = writes.c.hour.between(bindparam("since"), bindparam("until"))
+_TOTAL = select(func.coalesce(func.sum(writes.c.number), 0)).where(_BETWEEN)
+_FORGET_OTHERS = writes.delete().where(not_(_BETWEEN))
+_BUCKETS = select(writes).where(_BETWEEN).order_by(writes.c.hour)
 
 
 def written(c: Connection, now: datetime) -> int:
@@ -30,7 +30,8 @@ def written(c: Connection, now: datetime) -> int:
 def count_write(c: Connection, now: datetime) -> None:
     """Count a PUT that is about to be sent; delete hours long past or in the future."""
     add(c, writes, {"hour": hour_of(now)}, number=1)
-    c.execute(_FORGET_OTHER_DAYS, _a_day_before(now - DAY) | {"until": now + _CLOCKS_DIFFER})
+    kept = {"since": hour_of(now) - 2 * DAY, "until": now + _CLOCKS_DIFFER}
+    c.execute(_FORGET_OTHERS, kept)
 
 
 def _a_day_before(now: datetime) -> dict[str, datetime]:
