@@ -2,6 +2,7 @@
 commands that it shows are the real ones, its links lead somewhere, and what the code cites of the
 portal stands in the shipped docspace.md."""
 
+import inspect
 import json
 import re
 import shlex
@@ -9,16 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import typer
 
-from reconciler import errors
+from reconciler import errors, event, receiver
 from reconciler.cli import messages
 from reconciler.cli.commands import app
 from reconciler.cli.overview import as_json, files_as_json
 from reconciler.config import NAMED, keys, load
 from reconciler.diagnostics import Problem, ProblemKind
+from reconciler.diagnostics.problems import BLOCKING
 from reconciler.errors import ReconcilerError
 from reconciler.ledger import Ledger
 from reconciler.ledger.records import UnfinishedFile
@@ -293,3 +296,24 @@ def test_the_reference_names_the_fields_of_json(command: str, printed: Callable[
     lists = (shown.get("problems", []), shown["files"])
     fields = set(shown).union(*(one for some in lists for one in some))
     assert fields - named == set()
+
+
+def reasons_in(module: ModuleType) -> set[str]:
+    """Return what the source of a module names as the reason of an answer."""
+    named = r'(?:"(?:refused|ignored)", |_unavailable\(|IgnoredDelivery\()f?"([a-z_{}]+)"'
+    found = re.findall(named, inspect.getsource(module))
+    return {reason.replace("{name}", part) for reason in found for part in ("event", "payload")}
+
+
+@pytest.mark.parametrize("reason", sorted(reasons_in(receiver) | reasons_in(event)))
+def test_the_reference_names_every_reason_of_the_webhooks_answers(reason: str) -> None:
+    """Whoever reads the portal's log of deliveries finds it there."""
+    section = REFERENCE.partition("## The webhook's answers")[2].partition("\n## ")[0]
+    assert f"`{reason}`" in section or f'"reason": "{reason}"' in section
+
+
+@pytest.mark.parametrize("kind", sorted(BLOCKING - {ProblemKind.NO_SERVE}))
+def test_the_reference_names_every_reason_of_readyz(kind: ProblemKind) -> None:
+    """But for a daemon that does not run: nobody answers then."""
+    start = REFERENCE.index("The reasons of `/readyz`")
+    assert f"`{kind.value}`" in REFERENCE[start : REFERENCE.index("\n\n", start)]
