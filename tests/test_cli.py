@@ -1,6 +1,7 @@
 """The commands that need no portal, as a user runs them, and README's walk on the sandbox."""
 
 import errno
+import json
 import os
 import re
 import socket
@@ -21,6 +22,7 @@ from reconciler.cli.document import document
 from reconciler.cli.messages import bug, in_words, shown, unforeseen
 from reconciler.cli.options import found_config
 from reconciler.cli.runs import moment
+from reconciler.cli.send import Sample, body_of
 from reconciler.config import CONFIG
 from reconciler.errors import (
     AddressInUseError,
@@ -39,6 +41,7 @@ from tests.support_http import answering, http
 from tests.support_tls import authority, needs_openssl
 from tests.support_webhooks import address
 from tests.test_crash import Scene, scene
+from tests.world import START
 
 __all__ = ["scene"]
 
@@ -319,6 +322,13 @@ def test_send_says_what_is_wrong(arguments: tuple[str, ...], code: int) -> None:
     assert done.returncode == code
     assert done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("trigger", "number"), [("file.updated", 512), ("form.submit", 1 << 28)])
+def test_send_names_the_trigger_with_the_portals_number(trigger: str, number: int) -> None:
+    """As the portal's own deliveries do (docspace.md 10)."""
+    event = json.loads(body_of(Sample(7, "A.docx", trigger), START))["event"]
+    assert (event["trigger"], event["triggerId"]) == (trigger, number)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
