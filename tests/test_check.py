@@ -1,6 +1,7 @@
 """`reconciler check`: break one thing at a time, and the cause must stand in the first line."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,6 +14,7 @@ import pytest
 
 from reconciler.client import Key, Room
 from reconciler.config import load
+from reconciler.config.secret_files import is_exposed
 from reconciler.diagnostics import Problem, ProblemKind
 from reconciler.diagnostics.checks import Facts, Finding, LedgerFacts, Level, check, gather
 from reconciler.errors import AddressUnreachableError, LedgerError
@@ -510,6 +512,13 @@ def test_a_file_of_secrets_that_others_can_read_is_named(sound: Healthy) -> None
     """With the command that ends it."""
     with_secret_file(sound).chmod(0o644)
     assert any("chmod 600" in line.hint for line in sound.lines() if line.about == "files")
+
+
+@pytest.mark.parametrize("other", ["/dev/zero", "/dev/null", "pipe", "."])
+def test_what_is_no_file_is_not_to_be_hidden(tmp_path: Path, other: str) -> None:
+    """A chmod of a device, a pipe or a folder would break more than it protects."""
+    os.mkfifo(tmp_path / "pipe", 0o644)
+    assert not is_exposed(tmp_path / other)
 
 
 @pytest.mark.parametrize(

@@ -55,4 +55,4 @@ def is_exposed(path: Path) -> bool:
         mode = path.stat().st_mode
     except OSError:
         return False
-    return not stat.S_ISDIR(mode) and bool(mode & 0o077)
+    return stat.S_ISREG(mode) and bool(mode & 0o077)
