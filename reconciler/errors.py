@@ -35,6 +35,7 @@ class LedgerCause(Enum):
     ANOTHER_PORTAL = "another_portal"
     DISK_FULL = "disk_full"
     UNREACHABLE = "unreachable"
+    STATED = "stated"  # the message itself says what to do
     OTHER = "other"
 
 

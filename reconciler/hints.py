@@ -35,6 +35,7 @@ _ABOUT_THE_LEDGER = {
     LedgerCause.UNREACHABLE: (
         "check state.url, and whether the database server runs and lets this machine in"
     ),
+    LedgerCause.STATED: "",
     LedgerCause.OTHER: (
         "check state.url, the rights of its folder, and the free disk space; a ledger of another "
         "program needs another state.url"

@@ -43,7 +43,11 @@ ERRORS: list[ReconcilerError] = [
     TransientError(ROUTE, 402),
     TransientError(ROUTE, 503),
     TransientError(ROUTE, 404),
-    *(LedgerError(f"it cannot be used ({cause.value})", cause) for cause in LedgerCause),
+    *(
+        LedgerError(f"it cannot be used ({cause.value})", cause)
+        for cause in LedgerCause
+        if cause is not LedgerCause.STATED
+    ),
     AddressUnreachableError("https://hooks.example.com/"),
     AddressUnreachableError("https://hooks.example.com/", 401),
     AddressUnreachableError("https://hooks.example.com/", 502),
@@ -89,6 +93,13 @@ def test_a_ledger_that_cannot_be_written_has_that_hint_too() -> None:
     """In `status` and on the page."""
     error = LedgerError("database or disk is full", LedgerCause.DISK_FULL)
     assert unwritable_problem(error).hint == hint_for(error)
+
+
+def test_a_message_that_says_what_to_do_is_the_only_line() -> None:
+    """Advice about something else would mislead."""
+    error = LedgerError("it needs a driver: pip install it", LedgerCause.STATED)
+    assert in_words(error)[1] == "The ledger cannot be used: it needs a driver: pip install it."
+    assert {one.hint for one in found_by_check(error) if one.about == "ledger"} == {""}
 
 
 def test_what_says_all_by_itself_has_no_hint(said: Said) -> None:

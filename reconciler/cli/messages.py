@@ -56,7 +56,7 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
                 f"{error.role}.\nWait for it, or stop it; nothing was changed."
             )
         case LedgerError():
-            return LEDGER, f"The ledger cannot be used: {error}.\n{_advice(error)}"
+            return LEDGER, f"The ledger cannot be used: {error}.\n{_advice(error)}".rstrip()
         case _:
             return BUG, str(error)
 
@@ -64,7 +64,7 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
 def _advice(error: ReconcilerError) -> str:
     """Return what to do about an error, as a sentence."""
     text = hint_for(error)
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def _about_the_webhook(

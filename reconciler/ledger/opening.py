@@ -47,7 +47,8 @@ def _is_current(c: Connection) -> bool:
     if found != str(VERSION):
         raise LedgerError(
             f"the ledger has schema {found}, this reconciler reads {VERSION}: start the serve of "
-            "this version, which brings it there, or install the newer reconciler"
+            "this version, which brings it there, or install the newer reconciler",
+            LedgerCause.STATED,
         )
     return True
 

@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.errors import LedgerError, RoleHeldError
+from reconciler.errors import LedgerCause, LedgerError, RoleHeldError
 from reconciler.ledger.store.failures import cause_of
 
 _PROBE = 64 * 1024  # bytes
@@ -76,7 +76,7 @@ class DatabaseFile:
     def check(self) -> None:
         """Raise LedgerError unless this very file stands at its path."""
         if not self.is_in_place():
-            raise LedgerError(GONE)
+            raise LedgerError(GONE, LedgerCause.STATED)
 
     def is_in_place(self) -> bool:
         """Return whether this very file stands at its path."""
@@ -96,11 +96,11 @@ class DatabaseFile:
             try:
                 number = os.open(self.path, self._mode | os.O_CLOEXEC)
             except FileNotFoundError as error:
-                raise LedgerError(GONE) from error
+                raise LedgerError(GONE, LedgerCause.STATED) from error
             if identity_of(os.fstat(number)) == self.identity:
                 return number
         # It is left open: it may be the file of another ledger of this process.
-        raise LedgerError(GONE)
+        raise LedgerError(GONE, LedgerCause.STATED)
 
     def return_descriptor(self, number: int) -> None:
         """Return a borrowed descriptor; it is closed with the last user of the file."""

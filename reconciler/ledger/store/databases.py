@@ -3,7 +3,7 @@
 from sqlalchemy import URL, exc, make_url
 
 from reconciler import DISTRIBUTION
-from reconciler.errors import LedgerError
+from reconciler.errors import LedgerCause, LedgerError
 from reconciler.ledger.store.failures import database_errors
 from reconciler.ledger.store.read_only import MemoryStore, SqliteView
 from reconciler.ledger.store.sqlite import SqliteStore, path_of
@@ -32,7 +32,9 @@ def store_at(url: str, *, read_only: bool = False) -> Store:
         return _view(parsed) if read_only else SqliteStore(parsed)
     if parsed.drivername in {"postgresql", "postgresql+psycopg"}:
         return _postgres(parsed.set(drivername="postgresql+psycopg"), read_only)
-    raise LedgerError("state.url must be sqlite:///PATH or postgresql+psycopg://HOST/NAME")
+    raise LedgerError(
+        "state.url must be sqlite:///PATH or postgresql+psycopg://HOST/NAME", LedgerCause.STATED
+    )
 
 
 def _parsed(url: str) -> URL:
@@ -57,10 +59,11 @@ def _postgres(url: URL, read_only: bool) -> Store:
         from reconciler.ledger.store.postgres import PostgresStore  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise LedgerError(
-            f"PostgreSQL needs a driver: pip install '{DISTRIBUTION}[postgres]'"
+            f"PostgreSQL needs a driver: pip install '{DISTRIBUTION}[postgres]'",
+            LedgerCause.STATED,
         ) from error
     if not url.database:
-        raise LedgerError("state.url names no database")
+        raise LedgerError("state.url names no database", LedgerCause.STATED)
     if "@" in (url.host or ""):
-        raise LedgerError("the password in state.url must be percent-encoded")
+        raise LedgerError("the password in state.url must be percent-encoded", LedgerCause.STATED)
     return PostgresStore(url, read_only=read_only)

@@ -335,9 +335,16 @@ def _raw(connection: Connection) -> _TimedConnection:
 
 def _check_server(row: Any) -> str:
     if row.version < _MIN_VERSION:
-        raise LedgerError(f"this is PostgreSQL {row.version}: {_MIN_VERSION} or newer is needed")
+        raise LedgerError(
+            f"this is PostgreSQL {row.version}: {_MIN_VERSION} or newer is needed",
+            LedgerCause.STATED,
+        )
     if row.encoding != "UTF8":
-        raise LedgerError(f"the database's encoding is {row.encoding}: create it with UTF8")
+        raise LedgerError(
+            f"the database's encoding is {row.encoding}: create it with UTF8", LedgerCause.STATED
+        )
     if row.schema is None:
-        raise LedgerError("the database has no schema to create tables in: see search_path")
+        raise LedgerError(
+            "the database has no schema to create tables in: see search_path", LedgerCause.STATED
+        )
     return str(row.schema)

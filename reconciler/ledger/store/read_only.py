@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, true
 
-from reconciler.errors import LedgerError
+from reconciler.errors import LedgerCause, LedgerError
 from reconciler.ledger.store.database_file import ByteLock, DatabaseFile, folder_refusal
 from reconciler.ledger.store.file_locks import holder_named_in, holding
 from reconciler.ledger.store.sqlite import (
@@ -161,4 +161,6 @@ def _stale_holder(path: Path, role: Role, named: str) -> LedgerError | None:
     """Return the error for a process that still works on a file gone from its path."""
     if holder_named_in(lock_path(path, role)) != named:
         return None
-    return LedgerError(f"{named} works on a file that is not at {path} any more: restart it")
+    return LedgerError(
+        f"{named} works on a file that is not at {path} any more: restart it", LedgerCause.STATED
+    )

@@ -260,7 +260,8 @@ def migrate(connection: Connection) -> None:
     version = int(found.value)
     if version > VERSION:
         raise LedgerError(
-            f"the ledger has schema {version}, this reconciler knows {VERSION}: install the newer"
+            f"the ledger has schema {version}, this reconciler knows {VERSION}: install the newer",
+            LedgerCause.STATED,
         )
     for step in MIGRATIONS[version - 1 :]:
         step(connection)

@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, true
 from sqlalchemy.pool import QueuePool
 
-from reconciler.errors import LedgerError, RoleHeldError
+from reconciler.errors import LedgerCause, LedgerError, RoleHeldError
 from reconciler.ledger.store.database_file import (
     DatabaseFile,
     Identity,
@@ -140,7 +140,9 @@ class SqliteStore(Store):
         """Raise LedgerError where a restart would lose what was written."""
         self._file.check()
         if None not in self._log and self._log != self._log_files():
-            raise LedgerError("the ledger's -wal or -shm file is gone: restart serve")
+            raise LedgerError(
+                "the ledger's -wal or -shm file is gone: restart serve", LedgerCause.STATED
+            )
 
     def _log_files(self) -> tuple[Identity | None, ...]:
         return tuple(map(identity_at, self._names))
