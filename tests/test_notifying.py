@@ -1,7 +1,7 @@
 """Messages of the daemon and of `reconcile`: a sandbox portal, addresses on the loopback."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,8 @@ from reconciler.service.checks import run_check
 from reconciler.service.daemon import Daemon
 from reconciler.service.duties import KEY
 from reconciler.service.notifying import NOTIFY, NOTIFY_EVERY
+from tests import postgres
+from tests.daemon import free_port
 from tests.support_http import Line, answering, http
 from tests.support_ledger import sql, url
 from tests.support_notify import BROKEN, as_json, mailbox, messages, titles, urls_file
@@ -111,6 +113,30 @@ def test_of_several_daemons_only_the_one_that_sweeps_sends(scene: Stage, service
         due = daemon.schedule.next_run
         assert eventually(lambda: (due(NOTIFY) or began) > began + NOTIFY_EVERY, 20)
     assert titles(service) == []
+
+
+def test_the_daemon_that_takes_over_repeats_no_message(
+    scene: Stage, service: Line, postgres_server: str
+) -> None:
+    """Two daemons know of the dead key: one tells of it, and the one that is left, of its end."""
+    notify(scene, service)
+    scene.portal.faults.add(Fault("*", "status", status=401, times=None))
+    with postgres.database(postgres_server) as shared, ExitStack() as first:
+        scene.environ["RECONCILER_STATE__URL"] = shared
+        leader = first.enter_context(running(scene))
+        assert eventually(lambda: not leader.listing.is_suspended.is_set(), 20)
+        scene.environ["PORT"] = str(free_port())
+        with running(scene) as successor:
+            assert eventually(lambda: bool(successor.ledger.health.outages()), 20)
+            assert sends(leader, service, 1)
+            assert successor.listing.is_suspended.is_set()
+            first.close()
+            assert eventually(lambda: not successor.listing.is_suspended.is_set(), 20)
+            scene.portal.faults.clear()
+            successor.schedule.run_at(KEY, datetime.now(UTC))
+            assert eventually(lambda: not successor.ledger.health.outages(), 20)
+            assert sends(successor, service, 2)
+    assert [message["type"] for message in messages(service)] == ["warning", "success"]
 
 
 def test_the_daemon_tells_the_watcher_of_its_sweeps(scene: Stage) -> None:
