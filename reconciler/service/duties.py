@@ -116,7 +116,7 @@ class WatchDuty:
     def _record_refusal(self, error: UnauthorizedError | ForbiddenError) -> None:
         log_error(error)
         if isinstance(error, ForbiddenError) or error.scope:
-            log.warning("webhook_not_watched", lacks=str(error))
+            log.warning("webhook_not_watched", error=str(error))
             self._schedule.remove(WATCH)
         else:
             self._components.health.record_listing_failure(error, self._components.clock())
