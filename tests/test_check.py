@@ -311,6 +311,36 @@ def test_what_the_portal_may_still_deliver_is_no_failure(sound: Healthy) -> None
     ] == [True]
 
 
+@pytest.mark.parametrize(
+    ("change", "warns"),
+    [
+        (lambda url: url, True),
+        (lambda url: url.replace("http:", "https:"), True),
+        (lambda url: url.replace("127.0.0.1", "other.example.com"), False),
+        (lambda url: url.replace(":", ":1", 2).replace(":1//", "://"), False),
+        (lambda url: f"{url}/more", False),
+    ],
+    ids=["the same", "by https", "another host", "another port", "another path"],
+)
+def test_a_second_webhook_to_the_same_receiver_is_named(
+    sound: Healthy, change: Callable[[str], str], warns: bool
+) -> None:
+    """Each event would come twice, and a rotation would leave its secret as it was."""
+    url = sound.portal.webhooks[1].url
+    sound.portal.webhooks[2] = replace(sound.portal.webhooks[1], id=2, url=change(url))
+    assert bool(sound.wrong()) is warns
+    if warns:
+        (line,) = sound.wrong()
+        assert "webhook 2 calls this receiver too" in line.message
+        assert line.hint == "run: reconciler webhook remove 2"
+
+
+def test_a_disabled_second_webhook_is_no_trouble(sound: Healthy) -> None:
+    """It delivers nothing."""
+    sound.portal.webhooks[2] = replace(sound.portal.webhooks[1], id=2, enabled=False)
+    assert sound.wrong() == []
+
+
 def test_a_webhooks_dates_are_told_as_the_portals(sound: Healthy) -> None:
     """Their zone is not known (docspace.md 3)."""
     sound.portal.save(1000, by=sound.ann)

@@ -21,6 +21,7 @@ from reconciler.webhooks.status import (
     WebhookSpec,
     WebhookStatus,
     assess_webhook,
+    find_duplicate,
     find_webhook,
 )
 from reconciler.webhooks.watch import RepairPolicy, WebhookWatch
@@ -38,6 +39,7 @@ __all__ = [
     "WebhookStatus",
     "WebhookWatch",
     "assess_webhook",
+    "find_duplicate",
     "find_webhook",
     "make_secret",
     "secret_faults",

@@ -98,6 +98,20 @@ def find_webhook(
     return candidates[0] if candidates else None
 
 
+def find_duplicate(webhooks: Sequence[Webhook], own: Webhook) -> Webhook | None:
+    """Return another enabled webhook that calls the receiver of ours, None where there is none.
+
+    By http or by https: behind a proxy both lead to it.
+    """
+    others = [one for one in webhooks if one.enabled and one.id != own.id]
+    return next((one for one in others if _receiver_of(one) == _receiver_of(own)), None)
+
+
+def _receiver_of(webhook: Webhook) -> tuple[str, str]:
+    parts = urlsplit(webhook.url)
+    return parts.netloc.lower().removesuffix(":443").removesuffix(":80"), parts.path
+
+
 def is_same_address(one: str, other: str) -> bool:
     """Whether two addresses are equal; the case of a host does not count."""
     return _normalized(one) == _normalized(other)

@@ -1,5 +1,6 @@
 """Checks of what the portal answered: on itself, key, account, rooms and webhook. Pure."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from reconciler.client import FailedDeliveries, Key, Webhook, portal_time
@@ -9,6 +10,7 @@ from reconciler.diagnostics.checks.probe import Facts
 from reconciler.errors import LedgerError, PortalError
 from reconciler.hints import hint_for
 from reconciler.local_time import local_time
+from reconciler.webhooks import find_duplicate
 from reconciler.webhooks.delivery_log import is_under_way
 
 _OFF, _SOON = timedelta(seconds=60), timedelta(days=14)
@@ -149,6 +151,7 @@ def webhook(facts: Facts) -> list[Finding]:
     return [
         ok("webhook", f"{webhook.id} calls {webhook.url}, enabled"),
         *_of_webhook(facts, webhook),
+        *_duplicate(webhooks, webhook),
     ]
 
 
@@ -165,6 +168,14 @@ def _of_webhook(facts: Facts, webhook: Webhook) -> list[Finding]:
         message = f"it delivers one entry alone ({webhook.target})"
         lines.append(warning("webhook", message, "remove it, and run: reconciler webhook register"))
     return lines
+
+
+def _duplicate(webhooks: Sequence[Webhook], own: Webhook) -> list[Finding]:
+    other = find_duplicate(webhooks, own)
+    if other is None:
+        return []
+    message = f"webhook {other.id} calls this receiver too: rotate changes {own.id} alone"
+    return [warning("webhook", message, f"run: reconciler webhook remove {other.id}")]
 
 
 def deliveries(facts: Facts) -> list[Finding]:
