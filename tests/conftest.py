@@ -8,11 +8,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import responses
 
+from reconciler.ledger import Ledger
 from tests import postgres, support_sandbox
 from tests.support_http import Line, answering
-from tests.support_ledger import ADDRESS
+from tests.support_ledger import ADDRESS, opened
 from tests.support_notify import ACCEPTED
+from tests.support_sweep import Stage, stage
 from tests.world import World, world
 
 # Times are told in the zone of whoever reads them; here that is nobody in particular.
@@ -74,6 +77,27 @@ def here(tmp_path: Path) -> Iterator[World]:
     """A fresh world."""
     with world(tmp_path / "ledger.db") as built:
         yield built
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty ledger."""
+    with opened(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Stage]:
+    """Three files, saved an hour ago, and nobody told us."""
+    with stage(tmp_path) as built:
+        yield built
+
+
+@pytest.fixture
+def portal() -> Iterator[responses.RequestsMock]:
+    """A portal that answers only what a test put into it."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
 
 
 @pytest.fixture(name="world")

@@ -103,13 +103,6 @@ def basic(text: str) -> str:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger."""
-    with opened(tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
 def watched(ledger: Ledger) -> Iterator[Watched]:
     """A daemon's ledger: its roles are held."""
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):

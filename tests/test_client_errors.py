@@ -51,13 +51,6 @@ def caused_by(error: Exception, cause: Exception) -> Exception:
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
-    """A portal that answers only what was put into it."""
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield mock
-
-
-@pytest.fixture
 def docspace() -> Iterator[DocSpace]:
     """A client of that portal."""
     with closing(DocSpace(Transport("https://p.example", KEY))) as client:

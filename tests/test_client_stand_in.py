@@ -32,13 +32,6 @@ Portal = responses.RequestsMock
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
-    """A portal that answers 404 to whatever was not put into it."""
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield mock
-
-
-@pytest.fixture
 def docspace() -> Iterator[DocSpace]:
     """A client of that portal, by a clock that stands still."""
     with closing(Transport("https://p.example", "sk", clock=lambda: NOW)) as transport:

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,7 @@ from reconciler.notify.heartbeat import Heartbeat
 from reconciler.sandbox import Fault
 from reconciler.service import reconcile
 from tests.support_http import Line, answering, http, reset
-from tests.support_sweep import Stage, stage
+from tests.support_sweep import Stage
 
 
 @pytest.fixture
@@ -21,13 +20,6 @@ def watcher() -> Iterator[Line]:
     """A watcher that takes every signal."""
     with answering(http(200, b"OK")) as line:
         yield line
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Stage]:
-    """Three files, saved an hour ago, and nobody told us."""
-    with stage(tmp_path) as built:
-        yield built
 
 
 def signals(line: Line) -> list[str]:

@@ -2,7 +2,6 @@
 
 import stat
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -67,13 +66,6 @@ from tests.support_ledger import (
 DUE = NOW + SECOND
 pytestmark = pytest.mark.usefixtures("each_database")
 NEWER = replace(REVISION, version=3)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """A fresh ledger on disk."""
-    with opened(tmp_path) as fresh:
-        yield fresh
 
 
 def balance(ledger: Ledger) -> tuple[int, int, int]:

@@ -33,13 +33,6 @@ pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """A fresh ledger on disk."""
-    with opened(tmp_path) as fresh:
-        yield fresh
-
-
-@pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """A bare database with one table."""
     with closing(store_at(url(tmp_path))) as fresh:

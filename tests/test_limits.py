@@ -1,7 +1,6 @@
 """The limits of the portal: requests a minute and at once, over processes and restarts."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,14 +16,6 @@ from tests.world import START, TARGET, World
 pytestmark = pytest.mark.usefixtures("each_database")
 
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger."""
-    opened = Ledger(url(tmp_path), "http://portal")
-    yield opened
-    opened.close()
 
 
 def test_a_minute_has_so_many_requests(ledger: Ledger) -> None:

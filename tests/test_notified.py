@@ -1,31 +1,17 @@
 """What the ledger remembers for messages: what whom was told, and which files to tell of."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from reconciler.ledger import NOTIFIED, Ledger, Notified, ReviewFilter, ReviewState
 from tests import support_ledger as kit
-from tests.support_ledger import HOUR, MINUTE, NOW, SECOND, claimed, event, opened
+from tests.support_ledger import HOUR, MINUTE, NOW, SECOND, mark
 
 FAILING = Notified("address 1", NOW, failures=1, failing_since=NOW, failed_at=NOW, error="refused")
 LONG = 365 * 24 * HOUR
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger."""
-    with opened(tmp_path) as one:
-        yield one
-
-
-def mark(ledger: Ledger, file: int, at: datetime) -> None:
-    """Let the worker mark a file at a time."""
-    ledger.record(event(file), at)
-    ledger.finish(claimed(ledger, at), kit.marked(file), at)
 
 
 def test_what_an_address_was_told_is_read_back_as_it_was_written(ledger: Ledger) -> None:

@@ -1,9 +1,8 @@
 """Who is told what, and when: real addresses on the loopback, a real ledger, a clock of our own."""
 
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from reconciler.notify.notifier import Notifier
 from reconciler.notify.planning import Alerts, NotifySettings
 from tests import support_ledger as kit
 from tests.support_http import Line, answering
-from tests.support_ledger import HOUR, MINUTE, NOW, PORTAL, claimed, event, opened
+from tests.support_ledger import HOUR, MINUTE, NOW, PORTAL, event, mark, opened
 from tests.support_notify import ACCEPTED, BROKEN, as_json, mailbox, messages, titles
 
 DAY = 24 * HOUR
@@ -28,19 +27,6 @@ DIGEST, WRONG, OVER = (
 DEAD = Alert("dead_key", "the portal refuses the API key", "make a new one")
 IS_WRONG = Alerts([DEAD], frozenset({"dead_key"}))
 NOTHING = Alerts()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger."""
-    with opened(tmp_path) as one:
-        yield one
-
-
-def mark(ledger: Ledger, file: int, at: datetime) -> None:
-    """Let the worker mark a file at a time."""
-    ledger.record(event(file), at)
-    ledger.finish(claimed(ledger, at), kit.marked(file), at)
 
 
 def notifier(ledger: Ledger, *urls: str, reminders: bool = False) -> Notifier:

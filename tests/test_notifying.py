@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -24,17 +23,10 @@ from tests.daemon import free_port
 from tests.support_http import Line, answering, http
 from tests.support_ledger import sql, url
 from tests.support_notify import BROKEN, as_json, mailbox, messages, titles, urls_file
-from tests.support_sweep import Stage, run, stage
+from tests.support_sweep import Stage, run
 from tests.waiting import eventually
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Stage]:
-    """Three files, saved an hour ago, and nobody told us."""
-    with stage(tmp_path) as built:
-        yield built
 
 
 def notify(scene: Stage, *lines: Line, **more: str) -> None:

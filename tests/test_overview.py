@@ -1,6 +1,5 @@
 """The overview: what is due, waits, failed and needs review, how updates arrived, what is wrong."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,18 +23,11 @@ from reconciler.ledger import (
 )
 from reconciler.model import EPOCH, OutageKind, Outcome, Rule, Source
 from tests import support_ledger as kit
-from tests.support_ledger import HOUR, LEASE, MINUTE, NOW, SAVED, SECOND, a_file, claimed, opened
+from tests.support_ledger import HOUR, LEASE, MINUTE, NOW, SAVED, SECOND, a_file, claimed
 
 pytestmark = pytest.mark.usefixtures("each_database")
 DUE = NOW + SECOND
 DAY = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger."""
-    with opened(tmp_path) as one:
-        yield one
 
 
 def see(ledger: Ledger, after: timedelta = SECOND) -> Overview:

@@ -27,10 +27,10 @@ from tests import support_ledger as kit
 from tests.daemon import daemon
 from tests.support_browser import Browser, chromium
 from tests.support_ledger import HOUR, MINUTE, NOW, SECOND, claimed, opened
-from tests.test_admin import Answer, Watched, admin_url, becomes, fail, ledger, watched
+from tests.test_admin import Answer, Watched, admin_url, becomes, fail, watched
 from tests.test_crash import Scene, scene
 
-__all__ = ["ledger", "scene", "watched"]
+__all__ = ["scene", "watched"]
 
 DAY = timedelta(days=1)
 TODAY = NOW.replace(hour=0, minute=0, second=0)

@@ -4,7 +4,7 @@ import io
 import json
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from reconciler.ledger import Ledger
 from reconciler.model import LAST_FILE_ID, Event
 from reconciler.receiver import Receiver, ReceiverSettings, Reply
 from reconciler.signature import HEADER, sign
-from tests.support_ledger import NOW, PORTAL, claimed, marked, next_due, permit, totals, url
+from tests.support_ledger import NOW, claimed, marked, next_due, permit, totals
 from tests.support_samples import sample
 
 PATH = "/docspace/review-comment"
@@ -122,13 +122,6 @@ def as_sent(name: str) -> tuple[bytes, dict[str, Any]]:
     """Return a sample's body, and its signature as an environ has it."""
     http = sample(name)
     return http["rawBody"].encode(), {WSGI_HEADER: http["headers"][HEADER]}
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """A ledger on disk."""
-    with closing(Ledger(url(tmp_path), PORTAL)) as opened:
-        yield opened
 
 
 # What is let in.

@@ -2,10 +2,8 @@
 code."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,20 +23,12 @@ from tests.support_sweep import (
     killed,
     rows,
     run,
-    stage,
     told,
 )
 from tests.waiting import eventually
 from tests.world import TARGET
 
 FILE, COMMENT = "files/file/{id}", "files/file/{id}/comment"
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Stage]:
-    """Three files, saved an hour ago, and nobody told us."""
-    with stage(tmp_path) as built:
-        yield built
 
 
 def here(scene: Stage) -> Summary:

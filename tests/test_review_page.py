@@ -8,10 +8,10 @@ from reconciler.admin.review import PER_PAGE, Query, parse_query
 from reconciler.model import OutageKind, Rule
 from tests import support_ledger as kit
 from tests.support_ledger import HOUR, MINUTE, NOW, opened
-from tests.test_admin import Watched, ledger, watched
+from tests.test_admin import Watched, watched
 from tests.test_page import Seen, keep, mark
 
-__all__ = ["ledger", "watched"]
+__all__ = ["watched"]
 
 
 def view(watched: Watched, **query: str) -> Seen:

@@ -1,6 +1,5 @@
 """What people have to review: which files, in which order, since when, in which room."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -14,20 +13,13 @@ from reconciler.ledger.records import FileInReview
 from reconciler.model import Outcome, Revision, Rule
 from reconciler.sweep.planning import PageContext, plan_changes
 from tests import support_ledger as kit
-from tests.support_ledger import HOUR, MINUTE, NOW, SAVED, SECOND, a_file, claimed, opened
+from tests.support_ledger import HOUR, MINUTE, NOW, SAVED, SECOND, a_file, claimed
 from tests.support_sweep import rows, silent
 from tests.world import TARGET, world
 
 pytestmark = pytest.mark.usefixtures("each_database")
 WAITING, DECIDED, UNMARKED = ReviewState
 DAY = 24 * HOUR
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger."""
-    with opened(tmp_path) as one:
-        yield one
 
 
 def attempt(ledger: Ledger, outcome: Outcome, now: datetime, **changes: Any) -> None:

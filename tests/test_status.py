@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,16 +17,9 @@ from reconciler.diagnostics import find_problems
 from reconciler.ledger import WEBHOOK, Ledger, Role, WebhookRecord
 from reconciler.model import AttemptResult, OutageKind, Outcome
 from tests.support_ledger import a_file, event
-from tests.support_sweep import Stage, run, stage, told
+from tests.support_sweep import Stage, run, told
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Stage]:
-    """Three files, saved an hour ago, and nobody told us."""
-    with stage(tmp_path) as built:
-        yield built
 
 
 @pytest.fixture

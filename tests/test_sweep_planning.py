@@ -1,9 +1,7 @@
 """What a page of a listing asks the ledger to write, and what of it the ledger applies."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +17,6 @@ from tests.support_ledger import (
     a_file,
     claimed,
     event,
-    opened,
     permit,
     result,
     totals,
@@ -30,13 +27,6 @@ pytestmark = pytest.mark.usefixtures("each_database")
 OPTIONS = EnqueueOptions()
 BASELINE = Baseline(NOW - 24 * HOUR, NOW, portal_known=True)
 CARRIES_OURS = a_file(comment=TARGET)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger."""
-    with opened(tmp_path) as one:
-        yield one
 
 
 def plan(ledger: Ledger, after: timedelta = SECOND, **changes: Any) -> list[RowChange]:
