@@ -6,17 +6,18 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from reconciler.decision import Policy
-from reconciler.sandbox import EntryId, ManualClock, Network, Portal, Server, User
+from reconciler.sandbox import EntryId, ManualClock, Network, Server
 from reconciler.sweep import Report
 from tests import program
 from tests.daemon import environment, free_port
 from tests.support_ledger import sql, tables
+from tests.support_office import Office, office
 from tests.world import TARGET, World, world
 
 HOUR, DAY = 3600, 86400
@@ -123,18 +124,14 @@ def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 @dataclass
-class Stage:
+class Stage(Office):
     """A portal for real processes: three files in one room, saved an hour ago, untold."""
 
-    portal: Portal
     server: Server
     clock: ManualClock
-    ann: User
-    bot: User
-    room: int
-    files: list[int]
     environ: dict[str, str]
     folder: Path
+    files: list[int] = field(default_factory=list)
 
     @property
     def ledger(self) -> Path:
@@ -172,15 +169,11 @@ class Stage:
 def stage(folder: Path) -> Iterator[Stage]:
     """Set the stage; the portal's clock stands, and is near the real one."""
     clock = ManualClock(datetime.now(UTC) - timedelta(hours=2))
-    portal = Portal(clock=clock)
-    portal.network = Network(drop=1.0)
-    ann = portal.add_user("Ann Lee", kind="room_admin")
-    bot = portal.add_user("Review Bot", kind="user")
-    room = int(portal.add_room("Legal", owner=ann))
-    portal.invite(room, bot, access=9)
-    with Server(portal) as server:
-        environ = environment(server.url, portal.add_key(bot), folder, free_port())
-        built = Stage(portal, server, clock, ann, bot, room, [], environ, folder)
+    place = office(clock=clock)
+    place.portal.network = Network(drop=1.0)
+    with Server(place.portal) as server:
+        environ = environment(server.url, place.portal.add_key(place.bot), folder, free_port())
+        built = Stage(**vars(place), server=server, clock=clock, environ=environ, folder=folder)
         clock.advance(HOUR)
         built.files = built.add_files("A.docx B.docx C.docx")
         clock.advance(HOUR)

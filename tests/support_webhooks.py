@@ -9,8 +9,9 @@ from threading import Thread
 from typing import Any
 
 from reconciler.client import About, DocSpace, Transport, WebhooksClient
-from reconciler.sandbox import ManualClock, Portal, Server, User
+from reconciler.sandbox import ManualClock, Server
 from reconciler.service.server import Server as WebServer
+from tests.support_office import Office, office
 
 SECRET = "Hooks-Secret-1!"
 WIDE = ("files:read", "files:write", "rooms:read", "accounts.self:read", "*:read", "*:write")
@@ -18,15 +19,11 @@ NARROW = WIDE[:4]
 
 
 @dataclass
-class Stand:
+class Stand(Office):
     """A portal being served, and the client of one key."""
 
-    portal: Portal
     server: Server
     clock: ManualClock
-    ann: User
-    bot: User
-    room: int
     file: int
     webhooks: WebhooksClient
     about: About
@@ -51,16 +48,19 @@ class RecordedLog:
 def stand(permissions: tuple[str, ...] = WIDE) -> Iterator[Stand]:
     """Serve a portal whose bot has a key with these permissions."""
     clock = ManualClock()
-    portal = Portal(clock=clock, retry_seconds=())
-    ann = portal.add_user("Ann Lee", kind="room_admin")
-    bot = portal.add_user("Review Bot", kind="room_admin")
-    room = int(portal.add_room("Legal", owner=ann))
-    portal.invite(room, bot, access=9)
-    file = int(portal.create(room, "Contract.docx", by=ann))
-    with Server(portal) as server, closing(client(server, portal.add_key(bot, permissions))) as t:
+    place = office("room_admin", clock=clock, retry_seconds=())
+    file, key = place.create(), place.portal.add_key(place.bot, permissions)
+    with Server(place.portal) as server, closing(client(server, key)) as t:
         docspace = DocSpace(t)
-        webhooks = WebhooksClient(t, docspace.key)
-        yield Stand(portal, server, clock, ann, bot, room, file, webhooks, About(t), docspace)
+        yield Stand(
+            **vars(place),
+            server=server,
+            clock=clock,
+            file=file,
+            webhooks=WebhooksClient(t, docspace.key),
+            about=About(t),
+            docspace=docspace,
+        )
 
 
 def client(server: Server, key: str) -> Transport:

@@ -20,11 +20,12 @@ from reconciler.diagnostics.checks import Facts, Finding, LedgerFacts, Level, ch
 from reconciler.errors import AddressUnreachableError, LedgerError
 from reconciler.ledger import HiddenUpdates, Ledger, Role
 from reconciler.model import AttemptResult, Event, Outcome, Section, Source
-from reconciler.sandbox import ManualClock, Network, Portal, Server, User
+from reconciler.sandbox import ManualClock, Network, Server
 from reconciler.service.checks import probe_targets, run_check
 from reconciler.webhooks import SecretFile
 from tests.daemon import environment
 from tests.support_ledger import event
+from tests.support_office import Office, office
 from tests.support_process import helper, hold
 from tests.support_sweep import run, stage
 from tests.support_tls import authority, needs_openssl
@@ -34,15 +35,11 @@ SECRET = "Check-Secret-1!"
 
 
 @dataclass
-class Healthy:
+class Healthy(Office):
     """An installation in which everything is as it should be, until a test breaks it."""
 
-    portal: Portal
     server: Server
     clock: ManualClock
-    ann: User
-    bot: User
-    room: int
     environ: dict[str, str]
     folder: Path
 
@@ -68,18 +65,14 @@ class Healthy:
 def sound(tmp_path: Path) -> Iterator[Healthy]:
     """Build it: a room, a key of all scopes, a webhook at an address that answers."""
     clock = ManualClock(datetime.now(UTC))
-    portal = Portal(clock=clock, retry_seconds=())
-    ann = portal.add_user("Ann Lee", kind="room_admin")
-    bot = portal.add_user("Review Bot", kind="user")
-    room = int(portal.add_room("Legal", owner=ann))
-    portal.invite(room, bot, access=9)
-    portal.create(room, "Contract.docx", by=ann)
+    place = office(clock=clock, retry_seconds=())
+    portal, bot, _ = place.portal, place.bot, place.create()
     with Server(portal) as server, address() as url:
         portal.add_webhook(by=bot, url=url, secret=SECRET)
         environ = environment(server.url, portal.add_key(bot, WIDE), tmp_path, 3000)
         environ["DOCSPACE_WEBHOOK_SECRET"] = SECRET
         environ["RECONCILER_WEBHOOK__PUBLIC_URL"] = url
-        yield Healthy(portal, server, clock, ann, bot, room, environ, tmp_path)
+        yield Healthy(**vars(place), server=server, clock=clock, environ=environ, folder=tmp_path)
 
 
 def test_nothing_is_wrong_where_nothing_is(sound: Healthy) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from reconciler.sandbox import Portal, Server, User
 from tests.daemon import SECRET, Daemon, daemon, environment, free_port
+from tests.support_office import office
 from tests.waiting import eventually
 
 TARGET = "Need Review"
@@ -40,15 +41,10 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     """A portal on a real clock whose webhook points at the daemon's port."""
-    portal = Portal(retry_seconds=(0.2, 0.2, 0.2, 0.2, 0.2))
-    ann = portal.add_user("Ann Lee", kind="room_admin")
-    bot = portal.add_user("Review Bot", kind="user")
-    room = portal.add_room("Legal", owner=ann)
-    portal.invite(room, bot, access=9)
-    file = int(portal.create(room, "Contract.docx", by=ann))
-    port = free_port()
+    place = office(retry_seconds=(0.2, 0.2, 0.2, 0.2, 0.2))
+    portal, ann, file, port = place.portal, place.ann, place.create(), free_port()
     with Server(portal) as server:
-        environ = environment(server.url, portal.add_key(bot), tmp_path, port)
+        environ = environment(server.url, portal.add_key(place.bot), tmp_path, port)
         webhook = f"http://127.0.0.1:{port}/docspace/review-comment"
         portal.add_webhook(by=ann, url=webhook, secret=SECRET)
         yield Scene(portal, server, ann, file, environ, tmp_path)

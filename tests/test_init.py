@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import load
-from reconciler.sandbox import Portal, Server, User
+from reconciler.sandbox import Server
 from reconciler.service.setup import Answers, Setup
 from tests import program
 from tests.daemon import daemon, free_port
 from tests.support_http import answering, http
+from tests.support_office import Office, office
 from tests.support_tls import authority, needs_openssl
 from tests.support_webhooks import NARROW, WIDE, address
 
@@ -22,13 +23,10 @@ PATH = "/docspace/review-comment"
 
 
 @dataclass
-class Scene:
+class Scene(Office):
     """A portal, an empty folder to install in, and the file of a key."""
 
-    portal: Portal
     server: Server
-    ann: User
-    bot: User
     file: int
     folder: Path
     key: str
@@ -63,16 +61,11 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     """A portal with one room, and a key that may administer webhooks."""
-    portal = Portal(retry_seconds=(0.2,))
-    ann = portal.add_user("Ann Lee", kind="room_admin")
-    bot = portal.add_user("Review Bot", kind="room_admin")
-    room = portal.add_room("Legal", owner=ann)
-    portal.invite(room, bot, access=9)
-    file = int(portal.create(room, "Contract.docx", by=ann))
+    place = office("room_admin", retry_seconds=(0.2,))
+    file, key = place.create(), place.portal.add_key(place.bot, WIDE)
     (tmp_path / "here").mkdir()
-    with Server(portal) as server:
-        key = portal.add_key(bot, WIDE)
-        made = Scene(portal, server, ann, bot, file, tmp_path / "here", key)
+    with Server(place.portal) as server:
+        made = Scene(**vars(place), server=server, file=file, folder=tmp_path / "here", key=key)
         made.key_file.write_text(f"{key}\n", encoding="utf-8")
         yield made
 

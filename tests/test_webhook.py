@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.sandbox import Fault, Portal, Server, User
+from reconciler.sandbox import Fault, Server
 from reconciler.webhooks import SecretFile, secret_faults
 from tests import program, waiting
 from tests.daemon import daemon, environment, free_port
 from tests.support_http import answering, http
+from tests.support_office import Office, office
 from tests.support_tls import authority, needs_openssl
 from tests.support_webhooks import NARROW, WIDE, address
 
@@ -23,13 +24,10 @@ FIRST = "First-Secret-1!"
 
 
 @dataclass
-class Scene:
+class Scene(Office):
     """A portal with one file, a daemon to be, and a file for its secrets."""
 
-    portal: Portal
     server: Server
-    ann: User
-    bot: User
     file: int
     environ: dict[str, str]
     folder: Path
@@ -62,21 +60,16 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     """A portal without webhooks, a key of all scopes, a file with one secret."""
-    portal = Portal(retry_seconds=(0.2,))
-    ann = portal.add_user("Ann Lee", kind="room_admin")
-    bot = portal.add_user("Review Bot", kind="room_admin")
-    room = portal.add_room("Legal", owner=ann)
-    portal.invite(room, bot, access=9)
-    file = int(portal.create(room, "Contract.docx", by=ann))
-    with Server(portal) as server:
-        port = free_port()
-        environ = environment(server.url, portal.add_key(bot, WIDE), tmp_path, port)
+    place = office("room_admin", retry_seconds=(0.2,))
+    file, key, port = place.create(), place.portal.add_key(place.bot, WIDE), free_port()
+    with Server(place.portal) as server:
+        environ = environment(server.url, key, tmp_path, port)
         del environ["DOCSPACE_WEBHOOK_SECRET"]
         environ["RECONCILER_WEBHOOK__SECRET_FILE"] = str(tmp_path / "secrets")
         environ["RECONCILER_WEBHOOK__PUBLIC_URL"] = (
             f"http://127.0.0.1:{port}/docspace/review-comment"
         )
-        made = Scene(portal, server, ann, bot, file, environ, tmp_path)
+        made = Scene(**vars(place), server=server, file=file, environ=environ, folder=tmp_path)
         made.secrets.write((FIRST,))
         yield made
 
