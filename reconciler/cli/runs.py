@@ -5,10 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.confirmation import require_answer
-from reconciler.cli.document import Document, document, is_elsewhere
 from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, in_words, shown
-from reconciler.cli.options import ConfigPath, Json, Rooms, read_config
+from reconciler.cli.options import (
+    ConfigPath,
+    Document,
+    Json,
+    Rooms,
+    document,
+    is_elsewhere,
+    read_config,
+    require_answer,
+)
 
 if TYPE_CHECKING:
     from reconciler.service import Summary

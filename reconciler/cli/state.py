@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.confirmation import require_answer
 from reconciler.cli.messages import LEDGER, USAGE
-from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.options import ConfigPath, read_config, require_answer
 from reconciler.errors import LedgerError
 
 _RISK = (

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.confirmation import require_answer
 from reconciler.cli.messages import shown
-from reconciler.cli.options import ConfigPath, Json, read_config
+from reconciler.cli.options import ConfigPath, Json, read_config, require_answer
 from reconciler.errors import WebhookExistsError
 
 if TYPE_CHECKING:

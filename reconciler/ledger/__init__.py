@@ -1,21 +1,27 @@
 """The ledger: one row for each file, with what is due and what is settled.
 
 The receiver, the sweep, the worker, the webhooks and the service call it. `ledger` has the calls,
-each one short transaction: `claims` makes rows due, `attempts` claims and finishes them,
-`listing` takes what a sweep read, `watermarks` says how far sweeps came, `settings` holds what is
-true of the whole ledger, `overview` and `health` say how the service is doing (`records` are the
-values), `counters`, `quota` and `request_buckets` count, `reviews` is what people have to review,
-`notified` what was sent to them, `webhook_record` what the watch saw. `rows` converts rows,
-`opening` migrates, `origin` knows the first sweep, `copying` moves a ledger to another database,
-and `store` runs the transactions.
+each one short transaction: `events` makes rows due, `claims` claims and finishes them, `waits`
+makes due what waited, `listing` takes what a sweep read, `watermarks` says how far sweeps came,
+`settings` holds what is true of the whole ledger, `overview` and `health` say how the service is
+doing (`records` are the values), `counters` and `limits` count, `reviews` is what people have to
+review. `rows` converts rows, `opening` migrates, `origin` knows the first sweep, `copying` moves a
+ledger to another database, and `store` runs the transactions.
 """
 
 from reconciler.ledger.copying import copy
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.listing import EnqueueOptions, ListedFile, RowChange, RowState
-from reconciler.ledger.notified import Notified
 from reconciler.ledger.opening import another_portal, is_same_address
-from reconciler.ledger.records import FileInReview, OutageRecord, Overview, ReviewPage, SweepRecord
+from reconciler.ledger.records import (
+    FileInReview,
+    Notified,
+    OutageRecord,
+    Overview,
+    ReviewPage,
+    SweepRecord,
+    WebhookRecord,
+)
 from reconciler.ledger.reviews import ReviewFilter, ReviewState
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
 from reconciler.ledger.settings import (
@@ -35,7 +41,6 @@ from reconciler.ledger.settings import (
 )
 from reconciler.ledger.store.databases import MEMORY, is_there
 from reconciler.ledger.store.store import Role
-from reconciler.ledger.webhook_record import WebhookRecord
 
 __all__ = [
     "BACKFILL",

@@ -6,8 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, not_, select
 
-from reconciler.ledger.store.schema import counts, texts, writes
-from reconciler.ledger.store.upsert import insert
+from reconciler.ledger.store.schema import counts, insert, texts, writes
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)

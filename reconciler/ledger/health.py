@@ -15,9 +15,16 @@ from reconciler.ledger.overview import (
     unknown_texts,
 )
 from reconciler.ledger.records import BOUNDS, OutageRecord, Overview, SweepRecord, UnfinishedFile
-from reconciler.ledger.store.schema import UNFINISHED, files, latencies, outages, sweeps, texts
+from reconciler.ledger.store.schema import (
+    UNFINISHED,
+    files,
+    insert,
+    latencies,
+    outages,
+    sweeps,
+    texts,
+)
 from reconciler.ledger.store.store import Store
-from reconciler.ledger.store.upsert import insert
 from reconciler.model import EPOCH, AttemptResult, OutageKind, Outcome, Quota, Rule, Source
 
 _KEPT_SWEEPS = 100

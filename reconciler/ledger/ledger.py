@@ -17,16 +17,11 @@ from sqlalchemy import (
     select,
 )
 
-from reconciler.ledger import attempts, origin
-from reconciler.ledger.claims import (
-    PRECEDENCE,
-    end_future_waits_statement,
-    record,
-    release_orphaned_statement,
-    release_waiting_statement,
-)
+from reconciler.ledger import claims, origin, waits
 from reconciler.ledger.counters import count, count_write
+from reconciler.ledger.events import record
 from reconciler.ledger.health import Health
+from reconciler.ledger.limits import next_write_at, reserve
 from reconciler.ledger.listing import (
     EnqueueOptions,
     ListedFile,
@@ -38,8 +33,6 @@ from reconciler.ledger.listing import (
     rows_of,
 )
 from reconciler.ledger.opening import Ownership, opened_store
-from reconciler.ledger.quota import next_write_at
-from reconciler.ledger.request_buckets import reserve
 from reconciler.ledger.reviews import Reviews
 from reconciler.ledger.rows import (
     BACKFILL,
@@ -156,13 +149,11 @@ class Ledger:
 
     def release_waiting(self, kind: OutageKind, now: datetime) -> int:
         """Make files due that waited for a kind of request that works again; return how many."""
-        release = release_waiting_statement(kind.value, now)
-        return self._store.write(lambda c: c.execute(release).rowcount)
+        return self._store.write(lambda c: waits.release_waiting(c, kind, now))
 
     def reset_future_waits(self, now: datetime) -> int:
         """Make files due that wait since a time in the future: the clock was set back."""
-        end_waits = end_future_waits_statement(now)
-        return self._store.write(lambda c: c.execute(end_waits).rowcount)
+        return self._store.write(lambda c: waits.end_future_waits(c, now))
 
     def reserve(self, now: datetime, number: int, per_minute: int) -> float:
         """Count requests into the current minute; return 0, or the seconds to wait for room."""
@@ -222,7 +213,7 @@ class Ledger:
         None while paused, or while the day's writes are used up.
         """
         token, quota = self._store.token(), self.quota
-        return self._store.write(lambda c: attempts.claim(c, now, limit, lease, token, quota))
+        return self._store.write(lambda c: claims.claim(c, now, limit, lease, token, quota))
 
     def begin_write(
         self,
@@ -242,23 +233,21 @@ class Ledger:
         """
         quota = self.quota
         return self._store.write(
-            lambda c: attempts.begin_write(c, claim, file, now, until, quota, is_new_identity)
+            lambda c: claims.begin_write(c, claim, file, now, until, quota, is_new_identity)
         )
 
     def finish(self, claim: Claim, result: AttemptResult, now: datetime) -> bool:
         """Store how the attempt ended; False when the claim was lost meanwhile."""
-        return self._store.write(lambda c: attempts.finish(c, claim, result, now))
+        return self._store.write(lambda c: claims.finish(c, claim, result, now))
 
     def release_claim(self, claim: Claim, now: datetime) -> bool:
         """Give the claim back as it was; its file is due at once."""
-        return self._store.write(lambda c: attempts.release(c, claim, now))
+        return self._store.write(lambda c: claims.release(c, claim, now))
 
     def release_orphaned_claims(self, now: datetime) -> int:
         """Return the claims of dead processes. Only for the holder of the worker's role."""
         gone = self._store.orphaned
-        return self._store.write(
-            lambda c: c.execute(release_orphaned_statement(gone(c), now)).rowcount
-        )
+        return self._store.write(lambda c: waits.release_orphaned(c, gone(c), now))
 
     def prune(self, before: datetime) -> int:
         """Delete rows untouched since ``before`` that hold nothing to remember; return how many.
@@ -266,13 +255,13 @@ class Ledger:
         A settled row stays as long as its file: without it, renaming a reviewed file would count
         as an update, and the reviewer's comment would be overwritten.
         """
-        return self._store.write_long(lambda c: attempts.prune(c, before))
+        return self._store.write_long(lambda c: claims.prune(c, before))
 
     # Questions.
 
     def next_claim(self, now: datetime) -> datetime | None:
         """Return when the next file may be claimed, None when nothing is due."""
-        return self._store.read(lambda c: attempts.next_claim(c, now, self.quota))
+        return self._store.read(lambda c: claims.next_claim(c, now, self.quota))
 
     def count_due(self, now: datetime, priority: int = LIVE) -> int:
         """Return how many files of this priority or a lower one are due at ``now``."""
@@ -286,7 +275,7 @@ class Ledger:
 
     def due(self, now: datetime, limit: int) -> list[Entry]:
         """Return due files without claiming them, to show what would be done."""
-        late = select(files).where(files.c.due_at <= now).order_by(*PRECEDENCE).limit(limit)
+        late = select(files).where(files.c.due_at <= now).order_by(*claims.PRECEDENCE).limit(limit)
 
         def job(c: Connection) -> list[Entry]:
             common = baseline(c)

@@ -35,13 +35,12 @@ from reconciler.ledger.rows import (
     settled_values,
     standing_since,
 )
-from reconciler.ledger.store.schema import UtcTime, files
-from reconciler.ledger.store.upsert import insert
+from reconciler.ledger.store.schema import UtcTime, files, insert
 from reconciler.model import Decision, Entry, File, Outcome, Rule, Source
 
 _SOURCES = (Source.WEBHOOK, Source.SWEEP, Source.BACKFILL)  # by precedence
 _PLACE = ("folder", "room", "author")
-KEPT = frozenset({Rule.ANSWERED.value, Rule.UNMARKED.value})  # a person's comment stands
+PERSONS = frozenset(rule.value for rule in Rule if rule.row == 7)  # a person's text was kept
 _MICROSECOND = timedelta(microseconds=1)
 _IN_FLIGHT = timedelta(seconds=2)
 _WITHIN_SECONDS = timedelta(seconds=10)  # nobody types a comment so soon after a save
@@ -146,7 +145,7 @@ def apply_changes(
     kept = [
         change.listed.file
         for change in applied
-        if change.settles_as_ours is not None and change.listed.decision.rule.value in KEPT
+        if change.settles_as_ours is not None and change.listed.decision.rule.value in PERSONS
     ]
     prompt = Counter(file.comment for file in kept if is_within_seconds(file))
     for text, number in Counter(file.comment for file in kept).items():

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, Connection, type_coerce, update
 
-from reconciler.ledger.claims import RETRY_REFUSED
 from reconciler.ledger.settings import (
     CLOCK_WAS_AHEAD,
     FIRST_SWEEP,
@@ -14,13 +13,14 @@ from reconciler.ledger.settings import (
     baseline,
 )
 from reconciler.ledger.store.schema import files
+from reconciler.ledger.waits import release_refused
 from reconciler.model import EPOCH
 
 
 def set_owner(c: Connection, portal: str, owner: str) -> None:
     """Store the key's owner; what another account was refused is due at once."""
     if OWNER.get(c) not in {None, owner}:
-        c.execute(RETRY_REFUSED)
+        release_refused(c)
     PORTAL.set(c, portal)
     OWNER.set(c, owner)
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, and_, case, func, select
 
 from reconciler.ledger.counters import written
-from reconciler.ledger.quota import next_write_at
+from reconciler.ledger.limits import next_write_at
 from reconciler.ledger.records import (
     LatencyHistogram,
     OutageRecord,

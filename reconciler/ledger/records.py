@@ -1,14 +1,46 @@
-"""How the service is doing according to the ledger, as values."""
+"""The ledger's records, and how the service is doing according to them, as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from reconciler.ledger.notified import Notified
 from reconciler.ledger.store.store import Role
 from reconciler.model import OutageKind, Outcome, Source
 
 BOUNDS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)  # seconds; what is longer is under 0
+_FIRST_RETRY, _LAST_RETRY = timedelta(minutes=1), timedelta(hours=1)
+_GIVEN_UP = 2 * _LAST_RETRY
+
+
+@dataclass(frozen=True)
+class Notified:
+    """What was sent to an address, and why no more can be sent.
+
+    ``name`` shows which address it is, without its secrets. It knows of what was marked up to
+    ``marked_until``, was reminded at ``reminded_at``, and knows of ``alerts``: the messages of
+    those that are not over, by kind. ``error`` is why the last ``failures`` messages in a row did
+    not arrive, of which the first was sent at ``failing_since`` and the last at ``failed_at``.
+    """
+
+    name: str
+    marked_until: datetime
+    reminded_at: datetime | None = None
+    alerts: Mapping[str, str] = field(default_factory=dict)
+    failures: int = 0
+    failing_since: datetime | None = None
+    failed_at: datetime | None = None
+    error: str = ""
+
+    def is_due(self, now: datetime) -> bool:
+        """Return whether it is time to send again. A date in the future holds nothing up."""
+        if self.failed_at is None or self.failed_at > now:
+            return True
+        wait = min(_FIRST_RETRY * (1 << min(self.failures - 1, 10)), _LAST_RETRY)
+        return now - self.failed_at >= wait
+
+    def is_failing(self, now: datetime) -> bool:
+        """Return whether the last message did not arrive, and it is still tried again."""
+        return self.failed_at is not None and now - self.failed_at <= _GIVEN_UP
 
 
 @dataclass(frozen=True)
@@ -181,3 +213,35 @@ class Overview:
     def number_from(self, source: Source) -> int:
         """Return how many updates ``source`` detected first, over all days."""
         return self.latencies[source].number if source in self.latencies else 0
+
+
+_VALID = timedelta(hours=1)  # the watch runs every few minutes
+
+
+@dataclass(frozen=True)
+class WebhookRecord:
+    """Our webhook ``at`` that time: what is wrong, and what to do about it.
+
+    ``state`` is "ok", "unseen" where another account may own it, "signature" where the receiver
+    refuses the portal's signature, else a WebhookIssue. ``last_success`` and ``last_failure`` are
+    the portal's wall-clock times, empty for never: their zone is not known (docspace.md 3).
+    """
+
+    state: str
+    at: datetime
+    reason: str = ""
+    hint: str = ""
+    id: int | None = None
+    url: str = ""
+    last_success: str = ""
+    last_failure: str = ""
+    failure: str = ""
+
+    @property
+    def has_problem(self) -> bool:
+        """Whether deliveries are known to be lost."""
+        return self.state not in {"ok", "unseen"}
+
+    def is_recent(self, now: datetime) -> bool:
+        """Whether a watch still runs that would have changed an outdated record."""
+        return now - self.at <= _VALID

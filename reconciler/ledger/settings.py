@@ -9,12 +9,10 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 from sqlalchemy import Connection, bindparam, delete, or_, select
 
-from reconciler.ledger.notified import Notified
+from reconciler.ledger.records import Notified, WebhookRecord
 from reconciler.ledger.rows import Baseline
-from reconciler.ledger.store.schema import settings
+from reconciler.ledger.store.schema import insert, settings
 from reconciler.ledger.store.store import Store
-from reconciler.ledger.store.upsert import insert
-from reconciler.ledger.webhook_record import WebhookRecord
 from reconciler.model import EPOCH
 
 T = TypeVar("T")

@@ -20,9 +20,8 @@ from reconciler.ledger.settings import (
     Settings,
     time_setting,
 )
-from reconciler.ledger.store.schema import backfills, rooms
+from reconciler.ledger.store.schema import backfills, insert, rooms
 from reconciler.ledger.store.store import Store
-from reconciler.ledger.store.upsert import insert
 from reconciler.model import EPOCH
 
 

@@ -3,5 +3,5 @@
 `databases` opens the database of an address. `store` is what all of them have in common, with its
 `writer` for group commits; `sqlite` uses `database_file` and `file_locks`, `postgres` its
 `postgres_session`, and `read_only` opens either for looking only. `failures` names the causes of
-errors, `schema` has the tables and their migrations, `upsert` the insert of each dialect.
+errors, `schema` has the tables and their migrations.
 """

@@ -5,6 +5,7 @@ Times are whole microseconds since 1970 in UTC: they sort, compare and round-tri
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import (
@@ -268,3 +269,8 @@ def migrate(connection: Connection) -> None:
     if version < VERSION:
         values = {"value": str(VERSION)}
         connection.execute(settings.update().where(settings.c.name == "schema").values(values))
+
+
+def insert(dialect: str, table: Table) -> Any:
+    """Return the dialect's insert, which has on_conflict_do_update."""
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
