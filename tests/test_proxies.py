@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from reconciler.client.proxies import is_loopback
+from reconciler.client.connections import is_loopback
 
 PROXY = "http://proxy.example.org:3128"
 ELSEWHERE = "https://portal.example.org/api/2.0/"
@@ -52,7 +52,7 @@ def test_every_other_address_is_elsewhere(url: str) -> None:
 def asked(url: str, **environ: str) -> tuple[dict[str, str], str]:
     """Return the proxies and the variable for an address in an environment of its own."""
     text = (
-        "import json; from reconciler.client.proxies import proxies_for, proxy_variable; "
+        "import json; from reconciler.client.connections import proxies_for, proxy_variable; "
         f"print(json.dumps([proxies_for({url!r}), proxy_variable({url!r})]))"
     )
     command = [sys.executable, "-c", text]

@@ -4,8 +4,7 @@
 `rate_limiter` keeps them below the limits, `parse` and `listing` turn its JSON into values,
 `docspace` says which request answers which question about files, `known_portal` whether the
 portal's own texts are known, `webhooks` about webhooks and their log, `about` about the portal
-itself, and `scopes` what a key needs for each. `exchange` asks addresses that are not the portal's;
-`proxies` and `reasons` name the proxy and the cause of a request that got no answer.
+itself, and `scopes` what a key needs for each. `exchange` asks addresses that are not the portal's.
 """
 
 from reconciler.client.about import About, Build, Person

@@ -1,12 +1,21 @@
-"""What an answer that is no success means: which error it becomes, and its one-line reason."""
+"""Why a request failed: the error that an answer means, or the reason why none came.
+
+A reason is one line, and names what to look at: the certificate's key in the configuration, or the
+environment variable that names a proxy.
+"""
 
 import json
+import re
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
-from reconciler.client.reasons import proxy_note
+import requests
+import urllib3
+
+from reconciler.client.connections import causes, proxy_variable
 from reconciler.errors import (
     ForbiddenError,
     PermanentError,
@@ -18,10 +27,13 @@ from reconciler.errors import (
 )
 
 API = "/api/2.0/"
+CA_BUNDLE = "portal.ca_bundle"
 # The portal's longest window is a day (docspace.md 2); some more, should clocks differ.
 LONGEST_PAUSE = timedelta(hours=25)
 _CONNECTION = {408, 421, 425}  # timeout, wrong server, too early
 _DEFINITE = {401, 405, 429, 501}
+_NUMBER = re.compile(r"^\[Errno -?\d+\] ")  # of the system, in front of its words
+_TLS = (ssl.SSLError, urllib3.exceptions.SSLError, requests.exceptions.SSLError)
 
 
 def failure(
@@ -118,3 +130,36 @@ def _moved(url: str, location: str) -> str:
 def place_of(url: str) -> str:
     """Return the host and the port of an address, without a user's name and password."""
     return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def reason_of(error: BaseException, url: str) -> str:
+    """Return the innermost cause of a failed request to ``url``."""
+    chain = list(causes(error))
+    verification = next(filter(_is_verification, chain), None)
+    reason = (
+        getattr(verification, "verify_message", "") or str(chain[-1]) or type(chain[-1]).__name__
+    )
+    note = proxy_note(url)
+    reason = _NUMBER.sub("", reason.splitlines()[0])[:200] + note
+    if "WRONG_VERSION_NUMBER" in reason:
+        reason = "no TLS is spoken there: http:// instead of https://, or another port" + note
+    if is_untrusted(error):
+        reason += f"; {CA_BUNDLE} names the certificates to trust"
+    return reason
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Return whether a request failed because a certificate is not trusted."""
+    chain = list(causes(error))
+    is_tls = any(isinstance(one, _TLS) for one in chain)
+    return any(map(_is_verification, chain)) or (is_tls and "certificate" in str(chain[-1]))
+
+
+def proxy_note(url: str) -> str:
+    """Return which variable's proxy an address is asked through, empty for none."""
+    variable = proxy_variable(url)
+    return f" (through the proxy of {variable})" if variable else ""
+
+
+def _is_verification(error: BaseException) -> bool:
+    return isinstance(error, ssl.SSLCertVerificationError)

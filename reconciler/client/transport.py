@@ -20,11 +20,9 @@ from typing import Any
 import requests
 import urllib3
 
-from reconciler.client.connections import Adapter, unsent_on_stale_connection
-from reconciler.client.failures import API, failure, http_date, place_of
-from reconciler.client.proxies import is_loopback
+from reconciler.client.connections import Adapter, is_loopback, unsent_on_stale_connection
+from reconciler.client.failures import API, failure, http_date, place_of, reason_of
 from reconciler.client.rate_limiter import RateLimiter
-from reconciler.client.reasons import reason_of
 from reconciler.errors import TransientError, UnauthorizedError
 
 KEY_REPLACED = "the API key was replaced meanwhile"
