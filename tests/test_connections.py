@@ -41,8 +41,8 @@ def test_a_read_is_tried_once_more_on_a_new_connection(
 ) -> None:
     """It had answered before, and now it ended before any byte of the answer."""
     with answering((kept(1), forget), kept(2)) as line, transport(line) as client:
-        assert client.get("a", "a").response == 1
-        assert client.get("b", "b").response == 2
+        assert client.get("a").response == 1
+        assert client.get("b").response == 2
         counted = {("GET", "a", "200"): 1, ("GET", "b", "none"): 1, ("GET", "b", "200"): 1}
         assert client.requests() == counted
     paths = [request.line.split()[1] for request in line.requests]
@@ -57,24 +57,24 @@ def test_a_silent_reused_connection_is_given_up_for_a_new_one() -> None:
         done.wait(5)
 
     with answering((kept(1), swallow), kept(2)) as line, transport(line, 0.6) as client:
-        client.get("a", "a")
-        assert client.get("b", "b").response == 2
+        client.get("a")
+        assert client.get("b").response == 2
         done.set()
 
 
 def test_a_connection_that_was_closed_after_its_answer_fails_nothing() -> None:
     """Whether its end is seen before the next request goes out, or after."""
     with answering((kept(1),), (kept(2),)) as line, transport(line) as client:
-        client.get("a", "a")
-        assert client.get("b", "b").response == 2
+        client.get("a")
+        assert client.get("b").response == 2
 
 
 def test_the_second_try_is_the_last() -> None:
     """A new connection that fails tells of the portal."""
     with answering((kept(1), reset), reset) as line, transport(line) as client:
-        client.get("a", "a")
+        client.get("a")
         with pytest.raises(TransientError):
-            client.get("b", "b")
+            client.get("b")
         assert client.thread_requests() == 3
 
 
@@ -82,9 +82,9 @@ def test_the_second_try_is_the_last() -> None:
 def test_what_was_answered_is_not_asked_for_again(answer: Answer) -> None:
     """Half an answer and a failure come from the portal, or from what stands before it."""
     with answering((kept(1), answer)) as line, transport(line) as client:
-        client.get("a", "a")
+        client.get("a")
         with pytest.raises(TransientError):
-            client.get("b", "b")
+            client.get("b")
         assert len(line.requests) == 2
 
 
@@ -95,9 +95,9 @@ def test_a_write_that_went_out_is_not_repeated(
 ) -> None:
     """It may have been done: the worker looks before it writes again."""
     with answering((kept(1), forget), kept(2)) as line, transport(line) as client:
-        client.get("a", "a")
+        client.get("a")
         with pytest.raises(TransientError):
-            getattr(client, method)("b", "b", {"comment": "x"})
+            getattr(client, method)("b", {"comment": "x"})
         assert len(line.requests) == 2
 
 
@@ -105,9 +105,9 @@ def test_after_a_lost_write_the_next_one_has_a_connection_of_its_own() -> None:
     """Else it would be lost again and again where a connection answers only once."""
     with answering((kept(1), reset)) as line, transport(line) as client:
         for _ in range(3):
-            client.get("a", "a")
+            client.get("a")
             with suppress(TransientError):
-                client.put("b", "b", {"comment": "x"})
+                client.put("b", {"comment": "x"})
         assert client.requests() == {
             ("GET", "a", "200"): 3,
             ("GET", "a", "none"): 1,
@@ -120,8 +120,8 @@ def test_a_write_that_did_not_go_out_whole_is_repeated() -> None:
     """Nobody can have acted on half of it."""
     long = "x" * 30_000_000
     with answering(kept_and_reset, kept(2)) as line, transport(line) as client:
-        client.get("a", "a")
-        assert client.put("b", "b", {"comment": long}).response == 2
+        client.get("a")
+        assert client.put("b", {"comment": long}).response == 2
         assert client.requests()["PUT", "b", "none"] == 1
     (request,) = (one for one in line.requests if one.line.startswith("PUT"))
     assert len(request.body) > len(long)
@@ -204,4 +204,4 @@ def test_a_refused_connection_names_host_and_port() -> None:
         transport(Line(f"http://127.0.0.1:{port}")) as client,
         pytest.raises(TransientError, match=said),
     ):
-        client.get("a", "a")
+        client.get("a")

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 import urllib3
@@ -23,8 +23,9 @@ import urllib3
 from reconciler.client.connections import Adapter, is_loopback, unsent_on_stale_connection
 from reconciler.client.failures import API, failure, http_date, place_of, reason_of
 from reconciler.client.rate_limiter import RateLimiter
-from reconciler.errors import TransientError, UnauthorizedError
+from reconciler.errors import PermanentError, TransientError, UnauthorizedError
 
+_T = TypeVar("_T")
 KEY_REPLACED = "the API key was replaced meanwhile"
 NO_ANSWER = "none"  # in place of a status
 _MAX_BYTES = 64 * 1024 * 1024
@@ -39,16 +40,24 @@ def utcnow() -> datetime:
 
 @dataclass(frozen=True)
 class Answer:
-    """A 2xx answer: what it says and the portal's time, where it sent one.
+    """A 2xx answer to ``route``: what it says and the portal's time, where it sent one.
 
     ``received`` is that time, or ours without it. ``enveloped`` says that ``response`` was the
     member of that name: a stand-in's answer may be the response itself.
     """
 
+    route: str
     response: Any
     date: datetime | None
     received: datetime
     enveloped: bool = True
+
+    def parsed(self, parse: Callable[[Any], _T]) -> _T:
+        """Return the response as a value. Raises PermanentError where ``parse`` cannot read it."""
+        try:
+            return parse(self.response)
+        except ValueError as error:
+            raise PermanentError(self.route, 200, f"unexpected answer: {error}") from error
 
 
 class Transport:
@@ -94,31 +103,34 @@ class Transport:
         self.key_number += 1
         return True
 
-    def get(self, route: str, path: str, params: Mapping[str, Any] | None = None) -> Answer:
-        """GET ``path`` below the API's root. Raises PortalError by class."""
-        return self._exchange("GET", route, path, params=params)
+    def get(self, route: str, params: Mapping[str, Any] | None = None, **ids: int) -> Answer:
+        """GET a route below the API's root, such as files/file/{id}. Raises PortalError by class.
 
-    def get_as_nobody(self, route: str, path: str) -> Answer:
+        ``ids`` are what stands in the place of its braces, here and below.
+        """
+        return self._exchange("GET", route, ids, params=params)
+
+    def get_as_nobody(self, route: str) -> Answer:
         """GET without our key: anonymous routes refuse a key of few scopes (docspace.md 7)."""
-        return self._exchange("GET", route, path, auth=_Nobody())
+        return self._exchange("GET", route, {}, auth=_Nobody())
 
     def put(
-        self, route: str, path: str, body: Mapping[str, Any], *, any_answer: bool = False
+        self, route: str, body: Mapping[str, Any], *, any_answer: bool = False, **ids: int
     ) -> Answer:
         """PUT ``body`` as JSON. Raises PortalError by class.
 
         With ``any_answer`` a 2xx is a success whatever it says; ``response`` is None for what
         is no answer of the API.
         """
-        return self._exchange("PUT", route, path, any_answer=any_answer, json=body)
+        return self._exchange("PUT", route, ids, any_answer=any_answer, json=body)
 
-    def post(self, route: str, path: str, body: Mapping[str, Any]) -> Answer:
+    def post(self, route: str, body: Mapping[str, Any]) -> Answer:
         """POST ``body`` as JSON. Raises PortalError by class."""
-        return self._exchange("POST", route, path, json=body)
+        return self._exchange("POST", route, {}, json=body)
 
-    def delete(self, route: str, path: str) -> Answer:
+    def delete(self, route: str, **ids: int) -> Answer:
         """DELETE; the portal need not answer with anything. Raises PortalError by class."""
-        return self._exchange("DELETE", route, path, any_answer=True)
+        return self._exchange("DELETE", route, ids, any_answer=True)
 
     def close(self) -> None:
         """Close the connections."""
@@ -134,9 +146,15 @@ class Transport:
         return getattr(self._mine, "number", 0)
 
     def _exchange(
-        self, method: str, route: str, path: str, *, any_answer: bool = False, **content: Any
+        self,
+        method: str,
+        route: str,
+        ids: Mapping[str, int],
+        *,
+        any_answer: bool = False,
+        **content: Any,
     ) -> Answer:
-        key_number = self.key_number
+        path, key_number = route.format(**ids), self.key_number
         try:
             status, headers, body = self._try(method, route, path, content)
         except TransientError as error:
@@ -162,7 +180,7 @@ class Transport:
             if not any_answer:
                 raise
             response, enveloped = None, False
-        return Answer(response, date, received, enveloped)
+        return Answer(name, response, date, received, enveloped)
 
     def _try(
         self, method: str, route: str, path: str, content: dict[str, Any]

@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from reconciler.client.docspace import confirm, parsed
-from reconciler.client.parse import Key, fields_of, number_of, parse_date, text_of
-from reconciler.client.scopes import READ_ALL, WRITE_ALL
+from reconciler.client.account import READ_ALL, WRITE_ALL, Key, confirm
+from reconciler.client.parse import fields_of, number_of, parse_date, text_of
 from reconciler.client.transport import Answer, Transport
 from reconciler.errors import ForbiddenError
 from reconciler.triggers import TRIGGERS
@@ -98,8 +97,7 @@ class WebhooksClient:
 
     def all(self) -> tuple[Webhook, ...]:
         """Return every webhook that the key's account may see."""
-        answer = self._get(_WEBHOOK)
-        return parsed(f"GET {_WEBHOOK}", lambda: parse_webhooks(answer.response))
+        return self._get(_WEBHOOK).parsed(parse_webhooks)
 
     def create(self, name: str, url: str, secret: str, triggers: Iterable[str]) -> Webhook:
         """Create a webhook. The portal first sends HEAD to ``url``.
@@ -108,13 +106,13 @@ class WebhooksClient:
         answer.
         """
         body = _body(name, url, mask_of(triggers)) | {"secretKey": secret}
-        answer = self._write(lambda: self._http.post(_WEBHOOK, _WEBHOOK, body))
-        return parsed(f"POST {_WEBHOOK}", lambda: parse_webhook(answer.response))
+        answer = self._write(lambda: self._http.post(_WEBHOOK, body))
+        return answer.parsed(parse_webhook)
 
     def set_secret(self, webhook: Webhook, secret: str) -> None:
         """Let ``webhook`` sign with ``secret`` from now on; all else stays as it was read."""
         body = _full_body(webhook) | {"secretKey": secret}
-        self._write(lambda: self._http.put(_WEBHOOK, _WEBHOOK, body))
+        self._write(lambda: self._http.put(_WEBHOOK, body))
 
     def set_enabled(self, webhook: Webhook, enabled: bool) -> None:
         """Enable a webhook, which the portal does if its address answers, or disable it.
@@ -124,25 +122,24 @@ class WebhooksClient:
         """
         body = _full_body(webhook) | {"enabled": enabled}
         route = f"{_WEBHOOK}/enable" if webhook.ssl == body["ssl"] else _WEBHOOK
-        self._write(lambda: self._http.put(route, route, body))
+        self._write(lambda: self._http.put(route, body))
 
     def remove(self, webhook: int) -> None:
         """Delete a webhook; the log of its deliveries goes with it."""
-        self._write(lambda: self._http.delete(f"{_WEBHOOK}/{{id}}", f"{_WEBHOOK}/{webhook}"))
+        self._write(lambda: self._http.delete(f"{_WEBHOOK}/{{id}}", id=webhook))
 
     def triggers(self) -> Mapping[str, int]:
         """Return the triggers that this portal offers, with their bits."""
-        answer = self._get(_TRIGGERS)
-        return parsed(f"GET {_TRIGGERS}", lambda: parse_triggers(answer.response))
+        return self._get(_TRIGGERS).parsed(parse_triggers)
 
     def failures(self, webhook: int, start: int = 0) -> FailedDeliveries:
         """Return a page of the failed deliveries, newest first, by id."""
         params = {"configId": webhook, "groupStatus": _FAILURES, "count": LOG_PAGE}
         answer = self._get(_LOG, params | {"startIndex": start})
-        return parsed(f"GET {_LOG}", lambda: parse_failures(answer.response, answer.date))
+        return answer.parsed(lambda data: parse_failures(data, answer.date))
 
     def _get(self, route: str, params: Mapping[str, Any] | None = None) -> Answer:
-        return self._send(READ_ALL, lambda: self._http.get(route, route, params))
+        return self._send(READ_ALL, lambda: self._http.get(route, params))
 
     def _write(self, request: Callable[[], Answer]) -> Answer:
         return self._send(WRITE_ALL, request)

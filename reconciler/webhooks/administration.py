@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from reconciler.client import MAX_NAME_LENGTH, Key, Webhook, WebhooksClient
-from reconciler.client.scopes import WRITE_ALL
+from reconciler.client import MAX_NAME_LENGTH, WRITE_ALL, Key, Webhook, WebhooksClient
 from reconciler.errors import (
     ConfigError,
     ForbiddenError,
