@@ -17,7 +17,6 @@ from reconciler.client.account import (
 )
 from reconciler.client.docspace import DocSpace
 from reconciler.client.exchange import Response, exchange
-from reconciler.client.known_portal import knows_portal
 from reconciler.client.listing import PAGE, FilePage, Room, RoomPage
 from reconciler.client.parse import Build
 from reconciler.client.rate_limiter import RateLimiter
@@ -54,6 +53,5 @@ __all__ = [
     "Webhook",
     "WebhooksClient",
     "exchange",
-    "knows_portal",
     "portal_time",
 ]

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.client import DocSpace, FilePage, Room, knows_portal
+from reconciler.client import DocSpace, FilePage, Room
 from reconciler.decision import Policy
 from reconciler.errors import ForbiddenError, PermanentError, ShutdownRequested, TransientError
 from reconciler.ledger import Baseline, EnqueueOptions, Ledger, ListedFile
@@ -88,8 +88,8 @@ class Lister:
 
     def _learn_portal(self, files: Sequence[File]) -> None:
         """Learn whether the portal writes texts that we know, before any text is classified."""
-        before = self.baseline.portal_known
-        known = knows_portal(self._docspace, self._policy, before, (f for f in files if f.comment))
+        before, sample = self.baseline.portal_known, self._docspace.sample_comments
+        known = self._policy.knows_portal(before, (f for f in files if f.comment), sample)
         self.baseline = self.baseline._replace(portal_known=known)
         if known not in {None, before} and not self._dry:
             self._ledger.set_portal_known(known is True)
