@@ -7,10 +7,13 @@ was lost, both secrets stay: the portal may have either.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
-from reconciler.client import MAX_NAME_LENGTH, WRITE_ALL, Key, Webhook, WebhooksClient
+from reconciler.client import MAX_NAME_LENGTH, WRITE_ALL, Key, Webhook, WebhooksClient, exchange
 from reconciler.errors import (
+    AddressUnreachableError,
     ConfigError,
     ForbiddenError,
     PermanentError,
@@ -23,11 +26,11 @@ from reconciler.errors import (
     WebhookNotFoundError,
     WebhookRejectedError,
 )
+from reconciler.event import ping
 from reconciler.ledger import WEBHOOK, WEBHOOK_ID, WEBHOOK_READABLE, Ledger
+from reconciler.signature import HEADER, sign
 from reconciler.triggers import TRIGGERS
-from reconciler.webhooks.probe import Probe
-from reconciler.webhooks.secret_file import SecretFile
-from reconciler.webhooks.secrets import make_secret
+from reconciler.webhooks.secrets import SecretFile, make_secret
 from reconciler.webhooks.status import (
     WebhookSpec,
     WebhookStatus,
@@ -39,6 +42,35 @@ from reconciler.webhooks.status import (
 _BOTH_VALID = "; the new secret may be the portal's, so both stay valid: rotate again"
 _REFUSED, _NO_ANSWER = 400, 500  # docspace.md 6
 _UNCHANGED = (PermanentError, ForbiddenError, UnauthorizedError, RateLimitedError)
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Sends requests to an address. ``ca_bundle`` has certificates that are trusted beside the
+    system's. Every method raises AddressUnreachableError, or ConfigError about ``ca_bundle``.
+    """
+
+    ca_bundle: Path | None = None
+
+    def head(self, address: str) -> None:
+        """Send HEAD, as the portal does before it accepts a webhook.
+
+        Only 2xx is accepted, and no redirect is followed (docspace.md 6).
+        """
+        self._send("HEAD", address, b"", {})
+
+    def ping_with(self, address: str, secret: str) -> None:
+        """Send a ping signed with ``secret``: 401 means that the receiver has another one."""
+        body = ping()
+        self._send("POST", address, body, _JSON | {HEADER: sign(body, secret)})
+
+    def _send(self, method: str, address: str, body: bytes, headers: Mapping[str, str]) -> None:
+        response = exchange(method, address, body, headers, ca_bundle=self.ca_bundle)
+        if not 200 <= response.status < 300:
+            raise AddressUnreachableError(
+                address, response.status, (response.location + response.proxy_note).strip()
+            )
 
 
 class WebhookAdministration:
