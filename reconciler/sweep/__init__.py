@@ -6,7 +6,8 @@ them back to a date, `lister` lists a folder, `paging` reads its pages so that n
 """
 
 from reconciler.sweep.backfill import Backfill, Job
+from reconciler.sweep.lister import ScanSettings
 from reconciler.sweep.report import Report, expected_rule
-from reconciler.sweep.sweep import ScanSettings, Sweep
+from reconciler.sweep.sweep import Sweep
 
 __all__ = ["Backfill", "Job", "Report", "ScanSettings", "Sweep", "expected_rule"]

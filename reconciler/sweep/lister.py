@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reconciler.client import DocSpace, FilePage, Room
@@ -51,27 +51,25 @@ class Lister:
         *,
         options: EnqueueOptions,
         dry: bool = False,
-        observe: bool = False,
         on_file: Callable[[ListedFile], None] = lambda _: None,
         stop: threading.Event | None = None,
     ) -> None:
         """Call ``on_file`` for each listed file; raise ShutdownRequested once ``stop`` is set."""
         self._stop = stop or threading.Event()
-        self._ledger, self._docspace, self.settings = ledger, docspace, settings
-        self._clock, self._options, self._dry, self._on_file = clock, options, dry, on_file
-        observe = observe or settings.policy.observe
-        self._policy = replace(settings.policy, observe=observe)
+        self._ledger, self._docspace = ledger, docspace
+        self._policy, self._lookback = settings.policy, settings.lookback
+        self._clock, self._options, self.dry, self._on_file = clock, options, dry, on_file
         self._failures = 0
         self.baseline = Baseline()
         self.report = Report()
 
     def set_origin(self, date: datetime) -> datetime:
         """Fix, once, where our responsibility begins; a dry run only supposes it."""
-        if not self._dry:
-            self._ledger.set_origin(date, self.settings.lookback)
+        if not self.dry:
+            self._ledger.set_origin(date, self._lookback)
         known = self._ledger.baseline()
         if known.first_sweep == EPOCH:
-            known = known._replace(since=date - self.settings.lookback, first_sweep=date)
+            known = known._replace(since=date - self._lookback, first_sweep=date)
         self.baseline = known
         return known.since
 
@@ -81,7 +79,7 @@ class Lister:
         For the first sweep: later, any sample may be a person's text. That none is known is
         learned where it matters, with a file's history at hand.
         """
-        if self.baseline.portal_known is None and not self._dry:
+        if self.baseline.portal_known is None and not self.dry:
             with suppress(TransientError):
                 if self._policy.recognizes(self._docspace.sample_comments()):
                     self._ledger.set_portal_known(True)
@@ -91,7 +89,7 @@ class Lister:
         before, sample = self.baseline.portal_known, self._docspace.sample_comments
         known = self._policy.knows_portal(before, (f for f in files if f.comment), sample)
         self.baseline = self.baseline._replace(portal_known=known)
-        if known not in {None, before} and not self._dry:
+        if known not in {None, before} and not self.dry:
             self._ledger.set_portal_known(known is True)
 
     def rooms(self, until: Callable[[Room], bool]) -> list[Room]:
@@ -113,7 +111,7 @@ class Lister:
 
     def _learn_titles(self, rooms: Iterable[Room]) -> None:
         """Store the titles: what an event announced is shown with its room's."""
-        if not self._dry:
+        if not self.dry:
             titles = {room.id: room.title for room in rooms if isinstance(room.id, int)}
             self._ledger.watermarks.set_titles(titles)
 
@@ -123,7 +121,7 @@ class Lister:
             self.report.skipped["third_party"] += 1
         elif not room.active:
             self.report.skipped["section"] += 1
-        elif not self.settings.policy.scope.holds_room(room.id):
+        elif not self._policy.scope.holds_room(room.id):
             self.report.skipped["scope"] += 1
         else:
             return True
@@ -161,16 +159,16 @@ class Lister:
             return self._skip(folder, "section")
         if not complete:
             self.report.incomplete.append(folder.id)
-            if not self._dry:
+            if not self.dry:
                 self._ledger.watermarks.set_incomplete(folder.id)
         return complete
 
     def _skip(self, folder: Folder, reason: str) -> bool:
         """Skip a folder that is gone, or hidden: then its watermark stays until it is back."""
         self.report.skipped[reason] += 1
-        if not self._dry and reason == "gone":
+        if not self.dry and reason == "gone":
             self._ledger.watermarks.give_up(folder.id)
-        elif not self._dry:
+        elif not self.dry:
             self._ledger.watermarks.set_hidden(folder.id)
         return False
 
@@ -205,13 +203,13 @@ class Lister:
         rows = self._ledger.rows_of([file.id for file in files], baseline)
         page = PageContext(self._policy, self._options, asked, now)
         changes = plan_changes(files, rows, page)
-        if self._dry:
+        if self.dry:
             return [change.listed for change in changes]
         return self._ledger.apply_changes(changes, self._options, now)
 
     def _enqueue_broken(self, broken: Sequence[int]) -> None:
         fresh = self.report.count_broken(broken)
-        if fresh and not self._dry:
+        if fresh and not self.dry:
             self._ledger.enqueue(fresh, self._options, self._clock())
 
 
