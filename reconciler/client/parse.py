@@ -70,8 +70,7 @@ def parse_file(
     ``received``, our time of the answer.
     """
     fields = fields_of(data, "file")
-    security = fields.get("security")
-    rights = security if isinstance(security, Mapping) else {}
+    author = member_of(fields, "updatedBy")
     return File(
         id=id_of(fields, "id"),
         title=text_or_empty(fields.get("title")),
@@ -84,22 +83,21 @@ def parse_file(
         comment=_comment(fields.get("comment")),
         section=section_of(fields),
         folder=optional_id(fields, "folderId", ""),
-        updated_by=_person(fields.get("updatedBy")),
-        updated_by_name=_name(fields.get("updatedBy")),
+        updated_by=text_or_empty(author.get("id")).lower(),
+        updated_by_name=text_or_empty(author.get("displayName"))[:_MAX_NAME],
         room=room,
         provider=text_or_empty(fields.get("providerKey")) or None,
         # A lock of our own has no lockedBy (docspace.md 5).
         locked=fields.get("locked") is True and fields.get("lockedBy") is not None,
-        editable=rights.get("EditHistory") is not False,
+        editable=member_of(fields, "security").get("EditHistory") is not False,
         read_at=read_at,
     )
 
 
 def parse_history(data: object) -> list[str]:
     """Return the comments of a file's versions, newest first (docspace.md 1.6)."""
-    if not isinstance(data, list):
-        raise ValueError("the versions are missing or no list")
-    return [text_of(fields_of(version, "version"), "comment", "") for version in data]
+    versions = items_of(data, "the versions are")
+    return [text_of(fields_of(version, "version"), "comment", "") for version in versions]
 
 
 def section_of(fields: Mapping[str, Any]) -> Section:
@@ -131,8 +129,8 @@ def parse_build(data: object, date: datetime | None) -> Build:
 def parse_room(data: object) -> int | None:
     """Return the room that a folder lies in, from its listing's path; None outside of rooms."""
     fields = fields_of(data, "folder")
-    current, parts = fields.get("current"), fields.get("pathParts")
-    if isinstance(current, Mapping) and "roomType" in current:
+    current, parts = member_of(fields, "current"), fields.get("pathParts")
+    if "roomType" in current:
         return number_of(current, "id")
     if not isinstance(parts, list):
         raise ValueError("pathParts is missing")
@@ -149,20 +147,23 @@ def text_or_empty(value: object) -> str:
     return storable(value) if isinstance(value, str) else ""
 
 
-def _person(data: object) -> str:
-    person = data.get("id") if isinstance(data, Mapping) else None
-    return storable(person).lower() if isinstance(person, str) else ""
-
-
-def _name(data: object) -> str:
-    name = data.get("displayName") if isinstance(data, Mapping) else None
-    return storable(name)[:_MAX_NAME] if isinstance(name, str) else ""
-
-
 def fields_of(data: object, name: str) -> Mapping[str, Any]:
     """Return an object's fields. Raises ValueError that names what should be one."""
     if not isinstance(data, Mapping):
         raise ValueError(f"{name} is missing or no object")
+    return data
+
+
+def member_of(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the fields of an object in an object, none where there is no such object."""
+    member = fields.get(name)
+    return member if isinstance(member, Mapping) else {}
+
+
+def items_of(data: object, subject: str) -> list[Any]:
+    """Return a list. Raises ValueError with its ``subject``, such as "the log is"."""
+    if not isinstance(data, list):
+        raise ValueError(f"{subject} missing or no list")
     return data
 
 

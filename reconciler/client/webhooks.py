@@ -9,12 +9,12 @@ replaces everything, and ``ssl`` with a plain address is refused.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.client.account import READ_ALL, WRITE_ALL, Key, confirm
-from reconciler.client.parse import fields_of, number_of, parse_date, text_of
+from reconciler.client.parse import fields_of, items_of, member_of, number_of, parse_date, text_of
 from reconciler.client.transport import Answer, Transport
 from reconciler.errors import ForbiddenError
 from reconciler.triggers import TRIGGERS
@@ -160,16 +160,14 @@ def mask_of(names: Iterable[str]) -> int:
 
 def parse_webhooks(data: object) -> tuple[Webhook, ...]:
     """Return the answer of settings/webhook. Raises ValueError that names what is missing."""
-    if not isinstance(data, list):
-        raise ValueError("the webhooks are missing or no list")
-    return tuple(parse_webhook(fields_of(one, "webhook").get("configs")) for one in data)
+    webhooks = items_of(data, "the webhooks are")
+    return tuple(parse_webhook(fields_of(one, "webhook").get("configs")) for one in webhooks)
 
 
 def parse_webhook(data: object) -> Webhook:
     """Return one webhook. Raises ValueError that names what is missing."""
     fields = fields_of(data, "configs")
-    creator = fields.get("createdBy")
-    owner = creator if isinstance(creator, Mapping) else {}
+    owner = member_of(fields, "createdBy")
     return Webhook(
         id=number_of(fields, "id"),
         name=text_of(fields, "name", ""),
@@ -188,23 +186,20 @@ def parse_webhook(data: object) -> Webhook:
 
 def parse_triggers(data: object) -> Mapping[str, int]:
     """Return the available names with their bits; entries of another shape are left out."""
-    if not isinstance(data, list):
-        raise ValueError("the triggers are missing or no list")
-    offered = [
-        one for one in data if isinstance(one, Mapping) and one.get("available") is not False
-    ]
     return {
         one["name"]: one["id"]
-        for one in offered
-        if isinstance(one.get("name"), str) and type(one.get("id")) is int
+        for one in items_of(data, "the triggers are")
+        if isinstance(one, Mapping)
+        and one.get("available") is not False
+        and isinstance(one.get("name"), str)
+        and type(one.get("id")) is int
     }
 
 
 def parse_failures(data: object, date: datetime | None) -> FailedDeliveries:
     """Return a page of the log. Raises ValueError that names what is missing."""
-    if not isinstance(data, list):
-        raise ValueError("the log is missing or no list")
-    return FailedDeliveries(tuple(map(_failure, data)), len(data) >= LOG_PAGE, date)
+    entries = items_of(data, "the log is")
+    return FailedDeliveries(tuple(map(_failure, entries)), len(entries) >= LOG_PAGE, date)
 
 
 def _failure(data: object) -> FailedDelivery:
@@ -222,7 +217,7 @@ def _failure(data: object) -> FailedDelivery:
 def _created(body: str) -> datetime | None:
     """Return the time of the event by its own body: the entry's date may be shifted."""
     try:
-        return parse_date(json.loads(body)["event"]["createOn"], "createOn").astimezone(UTC)
+        return parse_date(json.loads(body)["event"]["createOn"], "createOn")
     except (ValueError, RecursionError, KeyError, TypeError):
         return None
 
