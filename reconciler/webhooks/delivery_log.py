@@ -48,24 +48,19 @@ def progress(ledger: Ledger) -> DeliveryLogProgress:
     return ledger.settings.get(DELIVERY_LOG) or DeliveryLogProgress()
 
 
+@dataclass(frozen=True)
 class DeliveryLog:
-    """Reads the log of one webhook."""
+    """Reads the log of one webhook, for the ``triggers`` that the receiver accepts."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        webhooks: WebhooksClient,
-        triggers: frozenset[str],
-        clock: Callable[[], datetime],
-    ) -> None:
-        """Read nothing yet."""
-        self._ledger, self._webhooks = ledger, webhooks
-        self._triggers, self._clock = triggers, clock
+    ledger: Ledger
+    webhooks: WebhooksClient
+    triggers: frozenset[str]
+    clock: Callable[[], datetime]
 
     def is_due(self, webhook: Webhook) -> bool:
         """Whether the log may hold something new; False before the first sweep."""
-        known, now = progress(self._ledger), self._clock()
-        if not self._ledger.has_origin():
+        known, now = progress(self.ledger), self.clock()
+        if not self.ledger.has_origin():
             return False
         stale = known.at is None or not timedelta() <= now - known.at < _READ_EVERY
         return stale or known.under_way or known.failed_on != webhook.failed_on
@@ -76,7 +71,7 @@ class DeliveryLog:
         An error loses nothing: the mark is moved last, and an event that is recorded twice costs
         one more look. Raises PortalError or LedgerError.
         """
-        done = progress(self._ledger).done
+        done = progress(self.ledger).done
         results: dict[int, _EntryResult] = {}
         unsigned: set[int] = set()
         for entry, now in self._new_entries(webhook, done):
@@ -86,8 +81,8 @@ class DeliveryLog:
                 results[entry.id] = self._process(entry, now)
         waiting = [id for id, result in results.items() if result is _EntryResult.UNDER_WAY]
         mark = max(done, min(waiting) - 1) if waiting else max([done, *results])
-        reached = DeliveryLogProgress(mark, webhook.failed_on, bool(waiting), self._clock())
-        self._ledger.settings.set(DELIVERY_LOG, reached)
+        reached = DeliveryLogProgress(mark, webhook.failed_on, bool(waiting), self.clock())
+        self.ledger.settings.set(DELIVERY_LOG, reached)
         ended = list(results.values())
         return LogReading(
             ended.count(_EntryResult.RECORDED),
@@ -103,10 +98,10 @@ class DeliveryLog:
 
         The first reading ends where our responsibility begins.
         """
-        since = self._ledger.baseline().since
+        since = self.ledger.baseline().since
         for number in range(_MAX_PAGES):
-            page = self._webhooks.failures(webhook.id, number * _STEP)
-            now = page.date or self._clock()
+            page = self.webhooks.failures(webhook.id, number * _STEP)
+            now = page.date or self.clock()
             new = [e for e in page.entries if e.id > done and not _is_older(e, since, done)]
             yield from ((entry, now) for entry in new)
             if len(new) < len(page.entries) or not page.has_more:
@@ -116,10 +111,10 @@ class DeliveryLog:
         if is_under_way(entry, now):
             return _EntryResult.UNDER_WAY
         try:
-            event = parse_event(entry.body, self._triggers)
+            event = parse_event(entry.body, self.triggers)
         except IgnoredDelivery:
             return _EntryResult.IGNORED
-        self._ledger.record(event, self._clock(), Source.LOG)
+        self.ledger.record(event, self.clock(), Source.LOG)
         return _EntryResult.RECORDED
 
 
