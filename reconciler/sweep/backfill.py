@@ -13,8 +13,8 @@ from reconciler.client import DocSpace
 from reconciler.errors import ConfigError, ForbiddenError, PermanentError
 from reconciler.ledger import BACKFILL, EnqueueOptions, Ledger, ListedFile
 from reconciler.model import Outcome
-from reconciler.sweep.lister import Folder, Lister, ScanSettings
-from reconciler.sweep.report import Report, expected_rule
+from reconciler.sweep.lister import Folder, Lister, Report, ScanSettings
+from reconciler.sweep.planning import expected_rule
 
 _MAX_TEXTS = 1000  # distinct comments that an estimate tells apart
 _OTHER_TEXTS = "(other texts)"

@@ -1,19 +1,19 @@
-"""Lists folders and ingests their files: what a sweep and a backfill have in common."""
+"""Lists folders, ingests their files and counts them: what a sweep and a backfill share."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciler.client import DocSpace, FilePage, Room
 from reconciler.decision import Policy
 from reconciler.errors import ForbiddenError, PermanentError, ShutdownRequested, TransientError
 from reconciler.ledger import Baseline, EnqueueOptions, Ledger, ListedFile
-from reconciler.model import EPOCH, File, Outcome, Rule
+from reconciler.model import EPOCH, Action, File, Outcome, Rule
 from reconciler.sweep.paging import STEP, read_folder
 from reconciler.sweep.planning import PageContext, plan_changes
-from reconciler.sweep.report import Report
 
 _GONE = 404
 _INACTIVE = (Outcome.SKIPPED, Rule.SECTION.value)  # files that lie in an archived room
@@ -37,6 +37,59 @@ class Folder:
     id: int
     room: int | None
     title: str
+
+
+@dataclass
+class Report:
+    """Counts of one sweep or backfill. Scanned files have ended, or were handed to the worker.
+
+    ``skipped`` are the folders that were passed over, by reason, ``incomplete`` those whose reading
+    was not complete, ``broken`` the files of which a listing showed only the id.
+    ``hidden_updates`` counts the updates in rooms whose dates did not show any.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    scanned: int = 0
+    ended: Counter[tuple[Outcome, str]] = field(default_factory=Counter)
+    handed: int = 0
+    to_mark: int = 0
+    hidden_updates: int = 0
+    folders: int = 0
+    full_scan: bool = False
+    skipped: Counter[str] = field(default_factory=Counter)
+    incomplete: list[int] = field(default_factory=list)
+    broken: set[int] = field(default_factory=set)
+    _handed_ids: set[int] = field(default_factory=set)
+
+    def count(self, listed: ListedFile) -> None:
+        """Count one listed file."""
+        self.scanned += 1
+        if listed.outcome is None:
+            self.handed += 1
+            self.to_mark += listed.decision.action is Action.MARK
+            if isinstance(listed.file.id, int):
+                self._handed_ids.add(listed.file.id)
+        else:
+            self.ended[listed.outcome, listed.decision.rule.value] += 1
+
+    def count_broken(self, ids: Sequence[int]) -> list[int]:
+        """Count files of which a listing showed only the id; return those not counted before."""
+        fresh = [number for number in ids if number not in self.broken]
+        self.broken.update(fresh)
+        self.scanned += len(fresh)
+        self.handed += len(fresh)
+        self._handed_ids.update(fresh)
+        return fresh
+
+    def take_handed(self) -> set[int]:
+        """Return the files that were handed to the worker since the last call."""
+        taken, self._handed_ids = self._handed_ids, set()
+        return taken
+
+    def number(self, outcome: Outcome) -> int:
+        """Return how many files ended so."""
+        return sum(n for (ended, _), n in self.ended.items() if ended is outcome)
 
 
 class Lister:

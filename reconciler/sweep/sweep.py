@@ -23,8 +23,7 @@ from reconciler.ledger import (
     ListedFile,
 )
 from reconciler.model import Section
-from reconciler.sweep.lister import Folder, Lister, ScanSettings
-from reconciler.sweep.report import Report
+from reconciler.sweep.lister import Folder, Lister, Report, ScanSettings
 
 _UNKNOWN_FOLDER = 0  # stands for "My documents" where its id is not known
 
