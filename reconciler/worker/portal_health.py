@@ -12,6 +12,7 @@ from reconciler.worker.circuit_breaker import CircuitBreaker, backoff, retry_del
 _WRITE = "PUT "
 _AT_HAND, _APART, _PARKED = 3, timedelta(seconds=20), timedelta(minutes=10)
 _THROTTLED_FIRST, _THROTTLED_MOST = timedelta(seconds=2), timedelta(minutes=1)
+_NEEDED_TO_LOOK = (OutageKind.LOOKS, OutageKind.DEAD_KEY)
 _ALWAYS_ENDED = frozenset({OutageKind.DEAD_KEY, OutageKind.RATE_LIMITED})
 
 
@@ -50,14 +51,11 @@ class PortalHealth:
     @property
     def is_probing(self) -> bool:
         """Whether one file at a time probes whether the portal can be asked again."""
-        return (
-            self._breakers[OutageKind.LOOKS].is_open or self._breakers[OutageKind.DEAD_KEY].is_open
-        )
+        return any(self._breakers[kind].is_open for kind in _NEEDED_TO_LOOK)
 
     def next_look(self, now: datetime) -> datetime:
         """Return when the next file may be looked at."""
-        kinds = (OutageKind.LOOKS, OutageKind.DEAD_KEY)
-        return max(self._breakers[kind].next_probe(now) for kind in kinds)
+        return max(self._breakers[kind].next_probe(now) for kind in _NEEDED_TO_LOOK)
 
     def begin_write(self, now: datetime) -> bool:
         """Return whether a write may be sent now; while writes fail, that is the probe."""
