@@ -10,7 +10,6 @@ portal that loses its queue notes no failure, so the log is read every hour all 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum, auto
 
 from reconciler.client import FailedDelivery, Webhook, WebhooksClient
 from reconciler.event import IgnoredDelivery, parse_event
@@ -26,21 +25,14 @@ _READ_EVERY = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class LogReading:
-    """The number of events recorded, of entries ignored, and of those still under way.
+    """The number of events recorded, and of entries still under way.
 
     ``unsigned`` of them were answered 401 by the receiver: it has another secret.
     """
 
     recorded: int = 0
-    ignored: int = 0
     under_way: int = 0
     unsigned: int = 0
-
-
-class _EntryResult(Enum):
-    RECORDED = auto()
-    IGNORED = auto()
-    UNDER_WAY = auto()
 
 
 def progress(ledger: Ledger) -> DeliveryLogProgress:
@@ -72,24 +64,21 @@ class DeliveryLog:
         one more look. Raises PortalError or LedgerError.
         """
         done = progress(self.ledger).done
-        results: dict[int, _EntryResult] = {}
-        unsigned: set[int] = set()
+        recorded, seen, under_way, unsigned = 0, set[int](), set[int](), set[int]()
         for entry, now in self._new_entries(webhook, done):
             if entry.status == _UNSIGNED:
                 unsigned.add(entry.id)
-            if entry.id not in results:
-                results[entry.id] = self._process(entry, now)
-        waiting = [id for id, result in results.items() if result is _EntryResult.UNDER_WAY]
-        mark = max(done, min(waiting) - 1) if waiting else max([done, *results])
-        reached = DeliveryLogProgress(mark, webhook.failed_on, bool(waiting), self.clock())
+            if entry.id in seen:
+                continue
+            seen.add(entry.id)
+            if is_under_way(entry, now):
+                under_way.add(entry.id)
+            else:
+                recorded += self._record(entry)
+        mark = max(done, min(under_way) - 1) if under_way else max([done, *seen])
+        reached = DeliveryLogProgress(mark, webhook.failed_on, bool(under_way), self.clock())
         self.ledger.settings.set(DELIVERY_LOG, reached)
-        ended = list(results.values())
-        return LogReading(
-            ended.count(_EntryResult.RECORDED),
-            ended.count(_EntryResult.IGNORED),
-            len(waiting),
-            len(unsigned),
-        )
+        return LogReading(recorded, len(under_way), len(unsigned))
 
     def _new_entries(
         self, webhook: Webhook, done: int
@@ -107,15 +96,14 @@ class DeliveryLog:
             if len(new) < len(page.entries) or not page.has_more:
                 return
 
-    def _process(self, entry: FailedDelivery, now: datetime) -> _EntryResult:
-        if is_under_way(entry, now):
-            return _EntryResult.UNDER_WAY
+    def _record(self, entry: FailedDelivery) -> bool:
+        """Record an entry; return whether it is an event for us."""
         try:
             event = parse_event(entry.body, self.triggers)
         except IgnoredDelivery:
-            return _EntryResult.IGNORED
+            return False
         self.ledger.record(event, self.clock(), Source.LOG)
-        return _EntryResult.RECORDED
+        return True
 
 
 def is_under_way(entry: FailedDelivery, now: datetime) -> bool:
