@@ -112,7 +112,8 @@ class Transport:
 
     def get_as_nobody(self, route: str) -> Answer:
         """GET without our key: anonymous routes refuse a key of few scopes (docspace.md 7)."""
-        return self._exchange("GET", route, {}, auth=_Nobody())
+        # Not None, for then the session's own would be used.
+        return self._exchange("GET", route, {}, auth=lambda request: request)
 
     def put(
         self, route: str, body: Mapping[str, Any], *, any_answer: bool = False, **ids: int
@@ -237,13 +238,6 @@ class _Bearer(requests.auth.AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._key}"
-        return request
-
-
-class _Nobody(requests.auth.AuthBase):
-    """No header at all; not None, for then the session's own would be used."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return request
 
 

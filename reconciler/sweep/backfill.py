@@ -81,7 +81,7 @@ class Backfill:
         expected[Outcome.WAITING] += len(lister.report.broken)
         return Estimate(lister.report, texts, expected)
 
-    def remaining(self, job: Job) -> int:
+    def done_before(self, job: Job) -> int:
         """Return how many folders earlier runs of the same job have done."""
         return len(self.ledger.watermarks.done_rooms(job.name))
 
