@@ -1,4 +1,4 @@
-"""The way to an address: which proxy leads there, and connections that notice their own end.
+"""The way to an address: which proxy leads there, and connections that notice when they were lost.
 
 requests takes proxies from `http_proxy`, `https_proxy` and `all_proxy` in either case, unless
 `no_proxy` names the host. This machine itself is never asked through one, whatever they say: a

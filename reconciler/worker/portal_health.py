@@ -1,4 +1,4 @@
-"""How looks, writes and the key do, each for itself, and what that means for everything else."""
+"""Whether looks, writes and the key work, each by itself, and what that means for the rest."""
 
 import threading
 from collections.abc import Callable, Set

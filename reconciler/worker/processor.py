@@ -1,7 +1,6 @@
 """One attempt at one claimed file: look, decide, and if it must be marked, intent and PUT.
 
-It ends done, due again, or failed with the next try; never without an ending in the ledger,
-unless the claim was lost to another process.
+The ledger has the result of every attempt, unless another process took the claim.
 """
 
 import time
