@@ -3,7 +3,7 @@
 A question goes from `docspace` (files and rooms) or `webhooks` (webhooks and their log) through
 `transport`, which keeps below the limits of `rate_limiter`, to `connections`. The answer comes back
 through `parse` and `listing` as a value, or through `failures` as an error. `account` tells whether
-the key is the cause of a refusal. `exchange` asks addresses that are not the portal's.
+the key is the cause of a refusal. `plain_request` asks addresses that are not the portal's.
 """
 
 from reconciler.client.account import (
@@ -16,9 +16,9 @@ from reconciler.client.account import (
     Person,
 )
 from reconciler.client.docspace import DocSpace
-from reconciler.client.exchange import Response, exchange
 from reconciler.client.listing import PAGE, FilePage, Room, RoomPage
 from reconciler.client.parse import Build
+from reconciler.client.plain_request import Response, send_request
 from reconciler.client.rate_limiter import RateLimiter
 from reconciler.client.transport import Transport
 from reconciler.client.webhooks import (
@@ -52,6 +52,6 @@ __all__ = [
     "Transport",
     "Webhook",
     "WebhooksClient",
-    "exchange",
     "portal_time",
+    "send_request",
 ]

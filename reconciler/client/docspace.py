@@ -264,7 +264,7 @@ class DocSpace:
         scopes: tuple[str, ...] = READ_FILES,
         **ids: int,
     ) -> Answer:
-        """Exchange; a 403 is confirmed, since a dead key is a stranger here (docspace.md 2).
+        """GET a listing. A 403 is confirmed, since a dead key is a stranger here (docspace.md 2).
 
         Raises RouteMissingError where the portal has no such route, which is no outage: files may
         be looked at all the same. A folder that is gone stays Permanent.

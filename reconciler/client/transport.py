@@ -1,4 +1,4 @@
-"""One HTTP exchange with the portal: paced, bounded, and its failures translated.
+"""One HTTP request to the portal: paced, bounded, and its failures translated.
 
 requests would follow a redirect and turn a PUT into a GET, take a password from ~/.netrc in
 place of our key, and read a body that trickles without end: none of that happens here.
@@ -108,12 +108,12 @@ class Transport:
 
         ``ids`` are what stands in the place of its braces, here and below.
         """
-        return self._exchange("GET", route, ids, params=params)
+        return self._request("GET", route, ids, params=params)
 
     def get_as_nobody(self, route: str) -> Answer:
         """GET without our key: anonymous routes refuse a key of few scopes (docspace.md 7)."""
         # Not None, for then the session's own would be used.
-        return self._exchange("GET", route, {}, auth=lambda request: request)
+        return self._request("GET", route, {}, auth=lambda request: request)
 
     def put(
         self, route: str, body: Mapping[str, Any], *, any_answer: bool = False, **ids: int
@@ -123,15 +123,15 @@ class Transport:
         With ``any_answer`` a 2xx is a success whatever it says; ``response`` is None for what
         is no answer of the API.
         """
-        return self._exchange("PUT", route, ids, any_answer=any_answer, json=body)
+        return self._request("PUT", route, ids, any_answer=any_answer, json=body)
 
     def post(self, route: str, body: Mapping[str, Any]) -> Answer:
         """POST ``body`` as JSON. Raises PortalError by class."""
-        return self._exchange("POST", route, {}, json=body)
+        return self._request("POST", route, {}, json=body)
 
     def delete(self, route: str, **ids: int) -> Answer:
         """DELETE; the portal need not answer with anything. Raises PortalError by class."""
-        return self._exchange("DELETE", route, ids, any_answer=True)
+        return self._request("DELETE", route, ids, any_answer=True)
 
     def close(self) -> None:
         """Close the connections."""
@@ -146,7 +146,7 @@ class Transport:
         """Return how many requests the thread that asks has made."""
         return getattr(self._mine, "number", 0)
 
-    def _exchange(
+    def _request(
         self,
         method: str,
         route: str,
@@ -157,7 +157,7 @@ class Transport:
     ) -> Answer:
         path, key_number = route.format(**ids), self.key_number
         try:
-            status, headers, body = self._try(method, route, path, content)
+            status, headers, body = self._request_once(method, route, path, content)
         except TransientError as error:
             unsent = unsent_on_stale_connection(error)
             if unsent is None:
@@ -166,7 +166,7 @@ class Transport:
             if method != "GET" and not unsent:
                 self._fresh_until = time.monotonic() + _WARY
                 raise
-            status, headers, body = self._try(method, route, path, content)
+            status, headers, body = self._request_once(method, route, path, content)
         name, date = f"{method} {route}", http_date(headers.get("Date"))
         received = date or self._clock()
         if not 200 <= status < 300:
@@ -183,7 +183,7 @@ class Transport:
             response, enveloped = None, False
         return Answer(name, response, date, received, enveloped)
 
-    def _try(
+    def _request_once(
         self, method: str, route: str, path: str, content: dict[str, Any]
     ) -> tuple[int, Mapping[str, str], bytes]:
         name = f"{method} {route}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from reconciler.client import MAX_NAME_LENGTH, WRITE_ALL, Key, Webhook, WebhooksClient, exchange
+from reconciler.client import MAX_NAME_LENGTH, WRITE_ALL, Key, Webhook, WebhooksClient, send_request
 from reconciler.errors import (
     AddressUnreachableError,
     ConfigError,
@@ -66,7 +66,7 @@ class Probe:
         self._send("POST", address, body, _JSON | {HEADER: sign(body, secret)})
 
     def _send(self, method: str, address: str, body: bytes, headers: Mapping[str, str]) -> None:
-        response = exchange(method, address, body, headers, ca_bundle=self.ca_bundle)
+        response = send_request(method, address, body, headers, ca_bundle=self.ca_bundle)
         if not 200 <= response.status < 300:
             raise AddressUnreachableError(
                 address, response.status, (response.location + response.proxy_note).strip()

@@ -34,7 +34,7 @@ class Response:
     proxy_note: str = ""
 
 
-def exchange(
+def send_request(
     method: str,
     url: str,
     body: bytes = b"",
