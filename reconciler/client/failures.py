@@ -31,7 +31,6 @@ CA_BUNDLE = "portal.ca_bundle"
 # The portal's longest window is a day (docspace.md 2); some more, should clocks differ.
 LONGEST_PAUSE = timedelta(hours=25)
 _CONNECTION = {408, 421, 425}  # timeout, wrong server, too early
-_DEFINITE = {401, 405, 429, 501}
 _NUMBER = re.compile(r"^\[Errno -?\d+\] ")  # of the system, in front of its words
 _TLS = (ssl.SSLError, urllib3.exceptions.SSLError, requests.exceptions.SSLError)
 
@@ -43,39 +42,30 @@ def failure(
 
     ``received`` is the answer's own time, from which a pause is counted.
     """
+    detail = message(body)
     pause = _retry_after(headers, received)
-    passing = _passing(url, status, headers, body)
-    if passing is not None:
-        return TransientError(name, status, passing, pause)
     match status:
         case 401:
             return UnauthorizedError(name, status, "the API key is unknown, disabled or expired")
-        case 403:
-            return ForbiddenError(name, status, message(body))
         case 405 | 501:
-            return RouteMissingError(name, status, message(body))
+            return RouteMissingError(name, status, detail)
         case 429:
             return RateLimitedError(name, status, "too many requests", pause)
+        case 402:
+            passing = "the portal is not paid"
+        case 407:
+            passing = f"the proxy asks for a name and a password{proxy_note(url)}"
+        case _ if 300 <= status < 400:
+            passing = _moved(url, headers.get("Location", ""))
+        case _ if status >= 500 or status in _CONNECTION or (status == 404 and not detail):
+            passing = detail  # a suspended portal answers 404 without the API's envelope
+        case _ if not detail and _is_page(headers, body):
+            passing = "a page instead of the API's answer"
+        case 403:
+            return ForbiddenError(name, status, detail)
         case _:
-            return PermanentError(name, status, message(body))
-
-
-def _passing(url: str, status: int, headers: Mapping[str, str], body: bytes) -> str | None:
-    """Return what to say of a failure that may pass, None for one that is about the request."""
-    api_message = message(body)
-    if 300 <= status < 400:
-        return _moved(url, headers.get("Location", ""))
-    if status == 402:
-        return "the portal is not paid"
-    if status == 407:
-        return f"the proxy asks for a name and a password{proxy_note(url)}"
-    if status in _DEFINITE:
-        return None
-    if status >= 500 or status in _CONNECTION or (status == 404 and not api_message):
-        return api_message  # a suspended portal answers 404 without the API's envelope
-    return (
-        None if api_message or not _is_page(headers, body) else "a page instead of the API's answer"
-    )
+            return PermanentError(name, status, detail)
+    return TransientError(name, status, passing, pause)
 
 
 def message(body: bytes) -> str:

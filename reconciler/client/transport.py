@@ -89,7 +89,16 @@ class Transport:
         self._fresh_until = 0.0  # until then every write has a connection of its own
 
     def _open(self) -> "_Session":
-        return _session(self._url, self._key, self._connections, self._ca_bundle)
+        session = _Session()
+        session.trust_env = not is_loopback(self._url)  # no proxy is asked for this machine
+        session.auth = _Bearer(self._key)
+        session.headers.update({"Accept": "application/json", "User-Agent": "reconciler"})
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.verify = self._ca_bundle or True
+        adapter = Adapter(pool_maxsize=self._connections, max_retries=0)
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        return session
 
     def __repr__(self) -> str:
         """Show no key."""
@@ -245,19 +254,6 @@ class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
         """Prepare no request to where a redirection leads: the Location may be nonsense."""
         return None
-
-
-def _session(url: str, key: str, connections: int, ca_bundle: str | None) -> _Session:
-    session = _Session()
-    session.trust_env = not is_loopback(url)  # no proxy is asked for this machine
-    session.auth = _Bearer(key)
-    session.headers.update({"Accept": "application/json", "User-Agent": "reconciler"})
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.verify = ca_bundle or True
-    adapter = Adapter(pool_maxsize=connections, max_retries=0)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session
 
 
 def _body(answer: requests.Response, until: float) -> bytes:
