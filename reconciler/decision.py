@@ -12,7 +12,7 @@ and a text of a person's is never overwritten. The numbers are the rows of desig
 was model-checked: `tests/test_decision_model.py` is the checker; change one only with the other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -111,6 +111,25 @@ class Policy:
     def recognizes(self, comments: Iterable[str]) -> bool:
         """Return whether any of the comments is a text of the portal's that we know."""
         return any(map(self.texts.is_portals, comments))
+
+    def knows_portal(
+        self,
+        known: bool | None,
+        files: Iterable[File],
+        sample: Callable[[int], Iterable[str]],
+    ) -> bool | None:
+        """Return whether the portal has shown a text that we know; ``known`` is what we knew.
+
+        Where nothing is known, ``sample`` is asked, once, for comments of older versions of the
+        first file and of other files. None where no file needs the answer yet.
+        """
+        if known:
+            return True
+        unclear = [file for file in files if not self.is_target(file.comment)]
+        if self.recognizes(file.comment for file in unclear):
+            return True
+        ids = [file.id for file in unclear if isinstance(file.id, int)]
+        return known if known is not None or not ids else self.recognizes(sample(ids[0]))
 
 
 class CommentClass(Enum):

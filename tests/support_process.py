@@ -23,14 +23,14 @@ _PLACE = "https://p.example"
 def ask(url: str, key: str) -> None:
     """Make one request with this process's environment."""
     with closing(Transport(url, key)) as transport:
-        transport.get("keys/@self", "keys/@self")
+        transport.get("keys/@self")
 
 
 def on_error(url: str) -> None:
     """Print why a request with this process's environment failed."""
     with closing(Transport(url, "k", timeout=5)) as transport:
         try:
-            transport.get("keys/@self", "keys/@self")
+            transport.get("keys/@self")
         except PortalError as error:
             sys.stdout.write(str(error))
 
@@ -39,7 +39,7 @@ def verify(bundle: str) -> None:
     """Print what a certificate would be checked against."""
     with responses.RequestsMock() as portal, closing(Transport(_PLACE, "k", ca_bundle=bundle)) as t:
         portal.get(f"{_PLACE}/api/2.0/keys/@self", json={"response": {}})
-        t.get("keys/@self", "keys/@self")
+        t.get("keys/@self")
         kwargs = portal.calls[0].request.req_kwargs  # type: ignore[attr-defined]
     sys.stdout.write(str(kwargs["verify"]))
 

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from reconciler.client import About, DocSpace, Transport, WebhooksClient
+from reconciler.client import DocSpace, Transport, WebhooksClient
 from reconciler.sandbox import ManualClock, Server
 from reconciler.service.server import Server as WebServer
 from tests.support_office import Office, office
@@ -26,7 +26,6 @@ class Stand(Office):
     clock: ManualClock
     file: int
     webhooks: WebhooksClient
-    about: About
     docspace: DocSpace
 
 
@@ -58,7 +57,6 @@ def stand(permissions: tuple[str, ...] = WIDE) -> Iterator[Stand]:
             clock=clock,
             file=file,
             webhooks=WebhooksClient(t, docspace.key),
-            about=About(t),
             docspace=docspace,
         )
 

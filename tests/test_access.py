@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.client import DocSpace, Transport, exchange
+from reconciler.client import DocSpace, Transport, send_request
 from reconciler.config import load
 from reconciler.errors import ConfigError, UnauthorizedError
 from reconciler.receiver import Receiver, ReceiverSettings
@@ -143,7 +143,7 @@ def test_every_path_that_is_accepted_arrives_as_it_stands(
     """The receiver finds it equal to what it listens on, whatever a client makes of it."""
     with suppress(ConfigError):
         config = load(None, {"RECONCILER_WEBHOOK__PATH": path})
-        assert exchange("HEAD", arrived[0] + config.webhook.path).status == 204
+        assert send_request("HEAD", arrived[0] + config.webhook.path).status == 204
         assert arrived[1][-1] == path
 
 

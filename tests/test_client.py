@@ -114,7 +114,7 @@ def test_the_answers_date_is_kept() -> None:
     with answering(dated) as line, client(line) as docspace:
         file = docspace.file(1245)
         assert isinstance(file, File)
-        assert file.read_at == docspace.now() == datetime(2025, 11, 24, 9, 20, tzinfo=UTC)
+        assert file.read_at == docspace.build().date == datetime(2025, 11, 24, 9, 20, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -134,14 +134,14 @@ def test_a_date_that_is_none_is_no_error(date: str) -> None:
     answer = enveloped(response("keys_self.json")).replace(b"\r\n\r\n", b"\r\nDate: %s\r\n\r\n", 1)
     answer = answer.replace(b"%s", date.encode("latin-1"))
     with answering(answer) as line, client(line) as docspace:
-        assert docspace.now() is None
+        assert docspace.build().date is None
 
 
 def test_a_date_without_a_zone_is_utc() -> None:
     """HTTP dates are GMT, whatever they are marked with."""
     answer = http(200, b'{"response": {}}', Date="Mon, 24 Nov 2025 09:20:00 -0000")
     with answering(answer) as line, client(line) as docspace:
-        assert docspace.now() == datetime(2025, 11, 24, 9, 20, tzinfo=UTC)
+        assert docspace.build().date == datetime(2025, 11, 24, 9, 20, tzinfo=UTC)
 
 
 def test_a_compressed_answer_is_read() -> None:
@@ -353,10 +353,10 @@ def _wait(done: threading.Event) -> None:
 def test_requests_are_counted_by_route_and_status() -> None:
     """By the route's template, and where no answer came as such; each thread counts its own."""
     with answering(enveloped({}), http(404), b"") as line, closing(Transport(line.url, "k")) as one:
-        one.get("files/file/{id}", "files/file/7")
+        one.get("files/file/{id}", id=7)
         for _ in range(2):
             with pytest.raises(PortalError):
-                one.put("files/file/{id}/comment", "files/file/7/comment", {})
+                one.put("files/file/{id}/comment", {}, id=7)
         assert one.requests() == {
             ("GET", "files/file/{id}", "200"): 1,
             ("PUT", "files/file/{id}/comment", "404"): 1,

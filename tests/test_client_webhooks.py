@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.client.about import Person, parse_build, parse_self
-from reconciler.client.parse import parse_key
+from reconciler.client.account import Person, parse_key, parse_person
+from reconciler.client.parse import parse_build
 from reconciler.client.transport import Transport
 from reconciler.client.webhooks import (
     Webhook,
@@ -75,7 +75,7 @@ def test_the_sample_failures_are_read_newest_first() -> None:
 def test_the_sample_build_and_person() -> None:
     """settings/version/build and people/@self."""
     assert parse_build(response("settings_version_build.json"), None).docspace == "3.7.2"
-    assert parse_self(response("people_self.json")) == Person(
+    assert parse_person(response("people_self.json")) == Person(
         "b2a7c6d0-8d3f-4f0e-9a5a-1d0f5c1e7a11", "Review Bot", guest=False, admin=False
     )
 
@@ -153,7 +153,7 @@ def test_whatever_the_portal_sends_is_a_value_or_a_named_problem(data: Any) -> N
         (parse_webhook, CONFIGS | {"triggers": data, "name": data}),
         (parse_webhook, CONFIGS | {"createdBy": data}),
         (parse_triggers, data),
-        (parse_self, data),
+        (parse_person, data),
         (parse_key, response("keys_self.json") | {"expiresAt": data}),
         (failures, data),
         (failures, [data]),
@@ -303,12 +303,12 @@ def test_failures_come_newest_first_and_page_by_page() -> None:
 def test_the_build_is_asked_for_as_nobody() -> None:
     """A key of few scopes would be refused even what strangers may know."""
     with stand(NARROW) as here:
-        build = here.about.build()
+        build = here.docspace.build()
         assert build.docspace == "3.7.2"
         assert build.date is not None
         assert abs(build.date - here.clock()) <= timedelta(seconds=1)
         assert here.portal.requests[-1].user_id is None
-        assert here.about.person().name == "Review Bot"
+        assert here.docspace.person().name == "Review Bot"
 
 
 def test_rooms_tell_whether_the_account_may_comment() -> None:

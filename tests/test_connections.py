@@ -1,6 +1,10 @@
 """Connections that something between us and the portal has forgotten, and those through a proxy."""
 
+import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -8,10 +12,13 @@ from contextlib import closing, contextmanager, suppress
 import pytest
 
 from reconciler.client import Transport
-from reconciler.client.connections import LONGEST_IDLE, Adapter, Connection
+from reconciler.client.connections import LONGEST_IDLE, Adapter, Connection, is_loopback
 from reconciler.errors import TransientError
 from tests.support_http import Answer, Line, answering, enveloped, http, kept, reset
 from tests.support_process import another_process, ask, on_error
+
+PROXY = "http://proxy.example.org:3128"
+ELSEWHERE = "https://portal.example.org/api/2.0/"
 
 
 @contextmanager
@@ -41,8 +48,8 @@ def test_a_read_is_tried_once_more_on_a_new_connection(
 ) -> None:
     """It had answered before, and now it ended before any byte of the answer."""
     with answering((kept(1), forget), kept(2)) as line, transport(line) as client:
-        assert client.get("a", "a").response == 1
-        assert client.get("b", "b").response == 2
+        assert client.get("a").response == 1
+        assert client.get("b").response == 2
         counted = {("GET", "a", "200"): 1, ("GET", "b", "none"): 1, ("GET", "b", "200"): 1}
         assert client.requests() == counted
     paths = [request.line.split()[1] for request in line.requests]
@@ -57,24 +64,24 @@ def test_a_silent_reused_connection_is_given_up_for_a_new_one() -> None:
         done.wait(5)
 
     with answering((kept(1), swallow), kept(2)) as line, transport(line, 0.6) as client:
-        client.get("a", "a")
-        assert client.get("b", "b").response == 2
+        client.get("a")
+        assert client.get("b").response == 2
         done.set()
 
 
 def test_a_connection_that_was_closed_after_its_answer_fails_nothing() -> None:
     """Whether its end is seen before the next request goes out, or after."""
     with answering((kept(1),), (kept(2),)) as line, transport(line) as client:
-        client.get("a", "a")
-        assert client.get("b", "b").response == 2
+        client.get("a")
+        assert client.get("b").response == 2
 
 
 def test_the_second_try_is_the_last() -> None:
     """A new connection that fails tells of the portal."""
     with answering((kept(1), reset), reset) as line, transport(line) as client:
-        client.get("a", "a")
+        client.get("a")
         with pytest.raises(TransientError):
-            client.get("b", "b")
+            client.get("b")
         assert client.thread_requests() == 3
 
 
@@ -82,9 +89,9 @@ def test_the_second_try_is_the_last() -> None:
 def test_what_was_answered_is_not_asked_for_again(answer: Answer) -> None:
     """Half an answer and a failure come from the portal, or from what stands before it."""
     with answering((kept(1), answer)) as line, transport(line) as client:
-        client.get("a", "a")
+        client.get("a")
         with pytest.raises(TransientError):
-            client.get("b", "b")
+            client.get("b")
         assert len(line.requests) == 2
 
 
@@ -95,9 +102,9 @@ def test_a_write_that_went_out_is_not_repeated(
 ) -> None:
     """It may have been done: the worker looks before it writes again."""
     with answering((kept(1), forget), kept(2)) as line, transport(line) as client:
-        client.get("a", "a")
+        client.get("a")
         with pytest.raises(TransientError):
-            getattr(client, method)("b", "b", {"comment": "x"})
+            getattr(client, method)("b", {"comment": "x"})
         assert len(line.requests) == 2
 
 
@@ -105,9 +112,9 @@ def test_after_a_lost_write_the_next_one_has_a_connection_of_its_own() -> None:
     """Else it would be lost again and again where a connection answers only once."""
     with answering((kept(1), reset)) as line, transport(line) as client:
         for _ in range(3):
-            client.get("a", "a")
+            client.get("a")
             with suppress(TransientError):
-                client.put("b", "b", {"comment": "x"})
+                client.put("b", {"comment": "x"})
         assert client.requests() == {
             ("GET", "a", "200"): 3,
             ("GET", "a", "none"): 1,
@@ -120,8 +127,8 @@ def test_a_write_that_did_not_go_out_whole_is_repeated() -> None:
     """Nobody can have acted on half of it."""
     long = "x" * 30_000_000
     with answering(kept_and_reset, kept(2)) as line, transport(line) as client:
-        client.get("a", "a")
-        assert client.put("b", "b", {"comment": long}).response == 2
+        client.get("a")
+        assert client.put("b", {"comment": long}).response == 2
         assert client.requests()["PUT", "b", "none"] == 1
     (request,) = (one for one in line.requests if one.line.startswith("PUT"))
     assert len(request.body) > len(long)
@@ -204,4 +211,80 @@ def test_a_refused_connection_names_host_and_port() -> None:
         transport(Line(f"http://127.0.0.1:{port}")) as client,
         pytest.raises(TransientError, match=said),
     ):
-        client.get("a", "a")
+        client.get("a")
+
+
+# Which addresses are asked through a proxy of the environment, and which variable that was.
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:8000/hook",
+        "http://127.255.3.4/",
+        "https://localhost/",
+        "http://LOCALHOST.:81",
+        "http://portal.localhost/",
+        "http://[::1]:3000/",
+        "http://[::ffff:127.0.0.1]/",
+    ],
+)
+def test_this_machine_is_known_by_every_name_it_has(url: str) -> None:
+    """A proxy elsewhere would ask its own loopback."""
+    assert is_loopback(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        ELSEWHERE,
+        "http://10.0.0.1/",
+        "http://128.0.0.1/",
+        "http://[fe80::1]/",
+        "http://127.0.0.1.example.org/",
+        "http://localhost.example.org/",
+        "http://user:127.0.0.1@example.org/",
+        "http://[::1",
+        "",
+    ],
+)
+def test_every_other_address_is_elsewhere(url: str) -> None:
+    """Also one that only looks like this machine, and one that is none."""
+    assert not is_loopback(url)
+
+
+def asked(url: str, **environ: str) -> tuple[dict[str, str], str]:
+    """Return the proxies and the variable for an address in an environment of its own."""
+    text = (
+        "import json; from reconciler.client.connections import proxies_for, proxy_variable; "
+        f"print(json.dumps([proxies_for({url!r}), proxy_variable({url!r})]))"
+    )
+    command = [sys.executable, "-c", text]
+    bare = {name: os.environ[name] for name in os.environ if "proxy" not in name.lower()}
+    done = subprocess.run(command, env=bare | environ, capture_output=True, text=True, check=True)
+    proxies, variable = json.loads(done.stdout)
+    return proxies, variable
+
+
+@pytest.mark.parametrize(
+    ("environ", "variable"),
+    [
+        ({"https_proxy": PROXY}, "https_proxy"),
+        ({"HTTPS_PROXY": PROXY, "http_proxy": PROXY}, "HTTPS_PROXY"),
+        ({"ALL_PROXY": PROXY}, "ALL_PROXY"),
+        ({"all_proxy": PROXY, "no_proxy": "other.example.org"}, "all_proxy"),
+        ({"http_proxy": PROXY}, ""),
+        ({"https_proxy": PROXY, "no_proxy": "example.org"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_variable_whose_proxy_is_asked_is_named(environ: dict[str, str], variable: str) -> None:
+    """In either case; not where no_proxy keeps the host from it."""
+    assert asked(ELSEWHERE, **environ)[1] == variable
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "https://localhost:1/", "http://[::1]:1/"])
+def test_this_machine_has_no_proxy_whatever_is_set(url: str) -> None:
+    """Upper and lower case, for each scheme and for all."""
+    named = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    assert asked(url, **dict.fromkeys(named, PROXY)) == ({}, "")

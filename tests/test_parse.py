@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.client.parse import Key, parse_date, parse_file, parse_key, parse_room
+from reconciler.client.account import Key, parse_key
+from reconciler.client.parse import parse_date, parse_file, parse_room
 from reconciler.formats import LAST_NUMBER
 from reconciler.model import File, Revision, Section
 from tests.support_samples import response

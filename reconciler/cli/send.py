@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler.client import Response, exchange
+from reconciler.client import Response, send_request
 from reconciler.config.values import Webhook
 from reconciler.formats import shown
 from reconciler.signature import HEADER, sign
@@ -64,7 +64,7 @@ def post(url: str, body: bytes, secret: str | None, ca_bundle: Path | None = Non
     headers = {"Content-Type": "application/json; charset=utf-8"}
     if secret:
         headers[HEADER] = sign(body, secret)
-    return exchange("POST", url, body, headers, ca_bundle=ca_bundle, timeout=_TIMEOUT)
+    return send_request("POST", url, body, headers, ca_bundle=ca_bundle, timeout=_TIMEOUT)
 
 
 def hints(response: Response) -> Iterator[str]:

@@ -1,19 +1,24 @@
 """DocSpace over HTTP, in our words: frozen values out, typed errors up, no decision made.
 
-`transport` exchanges requests over `connections` and translates errors with `failures`,
-`rate_limiter` keeps them below the limits, `parse` and `listing` turn its JSON into values,
-`docspace` says which request answers which question about files, `known_portal` whether the
-portal's own texts are known, `webhooks` about webhooks and their log, `about` about the portal
-itself, and `scopes` what a key needs for each. `exchange` asks addresses that are not the portal's;
-`proxies` and `reasons` name the proxy and the cause of a request that got no answer.
+A question goes from `docspace` (files and rooms) or `webhooks` (webhooks and their log) through
+`transport`, which keeps below the limits of `rate_limiter`, to `connections`. The answer comes back
+through `parse` and `listing` as a value, or through `failures` as an error. `account` tells whether
+the key is the cause of a refusal. `plain_request` asks addresses that are not the portal's.
 """
 
-from reconciler.client.about import About, Build, Person
+from reconciler.client.account import (
+    NEEDED,
+    READ_ALL,
+    READ_ROOMS,
+    READ_SELF,
+    WRITE_ALL,
+    Key,
+    Person,
+)
 from reconciler.client.docspace import DocSpace
-from reconciler.client.exchange import Response, exchange
-from reconciler.client.known_portal import knows_portal
 from reconciler.client.listing import PAGE, FilePage, Room, RoomPage
-from reconciler.client.parse import Key
+from reconciler.client.parse import Build
+from reconciler.client.plain_request import Response, send_request
 from reconciler.client.rate_limiter import RateLimiter
 from reconciler.client.transport import Transport
 from reconciler.client.webhooks import (
@@ -27,8 +32,12 @@ from reconciler.client.webhooks import (
 
 __all__ = [
     "MAX_NAME_LENGTH",
+    "NEEDED",
     "PAGE",
-    "About",
+    "READ_ALL",
+    "READ_ROOMS",
+    "READ_SELF",
+    "WRITE_ALL",
     "Build",
     "DocSpace",
     "FailedDeliveries",
@@ -43,7 +52,6 @@ __all__ = [
     "Transport",
     "Webhook",
     "WebhooksClient",
-    "exchange",
-    "knows_portal",
     "portal_time",
+    "send_request",
 ]

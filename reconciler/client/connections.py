@@ -1,20 +1,28 @@
-"""Connections that notice when something between us and the portal has forgotten them.
+"""The way to an address: which proxy leads there, and connections that notice when they were lost.
+
+requests takes proxies from `http_proxy`, `https_proxy` and `all_proxy` in either case, unless
+`no_proxy` names the host. This machine itself is never asked through one, whatever they say: a
+proxy elsewhere would ask its own loopback.
 
 Firewalls and balancers forget idle connections: some reset them at the next request, some swallow
 it. So none that was idle for long is used again, the system probes open ones (TCP keepalive), and
 a failure of a reused one says so, for then the request may be worth a new connection.
 """
 
+import os
 import socket
 import time
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv6Address, ip_address
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
 
 import requests
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
-
-from reconciler.client.reasons import causes
 
 LONGEST_IDLE = 30.0  # seconds; what is known to forget does so after a minute or later
 _OPTIONS = [
@@ -28,6 +36,44 @@ _OPTIONS = [
 ]
 
 
+def is_loopback(url: str) -> bool:
+    """Return whether an address is this machine: localhost, 127.0.0.0/8, ::1, or a mapped one.
+
+    Pure; no name is looked up. Give the answer, negated, to a session as its ``trust_env``.
+    """
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, 6.3
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def proxies_for(url: str) -> Mapping[str, str]:
+    """Return the environment's proxies for an address, none for this machine."""
+    return {} if is_loopback(url) else get_environ_proxies(url)
+
+
+def proxy_variable(url: str) -> str:
+    """Return the name of the variable whose proxy is asked for an address, empty for none."""
+    try:
+        if not select_proxy(url, dict(proxies_for(url))):
+            return ""
+    except ValueError:
+        return ""  # no address at all
+    found = getproxies_environment()
+    scheme = urlsplit(url).scheme
+    name = f"{scheme if scheme in found else 'all'}_proxy"
+    set_here = [one for one in os.environ if one.lower() == name and os.environ[one]]
+    return name if name in set_here else next(iter(set_here), "")
+
+
 class StaleConnectionError(ConnectionError):
     """A connection that had answered before failed before any byte of this answer.
 
@@ -37,6 +83,14 @@ class StaleConnectionError(ConnectionError):
     def __init__(self, unsent: bool) -> None:
         super().__init__("the connection was closed while it was idle")
         self.unsent = unsent
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it was raised from, the innermost last."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def unsent_on_stale_connection(error: BaseException) -> bool | None:

@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
-from datetime import datetime
 from typing import Any, TypeVar
 
-from reconciler.client.listing import PAGE, FilePage, RoomPage, parse_files, parse_rooms
-from reconciler.client.parse import (
+from reconciler.client.account import (
+    NEEDED,
+    READ_FILES,
+    READ_ROOMS,
+    WRITE_FILES,
     Key,
-    parse_file,
-    parse_history,
+    Person,
+    confirm,
     parse_key,
     parse_person,
-    parse_room,
 )
-from reconciler.client.scopes import NEEDED, READ_FILES, READ_ROOMS, WRITE_FILES
+from reconciler.client.listing import PAGE, FilePage, RoomPage, parse_files, parse_rooms
+from reconciler.client.parse import Build, parse_build, parse_file, parse_history, parse_room
 from reconciler.client.transport import KEY_REPLACED, Answer, Transport
 from reconciler.errors import (
     ForbiddenError,
@@ -22,7 +24,6 @@ from reconciler.errors import (
     PortalError,
     RouteMissingError,
     TransientError,
-    UnauthorizedError,
 )
 from reconciler.model import Absent, File
 
@@ -30,6 +31,7 @@ _T = TypeVar("_T")
 _NOT_FOUND = 404
 _NO_ROUTE = {_NOT_FOUND, 405, 501}
 _FILE, _COMMENT = "files/file/{id}", "files/file/{id}/comment"
+_FOLDER, _ROOMS, _MINE = "files/{folderId}", "files/rooms", "files/@my"
 _SAMPLED_ROOMS = 5
 _NEWEST = {"sortBy": "DateAndTime", "sortOrder": "descending"}
 # Newer portals list form rooms apart unless asked for any; archived ones come along (10).
@@ -93,12 +95,8 @@ class DocSpace:
         return file
 
     def _look(self, file_id: int) -> File:
-        answer = self._http.get(_FILE, f"files/file/{file_id}")
-        return _parsed(
-            f"GET {_FILE}",
-            answer,
-            lambda: parse_file(answer.response, answer.date, received=answer.received),
-        )
+        answer = self._http.get(_FILE, id=file_id)
+        return _parsed(answer, lambda data: parse_file(data, answer.date, received=answer.received))
 
     def _confirm_gone(self, error: TransientError) -> None:
         """Return when others than the file are there. Raises ``error`` else, or by class.
@@ -119,9 +117,8 @@ class DocSpace:
         it is unknown whether the text was stored.
         """
         body = {"version": version, "comment": comment}
-        path = f"files/file/{file_id}/comment"
         try:
-            answer = self._http.put(_COMMENT, path, body, any_answer=True)
+            answer = self._http.put(_COMMENT, body, any_answer=True, id=file_id)
         except ForbiddenError as error:
             self._confirm(error, WRITE_FILES)
             raise
@@ -146,6 +143,15 @@ class DocSpace:
             f"PUT {_COMMENT}", 200, "the answer is not the comment, nor does it stand there"
         )
 
+    def build(self) -> Build:
+        """Ask, as nobody, for the version: with a key of few scopes it would be refused."""
+        answer = self._http.get_as_nobody("settings/version/build")
+        return answer.parsed(lambda data: parse_build(data, answer.date))
+
+    def person(self) -> Person:
+        """Ask who the key acts as; needs the scope accounts.self:read."""
+        return _parsed(self._http.get("people/@self"), parse_person)
+
     def key(self) -> Key:
         """Return what the portal says of our key: whose it is and what it may do.
 
@@ -154,16 +160,16 @@ class DocSpace:
         where nothing else is there any more either: the portal is suspended.
         """
         try:
-            answer = self._http.get("keys/@self", "keys/@self")
+            answer = self._http.get("keys/@self")
         except (ForbiddenError, PermanentError, TransientError) as error:
             if not isinstance(error, ForbiddenError) and error.status not in _NO_ROUTE:
                 raise
             return self._owner(error)
-        return _parsed("GET keys/@self", answer, lambda: parse_key(answer.response))
+        return _parsed(answer, parse_key)
 
     def _owner(self, refusal: PortalError) -> Key:
         try:
-            answer = self._http.get("people/@self", "people/@self")
+            person = self.person()
         except (PermanentError, TransientError) as error:
             if error.status not in _NO_ROUTE:
                 raise
@@ -171,7 +177,7 @@ class DocSpace:
                 raise refusal from error
             self._check_seen_files()
             return Key("", "", frozenset(), active=True)
-        return _parsed("GET people/@self", answer, lambda: parse_person(answer.response))
+        return Key(person.id, person.name, frozenset(), active=True)
 
     def _check_seen_files(self) -> None:
         """Raise TransientError when no recently seen file is there: the portal is suspended."""
@@ -193,22 +199,17 @@ class DocSpace:
         key = self.key()
         return key.active and not any(key.missing_scope(*scopes) for scopes in NEEDED)
 
-    def now(self) -> datetime | None:
-        """Return the portal's own clock, None when it sends no Date."""
-        return self._http.get("keys/@self", "keys/@self").date
-
     def room_of(self, folder_id: int) -> int | None:
         """Return the room that the folder lies in, None outside of the rooms or unreadable.
 
         No sortBy is sent: the portal would keep it as the user's own (docspace.md 1.1).
         """
-        route = "files/{folderId}"
         params = {"count": 1, "filterType": "FilesOnly", "withSubFolders": "false"}
         try:
-            answer = self._listing(route, f"files/{folder_id}", params, READ_FILES)
+            answer = self._listing(_FOLDER, params, folderId=folder_id)
         except ForbiddenError:
             return None
-        return _parsed(f"GET {route}", answer, lambda: parse_room(answer.response))
+        return _parsed(answer, parse_room)
 
     def rooms(self, start: int = 0, count: int = PAGE) -> RoomPage:
         """Return a page of rooms, pinned ones first, then newest first (docspace.md 1.3).
@@ -217,8 +218,8 @@ class DocSpace:
         any internal room that is not archived (docspace.md 1.4).
         """
         params = _NEWEST | _ANY_ROOM | {"startIndex": start, "count": count}
-        answer = self._listing("files/rooms", "files/rooms", params, READ_ROOMS)
-        return _parsed("GET files/rooms", answer, lambda: parse_rooms(answer, start, count))
+        answer = self._listing(_ROOMS, params, READ_ROOMS)
+        return _parsed(answer, lambda _: parse_rooms(answer, start, count))
 
     def room_files(self, room: int, start: int = 0, count: int = PAGE) -> FilePage:
         """Return a page of all files in a room, newest first.
@@ -226,10 +227,8 @@ class DocSpace:
         Only with a filterType does the portal look into folders (docspace.md 1.1).
         """
         params = _NEWEST | _DEEP | {"startIndex": start, "count": count}
-        answer = self._listing("files/{folderId}", f"files/{room}", params, READ_FILES)
-        return _parsed(
-            "GET files/{folderId}", answer, lambda: parse_files(answer, start, count, room)
-        )
+        answer = self._listing(_FOLDER, params, folderId=room)
+        return _parsed(answer, lambda _: parse_files(answer, start, count, room))
 
     def sample_comments(self, file_id: int | None = None) -> Iterator[str]:
         """Yield comments of the file's older versions, then of the newest files of some rooms and
@@ -249,31 +248,34 @@ class DocSpace:
             yield from (file.comment for file in self.my_files().files)
 
     def _history(self, file_id: int) -> list[str]:
-        route = "files/file/{id}/history"
-        answer = self._listing(route, f"files/file/{file_id}/history", {}, READ_FILES)
-        return parsed(f"GET {route}", lambda: parse_history(answer.response))
+        answer = self._listing("files/file/{id}/history", {}, id=file_id)
+        return answer.parsed(parse_history)
 
     def my_files(self, start: int = 0, count: int = PAGE) -> FilePage:
         """Return a page of all files in "My documents" of the key's owner, newest first."""
         params = _NEWEST | {"filterType": "FilesOnly", "startIndex": start, "count": count}
-        answer = self._listing("files/@my", "files/@my", params, READ_FILES)
-        return _parsed("GET files/@my", answer, lambda: parse_files(answer, start, count, None))
+        answer = self._listing(_MINE, params)
+        return _parsed(answer, lambda _: parse_files(answer, start, count, None))
 
     def _listing(
-        self, route: str, path: str, params: dict[str, Any], scopes: tuple[str, ...]
+        self,
+        route: str,
+        params: Mapping[str, Any],
+        scopes: tuple[str, ...] = READ_FILES,
+        **ids: int,
     ) -> Answer:
-        """Exchange; a 403 is confirmed, since a dead key is a stranger here (docspace.md 2).
+        """GET a listing. A 403 is confirmed, since a dead key is a stranger here (docspace.md 2).
 
         Raises RouteMissingError where the portal has no such route, which is no outage: files may
         be looked at all the same. A folder that is gone stays Permanent.
         """
         try:
-            return self._http.get(route, path, params)
+            return self._http.get(route, params, **ids)
         except ForbiddenError as error:
             self._confirm(error, scopes)
             raise
         except (PermanentError, TransientError) as error:
-            if error.status != _NOT_FOUND or (isinstance(error, PermanentError) and "{" in route):
+            if error.status != _NOT_FOUND or (isinstance(error, PermanentError) and ids):
                 raise
             if isinstance(error, TransientError):
                 self._confirm(error, scopes)
@@ -294,42 +296,12 @@ class DocSpace:
         return key
 
 
-def confirm(error: PortalError, scopes: tuple[str, ...], ask: Callable[[], Key]) -> Key:
-    """Return the key when it works and has one of the scopes, so that ``error`` is not the key's.
-
-    Raises UnauthorizedError for a dead key or a missing scope, TransientError when the portal
-    refuses even to say whose key it is.
-    """
-    try:
-        key = ask()
-    except UnauthorizedError:
-        raise
-    except (ForbiddenError, PermanentError) as refusal:
-        raise TransientError(
-            error.route, error.status, "the portal refuses everything"
-        ) from refusal
-    missing = key.missing_scope(*scopes)
-    if missing:
-        detail = f"the API key lacks the scope {missing}"
-        raise UnauthorizedError(error.route, error.status, detail, missing) from error
-    if not key.active:
-        raise UnauthorizedError(error.route, error.status, "the key is disabled") from error
-    return key
-
-
-def parsed(route: str, parse: Callable[[], _T]) -> _T:
-    try:
-        return parse()
-    except ValueError as error:
-        raise PermanentError(route, 200, f"unexpected answer: {error}") from error
-
-
-def _parsed(route: str, answer: Answer, parse: Callable[[], _T]) -> _T:
+def _parsed(answer: Answer, parse: Callable[[Any], _T]) -> _T:
     """Parse an answer that may lack its envelope: then it may also be another server's."""
     try:
-        return parsed(route, parse)
+        return answer.parsed(parse)
     except PermanentError as error:
         if answer.enveloped:
             raise
-        answered = f"the answer lacks response: is this a DocSpace portal? {error.detail}"
-        raise TransientError(route, 200, answered) from error
+        detail = f"the answer lacks response: is this a DocSpace portal? {error.detail}"
+        raise TransientError(answer.route, 200, detail) from error

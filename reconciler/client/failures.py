@@ -1,12 +1,21 @@
-"""What an answer that is no success means: which error it becomes, and its one-line reason."""
+"""Why a request failed: the error that an answer means, or the reason why none came.
+
+A reason is one line, and names what to look at: the certificate's key in the configuration, or the
+environment variable that names a proxy.
+"""
 
 import json
+import re
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
-from reconciler.client.reasons import proxy_note
+import requests
+import urllib3
+
+from reconciler.client.connections import causes, proxy_variable
 from reconciler.errors import (
     ForbiddenError,
     PermanentError,
@@ -18,10 +27,12 @@ from reconciler.errors import (
 )
 
 API = "/api/2.0/"
+CA_BUNDLE = "portal.ca_bundle"
 # The portal's longest window is a day (docspace.md 2); some more, should clocks differ.
 LONGEST_PAUSE = timedelta(hours=25)
 _CONNECTION = {408, 421, 425}  # timeout, wrong server, too early
-_DEFINITE = {401, 405, 429, 501}
+_NUMBER = re.compile(r"^\[Errno -?\d+\] ")  # of the system, in front of its words
+_TLS = (ssl.SSLError, urllib3.exceptions.SSLError, requests.exceptions.SSLError)
 
 
 def failure(
@@ -31,39 +42,30 @@ def failure(
 
     ``received`` is the answer's own time, from which a pause is counted.
     """
+    detail = message(body)
     pause = _retry_after(headers, received)
-    passing = _passing(url, status, headers, body)
-    if passing is not None:
-        return TransientError(name, status, passing, pause)
     match status:
         case 401:
             return UnauthorizedError(name, status, "the API key is unknown, disabled or expired")
-        case 403:
-            return ForbiddenError(name, status, message(body))
         case 405 | 501:
-            return RouteMissingError(name, status, message(body))
+            return RouteMissingError(name, status, detail)
         case 429:
             return RateLimitedError(name, status, "too many requests", pause)
+        case 402:
+            passing = "the portal is not paid"
+        case 407:
+            passing = f"the proxy asks for a name and a password{proxy_note(url)}"
+        case _ if 300 <= status < 400:
+            passing = _moved(url, headers.get("Location", ""))
+        case _ if status >= 500 or status in _CONNECTION or (status == 404 and not detail):
+            passing = detail  # a suspended portal answers 404 without the API's envelope
+        case _ if not detail and _is_page(headers, body):
+            passing = "a page instead of the API's answer"
+        case 403:
+            return ForbiddenError(name, status, detail)
         case _:
-            return PermanentError(name, status, message(body))
-
-
-def _passing(url: str, status: int, headers: Mapping[str, str], body: bytes) -> str | None:
-    """Return what to say of a failure that may pass, None for one that is about the request."""
-    api_message = message(body)
-    if 300 <= status < 400:
-        return _moved(url, headers.get("Location", ""))
-    if status == 402:
-        return "the portal is not paid"
-    if status == 407:
-        return f"the proxy asks for a name and a password{proxy_note(url)}"
-    if status in _DEFINITE:
-        return None
-    if status >= 500 or status in _CONNECTION or (status == 404 and not api_message):
-        return api_message  # a suspended portal answers 404 without the API's envelope
-    return (
-        None if api_message or not _is_page(headers, body) else "a page instead of the API's answer"
-    )
+            return PermanentError(name, status, detail)
+    return TransientError(name, status, passing, pause)
 
 
 def message(body: bytes) -> str:
@@ -118,3 +120,36 @@ def _moved(url: str, location: str) -> str:
 def place_of(url: str) -> str:
     """Return the host and the port of an address, without a user's name and password."""
     return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def reason_of(error: BaseException, url: str) -> str:
+    """Return the innermost cause of a failed request to ``url``."""
+    chain = list(causes(error))
+    verification = next(filter(_is_verification, chain), None)
+    reason = (
+        getattr(verification, "verify_message", "") or str(chain[-1]) or type(chain[-1]).__name__
+    )
+    note = proxy_note(url)
+    reason = _NUMBER.sub("", reason.splitlines()[0])[:200] + note
+    if "WRONG_VERSION_NUMBER" in reason:
+        reason = "no TLS is spoken there: http:// instead of https://, or another port" + note
+    if is_untrusted(error):
+        reason += f"; {CA_BUNDLE} names the certificates to trust"
+    return reason
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Return whether a request failed because a certificate is not trusted."""
+    chain = list(causes(error))
+    is_tls = any(isinstance(one, _TLS) for one in chain)
+    return any(map(_is_verification, chain)) or (is_tls and "certificate" in str(chain[-1]))
+
+
+def proxy_note(url: str) -> str:
+    """Return which variable's proxy an address is asked through, empty for none."""
+    variable = proxy_variable(url)
+    return f" (through the proxy of {variable})" if variable else ""
+
+
+def _is_verification(error: BaseException) -> bool:
+    return isinstance(error, ssl.SSLCertVerificationError)

@@ -14,12 +14,15 @@ from reconciler.client.parse import (
     date_of,
     fields_of,
     id_of,
+    items_of,
+    member_of,
     optional_id,
     parse_file,
     section_of,
+    text_or_empty,
 )
 from reconciler.client.transport import Answer
-from reconciler.formats import storable, whole_number
+from reconciler.formats import whole_number
 from reconciler.model import File, Section
 
 PAGE = 100  # the most that the portal gives (docspace.md 1.1)
@@ -117,10 +120,9 @@ def _files(
 
 def _room(data: object, received: datetime) -> Room:
     fields = fields_of(data, "room")
-    title = fields.get("title")
     return Room(
         id=id_of(fields, "id"),
-        title=storable(title) if isinstance(title, str) else "",
+        title=text_or_empty(fields.get("title")),
         updated=date_of(fields, "updated") or received,
         pinned=fields.get("pinned") is True,
         section=section_of(fields),
@@ -129,17 +131,17 @@ def _room(data: object, received: datetime) -> Room:
 
 
 def _may_comment(fields: Mapping[str, Any]) -> bool:
-    security = fields.get("security")
-    barred = isinstance(security, Mapping) and security.get("Create") is False
+    barred = member_of(fields, "security").get("Create") is False
     access = whole_number(fields.get("access"))
     return not barred and (access is None or access in _MAY_COMMENT)
 
 
 def _page(answer: Answer, start: int, length: int, count: int) -> dict[str, Any]:
     fields = fields_of(answer.response, "response")
-    current = fields.get("current")
-    current = current if isinstance(current, Mapping) else {}
-    remaining = _remaining(whole_number(fields.get("total")), start, length, count)
+    current = member_of(fields, "current")
+    total = whole_number(fields.get("total"))
+    # Without a total a full page has something behind it.
+    remaining = int(length >= count) if total is None else max(total - start - length, 0)
     return {
         "folder": optional_id(current, "id", 0),
         "updated": date_of(current, "updated") or answer.received,
@@ -151,15 +153,5 @@ def _page(answer: Answer, start: int, length: int, count: int) -> dict[str, Any]
     }
 
 
-def _remaining(total: int | None, start: int, length: int, count: int) -> int:
-    """Return how many lie behind a page; without a total a full page has something behind it."""
-    if total is None:
-        return int(length >= count)
-    return max(total - start - length, 0)
-
-
 def _items(answer: Answer, name: str) -> list[object]:
-    items = fields_of(answer.response, "response").get(name)
-    if not isinstance(items, list):
-        raise ValueError(f"{name} is missing or no list")
-    return items
+    return items_of(fields_of(answer.response, "response").get(name), f"{name} is")

@@ -30,24 +30,11 @@ _NO_TEXT = "(no text)"  # stands for a comment of another type: whatever it is, 
 
 
 @dataclass(frozen=True)
-class Key:
-    """What the portal says of our API key. An empty set of permissions means all of them.
+class Build:
+    """The version of the portal and its clock, None when it sends no Date."""
 
-    ``owner`` is empty where the portal has no route that tells it. ``expires`` is None for a key
-    without an end, and for a token that is no API key.
-    """
-
-    owner: str
-    owner_name: str
-    permissions: frozenset[str]
-    active: bool
-    expires: datetime | None = None
-
-    def missing_scope(self, *scopes: str) -> str | None:
-        """Return the first of the alternatives when the key has none of them (docspace.md 5)."""
-        granted = self.permissions
-        wide = {"*"} | ({"*:read"} if scopes[0].endswith(":read") else {"*:write"})
-        return None if not granted or granted & (wide | set(scopes)) else scopes[0]
+    docspace: str
+    date: datetime | None
 
 
 def parse_date(text: object, name: str) -> datetime:
@@ -83,11 +70,10 @@ def parse_file(
     ``received``, our time of the answer.
     """
     fields = fields_of(data, "file")
-    security = fields.get("security")
-    rights = security if isinstance(security, Mapping) else {}
+    author = member_of(fields, "updatedBy")
     return File(
         id=id_of(fields, "id"),
-        title=_text(fields.get("title")),
+        title=text_or_empty(fields.get("title")),
         created=date_of(fields, "created"),
         revision=Revision(
             version=_version(fields),
@@ -97,22 +83,21 @@ def parse_file(
         comment=_comment(fields.get("comment")),
         section=section_of(fields),
         folder=optional_id(fields, "folderId", ""),
-        updated_by=_person(fields.get("updatedBy")),
-        updated_by_name=_name(fields.get("updatedBy")),
+        updated_by=text_or_empty(author.get("id")).lower(),
+        updated_by_name=text_or_empty(author.get("displayName"))[:_MAX_NAME],
         room=room,
-        provider=_text(fields.get("providerKey")) or None,
+        provider=text_or_empty(fields.get("providerKey")) or None,
         # A lock of our own has no lockedBy (docspace.md 5).
         locked=fields.get("locked") is True and fields.get("lockedBy") is not None,
-        editable=rights.get("EditHistory") is not False,
+        editable=member_of(fields, "security").get("EditHistory") is not False,
         read_at=read_at,
     )
 
 
 def parse_history(data: object) -> list[str]:
     """Return the comments of a file's versions, newest first (docspace.md 1.6)."""
-    if not isinstance(data, list):
-        raise ValueError("the versions are missing or no list")
-    return [text_of(fields_of(version, "version"), "comment", "") for version in data]
+    versions = items_of(data, "the versions are")
+    return [text_of(fields_of(version, "version"), "comment", "") for version in versions]
 
 
 def section_of(fields: Mapping[str, Any]) -> Section:
@@ -132,40 +117,20 @@ def _version(fields: Mapping[str, Any]) -> int:
 
 def _comment(value: object) -> str:
     if value is None or isinstance(value, str):
-        return _text(value)
+        return text_or_empty(value)
     return _NO_TEXT
 
 
-def parse_key(data: object) -> Key:
-    """Return the answer of keys/@self (docspace.md 7)."""
-    fields = fields_of(data, "key")
-    owner = fields_of(fields.get("createBy"), "createBy")
-    granted = fields.get("permissions")
-    return Key(
-        owner=text_of(owner, "id").lower(),
-        owner_name=_text(owner.get("displayName")),
-        permissions=frozenset(map(str, granted)) if isinstance(granted, list) else frozenset(),
-        active=fields.get("isActive") is not False,
-        expires=date_of(fields, "expiresAt"),
-    )
-
-
-def parse_person(data: object) -> Key:
-    """Return the owner of a token that is no API key: people/@self tells no permissions."""
-    fields = fields_of(data, "person")
-    return Key(
-        owner=text_of(fields, "id").lower(),
-        owner_name=_text(fields.get("displayName")),
-        permissions=frozenset(),
-        active=True,
-    )
+def parse_build(data: object, date: datetime | None) -> Build:
+    """Return the answer of settings/version/build (docspace.md 7)."""
+    return Build(text_of(fields_of(data, "build"), "docSpace", ""), date)
 
 
 def parse_room(data: object) -> int | None:
     """Return the room that a folder lies in, from its listing's path; None outside of rooms."""
     fields = fields_of(data, "folder")
-    current, parts = fields.get("current"), fields.get("pathParts")
-    if isinstance(current, Mapping) and "roomType" in current:
+    current, parts = member_of(fields, "current"), fields.get("pathParts")
+    if "roomType" in current:
         return number_of(current, "id")
     if not isinstance(parts, list):
         raise ValueError("pathParts is missing")
@@ -177,24 +142,28 @@ def parse_room(data: object) -> int | None:
     return number_of(folders[1], "id") if inside else None
 
 
-def _text(value: object) -> str:
+def text_or_empty(value: object) -> str:
+    """Return a text, an empty one for anything else."""
     return storable(value) if isinstance(value, str) else ""
-
-
-def _person(data: object) -> str:
-    person = data.get("id") if isinstance(data, Mapping) else None
-    return storable(person).lower() if isinstance(person, str) else ""
-
-
-def _name(data: object) -> str:
-    name = data.get("displayName") if isinstance(data, Mapping) else None
-    return storable(name)[:_MAX_NAME] if isinstance(name, str) else ""
 
 
 def fields_of(data: object, name: str) -> Mapping[str, Any]:
     """Return an object's fields. Raises ValueError that names what should be one."""
     if not isinstance(data, Mapping):
         raise ValueError(f"{name} is missing or no object")
+    return data
+
+
+def member_of(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the fields of an object in an object, none where there is no such object."""
+    member = fields.get(name)
+    return member if isinstance(member, Mapping) else {}
+
+
+def items_of(data: object, subject: str) -> list[Any]:
+    """Return a list. Raises ValueError with its ``subject``, such as "the log is"."""
+    if not isinstance(data, list):
+        raise ValueError(f"{subject} missing or no list")
     return data
 
 

@@ -1,4 +1,4 @@
-"""One HTTP exchange with the portal: paced, bounded, and its failures translated.
+"""One HTTP request to the portal: paced, bounded, and its failures translated.
 
 requests would follow a redirect and turn a PUT into a GET, take a password from ~/.netrc in
 place of our key, and read a body that trickles without end: none of that happens here.
@@ -15,18 +15,17 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 import urllib3
 
-from reconciler.client.connections import Adapter, unsent_on_stale_connection
-from reconciler.client.failures import API, failure, http_date, place_of
-from reconciler.client.proxies import is_loopback
+from reconciler.client.connections import Adapter, is_loopback, unsent_on_stale_connection
+from reconciler.client.failures import API, failure, http_date, place_of, reason_of
 from reconciler.client.rate_limiter import RateLimiter
-from reconciler.client.reasons import reason_of
-from reconciler.errors import TransientError, UnauthorizedError
+from reconciler.errors import PermanentError, TransientError, UnauthorizedError
 
+_T = TypeVar("_T")
 KEY_REPLACED = "the API key was replaced meanwhile"
 NO_ANSWER = "none"  # in place of a status
 _MAX_BYTES = 64 * 1024 * 1024
@@ -41,16 +40,24 @@ def utcnow() -> datetime:
 
 @dataclass(frozen=True)
 class Answer:
-    """A 2xx answer: what it says and the portal's time, where it sent one.
+    """A 2xx answer to ``route``: what it says and the portal's time, where it sent one.
 
     ``received`` is that time, or ours without it. ``enveloped`` says that ``response`` was the
     member of that name: a stand-in's answer may be the response itself.
     """
 
+    route: str
     response: Any
     date: datetime | None
     received: datetime
     enveloped: bool = True
+
+    def parsed(self, parse: Callable[[Any], _T]) -> _T:
+        """Return the response as a value. Raises PermanentError where ``parse`` cannot read it."""
+        try:
+            return parse(self.response)
+        except ValueError as error:
+            raise PermanentError(self.route, 200, f"unexpected answer: {error}") from error
 
 
 class Transport:
@@ -82,7 +89,16 @@ class Transport:
         self._fresh_until = 0.0  # until then every write has a connection of its own
 
     def _open(self) -> "_Session":
-        return _session(self._url, self._key, self._connections, self._ca_bundle)
+        session = _Session()
+        session.trust_env = not is_loopback(self._url)  # no proxy is asked for this machine
+        session.auth = _Bearer(self._key)
+        session.headers.update({"Accept": "application/json", "User-Agent": "reconciler"})
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.verify = self._ca_bundle or True
+        adapter = Adapter(pool_maxsize=self._connections, max_retries=0)
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        return session
 
     def __repr__(self) -> str:
         """Show no key."""
@@ -96,31 +112,35 @@ class Transport:
         self.key_number += 1
         return True
 
-    def get(self, route: str, path: str, params: Mapping[str, Any] | None = None) -> Answer:
-        """GET ``path`` below the API's root. Raises PortalError by class."""
-        return self._exchange("GET", route, path, params=params)
+    def get(self, route: str, params: Mapping[str, Any] | None = None, **ids: int) -> Answer:
+        """GET a route below the API's root, such as files/file/{id}. Raises PortalError by class.
 
-    def get_as_nobody(self, route: str, path: str) -> Answer:
+        ``ids`` are what stands in the place of its braces, here and below.
+        """
+        return self._request("GET", route, ids, params=params)
+
+    def get_as_nobody(self, route: str) -> Answer:
         """GET without our key: anonymous routes refuse a key of few scopes (docspace.md 7)."""
-        return self._exchange("GET", route, path, auth=_Nobody())
+        # Not None, for then the session's own would be used.
+        return self._request("GET", route, {}, auth=lambda request: request)
 
     def put(
-        self, route: str, path: str, body: Mapping[str, Any], *, any_answer: bool = False
+        self, route: str, body: Mapping[str, Any], *, any_answer: bool = False, **ids: int
     ) -> Answer:
         """PUT ``body`` as JSON. Raises PortalError by class.
 
         With ``any_answer`` a 2xx is a success whatever it says; ``response`` is None for what
         is no answer of the API.
         """
-        return self._exchange("PUT", route, path, any_answer=any_answer, json=body)
+        return self._request("PUT", route, ids, any_answer=any_answer, json=body)
 
-    def post(self, route: str, path: str, body: Mapping[str, Any]) -> Answer:
+    def post(self, route: str, body: Mapping[str, Any]) -> Answer:
         """POST ``body`` as JSON. Raises PortalError by class."""
-        return self._exchange("POST", route, path, json=body)
+        return self._request("POST", route, {}, json=body)
 
-    def delete(self, route: str, path: str) -> Answer:
+    def delete(self, route: str, **ids: int) -> Answer:
         """DELETE; the portal need not answer with anything. Raises PortalError by class."""
-        return self._exchange("DELETE", route, path, any_answer=True)
+        return self._request("DELETE", route, ids, any_answer=True)
 
     def close(self) -> None:
         """Close the connections."""
@@ -135,12 +155,18 @@ class Transport:
         """Return how many requests the thread that asks has made."""
         return getattr(self._mine, "number", 0)
 
-    def _exchange(
-        self, method: str, route: str, path: str, *, any_answer: bool = False, **content: Any
+    def _request(
+        self,
+        method: str,
+        route: str,
+        ids: Mapping[str, int],
+        *,
+        any_answer: bool = False,
+        **content: Any,
     ) -> Answer:
-        key_number = self.key_number
+        path, key_number = route.format(**ids), self.key_number
         try:
-            status, headers, body = self._try(method, route, path, content)
+            status, headers, body = self._request_once(method, route, path, content)
         except TransientError as error:
             unsent = unsent_on_stale_connection(error)
             if unsent is None:
@@ -149,7 +175,7 @@ class Transport:
             if method != "GET" and not unsent:
                 self._fresh_until = time.monotonic() + _WARY
                 raise
-            status, headers, body = self._try(method, route, path, content)
+            status, headers, body = self._request_once(method, route, path, content)
         name, date = f"{method} {route}", http_date(headers.get("Date"))
         received = date or self._clock()
         if not 200 <= status < 300:
@@ -164,9 +190,9 @@ class Transport:
             if not any_answer:
                 raise
             response, enveloped = None, False
-        return Answer(response, date, received, enveloped)
+        return Answer(name, response, date, received, enveloped)
 
-    def _try(
+    def _request_once(
         self, method: str, route: str, path: str, content: dict[str, Any]
     ) -> tuple[int, Mapping[str, str], bytes]:
         name = f"{method} {route}"
@@ -224,30 +250,10 @@ class _Bearer(requests.auth.AuthBase):
         return request
 
 
-class _Nobody(requests.auth.AuthBase):
-    """No header at all; not None, for then the session's own would be used."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
-
-
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
         """Prepare no request to where a redirection leads: the Location may be nonsense."""
         return None
-
-
-def _session(url: str, key: str, connections: int, ca_bundle: str | None) -> _Session:
-    session = _Session()
-    session.trust_env = not is_loopback(url)  # no proxy is asked for this machine
-    session.auth = _Bearer(key)
-    session.headers.update({"Accept": "application/json", "User-Agent": "reconciler"})
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.verify = ca_bundle or True
-    adapter = Adapter(pool_maxsize=connections, max_retries=0)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session
 
 
 def _body(answer: requests.Response, until: float) -> bytes:

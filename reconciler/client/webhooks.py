@@ -9,13 +9,12 @@ replaces everything, and ``ssl`` with a plain address is refused.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from reconciler.client.docspace import confirm, parsed
-from reconciler.client.parse import Key, fields_of, number_of, parse_date, text_of
-from reconciler.client.scopes import READ_ALL, WRITE_ALL
+from reconciler.client.account import READ_ALL, WRITE_ALL, Key, confirm
+from reconciler.client.parse import fields_of, items_of, member_of, number_of, parse_date, text_of
 from reconciler.client.transport import Answer, Transport
 from reconciler.errors import ForbiddenError
 from reconciler.triggers import TRIGGERS
@@ -98,8 +97,7 @@ class WebhooksClient:
 
     def all(self) -> tuple[Webhook, ...]:
         """Return every webhook that the key's account may see."""
-        answer = self._get(_WEBHOOK)
-        return parsed(f"GET {_WEBHOOK}", lambda: parse_webhooks(answer.response))
+        return self._get(_WEBHOOK).parsed(parse_webhooks)
 
     def create(self, name: str, url: str, secret: str, triggers: Iterable[str]) -> Webhook:
         """Create a webhook. The portal first sends HEAD to ``url``.
@@ -108,13 +106,13 @@ class WebhooksClient:
         answer.
         """
         body = _body(name, url, mask_of(triggers)) | {"secretKey": secret}
-        answer = self._write(lambda: self._http.post(_WEBHOOK, _WEBHOOK, body))
-        return parsed(f"POST {_WEBHOOK}", lambda: parse_webhook(answer.response))
+        answer = self._write(lambda: self._http.post(_WEBHOOK, body))
+        return answer.parsed(parse_webhook)
 
     def set_secret(self, webhook: Webhook, secret: str) -> None:
         """Let ``webhook`` sign with ``secret`` from now on; all else stays as it was read."""
         body = _full_body(webhook) | {"secretKey": secret}
-        self._write(lambda: self._http.put(_WEBHOOK, _WEBHOOK, body))
+        self._write(lambda: self._http.put(_WEBHOOK, body))
 
     def set_enabled(self, webhook: Webhook, enabled: bool) -> None:
         """Enable a webhook, which the portal does if its address answers, or disable it.
@@ -124,25 +122,24 @@ class WebhooksClient:
         """
         body = _full_body(webhook) | {"enabled": enabled}
         route = f"{_WEBHOOK}/enable" if webhook.ssl == body["ssl"] else _WEBHOOK
-        self._write(lambda: self._http.put(route, route, body))
+        self._write(lambda: self._http.put(route, body))
 
     def remove(self, webhook: int) -> None:
         """Delete a webhook; the log of its deliveries goes with it."""
-        self._write(lambda: self._http.delete(f"{_WEBHOOK}/{{id}}", f"{_WEBHOOK}/{webhook}"))
+        self._write(lambda: self._http.delete(f"{_WEBHOOK}/{{id}}", id=webhook))
 
     def triggers(self) -> Mapping[str, int]:
         """Return the triggers that this portal offers, with their bits."""
-        answer = self._get(_TRIGGERS)
-        return parsed(f"GET {_TRIGGERS}", lambda: parse_triggers(answer.response))
+        return self._get(_TRIGGERS).parsed(parse_triggers)
 
     def failures(self, webhook: int, start: int = 0) -> FailedDeliveries:
         """Return a page of the failed deliveries, newest first, by id."""
         params = {"configId": webhook, "groupStatus": _FAILURES, "count": LOG_PAGE}
         answer = self._get(_LOG, params | {"startIndex": start})
-        return parsed(f"GET {_LOG}", lambda: parse_failures(answer.response, answer.date))
+        return answer.parsed(lambda data: parse_failures(data, answer.date))
 
     def _get(self, route: str, params: Mapping[str, Any] | None = None) -> Answer:
-        return self._send(READ_ALL, lambda: self._http.get(route, route, params))
+        return self._send(READ_ALL, lambda: self._http.get(route, params))
 
     def _write(self, request: Callable[[], Answer]) -> Answer:
         return self._send(WRITE_ALL, request)
@@ -163,16 +160,14 @@ def mask_of(names: Iterable[str]) -> int:
 
 def parse_webhooks(data: object) -> tuple[Webhook, ...]:
     """Return the answer of settings/webhook. Raises ValueError that names what is missing."""
-    if not isinstance(data, list):
-        raise ValueError("the webhooks are missing or no list")
-    return tuple(parse_webhook(fields_of(one, "webhook").get("configs")) for one in data)
+    webhooks = items_of(data, "the webhooks are")
+    return tuple(parse_webhook(fields_of(one, "webhook").get("configs")) for one in webhooks)
 
 
 def parse_webhook(data: object) -> Webhook:
     """Return one webhook. Raises ValueError that names what is missing."""
     fields = fields_of(data, "configs")
-    creator = fields.get("createdBy")
-    owner = creator if isinstance(creator, Mapping) else {}
+    owner = member_of(fields, "createdBy")
     return Webhook(
         id=number_of(fields, "id"),
         name=text_of(fields, "name", ""),
@@ -191,23 +186,20 @@ def parse_webhook(data: object) -> Webhook:
 
 def parse_triggers(data: object) -> Mapping[str, int]:
     """Return the available names with their bits; entries of another shape are left out."""
-    if not isinstance(data, list):
-        raise ValueError("the triggers are missing or no list")
-    offered = [
-        one for one in data if isinstance(one, Mapping) and one.get("available") is not False
-    ]
     return {
         one["name"]: one["id"]
-        for one in offered
-        if isinstance(one.get("name"), str) and type(one.get("id")) is int
+        for one in items_of(data, "the triggers are")
+        if isinstance(one, Mapping)
+        and one.get("available") is not False
+        and isinstance(one.get("name"), str)
+        and type(one.get("id")) is int
     }
 
 
 def parse_failures(data: object, date: datetime | None) -> FailedDeliveries:
     """Return a page of the log. Raises ValueError that names what is missing."""
-    if not isinstance(data, list):
-        raise ValueError("the log is missing or no list")
-    return FailedDeliveries(tuple(map(_failure, data)), len(data) >= LOG_PAGE, date)
+    entries = items_of(data, "the log is")
+    return FailedDeliveries(tuple(map(_failure, entries)), len(entries) >= LOG_PAGE, date)
 
 
 def _failure(data: object) -> FailedDelivery:
@@ -225,7 +217,7 @@ def _failure(data: object) -> FailedDelivery:
 def _created(body: str) -> datetime | None:
     """Return the time of the event by its own body: the entry's date may be shifted."""
     try:
-        return parse_date(json.loads(body)["event"]["createOn"], "createOn").astimezone(UTC)
+        return parse_date(json.loads(body)["event"]["createOn"], "createOn")
     except (ValueError, RecursionError, KeyError, TypeError):
         return None
 

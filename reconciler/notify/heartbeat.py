@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from reconciler.client.exchange import exchange
+from reconciler.client import send_request
 from reconciler.errors import AddressUnreachableError, ReconcilerError, ShutdownRequested
 
 _TIMEOUT = 5.0  # seconds for one signal
@@ -78,7 +78,9 @@ class Heartbeat:
     def _send(self, suffix: str, reason: str) -> None:
         method = "POST" if reason else "GET"
         url = _address(self._url or "", suffix)
-        answer = exchange(method, url, reason.encode(), ca_bundle=self._ca_bundle, timeout=_TIMEOUT)
+        answer = send_request(
+            method, url, reason.encode(), ca_bundle=self._ca_bundle, timeout=_TIMEOUT
+        )
         if not 200 <= answer.status < 300:
             self._on_failure(f"{answer.status} is answered")
 

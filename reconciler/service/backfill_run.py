@@ -46,7 +46,7 @@ class BackfillRun:
 
     def done_before(self) -> int:
         """Return how many folders an earlier run has done."""
-        return self.backfill.remaining(self.job)
+        return self.backfill.done_before(self.job)
 
     def steps(self) -> Iterator[Step]:
         """Go from folder to folder, marking what each needs; stop when the budget is spent."""

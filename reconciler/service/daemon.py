@@ -14,8 +14,7 @@ from reconciler import version
 from reconciler.admin.app import Admin
 from reconciler.admin.guard import Guard
 from reconciler.admin.pages import AdminContext, pages_of
-from reconciler.client import Key
-from reconciler.client.scopes import READ_ALL
+from reconciler.client import READ_ALL, Key
 from reconciler.config import Config
 from reconciler.diagnostics.checks import config_warnings
 from reconciler.errors import LedgerError, ReconcilerError

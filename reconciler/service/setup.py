@@ -12,8 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from reconciler.client import Key
-from reconciler.client.scopes import WRITE_ALL
+from reconciler.client import WRITE_ALL, Key
 from reconciler.config import Config, load, public_address, read_text
 from reconciler.config.edit import edited
 from reconciler.diagnostics.checks import (

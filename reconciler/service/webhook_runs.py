@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from errno import EADDRINUSE
 
 from reconciler.client import Webhook
@@ -35,7 +35,7 @@ def open_administration(
     with ExitStack() as opened:
         read_only = not create and not is_there(config.database())
         administration = build_components(config, opened, read_only=read_only).administration
-        yield administration if probe else administration.without_probe()
+        yield administration if probe else replace(administration, probe=None)
 
 
 def ensure_secret(config: Config) -> bool:

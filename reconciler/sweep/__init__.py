@@ -1,12 +1,13 @@
 """Finds the updates that no webhook announced, and hands them to the ledger.
 
-The service runs it. `sweep` chooses the folders and keeps the watermarks, `backfill` reads all of
-them back to a date, `lister` lists a folder, `paging` reads its pages so that nothing is missed,
-`planning` decides on a page, and `report` counts.
+The service runs it. `sweep` chooses the folders that changed and keeps the watermarks, `backfill`
+chooses all of them back to a date. Both read a folder through `lister`, which counts the files;
+`paging` reads its pages so that none is missed, and `planning` decides on a page.
 """
 
 from reconciler.sweep.backfill import Backfill, Job
-from reconciler.sweep.report import Report, expected_rule
-from reconciler.sweep.sweep import ScanSettings, Sweep
+from reconciler.sweep.lister import Report, ScanSettings
+from reconciler.sweep.planning import expected_rule
+from reconciler.sweep.sweep import Sweep
 
 __all__ = ["Backfill", "Job", "Report", "ScanSettings", "Sweep", "expected_rule"]

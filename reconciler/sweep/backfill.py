@@ -6,15 +6,15 @@ overwrite comments.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.client import DocSpace
 from reconciler.errors import ConfigError, ForbiddenError, PermanentError
 from reconciler.ledger import BACKFILL, EnqueueOptions, Ledger, ListedFile
 from reconciler.model import Outcome
-from reconciler.sweep.lister import Folder, Lister, ScanSettings
-from reconciler.sweep.report import Report, expected_rule
+from reconciler.sweep.lister import Folder, Lister, Report, ScanSettings
+from reconciler.sweep.planning import expected_rule
 
 _MAX_TEXTS = 1000  # distinct comments that an estimate tells apart
 _OTHER_TEXTS = "(other texts)"
@@ -53,19 +53,14 @@ class Step:
     of: int
 
 
+@dataclass(frozen=True)
 class Backfill:
     """Backfills one portal."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        docspace: DocSpace,
-        settings: ScanSettings,
-        clock: Callable[[], datetime],
-    ) -> None:
-        """Start nothing."""
-        self._ledger, self._docspace = ledger, docspace
-        self._settings, self._clock = settings, clock
+    ledger: Ledger
+    docspace: DocSpace
+    settings: ScanSettings
+    clock: Callable[[], datetime]
 
     def estimate(self, job: Job, on_step: Callable[[Step], None]) -> Estimate:
         """Read everything, decide on it, write nothing. Raises PortalError."""
@@ -86,9 +81,9 @@ class Backfill:
         expected[Outcome.WAITING] += len(lister.report.broken)
         return Estimate(lister.report, texts, expected)
 
-    def remaining(self, job: Job) -> int:
+    def done_before(self, job: Job) -> int:
         """Return how many folders earlier runs of the same job have done."""
-        return len(self._ledger.watermarks.done_rooms(job.name))
+        return len(self.ledger.watermarks.done_rooms(job.name))
 
     def run(self, job: Job, report: Callable[[Report], None]) -> Iterator[Step]:
         """Read folder after folder; what `report` is given grows meanwhile.
@@ -97,7 +92,7 @@ class Backfill:
         first see to it that the folder's files are marked. One that may not be read is passed
         over, one that failed is left to the next run. Raises PortalError.
         """
-        marks = self._ledger.watermarks
+        marks = self.ledger.watermarks
         since = marks.began(job.name, job.since)
         lister = self._lister(job, since)
         report(lister.report)
@@ -120,20 +115,21 @@ class Backfill:
         dry: bool = False,
         on_file: Callable[[ListedFile], None] = lambda _: None,
     ) -> Lister:
+        policy = self.settings.policy
+        policy = replace(policy, observe=policy.observe or job.observe)
         return Lister(
-            self._ledger,
-            self._docspace,
-            self._settings,
-            self._clock,
+            self.ledger,
+            self.docspace,
+            replace(self.settings, policy=policy),
+            self.clock,
             options=EnqueueOptions(BACKFILL, since, job.overwrite),
             dry=dry,
-            observe=job.observe,
             on_file=on_file,
         )
 
     def _folders(self, lister: Lister, job: Job) -> list[Folder]:
         """Return the folders to read, always in the same order. Raises ConfigError."""
-        first = self._docspace.rooms(count=1)
+        first = self.docspace.rooms(count=1)
         lister.set_origin(first.date or first.updated)
         lister.report.since, lister.report.until = job.since, job.until or first.date
         rooms = {room.id: room for room in lister.rooms(lambda _: False)}
@@ -151,10 +147,10 @@ class Backfill:
         return folders + ([] if job.rooms else self._my_documents())
 
     def _my_documents(self) -> list[Folder]:
-        if not self._settings.policy.scope.holds_personal:
+        if not self.settings.policy.scope.holds_personal:
             return []
         try:
-            folder = self._docspace.my_files(count=1).folder
+            folder = self.docspace.my_files(count=1).folder
         except (ForbiddenError, PermanentError):
             return []
         return [Folder(folder, None, "My documents")] if isinstance(folder, int) else []

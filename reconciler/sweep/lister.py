@@ -1,19 +1,19 @@
-"""Lists folders and ingests their files: what a sweep and a backfill have in common."""
+"""Lists folders, ingests their files and counts them: what a sweep and a backfill share."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from reconciler.client import DocSpace, FilePage, Room, knows_portal
+from reconciler.client import DocSpace, FilePage, Room
 from reconciler.decision import Policy
 from reconciler.errors import ForbiddenError, PermanentError, ShutdownRequested, TransientError
 from reconciler.ledger import Baseline, EnqueueOptions, Ledger, ListedFile
-from reconciler.model import EPOCH, File, Outcome, Rule
+from reconciler.model import EPOCH, Action, File, Outcome, Rule
 from reconciler.sweep.paging import STEP, read_folder
 from reconciler.sweep.planning import PageContext, plan_changes
-from reconciler.sweep.report import Report
 
 _GONE = 404
 _INACTIVE = (Outcome.SKIPPED, Rule.SECTION.value)  # files that lie in an archived room
@@ -39,6 +39,59 @@ class Folder:
     title: str
 
 
+@dataclass
+class Report:
+    """Counts of one sweep or backfill. Scanned files have ended, or were handed to the worker.
+
+    ``skipped`` are the folders that were passed over, by reason, ``incomplete`` those whose reading
+    was not complete, ``broken`` the files of which a listing showed only the id.
+    ``hidden_updates`` counts the updates in rooms whose dates did not show any.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    scanned: int = 0
+    ended: Counter[tuple[Outcome, str]] = field(default_factory=Counter)
+    handed: int = 0
+    to_mark: int = 0
+    hidden_updates: int = 0
+    folders: int = 0
+    full_scan: bool = False
+    skipped: Counter[str] = field(default_factory=Counter)
+    incomplete: list[int] = field(default_factory=list)
+    broken: set[int] = field(default_factory=set)
+    _handed_ids: set[int] = field(default_factory=set)
+
+    def count(self, listed: ListedFile) -> None:
+        """Count one listed file."""
+        self.scanned += 1
+        if listed.outcome is None:
+            self.handed += 1
+            self.to_mark += listed.decision.action is Action.MARK
+            if isinstance(listed.file.id, int):
+                self._handed_ids.add(listed.file.id)
+        else:
+            self.ended[listed.outcome, listed.decision.rule.value] += 1
+
+    def count_broken(self, ids: Sequence[int]) -> list[int]:
+        """Count files of which a listing showed only the id; return those not counted before."""
+        fresh = [number for number in ids if number not in self.broken]
+        self.broken.update(fresh)
+        self.scanned += len(fresh)
+        self.handed += len(fresh)
+        self._handed_ids.update(fresh)
+        return fresh
+
+    def take_handed(self) -> set[int]:
+        """Return the files that were handed to the worker since the last call."""
+        taken, self._handed_ids = self._handed_ids, set()
+        return taken
+
+    def number(self, outcome: Outcome) -> int:
+        """Return how many files ended so."""
+        return sum(n for (ended, _), n in self.ended.items() if ended is outcome)
+
+
 class Lister:
     """Lists folders for one sweep or backfill. With ``dry`` the ledger is not written to."""
 
@@ -51,27 +104,25 @@ class Lister:
         *,
         options: EnqueueOptions,
         dry: bool = False,
-        observe: bool = False,
         on_file: Callable[[ListedFile], None] = lambda _: None,
         stop: threading.Event | None = None,
     ) -> None:
         """Call ``on_file`` for each listed file; raise ShutdownRequested once ``stop`` is set."""
         self._stop = stop or threading.Event()
-        self._ledger, self._docspace, self.settings = ledger, docspace, settings
-        self._clock, self._options, self._dry, self._on_file = clock, options, dry, on_file
-        observe = observe or settings.policy.observe
-        self._policy = replace(settings.policy, observe=observe)
+        self._ledger, self._docspace = ledger, docspace
+        self._policy, self._lookback = settings.policy, settings.lookback
+        self._clock, self._options, self.dry, self._on_file = clock, options, dry, on_file
         self._failures = 0
         self.baseline = Baseline()
         self.report = Report()
 
     def set_origin(self, date: datetime) -> datetime:
         """Fix, once, where our responsibility begins; a dry run only supposes it."""
-        if not self._dry:
-            self._ledger.set_origin(date, self.settings.lookback)
+        if not self.dry:
+            self._ledger.set_origin(date, self._lookback)
         known = self._ledger.baseline()
         if known.first_sweep == EPOCH:
-            known = known._replace(since=date - self.settings.lookback, first_sweep=date)
+            known = known._replace(since=date - self._lookback, first_sweep=date)
         self.baseline = known
         return known.since
 
@@ -81,17 +132,17 @@ class Lister:
         For the first sweep: later, any sample may be a person's text. That none is known is
         learned where it matters, with a file's history at hand.
         """
-        if self.baseline.portal_known is None and not self._dry:
+        if self.baseline.portal_known is None and not self.dry:
             with suppress(TransientError):
                 if self._policy.recognizes(self._docspace.sample_comments()):
                     self._ledger.set_portal_known(True)
 
     def _learn_portal(self, files: Sequence[File]) -> None:
         """Learn whether the portal writes texts that we know, before any text is classified."""
-        before = self.baseline.portal_known
-        known = knows_portal(self._docspace, self._policy, before, (f for f in files if f.comment))
+        before, sample = self.baseline.portal_known, self._docspace.sample_comments
+        known = self._policy.knows_portal(before, (f for f in files if f.comment), sample)
         self.baseline = self.baseline._replace(portal_known=known)
-        if known not in {None, before} and not self._dry:
+        if known not in {None, before} and not self.dry:
             self._ledger.set_portal_known(known is True)
 
     def rooms(self, until: Callable[[Room], bool]) -> list[Room]:
@@ -113,7 +164,7 @@ class Lister:
 
     def _learn_titles(self, rooms: Iterable[Room]) -> None:
         """Store the titles: what an event announced is shown with its room's."""
-        if not self._dry:
+        if not self.dry:
             titles = {room.id: room.title for room in rooms if isinstance(room.id, int)}
             self._ledger.watermarks.set_titles(titles)
 
@@ -123,7 +174,7 @@ class Lister:
             self.report.skipped["third_party"] += 1
         elif not room.active:
             self.report.skipped["section"] += 1
-        elif not self.settings.policy.scope.holds_room(room.id):
+        elif not self._policy.scope.holds_room(room.id):
             self.report.skipped["scope"] += 1
         else:
             return True
@@ -161,16 +212,16 @@ class Lister:
             return self._skip(folder, "section")
         if not complete:
             self.report.incomplete.append(folder.id)
-            if not self._dry:
+            if not self.dry:
                 self._ledger.watermarks.set_incomplete(folder.id)
         return complete
 
     def _skip(self, folder: Folder, reason: str) -> bool:
         """Skip a folder that is gone, or hidden: then its watermark stays until it is back."""
         self.report.skipped[reason] += 1
-        if not self._dry and reason == "gone":
+        if not self.dry and reason == "gone":
             self._ledger.watermarks.give_up(folder.id)
-        elif not self._dry:
+        elif not self.dry:
             self._ledger.watermarks.set_hidden(folder.id)
         return False
 
@@ -205,13 +256,13 @@ class Lister:
         rows = self._ledger.rows_of([file.id for file in files], baseline)
         page = PageContext(self._policy, self._options, asked, now)
         changes = plan_changes(files, rows, page)
-        if self._dry:
+        if self.dry:
             return [change.listed for change in changes]
         return self._ledger.apply_changes(changes, self._options, now)
 
     def _enqueue_broken(self, broken: Sequence[int]) -> None:
         fresh = self.report.count_broken(broken)
-        if fresh and not self._dry:
+        if fresh and not self.dry:
             self._ledger.enqueue(fresh, self._options, self._clock())
 
 

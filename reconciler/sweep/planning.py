@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from reconciler.decision import Policy, decide_listed
+from reconciler.decision import Policy, decide_listed, write_blocker
 from reconciler.ledger import EnqueueOptions, ListedFile, RowChange, RowState
 from reconciler.model import Action, Decision, Entry, File, Outcome, Rule
 
@@ -28,6 +28,12 @@ def plan_changes(
 ) -> list[RowChange]:
     """Return the change for each listed file, in their order."""
     return [_with_place(_plan(file, rows[file.id], page), rows[file.id]) for file in files]
+
+
+def expected_rule(listed: ListedFile) -> Rule:
+    """Return the rule by which a listed file would end now, if a look showed the same."""
+    marked = listed.decision.action is Action.MARK
+    return (write_blocker(listed.file) if marked else None) or listed.decision.rule
 
 
 def _with_place(change: RowChange, row: RowState) -> RowChange:

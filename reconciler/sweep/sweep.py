@@ -8,7 +8,7 @@ read.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,10 +23,7 @@ from reconciler.ledger import (
     ListedFile,
 )
 from reconciler.model import Section
-from reconciler.sweep.lister import Folder, Lister, ScanSettings
-from reconciler.sweep.report import Report
-
-__all__ = ["ScanSettings", "Sweep"]
+from reconciler.sweep.lister import Folder, Lister, Report, ScanSettings
 
 _UNKNOWN_FOLDER = 0  # stands for "My documents" where its id is not known
 
@@ -35,6 +32,7 @@ _UNKNOWN_FOLDER = 0  # stands for "My documents" where its id is not known
 class _State:
     """What is known at the beginning: the portal's time, its watermark, and the beginning.
 
+    ``changed_after`` is the watermark less the overlap, ``watermarks`` has each folder's own.
     ``reads_all`` is whether every room is read back to ``back_to``, the date up to which everything
     was seen: in a full scan, or after a change of the scope. ``lists_all`` is whether every room is
     listed: one may have come back.
@@ -42,6 +40,8 @@ class _State:
 
     date: datetime
     watermark: datetime
+    changed_after: datetime
+    watermarks: Mapping[int, datetime]
     since: datetime
     full_scan: bool
     back_to: datetime
@@ -49,51 +49,47 @@ class _State:
     lists_all: bool
 
 
+@dataclass(frozen=True)
 class Sweep:
-    """Sweeps one portal. ``clock`` only tells stale list items from fresh ones."""
+    """Sweeps one portal. ``clock`` only tells stale list items from fresh ones.
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        docspace: DocSpace,
-        settings: ScanSettings,
-        clock: Callable[[], datetime],
-        stop: threading.Event | None = None,
-    ) -> None:
-        """Start nothing; a sweep raises ShutdownRequested once ``stop`` is set."""
-        self._stop = stop
-        self._ledger, self._docspace = ledger, docspace
-        self._settings, self._clock = settings, clock
+    A sweep raises ShutdownRequested once ``stop`` is set.
+    """
+
+    ledger: Ledger
+    docspace: DocSpace
+    settings: ScanSettings
+    clock: Callable[[], datetime]
+    stop: threading.Event | None = None
 
     def run(
         self, *, dry: bool = False, on_file: Callable[[ListedFile], None] = lambda _: None
     ) -> Report:
         """Sweep once and report. Raises PortalError or LedgerError; the watermarks then stay."""
         lister = Lister(
-            self._ledger,
-            self._docspace,
-            self._settings,
-            self._clock,
+            self.ledger,
+            self.docspace,
+            self.settings,
+            self.clock,
             options=EnqueueOptions(priority=SWEEP),
             dry=dry,
             on_file=on_file,
-            stop=self._stop,
+            stop=self.stop,
         )
-        rooms, mine = self._docspace.rooms(count=1), self._my_documents(lister)
+        rooms, mine = self.docspace.rooms(count=1), self._my_documents(lister)
         state = self._state(lister, rooms, mine)
-        marks = self._ledger.watermarks
-        own, incomplete, hidden = marks.rooms(), set(marks.incomplete_rooms()), marks.hidden_rooms()
-        changed_after = state.watermark - self._settings.overlap
+        marks = self.ledger.watermarks
+        incomplete, hidden = set(marks.incomplete_rooms()), marks.hidden_rooms()
         if mine is not None and isinstance(mine.folder, int):
             folder = Folder(mine.folder, None, "My documents")
-            if state.reads_all or mine.updated >= changed_after or folder.id in incomplete:
-                self._read(lister, folder, own, state, dry)
+            if state.reads_all or mine.updated >= state.changed_after or folder.id in incomplete:
+                self._read(lister, folder, state)
             incomplete.discard(folder.id)
-        if state.lists_all or rooms.updated >= changed_after:
-            self._sweep_rooms(lister, own, incomplete, state, dry)
+        if state.lists_all or rooms.updated >= state.changed_after:
+            self._sweep_rooms(lister, incomplete, state)
         incomplete |= {room for room in hidden if self._is_back(room)}
         for room in sorted(incomplete):
-            self._read(lister, Folder(room, room, ""), own, state, dry)
+            self._read(lister, Folder(room, room, ""), state)
         if marks.portal() is None:
             lister.set_portal_known()
         if not dry and _UNKNOWN_FOLDER not in lister.report.incomplete:
@@ -101,76 +97,63 @@ class Sweep:
             marks.set_rooms_total(rooms.total)
         if lister.report.hidden_updates and not dry:
             hidden_updates = HiddenUpdates(state.date, lister.report.hidden_updates)
-            self._ledger.settings.set(HIDDEN_UPDATES, hidden_updates)
+            self.ledger.settings.set(HIDDEN_UPDATES, hidden_updates)
         return lister.report
 
     def _note_progress(self, state: _State, *, complete: bool) -> None:
         """Move the watermarks of the portal as a whole."""
-        marks, criteria = self._ledger.watermarks, self._settings.policy.criteria
+        marks, criteria = self.ledger.watermarks, self.settings.policy.criteria
         marks.set_portal(state.date)
         if state.full_scan:
             marks.set_full_scan(state.date)
         if state.full_scan and complete:
             marks.set_complete_scan(state.watermark)
         if complete and marks.criteria_changed(criteria) is not None:
-            self._ledger.health.forget_texts(self._settings.policy.texts.is_portals)
+            self.ledger.health.forget_texts(self.settings.policy.texts.is_portals)
         if complete:
             marks.set_criteria(criteria, state.watermark)
 
     def _is_back(self, room: int) -> bool:
         """Ask whether a room that was archived, or closed to our account, is back."""
         try:
-            files = self._docspace.room_files(room, count=1).files
+            files = self.docspace.room_files(room, count=1).files
         except (ForbiddenError, PermanentError, TransientError):
             return False
         return not any(file.section is Section.ARCHIVE for file in files)
 
-    def _sweep_rooms(
-        self,
-        lister: Lister,
-        own: dict[int, datetime],
-        incomplete: set[int],
-        state: _State,
-        dry: bool,
-    ) -> None:
+    def _sweep_rooms(self, lister: Lister, incomplete: set[int], state: _State) -> None:
         """Read every room that changed, newest first; remove it from the incomplete ones."""
-        changed_after = state.watermark - self._settings.overlap
-        for room in lister.rooms(lambda room: not state.lists_all and room.updated < changed_after):
+        changed_after, all_rooms = state.changed_after, state.lists_all
+        for room in lister.rooms(lambda room: not all_rooms and room.updated < changed_after):
             if not isinstance(room.id, int):
                 lister.wanted(room)
                 continue
-            known = own.get(room.id, state.since)
+            known = state.watermarks.get(room.id, state.since)
             missed = room.updated >= min(changed_after, known) or room.id in incomplete
             if not lister.wanted(room):
-                if missed and not room.active and not dry:
-                    self._ledger.watermarks.set_hidden(room.id)
+                if missed and not room.active and not lister.dry:
+                    self.ledger.watermarks.set_hidden(room.id)
                 continue
             before = lister.report.to_mark
             if state.reads_all or missed:
-                self._read(lister, Folder(room.id, room.id, room.title), own, state, dry)
+                self._read(lister, Folder(room.id, room.id, room.title), state)
             if not missed:
                 lister.report.hidden_updates += lister.report.to_mark - before
             incomplete.discard(room.id)
 
-    def _read(
-        self,
-        lister: Lister,
-        folder: Folder,
-        own: dict[int, datetime],
-        state: _State,
-        dry: bool,
-    ) -> None:
-        known = min(own.get(folder.id, state.since), state.date, state.back_to)
-        complete = lister.read(folder, known - self._settings.overlap)
-        if complete and not dry:
-            self._ledger.watermarks.set_room(folder.id, state.date, folder.title)
+    def _read(self, lister: Lister, folder: Folder, state: _State) -> None:
+        own = state.watermarks.get(folder.id, state.since)
+        known = min(own, state.date, state.back_to)
+        complete = lister.read(folder, known - self.settings.overlap)
+        if complete and not lister.dry:
+            self.ledger.watermarks.set_room(folder.id, state.date, folder.title)
 
     def _my_documents(self, lister: Lister) -> FilePage | None:
         """Ask for "My documents", if they are reviewed and the account has any."""
-        if not self._settings.policy.scope.holds_personal:
+        if not self.settings.policy.scope.holds_personal:
             return None
         try:
-            return self._docspace.my_files(count=1)
+            return self.docspace.my_files(count=1)
         except (ForbiddenError, PermanentError):
             lister.report.skipped["personal"] += 1
             return None
@@ -183,13 +166,13 @@ class Sweep:
         newest = max(rooms.updated, mine.updated) if mine else rooms.updated
         date = rooms.date or newest
         since = lister.set_origin(date)
-        marks = self._ledger.watermarks
+        marks = self.ledger.watermarks
         # A watermark ahead of the portal's clock would hide everything until then.
         watermark = min(marks.portal() or since, date)
         first = lister.baseline.first_sweep
         # So would a full scan that lies ahead.
-        full_scan = date - min(marks.full_scan() or first, date) >= self._settings.full_every
-        criteria = marks.criteria_changed(self._settings.policy.criteria)
+        full_scan = date - min(marks.full_scan() or first, date) >= self.settings.full_every
+        criteria = marks.criteria_changed(self.settings.policy.criteria)
         seen_to = [marks.complete_scan() or since] if full_scan else []
         seen_to += [max(criteria, since)] if criteria is not None else []
         lister.report.since, lister.report.until = watermark, date
@@ -197,6 +180,8 @@ class Sweep:
         return _State(
             date=date,
             watermark=watermark,
+            changed_after=watermark - self.settings.overlap,
+            watermarks=marks.rooms(),
             full_scan=full_scan,
             since=since,
             back_to=min(seen_to, default=date),

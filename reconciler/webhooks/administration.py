@@ -7,11 +7,13 @@ was lost, both secrets stay: the portal may have either.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
-from reconciler.client import MAX_NAME_LENGTH, Key, Webhook, WebhooksClient
-from reconciler.client.scopes import WRITE_ALL
+from reconciler.client import MAX_NAME_LENGTH, WRITE_ALL, Key, Webhook, WebhooksClient, send_request
 from reconciler.errors import (
+    AddressUnreachableError,
     ConfigError,
     ForbiddenError,
     PermanentError,
@@ -24,11 +26,11 @@ from reconciler.errors import (
     WebhookNotFoundError,
     WebhookRejectedError,
 )
+from reconciler.event import ping
 from reconciler.ledger import WEBHOOK, WEBHOOK_ID, WEBHOOK_READABLE, Ledger
+from reconciler.signature import HEADER, sign
 from reconciler.triggers import TRIGGERS
-from reconciler.webhooks.probe import Probe
-from reconciler.webhooks.secret_file import SecretFile
-from reconciler.webhooks.secrets import make_secret
+from reconciler.webhooks.secrets import SecretFile, make_secret
 from reconciler.webhooks.status import (
     WebhookSpec,
     WebhookStatus,
@@ -40,56 +42,78 @@ from reconciler.webhooks.status import (
 _BOTH_VALID = "; the new secret may be the portal's, so both stay valid: rotate again"
 _REFUSED, _NO_ANSWER = 400, 500  # docspace.md 6
 _UNCHANGED = (PermanentError, ForbiddenError, UnauthorizedError, RateLimitedError)
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 
+@dataclass(frozen=True)
+class Probe:
+    """Sends requests to an address. ``ca_bundle`` has certificates that are trusted beside the
+    system's. Every method raises AddressUnreachableError, or ConfigError about ``ca_bundle``.
+    """
+
+    ca_bundle: Path | None = None
+
+    def head(self, address: str) -> None:
+        """Send HEAD, as the portal does before it accepts a webhook.
+
+        Only 2xx is accepted, and no redirect is followed (docspace.md 6).
+        """
+        self._send("HEAD", address, b"", {})
+
+    def ping_with(self, address: str, secret: str) -> None:
+        """Send a ping signed with ``secret``: 401 means that the receiver has another one."""
+        body = ping()
+        self._send("POST", address, body, _JSON | {HEADER: sign(body, secret)})
+
+    def _send(self, method: str, address: str, body: bytes, headers: Mapping[str, str]) -> None:
+        response = send_request(method, address, body, headers, ca_bundle=self.ca_bundle)
+        if not 200 <= response.status < 300:
+            raise AddressUnreachableError(
+                address, response.status, (response.location + response.proxy_note).strip()
+            )
+
+
+@dataclass(frozen=True)
 class WebhookAdministration:
-    """Our webhook and its neighbours. Every method raises PortalError or LedgerError."""
+    """Our webhook and its neighbours. Every method raises PortalError or LedgerError.
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        webhooks: WebhooksClient,
-        key: Callable[[], Key],
-        spec: WebhookSpec,
-        clock: Callable[[], datetime],
-        probe: Probe | None = None,
-    ) -> None:
-        """Do nothing yet. ``probe`` tests addresses; without one they are not tested."""
-        self._ledger, self._webhooks, self._key = ledger, webhooks, key
-        self.spec, self._clock, self._probe = spec, clock, probe
+    ``probe`` tests addresses; without one they are not tested: not every network leads to its own
+    public address.
+    """
 
-    def without_probe(self) -> "WebhookAdministration":
-        """Return the same without a probe: not every network leads to its own public address."""
-        return WebhookAdministration(
-            self._ledger, self._webhooks, self._key, self.spec, self._clock
-        )
+    ledger: Ledger
+    webhooks: WebhooksClient
+    key: Callable[[], Key]
+    spec: WebhookSpec
+    clock: Callable[[], datetime]
+    probe: Probe | None = None
 
     def list_webhooks(self) -> tuple[Webhook, ...]:
         """Return every webhook that the account may see, by id; remember that it may."""
-        webhooks = sorted(self._webhooks.all(), key=lambda webhook: webhook.id)
+        webhooks = sorted(self.webhooks.all(), key=lambda webhook: webhook.id)
         if not self.can_read():
-            self._ledger.settings.set(WEBHOOK_READABLE, True)
+            self.ledger.settings.set(WEBHOOK_READABLE, True)
         return tuple(webhooks)
 
     def can_read(self) -> bool:
         """Whether the key was allowed to list webhooks, when that was last tried."""
-        return self._ledger.settings.get(WEBHOOK_READABLE) is True
+        return self.ledger.settings.get(WEBHOOK_READABLE) is True
 
     def record_read_refusal(self) -> None:
         """Remember that the key is not allowed to list webhooks."""
         if self.can_read():
-            self._ledger.settings.set(WEBHOOK_READABLE, False)
+            self.ledger.settings.set(WEBHOOK_READABLE, False)
 
     def known_id(self) -> int | None:
         """Return the id of our webhook when it was last seen."""
-        return self._ledger.settings.get(WEBHOOK_ID)
+        return self.ledger.settings.get(WEBHOOK_ID)
 
     def status(self) -> WebhookStatus:
         """Ask the portal for our webhook and return what is wrong with it; remember its id."""
         known = self.known_id()
         status = assess_webhook(self.list_webhooks(), self.spec, known)
         if status.webhook is not None and status.webhook.id != known:
-            self._ledger.settings.set(WEBHOOK_ID, status.webhook.id)
+            self.ledger.settings.set(WEBHOOK_ID, status.webhook.id)
         return status
 
     def find_own(self, webhooks: Sequence[Webhook]) -> Webhook | None:
@@ -118,49 +142,49 @@ class WebhookAdministration:
         """
         self._require_write_scope("POST settings/webhook")
         _check_name(self.spec.name if name is None else name)
-        _check_triggers(triggers, self._webhooks.triggers())
-        for webhook in self._webhooks.all():
+        _check_triggers(triggers, self.webhooks.triggers())
+        for webhook in self.webhooks.all():
             if is_same_address(webhook.url, address):
                 raise WebhookExistsError(address, webhook.id)
-        if self._probe is not None:
-            self._probe.head(address)
-            self._probe.ping_with(address, secret)
+        if self.probe is not None:
+            self.probe.head(address)
+            self.probe.ping_with(address, secret)
         return self.create(address, secret, triggers, name)
 
     def create(
         self, address: str, secret: str, triggers: Sequence[str], name: str | None = None
     ) -> Webhook:
         """Create our webhook without looking first. Raises WebhookRejectedError."""
-        self._ledger.count_write(self._clock())
+        self.ledger.count_write(self.clock())
         with _rejection_of(address):
-            webhook = self._webhooks.create(name or self.spec.name, address, secret, triggers)
-        self._ledger.settings.set(WEBHOOK_ID, webhook.id)
+            webhook = self.webhooks.create(name or self.spec.name, address, secret, triggers)
+        self.ledger.settings.set(WEBHOOK_ID, webhook.id)
         self._clear_record()
         return webhook
 
     def enable(self, webhook: Webhook) -> None:
         """Enable a webhook. Raises AddressUnreachableError or WebhookRejectedError."""
         self._require_write_scope("PUT settings/webhook/enable")
-        if self._probe is not None:
-            self._probe.head(webhook.url)
+        if self.probe is not None:
+            self.probe.head(webhook.url)
         self.switch_on(webhook)
 
     def switch_on(self, webhook: Webhook) -> None:
         """Enable a webhook without looking first. Raises WebhookRejectedError."""
-        self._ledger.count_write(self._clock())
+        self.ledger.count_write(self.clock())
         with _rejection_of(webhook.url):
-            self._webhooks.set_enabled(webhook, True)
+            self.webhooks.set_enabled(webhook, True)
         if webhook.id == self.known_id():
             self._clear_record()
 
     def remove(self, webhook: Webhook) -> None:
         """Delete a webhook, and its log with it."""
         self._require_write_scope("DELETE settings/webhook/{id}")
-        self._ledger.count_write(self._clock())
-        self._webhooks.remove(webhook.id)
+        self.ledger.count_write(self.clock())
+        self.webhooks.remove(webhook.id)
         if webhook.id == self.known_id():
             # It was meant: the watch must not repair it.
-            self._ledger.settings.set(WEBHOOK_ID, None)
+            self.ledger.settings.set(WEBHOOK_ID, None)
             self._clear_record()
 
     def rotate(self, file: SecretFile) -> Webhook:
@@ -184,19 +208,19 @@ class WebhookAdministration:
         return webhook
 
     def _set_secret(self, webhook: Webhook, secret: str) -> None:
-        if self._probe is not None:
-            self._probe.ping_with(webhook.url, secret)
-        self._ledger.count_write(self._clock())
+        if self.probe is not None:
+            self.probe.ping_with(webhook.url, secret)
+        self.ledger.count_write(self.clock())
         with _rejection_of(webhook.url):
-            self._webhooks.set_secret(webhook, secret)
+            self.webhooks.set_secret(webhook, secret)
 
     def _clear_record(self) -> None:
         """Forget what was wrong with our webhook: it was changed."""
-        self._ledger.settings.set(WEBHOOK, None)
+        self.ledger.settings.set(WEBHOOK, None)
 
     def _require_write_scope(self, route: str) -> None:
         """Raise UnauthorizedError before anything is done, where the key may not administer."""
-        missing = self._key().missing_scope(*WRITE_ALL)
+        missing = self.key().missing_scope(*WRITE_ALL)
         if missing:
             raise UnauthorizedError(route, 403, f"the API key lacks the scope {missing}", missing)
 

@@ -10,7 +10,6 @@ portal that loses its queue notes no failure, so the log is read every hour all 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum, auto
 
 from reconciler.client import FailedDelivery, Webhook, WebhooksClient
 from reconciler.event import IgnoredDelivery, parse_event
@@ -26,21 +25,14 @@ _READ_EVERY = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class LogReading:
-    """The number of events recorded, of entries ignored, and of those still under way.
+    """The number of events recorded, and of entries still under way.
 
     ``unsigned`` of them were answered 401 by the receiver: it has another secret.
     """
 
     recorded: int = 0
-    ignored: int = 0
     under_way: int = 0
     unsigned: int = 0
-
-
-class _EntryResult(Enum):
-    RECORDED = auto()
-    IGNORED = auto()
-    UNDER_WAY = auto()
 
 
 def progress(ledger: Ledger) -> DeliveryLogProgress:
@@ -48,24 +40,19 @@ def progress(ledger: Ledger) -> DeliveryLogProgress:
     return ledger.settings.get(DELIVERY_LOG) or DeliveryLogProgress()
 
 
+@dataclass(frozen=True)
 class DeliveryLog:
-    """Reads the log of one webhook."""
+    """Reads the log of one webhook, for the ``triggers`` that the receiver accepts."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        webhooks: WebhooksClient,
-        triggers: frozenset[str],
-        clock: Callable[[], datetime],
-    ) -> None:
-        """Read nothing yet."""
-        self._ledger, self._webhooks = ledger, webhooks
-        self._triggers, self._clock = triggers, clock
+    ledger: Ledger
+    webhooks: WebhooksClient
+    triggers: frozenset[str]
+    clock: Callable[[], datetime]
 
     def is_due(self, webhook: Webhook) -> bool:
         """Whether the log may hold something new; False before the first sweep."""
-        known, now = progress(self._ledger), self._clock()
-        if not self._ledger.has_origin():
+        known, now = progress(self.ledger), self.clock()
+        if not self.ledger.has_origin():
             return False
         stale = known.at is None or not timedelta() <= now - known.at < _READ_EVERY
         return stale or known.under_way or known.failed_on != webhook.failed_on
@@ -76,25 +63,22 @@ class DeliveryLog:
         An error loses nothing: the mark is moved last, and an event that is recorded twice costs
         one more look. Raises PortalError or LedgerError.
         """
-        done = progress(self._ledger).done
-        results: dict[int, _EntryResult] = {}
-        unsigned: set[int] = set()
+        done = progress(self.ledger).done
+        recorded, seen, under_way, unsigned = 0, set[int](), set[int](), set[int]()
         for entry, now in self._new_entries(webhook, done):
             if entry.status == _UNSIGNED:
                 unsigned.add(entry.id)
-            if entry.id not in results:
-                results[entry.id] = self._process(entry, now)
-        waiting = [id for id, result in results.items() if result is _EntryResult.UNDER_WAY]
-        mark = max(done, min(waiting) - 1) if waiting else max([done, *results])
-        reached = DeliveryLogProgress(mark, webhook.failed_on, bool(waiting), self._clock())
-        self._ledger.settings.set(DELIVERY_LOG, reached)
-        ended = list(results.values())
-        return LogReading(
-            ended.count(_EntryResult.RECORDED),
-            ended.count(_EntryResult.IGNORED),
-            len(waiting),
-            len(unsigned),
-        )
+            if entry.id in seen:
+                continue
+            seen.add(entry.id)
+            if is_under_way(entry, now):
+                under_way.add(entry.id)
+            else:
+                recorded += self._record(entry)
+        mark = max(done, min(under_way) - 1) if under_way else max([done, *seen])
+        reached = DeliveryLogProgress(mark, webhook.failed_on, bool(under_way), self.clock())
+        self.ledger.settings.set(DELIVERY_LOG, reached)
+        return LogReading(recorded, len(under_way), len(unsigned))
 
     def _new_entries(
         self, webhook: Webhook, done: int
@@ -103,24 +87,23 @@ class DeliveryLog:
 
         The first reading ends where our responsibility begins.
         """
-        since = self._ledger.baseline().since
+        since = self.ledger.baseline().since
         for number in range(_MAX_PAGES):
-            page = self._webhooks.failures(webhook.id, number * _STEP)
-            now = page.date or self._clock()
+            page = self.webhooks.failures(webhook.id, number * _STEP)
+            now = page.date or self.clock()
             new = [e for e in page.entries if e.id > done and not _is_older(e, since, done)]
             yield from ((entry, now) for entry in new)
             if len(new) < len(page.entries) or not page.has_more:
                 return
 
-    def _process(self, entry: FailedDelivery, now: datetime) -> _EntryResult:
-        if is_under_way(entry, now):
-            return _EntryResult.UNDER_WAY
+    def _record(self, entry: FailedDelivery) -> bool:
+        """Record an entry; return whether it is an event for us."""
         try:
-            event = parse_event(entry.body, self._triggers)
+            event = parse_event(entry.body, self.triggers)
         except IgnoredDelivery:
-            return _EntryResult.IGNORED
-        self._ledger.record(event, self._clock(), Source.LOG)
-        return _EntryResult.RECORDED
+            return False
+        self.ledger.record(event, self.clock(), Source.LOG)
+        return True
 
 
 def is_under_way(entry: FailedDelivery, now: datetime) -> bool:

@@ -1,8 +1,9 @@
 """The only package that acts: claim, look, decide, write the intent, set the comment, settle.
 
-The service runs it. `loop` hands due files to threads, `processor` makes one attempt at one file,
-`look` asks for it and decides, `portal_health` says how looks, writes and the key do, and
-`circuit_breaker` when to try again what failed.
+The service runs it. `loop` claims due files and hands them to threads, `processor` makes one
+attempt at a file: `look` asks for it and decides, then the processor writes and settles.
+`portal_health` tells whether looks, writes and the key work, `circuit_breaker` when to try again
+what failed.
 """
 
 from reconciler.worker.look import Look, Looker

@@ -35,7 +35,7 @@ class CircuitBreaker:
         began: datetime | None = None,
     ) -> None:
         """Start closed; one failure tells that an outage which ``began`` earlier is not over."""
-        self._soon, self._later, self._lock = soon, later, threading.Lock()
+        self._soon, self._later, self._lock = soon, later, threading.RLock()
         self._began = began
         self._failures = 0
         self._failing_since = self._probed_at = EPOCH
@@ -74,21 +74,18 @@ class CircuitBreaker:
     def next_probe(self, now: datetime) -> datetime:
         """Return when the next request may be sent; a beginning that lies ahead counts for none."""
         with self._lock:
-            return self._next_probe(now)
+            if not self.is_open or self._probed_at > now:
+                return now
+            lasted = self._probed_at - self._failing_since
+            return self._probed_at + min(max(lasted / _SHARE, self._soon), self._later)
 
     def begin_request(self, now: datetime) -> bool:
         """Return whether a request may be sent now; while open, that is the probe."""
         with self._lock:
-            if self._next_probe(now) > now:
+            if self.next_probe(now) > now:
                 return False
             self._probed_at = now
             return True
-
-    def _next_probe(self, now: datetime) -> datetime:
-        if not self.is_open or self._probed_at > now:
-            return now
-        lasted = self._probed_at - self._failing_since
-        return self._probed_at + min(max(lasted / _SHARE, self._soon), self._later)
 
 
 def retry_delay(error: PortalError, attempts: int, jitter: float) -> timedelta:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.client import DocSpace, knows_portal
+from reconciler.client import DocSpace
 from reconciler.decision import Policy, decide
 from reconciler.errors import TransientError
 from reconciler.ledger import Ledger
@@ -72,7 +72,8 @@ class Looker:
 
     def _knows_portal(self, entry: Entry, file: File) -> bool | None:
         try:
-            return knows_portal(self._docspace, self._policy, entry.portal_known, [file])
+            sample = self._docspace.sample_comments
+            return self._policy.knows_portal(entry.portal_known, [file], sample)
         except TransientError:
             # What is asked here is more than the tutorial needs, and may fail for ever.
             self._unsampled += 1

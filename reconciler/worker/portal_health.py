@@ -1,4 +1,4 @@
-"""How looks, writes and the key do, each for itself, and what that means for everything else."""
+"""Whether looks, writes and the key work, each by itself, and what that means for the rest."""
 
 import threading
 from collections.abc import Callable, Set
@@ -12,6 +12,7 @@ from reconciler.worker.circuit_breaker import CircuitBreaker, backoff, retry_del
 _WRITE = "PUT "
 _AT_HAND, _APART, _PARKED = 3, timedelta(seconds=20), timedelta(minutes=10)
 _THROTTLED_FIRST, _THROTTLED_MOST = timedelta(seconds=2), timedelta(minutes=1)
+_NEEDED_TO_LOOK = (OutageKind.LOOKS, OutageKind.DEAD_KEY)
 _ALWAYS_ENDED = frozenset({OutageKind.DEAD_KEY, OutageKind.RATE_LIMITED})
 
 
@@ -50,16 +51,15 @@ class PortalHealth:
     @property
     def is_probing(self) -> bool:
         """Whether one file at a time probes whether the portal can be asked again."""
-        return self._breaker(OutageKind.LOOKS).is_open or self._breaker(OutageKind.DEAD_KEY).is_open
+        return any(self._breakers[kind].is_open for kind in _NEEDED_TO_LOOK)
 
     def next_look(self, now: datetime) -> datetime:
         """Return when the next file may be looked at."""
-        kinds = (OutageKind.LOOKS, OutageKind.DEAD_KEY)
-        return max(self._breaker(kind).next_probe(now) for kind in kinds)
+        return max(self._breakers[kind].next_probe(now) for kind in _NEEDED_TO_LOOK)
 
     def begin_write(self, now: datetime) -> bool:
         """Return whether a write may be sent now; while writes fail, that is the probe."""
-        granted = self._breaker(OutageKind.WRITES).begin_request(now)
+        granted = self._breakers[OutageKind.WRITES].begin_request(now)
         if granted:
             with self._lock:
                 self._parked = 0
@@ -67,7 +67,7 @@ class PortalHealth:
 
     def next_write(self, now: datetime) -> datetime:
         """Return when the next write may be sent."""
-        return self._breaker(OutageKind.WRITES).next_probe(now)
+        return self._breakers[OutageKind.WRITES].next_probe(now)
 
     def park_write(self, now: datetime) -> datetime:
         """Return when to look again at a file that needs a write while writes fail.
@@ -85,14 +85,14 @@ class PortalHealth:
         """A request did what it was asked: the key works, nothing is throttled, and whatever
         waited for a request of this kind is due at once.
         """
-        failed, first = self._breaker(kind).record_success(), kind in self._unproven
+        failed, first = self._breakers[kind].record_success(), kind in self._unproven
         self._end({kind, *_ALWAYS_ENDED})
         if failed or first:
             self._ledger.release_waiting(kind, now)
 
     def _end(self, kinds: Set[OutageKind]) -> None:
         """The portal answered, so the key works, and outages of these kinds are over."""
-        self._breaker(OutageKind.DEAD_KEY).record_success()
+        self._breakers[OutageKind.DEAD_KEY].record_success()
         with self._lock:
             self._throttled = 0
             ended = kinds & (self._reported | self._unproven)
@@ -111,8 +111,8 @@ class PortalHealth:
             return None
         if isinstance(error, TransientError):
             kind = request_kind(error)
-            self._breaker(kind).record_failure(now)
-            if self._breaker(kind).is_open:
+            self._breakers[kind].record_failure(now)
+            if self._breakers[kind].is_open:
                 self._open(kind, error, now)
                 return None
         return retry_delay(error, attempts, self._jitter())
@@ -133,7 +133,7 @@ class PortalHealth:
 
         Looks that fail all the same are probed by looks.
         """
-        if self._breaker(OutageKind.LOOKS).is_failing:
+        if self._breakers[OutageKind.LOOKS].is_failing:
             self._end(_ALWAYS_ENDED)
             return
         first = OutageKind.LOOKS in self._unproven
@@ -144,7 +144,7 @@ class PortalHealth:
     def _concerns_all_files(self, error: PortalError, now: datetime) -> bool:
         """Whether nothing at all is to be tried for a while: a dead key, or a pause asked for."""
         if isinstance(error, UnauthorizedError):
-            self._breaker(OutageKind.DEAD_KEY).trip(now)
+            self._breakers[OutageKind.DEAD_KEY].trip(now)
             self._open(OutageKind.DEAD_KEY, error, now)
             return True
         pause = error.retry_after if isinstance(error, (RateLimitedError, TransientError)) else None
@@ -166,6 +166,3 @@ class PortalHealth:
             self._reported.add(kind)
         if not reported:
             self._on_outage(kind, error)
-
-    def _breaker(self, kind: OutageKind) -> CircuitBreaker:
-        return self._breakers[kind]

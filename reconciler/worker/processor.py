@@ -1,7 +1,6 @@
 """One attempt at one claimed file: look, decide, and if it must be marked, intent and PUT.
 
-It ends done, due again, or failed with the next try; never without an ending in the ledger,
-unless the claim was lost to another process.
+The ledger has the result of every attempt, unless another process took the claim.
 """
 
 import time
@@ -28,10 +27,11 @@ from reconciler.model import (
     Rule,
     WriteGrant,
 )
-from reconciler.worker.look import Looker
+from reconciler.worker.look import Look, Looker
 from reconciler.worker.portal_health import PortalHealth, request_kind
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_UNDONE = "our comment on this revision was undone more than five times within an hour"
 _FINISH_DELAYS = (0.2, 0.5, 1.0, 2.0)  # seconds; a PostgreSQL failover takes about as long
 
 
@@ -89,8 +89,7 @@ class FileProcessor:
         """
         try:
             with self._docspace.reserve_look_and_write():
-                file, decision = self._look(claim.entry)
-                processed = self._act(claim, file, decision)
+                processed = self._act(claim, self._look(claim.entry))
         except PortalError as error:
             processed = self._failed(claim, error)
         if processed is None:
@@ -111,16 +110,9 @@ class FileProcessor:
 
     def record_bug(self, claim: Claim, error: Exception) -> None:
         """Record that a bug ended the attempt; the file is tried again later."""
-        error_text = f"{type(error).__name__}: please report this"
-        again = self._clock() + _HOUR
-        result = AttemptResult(
-            Outcome.FAILED,
-            AttemptReason.BUG.value,
-            again,
-            error=error_text,
-            attempts=claim.entry.attempts,
-        )
-        self._ledger.finish(claim, result, self._clock())
+        now, text = self._clock(), f"{type(error).__name__}: please report this"
+        result = _failure(AttemptReason.BUG, text, now + _HOUR)
+        self._ledger.finish(claim, replace(result, attempts=claim.entry.attempts), now)
 
     def probe(self) -> bool:
         """Ask whether the key works and the portal answers again; return whether it does.
@@ -137,96 +129,67 @@ class FileProcessor:
             self.health.record_success(OutageKind.LOOKS, self._clock())
         return True
 
-    def _look(self, entry: Entry) -> tuple[File | None, Decision]:
+    def _look(self, entry: Entry) -> Look:
         look = self.looker.look(entry)
         self.health.record_success(OutageKind.LOOKS, self._clock())
-        return look.file, look.decision
+        return look
 
-    def _act(self, claim: Claim, file: File | None, decision: Decision) -> Processed | None:
+    def _act(self, claim: Claim, look: Look) -> Processed | None:
+        file, decision, now = look.file, look.decision, self._clock()
         if file is None or decision.action is not Action.MARK:
-            result = _ending(file, decision, claim.entry, self._clock())
+            result = _ending(file, decision, claim.entry, now)
             return Processed(claim.entry.id, file, decision.rule, result)
         self._remember_target()
-        now = self._clock()
-        if not self.health.begin_write(now):
-            result = replace(
-                self._waiting_to_write(file, now), is_new_identity=decision.is_new_identity
-            )
+        is_new, until = decision.is_new_identity, now + self.settings.answer
+        if not self.health.begin_write(now):  # another write probes whether they work again
+            result = _waiting(AttemptReason.WRITES_FAIL, file, self.health.park_write(now))
+            result = replace(result, waits_for=OutageKind.WRITES, is_new_identity=is_new)
             return Processed(claim.entry.id, file, decision.rule, result)
-        grant = self._ledger.begin_write(
-            claim,
-            file,
-            now,
-            until=now + self.settings.answer,
-            is_new_identity=decision.is_new_identity,
-        )
+        grant = self._ledger.begin_write(claim, file, now, until=until, is_new_identity=is_new)
         match grant:
             case WriteGrant.GRANTED:
                 return self._write(claim, file, decision)
             case WriteGrant.CLAIM_LOST:
                 return None
             case WriteGrant.QUOTA_EXHAUSTED:
-                result = AttemptResult(
-                    Outcome.WAITING,
-                    AttemptReason.QUOTA_EXHAUSTED.value,
-                    now,
-                    file,
-                    needs_write=True,
-                )
+                result = _waiting(AttemptReason.QUOTA_EXHAUSTED, file, now)
             case WriteGrant.LOOP:
-                result = _looping(file, now)
+                result = _failure(AttemptReason.LOOP, _UNDONE, now + _HOUR, file)
             case _:
                 assert_never(grant)
-        result = replace(result, is_new_identity=decision.is_new_identity)
+        result = replace(result, is_new_identity=is_new)
         return Processed(claim.entry.id, file, decision.rule, result)
 
     def _write(self, claim: Claim, file: File, decision: Decision) -> Processed:
-        target = self.settings.policy.target
+        target, rule = self.settings.policy.target, decision.rule
         try:
             stored = self._docspace.set_comment(claim.entry.id, file.revision.version, target)
         except ForbiddenError as error:
-            return self._refused(_known(claim, file, decision), claim, error)
-        rule, now = decision.rule, self._clock()
-        if stored != target:
-            error_text = f"the portal stored {stored[:80]!r} instead of the comment"
-            result = AttemptResult(
-                Outcome.FAILED,
-                AttemptReason.ALTERED.value,
-                now + _DAY,
-                file,
-                settled=True,
-                error=error_text,
-            )
+            return self._refused(claim, file, decision, error)
+        if stored == target:
+            result = AttemptResult(Outcome.MARKED, rule.value, seen=file, marked_by_us=True)
         else:
-            result = AttemptResult(
-                Outcome.MARKED, rule.value, seen=file, settled=True, marked_by_us=True
-            )
+            text = f"the portal stored {stored[:80]!r} instead of the comment"
+            result = _failure(AttemptReason.ALTERED, text, self._clock() + _DAY, file)
+        result = replace(result, settled=True)
         return Processed(claim.entry.id, file, rule, result, wrote=True)
 
-    def _refused(self, entry: Entry, claim: Claim, error: ForbiddenError) -> Processed:
+    def _refused(
+        self, claim: Claim, file: File, decision: Decision, error: ForbiddenError
+    ) -> Processed:
         """Find the cause of a PUT that was answered 403, by a second look.
 
         Nothing was written, yet the intent holds the comment that stood there before: one that
         differs now is a person's.
         """
-        file, decision = self._look(entry)
-        now = self._clock()
-        if decision.action is Action.MARK:
-            decision = Decision(Rule.FORBIDDEN, _DAY, decision.is_new_identity)
-        result = replace(_ending(file, decision, entry, now), error=str(error))
-        return Processed(claim.entry.id, file, decision.rule, result)
-
-    def _waiting_to_write(self, file: File, now: datetime) -> AttemptResult:
-        """Writes fail, and another one probes whether they work again."""
-        again, kind = self.health.park_write(now), OutageKind.WRITES
-        return AttemptResult(
-            Outcome.WAITING,
-            AttemptReason.WRITES_FAIL.value,
-            again,
-            file,
-            waits_for=kind,
-            needs_write=True,
-        )
+        entry = claim.entry.reset() if decision.is_new_identity else claim.entry
+        intent = Intent(file.revision, file.comment)
+        look = self._look(replace(entry, created=file.created, intent=intent))
+        found = look.decision
+        if found.action is Action.MARK:
+            found = Decision(Rule.FORBIDDEN, _DAY, found.is_new_identity)
+        result = replace(_ending(look.file, found, entry, self._clock()), error=str(error))
+        return Processed(claim.entry.id, look.file, found.rule, result)
 
     def _failed(self, claim: Claim, error: PortalError) -> Processed:
         """Plan the next try: after a delay of the file's own, or when the portal works again."""
@@ -274,13 +237,12 @@ def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) 
             assert_never(decision.action)
 
 
-def _known(claim: Claim, seen: File, decision: Decision) -> Entry:
-    """Return what is known of a file, seen so, once the intent to write to it is on disk."""
-    entry = claim.entry.reset() if decision.is_new_identity else claim.entry
-    intent = Intent(seen.revision, seen.comment)
-    return replace(entry, created=seen.created, intent=intent)
+def _waiting(reason: AttemptReason, file: File, until: datetime) -> AttemptResult:
+    """Return how an attempt ends whose write has to wait."""
+    return AttemptResult(Outcome.WAITING, reason.value, until, file, needs_write=True)
 
 
-def _looping(file: File, now: datetime) -> AttemptResult:
-    error = "our comment on this revision was undone more than five times within an hour"
-    return AttemptResult(Outcome.FAILED, AttemptReason.LOOP.value, now + _HOUR, file, error=error)
+def _failure(
+    reason: AttemptReason, error: str, again: datetime, file: File | None = None
+) -> AttemptResult:
+    return AttemptResult(Outcome.FAILED, reason.value, again, file, error=error)

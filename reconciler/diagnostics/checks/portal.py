@@ -3,8 +3,16 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from reconciler.client import FailedDeliveries, Key, Webhook, portal_time
-from reconciler.client.scopes import NEEDED, READ_ALL, READ_SELF, WRITE_ALL
+from reconciler.client import (
+    NEEDED,
+    READ_ALL,
+    READ_SELF,
+    WRITE_ALL,
+    FailedDeliveries,
+    Key,
+    Webhook,
+    portal_time,
+)
 from reconciler.diagnostics.checks.findings import Fault, Finding, error, ok, skipped, warning
 from reconciler.diagnostics.checks.probe import Facts
 from reconciler.errors import LedgerError, PortalError

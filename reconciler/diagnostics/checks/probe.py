@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Literal, TypeVar
 
 from reconciler.client import (
-    About,
+    READ_ALL,
+    READ_ROOMS,
+    READ_SELF,
     Build,
     DocSpace,
     FailedDeliveries,
@@ -21,7 +23,6 @@ from reconciler.client import (
     Webhook,
     WebhooksClient,
 )
-from reconciler.client.scopes import READ_ALL, READ_ROOMS, READ_SELF
 from reconciler.client.transport import utcnow
 from reconciler.config import Config, problems_in
 from reconciler.diagnostics.checks.config_warnings import ConfigWarning, config_warnings
@@ -148,8 +149,8 @@ _NO_ROUTE = {404, 405, 501}  # a portal without that route answers so, and one w
 
 def _asked_in_turn(spec: WebhookSpec, transport: Transport, ours: int | None) -> PortalFacts:
     """Ask one thing after the other, each only where the one before makes it worth asking."""
-    docspace, about = DocSpace(transport), About(transport)
-    build = _asked(about.build)
+    docspace = DocSpace(transport)
+    build = _asked(docspace.build)
     facts = PortalFacts(utcnow(), build)
     if isinstance(build, PortalError) and build.status is None:
         return facts
@@ -160,7 +161,7 @@ def _asked_in_turn(spec: WebhookSpec, transport: Transport, ours: int | None) ->
     if isinstance(key, PortalError) or not key.active:
         return facts
     if not key.missing_scope(*READ_SELF):
-        facts = replace(facts, person=_asked(about.person))
+        facts = replace(facts, person=_asked(docspace.person))
     if not key.missing_scope(*READ_ROOMS):
         facts = replace(facts, rooms=_asked(lambda: _rooms(docspace)))
     if key.missing_scope(*READ_ALL):

@@ -13,8 +13,8 @@ from typing import Any
 import requests
 import urllib3
 
-from reconciler.client.proxies import proxies_for
-from reconciler.client.reasons import CA_BUNDLE, is_untrusted, proxy_note, reason_of
+from reconciler.client.connections import proxies_for
+from reconciler.client.failures import CA_BUNDLE, is_untrusted, proxy_note, reason_of
 from reconciler.errors import AddressUnreachableError, ConfigError, UntrustedCertificateError
 
 _TIMEOUT = 10  # seconds, as the portal's own (docspace.md 6)
@@ -34,7 +34,7 @@ class Response:
     proxy_note: str = ""
 
 
-def exchange(
+def send_request(
     method: str,
     url: str,
     body: bytes = b"",
