@@ -26,8 +26,7 @@ from reconciler.errors import (
 from reconciler.hints import hint_for
 from reconciler.model import OutageKind
 from reconciler.service import configure_log
-from reconciler.service.logging import log_error
-from reconciler.service.outages import OutageLog
+from reconciler.service.logging import OutageLog, log_error
 from reconciler.webhooks import WebhookSpec
 from tests.test_logging import Said, said
 

@@ -21,6 +21,8 @@ from reconciler.errors import RateLimitedError, TransientError, UnauthorizedErro
 from reconciler.model import AttemptResult, File, OutageKind, Outcome, Revision, Rule, Section
 from reconciler.service import configure_log
 from reconciler.service.logging import (
+    EVENTS,
+    OutageLog,
     Repeats,
     log,
     log_failed_login,
@@ -28,7 +30,6 @@ from reconciler.service.logging import (
     log_processed,
     log_sweep,
 )
-from reconciler.service.outages import EVENTS, OutageLog
 from reconciler.sweep import Report
 from reconciler.worker import Processed
 from tests.daemon import daemon

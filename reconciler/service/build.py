@@ -13,8 +13,7 @@ from reconciler.config import Config, require
 from reconciler.decision import Policy
 from reconciler.ledger import MEMORY, Ledger
 from reconciler.receiver import ReceiverSettings
-from reconciler.service.logging import log
-from reconciler.service.outages import OutageLog
+from reconciler.service.logging import OutageLog, log
 from reconciler.service.portal_identity import open_ledger
 from reconciler.sweep import Sweep
 from reconciler.webhooks import (

@@ -4,7 +4,9 @@ import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, MutableMapping
+from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
 from threading import Lock
@@ -14,10 +16,10 @@ from typing import Any, Literal, TextIO, cast
 import structlog
 
 from reconciler.config import Config
-from reconciler.errors import ReconcilerError
+from reconciler.errors import PortalError, ReconcilerError
 from reconciler.formats import shown
 from reconciler.hints import hint_for
-from reconciler.model import Outcome
+from reconciler.model import OutageKind, Outcome
 from reconciler.receiver import Reply
 from reconciler.service.log_writer import BestEffortStream, Stream
 from reconciler.sweep import Report
@@ -28,6 +30,13 @@ log: Any = structlog.get_logger()
 _RUN = 60.0  # seconds
 _SAME = ("event", "kind", "reason", "error")  # what makes two failures equal
 _NEWS = {"lines_lost"}  # logged each time: the number is what it is about
+# Of each outage, the log events of its beginning and of its end.
+EVENTS = {
+    OutageKind.DEAD_KEY: ("key_refused", "key_works"),
+    OutageKind.LOOKS: ("portal_away", "portal_back"),
+    OutageKind.WRITES: ("writes_fail", "writes_work"),
+    OutageKind.RATE_LIMITED: ("rate_limited", "rate_limit_cleared"),
+}
 
 
 class Repeats:
@@ -201,3 +210,26 @@ def _fields_of(error: Exception) -> dict[str, str]:
         return {"kind": "bug", "error": str(error)}
     advice = hint_for(error)
     return {"kind": error.kind, "error": str(error)} | ({"hint": advice} if advice else {})
+
+
+class OutageLog:
+    """Logs once that the portal as a whole fails at something, and once that it works again."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        """Begin with a portal that works."""
+        self._clock, self._lock = clock, threading.Lock()
+        self._since: dict[OutageKind, datetime] = {}
+
+    def on_outage(self, kind: OutageKind, error: PortalError) -> None:
+        """Log that an outage began, with the hint that `check` gives for its cause."""
+        with self._lock:
+            self._since[kind] = self._clock()
+        write = log.error if kind is OutageKind.DEAD_KEY else log.warning
+        write(EVENTS[kind][0], error=str(error), hint=hint_for(error))
+
+    def on_recovery(self, kind: OutageKind) -> None:
+        """Log that an outage is over, and how long it lasted."""
+        with self._lock:
+            since = self._since.pop(kind, self._clock())
+        seconds = (self._clock() - since).total_seconds()
+        log.info(EVENTS[kind][1], seconds=max(round(seconds), 0))
