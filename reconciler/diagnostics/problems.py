@@ -1,4 +1,8 @@
-"""What is wrong and what to do, found in an overview: pure, the most serious first."""
+"""What is wrong and what to do, found in an overview. Pure.
+
+`find_problems` returns the most serious first, `find_alerts` those that only a person can end,
+`file_hint` what to do about a single file.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -6,17 +10,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from reconciler.diagnostics.file_hints import GIVE_RIGHTS
 from reconciler.errors import LedgerError
 from reconciler.hints import NEW_KEY, hint_for
 from reconciler.ledger import OutageRecord, Overview, Role
+from reconciler.ledger.records import UnfinishedFile
 from reconciler.local_time import local_time
-from reconciler.model import OutageKind, Outcome
+from reconciler.model import AttemptReason, OutageKind, Outcome, Rule
 
 _SHORT = timedelta(minutes=1)  # a pause that needs no words
 _LATE = timedelta(minutes=1)
 _BACKLOG = timedelta(minutes=2)  # what is due for longer is not processed as it comes
 _RARE = timedelta(hours=1)  # a rarer sweep (cron) does not replace a daemon
+_STALLED_AFTER = timedelta(minutes=10)
 
 
 class ProblemKind(StrEnum):
@@ -51,6 +56,25 @@ BLOCKING = (
 HARMLESS = frozenset(
     {ProblemKind.BACKFILL, ProblemKind.WEBHOOK, ProblemKind.TEXTS, ProblemKind.NOTIFY}
 )
+_AT_ONCE = frozenset({ProblemKind.DEAD_KEY, ProblemKind.WEBHOOK, ProblemKind.TEXTS})
+# Most end by themselves. NO_SERVE: the sender itself runs. BACKFILL: it marks files.
+_IF_STALLED = (BLOCKING | {ProblemKind.BACKLOG}) - {ProblemKind.NO_SERVE, ProblemKind.BACKFILL}
+_STOPS_MARKING = {OutageKind.LOOKS, OutageKind.WRITES}
+# Who may comment: docspace.md 5.
+GIVE_RIGHTS = "make the key's account room manager or content creator in the room"
+_HINTS = {
+    Rule.LOCKED.value: "it is marked once it is unlocked",
+    Rule.FORBIDDEN.value: GIVE_RIGHTS,
+    Rule.EARLY.value: "it is looked at again within seconds",
+    AttemptReason.QUOTA_EXHAUSTED.value: (
+        "the day's writes are used up: wait, or raise limits.writes_per_day"
+    ),
+    AttemptReason.WRITES_FAIL.value: "it is marked once the portal takes comments again",
+    AttemptReason.ALTERED.value: "the portal changes the comment: set another review.comment",
+    AttemptReason.LOOP.value: "find what undoes our comment, then run: reconciler failed retry {}",
+    AttemptReason.BUG.value: "report it with the log's line",
+}
+_RETRIED = "to try it at once, run: reconciler failed retry {}"
 
 
 @dataclass(frozen=True)
@@ -228,3 +252,27 @@ def _is_backlogged(seen: Overview) -> bool:
 
 def _files_of(number: int) -> str:
     return f"{number} {'file' if number == 1 else 'files'}"
+
+
+def find_alerts(seen: Overview, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Return those of the problems that a person should be alerted to now."""
+    kinds = _AT_ONCE | _IF_STALLED if _is_stalled(seen) else _AT_ONCE
+    return tuple(problem for problem in problems if problem.kind in kinds)
+
+
+def _is_stalled(seen: Overview) -> bool:
+    """Return whether nothing was marked for ten minutes though updates wait."""
+    before = seen.now - _STALLED_AFTER
+    newest = next((one.marked_at for one in seen.reviews), None)
+    if newest is not None and newest > before:
+        return False
+    oldest = seen.queue.oldest_live
+    waiting = seen.unfinished.get(Outcome.WAITING, 0) + seen.unfinished.get(Outcome.FAILED, 0)
+    failing = [one for one in seen.outages if one.kind in _STOPS_MARKING and one.since <= before]
+    return (oldest is not None and oldest <= before) or bool(waiting and failing)
+
+
+def file_hint(file: UnfinishedFile) -> str:
+    """Return what to do, empty where there is nothing to do but to wait."""
+    default = _RETRIED if file.outcome is Outcome.FAILED else ""
+    return _HINTS.get(file.reason, default).format(file.file_id)
