@@ -1,4 +1,6 @@
-"""Texts and numbers in the form that a database, a terminal or a browser takes. Pure."""
+"""Texts, numbers and times in the form that a database, a terminal or a browser takes. Pure."""
+
+from datetime import datetime
 
 LAST_NUMBER = 2**63 - 1  # what a database holds
 
@@ -35,3 +37,8 @@ def whole_number(value: object) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
     return value if isinstance(value, int) and is_number(value) else None
+
+
+def local_time(moment: datetime) -> str:
+    """Return a time in the process's zone (TZ), such as ``2026-01-31 09:30:00 CET``."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}"

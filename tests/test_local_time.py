@@ -5,7 +5,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-from reconciler.local_time import local_time
+from reconciler.formats import local_time
 
 MOMENT = datetime(2026, 1, 31, 8, 30, 5, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ def test_a_time_names_its_zone() -> None:
 CODE = f"""
 from datetime import datetime
 from reconciler.cli.runs import moment
-from reconciler.local_time import local_time
+from reconciler.formats import local_time
 print(local_time(datetime.fromisoformat("{MOMENT}")), moment("2026-01-31", "--since"), sep=", ")
 """
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.formats import local_time
 from reconciler.ledger import FileInReview, ReviewPage
-from reconciler.local_time import local_time
 from reconciler.notify.messages import Alert, Tone, began, digest, ended, reminder
 from tests.support_ledger import NOW
 

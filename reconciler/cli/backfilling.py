@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from reconciler.cli.messages import shown
 from reconciler.cli.report import as_json, in_a_line
 from reconciler.config import Config
-from reconciler.local_time import local_time
+from reconciler.formats import local_time
 from reconciler.service import BackfillRun, Summary
 from reconciler.service import backfill as open_backfill
 from reconciler.sweep import Job

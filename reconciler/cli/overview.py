@@ -14,9 +14,9 @@ from rich.text import Text
 
 from reconciler.cli.messages import shown
 from reconciler.diagnostics import Problem, file_hint
+from reconciler.formats import local_time
 from reconciler.ledger import Overview
 from reconciler.ledger.records import BOUNDS, UnfinishedFile
-from reconciler.local_time import local_time
 from reconciler.model import EPOCH, Source
 
 _DAYS, _SWEEPS = 7, 5

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from reconciler.cli.messages import shown
-from reconciler.local_time import local_time
+from reconciler.formats import local_time
 from reconciler.model import Outcome
 from reconciler.service import Explanation, PlannedAction, Summary
 

@@ -11,10 +11,10 @@ from datetime import timedelta
 from enum import StrEnum
 
 from reconciler.errors import LedgerError
+from reconciler.formats import local_time
 from reconciler.hints import NEW_KEY, hint_for
 from reconciler.ledger import OutageRecord, Overview, Role
 from reconciler.ledger.records import UnfinishedFile
-from reconciler.local_time import local_time
 from reconciler.model import AttemptReason, OutageKind, Outcome, Rule
 
 _SHORT = timedelta(minutes=1)  # a pause that needs no words

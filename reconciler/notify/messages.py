@@ -6,9 +6,8 @@ from datetime import timedelta
 from enum import Enum
 from urllib.parse import urlsplit
 
-from reconciler.formats import document_url, shown
+from reconciler.formats import document_url, local_time, shown
 from reconciler.ledger import FileInReview, ReviewPage
-from reconciler.local_time import local_time
 
 MAX_FILES = 200  # files that a message chooses from
 _PER_ROOM, _ROOMS = 10, 20  # what is longer is cut: some services take 2,000 characters

@@ -8,8 +8,8 @@ from reconciler.client.scopes import NEEDED, READ_ALL, READ_SELF, WRITE_ALL
 from reconciler.diagnostics.checks.findings import Fault, Finding, error, ok, skipped, warning
 from reconciler.diagnostics.checks.probe import Facts
 from reconciler.errors import LedgerError, PortalError
+from reconciler.formats import local_time
 from reconciler.hints import hint_for
-from reconciler.local_time import local_time
 from reconciler.webhooks import find_duplicate
 from reconciler.webhooks.delivery_log import is_under_way
 
