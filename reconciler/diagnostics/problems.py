@@ -100,16 +100,11 @@ class Problem:
         return self.kind in HARMLESS
 
 
-def unwritable_problem(error: LedgerError) -> Problem:
-    """Return what is wrong when a ledger that can be read cannot be written."""
-    message = f"the ledger cannot be written: {error}"
-    return Problem(ProblemKind.LEDGER, message, hint_for(error))
-
-
-def find_problems(seen: Overview) -> tuple[Problem, ...]:
-    """Return what is wrong; nothing when all is well."""
+def find_problems(seen: Overview, refusal: LedgerError | None = None) -> tuple[Problem, ...]:
+    """Return what is wrong; ``refusal`` is why the ledger, which can be read, cannot be written."""
     each = (_portal, _process, _sweep, _files, _addresses)
-    return tuple(problem for found in each for problem in found(seen))
+    found = tuple(problem for find in each for problem in find(seen))
+    return found if refusal is None else (_unwritable(refusal), *found)
 
 
 _CHECK = "run: reconciler check; files are marked as soon as the portal works again"
@@ -128,6 +123,11 @@ _OUTAGES = {
         "it ends by itself",
     ),
 }
+
+
+def _unwritable(error: LedgerError) -> Problem:
+    message = f"the ledger cannot be written: {error}"
+    return Problem(ProblemKind.LEDGER, message, hint_for(error))
 
 
 def _outage(outage: OutageRecord) -> Problem:
