@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from reconciler.admin.app import Page, Pages, Query
 from reconciler.admin.metrics import METRICS, Requests, exposition
-from reconciler.admin.operation import Operation, operation_page
+from reconciler.admin.operation import operation_page, unreadable_page
 from reconciler.admin.rendering import View
 from reconciler.admin.review import parse_query, read_reviews, review_page
 from reconciler.diagnostics import Problem, ProblemKind, find_problems
@@ -52,14 +52,14 @@ def operation(context: AdminContext) -> Page:
         webhook = ledger.settings.get(WEBHOOK)
     except LedgerError as error:
         problems.append(Problem(ProblemKind.LEDGER, f"the ledger cannot be read: {error}"))
-        return operation_page(View(now, context.portal, problems), Operation())
+        return unreadable_page(View(now, context.portal, problems))
     # The page shows the webhook by itself, with all that is known of it.
     found = find_problems(seen, refusal)
     problems += [one for one in found if one.kind is not ProblemKind.WEBHOOK]
     if webhook is not None and webhook.has_problem:
         problems.append(Problem(ProblemKind.WEBHOOK, webhook.reason, webhook.hint))
-    data = Operation(seen, webhook, context.writes_per_day)
-    return operation_page(View(now, context.portal, problems), data)
+    view = View(now, context.portal, problems)
+    return operation_page(view, seen, webhook, context.writes_per_day)
 
 
 def review(context: AdminContext, query: Query) -> Page:
