@@ -3,8 +3,8 @@
 `build` makes the parts from the configuration. `daemon` runs them: `server` is its waitress,
 `schedule` starts its periodic `duties`, `roles` are what it does alone, `notifying` sends messages
 to people, `systemd` reports its state. `runs`, `backfill_run`,
-`webhook_runs`, `explain`, `checks` and `setup` each do what one command does; `sweep_run` and
-`totals` are what the runs share, and `portal_identity` opens the ledger of the right portal.
+`webhook_runs`, `explain`, `checks` and `setup` each do what one command does; `totals` are what the
+runs count, and `portal_identity` opens the ledger of the right portal.
 `logging` formats the log and `log_writer` writes it; `unit_files` are the service files.
 """
 

@@ -1,19 +1,29 @@
-"""The periodic duties of the daemon: each is an object whose ``run`` does it once."""
+"""The periodic duties of the daemon: each is an object whose ``run`` does it once.
+
+`run_sweep` and `prune` are what a `reconcile` does, too.
+"""
 
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from time import monotonic
 
 from reconciler.client import Key
-from reconciler.errors import ForbiddenError, PortalError, UnauthorizedError
-from reconciler.ledger import NEXT_SWEEP, Ledger
+from reconciler.errors import (
+    ForbiddenError,
+    LedgerError,
+    PortalError,
+    ReconcilerError,
+    ShutdownRequested,
+    UnauthorizedError,
+)
+from reconciler.ledger import NEXT_SWEEP, SWEEP_BEGAN, Ledger, SweepRecord
 from reconciler.model import OutageKind
 from reconciler.notify.heartbeat import Heartbeat
 from reconciler.service.build import Components
 from reconciler.service.logging import log, log_error
 from reconciler.service.schedule import Schedule
-from reconciler.service.sweep_run import prune, run_sweep
 from reconciler.sweep import Report, Sweep
 from reconciler.webhooks.watch import WebhookWatch
 
@@ -30,6 +40,48 @@ class ListingLock:
     def __init__(self) -> None:
         """Begin with this process."""
         self.is_suspended, self.lock = threading.Event(), threading.Lock()
+
+
+def run_sweep(components: Components, sweep: Sweep) -> Report:
+    """Sweep once and record in the ledger how it went. Raises what the sweep raises."""
+    began, clock, before = components.clock(), monotonic(), components.docspace.thread_requests()
+    components.ledger.settings.set(SWEEP_BEGAN, began)
+
+    def record(report: Report, error: str = "") -> None:
+        components.ledger.health.record_sweep(
+            SweepRecord(
+                began=began,
+                seconds=monotonic() - clock,
+                requests=components.docspace.thread_requests() - before,
+                scanned=report.scanned,
+                found=report.handed,
+                incomplete_folders=len(report.incomplete),
+                full_scan=report.full_scan,
+                error=error,
+            )
+        )
+
+    try:
+        report = sweep.run()
+    except ShutdownRequested:
+        raise
+    except ReconcilerError as error:
+        with suppress(LedgerError):  # what stopped the sweep is what matters
+            record(Report(), str(error))
+        raise
+    record(report)
+    return report
+
+
+def prune(components: Components, keep: timedelta) -> int:
+    """Delete what holds nothing to remember since ``keep``; return how many rows that were.
+
+    Called after a full scan: once a day, in whichever process sweeps.
+    """
+    now = components.clock()
+    rows = components.ledger.prune(now - keep)
+    components.ledger.health.fold(now)
+    return rows
 
 
 class SweepDuty:

@@ -17,9 +17,9 @@ from reconciler.errors import (
 from reconciler.ledger import BACKFILL, ListedFile, Role
 from reconciler.model import Action, Entry, Outcome, Rule
 from reconciler.service.build import Components, build_components, build_sweep, build_watch
+from reconciler.service.duties import prune, run_sweep
 from reconciler.service.logging import log_error
 from reconciler.service.notifying import notify_of_run
-from reconciler.service.sweep_run import prune, run_sweep
 from reconciler.service.totals import Summary, Tally
 from reconciler.sweep import Report, expected_rule
 
