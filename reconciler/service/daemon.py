@@ -204,7 +204,7 @@ class Daemon:
             ScheduledTask(KEY, key.run, KEY_EVERY),
         ]
         if self.ledger.shared:
-            release = ReleaseDuty(self.ledger, components.clock, listing)
+            release = ReleaseDuty(components, listing)
             tasks.append(ScheduledTask(RELEASE, release.run, RELEASE_EVERY))
         if self._notifier is not None:
             notify = NotifyDuty(components, self._notifier, listing)
