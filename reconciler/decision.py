@@ -142,11 +142,6 @@ class CommentClass(Enum):
     PERSON = auto()
     UNCLEAR = auto()
 
-    @property
-    def is_portals(self) -> bool:
-        """Whether the portal wrote the comment itself."""
-        return self in {CommentClass.UNLOCKING, CommentClass.SAVING}
-
 
 def classify(comment: str, entry: Entry, policy: Policy) -> CommentClass:
     """Return the class of a comment; the first that fits.
@@ -178,7 +173,7 @@ def decide(file: File | Absent, entry: Entry, policy: Policy) -> Decision:
         entry = entry.reset()
     rule = Rule.EARLY if _is_early(file, entry) else _row(file, entry, policy)
     if rule.action is Action.MARK:
-        rule = _gate(file, policy) or rule
+        rule = write_blocker(file) or (Rule.OBSERVED if policy.observe else rule)
     return Decision(rule, _retry_after(rule, entry), is_new_identity)
 
 
@@ -247,7 +242,7 @@ def _kept_row(file: File, entry: Entry, comment_class: CommentClass) -> Rule | N
     if comment_class is CommentClass.PERSON:  # row 7
         return Rule.ANSWERED if version == entry.marked_version else Rule.UNMARKED
     settled = entry.settled
-    if not comment_class.is_portals:  # row 8
+    if comment_class in {CommentClass.EMPTY, CommentClass.UNCLEAR}:  # row 8
         is_settled = settled is not None and settled.version == version
         return Rule.CHANGED if is_settled or _is_written_over(file, entry) else None
     theirs = settled == file.revision and not entry.marked_by_us
@@ -299,10 +294,6 @@ def _is_another(file: File, entry: Entry) -> bool:
     if None not in {entry.created, file.created} and entry.created != file.created:
         return True
     return entry.settled is not None and file.revision.version < entry.settled.version
-
-
-def _gate(file: File, policy: Policy) -> Rule | None:
-    return write_blocker(file) or (Rule.OBSERVED if policy.observe else None)
 
 
 def _is_early(file: File, entry: Entry) -> bool:

@@ -19,7 +19,7 @@ class ReconcilerError(Exception):
 class ConfigError(ReconcilerError):
     """The configuration cannot be used. ``problems`` lists every one of them, ready to read."""
 
-    kind: ClassVar[str] = "config"
+    kind = "config"
 
     problems: tuple[str, ...]
 
@@ -43,7 +43,7 @@ class LedgerCause(Enum):
 class LedgerError(ReconcilerError):
     """The ledger cannot be read or written: full disk, missing rights, damage, newer schema."""
 
-    kind: ClassVar[str] = "ledger"
+    kind = "ledger"
 
     detail: str
     cause: LedgerCause = LedgerCause.OTHER
@@ -57,7 +57,7 @@ class LedgerError(ReconcilerError):
 class RoleHeldError(ReconcilerError):
     """Another process holds the role; ``holder`` tells which, as it wrote itself down."""
 
-    kind: ClassVar[str] = "role_held"
+    kind = "role_held"
 
     role: str
     holder: str
@@ -70,14 +70,14 @@ class RoleHeldError(ReconcilerError):
 class ShutdownRequested(ReconcilerError):
     """We were asked to stop; what was not begun is left for the next start."""
 
-    kind: ClassVar[str] = "shutdown"
+    kind = "shutdown"
 
 
 @dataclass
 class AddressInUseError(ReconcilerError):
     """The address to listen on cannot be bound. ``section`` of the configuration names it."""
 
-    kind: ClassVar[str] = "address_in_use"
+    kind = "address_in_use"
 
     address: str
     detail: str
@@ -92,7 +92,7 @@ class AddressInUseError(ReconcilerError):
 class AddressUnreachableError(ReconcilerError):
     """The webhook's address does not answer as our receiver would; ``status`` None: nobody."""
 
-    kind: ClassVar[str] = "address_unreachable"
+    kind = "address_unreachable"
 
     address: str
     status: int | None = None
@@ -107,14 +107,14 @@ class AddressUnreachableError(ReconcilerError):
 class UntrustedCertificateError(AddressUnreachableError):
     """The certificate at the webhook's address is not trusted here."""
 
-    kind: ClassVar[str] = "certificate_untrusted"
+    kind = "certificate_untrusted"
 
 
 @dataclass
 class WebhookExistsError(ReconcilerError):
     """The portal has a webhook at this address already."""
 
-    kind: ClassVar[str] = "webhook_exists"
+    kind = "webhook_exists"
 
     address: str
     id: int
@@ -128,7 +128,7 @@ class WebhookExistsError(ReconcilerError):
 class WebhookNotFoundError(ReconcilerError):
     """The portal shows no such webhook; ``known`` are the ids of those that it shows."""
 
-    kind: ClassVar[str] = "webhook_not_found"
+    kind = "webhook_not_found"
 
     wanted: str
     known: tuple[int, ...] = ()
@@ -147,7 +147,7 @@ class WebhookRejectedError(ReconcilerError):
     question to the address got no answer (docspace.md 6).
     """
 
-    kind: ClassVar[str] = "webhook_rejected"
+    kind = "webhook_rejected"
 
     address: str
     detail: str = ""
@@ -168,7 +168,7 @@ class PortalError(ReconcilerError):
     ``key_number`` counts the keys that were used before the one that was refused.
     """
 
-    kind: ClassVar[str] = "portal"
+    kind = "portal"
 
     route: str
     status: int | None = None
@@ -188,7 +188,7 @@ class TransientError(PortalError):
     ``retry_after`` is the pause that the answer asked for, counted from it, None for none.
     """
 
-    kind: ClassVar[str] = "transient"
+    kind = "transient"
 
     retry_after: timedelta | None = field(default=None)
 
@@ -197,21 +197,21 @@ class TransientError(PortalError):
 class PermanentError(PortalError):
     """The same request will fail again: 400, 404, or an answer that lacks a field."""
 
-    kind: ClassVar[str] = "permanent"
+    kind = "permanent"
 
 
 @dataclass
 class RouteMissingError(PermanentError):
     """The portal has no such route, or not with this method, while others of its work."""
 
-    kind: ClassVar[str] = "route_missing"
+    kind = "route_missing"
 
 
 @dataclass
 class ForbiddenError(PortalError):
     """403 with a key that works: it is about this file or route (docspace.md 2, 5)."""
 
-    kind: ClassVar[str] = "forbidden"
+    kind = "forbidden"
 
 
 @dataclass
@@ -221,7 +221,7 @@ class RateLimitedError(PortalError):
     It is None where none was asked for: the portal's short limits ask for nothing.
     """
 
-    kind: ClassVar[str] = "rate_limited"
+    kind = "rate_limited"
 
     retry_after: timedelta | None = field(default=None)
 
@@ -230,6 +230,6 @@ class RateLimitedError(PortalError):
 class UnauthorizedError(PortalError):
     """The key is dead, or lacks ``scope``, which ``detail`` names: stop until it works."""
 
-    kind: ClassVar[str] = "unauthorized"
+    kind = "unauthorized"
 
     scope: str = ""

@@ -22,6 +22,11 @@ def length_of_time(seconds: int) -> str:
     return f"{seconds // size} {unit}"
 
 
+def file_count(number: int) -> str:
+    """Return a number of files for people: "1 file", "2 files"."""
+    return "1 file" if number == 1 else f"{number} files"
+
+
 def document_url(portal: str, file_id: int) -> str:
     """Return the address at which the portal opens a file (docspace.md 4.1)."""
     return f"{portal}/doceditor?fileid={file_id}"

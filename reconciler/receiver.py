@@ -107,10 +107,10 @@ class Receiver:
     def _accept(self, event: Event, secret: int | None) -> Reply:
         try:
             is_new = self._record(event, self._clock())
-        except LedgerError as error:
-            return _unavailable("ledger", error, event, secret)
         except Exception as error:  # noqa: BLE001 - the portal must retry, whatever the bug
-            return _unavailable("bug", error, event, secret)
+            code = HTTPStatus.SERVICE_UNAVAILABLE
+            reason = "ledger" if isinstance(error, LedgerError) else "bug"
+            return Reply(code, "refused", reason, event, secret, error)
         if is_new:
             return Reply(HTTPStatus.OK, "accepted", "", event, secret)
         return Reply(HTTPStatus.OK, "ignored", "echo", event, secret)
@@ -123,10 +123,6 @@ def _read(environ: Environ, max_bytes: int) -> bytes | None:
         return None
     body: bytes = environ["wsgi.input"].read(int(length))
     return body
-
-
-def _unavailable(reason: str, error: Exception, event: Event, secret: int | None) -> Reply:
-    return Reply(HTTPStatus.SERVICE_UNAVAILABLE, "refused", reason, event, secret, error)
 
 
 def _body(reply: Reply) -> bytes:

@@ -3,12 +3,13 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from reconciler.cli.messages import in_words
 from reconciler.config import load
-from reconciler.diagnostics import unwritable_problem
+from reconciler.diagnostics import find_problems
 from reconciler.diagnostics.checks import Facts, Finding, PortalFacts
 from reconciler.diagnostics.checks import check as judged
 from reconciler.errors import (
@@ -28,6 +29,7 @@ from reconciler.model import OutageKind
 from reconciler.service import configure_log
 from reconciler.service.logging import OutageLog, log_error
 from reconciler.webhooks import WebhookSpec
+from tests.support_ledger import NOW, opened
 from tests.test_logging import Said, said
 
 __all__ = ["said"]
@@ -88,10 +90,12 @@ def test_the_log_of_an_outage_has_the_hint_of_its_cause(said: Said) -> None:
         assert json.loads(said())["hint"] == hint_for(error)
 
 
-def test_a_ledger_that_cannot_be_written_has_that_hint_too() -> None:
+def test_a_ledger_that_cannot_be_written_has_that_hint_too(tmp_path: Path) -> None:
     """In `status` and on the page."""
     error = LedgerError("database or disk is full", LedgerCause.DISK_FULL)
-    assert unwritable_problem(error).hint == hint_for(error)
+    with opened(tmp_path) as ledger:
+        problem, *_ = find_problems(ledger.health.overview(NOW), error)
+    assert problem.hint == hint_for(error)
 
 
 def test_a_message_that_says_what_to_do_is_the_only_line() -> None:

@@ -1,13 +1,13 @@
 """The portal's own texts, as the package brings them."""
 
-from reconciler import portal_texts
+from reconciler.comments import by_culture, every_text, unlock_texts
 
 NAMES = 19
 
 
 def test_there_are_nineteen_texts_in_thirty_languages() -> None:
     """Each of the 30 languages has each of the 19 texts, none of them empty."""
-    cultures = portal_texts.by_culture()
+    cultures = by_culture()
     assert len(cultures) == 30
     for texts in cultures.values():
         assert len(texts) == NAMES
@@ -16,13 +16,13 @@ def test_there_are_nineteen_texts_in_thirty_languages() -> None:
 
 def test_only_dates_and_titles_stand_for_anything() -> None:
     """A placeholder stands in the texts of conversions and restorations alone."""
-    for texts in portal_texts.by_culture().values():
+    for texts in by_culture().values():
         marked = {name for name, text in texts.items() if "{0}" in text}
         assert marked == {"converted", "restored_change", "restored_revision"}
 
 
 def test_the_unlock_texts_are_those_of_all_languages() -> None:
     """English and German are among the texts that unlocking writes; an edit is not."""
-    assert {"The file is unlocked", "Die Datei ist nicht gesperrt"} <= portal_texts.unlock_texts()
-    assert "Edited" not in portal_texts.unlock_texts()
-    assert portal_texts.unlock_texts() < portal_texts.every_text()
+    assert {"The file is unlocked", "Die Datei ist nicht gesperrt"} <= unlock_texts()
+    assert "Edited" not in unlock_texts()
+    assert unlock_texts() < every_text()

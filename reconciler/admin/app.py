@@ -95,7 +95,7 @@ def _refusal(guard: Guard, access: Access) -> Page:
     if access is Access.THROTTLED:
         text = "Too many wrong passwords: try again in a second.\n"
         return Page(text, HTTPStatus.TOO_MANY_REQUESTS)
-    if guard.has_password:
+    if guard.password is not None:
         return Page("The password is needed.\n", HTTPStatus.UNAUTHORIZED)
     text = "Ask for localhost or 127.0.0.1: without a password no other name is answered.\n"
     return Page(text, HTTPStatus.FORBIDDEN)

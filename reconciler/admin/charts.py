@@ -3,6 +3,7 @@
 A chart is a row of columns, and a column is a stack of bars, all in units of its own drawing.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -98,11 +99,10 @@ def last_days(days: Mapping[datetime, Mapping[Source, int]], now: datetime) -> t
 def older(days: Mapping[datetime, Mapping[Source, int]], shown: Sequence[Day]) -> Day:
     """Return the sum of all days that are not shown."""
     apart = {one.day for one in shown}
-    counts: dict[Source, int] = {}
+    counts = Counter[Source]()
     for day, each in days.items():
         if day not in apart:
-            for source, number in each.items():
-                counts[source] = counts.get(source, 0) + number
+            counts.update(each)
     return Day(None, counts)
 
 

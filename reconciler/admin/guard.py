@@ -41,11 +41,6 @@ class Guard:
     clock: Callable[[], float] = monotonic
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
 
-    @property
-    def has_password(self) -> bool:
-        """Whether a password is asked for."""
-        return self.password is not None
-
     def access(self, environ: Mapping[str, Any]) -> Access:
         """Return whether the request may be answered."""
         if self.password is None:

@@ -6,6 +6,7 @@ portal are those of this process.
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
@@ -44,16 +45,12 @@ def exposition(
     return generate_latest(registry).decode()
 
 
+@dataclass(eq=False)
 class _Numbers(Collector):
-    def __init__(
-        self,
-        look: Callable[[], Overview],
-        requests: Requests,
-        writes_per_day: int,
-        refusal: LedgerError | None,
-    ) -> None:
-        self._look, self._requests, self._writes_per_day = look, requests, writes_per_day
-        self._refusal = refusal
+    look: Callable[[], Overview]
+    requests: Requests
+    writes_per_day: int
+    refusal: LedgerError | None
 
     def describe(self) -> Iterable[Metric]:
         """Look only when the numbers are asked for, not to learn their names."""
@@ -68,11 +65,11 @@ class _Numbers(Collector):
             "Requests of this process to the portal.",
             labels=("method", "route", "status"),
         )
-        for labels, number in self._requests.items():
+        for labels, number in self.requests.items():
             asked.add_metric(labels, number)
         yield asked
         try:
-            seen = self._look()
+            seen = self.look()
         except LedgerError:
             yield _gauge("ledger_up", "Whether the ledger can be read.", 0)
             return
@@ -80,10 +77,9 @@ class _Numbers(Collector):
         yield from _queue(seen)
         yield from _ended(seen)
         yield from _arrivals(seen)
-        yield from _limits(seen, self._writes_per_day)
+        yield from _limits(seen, self.writes_per_day)
         yield from _sweeps(seen)
-        problems = {problem.kind for problem in find_problems(seen)}
-        problems |= set() if self._refusal is None else {ProblemKind.LEDGER}
+        problems = {problem.kind for problem in find_problems(seen, self.refusal)}
         yield _gauges(
             "problem",
             "What is wrong: 1 while it is.",

@@ -1,8 +1,6 @@
 """The operator's view: what is wrong, unfinished files, and the figures of the service."""
 
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 from reconciler.admin import charts
 from reconciler.admin.app import Page
@@ -22,25 +20,20 @@ _SOURCES = {
 }
 
 
-@dataclass(frozen=True)
-class Operation:
-    """What is shown of the service; without ``seen`` the ledger cannot be read."""
-
-    seen: Overview | None = None
-    webhook: WebhookRecord | None = None
-    writes_per_day: int = 0
+def unreadable_page(view: View) -> Page:
+    """Return the view of a ledger that cannot be read."""
+    return rendered("operation", view, {"seen": None}, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def operation_page(view: View, data: Operation) -> Page:
+def operation_page(
+    view: View, seen: Overview, webhook: WebhookRecord | None, writes_per_day: int
+) -> Page:
     """Return the view."""
-    code = HTTPStatus.OK if data.seen else HTTPStatus.SERVICE_UNAVAILABLE
-    numbers = _numbers(data.seen, view, data.writes_per_day) if data.seen else {}
-    return rendered("operation", view, {**vars(data), **numbers}, code)
-
-
-def _numbers(seen: Overview, view: View, writes_per_day: int) -> dict[str, Any]:
     days = charts.last_days(seen.days, view.now)
-    return {
+    values = {
+        "seen": seen,
+        "webhook": webhook,
+        "writes_per_day": writes_per_day,
         "rows": [*days, charts.older(seen.days, days)],
         "gap": charts.days_chart(days),
         "lags": _lags(seen),
@@ -52,6 +45,7 @@ def _numbers(seen: Overview, view: View, writes_per_day: int) -> dict[str, Any]:
         "last_sweeps": _SWEEPS,
         "meter": charts.meter(seen.written, writes_per_day),
     }
+    return rendered("operation", view, values)
 
 
 def _lags(seen: Overview) -> list[tuple[Source, LatencyHistogram, charts.Chart]]:

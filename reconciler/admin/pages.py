@@ -7,10 +7,10 @@ from http import HTTPStatus
 
 from reconciler.admin.app import Page, Pages, Query
 from reconciler.admin.metrics import METRICS, Requests, exposition
-from reconciler.admin.operation import Operation, operation_page
+from reconciler.admin.operation import operation_page, unreadable_page
 from reconciler.admin.rendering import View
 from reconciler.admin.review import parse_query, read_reviews, review_page
-from reconciler.diagnostics import Problem, ProblemKind, find_problems, unwritable_problem
+from reconciler.diagnostics import Problem, ProblemKind, find_problems
 from reconciler.errors import LedgerError
 from reconciler.formats import shown
 from reconciler.ledger import WEBHOOK, Ledger
@@ -52,14 +52,14 @@ def operation(context: AdminContext) -> Page:
         webhook = ledger.settings.get(WEBHOOK)
     except LedgerError as error:
         problems.append(Problem(ProblemKind.LEDGER, f"the ledger cannot be read: {error}"))
-        return operation_page(View(now, context.portal, problems), Operation())
-    problems += [] if refusal is None else [unwritable_problem(refusal)]
+        return unreadable_page(View(now, context.portal, problems))
     # The page shows the webhook by itself, with all that is known of it.
-    problems += [one for one in find_problems(seen) if one.kind is not ProblemKind.WEBHOOK]
+    found = find_problems(seen, refusal)
+    problems += [one for one in found if one.kind is not ProblemKind.WEBHOOK]
     if webhook is not None and webhook.has_problem:
         problems.append(Problem(ProblemKind.WEBHOOK, webhook.reason, webhook.hint))
-    data = Operation(seen, webhook, context.writes_per_day)
-    return operation_page(View(now, context.portal, problems), data)
+    view = View(now, context.portal, problems)
+    return operation_page(view, seen, webhook, context.writes_per_day)
 
 
 def review(context: AdminContext, query: Query) -> Page:
@@ -72,8 +72,7 @@ def review(context: AdminContext, query: Query) -> Page:
         data = read_reviews(ledger, parse_query(query), seen.in_review)
     except LedgerError:
         return operation(context)
-    problems += [] if refusal is None else [unwritable_problem(refusal)]
-    problems += find_problems(seen)
+    problems += find_problems(seen, refusal)
     return review_page(View(now, context.portal, problems), data)
 
 
@@ -95,11 +94,10 @@ def healthz(context: AdminContext) -> Page:
 
 def readyz(context: AdminContext) -> Page:
     """Say whether updates are marked now, else every reason why not, one per line."""
-    now = context.clock()
-    refusal = context.ledger.refusal()
-    problems = [] if refusal is None else [unwritable_problem(refusal)]
-    # Where it cannot be read either, the application says so.
-    problems += find_problems(context.ledger.health.overview(now, shown=1))
+    ledger, now = context.ledger, context.clock()
+    refusal = ledger.refusal()
+    # Where the ledger cannot be read either, the application says so.
+    problems = find_problems(ledger.health.overview(now, shown=1), refusal)
     reasons = [f"{one.kind}: {one}" for one in problems if one.is_blocking]
     return _unavailable(reasons) if reasons else Page("ready\n")
 

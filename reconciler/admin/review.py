@@ -52,7 +52,7 @@ class Review:
     @property
     def pages(self) -> int:
         """How many pages the list has."""
-        return max(-(-self.waiting.total // PER_PAGE), 1)
+        return _pages(self.waiting)
 
     @property
     def first(self) -> int:
@@ -81,9 +81,8 @@ def read_reviews(ledger: Ledger, query: Query, in_review: int) -> Review:
         rooms=frozenset() if query.room is None else frozenset({query.room}), text=query.text
     )
     some = reviews.page(ReviewState.WAITING, wanted, PER_PAGE, (query.page - 1) * PER_PAGE)
-    last = max(-(-some.total // PER_PAGE), 1)
-    if query.page > last:
-        return read_reviews(ledger, replace(query, page=last), in_review)
+    if query.page > _pages(some):
+        return read_reviews(ledger, replace(query, page=_pages(some)), in_review)
     return Review(
         query=query,
         in_review=in_review,
@@ -92,6 +91,10 @@ def read_reviews(ledger: Ledger, query: Query, in_review: int) -> Review:
         decided=reviews.page(ReviewState.DECIDED, limit=_RECENT_FILES),
         unmarked=reviews.page(ReviewState.UNMARKED, limit=_RECENT_FILES),
     )
+
+
+def _pages(found: ReviewPage) -> int:
+    return max(-(-found.total // PER_PAGE), 1)
 
 
 def review_page(view: View, data: Review) -> Page:

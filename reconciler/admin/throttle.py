@@ -42,7 +42,7 @@ class LoginThrottle:
         with self._lock:
             self._buckets.pop(client, None)
             if client not in self._known:
-                self._all.give_back()
+                self._all.tokens += 1
                 _remember(self._known, client, None)
 
 
@@ -51,25 +51,19 @@ class _Bucket:
 
     def __init__(self, size: float, per_second: float) -> None:
         self._size, self._per_second = size, per_second
-        self._tokens, self._at = size, 0.0
+        self.tokens, self._at = size, 0.0
 
     def has_one(self, now: float) -> bool:
-        filled = self._tokens + (now - self._at) * self._per_second
-        self._tokens, self._at = min(filled, self._size), now
-        return self._tokens >= 1
-
-    def take(self) -> None:
-        self._tokens -= 1
-
-    def give_back(self) -> None:
-        self._tokens += 1
+        filled = self.tokens + (now - self._at) * self._per_second
+        self.tokens, self._at = min(filled, self._size), now
+        return self.tokens >= 1
 
 
 def _take(limits: Iterable[_Bucket], now: float) -> bool:
     if not all(limit.has_one(now) for limit in limits):
         return False
     for limit in limits:
-        limit.take()
+        limit.tokens -= 1
     return True
 
 

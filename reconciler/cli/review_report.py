@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reconciler.cli.messages import shown
-from reconciler.formats import document_url, length_of_time
+from reconciler.formats import document_url, file_count, length_of_time
 from reconciler.ledger.records import FileInReview
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet computes what begins so
@@ -36,13 +36,13 @@ def print_found(found: Found, console: Console | None = None) -> None:
     """Print the files: as tables on a terminal, a line each elsewhere."""
     # Titles are other people's words: no markup is read from them.
     console = console or Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-    console.print(f"{_files(len(found.waiting))} need{'s' * (len(found.waiting) == 1)} review")
+    console.print(f"{file_count(len(found.waiting))} need{'s' * (len(found.waiting) == 1)} review")
     _print(console, found, found.waiting, "waiting")
     if found.kept:
         were = "was" if len(found.kept) == 1 else "were"
         console.print(
-            f"\n{_files(len(found.kept))} {were} kept for a person's comment on an update that was "
-            "never marked"
+            f"\n{file_count(len(found.kept))} {were} kept for a person's comment on an update that "
+            "was never marked"
         )
         _print(console, found, found.kept, "for")
 
@@ -84,10 +84,6 @@ def _cells(found: Found, one: FileInReview) -> list[str]:
 def _waited(now: datetime, one: FileInReview) -> str:
     seconds = max(int((now - (one.since or one.updated)).total_seconds()), 0)
     return length_of_time(seconds)
-
-
-def _files(number: int) -> str:
-    return f"{number} {'file' if number == 1 else 'files'}"
 
 
 def as_json(found: Found) -> str:

@@ -32,17 +32,13 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
         reconciler status --json --config /etc/reconciler/config.toml
     """
     from reconciler.cli.overview import as_json, print_overview  # noqa: PLC0415
-    from reconciler.diagnostics import (  # noqa: PLC0415
-        ProblemKind,
-        find_problems,
-        unwritable_problem,
-    )
+    from reconciler.diagnostics import ProblemKind, find_problems  # noqa: PLC0415
 
     settings = read_config(config)
     with open_read_only(settings) as ledger:
         now = ledger.clock(local)()
         refusal, seen = ledger.refusal(), ledger.health.overview(now)
-    problems = (() if refusal is None else (unwritable_problem(refusal),)) + find_problems(seen)
+    problems = find_problems(seen, refusal)
     limit = settings.limits.writes_per_day
     if json:
         typer.echo(as_json(seen, problems, limit))

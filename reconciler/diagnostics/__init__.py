@@ -11,7 +11,6 @@ from reconciler.diagnostics.problems import (
     file_hint,
     find_alerts,
     find_problems,
-    unwritable_problem,
 )
 
 __all__ = [
@@ -20,5 +19,4 @@ __all__ = [
     "file_hint",
     "find_alerts",
     "find_problems",
-    "unwritable_problem",
 ]

@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from reconciler.errors import LedgerError
-from reconciler.formats import local_time
+from reconciler.formats import file_count, local_time
 from reconciler.hints import NEW_KEY, hint_for
 from reconciler.ledger import OutageRecord, Overview, Role
 from reconciler.ledger.records import UnfinishedFile
@@ -100,16 +100,11 @@ class Problem:
         return self.kind in HARMLESS
 
 
-def unwritable_problem(error: LedgerError) -> Problem:
-    """Return what is wrong when a ledger that can be read cannot be written."""
-    message = f"the ledger cannot be written: {error}"
-    return Problem(ProblemKind.LEDGER, message, hint_for(error))
-
-
-def find_problems(seen: Overview) -> tuple[Problem, ...]:
-    """Return what is wrong; nothing when all is well."""
+def find_problems(seen: Overview, refusal: LedgerError | None = None) -> tuple[Problem, ...]:
+    """Return what is wrong; ``refusal`` is why the ledger, which can be read, cannot be written."""
     each = (_portal, _process, _sweep, _files, _addresses)
-    return tuple(problem for found in each for problem in found(seen))
+    found = tuple(problem for find in each for problem in find(seen))
+    return found if refusal is None else (_unwritable(refusal), *found)
 
 
 _CHECK = "run: reconciler check; files are marked as soon as the portal works again"
@@ -128,6 +123,11 @@ _OUTAGES = {
         "it ends by itself",
     ),
 }
+
+
+def _unwritable(error: LedgerError) -> Problem:
+    message = f"the ledger cannot be written: {error}"
+    return Problem(ProblemKind.LEDGER, message, hint_for(error))
 
 
 def _outage(outage: OutageRecord) -> Problem:
@@ -205,18 +205,18 @@ def _files(seen: Overview) -> Iterator[Problem]:
         since = "" if seen.queue.oldest_live is None else local_time(seen.queue.oldest_live)
         yield Problem(
             ProblemKind.BACKLOG,
-            f"the queue is not being processed: {_files_of(seen.queue.due_live)} due, the oldest "
+            f"the queue is not being processed: {file_count(seen.queue.due_live)} due, the oldest "
             f"since {since}",
             "see the log of serve, and limits.requests_per_minute",
         )
     failed = seen.unfinished.get(Outcome.FAILED, 0)
     if failed:
-        message = f"{_files_of(failed)} failed and will be tried again"
+        message = f"{file_count(failed)} failed and will be tried again"
         yield Problem(ProblemKind.FAILED, message, "the reasons: reconciler failed list")
     refused = seen.unfinished.get(Outcome.REFUSED, 0)
     if refused:
-        were = "1 file was" if refused == 1 else f"{refused} files were"
-        message = f"{were} refused and not marked"
+        were = "was" if refused == 1 else "were"
+        message = f"{file_count(refused)} {were} refused and not marked"
         hint = f"{GIVE_RIGHTS}; which file: reconciler failed list"
         yield Problem(ProblemKind.REFUSED, message, hint)
     if seen.unknown_texts:
@@ -248,10 +248,6 @@ def _is_backlogged(seen: Overview) -> bool:
     if oldest is None or seen.now - oldest <= _BACKLOG:
         return False
     return seen.serving or not seen.sweeps or oldest < seen.sweeps[0].began
-
-
-def _files_of(number: int) -> str:
-    return f"{number} {'file' if number == 1 else 'files'}"
 
 
 def find_alerts(seen: Overview, problems: Sequence[Problem]) -> tuple[Problem, ...]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import Enum
 from urllib.parse import urlsplit
 
-from reconciler.formats import document_url, local_time, shown
+from reconciler.formats import document_url, file_count, local_time, shown
 from reconciler.ledger import FileInReview, ReviewPage
 
 MAX_FILES = 200  # files that a message chooses from
@@ -43,14 +43,14 @@ def digest(found: ReviewPage, portal: str) -> Message:
     """Return what was newly marked, by room."""
     verb = "needs" if found.total == 1 else "need"
     return Message(
-        f"{_files(found.total)} newly {verb} review{_on(portal)}", _by_room(found, portal)
+        f"{file_count(found.total)} newly {verb} review{_on(portal)}", _by_room(found, portal)
     )
 
 
 def reminder(found: ReviewPage, portal: str, overdue_after: timedelta) -> Message:
     """Return what waits for longer than ``overdue_after``, by room."""
     verb = "waits" if found.total == 1 else "wait"
-    title = f"{_files(found.total)} {verb} for review for more than {_length(overdue_after)}"
+    title = f"{file_count(found.total)} {verb} for review for more than {_length(overdue_after)}"
     return Message(f"{title}{_on(portal)}", _by_room(found, portal))
 
 
@@ -96,10 +96,6 @@ def _room(file: FileInReview) -> str:
     if file.room_title:
         return shown(file.room_title)
     return "Other files" if file.room is None else f"Room {file.room}"
-
-
-def _files(number: int) -> str:
-    return "1 file" if number == 1 else f"{number} files"
 
 
 def _on(portal: str) -> str:

@@ -2,21 +2,21 @@
 
 Both the comments of save paths and the error messages are localised: code that compares
 English texts fails for everybody else. The comments are those of
-``reconciler.portal_texts``, in all 30 languages; the messages here are in two.
+``reconciler.comments``, in all 30 languages; the messages here are in two.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum, auto
 
-from reconciler import portal_texts
+from reconciler.comments import by_culture
 
 SEPARATOR = "; "
 """Stands between the texts of one save (docspace.md 4.2)."""
 
 
 class Comment(StrEnum):
-    """The comments that the portal writes; the values are the names in ``portal_texts``."""
+    """The comments that the portal writes; the values are the names in ``portal_texts.json``."""
 
     AUTOSAVED = auto()
     CONVERTED = auto()
@@ -80,12 +80,12 @@ class Comments:
 
     def __init__(self, added: Mapping[str, Mapping[str, str]] | None = None) -> None:
         """Take further cultures; a text that one of them lacks is English."""
-        cultures = {**portal_texts.by_culture(), **(added or {})}
+        cultures = {**by_culture(), **(added or {})}
         self._cultures = {name.lower(): texts for name, texts in cultures.items()}
 
     def say(self, comment: Comment, culture: str, value: str = "") -> str:
         """Return a comment in ``culture``, ``{0}`` filled with ``value``."""
-        text = self._find(culture).get(comment) or portal_texts.by_culture()["en"][comment]
+        text = self._find(culture).get(comment) or by_culture()["en"][comment]
         return text.replace("{0}", value)
 
     def join(self, comments: tuple[Comment, ...], culture: str) -> str:

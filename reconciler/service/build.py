@@ -29,7 +29,7 @@ from reconciler.webhooks import (
 from reconciler.worker import FileProcessor, PortalHealth, Processed, Worker, WorkerSettings
 
 _BLOCK = 40  # requests that are admitted with one transaction
-KEY_PROBE = timedelta(seconds=15)  # between questions whether a refused key works again
+KEY_EVERY = timedelta(seconds=15)  # between questions whether a refused key works again
 _READ_ONLY_PART = 4  # a command that only looks takes a quarter of the minute: with ours 1,500
 _MINUTE = timedelta(seconds=90)  # the longest wait for a place in the minute, and some more
 
@@ -74,17 +74,19 @@ def build_components(
     ledger = open_ledger(config, lambda: temporary_docspace(config), read_only=read_only)
     opened.callback(ledger.close)
     clock = ledger.clock(utcnow)
-    if read_only:
-        rate_limiter = _read_only_rate_limiter(config, clock, opened, stop)
+    if read_only:  # it shares nothing, and takes what is left
+        counter = Ledger(MEMORY, config.portal_url())
+        opened.callback(counter.close)
+        rate_limiter = _rate_limiter(config, counter, clock, stop, part=_READ_ONLY_PART)
     else:
-        rate_limiter = build_rate_limiter(config, ledger, clock, stop)
+        rate_limiter = _rate_limiter(config, ledger, clock, stop)
     transport = build_transport(config, rate_limiter)
     docspace = DocSpace(transport)
     opened.callback(docspace.close)
     webhooks = WebhooksClient(transport, docspace.key)
     policy = build_policy(config, ledger)
     outages = OutageLog(utcnow)
-    health = PortalHealth(ledger, random.random, KEY_PROBE, outages.on_outage, outages.on_recovery)
+    health = PortalHealth(ledger, random.random, KEY_EVERY, outages.on_outage, outages.on_recovery)
     attempts = FileProcessor(
         ledger, docspace, worker_settings(config, policy), clock, health, wait=stop.wait
     )
@@ -164,32 +166,21 @@ def build_transport(config: Config, rate_limiter: RateLimiter) -> Transport:
     )
 
 
-def build_rate_limiter(
-    config: Config, ledger: Ledger, clock: Callable[[], datetime], stop: threading.Event
+def _rate_limiter(
+    config: Config,
+    counter: Ledger,
+    clock: Callable[[], datetime],
+    stop: threading.Event,
+    part: int = 1,
 ) -> RateLimiter:
-    """Return a rate limiter that shares the minute with all processes on the ledger."""
+    """Return a rate limiter that shares a part of the minute with all processes on a ledger."""
     limits = config.limits
+    per_minute = max(limits.requests_per_minute // part, 1)
     return RateLimiter(
         reads=limits.concurrent_reads,
         writes=limits.concurrent_writes,
-        block=max(2, min(_BLOCK, limits.requests_per_minute // 20)),
-        reserve=lambda number: ledger.reserve(clock(), number, limits.requests_per_minute),
-        stop=stop,
-    )
-
-
-def _read_only_rate_limiter(
-    config: Config, clock: Callable[[], datetime], opened: ExitStack, stop: threading.Event
-) -> RateLimiter:
-    """Return a rate limiter that shares nothing: a command that only looks takes what is left."""
-    limits = config.limits
-    own_ledger = Ledger(MEMORY, config.portal_url())
-    opened.callback(own_ledger.close)
-    per_minute = max(limits.requests_per_minute // _READ_ONLY_PART, 1)
-    return RateLimiter(
-        reads=limits.concurrent_reads,
-        writes=limits.concurrent_writes,
-        reserve=lambda number: own_ledger.reserve(clock(), number, per_minute),
+        block=max(2, min(_BLOCK, per_minute // 20)),
+        reserve=lambda number: counter.reserve(clock(), number, per_minute),
         stop=stop,
     )
 

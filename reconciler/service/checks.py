@@ -20,7 +20,7 @@ from reconciler.service.build import (
     build_webhook_spec,
     temporary_docspace,
 )
-from reconciler.service.portal_identity import open_ledger
+from reconciler.service.portal_identity import open_any_ledger, open_ledger
 
 
 def run_check(config: Config) -> list[Finding]:
@@ -30,7 +30,8 @@ def run_check(config: Config) -> list[Finding]:
 
 def run_config_check(config: Config) -> list[Finding]:
     """Return what can be found without the network: of configuration, ledger, disk and files."""
-    targets = replace(probe_targets(config), open_ledger=lambda: _open_any_ledger(config))
+    targets = probe_targets(config)
+    targets = replace(targets, open_ledger=lambda: open_any_ledger(config, read_only=True))
     return check(gather_offline(config, targets), CONFIG_CHECKS)
 
 
@@ -49,15 +50,4 @@ def _open_ledger(config: Config) -> Ledger:
     try:
         return open_ledger(config, lambda: temporary_docspace(config), read_only=True)
     except (ConfigError, PortalError):
-        return _open_any_ledger(config)
-
-
-def _open_any_ledger(config: Config) -> Ledger:
-    """Open the ledger for reading, whatever portal it belongs to."""
-    return Ledger(
-        config.database(),
-        config.portal_url(),
-        read_only=True,
-        any_portal=True,
-        quota=config.limits.quota,
-    )
+        return open_any_ledger(config, read_only=True)

@@ -22,6 +22,7 @@ from reconciler.ledger import Role
 from reconciler.model import Event
 from reconciler.receiver import Receiver, Reply
 from reconciler.service.build import (
+    KEY_EVERY,
     Components,
     build_components,
     build_sweep,
@@ -64,7 +65,7 @@ from reconciler.webhooks.watch import EVERY as WATCH_EVERY
 from reconciler.worker import Processed
 
 GRACE = 20.0  # seconds for what is under way when we are asked to stop
-KEY_EVERY, RELEASE_EVERY = timedelta(seconds=15), timedelta(seconds=5)
+RELEASE_EVERY = timedelta(seconds=5)
 _FIRST_WATCH = timedelta(seconds=5)  # the first sweep fixes where our responsibility begins
 _HEARTBEAT_GRACE = 1.0
 _ADMIN_THREADS, _ADMIN_BYTES, _ADMIN_GRACE = 2, 1024, 0.5
@@ -180,15 +181,10 @@ class Daemon:
         log.info("stopped", finished=finished, seconds=round(monotonic() - began, 1))
         return finished
 
-    def _table(self, on_sweep: Callable[[Report], None]) -> tuple[ScheduledTask, ...]:
+    def _table(self, on_sweep: Callable[[Report], None]) -> list[ScheduledTask]:
         """Return the periodic duties, and how often each is done."""
-        config, components, listing, schedule = (
-            self._config,
-            self._components,
-            self.listing,
-            self.schedule,
-        )
-        wake = self._worker.wake
+        config, components = self._config, self._components
+        listing, schedule, wake = self.listing, self.schedule, self._worker.wake
         sweep = SweepDuty(
             components,
             build_sweep(config, components, listing.is_suspended),
@@ -201,17 +197,18 @@ class Daemon:
         )
         watch = WatchDuty(components, build_watch(config, components), listing, schedule)
         self._key = key = KeyDuty(components, self._begin_to_watch, wake)
-        release = ReleaseDuty(self.ledger, components.clock, listing)
-        tasks: tuple[ScheduledTask, ...] = (
+        tasks = [
             ScheduledTask(SWEEP, sweep.run, config.sweep.every, JITTER, _log_overlap),
             ScheduledTask(WATCH, watch.run, WATCH_EVERY),
             ScheduledTask(KEY, key.run, KEY_EVERY),
-            ScheduledTask(RELEASE, release.run, RELEASE_EVERY),
-        )
+        ]
+        if self.ledger.shared:
+            release = ReleaseDuty(components, listing)
+            tasks.append(ScheduledTask(RELEASE, release.run, RELEASE_EVERY))
         if self._notifier is not None:
-            duty = NotifyDuty(components, self._notifier, listing)
-            tasks = (*tasks, ScheduledTask(NOTIFY, duty.run, NOTIFY_EVERY))
-        return tuple(task for task in tasks if task.id != RELEASE or self.ledger.shared)
+            notify = NotifyDuty(components, self._notifier, listing)
+            tasks.append(ScheduledTask(NOTIFY, notify.run, NOTIFY_EVERY))
+        return tasks
 
     def _begin_to_watch(self, key: Key) -> None:
         """Watch the webhook where the key may; without that the sweep alone carries on."""
@@ -227,13 +224,8 @@ class Daemon:
         webhook, settings = self._config.webhook, receiver_settings(self._config)
         secrets = settings.secrets
         self._secrets = secrets if callable(secrets) else lambda: secrets
-        receiver = Receiver(
-            settings,
-            self._record,
-            self._components.clock,
-            on_reply,
-            self._is_full,
-        )
+        clock = self._components.clock
+        receiver = Receiver(settings, self._record, clock, on_reply, self._is_full)
         self._server = Server(
             receiver,
             webhook.host,
@@ -259,8 +251,14 @@ class Daemon:
             portal=self._config.portal_url(),
         )
         app = Admin(pages_of(context), Guard(password, admin.host, log_failed_login), log_error)
-        threads, size = _ADMIN_THREADS, _ADMIN_BYTES
-        return Server(app, admin.host, admin.port, threads=threads, max_bytes=size, section="admin")
+        return Server(
+            app,
+            admin.host,
+            admin.port,
+            threads=_ADMIN_THREADS,
+            max_bytes=_ADMIN_BYTES,
+            section="admin",
+        )
 
     def _record(self, event: Event, now: datetime) -> bool:
         """Put an event on disk, and let the worker look at its file at once."""

@@ -1,7 +1,7 @@
 """Sends people what they should know: a duty of the daemon, and the end of a `reconcile`."""
 
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from reconciler.config import Config
@@ -45,19 +45,20 @@ def build_heartbeat(config: Config) -> Heartbeat:
     return Heartbeat(config.notify.heartbeat_url, config.portal.ca_bundle, _log_heartbeat)
 
 
+@dataclass(frozen=True)
 class NotifyDuty:
     """Notifies, in the one daemon that sweeps."""
 
-    def __init__(self, components: Components, notifier: Notifier, listing: ListingLock) -> None:
-        """Send nothing yet."""
-        self._components, self._notifier, self._listing = components, notifier, listing
+    components: Components
+    notifier: Notifier
+    listing: ListingLock
 
     def run(self) -> None:
         """Send what is due now. Raises LedgerError and ConfigError."""
-        if not self._listing.is_suspended.is_set():
-            now = self._components.clock()
-            seen = self._components.ledger.health.overview(now, shown=1)
-            self._notifier.run(now, _alerts(self._components, seen))
+        if not self.listing.is_suspended.is_set():
+            now = self.components.clock()
+            seen = self.components.ledger.health.overview(now, shown=1)
+            self.notifier.run(now, _alerts(self.components, seen))
 
 
 def notify_of_run(config: Config, components: Components, opened: ExitStack) -> Run:

@@ -27,14 +27,7 @@ def open_ledger(config: Config, ask: Callable[[], DocSpace], *, read_only: bool 
 
     Raises ConfigError, LedgerError for another portal's, and PortalError while nobody can tell.
     """
-    portal = config.portal_url()
-    ledger = Ledger(
-        config.database(),
-        portal,
-        read_only=read_only,
-        any_portal=True,
-        quota=config.limits.quota,
-    )
+    portal, ledger = config.portal_url(), open_any_ledger(config, read_only=read_only)
     try:
         known = ledger.ownership.portal()
         if known is not None and not is_same_address(known, portal):
@@ -46,6 +39,17 @@ def open_ledger(config: Config, ask: Callable[[], DocSpace], *, read_only: bool 
         ledger.close()
         raise
     return ledger
+
+
+def open_any_ledger(config: Config, *, read_only: bool) -> Ledger:
+    """Open the ledger, whatever portal it belongs to."""
+    return Ledger(
+        config.database(),
+        config.portal_url(),
+        read_only=read_only,
+        any_portal=True,
+        quota=config.limits.quota,
+    )
 
 
 def _prove(ledger: Ledger, docspace: DocSpace, known: str, portal: str) -> None:

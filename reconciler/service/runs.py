@@ -1,10 +1,11 @@
-"""The run of `reconcile`: one sweep with its work, or what it would do."""
+"""Runs over files: `reconcile`, its dry run, and `explain`, which looks at a single file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
+from typing import Any
 
 from reconciler.config import Config
 from reconciler.errors import (
@@ -15,11 +16,11 @@ from reconciler.errors import (
     UnauthorizedError,
 )
 from reconciler.ledger import BACKFILL, ListedFile, Role
-from reconciler.model import Action, Entry, Outcome, Rule
+from reconciler.model import Action, Decision, Entry, File, Outcome, Rule
 from reconciler.service.build import Components, build_components, build_sweep, build_watch
+from reconciler.service.duties import prune, run_sweep
 from reconciler.service.logging import log_error
 from reconciler.service.notifying import notify_of_run
-from reconciler.service.sweep_run import prune, run_sweep
 from reconciler.service.totals import Summary, Tally
 from reconciler.sweep import Report, expected_rule
 
@@ -187,3 +188,27 @@ def _look(components: Components, entry: Entry) -> tuple[Rule, PlannedAction]:
     rule, file = look.decision.rule, look.file
     title, comment = (file.title, file.comment) if file else ("", "")
     return rule, PlannedAction(entry.id, title, comment, str(rule.outcome), rule.description)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """``error`` stands in place of the file and the decision when the portal did not answer."""
+
+    file_id: int
+    file: File | None
+    known: Mapping[str, Any] | None
+    decision: Decision | None
+    error: PortalError | None = None
+
+
+def explain(config: Config, file_id: int) -> Explanation:
+    """Look and decide as the worker would, and change nothing. Raises ConfigError, LedgerError."""
+    with ExitStack() as opened:
+        components = build_components(config, opened, read_only=True)
+        known = components.ledger.file_row(file_id)
+        entry = components.ledger.entry(file_id)
+        try:
+            look = components.processor.looker.look(entry)
+        except PortalError as error:
+            return Explanation(file_id, None, known, None, error)
+        return Explanation(file_id, look.file, known, look.decision)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -35,7 +34,7 @@ class Schedule:
 
     def __init__(self) -> None:
         """Start nothing yet."""
-        self._scheduler = _Scheduler(timezone="UTC")
+        self._scheduler = BackgroundScheduler(timezone="UTC")
         self._running: dict[str, threading.Lock] = {}
 
     def add(self, task: ScheduledTask, first: datetime) -> None:
@@ -65,8 +64,9 @@ class Schedule:
         self._scheduler.start()
 
     def is_alive(self) -> bool:
-        """Whether the tasks are run."""
-        return self._scheduler.is_alive()
+        """Whether the tasks are run: that its thread lives, APScheduler itself does not tell."""
+        thread = self._scheduler._thread
+        return thread is not None and bool(thread.is_alive())
 
     def next_run(self, task_id: str) -> datetime | None:
         """Return when a task is run next, None when it is not."""
@@ -107,13 +107,3 @@ class Schedule:
             log_error(error)
         finally:
             running.release()
-
-
-class _Scheduler(BackgroundScheduler):  # type: ignore[misc]
-    """The scheduler, which by itself does not tell whether its thread still runs."""
-
-    _thread: Any = None
-
-    def is_alive(self) -> bool:
-        """Whether what is scheduled will be run."""
-        return self._thread is not None and self._thread.is_alive()

@@ -83,7 +83,7 @@ class Trial:
 
 
 class Setup:
-    """The configuration at one path, whether it is there yet or not.
+    """The configuration at one path, and whether there was one before.
 
     ``places`` are the folder of a service's configuration and the one that the service may write
     to: where both are there, secrets and ledger lie in the latter, and belong to its owner.
@@ -99,15 +99,11 @@ class Setup:
             raise ConfigError(
                 (f"no file can be made in {folder}: make that folder, or name another by --config",)
             )
-        self._file = self.path if self.path.exists() else None
+        self.is_there = self.path.exists()
+        self._file = self.path if self.is_there else None
         home, state = places
         self._state = state if folder == home and state.is_dir() else folder
         self.known, self._filed = load(self._file, environ), load(self._file, {})
-
-    @property
-    def is_there(self) -> bool:
-        """Whether the file was there before."""
-        return self._file is not None
 
     def known_key(self) -> str | None:
         """Return the API key that is configured, None where there is none that can be used."""
@@ -149,7 +145,7 @@ class Setup:
         config = self._loaded(answers)
         key_file = SecretFile(config.portal.api_key_file or self._state / "api_key", _KEY_FILE)
         secret_file = SecretFile(config.webhook.secret_file or self._state / "webhook_secret")
-        apart = self._file is None and self._state != self.path.parent
+        apart = not self.is_there and self._state != self.path.parent
         wanted = {
             "portal.url": config.portal.url,
             _KEY_FILE: key_file.path,
@@ -167,7 +163,7 @@ class Setup:
             is_given = config.webhook.secret is not None
             secrets.append((secret_file, config.secrets() if is_given else (make_secret(),)))
         return Plan(
-            self._file is not None,
+            self.is_there,
             self.path,
             self._environ,
             config,
@@ -184,7 +180,7 @@ class Setup:
             section = getattr(self._filed, name)
             before = getattr(section, field)
             is_set = field in section.model_fields_set
-            if value is not None and (before != value or self._file is None):
+            if value is not None and (before != value or not self.is_there):
                 yield Change(key, before if is_set else None, _written(value, self.path.parent))
 
 

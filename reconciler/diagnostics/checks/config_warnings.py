@@ -30,12 +30,8 @@ class ConfigWarning:
     hint: str
 
 
-def config_warnings(config: Config) -> tuple[ConfigWarning, ...]:
-    """Return the warnings, used by the log at startup and by `check`."""
-    return tuple(_warnings(config))
-
-
-def _warnings(config: Config) -> Iterator[ConfigWarning]:
+def config_warnings(config: Config) -> Iterator[ConfigWarning]:
+    """Yield the warnings, for the log at startup and for `check`."""
     webhook = config.webhook
     for file in config.exposed_files():
         yield ConfigWarning(

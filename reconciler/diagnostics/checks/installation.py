@@ -84,7 +84,7 @@ def disk(facts: Facts) -> list[Finding]:
 def instances(facts: Facts) -> list[Finding]:
     """Who else works on this ledger."""
     found = facts.ledger
-    if found is None or isinstance(found, LedgerError):
+    if not isinstance(found, LedgerFacts):
         return [skipped("instances", "the ledger cannot be used")]
     held = ", ".join(f"{who} holds {role}" for role, who in sorted(found.holders.items()))
     lines = [ok("instances", held or "nothing runs at this moment")]
@@ -112,7 +112,7 @@ def _parallel_limits(config: Config, processes: int) -> list[Finding]:
 def service(facts: Facts) -> list[Finding]:
     """Whether somebody works and is not held up, as `status` says; the webhook is asked itself."""
     found = facts.ledger
-    if found is None or isinstance(found, LedgerError):
+    if not isinstance(found, LedgerFacts):
         return [skipped("service", "the ledger cannot be used")]
     problems = [one for one in found.problems if one.kind is not ProblemKind.WEBHOOK]
     lines = [_service_line(one, found.has_run) for one in problems]
@@ -172,7 +172,7 @@ def _deliveries_arrive(facts: Facts) -> bool:
     The portal's dates compare with each other, and with nothing else (docspace.md 3).
     """
     ledger, state = facts.ledger, facts.portal.state
-    if ledger is None or isinstance(ledger, LedgerError):
+    if not isinstance(ledger, LedgerFacts):
         return False
     if any(one.kind is ProblemKind.NO_SERVE for one in ledger.problems):
         return False
@@ -185,7 +185,7 @@ def _deliveries_arrive(facts: Facts) -> bool:
 def texts(facts: Facts) -> list[Finding]:
     """Whether a text that was kept may be one of the portal's own."""
     found = facts.ledger
-    if found is None or isinstance(found, LedgerError):
+    if not isinstance(found, LedgerFacts):
         return [skipped("texts", "the ledger cannot be used")]
     if not found.texts:
         return [ok("texts", "no person's comment was kept so far")]
@@ -198,7 +198,7 @@ def texts(facts: Facts) -> list[Finding]:
 def dates(facts: Facts) -> list[Finding]:
     """Whether the daily sweep found what the folders' dates had hidden."""
     found = facts.ledger
-    if found is None or isinstance(found, LedgerError) or found.hidden is None:
+    if not isinstance(found, LedgerFacts) or found.hidden is None:
         return []
     at, updates = found.hidden.at, found.hidden.updates
     message = (

@@ -8,14 +8,16 @@ from reconciler.client import (
     READ_ALL,
     READ_SELF,
     WRITE_ALL,
+    Build,
     FailedDeliveries,
     Key,
+    Person,
     Webhook,
     portal_time,
 )
 from reconciler.diagnostics.checks.findings import Fault, Finding, error, ok, skipped, warning
-from reconciler.diagnostics.checks.probe import Facts
-from reconciler.errors import LedgerError, PortalError
+from reconciler.diagnostics.checks.probe import Facts, LedgerFacts
+from reconciler.errors import PortalError
 from reconciler.formats import local_time
 from reconciler.hints import hint_for
 from reconciler.webhooks import find_duplicate
@@ -41,7 +43,7 @@ def portal(facts: Facts) -> list[Finding]:
 def clock(facts: Facts) -> list[Finding]:
     """Whether the portal's clock and ours agree."""
     build = facts.portal.build
-    if build is None or isinstance(build, PortalError):
+    if not isinstance(build, Build):
         return [skipped("clock", "the portal does not report its time")]
     if build.date is None:
         return [skipped("clock", "the portal sends no Date")]
@@ -98,7 +100,7 @@ def _scopes(facts: Facts, found: Key) -> list[Finding]:
 def account(facts: Facts) -> list[Finding]:
     """Who the key acts as."""
     found = facts.portal.person
-    if found is None or isinstance(found, PortalError):
+    if not isinstance(found, Person):
         return [skipped("account", "needs a working key with accounts.self:read")]
     if found.guest:
         message = f"the key acts as {found.name}, a guest: guests may not comment"
@@ -149,7 +151,7 @@ def webhook(facts: Facts) -> list[Finding]:
     if webhook is None:
         others = "; ".join(f"{one.id} calls {one.url}" for one in webhooks[:_SHOWN])
         message += f" (there are: {others})" if others else ""
-        known = isinstance(facts.ledger, LedgerError) or facts.ledger is None or facts.ledger.ours
+        known = not isinstance(facts.ledger, LedgerFacts) or facts.ledger.ours
         if url is None and not known:
             hint = "set webhook.public_url; another account's webhook is not visible"
             return [warning("webhook", message, hint)]
@@ -192,14 +194,9 @@ def deliveries(facts: Facts) -> list[Finding]:
     if state is None or state.webhook is None or not isinstance(failures, FailedDeliveries):
         return [skipped("deliveries", "needs our webhook, and *:read")]
     webhook = state.webhook
-    good, bad = (
-        portal_time(webhook.succeeded_on) or "never",
-        portal_time(webhook.failed_on) or "never",
-    )
-    message = f"last success {good}, last failure {bad}"
-    done = 0
-    if facts.ledger is not None and not isinstance(facts.ledger, LedgerError):
-        done = facts.ledger.done
+    good, bad = portal_time(webhook.succeeded_on), portal_time(webhook.failed_on)
+    message = f"last success {good or 'never'}, last failure {bad or 'never'}"
+    done = facts.ledger.done if isinstance(facts.ledger, LedgerFacts) else 0
     now = failures.date or facts.portal.at
     ended = [entry for entry in failures.entries if not is_under_way(entry, now)]
     fresh = [entry for entry in ended if entry.id > done]

@@ -129,7 +129,7 @@ def gather_offline(config: Config, targets: ProbeTargets) -> Facts:
         _of_ledger(config, targets),
         None,
         _free(config),
-        config_warnings(config),
+        tuple(config_warnings(config)),
         *_older_secrets(config),
     )
 
