@@ -11,8 +11,8 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 
 from reconciler.config.addresses import split_password, sqlite_path, sqlite_url
 from reconciler.config.environment import PREFIX, settings
+from reconciler.config.files import read_text
 from reconciler.config.problems import as_written, problem
-from reconciler.config.text_files import read_text
 from reconciler.config.values import Config, State
 from reconciler.errors import ConfigError
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from reconciler.config.secret_files import is_exposed, read_secret
+from reconciler.config.files import distinct, is_exposed, read_secret
 from reconciler.config.value_types import Interval, PublicAddress
 from reconciler.errors import ConfigError
 
@@ -36,10 +36,10 @@ class Notify(BaseModel):
             if self.digest_every or self.overdue_after:
                 raise ConfigError((f"{_FILE} is missing: digests and reminders have no address",))
             return ()
-        lines = [line.strip() for line in read_secret(path, _FILE).splitlines()]
+        lines = distinct(read_secret(path, _FILE).splitlines())
         if is_exposed(path):
             raise ConfigError((f"{_FILE} {path} can be read by others: chmod 600 {path}",))
-        found = tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+        found = tuple(line for line in lines if not line.startswith("#"))
         if not found:
             raise ConfigError((f"{_FILE} {path} has no address: write one per line",))
         return found

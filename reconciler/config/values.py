@@ -1,39 +1,23 @@
 """The configuration as frozen sections, each value checked where it is declared."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    model_validator,
-)
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from reconciler.config.addresses import (
-    database,
-    split_password,
-    sqlite_path,
-    with_password,
-)
+from reconciler.config.addresses import database, split_password, sqlite_path, with_password
 from reconciler.config.environment import PREFIX
-from reconciler.config.notify import Notify
-from reconciler.config.secret_files import (
+from reconciler.config.files import (
+    distinct,
     is_exposed,
     read_password,
     read_secret,
     secret_lines,
 )
+from reconciler.config.notify import Notify
 from reconciler.config.value_types import (
     ApiKey,
     Comment,
@@ -307,7 +291,7 @@ class Config(BaseSettings):
         """
         if self.webhook.secret is not None:
             whole = self.webhook.secret.get_secret_value()
-            return _words([whole, *whole.split(",")])
+            return distinct([whole, *whole.split(",")])
         if self.webhook.secret_file is None:
             return ()
         file, made = self.webhook.secret_file, "reconciler webhook register makes it"
@@ -322,7 +306,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _words(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(filter(None, (text.strip() for text in texts))))
