@@ -34,7 +34,7 @@ def show(config: ConfigPath = None, json: Json = False) -> None:
         reconciler config show
         reconciler config show --json --config /etc/reconciler/config.toml
     """
-    from reconciler.config.origins import effective_settings  # noqa: PLC0415 - help must be quick
+    from reconciler.config.load import effective_settings  # noqa: PLC0415 - help must be quick
 
     path = found_config(config)
     settings = effective_settings(path, os.environ)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.client import Response, exchange
-from reconciler.config.values import Webhook
+from reconciler.config.sections import Webhook
 from reconciler.formats import shown
 from reconciler.signature import HEADER, sign
 from reconciler.triggers import TRIGGERS
