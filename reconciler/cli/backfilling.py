@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from reconciler.cli.messages import shown
 from reconciler.cli.report import as_json, in_a_line
 from reconciler.config import Config
+from reconciler.formats import shown
 from reconciler.local_time import local_time
 from reconciler.service import BackfillRun, Summary
 from reconciler.service import backfill as open_backfill

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, shown
+from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE
 from reconciler.cli.options import ConfigPath, Json, read_config
 from reconciler.errors import ConfigError
+from reconciler.formats import shown
 
 if TYPE_CHECKING:
     from reconciler.diagnostics.checks import Finding
@@ -29,14 +30,14 @@ def check(
         reconciler check
         reconciler check --json --config /etc/reconciler/config.toml
     """
-    from reconciler.service.checks import run_check  # noqa: PLC0415 - help must be quick
+    from reconciler.service.checks import run_check
 
     report(lambda: run_check(read_config(config)), json=json)
 
 
 def report(find: Callable[[], list["Finding"]], *, json: bool) -> NoReturn:
     """Print what was found, a configuration that cannot be read too; exit by the first error."""
-    from reconciler.diagnostics.checks import Fault, Finding, Level  # noqa: PLC0415 - help must be quick
+    from reconciler.diagnostics.checks import Fault, Finding, Level
 
     try:
         lines = find()

@@ -62,12 +62,7 @@ def serve(
         reconciler serve --config /etc/reconciler/config.toml --port 3000
         RECONCILER_REVIEW__OBSERVE=true reconciler serve    # decide, write nothing
     """
-    from reconciler.service import (  # noqa: PLC0415 - help must be quick
-        LogWriter,
-        configure_log,
-        log_configuration,
-        log_lost_lines,
-    )
+    from reconciler.service import LogWriter, configure_log, log_configuration, log_lost_lines
 
     settings = read_config(config, **({} if port is None else {PORT: str(port)}))
     with LogWriter(sys.stderr, log_lost_lines) as lines:
@@ -81,7 +76,7 @@ def serve(
 
 def _served(settings: "Config") -> bool:
     """Serve until asked to stop; return whether all work was finished by then."""
-    from reconciler.service import Daemon, SystemdNotifier  # noqa: PLC0415
+    from reconciler.service import Daemon, SystemdNotifier
 
     stop, reload = threading.Event(), threading.Event()
     _take_signals(stop, reload)  # first: whoever sees that it listens may stop it

@@ -6,8 +6,8 @@ import os
 import typer
 
 from reconciler.cli.checking import report
-from reconciler.cli.messages import shown
 from reconciler.cli.options import ConfigPath, Json, found_config, read_config
+from reconciler.formats import shown
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def show(config: ConfigPath = None, json: Json = False) -> None:
         reconciler config show
         reconciler config show --json --config /etc/reconciler/config.toml
     """
-    from reconciler.config.load import effective_settings  # noqa: PLC0415 - help must be quick
+    from reconciler.config.load import effective_settings
 
     path = found_config(config)
     settings = effective_settings(path, os.environ)
@@ -59,7 +59,7 @@ def check(config: ConfigPath = None, json: Json = False) -> None:
         reconciler config check
         reconciler config check --config /etc/reconciler/config.toml
     """
-    from reconciler.service.checks import run_config_check  # noqa: PLC0415 - help must be quick
+    from reconciler.service.checks import run_config_check
 
     report(lambda: run_config_check(read_config(config)), json=json)
 

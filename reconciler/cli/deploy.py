@@ -35,9 +35,9 @@ def service_files(
         reconciler service-files out --config /etc/reconciler/config.toml --force
         reconciler service-files out --domain hooks.example.com
     """
-    from reconciler.config import load  # noqa: PLC0415 - help must be quick
-    from reconciler.service.unit_files import service_files as filled  # noqa: PLC0415
-    from reconciler.service.unit_files import this_installation  # noqa: PLC0415
+    from reconciler.config import load
+    from reconciler.service.unit_files import service_files as filled
+    from reconciler.service.unit_files import this_installation
 
     path, installed = found_config(config), this_installation()
     settings = load(path, {})
@@ -75,7 +75,7 @@ def _write(folder: Path, texts: dict[str, str], force: bool) -> None:
 
 
 def _advice(config: "Config", path: Path | None, installed: "Installed") -> Iterator[str]:
-    from reconciler.service.unit_files import HOME, STATE, ledger_folder  # noqa: PLC0415
+    from reconciler.service.unit_files import HOME, STATE, ledger_folder
 
     if path is None:
         yield (

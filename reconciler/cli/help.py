@@ -8,7 +8,8 @@ from typing import Any
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from reconciler.cli.messages import USAGE, shown
+from reconciler.cli.messages import USAGE
+from reconciler.formats import shown
 
 _UsageError: Any = typer.BadParameter.__base__  # which typer does not export
 _MAX_LENGTH = 60  # characters of a value

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.messages import OK, USAGE, in_words, shown
+from reconciler.cli.messages import OK, USAGE, in_words
 from reconciler.cli.options import ConfigPath, found_config, read_config
 from reconciler.errors import ReconcilerError, WebhookExistsError
+from reconciler.formats import shown
 
 if TYPE_CHECKING:
     from reconciler.service.setup import Plan, Setup
@@ -81,8 +82,8 @@ def init(
         reconciler init --portal https://portal.example.com --key-file key --yes
         reconciler init --public-url https://hooks.example.com
     """
-    from reconciler.cli.interview import Interview  # noqa: PLC0415 - help must be quick
-    from reconciler.service.setup import Answers, Setup  # noqa: PLC0415
+    from reconciler.cli.interview import Interview
+    from reconciler.service.setup import Answers, Setup
 
     setup = Setup(found_config(config) or _FILE, os.environ)
     asks = sys.stdin.isatty() and not yes
@@ -120,7 +121,7 @@ def _write(setup: "Setup", plan: "Plan") -> None:
 
 def _register(plan: "Plan", *, may: bool, wanted: bool) -> int:
     """Register the webhook where that can be done; return the exit code."""
-    from reconciler.service.webhook_runs import register_first  # noqa: PLC0415
+    from reconciler.service.webhook_runs import register_first
 
     settings = read_config(plan.path)
     address, file = settings.webhook.public_url, settings.webhook.secret_file
@@ -148,8 +149,8 @@ def _register(plan: "Plan", *, may: bool, wanted: bool) -> int:
 
 def _advise(plan: "Plan") -> None:
     """Say what is not as it should be, and what to run next."""
-    from reconciler.cli.checking import finding_text  # noqa: PLC0415 - help must be quick
-    from reconciler.service.checks import run_config_check  # noqa: PLC0415
+    from reconciler.cli.checking import finding_text
+    from reconciler.service.checks import run_config_check
 
     findings = run_config_check(read_config(plan.path))
     for one in (finding for finding in findings if finding.hint):

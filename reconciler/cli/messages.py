@@ -16,6 +16,7 @@ from reconciler.errors import (
     WebhookNotFoundError,
     WebhookRejectedError,
 )
+from reconciler.formats import shown
 from reconciler.hints import hint_for
 
 NO_ROOM = "A disk is full: free some space, or send the output elsewhere."
@@ -107,13 +108,6 @@ def _about_the_refusal(error: WebhookRejectedError) -> str:
         "answers. Look from the portal's machine: does it resolve the name, and do firewall and "
         "proxy let it through?"
     )
-
-
-def shown(text: str) -> str:
-    """Return what the portal or a person wrote, safe for a terminal."""
-    from reconciler.formats import shown as cleaned  # noqa: PLC0415 - help must be quick
-
-    return cleaned(text)
 
 
 def unforeseen(error: Exception) -> tuple[int, str]:

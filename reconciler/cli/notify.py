@@ -29,8 +29,8 @@ def send_test(config: ConfigPath = None) -> None:
         reconciler notify test
         reconciler notify test --config /etc/reconciler/config.toml
     """
-    from reconciler.notify.addresses import open_addresses  # noqa: PLC0415 - help must be quick
-    from reconciler.notify.messages import trial  # noqa: PLC0415
+    from reconciler.notify.addresses import open_addresses
+    from reconciler.notify.messages import trial
 
     addresses = open_addresses(read_config(config).notify.urls())
     if not addresses:

@@ -35,7 +35,7 @@ Rooms = Annotated[
 
 def read_config(path: Path | None, **variables: str) -> "Config":
     """Read the configuration that `found_config` finds. ``variables`` win over the environment."""
-    from reconciler.config import load  # noqa: PLC0415 - help must be quick
+    from reconciler.config import load
 
     return load(found_config(path), os.environ | variables)
 

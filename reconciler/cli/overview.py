@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reconciler.cli.messages import shown
 from reconciler.diagnostics import Problem, file_hint
+from reconciler.formats import shown
 from reconciler.ledger import Overview
 from reconciler.ledger.records import BOUNDS, UnfinishedFile
 from reconciler.local_time import local_time

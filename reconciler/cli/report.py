@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from reconciler.cli.messages import shown
+from reconciler.formats import shown
 from reconciler.local_time import local_time
 from reconciler.model import Outcome
 from reconciler.service import Explanation, PlannedAction, Summary

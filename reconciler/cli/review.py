@@ -1,6 +1,6 @@
 """`review list`: every file that waits for a review, from the ledger alone."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -51,8 +51,8 @@ def review_list(
         reconciler review list --by "Ann Lee"
         reconciler review list --csv
     """
-    from reconciler.cli import review_report  # noqa: PLC0415 - help must be quick
-    from reconciler.ledger import ReviewFilter, ReviewState  # noqa: PLC0415
+    from reconciler.cli import review_report
+    from reconciler.ledger import ReviewFilter, ReviewState
 
     if json and csv:
         typer.echo("--json and --csv exclude each other: give one of them.", err=True)
@@ -61,7 +61,8 @@ def review_list(
     settings = read_config(config)
     with open_read_only(settings) as ledger:
         now = ledger.clock(local)()
-        wanted = ReviewFilter(frozenset(room or ()), _before(now, longer), by.strip())
+        before = None if longer is None else now - longer
+        wanted = ReviewFilter(frozenset(room or ()), before, by.strip())
         waiting, kept = (
             ledger.reviews.page(state, wanted).files
             for state in (ReviewState.WAITING, ReviewState.UNMARKED)
@@ -76,16 +77,11 @@ def review_list(
 
 
 def _length(text: str) -> timedelta:
-    from reconciler.config import duration  # noqa: PLC0415
+    from reconciler.config import duration
 
     try:
-        length = duration(text)
+        return duration(text)
     except ValueError as error:
         advice = "give a number and a unit (7d, 12h), at most 3650d."
         typer.echo(f"--older-than {text}: {advice}", err=True)
         raise typer.Exit(USAGE) from error
-    return length if isinstance(length, timedelta) else timedelta()
-
-
-def _before(now: datetime, longer: timedelta | None) -> datetime | None:
-    return None if longer is None else now - longer

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reconciler.cli.messages import shown
-from reconciler.formats import document_url, length_of_time
+from reconciler.formats import document_url, length_of_time, shown
 from reconciler.ledger.records import FileInReview
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet computes what begins so

@@ -7,8 +7,9 @@ import typer
 
 from reconciler.cli.confirmation import require_answer
 from reconciler.cli.document import Document, document, is_elsewhere
-from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, in_words, shown
+from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, in_words
 from reconciler.cli.options import ConfigPath, Json, Rooms, read_config
+from reconciler.formats import shown
 
 if TYPE_CHECKING:
     from reconciler.service import Summary
@@ -50,9 +51,9 @@ def reconcile(config: ConfigPath = None, dry_run: DryRun = False, json: Json = F
         reconciler reconcile --dry-run      # what it would do, and why
         reconciler reconcile --json --config /etc/reconciler/config.toml
     """
-    from reconciler.cli.report import as_json, in_a_line, print_planned  # noqa: PLC0415
-    from reconciler.service import configure_log  # noqa: PLC0415 - help must be quick
-    from reconciler.service import reconcile as run  # noqa: PLC0415
+    from reconciler.cli.report import as_json, in_a_line, print_planned
+    from reconciler.service import configure_log
+    from reconciler.service import reconcile as run
 
     settings = read_config(config)
     configure_log(settings.log.level, settings.log.format)
@@ -89,8 +90,8 @@ def backfill(
         reconciler backfill --since 90d --observe           # note, write nothing
         reconciler backfill --since 90d --yes --json        # from a script
     """
-    from reconciler.cli.backfilling import Backfilling  # noqa: PLC0415 - help must be quick
-    from reconciler.service import configure_log  # noqa: PLC0415
+    from reconciler.cli.backfilling import Backfilling
+    from reconciler.service import configure_log
 
     job = _job(since, until, room or [], overwrite=overwrite, observe=observe)
     require_answer(yes or dry_run)
@@ -116,8 +117,8 @@ def explain(
         reconciler explain 'https://portal.example.com/doceditor?fileId=4711'
         reconciler explain 4711 --config /etc/reconciler/config.toml
     """
-    from reconciler.cli.report import explanation_text  # noqa: PLC0415 - help must be quick
-    from reconciler.service import explain as run  # noqa: PLC0415
+    from reconciler.cli.report import explanation_text
+    from reconciler.service import explain as run
 
     number, settings = document(file), read_config(config)
     if is_elsewhere(file, settings.portal_url()):
@@ -136,7 +137,7 @@ def explain(
 def _job(
     since: str, until: str | None, rooms: list[int], *, overwrite: bool, observe: bool
 ) -> "Job":
-    from reconciler.sweep import Job  # noqa: PLC0415
+    from reconciler.sweep import Job
 
     words = [since, until or "", *map(str, sorted(rooms)), f"{overwrite}", f"{observe}"]
     begin, end = _span(since, until)
@@ -164,12 +165,10 @@ def _span(since: str, until: str | None) -> tuple[datetime, datetime | None]:
 
 def moment(text: str, option: str) -> datetime:
     """Return a date, of the person's zone, or a duration back as a time; a day is included."""
-    from reconciler.config import duration  # noqa: PLC0415
+    from reconciler.config import duration
 
     try:
-        back = duration(text)
-        if isinstance(back, timedelta):
-            return datetime.now(UTC) - back
+        return datetime.now(UTC) - duration(text)
     except (ValueError, OverflowError):
         pass
     try:

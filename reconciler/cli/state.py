@@ -53,8 +53,8 @@ def copy(source: Address, target: Other) -> None:
         reconciler state copy sqlite:///reconciler.db postgresql://me@db/ledger
         reconciler state copy postgresql://me@db/ledger sqlite:////srv/new.db
     """
-    from reconciler.config import split_password  # noqa: PLC0415 - help must be quick
-    from reconciler.ledger import copy as run  # noqa: PLC0415
+    from reconciler.config import split_password
+    from reconciler.ledger import copy as run
 
     _check_addresses(source, target)
     try:
@@ -69,7 +69,7 @@ def copy(source: Address, target: Other) -> None:
 
 def _check_addresses(source: str, target: str) -> None:
     """End the command for what is no address, which is not repeated: it may have a password."""
-    from reconciler.config import database_address  # noqa: PLC0415 - help must be quick
+    from reconciler.config import database_address
 
     for name, address in (("FROM", source), ("TO", target)):
         try:
@@ -100,7 +100,7 @@ def adopt(
         reconciler state adopt
         reconciler state adopt --yes --config /etc/reconciler/config.toml
     """
-    from reconciler.service.portal_identity import adoption  # noqa: PLC0415 - help must be quick
+    from reconciler.service.portal_identity import adoption
 
     with adoption(read_config(config)) as found:
         if found is None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, shown
+from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, Json, read_config
+from reconciler.formats import shown
 
 if TYPE_CHECKING:
     from reconciler.config import Config
@@ -31,12 +32,8 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
         reconciler status
         reconciler status --json --config /etc/reconciler/config.toml
     """
-    from reconciler.cli.overview import as_json, print_overview  # noqa: PLC0415
-    from reconciler.diagnostics import (  # noqa: PLC0415
-        ProblemKind,
-        find_problems,
-        unwritable_problem,
-    )
+    from reconciler.cli.overview import as_json, print_overview
+    from reconciler.diagnostics import ProblemKind, find_problems, unwritable_problem
 
     settings = read_config(config)
     with open_read_only(settings) as ledger:
@@ -80,7 +77,7 @@ def failed_list(config: ConfigPath = None, json: Json = False) -> None:
         reconciler failed list
         reconciler failed list --json
     """
-    from reconciler.cli.overview import files_as_json, print_files  # noqa: PLC0415
+    from reconciler.cli.overview import files_as_json, print_files
 
     with open_read_only(read_config(config)) as ledger:
         found = ledger.health.unfinished()
@@ -113,7 +110,7 @@ def failed_retry(
         reconciler failed retry
         reconciler failed retry 4711 4712
     """
-    from reconciler.diagnostics import find_problems  # noqa: PLC0415 - help must be quick
+    from reconciler.diagnostics import find_problems
 
     with _opened(read_config(config)) as ledger:
         now = ledger.clock(local)()
@@ -143,7 +140,7 @@ def local() -> datetime:
 @contextmanager
 def open_read_only(config: "Config") -> "Iterator[Ledger]":
     """Open the ledger to look at it; the portal is not asked whether it is its own."""
-    from reconciler.ledger import Ledger, is_same_address  # noqa: PLC0415 - help is quick
+    from reconciler.ledger import Ledger, is_same_address
 
     portal = config.portal_url()
     opened = Ledger(
@@ -166,7 +163,7 @@ def open_read_only(config: "Config") -> "Iterator[Ledger]":
 @contextmanager
 def _opened(config: "Config") -> "Iterator[Ledger]":
     """Open the ledger to change it, but create none: it would belong to the wrong user."""
-    from reconciler.ledger import Ledger, is_there  # noqa: PLC0415 - help must be quick
+    from reconciler.ledger import Ledger, is_there
 
     if not is_there(config.state.url):
         raise _none_yet(config)

@@ -2,14 +2,16 @@
 
 import signal
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, shown
+from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
 from reconciler.errors import AddressUnreachableError, UntrustedCertificateError
+from reconciler.formats import shown
 
 PLAY = "Sandbox-1!"
 DEFAULT_URL = "http://127.0.0.1:3000/docspace/review-comment"
@@ -25,12 +27,10 @@ def demo() -> None:
 
         reconciler demo
     """
-    from contextlib import closing  # noqa: PLC0415 - help must be quick
+    from rich.console import Console
 
-    from rich.console import Console  # noqa: PLC0415
-
-    from reconciler.cli.demonstration import Demonstration  # noqa: PLC0415
-    from reconciler.demo import play  # noqa: PLC0415
+    from reconciler.cli.demonstration import Demonstration
+    from reconciler.demo import play
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # else the daemon would be left behind
@@ -94,7 +94,7 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one option a knob
         reconciler sandbox --drop 0.4 --duplicate 0.1 --reorder
         reconciler sandbox --port 0 --edit-every 1 --fail throttle:3
     """
-    from reconciler.cli.playground import FaultOptions, Playground  # noqa: PLC0415
+    from reconciler.cli.playground import FaultOptions, Playground
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -140,13 +140,7 @@ def send(
         reconciler send 4711 --secret 'Sandbox-1!' --title Plan.docx
         reconciler send 4711 --url https://hooks.example.com/docspace/review-comment
     """
-    from reconciler.cli.send import (  # noqa: PLC0415 - help must be quick
-        Sample,
-        body_of,
-        hints,
-        post,
-        receiver_address,
-    )
+    from reconciler.cli.send import Sample, body_of, hints, post, receiver_address
 
     settings = read_config(config)
     url = receiver_address(settings.webhook) if url is None else url

@@ -21,8 +21,8 @@ _BASIC_PLANE = 0xFFFF  # its MySQL column loses what lies beyond (docspace.md 9)
 _MAX_DURATION = timedelta(days=3650)  # a slip of the hand beyond; dates must not overflow
 
 
-def duration(text: object) -> object:
-    """Return ``5m``, ``24h``, ``30s`` or ``7d`` as a timedelta; anything else as it came."""
+def duration(text: object) -> timedelta:
+    """Return the length that ``5m``, ``24h``, ``30s`` or ``7d`` names. Raises ValueError."""
     match = re.fullmatch(r"(\d{1,6})([smhd])", text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"must be {DURATION}")

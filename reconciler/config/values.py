@@ -9,13 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from reconciler.config.addresses import with_password
-from reconciler.config.files import (
-    distinct,
-    is_exposed,
-    read_password,
-    read_secret,
-    secret_lines,
-)
+from reconciler.config.files import distinct, is_exposed, read_password, read_secret, secret_lines
 from reconciler.config.sections import (
     Admin,
     Limits,
