@@ -18,10 +18,9 @@ import typer
 from typer.testing import CliRunner
 
 from reconciler.cli.commands import app
-from reconciler.cli.document import document
 from reconciler.cli.messages import bug, in_words, unforeseen
 from reconciler.cli.options import found_config
-from reconciler.cli.runs import moment
+from reconciler.cli.runs import document, moment
 from reconciler.cli.send import Sample, body_of
 from reconciler.config import CONFIG
 from reconciler.errors import (

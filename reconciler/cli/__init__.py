@@ -6,7 +6,7 @@ check, `deploy` service-files; `init`, `notify`, `review`, `state` and `webhook`
 
 Output: `overview` (status), `report`, `review_report`, `backfilling` (the backfill's progress),
 `demonstration`; `playground` runs the sandbox, `send` signs and posts a sample. Shared: `options`,
-`document`, `interview`, `confirmation`, `messages` (errors and exit codes), `help`, `streams`.
+`interview`, `messages` (errors and exit codes), `help`, `streams`.
 
 A command imports inside its function what only it needs, so that help is there at once.
 """

@@ -1,11 +1,14 @@
-"""Options that several commands share, and how the configuration is found."""
+"""Options that several commands share, with what they ask for: the configuration, an answer."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from reconciler.cli.messages import USAGE
 
 if TYPE_CHECKING:
     from reconciler.config import Config
@@ -31,6 +34,7 @@ Rooms = Annotated[
         "--room", metavar="ID", min=1, max=LAST_FILE_ID, help="Only this room; repeatable."
     ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def read_config(path: Path | None, **variables: str) -> "Config":
@@ -43,3 +47,10 @@ def read_config(path: Path | None, **variables: str) -> "Config":
 def found_config(path: Path | None, places: Sequence[Path] = PLACES) -> Path | None:
     """Return the file that was named, else the first of ``places`` where there is one."""
     return path or next((place for place in places if place.exists()), None)
+
+
+def require_answer(yes: bool) -> None:
+    """End the command where nobody could be asked, before anything is done."""
+    if not yes and not sys.stdin.isatty():
+        typer.echo("Without a terminal it needs --yes: nobody can be asked.", err=True)
+        raise typer.Exit(USAGE)

@@ -1,14 +1,21 @@
 """Commands that read the portal once: reconcile, backfill, explain."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
-from reconciler.cli.confirmation import require_answer
-from reconciler.cli.document import Document, document, is_elsewhere
 from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, in_words
-from reconciler.cli.options import ConfigPath, Json, Rooms, read_config
+from reconciler.cli.options import (
+    LAST_FILE_ID,
+    ConfigPath,
+    Json,
+    Rooms,
+    read_config,
+    require_answer,
+)
 from reconciler.formats import shown
 
 if TYPE_CHECKING:
@@ -34,8 +41,21 @@ OverwriteComments = Annotated[
     ),
 ]
 Observe = Annotated[bool, typer.Option("--observe", help="Note what stands there, write nothing.")]
+Document = Annotated[
+    str,
+    typer.Argument(metavar="FILE", help="The file's id, or the address of the opened document."),
+]
 
 _DATES = "give a date (2026-01-01) or a duration back (30d, 12h)."
+# As the editors, a room's list and the viewer of pictures write it.
+_IN_ADDRESS = re.compile(
+    r"[?&]file_?id=(?P<editor>[^&#]+)|#preview/(?P<list>[^/?&]+)|/media/view/(?P<viewer>[^/?#]+)",
+    re.IGNORECASE,
+)
+_NEITHER = (
+    "{} is neither a file's id nor the address of an opened document, such as "
+    "https://portal.example.com/doceditor?fileId=4711"
+)
 
 
 def reconcile(config: ConfigPath = None, dry_run: DryRun = False, json: Json = False) -> None:
@@ -121,7 +141,7 @@ def explain(
     from reconciler.service import explain as run
 
     number, settings = document(file), read_config(config)
-    if is_elsewhere(file, settings.portal_url()):
+    if _is_elsewhere(file, settings.portal_url()):
         typer.echo(
             f"That address is not at portal.url, which is {settings.portal_url()}: if it is "
             "another portal, this is another file.",
@@ -132,6 +152,26 @@ def explain(
     if explanation.error is not None:
         typer.echo(in_words(explanation.error)[1], err=True)
         raise typer.Exit(PORTAL)
+
+
+def document(text: str) -> int:
+    """Return the id of the file that is meant. Raises BadParameter."""
+    found = _IN_ADDRESS.search(text)
+    number = next(filter(None, found.groups())) if found is not None else text.strip()
+    if found is not None and not number.isdecimal():
+        raise typer.BadParameter(
+            f"{number} is a file of a connected storage, which takes no comments: nothing is "
+            "known of it"
+        )
+    if not (number.isascii() and number.isdecimal()) or not 0 < int(number[:20]) <= LAST_FILE_ID:
+        raise typer.BadParameter(_NEITHER.format(text))
+    return int(number)
+
+
+def _is_elsewhere(text: str, portal: str) -> bool:
+    """Return whether an address is another portal's than the configured one."""
+    host = urlsplit(text).netloc
+    return bool(host) and host.lower() != urlsplit(portal).netloc.lower()
 
 
 def _job(

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.confirmation import require_answer
 from reconciler.cli.messages import LEDGER, USAGE
-from reconciler.cli.options import ConfigPath, read_config
+from reconciler.cli.options import ConfigPath, Yes, read_config, require_answer
 from reconciler.errors import LedgerError
 
 _RISK = (
@@ -86,7 +85,7 @@ def _check_addresses(source: str, target: str) -> None:
 
 @state.command()
 def adopt(
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     config: ConfigPath = None,
 ) -> None:
     """Say that the portal at portal.url is the one that the ledger knows, moved.

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.confirmation import require_answer
-from reconciler.cli.options import ConfigPath, Json, read_config
+from reconciler.cli.options import ConfigPath, Json, Yes, read_config, require_answer
 from reconciler.errors import WebhookExistsError
 from reconciler.formats import shown
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 Which = Annotated[str, typer.Argument(metavar="ID", help='The webhook\'s id, or "ours".')]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Probe = Annotated[
     bool,
     typer.Option(
