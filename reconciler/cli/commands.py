@@ -15,7 +15,6 @@ from reconciler.cli import (
     deploy,
     init,
     notify,
-    review,
     runs,
     state,
     status,
@@ -130,7 +129,7 @@ app.add_typer(configuration.app, name="config")
 app.command()(runs.explain)
 app.command()(status.status)
 app.add_typer(status.failed, name="failed")
-app.add_typer(review.app, name="review")
+app.add_typer(status.review, name="review")
 app.add_typer(state.state, name="state")
 app.command("service-files")(deploy.service_files)
 app.add_typer(webhook.app, name="webhook")
