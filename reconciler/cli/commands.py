@@ -9,18 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler import version as installed_version
-from reconciler.cli import (
-    checking,
-    configuration,
-    deploy,
-    init,
-    notify,
-    runs,
-    state,
-    status,
-    trial,
-    webhook,
-)
+from reconciler.cli import checking, deploy, init, runs, state, status, trial, webhook
 from reconciler.cli.help import use_plain_help
 from reconciler.cli.options import ConfigPath, found_config, read_config
 from reconciler.cli.streams import give_up
@@ -125,7 +114,7 @@ app.command()(init.init)
 app.command()(runs.reconcile)
 app.command()(runs.backfill)
 app.command()(checking.check)
-app.add_typer(configuration.app, name="config")
+app.add_typer(checking.configuration, name="config")
 app.command()(runs.explain)
 app.command()(status.status)
 app.add_typer(status.failed, name="failed")
@@ -133,7 +122,7 @@ app.add_typer(status.review, name="review")
 app.add_typer(state.state, name="state")
 app.command("service-files")(deploy.service_files)
 app.add_typer(webhook.app, name="webhook")
-app.add_typer(notify.app, name="notify")
+app.add_typer(checking.notify, name="notify")
 app.command()(trial.demo)
 app.command()(trial.sandbox)
 app.command()(trial.send)
