@@ -6,7 +6,7 @@ and send; `deploy` has service-files; `init`, `state` and `webhook` have their o
 
 Output: `overview` (status), `report`, `review_report`, `backfilling` (the backfill's progress),
 `demonstration`; `playground` runs the sandbox, `send` signs and posts a sample. Shared: `options`,
-`interview`, `messages` (errors and exit codes), `help`, `streams`.
+`messages` (errors and exit codes), `help`, `streams`.
 
 A command imports inside its function what only it needs, so that help is there at once.
 """
