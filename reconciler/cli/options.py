@@ -1,8 +1,9 @@
-"""Options that several commands share, with what they ask for: the configuration, an answer."""
+"""Options that several commands share, with what they stand for: configuration, JSON, an answer."""
 
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +48,11 @@ def read_config(path: Path | None, **variables: str) -> "Config":
 def found_config(path: Path | None, places: Sequence[Path] = PLACES) -> Path | None:
     """Return the file that was named, else the first of ``places`` where there is one."""
     return path or next((place for place in places if place.exists()), None)
+
+
+def json_text(fields: Mapping[str, object]) -> str:
+    """Return the object that --json prints, with times to the second."""
+    return json.dumps(fields, default=lambda moment: moment.isoformat(timespec="seconds"))
 
 
 def require_answer(yes: bool) -> None:

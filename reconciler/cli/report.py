@@ -1,12 +1,12 @@
 """Summaries and explanations as text or JSON."""
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import typer
 
+from reconciler.cli.options import json_text
 from reconciler.formats import shown
 from reconciler.local_time import local_time
 from reconciler.model import Outcome
@@ -18,20 +18,20 @@ _PAST = {"event": "event", "look": "looked", "mark": "marked"}
 def as_json(summary: Summary) -> str:
     """Return the summary as one JSON object."""
     report = summary.report
-    return json.dumps(
+    return json_text(
         {
             "scanned": report.scanned,
             **{str(outcome): summary.number(outcome) for outcome in Outcome},
             "requests": summary.requests,
             "seconds": round(summary.seconds, 3),
             "dry_run": summary.dry_run,
-            "since": _date(report.since),
-            "until": _date(report.until),
+            "since": report.since,
+            "until": report.until,
             "folders": report.folders,
             "incomplete_folders": report.incomplete,
             "skipped_folders": dict(report.skipped),
             "remaining": summary.remaining,
-            "resume_at": _date(summary.resume_at),
+            "resume_at": summary.resume_at,
         }
     )
 
@@ -126,7 +126,3 @@ def _times(known: Any) -> Callable[[str], str]:
 
 def _time(moment: datetime | None) -> str:
     return "never" if moment is None else local_time(moment)
-
-
-def _date(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds")
