@@ -4,9 +4,8 @@ import itertools
 import random
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 import typer
 
@@ -16,34 +15,16 @@ from reconciler.sandbox.faults import FaultKind
 from reconciler.sandbox.seed import Seeded, populate
 
 
-@dataclass(frozen=True)
-class FaultOptions:
-    """What goes wrong: shares and seconds of deliveries, latency and faults of the API."""
-
-    drop: float
-    duplicate: float
-    delay: float
-    reorder: bool
-    latency: float
-    faults: tuple[str, ...]
-
-
 class Playground:
     """A small portal with people who edit its files."""
 
-    def __init__(self, options: FaultOptions) -> None:
+    def __init__(self, network: Network, latency: float, faults: Iterable[str]) -> None:
         """Build the portal; a fault that does not exist ends the command."""
         # A tenth of the portal's times: nobody wants to wait for a queue while trying things.
         self._portal = Portal(poll_seconds=0.5, retry_seconds=(0.1, 0.2, 0.4, 0.8, 1.6))
         self._seeded = populate(self._portal)
-        self._portal.latency = options.latency
-        self._portal.network = Network(
-            drop=options.drop,
-            duplicate=options.duplicate,
-            reorder=options.reorder,
-            delay=options.delay,
-        )
-        for text in options.faults:
+        self._portal.network, self._portal.latency = network, latency
+        for text in faults:
             self._portal.faults.add(_fault(text))
 
     def run(

@@ -94,13 +94,14 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one option a knob
         reconciler sandbox --drop 0.4 --duplicate 0.1 --reorder
         reconciler sandbox --port 0 --edit-every 1 --fail throttle:3
     """
-    from reconciler.cli.playground import FaultOptions, Playground
+    from reconciler.cli.playground import Playground
+    from reconciler.sandbox import Network
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    options = FaultOptions(drop, duplicate, delay, reorder, latency, tuple(fail or ()))
-    Playground(options).run(port, webhook, secret, edit_every, stop)
+    network = Network(drop=drop, duplicate=duplicate, reorder=reorder, delay=delay)
+    Playground(network, latency, fail or ()).run(port, webhook, secret, edit_every, stop)
 
 
 FileId = Annotated[
