@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE
+from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, exit_with
 from reconciler.cli.options import ConfigPath, Json, found_config, read_config
 from reconciler.errors import ConfigError
 from reconciler.formats import shown
@@ -117,12 +117,11 @@ def send_test(config: ConfigPath = None) -> None:
 
     addresses = open_addresses(read_config(config).notify.urls())
     if not addresses:
-        typer.echo(
+        raise exit_with(
+            USAGE,
             "There is no address to notify: set notify.urls_file to a file of mode 0600 with one "
             "address a line, such as mailto://USER:PASSWORD@HOST?to=ADDRESS.",
-            err=True,
         )
-        raise typer.Exit(USAGE)
     errors = [address.send(trial()) for address in addresses]
     for address, error in zip(addresses, errors, strict=True):
         typer.echo(f"{address.name}: {f'FAILED: {error}' if error else 'sent'}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.messages import USAGE
+from reconciler.cli.messages import USAGE, exit_with
 from reconciler.cli.options import ConfigPath, found_config
 
 if TYPE_CHECKING:
@@ -57,12 +57,11 @@ def _write(folder: Path, texts: dict[str, str], force: bool) -> None:
         same = {name for name in plain if (folder / name).read_bytes() == texts[name].encode()}
         if there - same and not force:
             names = ", ".join(sorted(there - same))
-            typer.echo(
+            raise exit_with(
+                USAGE,
                 f"{folder} has other files of these names: {names}. Nothing was written: "
                 "give another folder, or --force to write over them.",
-                err=True,
             )
-            raise typer.Exit(USAGE)
         for name, text in texts.items():
             if name in links:
                 (folder / name).unlink()
@@ -70,8 +69,7 @@ def _write(folder: Path, texts: dict[str, str], force: bool) -> None:
                 (folder / name).write_text(text, encoding="utf-8")
             typer.echo(f"{folder / name}{' (unchanged)' if name in same else ''}")
     except OSError as error:
-        typer.echo(f"{folder} cannot be written: {error.strerror}.", err=True)
-        raise typer.Exit(USAGE) from error
+        raise exit_with(USAGE, f"{folder} cannot be written: {error.strerror}.") from error
 
 
 def _advice(config: "Config", path: Path | None, installed: "Installed") -> Iterator[str]:

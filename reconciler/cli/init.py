@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from reconciler.cli.checking import finding_text
-from reconciler.cli.messages import OK, PORTAL, USAGE, in_words
+from reconciler.cli.messages import OK, PORTAL, USAGE, exit_with, in_words
 from reconciler.cli.options import ConfigPath, found_config, read_config
 from reconciler.errors import ConfigError, ReconcilerError, WebhookExistsError
 from reconciler.formats import shown
@@ -111,8 +111,7 @@ def _agree(plan: "Plan", *, asks: bool, yes: bool) -> None:
         return
     typer.echo("\n".join(map(shown, replaced)), err=True)
     if not asks:
-        typer.echo("Without a terminal it needs --yes to replace that.", err=True)
-        raise typer.Exit(USAGE)
+        raise exit_with(USAGE, "Without a terminal it needs --yes to replace that.")
     typer.confirm("Replace that?", abort=True, err=True)
 
 
@@ -224,10 +223,9 @@ class _Interview:
     def _needed(self, option: str, ask: Callable[[], str]) -> str:
         if self._asks:
             return ask()
-        typer.echo(
-            f"{option} is missing, and nobody is asked: give it, or use a terminal.", err=True
+        raise exit_with(
+            USAGE, f"{option} is missing, and nobody is asked: give it, or use a terminal."
         )
-        raise typer.Exit(USAGE)
 
     def _ask_again(self, about: str) -> None:
         if about == "portal":

@@ -3,6 +3,8 @@
 import errno
 from pathlib import Path
 
+import typer
+
 from reconciler.errors import (
     AddressInUseError,
     AddressUnreachableError,
@@ -22,6 +24,12 @@ from reconciler.hints import hint_for
 NO_ROOM = "A disk is full: free some space, or send the output elsewhere."
 NO_FOLDER = "The working directory is gone: change to one that is there, and run it again."
 OK, SOME_FAILED, USAGE, PORTAL, BUSY, LEDGER, UNAVAILABLE, BUG = 0, 1, 2, 3, 4, 5, 69, 70
+
+
+def exit_with(code: int, text: str) -> typer.Exit:
+    """Print why a command cannot go on, and return what ends it."""
+    typer.echo(text, err=True)
+    return typer.Exit(code)
 
 
 def in_words(error: ReconcilerError) -> tuple[int, str]:

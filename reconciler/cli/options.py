@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.messages import USAGE
+from reconciler.cli.messages import USAGE, exit_with
 
 if TYPE_CHECKING:
     from reconciler.config import Config
@@ -58,5 +58,4 @@ def json_text(fields: Mapping[str, object]) -> str:
 def require_answer(yes: bool) -> None:
     """End the command where nobody could be asked, before anything is done."""
     if not yes and not sys.stdin.isatty():
-        typer.echo("Without a terminal it needs --yes: nobody can be asked.", err=True)
-        raise typer.Exit(USAGE)
+        raise exit_with(USAGE, "Without a terminal it needs --yes: nobody can be asked.")

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import typer
 
-from reconciler.cli.messages import UNAVAILABLE, USAGE
+from reconciler.cli.messages import UNAVAILABLE, USAGE, exit_with
 from reconciler.sandbox import Fault, Network, Portal, Server
 from reconciler.sandbox.faults import FaultKind
 from reconciler.sandbox.seed import Seeded, populate
@@ -35,8 +35,9 @@ class Playground:
             try:
                 server = stack.enter_context(Server(self._portal, port=port))
             except OSError as error:
-                typer.echo(f"Cannot listen on 127.0.0.1:{port}: {error}. Try --port 0.", err=True)
-                raise typer.Exit(UNAVAILABLE) from error
+                raise exit_with(
+                    UNAVAILABLE, f"Cannot listen on 127.0.0.1:{port}: {error}. Try --port 0."
+                ) from error
             if webhook:
                 self._portal.add_webhook(by=self._seeded.bot, url=webhook, secret=secret)
             _introduce(server.url, self._seeded, webhook, secret)
@@ -97,6 +98,5 @@ _ACTS: tuple[Callable[[Portal, Seeded], str], ...] = (
 def _fault(text: str) -> Fault:
     kind, _, times = text.partition(":")
     if kind not in set(FaultKind) or not (times.isdecimal() or not times):
-        typer.echo(f"--fail {text}: use KIND or KIND:TIMES with {', '.join(FaultKind)}", err=True)
-        raise typer.Exit(USAGE)
+        raise exit_with(USAGE, f"--fail {text}: use KIND or KIND:TIMES with {', '.join(FaultKind)}")
     return Fault(route="*", kind=kind, times=int(times) if times else None)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, in_words
+from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, exit_with, in_words
 from reconciler.cli.options import (
     LAST_FILE_ID,
     ConfigPath,
@@ -150,8 +150,7 @@ def explain(
     explanation = run(settings, number)
     typer.echo(explanation_text(explanation))
     if explanation.error is not None:
-        typer.echo(in_words(explanation.error)[1], err=True)
-        raise typer.Exit(PORTAL)
+        raise exit_with(PORTAL, in_words(explanation.error)[1])
 
 
 def document(text: str) -> int:
@@ -195,11 +194,9 @@ def _span(since: str, until: str | None) -> tuple[datetime, datetime | None]:
     """Return from when to when; a span in which nothing can lie is a mistake."""
     begin, end = moment(since, "--since"), moment(until, "--until") if until else None
     if begin > datetime.now(UTC):
-        typer.echo(f"--since {since} lies in the future: {_DATES}", err=True)
-        raise typer.Exit(USAGE)
+        raise exit_with(USAGE, f"--since {since} lies in the future: {_DATES}")
     if end is not None and end < begin:
-        typer.echo("--until lies before --since: nothing lies between.", err=True)
-        raise typer.Exit(USAGE)
+        raise exit_with(USAGE, "--until lies before --since: nothing lies between.")
     return begin, end
 
 
@@ -217,8 +214,7 @@ def moment(text: str, option: str) -> datetime:
             date += timedelta(days=1, microseconds=-1)
         return date.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        typer.echo(f"{option} {text}: {_DATES}", err=True)
-        raise typer.Exit(USAGE) from error
+        raise exit_with(USAGE, f"{option} {text}: {_DATES}") from error
 
 
 def _code(summary: "Summary") -> int:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.messages import LEDGER, USAGE
+from reconciler.cli.messages import LEDGER, USAGE, exit_with
 from reconciler.cli.options import ConfigPath, Yes, read_config, require_answer
 from reconciler.errors import LedgerError
 
@@ -59,8 +59,7 @@ def copy(source: Address, target: Other) -> None:
     try:
         numbers = run(source, target)
     except LedgerError as error:
-        typer.echo(f"The ledger cannot be copied: {error}.\n{_COPY}", err=True)
-        raise typer.Exit(LEDGER) from error
+        raise exit_with(LEDGER, f"The ledger cannot be copied: {error}.\n{_COPY}") from error
     others = sum(numbers.values()) - numbers["files"]
     typer.echo(f"Copied {numbers['files']} files and {others} other rows.")
     typer.echo(f"Now set state.url to {split_password(target)[0]} and start serve.", err=True)
@@ -74,13 +73,11 @@ def _check_addresses(source: str, target: str) -> None:
         try:
             database_address(address)
         except ValueError as error:
-            typer.echo(f"{name} {error}.", err=True)
-            raise typer.Exit(USAGE) from error
+            raise exit_with(USAGE, f"{name} {error}.") from error
     if source == target:
-        typer.echo(
-            "FROM and TO are the same: name an empty database or a new file as TO.", err=True
+        raise exit_with(
+            USAGE, "FROM and TO are the same: name an empty database or a new file as TO."
         )
-        raise typer.Exit(USAGE)
 
 
 @state.command()

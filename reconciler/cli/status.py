@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE
+from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, exit_with
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, Json, Rooms, read_config
 from reconciler.formats import shown
 
@@ -123,12 +123,11 @@ def failed_retry(
     missing = sorted(set(files or []) - due)
     if missing:
         listed = ", ".join(map(str, missing))
-        typer.echo(
+        raise exit_with(
+            USAGE,
             f"Neither failed nor waiting, or in work just now: {listed}. "
             "See reconciler failed list, and reconciler explain FILE_ID.",
-            err=True,
         )
-        raise typer.Exit(USAGE)
     raise typer.Exit(SOME_FAILED if blocking else OK)
 
 
@@ -175,8 +174,7 @@ def review_list(
     from reconciler.ledger import ReviewFilter, ReviewState
 
     if json and csv:
-        typer.echo("--json and --csv exclude each other: give one of them.", err=True)
-        raise typer.Exit(USAGE)
+        raise exit_with(USAGE, "--json and --csv exclude each other: give one of them.")
     longer = None if older_than is None else _length(older_than)
     settings = read_config(config)
     with _open_read_only(settings) as ledger:
@@ -203,8 +201,7 @@ def _length(text: str) -> timedelta:
         return duration(text)
     except ValueError as error:
         advice = "give a number and a unit (7d, 12h), at most 3650d."
-        typer.echo(f"--older-than {text}: {advice}", err=True)
-        raise typer.Exit(USAGE) from error
+        raise exit_with(USAGE, f"--older-than {text}: {advice}") from error
 
 
 def _local() -> datetime:
@@ -249,10 +246,9 @@ def _opened(config: "Config") -> "Iterator[Ledger]":
 
 def _none_yet(config: "Config", more: str = "") -> typer.Exit:
     """Say that there is no ledger; return the end of the command."""
-    typer.echo(
+    return exit_with(
+        LEDGER,
         f"There is no ledger at {config.state.path or config.state.url}: nothing has run "
         f"with this configuration yet.\nCheck state.url and --config, or start reconciler serve."
         f"{more}",
-        err=True,
     )
-    return typer.Exit(LEDGER)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE
+from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, exit_with
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
 from reconciler.errors import AddressUnreachableError, UntrustedCertificateError
 from reconciler.formats import shown
@@ -148,8 +148,7 @@ def send(
     if secret is None:
         secret = next(iter(settings.secrets()), None)
     if not url.startswith(("http://", "https://")):
-        typer.echo("The address must start with http:// or https://.", err=True)
-        raise typer.Exit(USAGE)
+        raise exit_with(USAGE, "The address must start with http:// or https://.")
     sample = body_of(Sample(file, title, trigger), datetime.now(UTC))
     try:
         response = post(url, sample, secret, settings.portal.ca_bundle)
@@ -159,8 +158,7 @@ def send(
             if isinstance(error, UntrustedCertificateError)
             else " Is `reconciler serve` running?"
         )
-        typer.echo(f"Nobody answers at {url}: {shown(error.detail)}.{hint}", err=True)
-        raise typer.Exit(PORTAL) from error
+        raise exit_with(PORTAL, f"Nobody answers at {url}: {shown(error.detail)}.{hint}") from error
     typer.echo(f"{response.status} {shown(response.body.decode('utf-8', 'replace'))}")
     for hint in hints(response):
         typer.echo(hint, err=True)
