@@ -1,6 +1,5 @@
 """Summaries and explanations as text or JSON."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -95,7 +94,7 @@ def _ledger(known: Any) -> list[str]:
     if known is None:
         return ["  ledger     has never heard of it"]
     lines = [
-        "  ledger     " + ", ".join(map(_times(known), ("event", "look", "mark"))),
+        "  ledger     " + ", ".join(_times(known, what) for what in _PAST),
         f"             last: {known['outcome']}: {known['reason']} {known['error']}".rstrip(),
     ]
     if known["settled_version"] is not None:
@@ -115,13 +114,10 @@ def _ledger(known: Any) -> list[str]:
     return lines
 
 
-def _times(known: Any) -> Callable[[str], str]:
-    def times(what: str) -> str:
-        number, last = known[f"{what}s"], known[f"{_PAST[what]}_at"]
-        when = f" (last {_time(last)})" if last else ""
-        return f"{number} {what}s{when}"
-
-    return times
+def _times(known: Any, what: str) -> str:
+    number, last = known[f"{what}s"], known[f"{_PAST[what]}_at"]
+    when = f" (last {_time(last)})" if last else ""
+    return f"{number} {what}s{when}"
 
 
 def _time(moment: datetime | None) -> str:

@@ -200,8 +200,9 @@ def _length(text: str) -> timedelta:
     try:
         return duration(text)
     except ValueError as error:
-        advice = "give a number and a unit (7d, 12h), at most 3650d."
-        raise exit_with(USAGE, f"--older-than {text}: {advice}") from error
+        raise exit_with(
+            USAGE, f"--older-than {text}: give a number and a unit (7d, 12h), at most 3650d."
+        ) from error
 
 
 def _local() -> datetime:
