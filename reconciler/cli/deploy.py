@@ -36,12 +36,11 @@ def service_files(
         reconciler service-files out --domain hooks.example.com
     """
     from reconciler.config import load
-    from reconciler.service.unit_files import service_files as filled
-    from reconciler.service.unit_files import this_installation
+    from reconciler.service import unit_files
 
-    path, installed = found_config(config), this_installation()
+    path, installed = found_config(config), unit_files.this_installation()
     settings = load(path, {})
-    texts = filled(settings, path, domain, installed)
+    texts = unit_files.service_files(settings, path, domain, installed)
     _write(folder, texts, force)
     for advice in _advice(settings, path, installed):
         typer.echo(advice, err=True)

@@ -71,13 +71,12 @@ def reconcile(config: ConfigPath = None, dry_run: DryRun = False, json: Json = F
         reconciler reconcile --dry-run      # what it would do, and why
         reconciler reconcile --json --config /etc/reconciler/config.toml
     """
+    from reconciler import service
     from reconciler.cli.report import as_json, in_a_line, print_planned
-    from reconciler.service import configure_log
-    from reconciler.service import reconcile as run
 
     settings = read_config(config)
-    configure_log(settings.log.level, settings.log.format)
-    summary = run(
+    service.configure_log(settings.log.level, settings.log.format)
+    summary = service.reconcile(
         settings, dry_run=dry_run, on_planned=lambda one: None if json else print_planned(one)
     )
     typer.echo(as_json(summary) if json else in_a_line(summary))
@@ -110,13 +109,13 @@ def backfill(
         reconciler backfill --since 90d --observe           # note, write nothing
         reconciler backfill --since 90d --yes --json        # from a script
     """
+    from reconciler import service
     from reconciler.cli.backfilling import Backfilling
-    from reconciler.service import configure_log
 
     job = _job(since, until, room or [], overwrite=overwrite, observe=observe)
     require_answer(yes or dry_run)
     settings = read_config(config)
-    configure_log(settings.log.level, settings.log.format)
+    service.configure_log(settings.log.level, settings.log.format)
     backfilling = Backfilling(settings, job, json=json, ask=not yes)
     code = _code(backfilling.run(dry_run))
     raise typer.Exit(SOME_FAILED if code == OK and backfilling.failing else code)
@@ -137,8 +136,8 @@ def explain(
         reconciler explain 'https://portal.example.com/doceditor?fileId=4711'
         reconciler explain 4711 --config /etc/reconciler/config.toml
     """
+    from reconciler import service
     from reconciler.cli.report import explanation_text
-    from reconciler.service import explain as run
 
     number, settings = document(file), read_config(config)
     if _is_elsewhere(file, settings.portal_url()):
@@ -147,7 +146,7 @@ def explain(
             "another portal, this is another file.",
             err=True,
         )
-    explanation = run(settings, number)
+    explanation = service.explain(settings, number)
     typer.echo(explanation_text(explanation))
     if explanation.error is not None:
         raise exit_with(PORTAL, in_words(explanation.error)[1])

@@ -68,7 +68,7 @@ def post(url: str, body: bytes, secret: str | None, ca_bundle: Path | None = Non
 
 
 def hints(response: Response) -> Iterator[str]:
-    """Return what to do about an answer that is none of acceptance."""
+    """Yield what to do about an answer that refuses the event or redirects."""
     if 200 <= response.status < 300:
         return
     if response.proxy_note:

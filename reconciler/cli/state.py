@@ -52,12 +52,12 @@ def copy(source: Address, target: Other) -> None:
         reconciler state copy sqlite:///reconciler.db postgresql://me@db/ledger
         reconciler state copy postgresql://me@db/ledger sqlite:////srv/new.db
     """
+    from reconciler import ledger
     from reconciler.config import split_password
-    from reconciler.ledger import copy as run
 
     _check_addresses(source, target)
     try:
-        numbers = run(source, target)
+        numbers = ledger.copy(source, target)
     except LedgerError as error:
         raise exit_with(LEDGER, f"The ledger cannot be copied: {error}.\n{_COPY}") from error
     others = sum(numbers.values()) - numbers["files"]

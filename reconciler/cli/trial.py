@@ -153,11 +153,8 @@ def send(
     try:
         response = post(url, sample, secret, settings.portal.ca_bundle)
     except AddressUnreachableError as error:
-        hint = (
-            ""
-            if isinstance(error, UntrustedCertificateError)
-            else " Is `reconciler serve` running?"
-        )
+        is_running = isinstance(error, UntrustedCertificateError)
+        hint = "" if is_running else " Is `reconciler serve` running?"
         raise exit_with(PORTAL, f"Nobody answers at {url}: {shown(error.detail)}.{hint}") from error
     typer.echo(f"{response.status} {shown(response.body.decode('utf-8', 'replace'))}")
     for hint in hints(response):

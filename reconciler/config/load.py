@@ -146,7 +146,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(read_text(path))
     except OSError as error:
         raise ConfigError((f"{path} cannot be read: {error.strerror}",)) from error
-    except (ValueError, RecursionError) as error:  # also numbers and tables beyond all measure
+    except (ValueError, RecursionError) as error:  # also a number or a nesting that is too large
         raise ConfigError((f"{path} is not valid TOML: {error}",)) from error
 
 

@@ -82,7 +82,7 @@ class Review(_Section):
     personal_documents: bool = True
 
     @model_validator(mode="after")
-    def _apart(self) -> Self:
+    def _refuse_contradictions(self) -> Self:
         if self.policy().texts.is_portals(self.comment):
             raise ValueError(
                 "review.comment is named in review.portal_texts or review.unlock_texts as a text "
@@ -158,7 +158,7 @@ class State(_Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _parted(cls, values: Any) -> Any:
+    def _move_password(cls, values: Any) -> Any:
         if not isinstance(values, dict) or not isinstance(values.get("url"), str):
             return values
         url, password = split_password(values["url"])

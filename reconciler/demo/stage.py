@@ -168,7 +168,7 @@ def staged() -> Iterator[tuple[Stage, str]]:
 
 @contextmanager
 def daemon(url: str, key: str) -> Iterator[Daemon]:
-    """Have a daemon for a portal within the block."""
+    """Give a daemon for a portal, not started yet; kill it at the end of the block."""
     with TemporaryDirectory(prefix="reconciler-demo-") as folder:
         running = Daemon(url, key, Path(folder))
         try:
