@@ -23,11 +23,11 @@ FORKSERVER = multiprocessing.get_context("forkserver")
 FORKSERVER.set_forkserver_preload(
     [
         "reconciler.cli.backfilling",
-        "reconciler.cli.interview",
         "reconciler.cli.overview",
         "reconciler.ledger.store.postgres",
         "reconciler.service",
         "reconciler.service.checks",
+        "reconciler.service.setup",
     ]
 )
 

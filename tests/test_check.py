@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.client import Key, Room
 from reconciler.config import load
-from reconciler.config.secret_files import is_exposed
+from reconciler.config.files import is_exposed
 from reconciler.diagnostics import Problem, ProblemKind
 from reconciler.diagnostics.checks import Facts, Finding, LedgerFacts, Level, check, gather
 from reconciler.errors import AddressUnreachableError, LedgerError

@@ -18,9 +18,9 @@ import typer
 from typer.testing import CliRunner
 
 from reconciler.cli.commands import app
-from reconciler.cli.messages import bug, in_words, shown, unforeseen
-from reconciler.cli.options import document, found_config
-from reconciler.cli.runs import moment
+from reconciler.cli.messages import bug, in_words, unforeseen
+from reconciler.cli.options import found_config
+from reconciler.cli.runs import document, moment
 from reconciler.cli.send import Sample, body_of
 from reconciler.config import CONFIG
 from reconciler.errors import (
@@ -34,6 +34,7 @@ from reconciler.errors import (
     TransientError,
     UnauthorizedError,
 )
+from reconciler.formats import shown
 from tests import program
 from tests.daemon import daemon, free_port
 from tests.support_http import answering, http

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from reconciler.cli.commands import app
 from reconciler.config import duration, keys
-from reconciler.config.origins import DEFAULT, effective_settings
+from reconciler.config.load import DEFAULT, effective_settings
 from reconciler.config.value_types import duration_text
 from tests.support_http import answering, http
 

@@ -17,9 +17,7 @@ from rich.console import Console
 
 from reconciler.cli.demonstration import Demonstration
 from reconciler.demo import Check, Scene
-from reconciler.demo.checks import (
-    TARGET,
-    Version,
+from reconciler.demo.scenes import (
     check_burst,
     check_comment,
     check_edit,
@@ -27,7 +25,7 @@ from reconciler.demo.checks import (
     check_restart,
     check_sweep,
 )
-from reconciler.demo.stage import DaemonEndedError, daemon
+from reconciler.demo.stage import TARGET, DaemonEndedError, Version, daemon
 
 TITLES = ["One edit", "A burst", "A person's words", "Lost deliveries", "A crash"]
 

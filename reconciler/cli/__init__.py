@@ -1,12 +1,14 @@
 """The command line: commands, messages and exit codes; `service` does the work.
 
 `commands` has serve and registers all others. `runs` has reconcile, backfill and explain; `status`
-has status and failed; `trial` has demo, sandbox and send; `configuration` has config, `checking`
-check, `deploy` service-files; `init`, `notify`, `review`, `state` and `webhook` have their own.
+has status, failed and review; `checking` has check, config and notify; `trial` has demo, sandbox
+and send; `deploy` has service-files; `init`, `state` and `webhook` have their own.
 
 Output: `overview` (status), `report`, `review_report`, `backfilling` (the backfill's progress),
 `demonstration`; `playground` runs the sandbox, `send` signs and posts a sample. Shared: `options`,
-`interview`, `messages` (errors and exit codes), `help`, `streams`.
+`messages` (errors and exit codes), `help`, `streams`.
+
+A command imports inside its function what only it needs, so that help is there at once.
 """
 
 import errno

@@ -1,16 +1,14 @@
 """The backfill on the command line: estimate, question, progress, and how it ended."""
 
-from collections.abc import Iterator
 from time import monotonic
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from reconciler.cli.messages import shown
 from reconciler.cli.report import as_json, in_a_line
 from reconciler.config import Config
-from reconciler.formats import local_time
+from reconciler.formats import local_time, shown
 from reconciler.service import BackfillRun, Summary
 from reconciler.service import backfill as open_backfill
 from reconciler.sweep import Job
@@ -51,8 +49,7 @@ class Backfilling:
 
     def _go_through(self, run: BackfillRun) -> None:
         try:
-            for _ in self._steps(run):
-                pass
+            self._take_steps(run)
         except KeyboardInterrupt:
             self._console.print(
                 "Stopped. What is marked stays marked. Run the same command again: it goes on "
@@ -68,12 +65,11 @@ class Backfilling:
             return
         self._console.print(f"reading {step.number}/{step.of} {shown(step.folder.title)}", end="\r")
 
-    def _steps(self, run: BackfillRun) -> Iterator[Step]:
+    def _take_steps(self, run: BackfillRun) -> None:
         if not self._console.is_terminal:
             for step in run.steps():
                 title = f"{shown(step.folder.title)} ({step.folder.id})"
                 self._console.print(f"{step.number}/{step.of} {title} done")
-                yield step
             return
         columns = (
             TextColumn("{task.description}", markup=False),
@@ -88,9 +84,13 @@ class Backfilling:
             for step in run.steps():
                 speed = run.report.scanned / max(monotonic() - began, 0.001)
                 name = shown(step.folder.title)[:30]
-                progress.update(bar, total=step.of, completed=step.number, description=name)
-                progress.update(bar, rate=f"{speed:.0f} files/s")
-                yield step
+                progress.update(
+                    bar,
+                    total=step.of,
+                    completed=step.number,
+                    description=name,
+                    rate=f"{speed:.0f} files/s",
+                )
 
     def _show_estimate(self, estimate: Estimate) -> None:
         report, limits = estimate.report, self._config.limits

@@ -1,17 +1,22 @@
-"""`reconciler check`: is everything as it should be, and if not, what to do."""
+"""`check`, `config` and `notify test`: is everything as it should be, and if not, what to do."""
 
 import json as to_json
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, shown
-from reconciler.cli.options import ConfigPath, Json, read_config
+from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, exit_with
+from reconciler.cli.options import ConfigPath, Json, found_config, read_config
 from reconciler.errors import ConfigError
+from reconciler.formats import shown
 
 if TYPE_CHECKING:
     from reconciler.diagnostics.checks import Finding
+
+configuration = typer.Typer(no_args_is_help=True)
+notify = typer.Typer(no_args_is_help=True)
 
 
 def check(
@@ -29,14 +34,103 @@ def check(
         reconciler check
         reconciler check --json --config /etc/reconciler/config.toml
     """
-    from reconciler.service.checks import run_check  # noqa: PLC0415 - help must be quick
+    from reconciler.service.checks import run_check
 
-    report(lambda: run_check(read_config(config)), json=json)
+    _report(lambda: run_check(read_config(config)), json=json)
 
 
-def report(find: Callable[[], list["Finding"]], *, json: bool) -> NoReturn:
+@configuration.callback()
+def configuration_group() -> None:
+    """Show every setting and where it came from, or check them without the portal.
+
+    Examples:
+
+        reconciler config show
+        reconciler config check
+    """
+
+
+@configuration.command("show")
+def show_config(config: ConfigPath = None, json: Json = False) -> None:
+    """Show every setting: its value, and whether file, environment or default gave it.
+
+    Secrets are shown as "set" or "not set".
+
+    Examples:
+
+        reconciler config show
+        reconciler config show --json --config /etc/reconciler/config.toml
+    """
+    from reconciler.config.load import effective_settings
+
+    path = found_config(config)
+    settings = effective_settings(path, os.environ)
+    if json:
+        fields = {one.key: {"value": one.value, "origin": one.origin} for one in settings}
+        file = None if path is None else str(path.absolute())
+        typer.echo(to_json.dumps({"file": file, "settings": fields}, ensure_ascii=False))
+        return
+    for one in settings:
+        typer.echo(f"{one.key:27} {_value_text(one.value):34} {shown(one.origin)}")
+
+
+@configuration.command("check")
+def check_config(config: ConfigPath = None, json: Json = False) -> None:
+    """Say whether the configuration can be used, without asking the portal or any address.
+
+    Looks at the configuration, the ledger, the disk and the files of secrets, and changes
+    nothing. Exits as `reconciler check` does.
+
+    Examples:
+
+        reconciler config check
+        reconciler config check --config /etc/reconciler/config.toml
+    """
+    from reconciler.service.checks import run_config_check
+
+    _report(lambda: run_config_check(read_config(config)), json=json)
+
+
+@notify.callback()
+def notify_group() -> None:
+    """Try the addresses that digests, reminders and alerts are sent to.
+
+    Examples:
+
+        reconciler notify test
+    """
+
+
+@notify.command("test")
+def send_test(config: ConfigPath = None) -> None:
+    """Send a test message to each address of notify.urls_file, and say which of them it reached.
+
+    Exits 1 when one of them fails. Neither the portal nor the ledger is asked.
+
+    Examples:
+
+        reconciler notify test
+        reconciler notify test --config /etc/reconciler/config.toml
+    """
+    from reconciler.notify.addresses import open_addresses
+    from reconciler.notify.messages import trial
+
+    addresses = open_addresses(read_config(config).notify.urls())
+    if not addresses:
+        raise exit_with(
+            USAGE,
+            "There is no address to notify: set notify.urls_file to a file of mode 0600 with one "
+            "address a line, such as mailto://USER:PASSWORD@HOST?to=ADDRESS.",
+        )
+    errors = [address.send(trial()) for address in addresses]
+    for address, error in zip(addresses, errors, strict=True):
+        typer.echo(f"{address.name}: {f'FAILED: {error}' if error else 'sent'}")
+    raise typer.Exit(SOME_FAILED if any(errors) else OK)
+
+
+def _report(find: Callable[[], list["Finding"]], *, json: bool) -> NoReturn:
     """Print what was found, a configuration that cannot be read too; exit by the first error."""
-    from reconciler.diagnostics.checks import Fault, Finding, Level  # noqa: PLC0415 - help must be quick
+    from reconciler.diagnostics.checks import Fault, Finding, Level
 
     try:
         lines = find()
@@ -70,3 +164,12 @@ def _as_json(found: list["Finding"], code: int) -> str:
         for one in found
     ]
     return to_json.dumps({"exit_code": code, "lines": lines})
+
+
+def _value_text(value: object) -> str:
+    """Return a value as config.toml would have it; a secret and what is not set in words."""
+    if value is None:
+        return "not set"
+    if value in ("set", "not set"):
+        return str(value)
+    return shown(to_json.dumps(value, ensure_ascii=False))

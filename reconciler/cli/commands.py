@@ -9,19 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler import version as installed_version
-from reconciler.cli import (
-    checking,
-    configuration,
-    deploy,
-    init,
-    notify,
-    review,
-    runs,
-    state,
-    status,
-    trial,
-    webhook,
-)
+from reconciler.cli import checking, deploy, init, runs, state, status, trial, webhook
 from reconciler.cli.help import use_plain_help
 from reconciler.cli.options import ConfigPath, found_config, read_config
 from reconciler.cli.streams import give_up
@@ -62,12 +50,7 @@ def serve(
         reconciler serve --config /etc/reconciler/config.toml --port 3000
         RECONCILER_REVIEW__OBSERVE=true reconciler serve    # decide, write nothing
     """
-    from reconciler.service import (  # noqa: PLC0415 - help must be quick
-        LogWriter,
-        configure_log,
-        log_configuration,
-        log_lost_lines,
-    )
+    from reconciler.service import LogWriter, configure_log, log_configuration, log_lost_lines
 
     settings = read_config(config, **({} if port is None else {PORT: str(port)}))
     with LogWriter(sys.stderr, log_lost_lines) as lines:
@@ -81,7 +64,7 @@ def serve(
 
 def _served(settings: "Config") -> bool:
     """Serve until asked to stop; return whether all work was finished by then."""
-    from reconciler.service import Daemon, SystemdNotifier  # noqa: PLC0415
+    from reconciler.service import Daemon, SystemdNotifier
 
     stop, reload = threading.Event(), threading.Event()
     _take_signals(stop, reload)  # first: whoever sees that it listens may stop it
@@ -131,15 +114,15 @@ app.command()(init.init)
 app.command()(runs.reconcile)
 app.command()(runs.backfill)
 app.command()(checking.check)
-app.add_typer(configuration.app, name="config")
+app.add_typer(checking.configuration, name="config")
 app.command()(runs.explain)
 app.command()(status.status)
 app.add_typer(status.failed, name="failed")
-app.add_typer(review.app, name="review")
+app.add_typer(status.review, name="review")
 app.add_typer(state.state, name="state")
 app.command("service-files")(deploy.service_files)
 app.add_typer(webhook.app, name="webhook")
-app.add_typer(notify.app, name="notify")
+app.add_typer(checking.notify, name="notify")
 app.command()(trial.demo)
 app.command()(trial.sandbox)
 app.command()(trial.send)

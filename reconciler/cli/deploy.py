@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.messages import USAGE
+from reconciler.cli.messages import USAGE, exit_with
 from reconciler.cli.options import ConfigPath, found_config
 
 if TYPE_CHECKING:
@@ -35,13 +35,12 @@ def service_files(
         reconciler service-files out --config /etc/reconciler/config.toml --force
         reconciler service-files out --domain hooks.example.com
     """
-    from reconciler.config import load  # noqa: PLC0415 - help must be quick
-    from reconciler.service.unit_files import service_files as filled  # noqa: PLC0415
-    from reconciler.service.unit_files import this_installation  # noqa: PLC0415
+    from reconciler.config import load
+    from reconciler.service import unit_files
 
-    path, installed = found_config(config), this_installation()
+    path, installed = found_config(config), unit_files.this_installation()
     settings = load(path, {})
-    texts = filled(settings, path, domain, installed)
+    texts = unit_files.service_files(settings, path, domain, installed)
     _write(folder, texts, force)
     for advice in _advice(settings, path, installed):
         typer.echo(advice, err=True)
@@ -57,12 +56,11 @@ def _write(folder: Path, texts: dict[str, str], force: bool) -> None:
         same = {name for name in plain if (folder / name).read_bytes() == texts[name].encode()}
         if there - same and not force:
             names = ", ".join(sorted(there - same))
-            typer.echo(
+            raise exit_with(
+                USAGE,
                 f"{folder} has other files of these names: {names}. Nothing was written: "
                 "give another folder, or --force to write over them.",
-                err=True,
             )
-            raise typer.Exit(USAGE)
         for name, text in texts.items():
             if name in links:
                 (folder / name).unlink()
@@ -70,12 +68,11 @@ def _write(folder: Path, texts: dict[str, str], force: bool) -> None:
                 (folder / name).write_text(text, encoding="utf-8")
             typer.echo(f"{folder / name}{' (unchanged)' if name in same else ''}")
     except OSError as error:
-        typer.echo(f"{folder} cannot be written: {error.strerror}.", err=True)
-        raise typer.Exit(USAGE) from error
+        raise exit_with(USAGE, f"{folder} cannot be written: {error.strerror}.") from error
 
 
 def _advice(config: "Config", path: Path | None, installed: "Installed") -> Iterator[str]:
-    from reconciler.service.unit_files import HOME, STATE, ledger_folder  # noqa: PLC0415
+    from reconciler.service.unit_files import HOME, STATE, ledger_folder
 
     if path is None:
         yield (

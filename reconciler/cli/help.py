@@ -8,13 +8,14 @@ from typing import Any
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from reconciler.cli.messages import USAGE, shown
+from reconciler.cli.messages import USAGE
+from reconciler.formats import shown
 
 _UsageError: Any = typer.BadParameter.__base__  # which typer does not export
 _MAX_LENGTH = 60  # characters of a value
 
 
-class Argument(TyperArgument):
+class _Argument(TyperArgument):
     """An argument that is shown by its name alone."""
 
     def display_type(self, ctx: Any) -> str:
@@ -104,5 +105,5 @@ def _without_types(params: list[Any]) -> list[Any]:
         if isinstance(param, TyperOption) and param.is_flag and param.metavar is None:
             param.metavar = ""
         elif isinstance(param, TyperArgument):
-            param.__class__ = Argument
+            param.__class__ = _Argument
     return params

@@ -1,21 +1,29 @@
-"""`reconciler init`: from an address and a key to a configuration that works."""
+"""`reconciler init`: asks for an address and a key, and makes a configuration that works."""
 
 import os
 import shlex
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from reconciler.cli.messages import OK, USAGE, in_words, shown
+from reconciler.cli.checking import finding_text
+from reconciler.cli.messages import OK, PORTAL, USAGE, exit_with, in_words
 from reconciler.cli.options import ConfigPath, found_config, read_config
-from reconciler.errors import ReconcilerError, WebhookExistsError
+from reconciler.errors import ConfigError, ReconcilerError, WebhookExistsError
+from reconciler.formats import shown
 
 if TYPE_CHECKING:
-    from reconciler.service.setup import Plan, Setup
+    from reconciler.service.setup import Answers, Plan, Setup, Trial
 
+_T = TypeVar("_T")
 _FILE = Path("config.toml")
+_ADDRESS = "Address of the portal, such as https://portal.example.com"
+_KEY = "API key of the portal (it is not shown)"
+_PUBLIC = "Address under which the portal reaches the webhook, empty for none"
 _NO_ADDRESS = (
     "The webhook is not registered: it has no public address, so an update is found by the next "
     "sweep, within a minute. To give it one: reconciler init --public-url URL"
@@ -25,7 +33,6 @@ _BY_HAND = (
     "The webhook is not registered: the key lacks *:write. Make it at the portal, under Developer "
     "Tools, Webhooks: {address} with the secret in {file} and the event file.updated."
 )
-
 
 Portal = Annotated[
     str | None, typer.Option(metavar="URL", help="The portal's address; else it is asked for.")
@@ -81,13 +88,12 @@ def init(
         reconciler init --portal https://portal.example.com --key-file key --yes
         reconciler init --public-url https://hooks.example.com
     """
-    from reconciler.cli.interview import Interview  # noqa: PLC0415 - help must be quick
-    from reconciler.service.setup import Answers, Setup  # noqa: PLC0415
+    from reconciler.service.setup import Answers, Setup
 
     setup = Setup(found_config(config) or _FILE, os.environ)
     asks = sys.stdin.isatty() and not yes
     given = Answers(portal, None, key_file, ca_bundle, host, port, public_url)
-    interview = Interview(setup, given, asks=asks)
+    interview = _Interview(setup, given, asks=asks)
     trial = interview.ask_portal()
     interview.ask_receiver()
     plan = setup.plan(interview.answers)
@@ -105,8 +111,7 @@ def _agree(plan: "Plan", *, asks: bool, yes: bool) -> None:
         return
     typer.echo("\n".join(map(shown, replaced)), err=True)
     if not asks:
-        typer.echo("Without a terminal it needs --yes to replace that.", err=True)
-        raise typer.Exit(USAGE)
+        raise exit_with(USAGE, "Without a terminal it needs --yes to replace that.")
     typer.confirm("Replace that?", abort=True, err=True)
 
 
@@ -120,7 +125,7 @@ def _write(setup: "Setup", plan: "Plan") -> None:
 
 def _register(plan: "Plan", *, may: bool, wanted: bool) -> int:
     """Register the webhook where that can be done; return the exit code."""
-    from reconciler.service.webhook_runs import register_first  # noqa: PLC0415
+    from reconciler.service.webhook_runs import register_first
 
     settings = read_config(plan.path)
     address, file = settings.webhook.public_url, settings.webhook.secret_file
@@ -148,8 +153,7 @@ def _register(plan: "Plan", *, may: bool, wanted: bool) -> int:
 
 def _advise(plan: "Plan") -> None:
     """Say what is not as it should be, and what to run next."""
-    from reconciler.cli.checking import finding_text  # noqa: PLC0415 - help must be quick
-    from reconciler.service.checks import run_config_check  # noqa: PLC0415
+    from reconciler.service.checks import run_config_check
 
     findings = run_config_check(read_config(plan.path))
     for one in (finding for finding in findings if finding.hint):
@@ -160,3 +164,97 @@ def _advise(plan: "Plan") -> None:
     is_found = found is not None and found.resolve() == plan.path
     named = "" if is_found else f" -c {shlex.quote(str(plan.path))}"
     typer.echo(f"Next: reconciler serve{named}\nThen, while it runs: reconciler check{named}")
+
+
+class _Interview:
+    """Completes the answers that the options gave; ``asks`` is whether somebody is there."""
+
+    def __init__(self, setup: "Setup", given: "Answers", *, asks: bool) -> None:
+        """Ask nothing yet."""
+        self._setup, self.answers, self._asks = setup, given, asks
+
+    def ask_portal(self) -> "Trial":
+        """Ask for address and key until the portal accepts both. Raises ConfigError or Exit."""
+        self.answers = replace(self.answers, portal=self._address(), key=self._key())
+        while True:
+            try:
+                trial = self._setup.try_portal(self.answers)
+            except ConfigError as error:
+                if not self._asks:
+                    raise
+                typer.echo(str(error), err=True)
+                self._ask_again("key")
+                continue
+            made = (one for one in trial.findings if one.level != "skipped")
+            typer.echo("\n".join(map(finding_text, made)), err=True)
+            if trial.error is None:
+                return trial
+            if not self._asks:
+                raise typer.Exit(PORTAL)
+            self._ask_again(trial.error.about)
+
+    def ask_receiver(self) -> None:
+        """Ask where to listen, and under which address the portal reaches that."""
+        webhook, given = self._setup.known.webhook, self.answers
+        full = self._setup.full_address
+        host, port = given.host or webhook.host, given.port
+        if given.host is None and not self._setup.is_there:
+            host = self._ask("Listen on this address", str, host)
+        if port is None:
+            port = webhook.port
+            if not self._setup.is_there:
+                port = self._ask("Listen on this port", _port, port)
+        public = given.public_url or webhook.public_url
+        if public is None:
+            public = self._ask(_PUBLIC, lambda text: text and full(text), "") or None
+        else:
+            public = full(public)
+        self.answers = replace(given, host=host, port=port, public_url=public)
+
+    def _address(self) -> str:
+        known = self.answers.portal or self._setup.known.portal.url
+        return known or self._needed("--portal", self._ask_address)
+
+    def _key(self) -> str:
+        if self.answers.key_file is not None:
+            return self._setup.key_in(self.answers.key_file)
+        return self._setup.known_key() or self._needed("--key-file", _ask_key)
+
+    def _needed(self, option: str, ask: Callable[[], str]) -> str:
+        if self._asks:
+            return ask()
+        raise exit_with(
+            USAGE, f"{option} is missing, and nobody is asked: give it, or use a terminal."
+        )
+
+    def _ask_again(self, about: str) -> None:
+        if about == "portal":
+            self.answers = replace(self.answers, portal=self._ask_address())
+        else:
+            self.answers = replace(self.answers, key=_ask_key(), key_file=None)
+
+    def _ask_address(self) -> str:
+        return _asked(_ADDRESS, self._setup.portal_address, None)
+
+    def _ask(self, question: str, parse: Callable[[str], _T], default: _T) -> _T:
+        return _asked(question, parse, default) if self._asks else default
+
+
+def _asked(question: str, parse: Callable[[str], _T], default: _T | None) -> _T:
+    """Ask until the answer is one."""
+    while True:
+        answer = typer.prompt(question, default, err=True, show_default=default != "")
+        try:
+            return parse(str(answer).strip())
+        except (ValueError, ConfigError) as error:
+            typer.echo(str(error), err=True)
+
+
+def _ask_key() -> str:
+    return str(typer.prompt(_KEY, hide_input=True, err=True))
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise ValueError("must be a number up to 65535")
+    return int(text)

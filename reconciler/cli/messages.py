@@ -3,6 +3,8 @@
 import errno
 from pathlib import Path
 
+import typer
+
 from reconciler.errors import (
     AddressInUseError,
     AddressUnreachableError,
@@ -16,11 +18,18 @@ from reconciler.errors import (
     WebhookNotFoundError,
     WebhookRejectedError,
 )
+from reconciler.formats import shown
 from reconciler.hints import hint_for
 
 NO_ROOM = "A disk is full: free some space, or send the output elsewhere."
 NO_FOLDER = "The working directory is gone: change to one that is there, and run it again."
 OK, SOME_FAILED, USAGE, PORTAL, BUSY, LEDGER, UNAVAILABLE, BUG = 0, 1, 2, 3, 4, 5, 69, 70
+
+
+def exit_with(code: int, text: str) -> typer.Exit:
+    """Print why a command cannot go on, and return what ends it."""
+    typer.echo(text, err=True)
+    return typer.Exit(code)
 
 
 def in_words(error: ReconcilerError) -> tuple[int, str]:
@@ -107,13 +116,6 @@ def _about_the_refusal(error: WebhookRejectedError) -> str:
         "answers. Look from the portal's machine: does it resolve the name, and do firewall and "
         "proxy let it through?"
     )
-
-
-def shown(text: str) -> str:
-    """Return what the portal or a person wrote, safe for a terminal."""
-    from reconciler.formats import shown as cleaned  # noqa: PLC0415 - help must be quick
-
-    return cleaned(text)
 
 
 def unforeseen(error: Exception) -> tuple[int, str]:

@@ -1,20 +1,17 @@
 """The overview as text, as tables on a terminal, and as JSON."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from enum import Enum
 from itertools import islice
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reconciler.cli.messages import shown
+from reconciler.cli.options import json_text
 from reconciler.diagnostics import Problem, file_hint
-from reconciler.formats import local_time
+from reconciler.formats import local_time, shown
 from reconciler.ledger import Overview
 from reconciler.ledger.records import BOUNDS, UnfinishedFile
 from reconciler.model import EPOCH, Source
@@ -61,57 +58,42 @@ def print_files(found: Sequence[UnfinishedFile]) -> None:
 
 def as_json(seen: Overview, problems: Sequence[Problem], limit: int) -> str:
     """Return the overview as one JSON object."""
-    return json.dumps(
+    return json_text(
         {
             "problems": [asdict(one) | {"blocking": one.is_blocking} for one in problems],
-            "now": _plain(seen.now),
-            "queue": _plain(asdict(seen.queue)),
+            "now": seen.now,
+            "queue": asdict(seen.queue),
             "events": {"accepted": seen.accepted, "echoes": seen.echoes},
             "outcomes": [
                 {"outcome": outcome, "reason": reason, "number": number}
                 for (outcome, reason), number in sorted(seen.ended.items())
             ],
-            "unfinished": _plain(seen.unfinished),
-            "files": _plain([asdict(one) for one in seen.files]),
+            "unfinished": seen.unfinished,
+            "files": [asdict(one) for one in seen.files],
             "in_review": seen.in_review,
-            "reviews": _plain([asdict(one) for one in seen.reviews]),
-            "outages": [_plain(asdict(outage)) for outage in seen.outages],
-            "paused": _plain({"until": seen.paused_until, "why": seen.paused_why}),
-            "backfill_until": _plain(seen.backfill_until),
+            "reviews": [asdict(one) for one in seen.reviews],
+            "outages": [asdict(one) for one in seen.outages],
+            "paused": {"until": seen.paused_until, "why": seen.paused_why},
+            "backfill_until": seen.backfill_until,
             "writes": {"used": seen.written, "per_day": limit},
-            "sweeps": _plain([asdict(one) for one in seen.sweeps]),
-            "sweeping": _plain(seen.sweeping),
-            "next_sweep": _plain(seen.next_sweep),
+            "sweeps": [asdict(one) for one in seen.sweeps],
+            "sweeping": seen.sweeping,
+            "next_sweep": seen.next_sweep,
             "incomplete_folders": seen.incomplete_folders,
             "texts": [{"text": text, "number": number} for text, number in seen.texts],
             "waited": {
                 source.value: {"number": lag.number, "seconds": lag.seconds, "up_to": lag.buckets}
                 for source, lag in seen.latencies.items()
             },
-            "updates": [{"day": _day(day), **_plain(each)} for day, each in seen.days.items()],
-            "holders": _plain(seen.holders),
+            "updates": [{"day": _day(day), **each} for day, each in seen.days.items()],
+            "holders": {role.value: holder for role, holder in seen.holders.items()},
         }
     )
 
 
 def files_as_json(found: Sequence[UnfinishedFile]) -> str:
     """Return the files that failed, were refused or wait as one JSON object."""
-    return json.dumps({"files": _plain([asdict(one) | {"hint": file_hint(one)} for one in found])})
-
-
-def _plain(value: Any) -> Any:
-    """Return the value with times and names as JSON has them."""
-    match value:
-        case datetime():
-            return value.isoformat(timespec="seconds")
-        case Enum():
-            return value.value
-        case dict():
-            return {_plain(key): _plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case _:
-            return value
+    return json_text({"files": [asdict(one) | {"hint": file_hint(one)} for one in found]})
 
 
 def _lines(seen: Overview, limit: int) -> Iterator[str]:

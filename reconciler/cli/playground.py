@@ -4,46 +4,27 @@ import itertools
 import random
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 import typer
 
-from reconciler.cli.messages import UNAVAILABLE, USAGE
+from reconciler.cli.messages import UNAVAILABLE, USAGE, exit_with
 from reconciler.sandbox import Fault, Network, Portal, Server
 from reconciler.sandbox.faults import FaultKind
 from reconciler.sandbox.seed import Seeded, populate
 
 
-@dataclass(frozen=True)
-class FaultOptions:
-    """What goes wrong: shares and seconds of deliveries, latency and faults of the API."""
-
-    drop: float
-    duplicate: float
-    delay: float
-    reorder: bool
-    latency: float
-    faults: tuple[str, ...]
-
-
 class Playground:
     """A small portal with people who edit its files."""
 
-    def __init__(self, options: FaultOptions) -> None:
+    def __init__(self, network: Network, latency: float, faults: Iterable[str]) -> None:
         """Build the portal; a fault that does not exist ends the command."""
         # A tenth of the portal's times: nobody wants to wait for a queue while trying things.
         self._portal = Portal(poll_seconds=0.5, retry_seconds=(0.1, 0.2, 0.4, 0.8, 1.6))
         self._seeded = populate(self._portal)
-        self._portal.latency = options.latency
-        self._portal.network = Network(
-            drop=options.drop,
-            duplicate=options.duplicate,
-            reorder=options.reorder,
-            delay=options.delay,
-        )
-        for text in options.faults:
+        self._portal.network, self._portal.latency = network, latency
+        for text in faults:
             self._portal.faults.add(_fault(text))
 
     def run(
@@ -54,8 +35,9 @@ class Playground:
             try:
                 server = stack.enter_context(Server(self._portal, port=port))
             except OSError as error:
-                typer.echo(f"Cannot listen on 127.0.0.1:{port}: {error}. Try --port 0.", err=True)
-                raise typer.Exit(UNAVAILABLE) from error
+                raise exit_with(
+                    UNAVAILABLE, f"Cannot listen on 127.0.0.1:{port}: {error}. Try --port 0."
+                ) from error
             if webhook:
                 self._portal.add_webhook(by=self._seeded.bot, url=webhook, secret=secret)
             _introduce(server.url, self._seeded, webhook, secret)
@@ -116,6 +98,5 @@ _ACTS: tuple[Callable[[Portal, Seeded], str], ...] = (
 def _fault(text: str) -> Fault:
     kind, _, times = text.partition(":")
     if kind not in set(FaultKind) or not (times.isdecimal() or not times):
-        typer.echo(f"--fail {text}: use KIND or KIND:TIMES with {', '.join(FaultKind)}", err=True)
-        raise typer.Exit(USAGE)
+        raise exit_with(USAGE, f"--fail {text}: use KIND or KIND:TIMES with {', '.join(FaultKind)}")
     return Fault(route="*", kind=kind, times=int(times) if times else None)

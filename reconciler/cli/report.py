@@ -1,14 +1,12 @@
 """Summaries and explanations as text or JSON."""
 
-import json
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import typer
 
-from reconciler.cli.messages import shown
-from reconciler.formats import local_time
+from reconciler.cli.options import json_text
+from reconciler.formats import local_time, shown
 from reconciler.model import Outcome
 from reconciler.service import Explanation, PlannedAction, Summary
 
@@ -18,20 +16,20 @@ _PAST = {"event": "event", "look": "looked", "mark": "marked"}
 def as_json(summary: Summary) -> str:
     """Return the summary as one JSON object."""
     report = summary.report
-    return json.dumps(
+    return json_text(
         {
             "scanned": report.scanned,
             **{str(outcome): summary.number(outcome) for outcome in Outcome},
             "requests": summary.requests,
             "seconds": round(summary.seconds, 3),
             "dry_run": summary.dry_run,
-            "since": _date(report.since),
-            "until": _date(report.until),
+            "since": report.since,
+            "until": report.until,
             "folders": report.folders,
             "incomplete_folders": report.incomplete,
             "skipped_folders": dict(report.skipped),
             "remaining": summary.remaining,
-            "resume_at": _date(summary.resume_at),
+            "resume_at": summary.resume_at,
         }
     )
 
@@ -95,7 +93,7 @@ def _ledger(known: Any) -> list[str]:
     if known is None:
         return ["  ledger     has never heard of it"]
     lines = [
-        "  ledger     " + ", ".join(map(_times(known), ("event", "look", "mark"))),
+        "  ledger     " + ", ".join(_times(known, what) for what in _PAST),
         f"             last: {known['outcome']}: {known['reason']} {known['error']}".rstrip(),
     ]
     if known["settled_version"] is not None:
@@ -115,18 +113,11 @@ def _ledger(known: Any) -> list[str]:
     return lines
 
 
-def _times(known: Any) -> Callable[[str], str]:
-    def times(what: str) -> str:
-        number, last = known[f"{what}s"], known[f"{_PAST[what]}_at"]
-        when = f" (last {_time(last)})" if last else ""
-        return f"{number} {what}s{when}"
-
-    return times
+def _times(known: Any, what: str) -> str:
+    number, last = known[f"{what}s"], known[f"{_PAST[what]}_at"]
+    when = f" (last {_time(last)})" if last else ""
+    return f"{number} {what}s{when}"
 
 
 def _time(moment: datetime | None) -> str:
     return "never" if moment is None else local_time(moment)
-
-
-def _date(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds")

@@ -1,7 +1,6 @@
 """The files to review as a table, as text, as JSON and as comma-separated values."""
 
 import csv
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reconciler.cli.messages import shown
-from reconciler.formats import document_url, file_count, length_of_time
+from reconciler.cli.options import json_text
+from reconciler.formats import document_url, file_count, length_of_time, shown
 from reconciler.ledger.records import FileInReview
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet computes what begins so
@@ -88,9 +87,9 @@ def _waited(now: datetime, one: FileInReview) -> str:
 
 def as_json(found: Found) -> str:
     """Return the files as one JSON object."""
-    return json.dumps(
+    return json_text(
         {
-            "now": _date(found.now),
+            "now": found.now,
             "portal": found.portal,
             "waiting": [_fields(found, one) for one in found.waiting],
             "kept_unmarked": [_fields(found, one) for one in found.kept],
@@ -116,9 +115,9 @@ def _fields(found: Found, one: FileInReview) -> dict[str, object]:
         one.room_title or None,
         one.version,
         one.author or None,
-        _date(one.updated),
-        _date(one.marked_at),
-        _date(one.since),
+        one.updated,
+        one.marked_at,
+        one.since,
         one.comment or None,
         document_url(found.portal, one.file_id),
     )
@@ -127,11 +126,9 @@ def _fields(found: Found, one: FileInReview) -> dict[str, object]:
 
 def _safe(value: object) -> object:
     """Return a cell of which no spreadsheet makes a formula: titles are other people's words."""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
     if not isinstance(value, str):
         return value
     text = shown(value)
     return f"'{text}" if value.startswith(_FORMULA) else text
-
-
-def _date(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds")

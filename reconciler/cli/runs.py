@@ -1,21 +1,22 @@
 """Commands that read the portal once: reconcile, backfill, explain."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
-from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, in_words, shown
+from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, exit_with, in_words
 from reconciler.cli.options import (
+    LAST_FILE_ID,
     ConfigPath,
-    Document,
     Json,
     Rooms,
-    document,
-    is_elsewhere,
     read_config,
     require_answer,
 )
+from reconciler.formats import shown
 
 if TYPE_CHECKING:
     from reconciler.service import Summary
@@ -40,8 +41,21 @@ OverwriteComments = Annotated[
     ),
 ]
 Observe = Annotated[bool, typer.Option("--observe", help="Note what stands there, write nothing.")]
+Document = Annotated[
+    str,
+    typer.Argument(metavar="FILE", help="The file's id, or the address of the opened document."),
+]
 
 _DATES = "give a date (2026-01-01) or a duration back (30d, 12h)."
+# As the editors, a room's list and the viewer of pictures write it.
+_IN_ADDRESS = re.compile(
+    r"[?&]file_?id=(?P<editor>[^&#]+)|#preview/(?P<list>[^/?&]+)|/media/view/(?P<viewer>[^/?#]+)",
+    re.IGNORECASE,
+)
+_NEITHER = (
+    "{} is neither a file's id nor the address of an opened document, such as "
+    "https://portal.example.com/doceditor?fileId=4711"
+)
 
 
 def reconcile(config: ConfigPath = None, dry_run: DryRun = False, json: Json = False) -> None:
@@ -57,13 +71,12 @@ def reconcile(config: ConfigPath = None, dry_run: DryRun = False, json: Json = F
         reconciler reconcile --dry-run      # what it would do, and why
         reconciler reconcile --json --config /etc/reconciler/config.toml
     """
-    from reconciler.cli.report import as_json, in_a_line, print_planned  # noqa: PLC0415
-    from reconciler.service import configure_log  # noqa: PLC0415 - help must be quick
-    from reconciler.service import reconcile as run  # noqa: PLC0415
+    from reconciler import service
+    from reconciler.cli.report import as_json, in_a_line, print_planned
 
     settings = read_config(config)
-    configure_log(settings.log.level, settings.log.format)
-    summary = run(
+    service.configure_log(settings.log.level, settings.log.format)
+    summary = service.reconcile(
         settings, dry_run=dry_run, on_planned=lambda one: None if json else print_planned(one)
     )
     typer.echo(as_json(summary) if json else in_a_line(summary))
@@ -96,13 +109,13 @@ def backfill(
         reconciler backfill --since 90d --observe           # note, write nothing
         reconciler backfill --since 90d --yes --json        # from a script
     """
-    from reconciler.cli.backfilling import Backfilling  # noqa: PLC0415 - help must be quick
-    from reconciler.service import configure_log  # noqa: PLC0415
+    from reconciler import service
+    from reconciler.cli.backfilling import Backfilling
 
     job = _job(since, until, room or [], overwrite=overwrite, observe=observe)
     require_answer(yes or dry_run)
     settings = read_config(config)
-    configure_log(settings.log.level, settings.log.format)
+    service.configure_log(settings.log.level, settings.log.format)
     backfilling = Backfilling(settings, job, json=json, ask=not yes)
     code = _code(backfilling.run(dry_run))
     raise typer.Exit(SOME_FAILED if code == OK and backfilling.failing else code)
@@ -123,27 +136,46 @@ def explain(
         reconciler explain 'https://portal.example.com/doceditor?fileId=4711'
         reconciler explain 4711 --config /etc/reconciler/config.toml
     """
-    from reconciler.cli.report import explanation_text  # noqa: PLC0415 - help must be quick
-    from reconciler.service import explain as run  # noqa: PLC0415
+    from reconciler import service
+    from reconciler.cli.report import explanation_text
 
     number, settings = document(file), read_config(config)
-    if is_elsewhere(file, settings.portal_url()):
+    if _is_elsewhere(file, settings.portal_url()):
         typer.echo(
             f"That address is not at portal.url, which is {settings.portal_url()}: if it is "
             "another portal, this is another file.",
             err=True,
         )
-    explanation = run(settings, number)
+    explanation = service.explain(settings, number)
     typer.echo(explanation_text(explanation))
     if explanation.error is not None:
-        typer.echo(in_words(explanation.error)[1], err=True)
-        raise typer.Exit(PORTAL)
+        raise exit_with(PORTAL, in_words(explanation.error)[1])
+
+
+def document(text: str) -> int:
+    """Return the id of the file that is meant. Raises BadParameter."""
+    found = _IN_ADDRESS.search(text)
+    number = next(filter(None, found.groups())) if found is not None else text.strip()
+    if found is not None and not number.isdecimal():
+        raise typer.BadParameter(
+            f"{number} is a file of a connected storage, which takes no comments: nothing is "
+            "known of it"
+        )
+    if not (number.isascii() and number.isdecimal()) or not 0 < int(number[:20]) <= LAST_FILE_ID:
+        raise typer.BadParameter(_NEITHER.format(text))
+    return int(number)
+
+
+def _is_elsewhere(text: str, portal: str) -> bool:
+    """Return whether an address is another portal's than the configured one."""
+    host = urlsplit(text).netloc
+    return bool(host) and host.lower() != urlsplit(portal).netloc.lower()
 
 
 def _job(
     since: str, until: str | None, rooms: list[int], *, overwrite: bool, observe: bool
 ) -> "Job":
-    from reconciler.sweep import Job  # noqa: PLC0415
+    from reconciler.sweep import Job
 
     words = [since, until or "", *map(str, sorted(rooms)), f"{overwrite}", f"{observe}"]
     begin, end = _span(since, until)
@@ -161,22 +193,18 @@ def _span(since: str, until: str | None) -> tuple[datetime, datetime | None]:
     """Return from when to when; a span in which nothing can lie is a mistake."""
     begin, end = moment(since, "--since"), moment(until, "--until") if until else None
     if begin > datetime.now(UTC):
-        typer.echo(f"--since {since} lies in the future: {_DATES}", err=True)
-        raise typer.Exit(USAGE)
+        raise exit_with(USAGE, f"--since {since} lies in the future: {_DATES}")
     if end is not None and end < begin:
-        typer.echo("--until lies before --since: nothing lies between.", err=True)
-        raise typer.Exit(USAGE)
+        raise exit_with(USAGE, "--until lies before --since: nothing lies between.")
     return begin, end
 
 
 def moment(text: str, option: str) -> datetime:
     """Return a date, of the person's zone, or a duration back as a time; a day is included."""
-    from reconciler.config import duration  # noqa: PLC0415
+    from reconciler.config import duration
 
     try:
-        back = duration(text)
-        if isinstance(back, timedelta):
-            return datetime.now(UTC) - back
+        return datetime.now(UTC) - duration(text)
     except (ValueError, OverflowError):
         pass
     try:
@@ -185,8 +213,7 @@ def moment(text: str, option: str) -> datetime:
             date += timedelta(days=1, microseconds=-1)
         return date.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        typer.echo(f"{option} {text}: {_DATES}", err=True)
-        raise typer.Exit(USAGE) from error
+        raise exit_with(USAGE, f"{option} {text}: {_DATES}") from error
 
 
 def _code(summary: "Summary") -> int:

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.client import Response, send_request
-from reconciler.config.values import Webhook
+from reconciler.config.sections import Webhook
 from reconciler.formats import shown
 from reconciler.signature import HEADER, sign
 from reconciler.triggers import TRIGGERS
 
 _TIMEOUT = 30  # seconds
+_AUTHOR = "4a515a15-d4d6-4b8e-828e-e0586f18f3a3"
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,8 @@ class Sample:
     """What the sample event says."""
 
     file: int
-    title: str = "Contract.docx"
-    trigger: str = "file.updated"
-    author: str = "4a515a15-d4d6-4b8e-828e-e0586f18f3a3"
+    title: str
+    trigger: str
 
 
 def body_of(sample: Sample, now: datetime) -> bytes:
@@ -31,15 +31,15 @@ def body_of(sample: Sample, now: datetime) -> bytes:
     event = {
         "id": 1,
         "createOn": date,
-        "createBy": sample.author,
+        "createBy": _AUTHOR,
         "trigger": sample.trigger,
         "triggerId": TRIGGERS.get(sample.trigger, 0),
     }
     payload = {
         "id": sample.file,
         "title": sample.title,
-        "createBy": sample.author,
-        "modifiedBy": sample.author,
+        "createBy": _AUTHOR,
+        "modifiedBy": _AUTHOR,
         "createOn": date,
         "modifiedOn": date,
         "rootFolderType": 14,
@@ -68,7 +68,7 @@ def post(url: str, body: bytes, secret: str | None, ca_bundle: Path | None = Non
 
 
 def hints(response: Response) -> Iterator[str]:
-    """Return what to do about an answer that is none of acceptance."""
+    """Yield what to do about an answer that refuses the event or redirects."""
     if 200 <= response.status < 300:
         return
     if response.proxy_note:

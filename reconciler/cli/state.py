@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.messages import LEDGER, USAGE
-from reconciler.cli.options import ConfigPath, read_config, require_answer
+from reconciler.cli.messages import LEDGER, USAGE, exit_with
+from reconciler.cli.options import ConfigPath, Yes, read_config, require_answer
 from reconciler.errors import LedgerError
 
 _RISK = (
@@ -52,15 +52,14 @@ def copy(source: Address, target: Other) -> None:
         reconciler state copy sqlite:///reconciler.db postgresql://me@db/ledger
         reconciler state copy postgresql://me@db/ledger sqlite:////srv/new.db
     """
-    from reconciler.config import split_password  # noqa: PLC0415 - help must be quick
-    from reconciler.ledger import copy as run  # noqa: PLC0415
+    from reconciler import ledger
+    from reconciler.config import split_password
 
     _check_addresses(source, target)
     try:
-        numbers = run(source, target)
+        numbers = ledger.copy(source, target)
     except LedgerError as error:
-        typer.echo(f"The ledger cannot be copied: {error}.\n{_COPY}", err=True)
-        raise typer.Exit(LEDGER) from error
+        raise exit_with(LEDGER, f"The ledger cannot be copied: {error}.\n{_COPY}") from error
     others = sum(numbers.values()) - numbers["files"]
     typer.echo(f"Copied {numbers['files']} files and {others} other rows.")
     typer.echo(f"Now set state.url to {split_password(target)[0]} and start serve.", err=True)
@@ -68,24 +67,22 @@ def copy(source: Address, target: Other) -> None:
 
 def _check_addresses(source: str, target: str) -> None:
     """End the command for what is no address, which is not repeated: it may have a password."""
-    from reconciler.config import database_address  # noqa: PLC0415 - help must be quick
+    from reconciler.config import database_address
 
     for name, address in (("FROM", source), ("TO", target)):
         try:
             database_address(address)
         except ValueError as error:
-            typer.echo(f"{name} {error}.", err=True)
-            raise typer.Exit(USAGE) from error
+            raise exit_with(USAGE, f"{name} {error}.") from error
     if source == target:
-        typer.echo(
-            "FROM and TO are the same: name an empty database or a new file as TO.", err=True
+        raise exit_with(
+            USAGE, "FROM and TO are the same: name an empty database or a new file as TO."
         )
-        raise typer.Exit(USAGE)
 
 
 @state.command()
 def adopt(
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     config: ConfigPath = None,
 ) -> None:
     """Say that the portal at portal.url is the one that the ledger knows, moved.
@@ -99,7 +96,7 @@ def adopt(
         reconciler state adopt
         reconciler state adopt --yes --config /etc/reconciler/config.toml
     """
-    from reconciler.service.portal_identity import adoption  # noqa: PLC0415 - help must be quick
+    from reconciler.service.portal_identity import adoption
 
     with adoption(read_config(config)) as found:
         if found is None:

@@ -1,21 +1,22 @@
-"""Commands that ask the ledger alone: how the service is doing, and what failed."""
+"""Commands that ask the ledger alone: status, failed, and what waits for a review."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, shown
-from reconciler.cli.options import LAST_FILE_ID, ConfigPath, Json, read_config
+from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, exit_with
+from reconciler.cli.options import LAST_FILE_ID, ConfigPath, Json, Rooms, read_config
+from reconciler.formats import shown
 
 if TYPE_CHECKING:
     from reconciler.config import Config
     from reconciler.ledger import Ledger
 
-
 failed = typer.Typer(no_args_is_help=True)
+review = typer.Typer(no_args_is_help=True)
 
 
 def status(config: ConfigPath = None, json: Json = False) -> None:
@@ -31,12 +32,12 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
         reconciler status
         reconciler status --json --config /etc/reconciler/config.toml
     """
-    from reconciler.cli.overview import as_json, print_overview  # noqa: PLC0415
-    from reconciler.diagnostics import ProblemKind, find_problems  # noqa: PLC0415
+    from reconciler.cli.overview import as_json, print_overview
+    from reconciler.diagnostics import ProblemKind, find_problems
 
     settings = read_config(config)
-    with open_read_only(settings) as ledger:
-        now = ledger.clock(local)()
+    with _open_read_only(settings) as ledger:
+        now = ledger.clock(_local)()
         refusal, seen = ledger.refusal(), ledger.health.overview(now)
     problems = find_problems(seen, refusal)
     limit = settings.limits.writes_per_day
@@ -53,7 +54,7 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
 
 
 @failed.callback()
-def group() -> None:
+def failed_group() -> None:
     """List the files that failed or wait, or try them again now.
 
     They are tried again by themselves, each when `list` says.
@@ -76,9 +77,9 @@ def failed_list(config: ConfigPath = None, json: Json = False) -> None:
         reconciler failed list
         reconciler failed list --json
     """
-    from reconciler.cli.overview import files_as_json, print_files  # noqa: PLC0415
+    from reconciler.cli.overview import files_as_json, print_files
 
-    with open_read_only(read_config(config)) as ledger:
+    with _open_read_only(read_config(config)) as ledger:
         found = ledger.health.unfinished()
     if json:
         typer.echo(files_as_json(found))
@@ -109,10 +110,10 @@ def failed_retry(
         reconciler failed retry
         reconciler failed retry 4711 4712
     """
-    from reconciler.diagnostics import find_problems  # noqa: PLC0415 - help must be quick
+    from reconciler.diagnostics import find_problems
 
     with _opened(read_config(config)) as ledger:
-        now = ledger.clock(local)()
+        now = ledger.clock(_local)()
         due = ledger.health.retry(files or [], now)
         seen = ledger.health.overview(now, shown=1)
     typer.echo(f"{len(due)} {'file is' if len(due) == 1 else 'files are'} due now")
@@ -122,24 +123,97 @@ def failed_retry(
     missing = sorted(set(files or []) - due)
     if missing:
         listed = ", ".join(map(str, missing))
-        typer.echo(
+        raise exit_with(
+            USAGE,
             f"Neither failed nor waiting, or in work just now: {listed}. "
             "See reconciler failed list, and reconciler explain FILE_ID.",
-            err=True,
         )
-        raise typer.Exit(USAGE)
     raise typer.Exit(SOME_FAILED if blocking else OK)
 
 
-def local() -> datetime:
+@review.callback()
+def review_group() -> None:
+    """List the files that carry the comment and wait for a review.
+
+    Examples:
+
+        reconciler review list
+        reconciler review list --older-than 7d --csv
+    """
+
+
+@review.command("list")
+def review_list(
+    room: Rooms = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="Only what waits longer than that (7d, 12h)."),
+    ] = None,
+    by: Annotated[
+        str, typer.Option(metavar="NAME", help="Only what somebody saved whose name has this.")
+    ] = "",
+    json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    config: ConfigPath = None,
+) -> None:
+    """List every file that carries the comment, the one that waits longest first.
+
+    Listed separately are the files that were kept because a person's comment stands on an update
+    that was never marked. Asks the ledger alone, beside a running `serve` or without one: a
+    decision is in it once its delivery has arrived. Exits 0, also when nothing waits, and 5 without
+    a ledger.
+
+    Examples:
+
+        reconciler review list
+        reconciler review list --room 12 --older-than 7d
+        reconciler review list --by "Ann Lee"
+        reconciler review list --csv
+    """
+    from reconciler.cli import review_report
+    from reconciler.ledger import ReviewFilter, ReviewState
+
+    if json and csv:
+        raise exit_with(USAGE, "--json and --csv exclude each other: give one of them.")
+    longer = None if older_than is None else _length(older_than)
+    settings = read_config(config)
+    with _open_read_only(settings) as ledger:
+        now = ledger.clock(_local)()
+        before = None if longer is None else now - longer
+        wanted = ReviewFilter(frozenset(room or ()), before, by.strip())
+        waiting, kept = (
+            ledger.reviews.page(state, wanted).files
+            for state in (ReviewState.WAITING, ReviewState.UNMARKED)
+        )
+    found = review_report.Found(now, settings.portal_url(), waiting, kept)
+    if json:
+        typer.echo(review_report.as_json(found))
+    elif csv:
+        review_report.write_csv(found)
+    else:
+        review_report.print_found(found)
+
+
+def _length(text: str) -> timedelta:
+    from reconciler.config import duration
+
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise exit_with(
+            USAGE, f"--older-than {text}: give a number and a unit (7d, 12h), at most 3650d."
+        ) from error
+
+
+def _local() -> datetime:
     """Return the time by this machine's clock."""
     return datetime.now(UTC)
 
 
 @contextmanager
-def open_read_only(config: "Config") -> "Iterator[Ledger]":
+def _open_read_only(config: "Config") -> "Iterator[Ledger]":
     """Open the ledger to look at it; the portal is not asked whether it is its own."""
-    from reconciler.ledger import Ledger, is_same_address  # noqa: PLC0415 - help is quick
+    from reconciler.ledger import Ledger, is_same_address
 
     portal = config.portal_url()
     opened = Ledger(
@@ -162,7 +236,7 @@ def open_read_only(config: "Config") -> "Iterator[Ledger]":
 @contextmanager
 def _opened(config: "Config") -> "Iterator[Ledger]":
     """Open the ledger to change it, but create none: it would belong to the wrong user."""
-    from reconciler.ledger import Ledger, is_there  # noqa: PLC0415 - help must be quick
+    from reconciler.ledger import Ledger, is_there
 
     if not is_there(config.state.url):
         raise _none_yet(config)
@@ -173,10 +247,9 @@ def _opened(config: "Config") -> "Iterator[Ledger]":
 
 def _none_yet(config: "Config", more: str = "") -> typer.Exit:
     """Say that there is no ledger; return the end of the command."""
-    typer.echo(
+    return exit_with(
+        LEDGER,
         f"There is no ledger at {config.state.path or config.state.url}: nothing has run "
         f"with this configuration yet.\nCheck state.url and --config, or start reconciler serve."
         f"{more}",
-        err=True,
     )
-    return typer.Exit(LEDGER)

@@ -2,14 +2,16 @@
 
 import signal
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, shown
+from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, exit_with
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
 from reconciler.errors import AddressUnreachableError, UntrustedCertificateError
+from reconciler.formats import shown
 
 PLAY = "Sandbox-1!"
 DEFAULT_URL = "http://127.0.0.1:3000/docspace/review-comment"
@@ -25,12 +27,10 @@ def demo() -> None:
 
         reconciler demo
     """
-    from contextlib import closing  # noqa: PLC0415 - help must be quick
+    from rich.console import Console
 
-    from rich.console import Console  # noqa: PLC0415
-
-    from reconciler.cli.demonstration import Demonstration  # noqa: PLC0415
-    from reconciler.demo import play  # noqa: PLC0415
+    from reconciler.cli.demonstration import Demonstration
+    from reconciler.demo import play
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # else the daemon would be left behind
@@ -94,13 +94,14 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one option a knob
         reconciler sandbox --drop 0.4 --duplicate 0.1 --reorder
         reconciler sandbox --port 0 --edit-every 1 --fail throttle:3
     """
-    from reconciler.cli.playground import FaultOptions, Playground  # noqa: PLC0415
+    from reconciler.cli.playground import Playground
+    from reconciler.sandbox import Network
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    options = FaultOptions(drop, duplicate, delay, reorder, latency, tuple(fail or ()))
-    Playground(options).run(port, webhook, secret, edit_every, stop)
+    network = Network(drop=drop, duplicate=duplicate, reorder=reorder, delay=delay)
+    Playground(network, latency, fail or ()).run(port, webhook, secret, edit_every, stop)
 
 
 FileId = Annotated[
@@ -140,32 +141,21 @@ def send(
         reconciler send 4711 --secret 'Sandbox-1!' --title Plan.docx
         reconciler send 4711 --url https://hooks.example.com/docspace/review-comment
     """
-    from reconciler.cli.send import (  # noqa: PLC0415 - help must be quick
-        Sample,
-        body_of,
-        hints,
-        post,
-        receiver_address,
-    )
+    from reconciler.cli.send import Sample, body_of, hints, post, receiver_address
 
     settings = read_config(config)
     url = receiver_address(settings.webhook) if url is None else url
     if secret is None:
         secret = next(iter(settings.secrets()), None)
     if not url.startswith(("http://", "https://")):
-        typer.echo("The address must start with http:// or https://.", err=True)
-        raise typer.Exit(USAGE)
+        raise exit_with(USAGE, "The address must start with http:// or https://.")
     sample = body_of(Sample(file, title, trigger), datetime.now(UTC))
     try:
         response = post(url, sample, secret, settings.portal.ca_bundle)
     except AddressUnreachableError as error:
-        hint = (
-            ""
-            if isinstance(error, UntrustedCertificateError)
-            else " Is `reconciler serve` running?"
-        )
-        typer.echo(f"Nobody answers at {url}: {shown(error.detail)}.{hint}", err=True)
-        raise typer.Exit(PORTAL) from error
+        is_running = isinstance(error, UntrustedCertificateError)
+        hint = "" if is_running else " Is `reconciler serve` running?"
+        raise exit_with(PORTAL, f"Nobody answers at {url}: {shown(error.detail)}.{hint}") from error
     typer.echo(f"{response.status} {shown(response.body.decode('utf-8', 'replace'))}")
     for hint in hints(response):
         typer.echo(hint, err=True)

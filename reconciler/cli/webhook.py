@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli.messages import shown
-from reconciler.cli.options import ConfigPath, Json, read_config, require_answer
+from reconciler.cli.options import ConfigPath, Json, Yes, read_config, require_answer
 from reconciler.errors import WebhookExistsError
+from reconciler.formats import shown
 
 if TYPE_CHECKING:
     from reconciler.client import Webhook
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 Which = Annotated[str, typer.Argument(metavar="ID", help='The webhook\'s id, or "ours".')]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Probe = Annotated[
     bool,
     typer.Option(
@@ -53,7 +52,7 @@ def list_(
         reconciler webhook list
         reconciler webhook list --json
     """
-    from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
+    from reconciler.service import webhook_runs
 
     with webhook_runs.open_administration(read_config(config), create=False) as administration:
         webhooks = administration.list_webhooks()
@@ -100,7 +99,7 @@ def register(
         reconciler webhook register --trigger file.uploaded --trigger form.submit
         reconciler webhook register --url https://hooks.example.org/docspace
     """
-    from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
+    from reconciler.service import webhook_runs
 
     settings = read_config(config)
     if is_new := webhook_runs.ensure_secret(settings):
@@ -131,7 +130,7 @@ def enable(which: Which = _OURS, probe: Probe = True, config: ConfigPath = None)
         reconciler webhook enable
         reconciler webhook enable 7
     """
-    from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
+    from reconciler.service import webhook_runs
 
     with webhook_runs.open_administration(read_config(config), probe=probe) as administration:
         webhook = administration.get(_number(which))
@@ -151,7 +150,7 @@ def rotate(probe: Probe = True, config: ConfigPath = None) -> None:
         reconciler webhook rotate
         reconciler webhook rotate --config /etc/reconciler/config.toml
     """
-    from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
+    from reconciler.service import webhook_runs
 
     webhook = webhook_runs.rotate(read_config(config), probe=probe)
     typer.echo(
@@ -170,7 +169,7 @@ def remove(which: Which, yes: Yes = False, config: ConfigPath = None) -> None:
         reconciler webhook remove ours
         reconciler webhook remove 7 --yes    # from a script
     """
-    from reconciler.service import webhook_runs  # noqa: PLC0415 - help must be quick
+    from reconciler.service import webhook_runs
 
     number = _number(which)
     require_answer(yes)
@@ -208,7 +207,7 @@ def _fields(webhook: "Webhook", ours: bool) -> dict[str, Any]:
 
 
 def _as_text(webhook: "Webhook", ours: bool) -> str:
-    from reconciler.client import portal_time  # noqa: PLC0415 - help must be quick
+    from reconciler.client import portal_time
 
     state = "enabled" if webhook.enabled else "DISABLED"
     mark = "  (ours)" if ours else ""

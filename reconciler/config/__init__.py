@@ -1,19 +1,18 @@
 """config.toml and the environment, parsed once into a frozen value; every problem is listed.
 
 Secrets come from the environment or from a file of their own, never from config.toml, and
-never show in a repr. Paths are relative to the config file. `values` and `notify` declare the
-sections, `value_types` checks single values, `addresses` those of databases. `load` reads and
-merges with `environment`, files by `text_files` and `secret_files`; `problems` says what is wrong
-with a value, `origins` where each came from, and `edit` changes the text of config.toml.
+never show in a repr. Paths are relative to the config file. `values` has the whole, of
+`sections` whose values `value_types` checks, `addresses` those of databases. `load` merges file and
+environment and knows the origin of each setting, `problems` says what is wrong, `files` reads what
+the configuration names, and `edit` changes the text of config.toml.
 """
 
 from reconciler.config.addresses import database as database_address
 from reconciler.config.addresses import split_password
-from reconciler.config.load import CONFIG, NAMED, keys, load, problems_in, require
-from reconciler.config.secret_files import secret_lines
-from reconciler.config.text_files import read_text
+from reconciler.config.files import read_text, secret_lines
+from reconciler.config.load import NAMED, load, problems_in, require
 from reconciler.config.value_types import duration, public_address
-from reconciler.config.values import Config
+from reconciler.config.values import CONFIG, Config, keys
 
 __all__ = [
     "CONFIG",

@@ -1,19 +1,22 @@
-"""From config.toml and the environment to a `Config`, with every problem listed at once."""
+"""Merges config.toml and the environment into a `Config`; knows the origin of each setting."""
 
-import difflib
+import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from reconciler.config.addresses import split_password, sqlite_path, sqlite_url
-from reconciler.config.environment import PREFIX, settings
-from reconciler.config.problems import as_written, problem
-from reconciler.config.text_files import read_text
-from reconciler.config.values import Config, State
+from reconciler.config.addresses import sqlite_path, sqlite_url
+from reconciler.config.files import read_text
+from reconciler.config.problems import SECRETS, no_json, problem, problems_of_sources, unknown_key
+from reconciler.config.sections import State
+from reconciler.config.value_types import duration_text
+from reconciler.config.values import PREFIX, Config, keys, paths
 from reconciler.errors import ConfigError
 
 NAMED = {
@@ -22,15 +25,27 @@ NAMED = {
     "DOCSPACE_WEBHOOK_SECRET": ("webhook", "secret"),
     "PORT": ("webhook", "port"),
 }
-FILES = (
-    ("portal", "api_key_file"),
-    ("portal", "ca_bundle"),
-    ("webhook", "secret_file"),
-    ("state", "password_file"),
-    ("admin", "password_file"),
-    ("notify", "urls_file"),
+DEFAULT = "default"
+
+# What Kubernetes and Docker's links tell of a service or container that is named `reconciler`,
+# or `reconciler-admin` and the like. A port of ours is a number, theirs is an address.
+_INJECTED = re.compile(
+    rf"{PREFIX}(?:[A-Z0-9]+_)*"
+    r"(?:SERVICE_HOST=|SERVICE_PORT(?:_[A-Z0-9]+)*=|NAME=|ENV_\w+=|PORT=(?:tcp|udp|sctp)://"
+    r"|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:START|END|PORT|ADDR|PROTO))*=)"
 )
-CONFIG = "RECONCILER_CONFIG"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A key, its value as JSON can say it, and its origin: the file, a variable, or the default.
+
+    The value of a secret is "set" or "not set".
+    """
+
+    key: str
+    value: Any
+    origin: str
 
 
 def require(config: Config, *, webhook: bool) -> None:
@@ -71,55 +86,59 @@ def load(
     nearest valid name, wrong values, secrets where they do not belong.
     """
     answers = answers or {}
-    layers, problems = _read_layers(path, {**environ, **answers})
-    values = _merged(*layers.values())
-    problems += [_unknown(name) for name in values if name not in Config.model_fields]
-    values = {name: values[name] for name in values if name in Config.model_fields}
-    try:
-        config = Config(**_anchored(values, Path() if path is None else path.parent))
-    except ValidationError as error:
-        unnamed = {"", *answers}
-        setters = _setters(layers).items()
-        variables = {key: name for key, name in setters if name not in unnamed}
-        problems += [_problem(one, variables) for one in error.errors(include_url=False)]
-    if problems:
-        raise ConfigError(tuple(dict.fromkeys(problems)))
-    return config
+    return _built(path, *_read_layers(path, {**environ, **answers}), answers)
 
 
-def origins(path: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what set each key (``section.name``) that is not at its default: the name of its
-    variable, empty for the file. Raises ConfigError when the file cannot be read.
-    """
-    return _setters(_read_layers(path, environ)[0])
+def effective_settings(path: Path | None, environ: Mapping[str, str]) -> tuple[Setting, ...]:
+    """Return every setting, in the order of the reference. Raises ConfigError."""
+    layers, problems = _read_layers(path, environ)
+    config, setters = _built(path, layers, problems), _setters(layers)
+    if config.state.password is not None:  # it may be a part of the address
+        setters.setdefault("state.password", setters.get("state.url", ""))
+    return tuple(
+        Setting(key, _shown_value(config, key), _origin(setters.get(key), path)) for key in keys()
+    )
 
 
 def _read_layers(
     path: Path | None, environ: Mapping[str, str]
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Return what the file ("") and each variable set, the later over the earlier, and problems."""
-    given, environ = {} if path is None else _read_toml(path), settings(environ)
-    problems = [*_misplaced(given), *_impossible(given), *_unknown_variables(environ)]
+    given, environ = {} if path is None else _read_toml(path), _settings_of(environ)
+    problems = [*problems_of_sources(given, environ)]
     layers = {"": given}
     for name in [*NAMED, *sorted(environ.keys() - NAMED)]:  # a whole section before its keys
         try:
             layers[name] = _set_by(name, environ.get(name, ""))
         except (SettingsError, RecursionError):
-            problems.append(_no_json(name, environ[name]))
+            problems.append(no_json(name, environ[name]))
     return layers, problems
 
 
+def _built(
+    path: Path | None,
+    layers: Mapping[str, Mapping[str, Any]],
+    problems: list[str],
+    unnamed: Container[str] = (),
+) -> Config:
+    """Return what the layers make. Raises ConfigError with their problems and all others."""
+    values = _merged(*layers.values())
+    problems += [unknown_key(name) for name in values if name not in Config.model_fields]
+    values = {name: values[name] for name in values if name in Config.model_fields}
+    try:
+        config = Config(**_anchored(values, Path() if path is None else path.parent))
+    except ValidationError as error:
+        setters = _setters(layers).items()
+        variables = {key: name for key, name in setters if name and name not in unnamed}
+        problems += [problem(one, variables) for one in error.errors(include_url=False)]
+    if problems:
+        raise ConfigError(tuple(dict.fromkeys(problems)))
+    return config
+
+
 def _setters(layers: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return what set each key that is not at its default: its variable, "" for the file."""
     return {key: name for name, values in layers.items() for key in _keys_of(values)}
-
-
-def keys() -> dict[str, object]:
-    """Return every key (``section.name``) with its default, as the reference lists them."""
-    return {
-        f"{section}.{name}": field.get_default(call_default_factory=True)
-        for section, outer in Config.model_fields.items()
-        for name, field in type(outer.default).model_fields.items()
-    }
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -127,49 +146,15 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(read_text(path))
     except OSError as error:
         raise ConfigError((f"{path} cannot be read: {error.strerror}",)) from error
-    except (ValueError, RecursionError) as error:  # also numbers and tables beyond all measure
+    except (ValueError, RecursionError) as error:  # also a number or a nesting that is too large
         raise ConfigError((f"{path} is not valid TOML: {error}",)) from error
 
 
-def _misplaced(given: Mapping[str, Any]) -> Iterator[str]:
-    for section, name, variable in (
-        ("portal", "api_key", "DOCSPACE_API_KEY"),
-        ("webhook", "secret", "DOCSPACE_WEBHOOK_SECRET"),
-        ("state", "password", "RECONCILER_STATE__PASSWORD"),
-    ):
-        if isinstance(given.get(section), Mapping) and name in given[section]:
-            yield (
-                f"{section}.{name} is a secret and does not belong in config.toml: "
-                f"set {variable}, or name a file with {section}.{name}_file"
-            )
-    state = given.get("state")
-    url = state.get("url") if isinstance(state, Mapping) else None
-    if isinstance(url, str) and split_password(url)[1] is not None:
-        yield (
-            "state.url: its password is a secret and does not belong in config.toml: set "
-            "RECONCILER_STATE__URL or RECONCILER_STATE__PASSWORD, or name a file with "
-            "state.password_file"
-        )
-
-
-def _impossible(given: Mapping[str, Any]) -> Iterator[str]:
-    """A text with NUL is no path; a variable cannot have one."""
-    for section, name in (*FILES, ("state", "url")):
-        content = given.get(section)
-        if isinstance(content, Mapping) and "\0" in str(content.get(name)):
-            yield f"{section}.{name}: must have no NUL character"
-
-
-def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    """Misspelt variables without a section would be passed over in silence."""
-    for name in environ:
-        section = name.removeprefix(PREFIX).partition("__")[0].lower()
-        if name.startswith(PREFIX) and name != CONFIG and section not in Config.model_fields:
-            yield f"unknown environment variable {name}{_nearest(name, _variables())}"
-
-
-def _variables() -> list[str]:
-    return [PREFIX + key.replace(".", "__").upper() for key in keys()]
+def _settings_of(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that set something: neither those that an orchestrator injects,
+    nor empty ones. Compose files and charts pass unset variables on as ``${X:-}``.
+    """
+    return {n: v for n, v in environ.items() if v and not _INJECTED.match(f"{n}={v}")}
 
 
 def _set_by(name: str, value: str) -> dict[str, Any]:
@@ -187,12 +172,6 @@ def _keys_of(values: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"{section}.{key}" for key in content) if isinstance(content, dict) else ()
 
 
-def _no_json(name: str, value: str) -> str:
-    """A whole section may hold a secret, and is not repeated."""
-    found = f"; it is {as_written(value)}" if "__" in name else ""
-    return f'environment variable {name}: must be JSON, such as [1, 2] or ["docx"]{found}'
-
-
 def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for layer in layers:
@@ -207,7 +186,7 @@ def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:
     """Make the paths absolute: cron and systemd start in other directories than people."""
-    for section, name in FILES:
+    for section, name in paths():
         content = values.get(section)
         if isinstance(content, dict) and isinstance(content.get(name), str):
             content[name] = base.absolute() / content[name]
@@ -223,16 +202,26 @@ def _anchored_url(url: str, base: Path) -> str:
     return url if path is None else sqlite_url(base.absolute() / path)
 
 
-def _problem(error: Mapping[str, Any], variables: Mapping[str, str]) -> str:
-    if error["type"] == "extra_forbidden":
-        return _unknown(".".join(str(part) for part in error["loc"]))
-    return problem(error, variables)
+def _shown_value(config: Config, key: str) -> Any:
+    section, _, name = key.partition(".")
+    value = getattr(getattr(config, section), name)
+    return ("set" if value else "not set") if key in SECRETS else _plain(value)
 
 
-def _unknown(key: str) -> str:
-    return f"unknown key {key}{_nearest(key, [*keys(), *Config.model_fields])}"
+def _origin(setter: str | None, path: Path | None) -> str:
+    """Return the variable that set a key, the path of the file, or that it is the default."""
+    if setter is None:
+        return DEFAULT
+    return setter or str(path and path.absolute())
 
 
-def _nearest(name: str, valid: Iterable[str]) -> str:
-    match = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.6)
-    return f"; did you mean {match[0]}?" if match else ""
+def _plain(value: object) -> Any:
+    match value:
+        case timedelta():
+            return duration_text(value)
+        case Path():
+            return str(value)
+        case tuple() | set() | frozenset():
+            return [*map(_plain, value if isinstance(value, tuple) else sorted(value))]
+        case _:
+            return value

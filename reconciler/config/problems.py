@@ -1,11 +1,12 @@
-"""From a value that was refused to a sentence: its key, what it must be, and what it is.
+"""What is wrong with the configuration, in sentences: the key, what it must be, what it is.
 
 The library's own words are for programmers. A secret is never repeated, nor an address that may
 hold a password.
 """
 
+import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import UnionType
@@ -13,8 +14,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from reconciler.config.addresses import split_password
 from reconciler.config.value_types import DURATION
-from reconciler.config.values import Config
+from reconciler.config.values import CONFIG, PREFIX, Config, keys, paths
 from reconciler.formats import shown
 
 SECRETS = ("portal.api_key", "webhook.secret", "state.password", "notify.heartbeat_url")
@@ -35,9 +37,18 @@ _TYPES = {
 }
 
 
+def problems_of_sources(given: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with the file and the variables before they are merged."""
+    yield from _misplaced(given)
+    yield from _impossible(given)
+    yield from _unknown_variables(environ)
+
+
 def problem(error: Mapping[str, Any], variables: Mapping[str, str]) -> str:
     """Return a refused value as a sentence; ``variables`` name the one that set a key."""
     section, *rest = error["loc"]
+    if error["type"] == "extra_forbidden":
+        return unknown_key(".".join(map(str, error["loc"])))
     if not rest:
         return _of_section(error, section)
     key = f"{section}.{rest[0]}"
@@ -51,7 +62,61 @@ def problem(error: Mapping[str, Any], variables: Mapping[str, str]) -> str:
     return f"{key}: {message}{found}{source}"
 
 
-def as_written(value: object) -> str:
+def unknown_key(key: str) -> str:
+    """Return the problem of a key that there is not, with the nearest valid name."""
+    return f"unknown key {key}{_nearest(key, [*keys(), *Config.model_fields])}"
+
+
+def no_json(name: str, value: str) -> str:
+    """Return the problem of a variable; a whole section may hold a secret, and is not repeated."""
+    found = f"; it is {_as_written(value)}" if "__" in name else ""
+    return f'environment variable {name}: must be JSON, such as [1, 2] or ["docx"]{found}'
+
+
+def _misplaced(given: Mapping[str, Any]) -> Iterator[str]:
+    for section, name, variable in (
+        ("portal", "api_key", "DOCSPACE_API_KEY"),
+        ("webhook", "secret", "DOCSPACE_WEBHOOK_SECRET"),
+        ("state", "password", "RECONCILER_STATE__PASSWORD"),
+    ):
+        if isinstance(given.get(section), Mapping) and name in given[section]:
+            yield (
+                f"{section}.{name} is a secret and does not belong in config.toml: "
+                f"set {variable}, or name a file with {section}.{name}_file"
+            )
+    state = given.get("state")
+    url = state.get("url") if isinstance(state, Mapping) else None
+    if isinstance(url, str) and split_password(url)[1] is not None:
+        yield (
+            "state.url: its password is a secret and does not belong in config.toml: set "
+            "RECONCILER_STATE__URL or RECONCILER_STATE__PASSWORD, or name a file with "
+            "state.password_file"
+        )
+
+
+def _impossible(given: Mapping[str, Any]) -> Iterator[str]:
+    """A text with NUL is no path; a variable cannot have one."""
+    for section, name in (*paths(), ("state", "url")):
+        content = given.get(section)
+        if isinstance(content, Mapping) and "\0" in str(content.get(name)):
+            yield f"{section}.{name}: must have no NUL character"
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """Misspelt variables without a section would be passed over in silence."""
+    for name in environ:
+        section = name.removeprefix(PREFIX).partition("__")[0].lower()
+        if name.startswith(PREFIX) and name != CONFIG and section not in Config.model_fields:
+            valid = [PREFIX + key.replace(".", "__").upper() for key in keys()]
+            yield f"unknown environment variable {name}{_nearest(name, valid)}"
+
+
+def _nearest(name: str, valid: Iterable[str]) -> str:
+    match = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.6)
+    return f"; did you mean {match[0]}?" if match else ""
+
+
+def _as_written(value: object) -> str:
     """Return a value as config.toml has it, safe for a terminal, and not longer than a line."""
     text = shown(json.dumps(value, ensure_ascii=False, default=str))
     if isinstance(value, str) and '"' in value and "'" not in value:
@@ -66,7 +131,7 @@ def _of_section(error: Mapping[str, Any], section: str) -> str:
 
 
 def _found(value: object, begin: str = "it is") -> str:
-    text = as_written(value)
+    text = _as_written(value)
     return "" if "@" in text else f"; {begin} {text}"
 
 
@@ -76,7 +141,7 @@ def _expected(key: str, field: FieldInfo) -> str:
     if get_origin(kind) in {Union, UnionType}:
         kind = next(one for one in get_args(kind) if one is not type(None))
     if get_origin(kind) is Literal:
-        return "one of " + ", ".join(map(as_written, get_args(kind)))
+        return "one of " + ", ".join(map(_as_written, get_args(kind)))
     if get_origin(kind) in {tuple, frozenset}:
         return _LISTS.get(key, 'a list of texts, such as ["one", "two"]')
     name = next((name for type_, name in _TYPES.items() if kind is type_), "text in quotes")

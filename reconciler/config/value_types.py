@@ -21,8 +21,8 @@ _BASIC_PLANE = 0xFFFF  # its MySQL column loses what lies beyond (docspace.md 9)
 _MAX_DURATION = timedelta(days=3650)  # a slip of the hand beyond; dates must not overflow
 
 
-def duration(text: object) -> object:
-    """Return ``5m``, ``24h``, ``30s`` or ``7d`` as a timedelta; anything else as it came."""
+def duration(text: object) -> timedelta:
+    """Return the length that ``5m``, ``24h``, ``30s`` or ``7d`` names. Raises ValueError."""
     match = re.fullmatch(r"(\d{1,6})([smhd])", text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"must be {DURATION}")
@@ -39,7 +39,7 @@ def duration_text(length: timedelta) -> str:
     return f"{seconds // _UNITS[unit]}{unit}"
 
 
-def _no_truth(value: object) -> object:
+def _not_bool(value: object) -> object:
     """Refuse true and false, which count as 1 and 0. Raises ValueError."""
     if isinstance(value, bool):
         raise ValueError("must be a number")
@@ -175,8 +175,8 @@ def _secret(secret: SecretStr) -> SecretStr:
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Interval = Annotated[Duration, Field(ge=timedelta(seconds=1))]
-Whole = Annotated[int, BeforeValidator(_no_truth)]
-Real = Annotated[float, BeforeValidator(_no_truth)]
+Whole = Annotated[int, BeforeValidator(_not_bool)]
+Real = Annotated[float, BeforeValidator(_not_bool)]
 Port = Annotated[Whole, Field(ge=0, le=65535)]
 PortalText = Annotated[str, AfterValidator(_portal_text)]
 Positive = Annotated[Whole, Field(ge=1)]

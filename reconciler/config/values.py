@@ -1,208 +1,32 @@
-"""The configuration as frozen sections, each value checked where it is declared."""
+"""The whole configuration as one frozen value, with what the files that it names hold."""
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    model_validator,
-)
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from reconciler.config.addresses import (
-    database,
-    split_password,
-    sqlite_path,
-    with_password,
+from reconciler.config.addresses import with_password
+from reconciler.config.files import distinct, is_exposed, read_password, read_secret, secret_lines
+from reconciler.config.sections import (
+    Admin,
+    Limits,
+    Log,
+    Notify,
+    Portal,
+    Review,
+    State,
+    Sweep,
+    Webhook,
 )
-from reconciler.config.environment import PREFIX
-from reconciler.config.notify import Notify
-from reconciler.config.secret_files import (
-    is_exposed,
-    read_password,
-    read_secret,
-    secret_lines,
-)
-from reconciler.config.value_types import (
-    ApiKey,
-    Comment,
-    Duration,
-    Extension,
-    Interval,
-    Port,
-    PortalText,
-    PortalUrl,
-    Positive,
-    ProxyAddress,
-    PublicAddress,
-    Real,
-    Triggers,
-    UserId,
-    WebhookPath,
-    WebhookSecret,
-    Whole,
-    checked_key,
-)
-from reconciler.decision import Policy, Scope
+from reconciler.config.value_types import checked_key
 from reconciler.errors import ConfigError
-from reconciler.model import Quota
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, hide_input_in_errors=True)
-
-
-class Portal(_Section):
-    """Where the portal is, and the key to act with."""
-
-    url: PortalUrl | None = None
-    api_key: ApiKey | None = None
-    api_key_file: Path | None = None
-    timeout_seconds: Annotated[Real, Field(gt=0, le=600)] = 30
-    ca_bundle: Path | None = None
-
-
-class Webhook(_Section):
-    """Where deliveries are received, and what makes one authentic."""
-
-    host: str = "127.0.0.1"
-    port: Port = 3000
-    path: WebhookPath = "/docspace/review-comment"
-    public_url: PublicAddress | None = None
-    secret: WebhookSecret | None = None
-    secret_file: Path | None = None
-    triggers: Triggers = ("file.updated",)
-    self_heal: bool = False
-    allow_unsigned: bool = False
-    require_https: bool = False
-    trusted_proxy: ProxyAddress | None = None
-    max_body_bytes: Annotated[Whole, Field(ge=1024)] = 2097152
-    threads: Annotated[Whole, Field(ge=1, le=64)] = 8
-
-
-class Review(_Section):
-    """What is reviewed, and which comments are the portal's own."""
-
-    comment: Comment = "Need Review"
-    mark_new_files: bool = False
-    overwrite_comments: bool = False
-    portal_texts: tuple[PortalText, ...] = ()
-    unlock_texts: tuple[PortalText, ...] = ()
-    observe: bool = False
-    rooms: frozenset[Whole] = frozenset()
-    exclude_rooms: frozenset[Whole] = frozenset()
-    extensions: frozenset[Extension] = frozenset()
-    ignore_users: frozenset[UserId] = frozenset()
-    personal_documents: bool = True
-
-    @model_validator(mode="after")
-    def _apart(self) -> Self:
-        if self.policy().texts.is_portals(self.comment):
-            raise ValueError(
-                "review.comment is named in review.portal_texts or review.unlock_texts as a text "
-                "that the portal writes by itself: it would mark nothing"
-            )
-        if both := sorted(self.rooms & self.exclude_rooms):
-            raise ValueError(
-                f"review.rooms and review.exclude_rooms both name {', '.join(map(str, both))}: "
-                "take it out of one of them"
-            )
-        return self
-
-    def policy(self) -> Policy:
-        """Return the plain value that `decision` decides by."""
-        return Policy(
-            target=self.comment,
-            portal_texts=self.portal_texts,
-            unlock_texts=self.unlock_texts,
-            overwrite=self.overwrite_comments,
-            mark_new=self.mark_new_files,
-            observe=self.observe,
-            scope=Scope(
-                rooms=self.rooms,
-                exclude_rooms=self.exclude_rooms,
-                extensions=self.extensions,
-                ignore_users=self.ignore_users,
-                personal=self.personal_documents,
-            ),
-        )
-
-
-class Sweep(_Section):
-    """How often the portal is asked what changed, and how far back."""
-
-    every: Interval = timedelta(minutes=1)
-    overlap: Duration = timedelta(minutes=5)
-    first_lookback: Duration = timedelta(hours=24)
-    full_every: Interval = timedelta(hours=24)
-
-
-class Limits(_Section):
-    """What we take of the portal's limits (docspace.md 2); they count per user."""
-
-    requests_per_minute: Annotated[Whole, Field(ge=10)] = 1200
-    concurrent_reads: Positive = 8
-    concurrent_writes: Positive = 4
-    writes_per_day: Positive = 9000
-    backfill_share: Annotated[Real, Field(gt=0, le=1)] = 0.7
-
-    @property
-    def quota(self) -> Quota:
-        """The day's writes, and a backfill's share of them: one at least, or it never ended."""
-        share = max(1, int(self.writes_per_day * self.backfill_share))
-        return Quota(self.writes_per_day, share)
-
-
-class State(_Section):
-    """Where the ledger is, and how long it keeps rows that hold nothing to remember.
-
-    A password in ``url`` is moved to ``password``, so that the address may be shown. An empty
-    one is none: it must not switch ``password_file`` off.
-    """
-
-    url: Annotated[str, AfterValidator(database)] = "sqlite:///reconciler.db"
-    password: SecretStr | None = None
-    password_file: Path | None = None
-    retention: Interval = timedelta(days=400)
-
-    @property
-    def path(self) -> Path | None:
-        """The path of the database file, None where a server keeps the database."""
-        return sqlite_path(self.url)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _parted(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or not isinstance(values.get("url"), str):
-            return values
-        url, password = split_password(values["url"])
-        return {**values, "url": url, "password": password or values.get("password") or None}
-
-
-class Admin(_Section):
-    """Where health, metrics and the status page are served."""
-
-    host: str = "127.0.0.1"
-    port: Port = 3001
-    password_file: Path | None = None
-
-
-class Log(_Section):
-    """How much is logged, and in which form."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "text", "json"] = "auto"
+PREFIX = "RECONCILER_"
+CONFIG = f"{PREFIX}CONFIG"
 
 
 class Config(BaseSettings):
@@ -231,12 +55,11 @@ class Config(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        *_: Any,
+        **__: Any,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take what `load` merged, and read nothing behind its back."""
-        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        del settings_cls
         return (init_settings,)
 
     def portal_url(self) -> str:
@@ -307,7 +130,7 @@ class Config(BaseSettings):
         """
         if self.webhook.secret is not None:
             whole = self.webhook.secret.get_secret_value()
-            return _words([whole, *whole.split(",")])
+            return distinct([whole, *whole.split(",")])
         if self.webhook.secret_file is None:
             return ()
         file, made = self.webhook.secret_file, "reconciler webhook register makes it"
@@ -317,12 +140,29 @@ class Config(BaseSettings):
         return found
 
 
+def keys() -> dict[str, object]:
+    """Return every key (``section.name``) with its default, as the reference lists them."""
+    return {
+        f"{section}.{name}": field.get_default(call_default_factory=True)
+        for section, name, field in _fields()
+    }
+
+
+def paths() -> list[tuple[str, str]]:
+    """Return the section and the name of each key that names a file."""
+    return [
+        (section, name) for section, name, field in _fields() if field.annotation == Path | None
+    ]
+
+
+def _fields() -> Iterator[tuple[str, str, FieldInfo]]:
+    for section, outer in Config.model_fields.items():
+        for name, field in type(outer.default).model_fields.items():
+            yield section, name, field
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _words(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(filter(None, (text.strip() for text in texts))))

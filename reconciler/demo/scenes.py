@@ -1,13 +1,20 @@
-"""The five scenes: people act, the daemon works, and what the portal recorded is judged."""
+"""The five scenes: people act, the daemon works, and checks judge what the portal recorded."""
 
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-from reconciler.demo import checks
-from reconciler.demo.checks import TARGET, Check
-from reconciler.demo.stage import Daemon, DaemonEndedError, Stage, daemon, staged, wait_until
+from reconciler.demo.stage import (
+    TARGET,
+    Daemon,
+    DaemonEndedError,
+    Stage,
+    Version,
+    daemon,
+    staged,
+    wait_until,
+)
 from reconciler.demo.tutorial import tutorial_script
 from reconciler.sandbox import Network
 
@@ -24,6 +31,14 @@ class Scene:
     title: str
     happens: str
     expected: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line about what was measured; ``holds`` None is no promise, but something to compare."""
+
+    text: str
+    holds: bool | None
 
 
 def play() -> Generator[Scene | Check]:
@@ -49,7 +64,7 @@ def _one_edit(stage: Stage, running: Daemon) -> Iterator[Scene | Check]:
     stage.wait_for_sweep()  # one that comes between save and delivery would look as well
     stage.save(file)
     stage.wait_until_marked(file)
-    yield checks.check_edit(stage.methods(file))
+    yield check_edit(stage.methods(file))
 
 
 def _run_script() -> Check:
@@ -63,7 +78,7 @@ def _run_script() -> Check:
         time.sleep(_END)
         writes, seconds = stage.portal.count("PUT"), time.monotonic() - began
         stage.portal.down = True
-        return checks.check_script(writes, writes - before, seconds)
+        return check_script(writes, writes - before, seconds)
 
 
 def _burst(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
@@ -78,7 +93,7 @@ def _burst(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
         stage.save(*files)
     seconds = time.monotonic() - began
     stage.wait_until_marked(*files)
-    yield checks.check_burst(_SAVES * len(files), seconds, stage.versions(*files))
+    yield check_burst(_SAVES * len(files), seconds, stage.versions(*files))
 
 
 def _words(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
@@ -95,13 +110,11 @@ def _words(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
     stage.portal.rename(renamed, "Signed.docx", by=stage.greta)
     wiped = {file: _unlock(stage, file, german) for file in (approved, english, german)}
     stage.wait_until_marked(english, german)
-    yield checks.check_comment("approved, renamed", stage.comment(renamed), "Approved")
-    yield checks.check_comment(
-        "approved, wiped by unlocking", stage.comment(approved), wiped[approved]
-    )
+    yield check_comment("approved, renamed", stage.comment(renamed), "Approved")
+    yield check_comment("approved, wiped by unlocking", stage.comment(approved), wiped[approved])
     for file in (english, german):
         what = f'marked, wiped by "{wiped[file]}"'
-        yield checks.check_comment(what, stage.comment(file), TARGET)
+        yield check_comment(what, stage.comment(file), TARGET)
 
 
 def _approve(stage: Stage, *files: int) -> None:
@@ -133,7 +146,7 @@ def _loss(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
         stage.portal.upload(stage.room, stage.portal.file(file).title, by=stage.ann)
     stage.wait_until_marked(*saved, *uploaded, second_look=False)
     stage.portal.network = Network()
-    yield checks.check_sweep(stage.versions(*saved, *uploaded))
+    yield check_sweep(stage.versions(*saved, *uploaded))
 
 
 def _crash(stage: Stage, running: Daemon) -> Iterator[Scene | Check]:
@@ -151,9 +164,9 @@ def _crash(stage: Stage, running: Daemon) -> Iterator[Scene | Check]:
     stage.save(*late)
     running.start()
     running.address()
-    yield checks.check_kill(code, killed, time.monotonic() - began)
+    yield check_kill(code, killed, time.monotonic() - began)
     stage.wait_until_marked(*early, *late)
-    yield checks.check_restart(stage.versions(*early, *late))
+    yield check_restart(stage.versions(*early, *late))
 
 
 def _kill_at_write(stage: Stage, running: Daemon) -> threading.Event:
@@ -167,3 +180,51 @@ def _kill_at_write(stage: Stage, running: Daemon) -> threading.Event:
 
     stage.portal.on_answer = on_answer
     return dead
+
+
+def check_script(writes: int, last: int, seconds: float) -> Check:
+    """Report the writes of the tutorial's script; ``last`` are those at the end of the time."""
+    end = "and no end" if last else "then it stopped"
+    return Check(f"the tutorial's script: {writes} writes in {seconds:.1f} s, {end}", None)
+
+
+def check_edit(methods: Sequence[str]) -> Check:
+    """Judge the requests about a file that was saved once, in their order."""
+    done = methods.index("PUT") + 1 if "PUT" in methods else len(methods)
+    calls = methods[:done].count("GET"), methods[:done].count("PUT"), len(methods) - done
+    return Check("reconciler: {} GET, {} PUT, {} for the echo".format(*calls), calls == (1, 1, 0))
+
+
+def check_burst(saves: int, seconds: float, versions: Sequence[Version]) -> Check:
+    """Judge the final versions of files that were saved many times."""
+    once = sum(version.is_marked_once for version in versions)
+    text = f"{saves} saves in {seconds:.1f} s, {len(versions)} final versions: {once} marked once"
+    return Check(text, once == len(versions))
+
+
+def check_comment(what: str, comment: str, expected: str) -> Check:
+    """Judge the comment of a file to which several things were done."""
+    return Check(f'{what}: "{comment}"', comment == expected)
+
+
+def check_sweep(versions: Sequence[Version]) -> Check:
+    """Judge files whose updates were not all announced."""
+    missed = [version for version in versions if not version.is_announced]
+    found = sum(version.is_marked_once for version in missed)
+    text = f"{len(versions)} updates, {len(missed)} never announced: {found} found by the sweep"
+    return Check(text, all(version.is_marked_once for version in versions))
+
+
+def check_kill(code: int, files: Sequence[Version], seconds: float) -> Check:
+    """Judge the death of the process, which must come in the middle of its work."""
+    marked = sum(version.is_marked_once for version in files)
+    text = f"killed with {marked} of {len(files)} files marked, back after {seconds:.1f} s"
+    return Check(text, code == -9 and 0 < marked < len(files))
+
+
+def check_restart(versions: Sequence[Version]) -> Check:
+    """Judge files that were updated before and after the kill."""
+    lost = sum(version.comment != TARGET for version in versions)
+    twice = sum(version.writes > 1 for version in versions)
+    text = f"{len(versions)} updates: {lost} lost, {twice} marked twice"
+    return Check(text, not lost and not twice)

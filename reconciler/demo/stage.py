@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
-from reconciler.demo.checks import TARGET, Version
 from reconciler.sandbox import Portal, Server, User
 
+TARGET = "Need Review"
 SECRET = "Demo-Secret-1!"  # noqa: S105 - both ends of it are ours
 _TIMEOUT, _POLL = 20.0, 0.02  # seconds; a machine may have other things to do
 _SECOND_LOOK = 1.1  # seconds: no file is looked at more often than once a second
@@ -75,6 +75,23 @@ class Daemon:
         self._process.kill()
         with self._process as process:
             return process.wait()
+
+
+@dataclass(frozen=True)
+class Version:
+    """A file's current version: its comment, and how often the daemon wrote into it.
+
+    ``is_announced`` tells whether a delivery about a person's update of the file arrived.
+    """
+
+    comment: str
+    writes: int
+    is_announced: bool = True
+
+    @property
+    def is_marked_once(self) -> bool:
+        """Whether it carries the comment, by exactly one write."""
+        return self.comment == TARGET and self.writes == 1
 
 
 @dataclass(frozen=True)
@@ -151,7 +168,7 @@ def staged() -> Iterator[tuple[Stage, str]]:
 
 @contextmanager
 def daemon(url: str, key: str) -> Iterator[Daemon]:
-    """Have a daemon for a portal within the block."""
+    """Give a daemon for a portal, not started yet; kill it at the end of the block."""
     with TemporaryDirectory(prefix="reconciler-demo-") as folder:
         running = Daemon(url, key, Path(folder))
         try:

@@ -1,10 +1,27 @@
-"""Files that hold secrets and nothing else: no comments, which would be taken for secrets."""
+"""The text files that the configuration names; most hold secrets, and nothing else."""
 
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
-from reconciler.config.text_files import read_text
 from reconciler.errors import ConfigError
+
+_MAX_LENGTH = 1_000_000  # characters
+
+
+def read_text(path: Path) -> str:
+    """Return a small text. Raises OSError, and ValueError for what is none, as an endless device.
+
+    A byte order mark is dropped.
+    """
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            text = stream.read(_MAX_LENGTH + 1)
+    except UnicodeDecodeError as error:
+        raise ValueError("it is not UTF-8 text") from error
+    if len(text) > _MAX_LENGTH:
+        raise ValueError(f"it is longer than {_MAX_LENGTH:,} characters")
+    return text
 
 
 def read_secret(path: Path, key: str, if_missing: str = "") -> str:
@@ -33,7 +50,7 @@ def read_password(path: Path, key: str) -> str:
 
 def secret_lines(text: str, path: Path) -> tuple[str, ...]:
     """Return the secrets of webhook.secret_file, one per line. Raises ConfigError for a comment."""
-    lines = tuple(dict.fromkeys(filter(None, (line.strip() for line in text.splitlines()))))
+    lines = distinct(text.splitlines())
     if any(line.startswith("#") for line in lines):
         raise ConfigError(
             (
@@ -44,8 +61,13 @@ def secret_lines(text: str, path: Path) -> tuple[str, ...]:
     return lines
 
 
+def distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return each text once, without white space around it; empty ones are left out."""
+    return tuple(dict.fromkeys(filter(None, (text.strip() for text in texts))))
+
+
 def is_exposed(path: Path) -> bool:
-    """Whether others than its owner can read it.
+    """Return whether others than its owner can read it.
 
     systemd gives its copies to one user by an access list, which looks like a group's right.
     """
