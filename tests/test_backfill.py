@@ -177,8 +177,7 @@ def renamed(here: World, *, over: bool) -> int:
     (file,) = add_files(here, 1)
     save(here, file)
     here.portal.comment(file, "Approved", by=here.bob)
-    here.clock.advance(10 * DAY)
-    here.sweep()
+    here.sweep(after=10 * DAY)
     if over:
         observing = Job("o", here.clock() - timedelta(days=20), observe=True)
         terms = scan_settings(here.policy)

@@ -156,8 +156,7 @@ def test_nothing_waits_between_a_look_and_its_write(here: World) -> None:
     here.docspace.close()
     here.docspace = DocSpace(Transport(here.server.url, here.key, rate_limiter=limiter))
     here.work_with(here.docspace)
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     assert order == ["paid", "paid", "GET", "PUT"]
     assert here.comment() == TARGET
 
