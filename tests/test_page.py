@@ -27,6 +27,7 @@ from tests import support_ledger as kit
 from tests.daemon import daemon
 from tests.support_browser import Browser, chromium
 from tests.support_ledger import HOUR, MINUTE, NOW, SECOND, claimed, opened
+from tests.support_webhooks import serving
 from tests.test_admin import Answer, Watched, admin_url, becomes, fail, watched
 from tests.test_crash import Scene, scene
 
@@ -368,13 +369,8 @@ class Site:
 def served(ledger: Ledger, port: int = 0, password: str | None = None) -> Iterator[Site]:
     """Serve the page of a ledger within the block."""
     subject = AdminContext(ledger, lambda: datetime.now(UTC), dict, dict, 9000, kit.PORTAL)
-    app = Admin(pages_of(subject), Guard(password), fail)
-    server = Server(app, "127.0.0.1", port, threads=2, max_bytes=1024)
-    server.start()
-    try:
+    with serving(Admin(pages_of(subject), Guard(password), fail), port=port) as server:
         yield Site(ledger, server)
-    finally:
-        server.stop(1)
 
 
 @pytest.fixture
