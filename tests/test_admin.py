@@ -329,9 +329,7 @@ def test_healthz_names_the_part_that_ended(watched: Watched) -> None:
 
 def test_readyz_is_ready_when_nothing_is_wrong(watched: Watched) -> None:
     """Files that failed do not matter: the others are marked."""
-    watched.ledger.record(kit.event(), NOW)
-    (claim,) = watched.ledger.claim(NOW + SECOND, 1, HOUR)
-    watched.ledger.finish(claim, kit.result(Outcome.FAILED, retry_at=NOW + HOUR), NOW + SECOND)
+    kit.attempt(watched.ledger, kit.result(Outcome.FAILED, retry_at=NOW + HOUR))
     assert (watched.get("/readyz").status, watched.get("/readyz").body) == (200, "ready\n")
 
 
