@@ -17,10 +17,10 @@ from reconciler.sweep import Backfill, Job
 from tests.support_sweep import (
     DAY,
     HOUR,
+    Stage,
     run,
     run_sweep,
     save,
-    stage,
     sweep_and_work,
     unmarked,
     work,
@@ -378,15 +378,14 @@ def test_a_form_room_that_is_listed_apart_is_backfilled(silently: World, form: i
     assert unmarked(silently, silently.file) == [silently.file]
 
 
-def test_a_form_room_that_is_listed_apart_is_found_by_its_number(tmp_path: Path) -> None:
+def test_a_form_room_that_is_listed_apart_is_found_by_its_number(scene: Stage) -> None:
     """The command itself, in a process of its own."""
-    with stage(tmp_path) as scene:
-        scene.portal.form_rooms_apart = True
-        room = int(scene.portal.add_room("Forms", owner=scene.ann, room_type=1))
-        scene.portal.invite(room, scene.bot, access=9)
-        form = scene.add_files("Form.pdf", room, days=3)
-        done = run(scene, "backfill", "--since", "60d", "--room", str(room), "--yes")
-        assert (done.returncode, scene.comments(form)) == (0, [TARGET])
+    scene.portal.form_rooms_apart = True
+    room = int(scene.portal.add_room("Forms", owner=scene.ann, room_type=1))
+    scene.portal.invite(room, scene.bot, access=9)
+    form = scene.add_files("Form.pdf", room, days=3)
+    done = run(scene, "backfill", "--since", "60d", "--room", str(room), "--yes")
+    assert (done.returncode, scene.comments(form)) == (0, [TARGET])
 
 
 def test_an_archived_form_room_is_left_alone(silently: World, form: int) -> None:
