@@ -82,15 +82,13 @@ def test_the_version_is_printed() -> None:
     assert (done.returncode, done.stdout[:11]) == (0, "reconciler ")
 
 
-@pytest.mark.parametrize(("option", "begin"), [("-h", "Usage:"), ("-V", "reconciler ")])
-def test_a_short_option_does_as_its_long_one(option: str, begin: str) -> None:
-    """As elsewhere: -h for --help, -V for --version."""
-    assert CliRunner().invoke(app, [option]).stdout.lstrip().startswith(begin)
-
-
-def test_a_group_takes_the_short_option_for_help() -> None:
-    """And every command below it."""
-    assert "Usage:" in CliRunner().invoke(app, ["webhook", "list", "-h"]).stdout
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["-h"], "Usage:"), (["-V"], "reconciler "), (["webhook", "list", "-h"], "Usage:")],
+)
+def test_a_short_option_does_as_its_long_one(words: list[str], said: str) -> None:
+    """As elsewhere: -h for --help, -V for --version; a group takes it, and what is below it."""
+    assert CliRunner().invoke(app, words).stdout.lstrip().startswith(said)
 
 
 def test_the_configuration_is_the_named_one_else_the_first_that_is_there(tmp_path: Path) -> None:
@@ -163,9 +161,21 @@ def test_a_value_that_an_option_does_not_take_is_told_in_our_words(
     assert (done.exit_code, said in re.sub(r"[\s│]+", " ", done.stderr)) == (2, True), done.stderr
 
 
-def test_an_unknown_command_is_a_usage_error() -> None:
-    """Exit 2, and a hint."""
-    assert "reconcile" in exits(2, run("recocile")).stderr
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("recocile",), "reconcile"),
+        (
+            ("backfill", "--since", "2026-02-01", "--until", "2026-01-01"),
+            "--until lies before --since",
+        ),
+        (("sandbox", "--fail", "flood"), "throttle"),
+    ],
+    ids=["a command that is unknown", "an end before the beginning", "a fault that is none"],
+)
+def test_what_cannot_be_meant_is_a_usage_error(words: tuple[str, ...], said: str) -> None:
+    """Exit 2, and what could be meant."""
+    assert said in exits(2, run(*words)).stderr
 
 
 def test_send_is_accepted_with_the_right_secret(scene: Scene) -> None:
@@ -284,12 +294,6 @@ def test_what_the_machine_refuses_is_no_bug(error: OSError, said: str) -> None:
     """Wherever it was met."""
     code, text = unforeseen(error)
     assert (code, text.startswith(said)) == (2, True)
-
-
-def test_an_end_before_the_beginning_is_a_usage_error() -> None:
-    """It would find nothing, and say that all is well."""
-    done = exits(2, run("backfill", "--since", "2026-02-01", "--until", "2026-01-01"))
-    assert "--until lies before --since" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -424,11 +428,6 @@ def test_a_sandbox_on_a_port_in_use_says_so() -> None:
         port = exports["DOCSPACE_API_HOST"].rpartition(":")[2]
         done = exits(69, run("sandbox", "--port", port))
     assert "--port 0" in done.stderr
-
-
-def test_a_fault_that_does_not_exist_is_answered_with_those_that_do() -> None:
-    """Exit 2 and the list."""
-    assert "throttle" in exits(2, run("sandbox", "--fail", "flood")).stderr
 
 
 @pytest.mark.parametrize(
