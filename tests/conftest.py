@@ -137,6 +137,21 @@ def postgres_database(postgres_server: str) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgres.PostgresServer]:
+    """A PostgreSQL server of the module's own, which its tests may stop."""
+    postgres.needed(own=True)
+    with postgres.server() as own:
+        yield own
+
+
+@pytest.fixture
+def address(server: postgres.PostgresServer) -> Iterator[str]:
+    """The address of an empty database on that server."""
+    with postgres.database(server.url) as address:
+        yield address
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def each_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
     """Run the test on each database: the ledger of ``tmp_path`` lies there."""

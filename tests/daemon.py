@@ -8,8 +8,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
+from reconciler.cli.send import Sample, body_of
+from reconciler.signature import HEADER, sign
 from tests.program import Program
 
 SECRET = "Daemon-Secret-1!"
@@ -43,6 +48,12 @@ class Daemon:
     process: Program
     address: str
 
+    def deliver(self, file: int) -> int:
+        """Send it a delivery about a file; return the status of the answer."""
+        body = body_of(Sample(file, "Contract.docx", "file.updated"), datetime.now(UTC))
+        headers = {HEADER: sign(body, SECRET), "Content-Type": "application/json"}
+        return fetch(Request(self.address, body, headers))[0]
+
     def kill(self) -> None:
         """Kill it without any warning."""
         self.process.kill()
@@ -52,6 +63,16 @@ class Daemon:
         """Ask it to stop; return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout)
+
+
+def fetch(request: Request | str) -> tuple[int, str]:
+    """Return the status and the text of an answer, also of one that refuses."""
+    try:
+        with urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
 
 
 @contextmanager

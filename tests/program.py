@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from reconciler.cli import main
 
@@ -140,6 +141,23 @@ def run(
             program.kill()
         said = [path.read_text("utf-8") for path in (out, err)]
     return subprocess.CompletedProcess(words, code, *said)
+
+
+def output(
+    command: Sequence[str], *, check: bool = False, **options: Any
+) -> "subprocess.CompletedProcess[str]":
+    """Run any command line to its end, and read what it says. Raises TimeoutExpired."""
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=30, check=check, **options
+    )
+
+
+def exits(
+    code: int, done: "subprocess.CompletedProcess[str]"
+) -> "subprocess.CompletedProcess[str]":
+    """Return a command that has ended, which must have done so with this exit code."""
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    return done
 
 
 def _become(

@@ -112,6 +112,20 @@ def claimed(ledger: Ledger, now: datetime) -> Claim:
     return claim
 
 
+def in_work(ledger: Ledger, file: int = 1) -> Claim:
+    """Let an event about a file come, and the worker claim it a second later."""
+    ledger.record(event(file), NOW)
+    return claimed(ledger, NOW + SECOND)
+
+
+def attempt(
+    ledger: Ledger, ended: AttemptResult, file: int = 1, now: datetime = NOW, **told: Any
+) -> None:
+    """Let an event about a file come, and the worker end its work on it a second later."""
+    ledger.record(event(file, **told), now)
+    ledger.finish(claimed(ledger, now + SECOND), ended, now + SECOND)
+
+
 def list_updates(
     ledger: Ledger, files: Iterable[File], options: EnqueueOptions, now: datetime
 ) -> None:

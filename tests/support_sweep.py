@@ -78,9 +78,9 @@ def work(here: World) -> None:
         pass
 
 
-def sweep_and_work(here: World) -> Report:
-    """Sweep once, and work off what it found."""
-    report = here.sweep()
+def sweep_and_work(here: World, after: float = 0) -> Report:
+    """Sweep once, ``after`` so many seconds, and work off what it found."""
+    report = here.sweep(after=after)
     work(here)
     return report
 

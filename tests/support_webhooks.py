@@ -67,9 +67,13 @@ def client(server: Server, key: str) -> Transport:
 
 
 @contextmanager
-def serving(app: Any, threads: int = 2, proxy: str | None = None) -> Iterator[WebServer]:
+def serving(
+    app: Any, threads: int = 2, proxy: str | None = None, port: int = 0
+) -> Iterator[WebServer]:
     """Serve a WSGI application within the block, behind a trusted proxy or none."""
-    server = WebServer(app, "127.0.0.1", 0, threads=threads, max_bytes=2**20, trusted_proxy=proxy)
+    server = WebServer(
+        app, "127.0.0.1", port, threads=threads, max_bytes=2**20, trusted_proxy=proxy
+    )
     server.start()
     try:
         yield server

@@ -30,6 +30,7 @@ from reconciler.ledger.records import BOUNDS
 from reconciler.model import OutageKind, Outcome
 from tests import support_ledger as kit
 from tests.daemon import daemon
+from tests.program import exits
 from tests.support_ledger import HOUR, NOW, SECOND, opened
 from tests.support_process import ROOT
 from tests.test_cli import run
@@ -328,9 +329,7 @@ def test_healthz_names_the_part_that_ended(watched: Watched) -> None:
 
 def test_readyz_is_ready_when_nothing_is_wrong(watched: Watched) -> None:
     """Files that failed do not matter: the others are marked."""
-    watched.ledger.record(kit.event(), NOW)
-    (claim,) = watched.ledger.claim(NOW + SECOND, 1, HOUR)
-    watched.ledger.finish(claim, kit.result(Outcome.FAILED, retry_at=NOW + HOUR), NOW + SECOND)
+    kit.attempt(watched.ledger, kit.result(Outcome.FAILED, retry_at=NOW + HOUR))
     assert (watched.get("/readyz").status, watched.get("/readyz").body) == (200, "ready\n")
 
 
@@ -536,8 +535,7 @@ def test_a_dead_key_is_visible_until_it_works_again(scene: Scene) -> None:
         scene.portal.disable_key(key)
         answer = becomes(f"{url}/readyz", 503, "dead_key: the portal refuses the API key since ")
         assert key not in answer.body
-        done = run("status", **environ)
-        assert done.returncode == 3
+        done = exits(3, run("status", **environ))
         assert done.stdout.startswith("WRONG: the portal refuses the API key since ")
         scene.portal.enable_key(key)
         becomes(f"{url}/readyz", 200, "ready")
@@ -562,8 +560,7 @@ def test_a_daemon_tells_its_numbers(scene: Scene) -> None:
 def test_beyond_this_machine_a_password_is_required(scene: Scene) -> None:
     """Exit 2 without; with it, it is asked for, but for the probe of a container."""
     environ = scene.environ | {"RECONCILER_ADMIN__HOST": "0.0.0.0"}  # noqa: S104
-    refused = serve(environ, scene.folder)
-    assert refused.returncode == 2
+    refused = exits(2, serve(environ, scene.folder))
     assert "set admin.password_file" in refused.stderr
     file = scene.folder / "password"
     file.write_text(f"{PASSWORD}\n", "utf-8")
@@ -585,7 +582,6 @@ def test_an_admin_port_in_use_is_named(scene: Scene) -> None:
     """Exit 69, with what to set."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        refused = serve(scene.environ | {"RECONCILER_ADMIN__PORT": port}, scene.folder)
-    assert refused.returncode == 69
+        refused = exits(69, serve(scene.environ | {"RECONCILER_ADMIN__PORT": port}, scene.folder))
     assert f"Cannot listen on 127.0.0.1:{port}" in refused.stderr
     assert "admin.port" in refused.stderr

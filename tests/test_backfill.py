@@ -20,6 +20,7 @@ from reconciler.sandbox import Fault, Network
 from reconciler.service import Summary, backfill, reconcile
 from reconciler.sweep import Backfill, Job
 from tests.daemon import daemon
+from tests.program import exits
 from tests.support_sweep import (
     DAY,
     LISTING,
@@ -81,8 +82,7 @@ def test_by_default_only_empty_comments_and_the_portals_own_are_written_over(
     scene: Stage,
 ) -> None:
     """What a person wrote stays, and every file of the portal is accounted for."""
-    done = run(scene, "backfill", "--since", "60d", "--json", "--yes")
-    assert done.returncode == 0
+    done = exits(0, run(scene, "backfill", "--since", "60d", "--json", "--yes"))
     assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
     summary = told(done)
     assert {outcome: summary[outcome] for outcome in OUTCOMES} == {
@@ -164,9 +164,7 @@ def test_a_room_that_is_not_there_is_exit_2(scene: Stage) -> None:
 )
 def test_a_date_that_is_none_is_exit_2(scene: Stage, words: tuple[str, ...]) -> None:
     """With what to give instead."""
-    done = run(scene, "backfill", *words)
-    assert done.returncode == 2
-    assert "2026-01-01" in done.stderr
+    assert "2026-01-01" in exits(2, run(scene, "backfill", *words)).stderr
 
 
 # --observe.
@@ -177,8 +175,7 @@ def renamed(here: World, *, over: bool) -> int:
     (file,) = add_files(here, 1)
     save(here, file)
     here.portal.comment(file, "Approved", by=here.bob)
-    here.clock.advance(10 * DAY)
-    here.sweep()
+    here.sweep(after=10 * DAY)
     if over:
         observing = Job("o", here.clock() - timedelta(days=20), observe=True)
         terms = scan_settings(here.policy)
@@ -276,8 +273,7 @@ def test_a_file_that_an_earlier_run_left_failed_is_exit_1(
     comment = f"PUT {FILE}/comment"
     scene.portal.faults.add(Fault(comment, "status", times=None, status=400))
     assert run(scene, "backfill", "--since", "60d", "--yes").returncode == 1
-    again = run(scene, "backfill", *span, "--yes")
-    assert again.returncode == 1
+    again = exits(1, run(scene, "backfill", *span, "--yes"))
     assert "Files that failed and will be tried again: " in again.stderr
     assert run(scene, "backfill", *span, "--dry-run").returncode == 1
 
@@ -309,8 +305,7 @@ def test_a_share_that_is_spent_is_exit_1_with_the_time_to_go_on(scene: Stage) ->
     assert scene.comments([live]) == [TARGET]
     assert scene.portal.count("PUT") < 10
     a_day_later(scene)
-    second = run(scene, *words, **SHARE)
-    assert second.returncode == 0
+    exits(0, run(scene, *words, **SHARE))
     assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
 
 
@@ -319,8 +314,7 @@ def test_a_pause_of_the_portal_is_not_called_a_spent_share(scene: Stage) -> None
     scene.portal.faults.add(
         Fault("PUT files/file/{id}/comment", "throttle_day", retry_after=3600, times=None)
     )
-    done = run(scene, "backfill", "--since", "60d", "--yes")
-    assert done.returncode == 1
+    done = exits(1, run(scene, "backfill", "--since", "60d", "--yes"))
     assert "used up" not in done.stderr
     assert "429" in done.stderr
 
@@ -354,8 +348,7 @@ def test_live_events_are_worked_off_before_a_backfill(here: World) -> None:
 def test_beside_a_daemon_the_daemon_does_the_writing(scene: Stage) -> None:
     """The backfill waits for it, and ends when its files are marked."""
     with daemon(scene.environ, scene.folder) as running:
-        done = run(scene, "backfill", "--since", "60d", "--json", "--yes")
-        assert done.returncode == 0
+        done = exits(0, run(scene, "backfill", "--since", "60d", "--json", "--yes"))
         assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
         assert told(done)["requests"]["put"] == 0
         assert running.terminate() == 0
@@ -365,8 +358,7 @@ def test_a_second_backfill_is_exit_4_and_names_the_first(scene: Stage) -> None:
     """Whatever it was asked for."""
     words = ("backfill", "--since", "60d", "--yes")
     with held(scene, "GET", LISTING, *words) as first:
-        done = run(scene, "backfill", "--since", "3d", "--yes")
-        assert done.returncode == 4
+        done = exits(4, run(scene, "backfill", "--since", "3d", "--yes"))
         assert f"process {first.pid}" in done.stderr
     assert first.wait() == 0
 

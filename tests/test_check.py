@@ -17,7 +17,7 @@ from reconciler.config import load
 from reconciler.config.files import is_exposed
 from reconciler.diagnostics import Problem, ProblemKind
 from reconciler.diagnostics.checks import Facts, Finding, LedgerFacts, Level, check, gather
-from reconciler.errors import AddressUnreachableError, LedgerError
+from reconciler.errors import AddressUnreachableError
 from reconciler.ledger import HiddenUpdates, Ledger, Role
 from reconciler.model import AttemptResult, Event, Outcome, Section, Source
 from reconciler.sandbox import ManualClock, Network, Server
@@ -27,7 +27,7 @@ from tests.daemon import environment
 from tests.support_ledger import event
 from tests.support_office import Office, office
 from tests.support_process import helper, hold
-from tests.support_sweep import run, stage
+from tests.support_sweep import Stage, run
 from tests.support_tls import authority, needs_openssl
 from tests.support_webhooks import NARROW, WIDE, address
 
@@ -384,9 +384,13 @@ def test_what_serve_refuses_is_no_complete_configuration(sound: Healthy) -> None
 def facts(sound: Healthy) -> Facts:
     """What a sound installation tells, beside a daemon that runs."""
     config = load(None, sound.environ)
-    found = gather(config, probe_targets(config))
-    assert isinstance(found.ledger, LedgerFacts)
-    return replace(found, ledger=replace(found.ledger, problems=()))
+    return with_ledger(gather(config, probe_targets(config)), problems=())
+
+
+def with_ledger(facts: Facts, **changes: Any) -> Facts:
+    """Return facts in which the ledger tells something else."""
+    assert isinstance(facts.ledger, LedgerFacts)
+    return replace(facts, ledger=replace(facts.ledger, **changes))
 
 
 def first(facts: Facts, **changes: Any) -> Finding:
@@ -403,20 +407,16 @@ def test_little_room_on_the_disk_is_told_before_there_is_none(facts: Facts) -> N
 
 def test_a_text_that_was_kept_right_after_saves_may_be_the_portals(facts: Facts) -> None:
     """Of a newer server, say: the line for the configuration is told; others are people's."""
-    assert not isinstance(facts.ledger, LedgerError)
-    assert facts.ledger is not None
     texts = (("Redaguota", 20), ("Fine", 19))
-    line = first(facts, ledger=replace(facts.ledger, texts=texts, unknown_texts=("Redaguota",)))
+    line = first(with_ledger(facts, texts=texts, unknown_texts=("Redaguota",)))
     assert line.about == "texts"
     assert line.hint.endswith('under [review]: portal_texts = ["Redaguota"]')
-    assert first(facts, ledger=replace(facts.ledger, texts=texts)).level is Level.OK
+    assert first(with_ledger(facts, texts=texts)).level is Level.OK
 
 
 def test_what_the_deep_sweep_found_is_told(facts: Facts) -> None:
     """A portal that does not raise its folders' dates."""
-    assert not isinstance(facts.ledger, LedgerError)
-    assert facts.ledger is not None
-    line = first(facts, ledger=replace(facts.ledger, hidden=HiddenUpdates(facts.portal.at, 3)))
+    line = first(with_ledger(facts, hidden=HiddenUpdates(facts.portal.at, 3)))
     assert (line.about, "found 3 updates" in line.message) == ("sweep", True)
 
 
@@ -451,10 +451,8 @@ def test_an_address_where_deliveries_fail_is_an_error(facts: Facts) -> None:
 
 def test_an_address_without_a_daemon_behind_it_is_an_error(facts: Facts) -> None:
     """What arrived before it ended says nothing."""
-    assert isinstance(facts.ledger, LedgerFacts)
-    ended = replace(facts.ledger, problems=(Problem(ProblemKind.NO_SERVE, "no serve is running"),))
-    known = replace(told(facts, succeeded_on=GOOD), ledger=ended, address=UNREACHED)
-    lines = check(known)
+    ended = with_ledger(facts, problems=(Problem(ProblemKind.NO_SERVE, "no serve is running"),))
+    lines = check(replace(told(ended, succeeded_on=GOOD), address=UNREACHED))
     assert [one.level for one in lines if one.about == "address"] == [Level.ERROR]
 
 
@@ -462,12 +460,10 @@ def test_a_key_that_may_not_see_the_webhook_leaves_it_to_the_ledger_whether_any_
     facts: Facts,
 ) -> None:
     """Within a day; an event out of the portal's log or from a sweep is no delivery."""
-    assert isinstance(facts.ledger, LedgerFacts)
     unseen = replace(facts.portal, webhooks=None, state=None, failures=None)
     for hours, level in ((1, Level.WARNING), (25, Level.ERROR)):
-        lately = facts.portal.at - timedelta(hours=hours)
-        known = replace(facts.ledger, delivered=lately)
-        line = first(facts, portal=unseen, ledger=known, address=UNREACHED)
+        known = with_ledger(facts, delivered=facts.portal.at - timedelta(hours=hours))
+        line = first(known, portal=unseen, address=UNREACHED)
         assert (line.about, line.level) == ("address", level)
 
 
@@ -567,20 +563,19 @@ def test_a_single_secret_is_no_finding(sound: Healthy) -> None:
 # The command.
 
 
-def test_the_command_prints_the_worst_first_and_its_code(tmp_path: Path) -> None:
+def test_the_command_prints_the_worst_first_and_its_code(scene: Stage) -> None:
     """0 when all is well, 3 for a key, 5 for a ledger, 2 for a configuration."""
-    with stage(tmp_path) as scene:
-        scene.clock.set(datetime.now(UTC))
-        good = run(scene, "check")
-        assert (good.returncode, "error" in good.stdout) == (0, False), good.stdout
-        key = run(scene, "check", DOCSPACE_API_KEY="sk-none")
-        assert (key.returncode, key.stdout.split()[:2]) == (3, ["error", "key"])
-        other = run(scene, "check", RECONCILER_STATE__URL="sqlite:////proc/x.db")
-        assert (other.returncode, other.stdout.split()[:2]) == (5, ["error", "ledger"])
-        wrong = run(scene, "check", "--json", RECONCILER_SWEEP__EVERY="soon")
-        told = json.loads(wrong.stdout)
-        assert (wrong.returncode, told["exit_code"]) == (2, 2)
-        assert "sweep.every" in told["lines"][0]["message"]
+    scene.clock.set(datetime.now(UTC))
+    good = run(scene, "check")
+    assert (good.returncode, "error" in good.stdout) == (0, False), good.stdout
+    key = run(scene, "check", DOCSPACE_API_KEY="sk-none")
+    assert (key.returncode, key.stdout.split()[:2]) == (3, ["error", "key"])
+    other = run(scene, "check", RECONCILER_STATE__URL="sqlite:////proc/x.db")
+    assert (other.returncode, other.stdout.split()[:2]) == (5, ["error", "ledger"])
+    wrong = run(scene, "check", "--json", RECONCILER_SWEEP__EVERY="soon")
+    told = json.loads(wrong.stdout)
+    assert (wrong.returncode, told["exit_code"]) == (2, 2)
+    assert "sweep.every" in told["lines"][0]["message"]
 
 
 @pytest.mark.parametrize(
@@ -605,25 +600,22 @@ def test_the_parallel_limits_of_all_processes_count_together(
     assert [message.split("_")[1].split()[0] for message in told] == warned
 
 
-def test_the_command_is_not_content_while_updates_are_not_marked(tmp_path: Path) -> None:
+def test_the_command_is_not_content_while_updates_are_not_marked(scene: Stage) -> None:
     """Exit 1 for a file that failed, a daemon that has ended, a pause; 0 before the first start."""
-    with stage(tmp_path) as scene:
-        scene.clock.set(datetime.now(UTC))
-        assert run(scene, "check").returncode == 0
-        now = datetime.now(UTC)
-        with closing(Ledger(scene.environ["RECONCILER_STATE__URL"], scene.server.url)) as ledger:
-            ledger.record(event(7), now)
-            ended = run(scene, "check")
-            with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
-                (claim,) = ledger.claim(now + timedelta(seconds=1), 1, timedelta(hours=1))
-                assert run(scene, "check").returncode == 0
-                again = now + timedelta(hours=1)
-                ledger.finish(
-                    claim, AttemptResult(Outcome.FAILED, "transient", retry_at=again), now
-                )
-                failed = run(scene, "check")
-                ledger.pause(now, timedelta(hours=1), "the day's writes are used up")
-                paused = run(scene, "check")
+    scene.clock.set(datetime.now(UTC))
+    assert run(scene, "check").returncode == 0
+    now = datetime.now(UTC)
+    with closing(Ledger(scene.environ["RECONCILER_STATE__URL"], scene.server.url)) as ledger:
+        ledger.record(event(7), now)
+        ended = run(scene, "check")
+        with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
+            (claim,) = ledger.claim(now + timedelta(seconds=1), 1, timedelta(hours=1))
+            assert run(scene, "check").returncode == 0
+            again = now + timedelta(hours=1)
+            ledger.finish(claim, AttemptResult(Outcome.FAILED, "transient", retry_at=again), now)
+            failed = run(scene, "check")
+            ledger.pause(now, timedelta(hours=1), "the day's writes are used up")
+            paused = run(scene, "check")
     for done, words in (
         (ended, "the daemon is not running"),
         (failed, "1 file failed"),
@@ -646,18 +638,16 @@ def test_what_keeps_updates_from_being_marked_is_an_error(
     facts: Facts, kind: ProblemKind, level: Level
 ) -> None:
     """What needs somebody at the portal, or only time, is a warning."""
-    assert isinstance(facts.ledger, LedgerFacts)
-    told = replace(facts.ledger, problems=(Problem(kind, "why"),), has_run=True)
-    assert (first(facts, ledger=told).message, first(facts, ledger=told).level) == ("why", level)
+    line = first(with_ledger(facts, problems=(Problem(kind, "why"),), has_run=True))
+    assert (line.message, line.level) == ("why", level)
 
 
-def test_the_command_leaves_the_ledger_as_it_is(tmp_path: Path) -> None:
+def test_the_command_leaves_the_ledger_as_it_is(scene: Stage) -> None:
     """But for the time of the check."""
-    with stage(tmp_path) as scene:
-        assert run(scene, "reconcile").returncode == 0
-        before = _rows(scene.ledger)
-        run(scene, "check")
-        assert _rows(scene.ledger) == before
+    assert run(scene, "reconcile").returncode == 0
+    before = _rows(scene.ledger)
+    run(scene, "check")
+    assert _rows(scene.ledger) == before
 
 
 def _rows(path: Path) -> list[Any]:

@@ -37,6 +37,7 @@ from reconciler.errors import (
 from reconciler.formats import shown
 from tests import program
 from tests.daemon import daemon, free_port
+from tests.program import exits
 from tests.support_http import answering, http
 from tests.support_tls import authority, needs_openssl
 from tests.support_webhooks import address
@@ -77,19 +78,17 @@ def commands() -> list[str]:
 def test_the_version_is_printed() -> None:
     """For bug reports; and as a module, the command is the same."""
     command = [sys.executable, "-m", "reconciler", "--version"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = program.output(command)
     assert (done.returncode, done.stdout[:11]) == (0, "reconciler ")
 
 
-@pytest.mark.parametrize(("option", "begin"), [("-h", "Usage:"), ("-V", "reconciler ")])
-def test_a_short_option_does_as_its_long_one(option: str, begin: str) -> None:
-    """As elsewhere: -h for --help, -V for --version."""
-    assert CliRunner().invoke(app, [option]).stdout.lstrip().startswith(begin)
-
-
-def test_a_group_takes_the_short_option_for_help() -> None:
-    """And every command below it."""
-    assert "Usage:" in CliRunner().invoke(app, ["webhook", "list", "-h"]).stdout
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["-h"], "Usage:"), (["-V"], "reconciler "), (["webhook", "list", "-h"], "Usage:")],
+)
+def test_a_short_option_does_as_its_long_one(words: list[str], said: str) -> None:
+    """As elsewhere: -h for --help, -V for --version; a group takes it, and what is below it."""
+    assert CliRunner().invoke(app, words).stdout.lstrip().startswith(said)
 
 
 def test_the_configuration_is_the_named_one_else_the_first_that_is_there(tmp_path: Path) -> None:
@@ -131,17 +130,14 @@ def test_a_port_of_the_command_line_wins(tmp_path: Path) -> None:
     secrets = {"DOCSPACE_API_KEY": "sk-1", "DOCSPACE_WEBHOOK_SECRET": "s", "PORT": "0"}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = run("serve", "-c", str(config), "--port", port, **secrets)
-    assert done.returncode == 69
+        done = exits(69, run("serve", "-c", str(config), "--port", port, **secrets))
     assert f"127.0.0.1:{port}" in done.stderr
 
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_has_help(command: str) -> None:
     """Help needs neither configuration nor portal."""
-    done = run(command, "--help")
-    assert done.returncode == 0
-    assert "Usage" in done.stdout
+    assert "Usage" in exits(0, run(command, "--help")).stdout
 
 
 @pytest.mark.parametrize(
@@ -165,11 +161,21 @@ def test_a_value_that_an_option_does_not_take_is_told_in_our_words(
     assert (done.exit_code, said in re.sub(r"[\s│]+", " ", done.stderr)) == (2, True), done.stderr
 
 
-def test_an_unknown_command_is_a_usage_error() -> None:
-    """Exit 2, and a hint."""
-    done = run("recocile")
-    assert done.returncode == 2
-    assert "reconcile" in done.stderr
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("recocile",), "reconcile"),
+        (
+            ("backfill", "--since", "2026-02-01", "--until", "2026-01-01"),
+            "--until lies before --since",
+        ),
+        (("sandbox", "--fail", "flood"), "throttle"),
+    ],
+    ids=["a command that is unknown", "an end before the beginning", "a fault that is none"],
+)
+def test_what_cannot_be_meant_is_a_usage_error(words: tuple[str, ...], said: str) -> None:
+    """Exit 2, and what could be meant."""
+    assert said in exits(2, run(*words)).stderr
 
 
 def test_send_is_accepted_with_the_right_secret(scene: Scene) -> None:
@@ -249,9 +255,7 @@ def test_an_address_at_another_portal_is_told(scene: Scene) -> None:
 @pytest.mark.parametrize("name", ["RECONCILER_CONFIG", "DOCSPACE_API_HOST"])
 def test_an_empty_variable_is_not_set(name: str) -> None:
     """Neither the path of the configuration nor a key."""
-    done = run("status", **{name: ""})
-    assert done.returncode == 2
-    assert "portal.url is missing" in done.stderr
+    assert "portal.url is missing" in exits(2, run("status", **{name: ""})).stderr
 
 
 def test_up_to_a_day_includes_that_day() -> None:
@@ -271,15 +275,9 @@ def test_a_backfill_without_a_terminal_needs_a_yes() -> None:
 def test_a_working_directory_that_is_gone_is_no_bug(tmp_path: Path) -> None:
     """Exit 2, and what to do."""
     (tmp_path / "here").mkdir()
-    done = subprocess.run(
-        ["sh", "-c", f'rmdir "$PWD" && exec {sys.executable} -m reconciler status'],  # noqa: S607
-        cwd=tmp_path / "here",
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    gone = f'rmdir "$PWD" && exec {sys.executable} -m reconciler status'
+    environ = {"PATH": os.environ["PATH"]}
+    done = program.output(["sh", "-c", gone], cwd=tmp_path / "here", env=environ)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1].startswith("The working directory is gone: change to")
 
@@ -296,13 +294,6 @@ def test_what_the_machine_refuses_is_no_bug(error: OSError, said: str) -> None:
     """Wherever it was met."""
     code, text = unforeseen(error)
     assert (code, text.startswith(said)) == (2, True)
-
-
-def test_an_end_before_the_beginning_is_a_usage_error() -> None:
-    """It would find nothing, and say that all is well."""
-    done = run("backfill", "--since", "2026-02-01", "--until", "2026-01-01")
-    assert done.returncode == 2
-    assert "--until lies before --since" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -435,16 +426,8 @@ def test_a_sandbox_on_a_port_in_use_says_so() -> None:
     """Exit 69 and what to try."""
     with sandbox("--webhook", "") as (exports, _):
         port = exports["DOCSPACE_API_HOST"].rpartition(":")[2]
-        done = run("sandbox", "--port", port)
-    assert done.returncode == 69
+        done = exits(69, run("sandbox", "--port", port))
     assert "--port 0" in done.stderr
-
-
-def test_a_fault_that_does_not_exist_is_answered_with_those_that_do() -> None:
-    """Exit 2 and the list."""
-    done = run("sandbox", "--fail", "flood")
-    assert done.returncode == 2
-    assert "throttle" in done.stderr
 
 
 @pytest.mark.parametrize(

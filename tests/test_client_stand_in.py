@@ -275,14 +275,9 @@ def test_a_refusal_without_a_route_for_the_key_is_about_the_file(
 # Lists.
 
 
-def listed(portal: Portal, url: str, content: object) -> None:
-    """Let a list be there."""
-    portal.get(url, json=content)
-
-
 def test_rooms_of_any_kind_are_asked_for(portal: Portal, docspace: DocSpace) -> None:
     """Newer portals list form rooms apart unless any are asked for (docspace.md 10)."""
-    listed(portal, ROOMS, {"response": {"folders": []}})
+    portal.get(ROOMS, json={"response": {"folders": []}})
     docspace.rooms(count=1)
     docspace.rooms(start=90)
     for call, (start, count) in zip(portal.calls, ((0, 1), (90, PAGE)), strict=True):
@@ -312,21 +307,21 @@ def test_a_room_tells_its_root(
     portal: Portal, docspace: DocSpace, root: Mapping[str, object], section: Section
 ) -> None:
     """Only one that lies among the rooms is active."""
-    listed(portal, ROOMS, {"folders": [{"id": 7, **root}]})
+    portal.get(ROOMS, json={"folders": [{"id": 7, **root}]})
     (room,) = docspace.rooms().rooms
     assert (room.section, room.active) == (section, section is Section.ROOMS)
 
 
 def test_what_has_no_date_has_just_changed(portal: Portal, docspace: DocSpace) -> None:
     """So that it is read, and nothing in it is lost."""
-    listed(portal, ROOMS, {"folders": [{"id": 7}], "current": {"updated": "today"}})
+    portal.get(ROOMS, json={"folders": [{"id": 7}], "current": {"updated": "today"}})
     page = docspace.rooms()
     assert (page.updated, page.rooms[0].updated) == (NOW, NOW)
 
 
 def test_my_documents_may_have_no_id(portal: Portal, docspace: DocSpace) -> None:
     """They are read all the same; 0 is no folder's id."""
-    listed(portal, MINE, {"files": [{"id": 13}]})
+    portal.get(MINE, json={"files": [{"id": 13}]})
     assert docspace.my_files().folder == 0
 
 
@@ -354,7 +349,7 @@ def test_without_a_total_a_full_page_is_not_the_last(
     behind: int,
 ) -> None:
     """A total that is told is believed."""
-    listed(portal, MINE, {"files": [{"id": n} for n in range(1, number + 1)], **told})
+    portal.get(MINE, json={"files": [{"id": n} for n in range(1, number + 1)], **told})
     assert docspace.my_files(count=count).remaining == behind
 
 

@@ -1,7 +1,6 @@
 """A ledger from one database to another: all of it or nothing, and never under somebody's feet."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -171,14 +170,8 @@ def test_the_command_says_what_to_do_next(file: str, server: str) -> None:
     """How much was copied, and the address to set, without any password."""
     fill(file)
     target = server.replace("postgres@", "postgres:hush@")
-    done = subprocess.run(
-        [sys.executable, "-m", "reconciler", "state", "copy", file, target],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-m", "reconciler", "state", "copy", file, target]
+    done = program.exits(0, program.output(command))
     assert done.stdout.startswith("Copied 3 files and ")
     assert "Now set state.url to postgresql+psycopg://postgres@" in done.stderr
     assert "hush" not in done.stdout + done.stderr

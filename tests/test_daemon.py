@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from apscheduler.schedulers import SchedulerAlreadyRunningError
@@ -32,6 +33,7 @@ from reconciler.signature import HEADER, sign
 from tests import program
 from tests.daemon import SECRET, daemon, environment, free_port
 from tests.daemon import Daemon as RunningDaemon
+from tests.program import exits
 from tests.test_crash import Scene, scene, wait_until_idle
 from tests.waiting import eventually, logged
 
@@ -41,6 +43,12 @@ __all__ = ["scene"]
 def serve(environ: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run `serve` that is expected to refuse."""
     return program.run(["serve"], environ, folder, timeout=20)
+
+
+def start(scene: Scene, **streams: Any) -> subprocess.Popen[str]:
+    """Start `serve` as a process of its own, with these streams."""
+    command = [sys.executable, "-m", "reconciler", "serve"]
+    return subprocess.Popen(command, env=scene.environ, cwd=scene.folder, text=True, **streams)
 
 
 def may_listen_on(port: int) -> bool:
@@ -102,8 +110,7 @@ def test_it_prints_the_address_it_listens_on(environ: dict[str, str], tmp_path: 
 
 def test_without_secret_key_and_address_it_refuses_and_lists_all_three(tmp_path: Path) -> None:
     """Every problem at once, exit 2."""
-    refused = serve({"HOME": str(tmp_path)}, tmp_path)
-    assert refused.returncode == 2
+    refused = exits(2, serve({"HOME": str(tmp_path)}, tmp_path))
     for variable in ("DOCSPACE_API_HOST", "DOCSPACE_API_KEY", "DOCSPACE_WEBHOOK_SECRET"):
         assert variable in refused.stderr
 
@@ -122,8 +129,9 @@ def test_a_port_in_use_is_named(environ: dict[str, str], tmp_path: Path) -> None
     """Exit 69, with what to set; the ledger is given back."""
     with daemon(environ, tmp_path):
         other = tmp_path / "other.db"
-        refused = serve(environ | {"RECONCILER_STATE__URL": f"sqlite:///{other}"}, tmp_path)
-    assert refused.returncode == 69
+        refused = exits(
+            69, serve(environ | {"RECONCILER_STATE__URL": f"sqlite:///{other}"}, tmp_path)
+        )
     assert environ["PORT"] in refused.stderr
     assert "webhook.port" in refused.stderr
 
@@ -151,8 +159,9 @@ def test_an_ipv6_port_in_use_is_named(host: str, environ: dict[str, str], tmp_pa
     """As one of IPv4 is."""
     with socket.create_server((host, 0), family=socket.AF_INET6) as other:
         port = str(other.getsockname()[1])
-        refused = serve(environ | {"RECONCILER_WEBHOOK__HOST": host, "PORT": port}, tmp_path)
-    assert refused.returncode == 69
+        refused = exits(
+            69, serve(environ | {"RECONCILER_WEBHOOK__HOST": host, "PORT": port}, tmp_path)
+        )
     assert f"Cannot listen on [{host}]:{port}: " in refused.stderr
 
 
@@ -161,9 +170,7 @@ def test_a_port_that_needs_a_right_is_an_exit_code_of_its_own(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     """Exit 69, and the name of the right."""
-    refused = serve(environ | {"PORT": "80"}, tmp_path)
-    assert refused.returncode == 69
-    assert "CAP_NET_BIND_SERVICE" in refused.stderr
+    assert "CAP_NET_BIND_SERVICE" in exits(69, serve(environ | {"PORT": "80"}, tmp_path)).stderr
 
 
 def test_a_second_daemon_on_the_same_ledger_is_refused(
@@ -171,16 +178,14 @@ def test_a_second_daemon_on_the_same_ledger_is_refused(
 ) -> None:
     """Exit 4, and who holds it."""
     with daemon(environ, tmp_path) as running:
-        refused = serve(environ | {"PORT": "0"}, tmp_path)
-        assert refused.returncode == 4
+        refused = exits(4, serve(environ | {"PORT": "0"}, tmp_path))
         assert f"process {running.process.pid}" in refused.stderr
 
 
 def test_a_corrupt_ledger_is_exit_5(environ: dict[str, str], tmp_path: Path) -> None:
     """The file is left as it is, and the message says which setting to check."""
     (tmp_path / "ledger.db").write_bytes(b"this is no database" * 100)
-    refused = serve(environ, tmp_path)
-    assert refused.returncode == 5
+    refused = exits(5, serve(environ, tmp_path))
     assert "state.url" in refused.stderr
     assert (tmp_path / "ledger.db").read_bytes().startswith(b"this is no database")
 
@@ -190,8 +195,7 @@ def test_a_ledger_in_a_folder_that_is_not_there_is_exit_5(
 ) -> None:
     """Nothing is created in unexpected places."""
     missing = tmp_path / "missing" / "ledger.db"
-    refused = serve(environ | {"RECONCILER_STATE__URL": f"sqlite:///{missing}"}, tmp_path)
-    assert refused.returncode == 5
+    refused = exits(5, serve(environ | {"RECONCILER_STATE__URL": f"sqlite:///{missing}"}, tmp_path))
     assert "Traceback" not in refused.stderr
 
 
@@ -260,18 +264,11 @@ def test_sighup_reads_the_key_and_the_secrets_again(scene: Scene) -> None:
 def test_a_terminal_that_is_closed_ends_it(scene: Scene) -> None:
     """A daemon that somebody started by hand does not outlive his window."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "reconciler", "serve"]
-    with subprocess.Popen(
-        command,
-        env=scene.environ,
-        cwd=scene.folder,
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    streams = {"stdin": theirs, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with start(scene, **streams) as process:
         os.close(theirs)
         assert process.stdout is not None
-        assert process.stdout.readline().startswith(b"listening on ")
+        assert process.stdout.readline().startswith("listening on ")
         os.close(ours)
         process.send_signal(signal.SIGHUP)
         assert process.wait(25) == 0
@@ -321,15 +318,7 @@ def test_a_log_that_nobody_reads_holds_up_neither_answer_nor_end(scene: Scene) -
     """As on a terminal that was stopped with Ctrl-S; the process is a real one, as its end is."""
     unread, log = os.pipe()
     fcntl.fcntl(unread, fcntl.F_SETPIPE_SZ, 4096)
-    command = [sys.executable, "-m", "reconciler", "serve"]
-    with subprocess.Popen(
-        command,
-        env=scene.environ,
-        cwd=scene.folder,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-    ) as process:
+    with start(scene, stdout=subprocess.PIPE, stderr=log) as process:
         os.close(log)
         assert process.stdout is not None
         address = process.stdout.readline().removeprefix("listening on ").strip()
@@ -371,14 +360,7 @@ def test_an_output_that_takes_nothing_does_not_matter(scene: Scene) -> None:
     """The line with the address is a courtesy; the log has it too."""
     with (
         Path("/dev/full").open("w") as full,
-        subprocess.Popen(
-            [sys.executable, "-m", "reconciler", "serve"],
-            env=scene.environ,
-            cwd=scene.folder,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
+        start(scene, stdout=full, stderr=subprocess.PIPE) as process,
     ):
         assert process.stderr is not None
         assert any('"started"' in line for line in process.stderr)

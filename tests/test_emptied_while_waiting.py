@@ -28,8 +28,7 @@ def test_a_comment_that_is_emptied_after_the_first_look_stays_empty(
 ) -> None:
     """The look said "mark", and the write had to wait: what is done meanwhile is a person's."""
     hinder(here)
-    here.portal.save(here.file, by=here.ann)
-    assert here.file in {attempt.file for attempt in here.settle()}
+    assert here.file in {attempt.file for attempt in here.edit()}
     assert here.comment() == "Edited"
     here.portal.comment(here.file, "", by=here.bob)
     here.portal.faults.clear()

@@ -46,21 +46,12 @@ class Pair:
         self.new.promote()
 
 
-@pytest.fixture(scope="module")
-def old() -> Iterator[PostgresServer]:
-    """A server of our own."""
-    postgres.needed(own=True)
-    with postgres.server() as own:
-        yield own
-
-
 @pytest.fixture
-def pair(old: PostgresServer) -> Iterator[Pair]:
-    """It with an empty database, and a second server that follows it."""
-    with postgres.database(old.url) as address:
-        with postgres.server(standby_of=old) as new:
-            yield Pair(old, new, address.rpartition("/")[2])
-        old.take_writings(True)
+def pair(server: PostgresServer, address: str) -> Iterator[Pair]:
+    """A server with an empty database, and a second one that follows it."""
+    with postgres.server(standby_of=server) as new:
+        yield Pair(server, new, address.rpartition("/")[2])
+    server.take_writings(True)
 
 
 def works(act: Callable[[], object]) -> bool:

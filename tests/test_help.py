@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from reconciler.cli.commands import app
 from reconciler.config import CONFIG
 from reconciler.model import LAST_FILE_ID
 from reconciler.sandbox.faults import FaultKind
+from tests.program import output
 
 ROOT: Any = typer.main.get_command(app)
 HEAVY = ("apscheduler", "jinja2", "pydantic", "requests", "sqlalchemy", "structlog", "waitress")
@@ -99,10 +99,7 @@ def test_the_example_can_be_run(path: tuple[str, ...], line: str) -> None:
 def test_help_loads_nothing_that_only_work_needs() -> None:
     """It is there as soon as typer and rich are."""
     code = f"import reconciler.cli, sys; print(*(set({HEAVY}) & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
-    )
-    assert done.stdout.split() == []
+    assert output([sys.executable, "-c", code], check=True).stdout.split() == []
 
 
 @pytest.mark.parametrize(
@@ -115,10 +112,7 @@ def test_help_loads_nothing_that_only_work_needs() -> None:
 def test_what_a_command_does_without_is_not_loaded(modules: str, unused: str) -> None:
     """A ledger in a file needs no server, and status no client: each library delays the start."""
     code = f"import {modules}, sys; print(*(n for n in sys.modules if {unused!r} in n))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
-    )
-    assert done.stdout.split() == []
+    assert output([sys.executable, "-c", code], check=True).stdout.split() == []
 
 
 def test_what_help_knows_by_itself_is_what_the_rooms_below_know() -> None:
@@ -128,15 +122,8 @@ def test_what_help_knows_by_itself_is_what_the_rooms_below_know() -> None:
 
 def completed(shell: str, **environ: str) -> str:
     """Return what the shell's completion is told."""
-    done = subprocess.run(
-        [str(BIN / "reconciler")],
-        env={"PATH": os.environ["PATH"], "_RECONCILER_COMPLETE": shell, **environ},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    return done.stdout
+    whole = {"PATH": os.environ["PATH"], "_RECONCILER_COMPLETE": shell, **environ}
+    return output([str(BIN / "reconciler")], env=whole).stdout
 
 
 @pytest.mark.parametrize(
@@ -170,7 +157,7 @@ def test_a_shell_takes_the_script(shell: str, tmp_path: Path) -> None:
         pytest.skip(f"{shell} is not on this machine")
     file = tmp_path / "script"
     file.write_text(script, encoding="utf-8")
-    subprocess.run([program, "-n", str(file)], timeout=30, check=True)
+    output([program, "-n", str(file)], check=True)
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not on this machine")
@@ -182,12 +169,6 @@ def test_bash_completes_with_the_script() -> None:
         "_reconciler_completion reconciler",
         'echo "${COMPREPLY[@]}"',
     )
-    done = subprocess.run(
-        ["bash", "-c", "\n".join(lines)],  # noqa: S607
-        env={"PATH": f"{BIN}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
+    environ = {"PATH": f"{BIN}:{os.environ['PATH']}"}
+    done = output(["bash", "-c", "\n".join(lines)], check=True, env=environ)
     assert done.stdout.split() == ["--observe"]

@@ -14,6 +14,7 @@ from reconciler.sandbox import Server
 from reconciler.service.setup import Answers, Setup
 from tests import program
 from tests.daemon import daemon, free_port
+from tests.program import exits
 from tests.support_http import answering, http
 from tests.support_office import Office, office
 from tests.support_tls import authority, needs_openssl
@@ -73,8 +74,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 def test_a_script_installs_with_one_command(scene: Scene) -> None:
     """The webhook is registered before `serve` has run, and `serve` takes its deliveries."""
     port = str(free_port())
-    done = scene.told("--port", port, "--public-url", f"http://127.0.0.1:{port}")
-    assert done.returncode == 0, done.stderr
+    done = exits(0, scene.told("--port", port, "--public-url", f"http://127.0.0.1:{port}"))
     for word in ("DocSpace 3.7.2", "Review Bot", "*:write", "Legal"):
         assert word in done.stderr
     assert f"Webhook 1 calls http://127.0.0.1:{port}{PATH}" in done.stdout
@@ -92,8 +92,7 @@ def test_a_second_run_changes_nothing(scene: Scene) -> None:
     port = str(free_port())
     scene.told("--port", port, "--public-url", f"http://127.0.0.1:{port}")
     before = scene.files()
-    again = scene.run()
-    assert again.returncode == 0, again.stderr
+    again = exits(0, scene.run())
     assert scene.files() == before
     assert "stays as it is" in again.stdout
     assert "already" in again.stdout
@@ -122,8 +121,7 @@ def test_without_a_terminal_a_missing_answer_is_named(
 def test_an_address_that_is_no_portal_ends_it(scene: Scene, answer: bytes, said: str) -> None:
     """Exit 3 with the cause first; nothing is written."""
     with answering(answer) as line:
-        done = scene.run("--portal", line.url, "--key-file", str(scene.key_file))
-    assert done.returncode == 3
+        done = exits(3, scene.run("--portal", line.url, "--key-file", str(scene.key_file)))
     assert said in done.stderr.splitlines()[0]
     assert scene.files() == {}
 
@@ -131,8 +129,7 @@ def test_an_address_that_is_no_portal_ends_it(scene: Scene, answer: bytes, said:
 def test_a_wrong_key_ends_it(scene: Scene) -> None:
     """Exit 3, and what to do."""
     scene.key_file.write_text("sk-wrong", encoding="utf-8")
-    done = scene.told()
-    assert done.returncode == 3
+    done = exits(3, scene.told())
     assert "Developer Tools" in done.stderr
     assert scene.files() == {}
 
@@ -140,9 +137,7 @@ def test_a_wrong_key_ends_it(scene: Scene) -> None:
 def test_a_key_file_that_is_not_there_is_named(scene: Scene) -> None:
     """Exit 2."""
     scene.key_file.unlink()
-    done = scene.told()
-    assert done.returncode == 2
-    assert str(scene.key_file) in done.stderr
+    assert str(scene.key_file) in exits(2, scene.told()).stderr
 
 
 @needs_openssl
@@ -151,8 +146,7 @@ def test_an_unknown_authority_is_told(scene: Scene) -> None:
     _, context = authority(scene.folder.parent)
     with address(tls=context) as url:
         portal = url.removesuffix(PATH)
-        done = scene.run("--portal", portal, "--key-file", str(scene.key_file))
-    assert done.returncode == 3
+        done = exits(3, scene.run("--portal", portal, "--key-file", str(scene.key_file)))
     assert "ca_bundle" in done.stderr
 
 
@@ -164,8 +158,7 @@ def test_another_answer_replaces_nothing_unasked(scene: Scene) -> None:
     refused = scene.run("--port", "3457")
     assert (refused.returncode, scene.config.read_text("utf-8")) == (2, text)
     assert "webhook.port is 3456" in refused.stderr
-    done = scene.run("--port", "3457", "--yes")
-    assert done.returncode == 0, done.stderr
+    done = exits(0, scene.run("--port", "3457", "--yes"))
     assert scene.config.read_text("utf-8") == text.replace("3456", "3457")
     assert "Restart serve" in done.stderr
 
@@ -173,8 +166,7 @@ def test_another_answer_replaces_nothing_unasked(scene: Scene) -> None:
 def test_what_the_environment_tells_is_written_down(scene: Scene) -> None:
     """Address, key and secret: a service has another environment."""
     told = {"DOCSPACE_API_HOST": scene.server.url, "DOCSPACE_API_KEY": scene.key}
-    done = scene.run(DOCSPACE_WEBHOOK_SECRET="Hooks-Secret-1!", **told)
-    assert done.returncode == 0, done.stderr
+    exits(0, scene.run(DOCSPACE_WEBHOOK_SECRET="Hooks-Secret-1!", **told))
     config = load(scene.config, {})
     assert (config.portal.url, config.api_key()) == (scene.server.url, scene.key)
     assert config.secrets() == ("Hooks-Secret-1!",)
@@ -183,12 +175,14 @@ def test_what_the_environment_tells_is_written_down(scene: Scene) -> None:
 
 def test_a_variable_that_would_win_is_refused(scene: Scene) -> None:
     """Else what was written would not be what `serve` does."""
-    done = program.run(
-        ["init", "--portal", scene.server.url, "--key-file", str(scene.key_file)],
-        scene.environ(DOCSPACE_API_KEY="sk-other"),
-        scene.folder,
+    done = exits(
+        2,
+        program.run(
+            ["init", "--portal", scene.server.url, "--key-file", str(scene.key_file)],
+            scene.environ(DOCSPACE_API_KEY="sk-other"),
+            scene.folder,
+        ),
     )
-    assert done.returncode == 2
     assert "environment" in done.stderr
     assert scene.files() == {}
 
@@ -197,24 +191,21 @@ def test_without_the_right_the_webhook_is_left_to_a_person(scene: Scene) -> None
     """It says where, with which address and which secret."""
     narrow = scene.portal.add_key(scene.bot, NARROW)
     scene.key_file.write_text(narrow, encoding="utf-8")
-    done = scene.told("--public-url", "https://hooks.test")
-    assert done.returncode == 0, done.stderr
+    done = exits(0, scene.told("--public-url", "https://hooks.test"))
     assert f"https://hooks.test{PATH}" in done.stderr
     assert "webhook_secret" in done.stderr
 
 
 def test_an_address_that_is_not_reached_leaves_a_configuration(scene: Scene) -> None:
     """All but the webhook is done; the exit code is that of `webhook register`."""
-    done = scene.told("--port", "0", "--public-url", f"http://127.0.0.1:{free_port()}")
-    assert done.returncode == 2
+    done = exits(2, scene.told("--port", "0", "--public-url", f"http://127.0.0.1:{free_port()}"))
     assert "nobody answers" in done.stderr
     assert set(scene.files()) == {"config.toml", "webhook_secret"}
 
 
 def test_an_address_of_another_machine_is_told(scene: Scene) -> None:
     """`serve` could not listen there either."""
-    done = scene.told("--host", "192.0.2.1", "--public-url", "http://127.0.0.1:9")
-    assert done.returncode == 69
+    done = exits(69, scene.told("--host", "192.0.2.1", "--public-url", "http://127.0.0.1:9"))
     assert "Cannot listen on 192.0.2.1" in done.stderr
     assert scene.config.exists()
 
@@ -224,17 +215,14 @@ def test_a_failure_takes_back_what_was_written(scene: Scene) -> None:
     text = '[webhook]\nsecret_file = "absent/secrets"\n'
     scene.config.write_text(text, encoding="utf-8")
     told = {"DOCSPACE_API_HOST": scene.server.url, "DOCSPACE_API_KEY": scene.key}
-    done = scene.run(**told)
-    assert done.returncode == 2
+    done = exits(2, scene.run(**told))
     assert "webhook.secret_file" in done.stderr
     assert scene.files() == {"config.toml": text.encode()}
 
 
 def test_a_folder_that_is_not_there_is_named_first(scene: Scene) -> None:
     """Before anything is asked."""
-    done = scene.told("-c", "absent/config.toml")
-    assert done.returncode == 2
-    assert str(scene.folder / "absent") in done.stderr
+    assert str(scene.folder / "absent") in exits(2, scene.told("-c", "absent/config.toml")).stderr
 
 
 def test_what_a_service_writes_lies_where_it_may_write(tmp_path: Path) -> None:
@@ -258,8 +246,7 @@ def test_a_key_that_others_can_read_is_told(scene: Scene) -> None:
 
 def test_a_public_address_that_is_none_is_refused(scene: Scene) -> None:
     """Before anything is written."""
-    done = scene.told("--public-url", "hooks.test")
-    assert done.returncode == 2
+    done = exits(2, scene.told("--public-url", "hooks.test"))
     assert "webhook.public_url" in done.stderr
     assert scene.files() == {}
 

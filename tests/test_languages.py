@@ -17,10 +17,10 @@ from reconciler.sweep import Backfill, Job
 from tests.support_sweep import (
     DAY,
     HOUR,
+    Stage,
     run,
     run_sweep,
     save,
-    stage,
     sweep_and_work,
     unmarked,
     work,
@@ -146,8 +146,7 @@ def test_a_submitted_form_that_is_filled_in_again_is_marked(silently: World, cul
     """At first it is a new file, then its content is replaced in the same version."""
     here, person = silently, colleague(silently, culture)
     form = int(here.portal.submit_form(here.file, by=person))
-    here.clock.advance(60)
-    sweep_and_work(here)
+    sweep_and_work(here, after=60)
     assert here.comment(form) != TARGET
     here.portal.replace_content(form, by=person)
     here.portal.comment(form, here.portal.text(Comment.FORM_SUBMITTED, person), by=person)
@@ -167,8 +166,7 @@ def test_a_word_typed_before_a_sweep_finds_the_update_is_kept(
     here.portal.save(here.file, by=person)
     here.clock.advance(10)
     here.portal.comment(here.file, WORD, by=person)
-    here.clock.advance(60)
-    sweep_and_work(here)
+    sweep_and_work(here, after=60)
     assert (here.comment(), here.portal.count("PUT")) == (WORD, 0)
 
 
@@ -216,8 +214,7 @@ def test_words_that_are_younger_than_the_ledger_are_kept(
     if not lost:
         shutil.copy(backup, here.path)
     here.open()
-    here.clock.advance(60)
-    sweep_and_work(here)
+    sweep_and_work(here, after=60)
     portal.rename(here.file, "Renamed.docx", by=person)
     here.settle()
     assert (here.comment(), portal.count("PUT")) == (WORD, 1)
@@ -270,8 +267,7 @@ def test_in_an_unknown_language_every_version_is_marked_once(foreign: World) -> 
     """The tutorial's rule: an event is believed; what follows on that version is a person's."""
     here = foreign
     for writes in (1, 2, 3):
-        here.portal.save(here.file, by=here.ann)
-        here.settle()
+        here.edit()
         assert (here.comment(), here.portal.count("PUT")) == (TARGET, writes)
         here.portal.comment(here.file, WORD, by=here.bob)
         here.settle()
@@ -297,8 +293,7 @@ def test_in_an_unknown_language_an_event_is_believed_of_new_and_old_files(
 def test_in_an_unknown_language_an_unlocking_leaves_the_version_as_it_is(foreign: World) -> None:
     """Nobody can tell its text from a person's, so nothing is written twice."""
     here = foreign
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     here.portal.lock(here.file, by=here.ann)
     here.portal.unlock(here.file, by=here.ann)
     here.settle()
@@ -312,16 +307,14 @@ def test_in_an_unknown_language_the_sweep_finds_new_versions(foreign: World) -> 
     here.sweep()
     here.clock.advance(HOUR)
     save(here, here.file)
-    here.clock.advance(60)
-    sweep_and_work(here)
+    sweep_and_work(here, after=60)
     assert here.comment() == TARGET
 
 
 def test_where_the_texts_are_configured_unlocking_is_told_apart(told: World) -> None:
     """A portal of an unknown language behaves as any other."""
     here = told
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     here.portal.lock(here.file, by=here.ann)
     here.portal.unlock(here.file, by=here.ann)
     here.settle()
@@ -342,16 +335,14 @@ def test_where_the_texts_are_configured_words_typed_early_are_kept(told: World, 
     here.portal.save(here.file, by=here.ann)
     here.portal.comment(here.file, WORD, by=here.bob)
     here.settle()
-    here.clock.advance(60)
-    sweep_and_work(here)
+    sweep_and_work(here, after=60)
     assert (here.comment(), here.portal.count("PUT")) == (WORD, 0)
 
 
 def test_where_the_texts_are_configured_restored_versions_are_updates(told: World) -> None:
     """A text in which something varies is known too."""
     here = told
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     here.portal.restore_version(here.file, 1, by=here.ann)
     here.settle()
     assert (here.comment(), here.portal.count("PUT")) == (TARGET, 2)
@@ -387,15 +378,14 @@ def test_a_form_room_that_is_listed_apart_is_backfilled(silently: World, form: i
     assert unmarked(silently, silently.file) == [silently.file]
 
 
-def test_a_form_room_that_is_listed_apart_is_found_by_its_number(tmp_path: Path) -> None:
+def test_a_form_room_that_is_listed_apart_is_found_by_its_number(scene: Stage) -> None:
     """The command itself, in a process of its own."""
-    with stage(tmp_path) as scene:
-        scene.portal.form_rooms_apart = True
-        room = int(scene.portal.add_room("Forms", owner=scene.ann, room_type=1))
-        scene.portal.invite(room, scene.bot, access=9)
-        form = scene.add_files("Form.pdf", room, days=3)
-        done = run(scene, "backfill", "--since", "60d", "--room", str(room), "--yes")
-        assert (done.returncode, scene.comments(form)) == (0, [TARGET])
+    scene.portal.form_rooms_apart = True
+    room = int(scene.portal.add_room("Forms", owner=scene.ann, room_type=1))
+    scene.portal.invite(room, scene.bot, access=9)
+    form = scene.add_files("Form.pdf", room, days=3)
+    done = run(scene, "backfill", "--since", "60d", "--room", str(room), "--yes")
+    assert (done.returncode, scene.comments(form)) == (0, [TARGET])
 
 
 def test_an_archived_form_room_is_left_alone(silently: World, form: int) -> None:

@@ -48,8 +48,10 @@ from tests.support_ledger import (
     SAVED,
     SQLITE_ONLY,
     a_file,
+    attempt,
     claimed,
     event,
+    in_work,
     is_root,
     marked,
     next_due,
@@ -126,8 +128,7 @@ def test_many_events_of_one_file_are_one_look(ledger: Ledger) -> None:
     """Every one is accepted, all end together."""
     for _ in range(50):
         ledger.record(event(), NOW)
-    claim = claimed(ledger, DUE)
-    ledger.finish(claim, result(), DUE)
+    ledger.finish(claimed(ledger, DUE), result(), DUE)
     assert balance(ledger) == (50, 50, 0)
     assert next_due(ledger) is None
     facts = ledger.file_row(1)
@@ -153,9 +154,8 @@ def test_the_newest_title_is_shown(ledger: Ledger) -> None:
 
 def test_an_event_brings_a_waiting_file_back_at_once(ledger: Ledger) -> None:
     """A lock may just have been released: the back-off starts anew."""
-    ledger.record(event(), NOW)
     later = DUE + 6 * HOUR
-    ledger.finish(claimed(ledger, DUE), result(Outcome.WAITING, retry_at=later, attempts=7), DUE)
+    attempt(ledger, result(Outcome.WAITING, retry_at=later, attempts=7))
     assert next_due(ledger) == later
     ledger.record(event(), NOW + MINUTE)
     assert next_due(ledger) == NOW + MINUTE
@@ -174,8 +174,7 @@ def test_a_file_never_heard_of_is_a_blank_entry(ledger: Ledger) -> None:
 def test_our_own_settled_write_is_an_echo(ledger: Ledger) -> None:
     """By the key's owner, with the settled revision's date: no row, no look."""
     ledger.set_owner("bot")
-    ledger.record(event(), NOW)
-    ledger.finish(claimed(ledger, DUE), marked(), DUE)
+    attempt(ledger, marked())
     assert ledger.record(event(author="bot"), DUE + SECOND) is False
     assert next_due(ledger) is None
     assert (totals(ledger).echoes, balance(ledger)) == (1, (1, 1, 0))
@@ -184,8 +183,7 @@ def test_our_own_settled_write_is_an_echo(ledger: Ledger) -> None:
 def test_the_write_under_way_is_an_echo_already(ledger: Ledger) -> None:
     """The webhook may be faster than the PUT's answer."""
     ledger.set_owner("bot")
-    ledger.record(event(), NOW)
-    permit(ledger, claimed(ledger, DUE), DUE)
+    permit(ledger, in_work(ledger), DUE)
     assert ledger.record(event(author="bot"), DUE) is False
 
 
@@ -195,15 +193,13 @@ def test_the_write_under_way_is_an_echo_already(ledger: Ledger) -> None:
 def test_anything_else_is_no_echo(ledger: Ledger, changes: dict[str, Any]) -> None:
     """Another author, or a save that slipped in between look and write."""
     ledger.set_owner("bot")
-    ledger.record(event(), NOW)
-    ledger.finish(claimed(ledger, DUE), marked(), DUE)
+    attempt(ledger, marked())
     assert ledger.record(event(**{"author": "bot"} | changes), DUE) is True
 
 
 def test_before_the_owner_is_known_nothing_is_an_echo(ledger: Ledger) -> None:
     """A look too many does no harm."""
-    ledger.record(event(), NOW)
-    ledger.finish(claimed(ledger, DUE), marked(), DUE)
+    attempt(ledger, marked())
     assert ledger.owner() is None
     assert ledger.record(event(author=""), DUE) is True
 
@@ -213,8 +209,7 @@ def test_before_the_owner_is_known_nothing_is_an_echo(ledger: Ledger) -> None:
 
 def test_a_claimed_file_is_nobody_elses(ledger: Ledger) -> None:
     """Until its lease ends."""
-    ledger.record(event(), NOW)
-    claimed(ledger, DUE)
+    in_work(ledger)
     assert ledger.claim(DUE + LEASE - SECOND, 10, LEASE) == []
 
 
@@ -228,8 +223,7 @@ def test_no_more_is_claimed_than_asked_for(ledger: Ledger) -> None:
 
 def test_an_expired_lease_returns_the_row(ledger: Ledger) -> None:
     """The worker was killed; its file comes back by itself, with all its events."""
-    ledger.record(event(), NOW)
-    old = claimed(ledger, DUE)
+    old = in_work(ledger)
     new = claimed(ledger, DUE + LEASE)
     assert new.token != old.token
     assert new.entry == old.entry
@@ -239,8 +233,7 @@ def test_an_expired_lease_returns_the_row(ledger: Ledger) -> None:
 
 def test_a_lost_claim_may_neither_write_nor_finish(ledger: Ledger) -> None:
     """A worker that slept through its lease changes nothing and is told so."""
-    ledger.record(event(), NOW)
-    old = claimed(ledger, DUE)
+    old = in_work(ledger)
     new = claimed(ledger, DUE + LEASE)
     before = ledger.file_row(1)
     assert permit(ledger, old, DUE + LEASE) is WriteGrant.CLAIM_LOST
@@ -252,8 +245,7 @@ def test_a_lost_claim_may_neither_write_nor_finish(ledger: Ledger) -> None:
 
 def test_an_ended_claim_may_do_nothing_more(ledger: Ledger) -> None:
     """A claim is good for one ending."""
-    ledger.record(event(), NOW)
-    claim = claimed(ledger, DUE)
+    claim = in_work(ledger)
     assert ledger.finish(claim, result(), DUE) is True
     assert ledger.finish(claim, result(), DUE) is False
     assert permit(ledger, claim, DUE) is WriteGrant.CLAIM_LOST
@@ -262,8 +254,7 @@ def test_an_ended_claim_may_do_nothing_more(ledger: Ledger) -> None:
 
 def test_an_event_during_the_work_makes_the_file_due_again(ledger: Ledger) -> None:
     """The look may have been before the save: it ends what it covers, the rest comes again."""
-    ledger.record(event(), NOW)
-    claim = claimed(ledger, DUE)
+    claim = in_work(ledger)
     ledger.record(event(), DUE + SECOND / 2)
     assert next_due(ledger) == DUE + LEASE
     ledger.finish(claim, result(), DUE + SECOND / 2)
@@ -275,8 +266,7 @@ def test_an_event_during_the_work_makes_the_file_due_again(ledger: Ledger) -> No
 
 def test_an_event_during_the_work_comes_before_a_later_try(ledger: Ledger) -> None:
     """The earlier of the two times counts."""
-    ledger.record(event(), NOW)
-    claim = claimed(ledger, DUE)
+    claim = in_work(ledger)
     ledger.record(event(), DUE)
     ledger.finish(claim, result(Outcome.FAILED, retry_at=DUE + HOUR), DUE)
     assert next_due(ledger) == DUE + SECOND
@@ -302,8 +292,7 @@ def test_an_event_makes_a_backfills_file_a_live_one(ledger: Ledger, tmp_path: Pa
 
 def test_a_claim_given_back_is_due_at_once(ledger: Ledger) -> None:
     """A worker that stops leaves its files to the next one, with all their events."""
-    ledger.record(event(), NOW)
-    assert ledger.release_claim(claimed(ledger, DUE), DUE) is True
+    assert ledger.release_claim(in_work(ledger), DUE) is True
     assert next_due(ledger) == DUE
     ledger.finish(claimed(ledger, DUE), result(), DUE)
     assert balance(ledger) == (1, 1, 0)
@@ -328,8 +317,7 @@ def test_the_claims_of_a_dead_process_are_released(tmp_path: Path) -> None:
 def test_a_permit_is_an_intent_on_disk(tmp_path: Path) -> None:
     """It survives the process: the next look can tell whether the write happened."""
     with opened(tmp_path) as ledger:
-        ledger.record(event(), NOW)
-        claim = claimed(ledger, DUE)
+        claim = in_work(ledger)
         until = DUE + HOUR
         assert ledger.begin_write(claim, a_file(), DUE, until=until) is WriteGrant.GRANTED
     with opened(tmp_path) as ledger:
@@ -343,8 +331,7 @@ def test_a_permit_is_an_intent_on_disk(tmp_path: Path) -> None:
 
 def test_settling_closes_the_intent(ledger: Ledger) -> None:
     """A confirmed write settles its revision as ours."""
-    ledger.record(event(), NOW)
-    claim = claimed(ledger, DUE)
+    claim = in_work(ledger)
     permit(ledger, claim, DUE)
     ledger.finish(claim, marked(), DUE + SECOND)
     entry = ledger.entry(1)
@@ -358,29 +345,22 @@ def test_settling_closes_the_intent(ledger: Ledger) -> None:
 
 def test_a_look_that_tells_no_creation_date_forgets_none(ledger: Ledger) -> None:
     """It identifies nothing; the date that is known still does."""
-    ledger.record(event(), NOW)
-    ledger.finish(claimed(ledger, DUE), marked(), DUE)
-    ledger.record(event(), DUE)
+    attempt(ledger, marked())
     untold = result(Outcome.KEPT, seen=a_file(created=None), settled=True)
-    ledger.finish(claimed(ledger, DUE + SECOND), untold, DUE + SECOND)
+    attempt(ledger, untold, now=DUE)
     assert ledger.entry(1).created == a_file().created
 
 
 def test_a_persons_word_settles_as_theirs(ledger: Ledger) -> None:
     """`ours` says whose word stands."""
-    ledger.record(event(), NOW)
-    kept = result(Outcome.KEPT, seen=a_file(), settled=True)
-    ledger.finish(claimed(ledger, DUE), kept, DUE)
+    attempt(ledger, result(Outcome.KEPT, seen=a_file(), settled=True))
     assert (ledger.entry(1).settled, ledger.entry(1).marked_by_us) == (REVISION, False)
 
 
 def test_a_look_that_settles_nothing_leaves_what_was_settled(ledger: Ledger) -> None:
     """Trashed, out of scope: the revision that we settled is still the one."""
-    ledger.record(event(), NOW)
-    ledger.finish(claimed(ledger, DUE), marked(), DUE)
-    ledger.record(event(), DUE)
-    seen = a_file(revision=NEWER, title="new.docx")
-    ledger.finish(claimed(ledger, DUE + SECOND), result(seen=seen), DUE + SECOND)
+    attempt(ledger, marked())
+    attempt(ledger, result(seen=a_file(revision=NEWER, title="new.docx")), now=DUE)
     entry = ledger.entry(1)
     assert (entry.settled, entry.marked_by_us) == (REVISION, True)
 
@@ -390,8 +370,7 @@ def test_only_a_definite_refusal_closes_the_intent(
     ledger: Ledger, closes: bool, intent: Intent | None
 ) -> None:
     """After a lost answer the write may have happened, so the intent stays open."""
-    ledger.record(event(), NOW)
-    claim = claimed(ledger, DUE)
+    claim = in_work(ledger)
     permit(ledger, claim, DUE)
     failed = result(
         Outcome.FAILED, retry_at=DUE + MINUTE, clears_intent=closes, attempts=1, error="cut"
@@ -406,10 +385,8 @@ def test_only_a_definite_refusal_closes_the_intent(
 
 def test_a_reused_id_forgets_the_other_file(ledger: Ledger) -> None:
     """What was settled was about another file; what is seen now counts."""
-    ledger.record(event(), NOW)
-    ledger.finish(claimed(ledger, DUE), marked(), DUE)
-    ledger.record(event(), DUE)
-    ledger.finish(claimed(ledger, DUE + SECOND), result(is_new_identity=True), DUE + SECOND)
+    attempt(ledger, marked())
+    attempt(ledger, result(is_new_identity=True), now=DUE)
     entry = ledger.entry(1)
     assert (entry.settled, entry.marked_by_us, entry.created) == (None, False, None)
     assert entry.marked_version is None
@@ -417,12 +394,10 @@ def test_a_reused_id_forgets_the_other_file(ledger: Ledger) -> None:
 
 def test_forgetting_and_settling_go_together(ledger: Ledger) -> None:
     """The new file's revision is settled in the same step."""
-    ledger.record(event(), NOW)
-    ledger.finish(claimed(ledger, DUE), marked(), DUE)
-    ledger.record(event(), DUE)
+    attempt(ledger, marked())
     other = a_file(revision=Revision(1, SAVED, 5), created=SAVED, title="other.docx")
     kept = result(Outcome.KEPT, seen=other, settled=True, is_new_identity=True)
-    ledger.finish(claimed(ledger, DUE + SECOND), kept, DUE + SECOND)
+    attempt(ledger, kept, now=DUE)
     entry = ledger.entry(1)
     assert (entry.settled, entry.created) == (other.revision, SAVED)
     assert (entry.marked_version, entry.marked_by_us) == (None, False)
@@ -430,8 +405,7 @@ def test_forgetting_and_settling_go_together(ledger: Ledger) -> None:
 
 def test_a_permit_for_a_reused_id_forgets_too(ledger: Ledger) -> None:
     """The old file's settling must not judge the new one after a crash."""
-    ledger.record(event(), NOW)
-    ledger.finish(claimed(ledger, DUE), marked(), DUE)
+    attempt(ledger, marked())
     ledger.record(event(), DUE)
     claim = claimed(ledger, DUE + SECOND)
     other = a_file(created=SAVED, revision=Revision(1, SAVED, 5))
@@ -743,10 +717,8 @@ def test_every_outcome_ends_its_events_or_leaves_them_open(
     ledger: Ledger, outcome: Outcome
 ) -> None:
     """Waiting and failed files will be looked at again: their events have not ended."""
-    ledger.record(event(), NOW)
     is_open = outcome in {Outcome.WAITING, Outcome.FAILED}
-    again = DUE + HOUR if is_open else None
-    ledger.finish(claimed(ledger, DUE), result(outcome, retry_at=again), DUE)
+    attempt(ledger, result(outcome, retry_at=DUE + HOUR if is_open else None))
     assert balance(ledger) == ((1, 0, 1) if is_open else (1, 1, 0))
     assert totals(ledger).ended == ({} if is_open else {(outcome.value, outcome.value): 1})
     assert totals(ledger).due == int(is_open)
@@ -925,15 +897,6 @@ def test_a_damaged_database_is_told(tmp_path: Path) -> None:
 
 
 @SQLITE_ONLY
-@pytest.mark.parametrize("path", ["", "none/ledger.db", "file/ledger.db"])
-def test_a_path_that_cannot_be_a_database_is_told(path: str, tmp_path: Path) -> None:
-    """A directory, a missing folder, a file in a folder's place."""
-    (tmp_path / "file").touch()
-    with pytest.raises(LedgerError):
-        Ledger(f"sqlite:///{tmp_path / path}", PORTAL)
-
-
-@SQLITE_ONLY
 @pytest.mark.skipif(is_root(), reason="file modes do not bind root")
 @pytest.mark.parametrize("mode", [0o500, 0o000])
 def test_a_folder_that_cannot_be_written_is_told(mode: int, tmp_path: Path) -> None:
@@ -946,12 +909,17 @@ def test_a_folder_that_cannot_be_written_is_told(mode: int, tmp_path: Path) -> N
 
 @SQLITE_ONLY
 @pytest.mark.parametrize(
-    "address", ["", "nonsense", "sqlite://", "sqlite:///", "postgresql://u@127.0.0.1:1/db"]
+    "address",
+    [
+        *("", "nonsense", "sqlite://", "sqlite:///", "postgresql://u@127.0.0.1:1/db"),
+        *("sqlite:///{}", "sqlite:///{}/none/ledger.db", "sqlite:///{}/file/ledger.db"),
+    ],
 )
-def test_an_address_that_is_none_is_told(address: str) -> None:
-    """Before anything is created."""
+def test_an_address_that_cannot_be_a_ledger_is_told(address: str, tmp_path: Path) -> None:
+    """One that is none, a directory, a missing folder, a file in a folder's place."""
+    (tmp_path / "file").touch()
     with pytest.raises(LedgerError):
-        Ledger(address, PORTAL)
+        Ledger(address.format(tmp_path), PORTAL)
 
 
 @SQLITE_ONLY

@@ -2,21 +2,17 @@
 
 import re
 import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from reconciler.cli.send import Sample, body_of
 from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger import Ledger, Role
-from reconciler.signature import HEADER, sign
 from tests import program
-from tests.daemon import SECRET, Daemon, daemon, free_port
+from tests.daemon import daemon, fetch, free_port
+from tests.program import exits
 from tests.support_ledger import NOW, PORTAL, event, totals
 from tests.support_process import helper, hold
 from tests.test_crash import Scene, scene
@@ -153,8 +149,7 @@ def test_a_second_daemon_on_the_same_file_is_refused(
     with daemon(scene.environ, scene.folder) as running:
         other = address(name(scene.folder / "ledger.db"))
         again = scene.environ | {"PORT": str(free_port()), "RECONCILER_STATE__URL": other}
-        refused = program.run(["serve"], again, scene.folder)
-        assert refused.returncode == 4, refused.stderr
+        exits(4, program.run(["serve"], again, scene.folder))
         assert running.terminate() == 0
 
 
@@ -280,23 +275,6 @@ def test_what_is_lost_during_its_writing_is_not_accepted(path: Path) -> None:
 # Under a running daemon.
 
 
-def deliver(running: Daemon, file: int) -> int:
-    """Send a delivery; return the status of the answer."""
-    body = body_of(Sample(file, "Contract.docx", "file.updated"), datetime.now(UTC))
-    headers = {HEADER: sign(body, SECRET), "Content-Type": "application/json"}
-    return asked(urllib.request.Request(running.address, body, headers))[0]
-
-
-def asked(request: "urllib.request.Request | str") -> tuple[int, str]:
-    """Return the status and the text of an answer."""
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-
-
 @pytest.mark.parametrize("lose", [deleted, replaced, log_deleted])
 def test_a_daemon_whose_file_is_gone_answers_503_and_says_why(
     scene: Scene, lose: Callable[[Path], None]
@@ -307,15 +285,14 @@ def test_a_daemon_whose_file_is_gone_answers_503_and_says_why(
         scene.portal.save(scene.file, by=scene.ann)
         assert eventually(scene.marked)
         lose(ledger)
-        assert deliver(running, scene.file) == 503
+        assert running.deliver(scene.file) == 503
         assert eventually(lambda: "restart serve" in log.read_text("utf-8"))
         admin = re.search(r'"admin": "(http://[^"]+)"', log.read_text("utf-8"))
         assert admin is not None
-        code, words = asked(f"{admin[1]}/readyz")
+        code, words = fetch(f"{admin[1]}/readyz")
         assert (code, "restart serve" in words) == (503, True)
         if lose is not log_deleted:
-            said = program.run(["status"], scene.environ, scene.folder)
-            assert said.returncode == 5
+            said = exits(5, program.run(["status"], scene.environ, scene.folder))
             assert f"process {running.process.pid} " in said.stdout + said.stderr
             assert "restart it" in said.stdout + said.stderr
         running.kill()
@@ -328,7 +305,7 @@ def test_a_daemon_goes_on_when_its_folder_is_back(scene: Scene, tmp_path: Path) 
     environ = scene.environ | {"RECONCILER_STATE__URL": address(state / "ledger.db")}
     with daemon(environ, scene.folder) as running:
         state.rename(tmp_path / "away")
-        assert deliver(running, scene.file) == 503
+        assert running.deliver(scene.file) == 503
         (tmp_path / "away").rename(state)
         scene.portal.save(scene.file, by=scene.ann)
         assert eventually(scene.marked)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -31,24 +32,10 @@ from tests.support_ledger import (
     writes_in_a_day,
 )
 from tests.support_process import helper, hold
+from tests.waiting import together
 
 DUE = NOW + SECOND
 DEADLINE = 2.5  # seconds in which a delivery must be answered
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    """A server of our own, which tests may stop."""
-    postgres.needed(own=True)
-    with postgres.server() as own:
-        yield own
-
-
-@pytest.fixture
-def address(server: PostgresServer) -> Iterator[str]:
-    """An empty database on it."""
-    with postgres.database(server.url) as fresh:
-        yield fresh
 
 
 @contextmanager
@@ -143,11 +130,7 @@ def test_a_server_that_hangs_is_not_waited_for(server: PostgresServer, address: 
                 took.append(seconds(lambda: ledger.record(event(2), NOW)))
 
         with stopped(server):
-            threads = [threading.Thread(target=deliver) for _ in range(8)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            together(*[deliver] * 8)
         assert len(took) == 16
         assert max(took) < DEADLINE
         assert ledger.record(event(1), NOW)
@@ -304,11 +287,7 @@ def test_the_days_writes_are_counted_over_all(address: str) -> None:
             for claim in ledger.claim(DUE, 15, LEASE):
                 granted.append(permit(ledger, claim, DUE))
 
-        threads = [threading.Thread(target=work, args=(ledger,)) for ledger in ledgers]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        together(*(partial(work, ledger) for ledger in ledgers))
         assert granted.count(WriteGrant.GRANTED) == 10
         assert writes_in_a_day(ledgers[1], DUE) == 10
 

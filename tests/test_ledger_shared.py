@@ -27,6 +27,7 @@ from tests.support_ledger import (
 )
 from tests.support_ledger import event as delivery
 from tests.support_process import accept, fill, helper, hold, record
+from tests.waiting import together
 
 DUE = NOW + SECOND
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -38,15 +39,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     with closing(store_at(url(tmp_path))) as fresh:
         fresh.write(lambda c: c.execute(text("CREATE TABLE notes (note INTEGER PRIMARY KEY)")))
         yield fresh
-
-
-def together(*acts: Callable[[], object]) -> None:
-    """Run everything at once, each in its thread."""
-    threads = [threading.Thread(target=act) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def note(number: int) -> Callable[[Connection], None]:

@@ -11,6 +11,7 @@ from reconciler.config import load
 from reconciler.errors import ShutdownRequested
 from reconciler.ledger import Ledger
 from tests.support_ledger import url
+from tests.waiting import together
 from tests.world import START, TARGET, World
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -102,11 +103,7 @@ def test_requests_at_once_are_bounded(here: World) -> None:
     docspace = DocSpace(
         Transport(here.server.url, here.key, rate_limiter=RateLimiter(reads=2, writes=1))
     )
-    threads = [threading.Thread(target=docspace.file, args=(here.file,)) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(*[lambda: docspace.file(here.file)] * 20)
     docspace.close()
     assert most == 2
 
@@ -156,8 +153,7 @@ def test_nothing_waits_between_a_look_and_its_write(here: World) -> None:
     here.docspace.close()
     here.docspace = DocSpace(Transport(here.server.url, here.key, rate_limiter=limiter))
     here.work_with(here.docspace)
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     assert order == ["paid", "paid", "GET", "PUT"]
     assert here.comment() == TARGET
 

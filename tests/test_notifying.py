@@ -20,6 +20,7 @@ from reconciler.service.duties import KEY
 from reconciler.service.notifying import NOTIFY, NOTIFY_EVERY
 from tests import postgres
 from tests.daemon import free_port
+from tests.program import exits
 from tests.support_http import Line, answering, http
 from tests.support_ledger import sql, url
 from tests.support_notify import BROKEN, as_json, mailbox, messages, titles, urls_file
@@ -233,6 +234,5 @@ def test_notify_test_exits_0_when_all_work(scene: Stage, service: Line) -> None:
 
 def test_notify_test_without_an_address_says_what_to_set(scene: Stage) -> None:
     """It is a mistake of the configuration."""
-    done = run(scene, "notify", "test")
-    assert done.returncode == 2
+    done = exits(2, run(scene, "notify", "test"))
     assert "There is no address to notify: set notify.urls_file" in done.stderr

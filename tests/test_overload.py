@@ -9,6 +9,7 @@ from datetime import datetime
 from reconciler.model import Event
 from reconciler.receiver import Receiver, ReceiverSettings
 from reconciler.service.server import Server
+from tests.support_webhooks import serving
 from tests.world import START
 
 BODY = (
@@ -26,13 +27,9 @@ def served(record: "Record", threads: int = 2) -> Iterator[Server]:
     receiver = Receiver(
         settings, record, lambda: START, lambda _: None, lambda: servers[0].is_full()
     )
-    server = Server(receiver, "127.0.0.1", 0, threads=threads, max_bytes=2**20)
-    servers.append(server)
-    server.start()
-    try:
+    with serving(receiver, threads) as server:
+        servers.append(server)
         yield server
-    finally:
-        server.stop(1.0)
 
 
 class Record:

@@ -122,18 +122,14 @@ def test_a_file_at_the_top_of_a_room_is_known_to_lie_there(ledger: Ledger) -> No
 
 def test_what_a_person_answered_needs_no_review(ledger: Ledger) -> None:
     """Their word stands."""
-    ledger.record(kit.event(), NOW)
-    ended = kit.result(Outcome.KEPT, seen=a_file(comment="Approved"), settled=True)
-    ledger.finish(claimed(ledger, DUE), ended, DUE)
+    kit.attempt(ledger, kit.result(Outcome.KEPT, seen=a_file(comment="Approved"), settled=True))
     assert (see(ledger).in_review, see(ledger).reviews) == (0, ())
 
 
 def test_lists_are_cut_and_have_the_newest_first(ledger: Ledger) -> None:
     """As many as asked for; the number of all is told beside them."""
     for file in range(1, 5):
-        now = NOW + file * MINUTE
-        ledger.record(kit.event(file), now)
-        ledger.finish(claimed(ledger, now + SECOND), kit.marked(file), now + SECOND)
+        kit.attempt(ledger, kit.marked(file), file, NOW + file * MINUTE)
     seen = ledger.health.overview(NOW + HOUR, shown=2)
     assert [review.file_id for review in seen.reviews] == [4, 3]
     assert seen.in_review == 4
@@ -141,9 +137,7 @@ def test_lists_are_cut_and_have_the_newest_first(ledger: Ledger) -> None:
 
 def test_unfinished_files_can_be_hurried(ledger: Ledger) -> None:
     """Due at once and as if never tried; one that is not unfinished is left alone."""
-    ledger.record(kit.event(), NOW)
-    failed = kit.result(Outcome.FAILED, retry_at=DUE + HOUR, attempts=7)
-    ledger.finish(claimed(ledger, DUE), failed, DUE)
+    kit.attempt(ledger, kit.result(Outcome.FAILED, retry_at=DUE + HOUR, attempts=7))
     assert ledger.health.retry([2], DUE) == frozenset()
     assert ledger.health.retry([1, 2], DUE) == {1}
     claim = claimed(ledger, DUE)
@@ -377,9 +371,7 @@ def test_between_two_runs_of_cron_a_file_may_be_due(ledger: Ledger) -> None:
 
 def test_a_refused_file_is_told_with_where_to_look(ledger: Ledger) -> None:
     """Others are marked, but this one is not, until somebody gives the account the right."""
-    ledger.record(kit.event(), NOW)
-    ended = kit.result(Outcome.REFUSED, reason="forbidden", retry_at=DUE + HOUR)
-    ledger.finish(claimed(ledger, DUE), ended, DUE)
+    kit.attempt(ledger, kit.result(Outcome.REFUSED, reason="forbidden", retry_at=DUE + HOUR))
     (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.REFUSED]
     assert (problem.is_blocking, problem.is_harmless) == (False, False)
     assert problem.hint.endswith(": reconciler failed list")

@@ -26,7 +26,8 @@ from reconciler.service.server import Server
 from tests import support_ledger as kit
 from tests.daemon import daemon
 from tests.support_browser import Browser, chromium
-from tests.support_ledger import HOUR, MINUTE, NOW, SECOND, claimed, opened
+from tests.support_ledger import HOUR, MINUTE, NOW, opened
+from tests.support_webhooks import serving
 from tests.test_admin import Answer, Watched, admin_url, becomes, fail, watched
 from tests.test_crash import Scene, scene
 
@@ -79,26 +80,21 @@ class Seen(HTMLParser):
 
 def mark(ledger: Ledger, title: str, file: int = 1, now: datetime = NOW) -> None:
     """Let a file be updated and marked, by somebody of the same name as the file."""
-    ledger.record(kit.event(file, title=title), now)
     seen = kit.a_file(file, title=title, updated_by_name=title)
-    done = now + SECOND
-    ledger.finish(claimed(ledger, done), replace(kit.marked(file), seen=seen), done)
+    kit.attempt(ledger, replace(kit.marked(file), seen=seen), file, now, title=title)
 
 
 def end(ledger: Ledger, outcome: Outcome, file: int = 1, **changes: Any) -> None:
     """Let an attempt at a file end in such a way; it is tried again in an hour."""
-    ledger.record(kit.event(file, title=f"{outcome}.docx"), NOW)
-    changes = {"retry_at": NOW + HOUR} | changes
-    ledger.finish(claimed(ledger, NOW + SECOND), kit.result(outcome, **changes), NOW + SECOND)
+    ended = kit.result(outcome, **{"retry_at": NOW + HOUR} | changes)
+    kit.attempt(ledger, ended, file, title=f"{outcome}.docx")
 
 
 def keep(ledger: Ledger, comment: str, rule: Rule, file: int, now: datetime = NOW) -> None:
     """Let the worker find a person's comment on a file."""
-    ledger.record(kit.event(file, title=f"{file}.docx"), now)
-    kept = kit.result(
-        Outcome.KEPT, reason=rule.value, seen=kit.a_file(file, comment=comment), settled=True
-    )
-    ledger.finish(claimed(ledger, now + SECOND), kept, now + SECOND)
+    seen = kit.a_file(file, comment=comment)
+    kept = kit.result(Outcome.KEPT, reason=rule.value, seen=seen, settled=True)
+    kit.attempt(ledger, kept, file, now)
 
 
 def page(watched: Watched, path: str = "/") -> Seen:
@@ -368,13 +364,8 @@ class Site:
 def served(ledger: Ledger, port: int = 0, password: str | None = None) -> Iterator[Site]:
     """Serve the page of a ledger within the block."""
     subject = AdminContext(ledger, lambda: datetime.now(UTC), dict, dict, 9000, kit.PORTAL)
-    app = Admin(pages_of(subject), Guard(password), fail)
-    server = Server(app, "127.0.0.1", port, threads=2, max_bytes=1024)
-    server.start()
-    try:
+    with serving(Admin(pages_of(subject), Guard(password), fail), port=port) as server:
         yield Site(ledger, server)
-    finally:
-        server.stop(1)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from reconciler.ledger import Ledger, is_same_address
 from reconciler.sandbox import Server
 from tests.daemon import daemon
+from tests.program import exits
 from tests.support_ledger import sql
 from tests.support_sweep import Stage, rows, run, stage, told
 from tests.waiting import eventually
@@ -114,8 +115,7 @@ def test_a_daemon_goes_on_at_another_address(moved: Stage) -> None:
 def test_a_look_under_another_address_proves_it_and_binds_nothing(moved: Stage, words: str) -> None:
     """Only who acts does."""
     before = rows(moved.ledger)
-    done = run(moved, *words.format(file=moved.files[0]).split())
-    assert done.returncode == 0, done.stdout + done.stderr
+    exits(0, run(moved, *words.format(file=moved.files[0]).split()))
     assert rows(moved.ledger) == before
 
 
@@ -135,16 +135,12 @@ def test_files_that_are_gone_prove_nothing_and_refute_nothing(moved: Stage) -> N
     assert run(moved, "reconcile").returncode == 0
 
 
-def test_a_ledger_that_knows_no_file_goes_by_the_account(moved: Stage) -> None:
-    """There is none that another could be taken for."""
-    sql(moved.folder, "DELETE FROM files")
-    assert run(moved, "reconcile").returncode == 0
-    assert portal_known(moved) == moved.environ[ADDRESS]
-
-
-def test_a_ledger_that_knows_no_account_goes_by_the_files(moved: Stage) -> None:
-    """As one that only cron's `reconcile` ever used."""
-    sql(moved.folder, "DELETE FROM settings WHERE name = 'owner'")
+@pytest.mark.parametrize("known", ["files", "settings WHERE name = 'owner'"])
+def test_a_ledger_that_knows_no_file_or_no_account_goes_by_the_other(
+    moved: Stage, known: str
+) -> None:
+    """No file that another could be taken for; no account where only cron's `reconcile` ran."""
+    sql(moved.folder, f"DELETE FROM {known}")  # noqa: S608 - no words of others
     assert run(moved, "reconcile").returncode == 0
     assert portal_known(moved) == moved.environ[ADDRESS]
 
@@ -165,8 +161,7 @@ def test_another_portal_is_refused(another: Stage, scene: Stage, words: str, own
     if not owner:
         sql(scene.folder, "DELETE FROM settings WHERE name = 'owner'")
     before = rows(scene.ledger)
-    done = run(scene, *words.format(file=scene.files[0]).split())
-    assert done.returncode == 5
+    done = exits(5, run(scene, *words.format(file=scene.files[0]).split()))
     assert "belongs to" in done.stdout + done.stderr
     assert "reconciler state adopt" in done.stdout + done.stderr
     assert {one.method for one in another.portal.requests} == {"GET"}
@@ -201,8 +196,7 @@ def test_while_nobody_can_tell_it_is_exit_3(moved: Stage, words: str) -> None:
     """`serve` ends too, and its unit tries again: events of whose portal would it take?"""
     before = rows(moved.ledger)
     moved.portal.down = True
-    done = run(moved, *words.format(file=moved.files[0]).split())
-    assert done.returncode == 3
+    done = exits(3, run(moved, *words.format(file=moved.files[0]).split()))
     assert "the portal that the ledger knows at" in done.stderr
     assert rows(moved.ledger) == before
 
@@ -216,9 +210,7 @@ def test_check_names_the_portal_as_the_cause_while_nobody_can_tell(moved: Stage)
 
 def test_a_retry_is_no_proof(moved: Stage) -> None:
     """It asks no portal, so it changes nothing under another address."""
-    done = run(moved, "failed", "retry")
-    assert done.returncode == 5
-    assert "state adopt" in done.stderr
+    assert "state adopt" in exits(5, run(moved, "failed", "retry")).stderr
 
 
 # A person's word.
@@ -246,8 +238,7 @@ def test_without_a_terminal_nothing_is_adopted_unasked(another: Stage, scene: St
 def test_nothing_is_adopted_beside_a_daemon(scene: Stage) -> None:
     """It would go on at the old address."""
     with daemon(scene.environ, scene.folder), Server(scene.portal) as server:
-        done = run(scene, "state", "adopt", "--yes", DOCSPACE_API_HOST=server.url)
-    assert done.returncode == 4
+        exits(4, run(scene, "state", "adopt", "--yes", DOCSPACE_API_HOST=server.url))
 
 
 def test_adopting_what_is_ours_or_not_there_changes_nothing(scene: Stage, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from reconciler.model import AttemptResult, Event, Outcome, Rule
 from reconciler.sandbox import Fault
 from reconciler.service import Summary, reconcile
 from tests.daemon import daemon
+from tests.program import exits
 from tests.support_sweep import (
     LISTING,
     OUTCOMES,
@@ -159,9 +160,7 @@ def test_an_unreachable_portal_is_exit_3(scene: Stage) -> None:
 def test_a_refused_key_is_exit_3(scene: Stage) -> None:
     """With how to make a new one."""
     scene.portal.disable_key(scene.environ["DOCSPACE_API_KEY"])
-    done = run(scene, "reconcile")
-    assert done.returncode == 3
-    assert "refuses the API key" in done.stderr
+    assert "refuses the API key" in exits(3, run(scene, "reconcile")).stderr
 
 
 def test_a_key_that_dies_during_the_work_leaves_the_rest_for_the_next_run(scene: Stage) -> None:
@@ -176,8 +175,7 @@ def test_a_key_that_dies_during_the_work_leaves_the_rest_for_the_next_run(scene:
 def test_beside_a_daemon_it_is_exit_4_and_names_it(scene: Stage) -> None:
     """`serve` sweeps by itself."""
     with daemon(scene.environ, scene.folder) as running:
-        done = run(scene, "reconcile")
-        assert done.returncode == 4
+        done = exits(4, run(scene, "reconcile"))
         assert f"process {running.process.pid}" in done.stderr
         assert running.terminate() == 0
 
@@ -185,8 +183,7 @@ def test_beside_a_daemon_it_is_exit_4_and_names_it(scene: Stage) -> None:
 def test_beside_another_run_it_is_exit_4_and_names_it(scene: Stage) -> None:
     """The first one is not disturbed."""
     with held(scene, "GET", "files/rooms", "reconcile") as first:
-        done = run(scene, "reconcile")
-        assert done.returncode == 4
+        done = exits(4, run(scene, "reconcile"))
         assert f"process {first.pid}" in done.stderr
     assert first.wait() == 0
     assert scene.comments() == [TARGET] * 3
@@ -263,8 +260,7 @@ def wait_until_marked(scene: Stage, files: list[int]) -> None:
 def test_a_room_that_cannot_be_read_is_no_success(scene: Stage) -> None:
     """A listing that is refused as a bad request is said, exit 1, and read again next time."""
     scene.portal.faults.add(Fault("GET files/{id}", "status", status=400, times=None))
-    done = run(scene, "reconcile", "--json")
-    assert done.returncode == 1
+    done = exits(1, run(scene, "reconcile", "--json"))
     assert told(done)["incomplete_folders"] != []
     scene.portal.faults.clear()
     done = run(scene, "reconcile", "--json")
@@ -296,8 +292,7 @@ def test_a_refused_run_is_told_by_status_until_one_succeeds(scene: Stage, dead: 
     else:
         scene.portal.down = True
     assert run(scene, "reconcile").returncode == 3
-    status = run(scene, "status")
-    assert status.returncode == 3
+    status = exits(3, run(scene, "status"))
     assert status.stdout.startswith(f"WRONG: the portal {'refuses' if dead else 'is away'}")
     scene.portal.down = False
     scene.portal.enable_key(key)

@@ -18,6 +18,7 @@ from reconciler.ledger import Ledger
 from reconciler.ledger.records import FileInReview
 from reconciler.model import AttemptResult, Outcome, Rule
 from tests import program
+from tests.program import exits
 from tests.support_ledger import PORTAL, a_file, event, url
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
@@ -118,8 +119,7 @@ def test_a_mistake_is_told_with_what_to_write_instead(
 
 def test_without_a_ledger_there_is_no_list_and_none_is_made(tmp_path: Path) -> None:
     """Exit 5, and where the ledger was looked for."""
-    done = run(tmp_path)
-    assert done.returncode == 5
+    done = exits(5, run(tmp_path))
     assert done.stderr.startswith("There is no ledger at ")
     assert not (tmp_path / "ledger.db").exists()
 

@@ -13,7 +13,7 @@ from reconciler.ledger.records import FileInReview
 from reconciler.model import Outcome, Revision, Rule
 from reconciler.sweep.planning import PageContext, plan_changes
 from tests import support_ledger as kit
-from tests.support_ledger import HOUR, MINUTE, NOW, SAVED, SECOND, a_file, claimed
+from tests.support_ledger import HOUR, MINUTE, NOW, SAVED, SECOND, a_file
 from tests.support_sweep import rows, silent
 from tests.world import TARGET, world
 
@@ -25,9 +25,8 @@ DAY = 24 * HOUR
 def attempt(ledger: Ledger, outcome: Outcome, now: datetime, **changes: Any) -> None:
     """Let the worker end an event about a file so."""
     seen = changes.pop("seen", None) or a_file()
-    ledger.record(kit.event(int(seen.id), title=seen.title), now)
     ended = kit.result(outcome, seen=seen, settled=True, **changes)
-    ledger.finish(claimed(ledger, now + SECOND), ended, now + SECOND)
+    kit.attempt(ledger, ended, int(seen.id), now, title=seen.title)
 
 
 def mark(ledger: Ledger, file: int = 1, now: datetime = NOW, **changes: Any) -> None:
@@ -106,9 +105,7 @@ def test_a_file_that_was_found_gone_or_in_the_trash_waits_no_more(
 ) -> None:
     """Nobody can review it."""
     mark(ledger)
-    ledger.record(kit.event(), NOW + HOUR)
-    gone = kit.result(Outcome.SKIPPED, reason=rule.value)
-    ledger.finish(claimed(ledger, NOW + HOUR + SECOND), gone, NOW + HOUR + SECOND)
+    kit.attempt(ledger, kit.result(Outcome.SKIPPED, reason=rule.value), now=NOW + HOUR)
     assert ids(ledger) == []
     assert ledger.health.overview(NOW + DAY).in_review == 0
 

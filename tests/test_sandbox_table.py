@@ -285,7 +285,7 @@ def test_copy_is_a_new_file(world: Small) -> None:
 
 
 def test_restore_from_trash_moves_no_date(world: Small) -> None:
-    """Trashing sets the date, restoring leaves it, and the folder is the old one."""
+    """Trashing sets the date, restoring leaves it and the room's, and the folder is the old one."""
     world.portal.trash(world.fid, by=world.ann)
     trashed = world.file
     world.clock.advance(60)
@@ -294,6 +294,7 @@ def test_restore_from_trash_moves_no_date(world: Small) -> None:
     assert (trashed.trashed, restored.trashed) == (True, False)
     assert restored.updated == trashed.updated
     assert restored.folder_id == world.room
+    assert world.portal.folder_updated(world.room) == world.start
 
 
 def test_deleted_version(world: Small) -> None:
@@ -336,13 +337,6 @@ def test_folder_dates(world: Small, run: Act, bumps: bool) -> None:
     run(world)
     after = [world.portal.folder_updated(one) for one in (world.room, 2)]
     assert (after != before) is bumps
-
-
-def test_restoring_from_trash_raises_no_folder_date(world: Small) -> None:
-    """Coming back from the trash leaves the room's date."""
-    world.portal.trash(world.fid, by=world.ann)
-    world.portal.restore(world.fid, by=world.ann)
-    assert world.portal.folder_updated(world.room) == world.start
 
 
 @pytest.mark.parametrize(

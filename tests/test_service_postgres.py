@@ -1,22 +1,17 @@
 """Daemons that share a ledger on a server: who sweeps, who takes over, what an outage costs."""
 
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
-from reconciler.cli.send import Sample, body_of
 from reconciler.ledger import Ledger, Role
 from reconciler.sandbox import Network
-from reconciler.signature import HEADER, sign
-from tests import postgres, program
-from tests.daemon import SECRET, Daemon, daemon, free_port
+from tests import program
+from tests.daemon import Daemon, daemon, free_port
 from tests.postgres import PostgresServer
+from tests.program import exits
 from tests.test_crash import Scene, scene
 from tests.waiting import eventually
 
@@ -25,18 +20,10 @@ DEADLINE = 2.5  # seconds
 
 
 @pytest.fixture
-def server() -> Iterator[PostgresServer]:
-    """A server of our own, which a test may stop."""
-    postgres.needed(own=True)
-    with postgres.server() as own:
-        yield own
-
-
-@pytest.fixture
-def environ(scene: Scene, server: PostgresServer) -> dict[str, str]:
+def environ(scene: Scene, address: str) -> dict[str, str]:
     """The environment of a daemon whose ledger lies on the server."""
     return scene.environ | {
-        "RECONCILER_STATE__URL": server.url,
+        "RECONCILER_STATE__URL": address,
         "RECONCILER_SWEEP__EVERY": "2s",
         "RECONCILER_PORTAL__TIMEOUT_SECONDS": "2",
     }
@@ -58,16 +45,8 @@ def sweeper(environ: dict[str, str]) -> str:
 
 def deliver(running: Daemon, scene: Scene) -> tuple[int, float]:
     """Send a delivery; return the status of the answer and the seconds it took."""
-    body = body_of(Sample(scene.file, "Contract.docx", "file.updated"), datetime.now(UTC))
-    headers = {HEADER: sign(body, SECRET), "Content-Type": "application/json"}
-    request = urllib.request.Request(running.address, body, headers)
     began = monotonic()
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, monotonic() - began
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, monotonic() - began
+    return running.deliver(scene.file), monotonic() - began
 
 
 def test_another_daemon_takes_over_the_sweep_of_a_killed_one(
@@ -109,8 +88,7 @@ def test_a_reconcile_beside_a_daemon_names_who_sweeps(
     """Exit 4: it would sweep twice."""
     with daemon(environ, scene.folder) as running:
         assert eventually(lambda: bool(sweeper(environ)))
-        refused = program.run(["reconcile"], environ, scene.folder)
-        assert refused.returncode == 4
+        refused = exits(4, program.run(["reconcile"], environ, scene.folder))
         assert f"process {running.process.pid} " in refused.stderr
 
 
@@ -122,9 +100,11 @@ def test_a_reconcile_of_its_own_marks_what_is_due(scene: Scene, environ: dict[st
     assert (done.returncode, scene.marked()) == (0, True), done.stderr
 
 
-def test_no_password_is_told(scene: Scene, environ: dict[str, str], server: PostgresServer) -> None:
+def test_no_password_is_told(
+    scene: Scene, environ: dict[str, str], address: str, server: PostgresServer
+) -> None:
     """Neither in the log of a daemon through an outage nor in the words of what fails."""
-    secret = server.url.replace("postgres@", "postgres:hush@")
+    secret = address.replace("postgres@", "postgres:hush@")
     told = environ | {"RECONCILER_STATE__URL": secret, "RECONCILER_LOG__LEVEL": "debug"}
     with daemon(told, scene.folder) as running:
         server.stop("immediate")

@@ -1,7 +1,6 @@
 """`status` and `failed`: what they say of a ledger, and their exit codes; no portal is asked."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +15,7 @@ from reconciler.cli.overview import as_json, print_overview
 from reconciler.diagnostics import find_problems
 from reconciler.ledger import WEBHOOK, Ledger, Role, WebhookRecord
 from reconciler.model import AttemptResult, OutageKind, Outcome
+from tests.program import exits, output
 from tests.support_ledger import a_file, event
 from tests.support_sweep import Stage, run, told
 
@@ -53,8 +53,7 @@ def test_status_tells_that_the_days_writes_are_used_up(scene: Stage) -> None:
     """By today's setting, with the time when it goes on; retrying does not help before."""
     scene.environ["RECONCILER_LIMITS__WRITES_PER_DAY"] = "3"
     run(scene, "reconcile")
-    done = run(scene, "status")
-    assert done.returncode == 1
+    done = exits(1, run(scene, "status"))
     assert "the 3 writes of a day are used up (limits.writes_per_day)" in done.stdout
     scene.environ["RECONCILER_LIMITS__WRITES_PER_DAY"] = "4"
     assert run(scene, "status").returncode == 0
@@ -86,8 +85,7 @@ def test_status_counts_the_requests_of_the_sweep_alone(scene: Stage) -> None:
 def test_status_begins_with_what_is_wrong(scene: Stage, ledger: Ledger) -> None:
     """A dead key is named first, with its beginning and what to do; exit 3."""
     ledger.health.open_outage(OutageKind.DEAD_KEY, "GET keys/@self answered 401", now())
-    done = run(scene, "status")
-    assert done.returncode == 3
+    done = exits(3, run(scene, "status"))
     first = done.stdout.splitlines()[0]
     assert first.startswith("WRONG: the portal refuses the API key since ")
     assert "answered 401" in first
@@ -97,16 +95,14 @@ def test_status_begins_with_what_is_wrong(scene: Stage, ledger: Ledger) -> None:
 def test_failed_files_make_status_exit_1(scene: Stage, ledger: Ledger) -> None:
     """They are listed, with the reason and the next try."""
     end(ledger, 7, Outcome.FAILED, error="no answer", retry_at=now() + HOUR)
-    done = run(scene, "status")
-    assert done.returncode == 1
+    done = exits(1, run(scene, "status"))
     assert "WRONG: 1 file failed" in done.stdout
     assert "7  7.docx  failed  failed  no answer" in done.stdout
 
 
 def test_without_a_daemon_status_says_how_to_start_it(scene: Stage, ledger: Ledger) -> None:
     """Exit 1: nothing is being marked."""
-    done = run(scene, "status")
-    assert done.returncode == 1
+    done = exits(1, run(scene, "status"))
     assert done.stdout.startswith(
         "WRONG: the daemon is not running (start it with: reconciler serve)"
     )
@@ -127,8 +123,7 @@ def test_refused_files_make_status_exit_1(scene: Stage, ledger: Ledger, number: 
     for file in range(1, number + 1):
         end(ledger, file, Outcome.REFUSED, reason="forbidden", retry_at=now() + HOUR)
     with serving(ledger):
-        done = run(scene, "status")
-    assert done.returncode == 1
+        done = exits(1, run(scene, "status"))
     files = "1 file was" if number == 1 else "3 files were"
     assert done.stdout.startswith(f"WRONG: {files} refused and not marked")
     assert "reconciler failed list" in done.stdout.splitlines()[0]
@@ -150,8 +145,7 @@ def test_a_queue_that_is_not_worked_off_makes_status_exit_1(
     for file in range(1, number + 1):
         ledger.record(event(file), since)
     with serving(ledger):
-        done = run(scene, "status")
-    assert done.returncode == 1
+        done = exits(1, run(scene, "status"))
     assert done.stdout.startswith("WRONG: the queue is not being processed: ")
     assert f"{number} file" in done.stdout.splitlines()[0]
 
@@ -160,8 +154,7 @@ def test_a_pause_makes_status_exit_1(scene: Stage, ledger: Ledger) -> None:
     """Nothing is marked until it ends."""
     ledger.pause(now(), HOUR, "the 9000 writes of a day are used up")
     with serving(ledger):
-        done = run(scene, "status")
-    assert done.returncode == 1
+        done = exits(1, run(scene, "status"))
     assert "writes of a day are used up" in done.stdout.splitlines()[0]
 
 
@@ -180,23 +173,14 @@ def test_a_full_disk_is_named_first(scene: Stage, ledger: Ledger) -> None:
     ledger.record(event(), now())  # the log is there, but may not grow
     code = "import resource, sys; from reconciler.cli import main; "
     code += "resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1)); main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "status"],
-        env=scene.environ,
-        cwd=scene.folder,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = output([sys.executable, "-c", code, "status"], env=scene.environ, cwd=scene.folder)
     assert (done.returncode, done.stderr) == (5, "")
     assert done.stdout.startswith("WRONG: the ledger cannot be written: ")
 
 
 def test_without_a_ledger_none_is_made(scene: Stage) -> None:
     """Exit 5: it would belong to whoever only asked."""
-    done = run(scene, "status")
-    assert done.returncode == 5
+    done = exits(5, run(scene, "status"))
     assert "There is no ledger" in done.stderr
     assert not (scene.folder / "ledger.db").exists()
 

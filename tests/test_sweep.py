@@ -117,8 +117,7 @@ def test_pinned_rooms_that_did_not_change_hide_no_changed_one(
     here = fresh
     for number in range(pinned):
         here.portal.pin(add_room(here, f"Pinned {number}"), here.bot)
-    here.clock.advance(2 * DAY)
-    here.sweep()
+    here.sweep(after=2 * DAY)
     here.clock.advance(HOUR)
     save(here, here.file)
     routes = asked(here, here.sweep)
@@ -140,8 +139,7 @@ def test_paging_of_rooms_ends_with_the_first_that_did_not_change(here: World) ->
     """The rooms behind it did not change either: one page of two (docspace.md 1.5)."""
     for number in range(150):
         add_room(here, f"Room {number}")
-    here.clock.advance(HOUR)
-    here.sweep()
+    here.sweep(after=HOUR)
     here.clock.advance(HOUR)
     save(here, here.file)
     assert asked(here, here.sweep)["GET files/rooms"] == 2
@@ -192,19 +190,6 @@ def test_a_room_that_is_passed_over_is_counted(here: World, room: Room, reason: 
     assert lister.report.skipped == {reason: 1}
 
 
-def test_an_archived_room_is_left_alone_and_caught_up_with_when_it_is_back(here: World) -> None:
-    """Taking it out raises no date: the daily full scan finds what was saved before."""
-    save(here, here.file)
-    here.portal.archive_room(here.room)
-    here.clock.advance(HOUR)
-    sweep_and_work(here)
-    assert due(here) == set()
-    here.portal.unarchive_room(here.room)
-    here.clock.advance(DAY)
-    sweep_and_work(here)
-    assert here.comment() == TARGET
-
-
 def archived(here: World) -> None:
     """Archive the room."""
     here.portal.archive_room(here.room)
@@ -230,21 +215,18 @@ def test_an_update_that_was_listed_and_then_hidden_is_found_when_its_room_is_bac
     save(here, here.file)
     if locked:
         here.portal.lock(here.file, by=here.ann)
-    here.clock.advance(HOUR)
-    here.sweep()
+    here.sweep(after=HOUR)
     if locked:
         work(here)
     hide(here)
     here.clock.advance(8 * HOUR)
     work(here)
     for _ in range(2):
-        here.clock.advance(DAY)
-        sweep_and_work(here)
+        sweep_and_work(here, after=DAY)
     back(here)
     if locked:
         here.portal.unlock(here.file, by=here.ann)
-    here.clock.advance(DAY)
-    sweep_and_work(here)
+    sweep_and_work(here, after=DAY)
     assert here.comment() == TARGET
 
 
@@ -256,11 +238,9 @@ def test_a_room_that_is_archived_while_it_is_behind_keeps_its_watermark(here: Wo
     assert here.sweep().incomplete == [here.room]
     here.portal.archive_room(here.room)
     for _ in range(3):
-        here.clock.advance(DAY)
-        assert sweep_and_work(here).incomplete == []
+        assert sweep_and_work(here, after=DAY).incomplete == []
     here.portal.unarchive_room(here.room)
-    here.clock.advance(DAY)
-    sweep_and_work(here)
+    sweep_and_work(here, after=DAY)
     assert here.comment() == TARGET
 
 
@@ -275,8 +255,7 @@ def test_updates_that_no_date_told_of_are_counted_and_remembered(here: World) ->
         here.clock.advance(HOUR)
     save(here, here.file)
     here.portal.move(here.file, quiet, by=here.ann)
-    here.clock.advance(DAY)
-    assert sweep_and_work(here).hidden_updates == 1
+    assert sweep_and_work(here, after=DAY).hidden_updates == 1
     found = here.ledger.settings.get(HIDDEN_UPDATES)
     assert found is not None
     assert found.updates == 1
@@ -288,8 +267,7 @@ def test_my_documents_of_the_keys_owner_are_swept(here: World) -> None:
     file = int(here.portal.create(folder, "Plan.docx", by=here.bot))
     here.clock.advance(HOUR)
     here.portal.save(file, by=here.bot)
-    here.clock.advance(10)
-    sweep_and_work(here)
+    sweep_and_work(here, after=10)
     assert here.comment(file) == TARGET
 
 
@@ -344,8 +322,7 @@ def test_a_file_that_was_being_converted_is_found_when_that_has_ended(here: Worl
     here.portal.start_converting(files[100])
     assert here.sweep().incomplete == [here.room]
     here.portal.stop_converting(files[100])
-    here.clock.advance(HOUR)
-    assert here.sweep().incomplete == []
+    assert here.sweep(after=HOUR).incomplete == []
     assert due(here) == set(files)
     here.clock.advance(HOUR)
     assert asked(here, here.sweep) == IDLE
@@ -358,8 +335,7 @@ def test_a_conversion_on_the_last_of_several_pages_is_noticed(here: World) -> No
     here.portal.start_converting(files[0])
     assert here.sweep().incomplete == [here.room]
     here.portal.stop_converting(files[0])
-    here.clock.advance(HOUR)
-    here.sweep()
+    here.sweep(after=HOUR)
     assert due(here) == set(files)
 
 
@@ -370,8 +346,7 @@ def test_a_conversion_on_the_only_page_is_covered_by_the_overlap(here: World) ->
     here.sweep()
     assert due(here) == set()
     here.portal.stop_converting(here.file)
-    here.clock.advance(240)
-    here.sweep()
+    here.sweep(after=240)
     assert due(here) == {here.file}
 
 
@@ -403,8 +378,7 @@ def test_ties_across_a_page_boundary_are_all_found(here: World, step: int) -> No
     for number in range(0, 240, 20):
         save(here, *files[number : number + 20], every=0)
         here.clock.advance(1)
-    here.clock.advance(HOUR)
-    assert here.sweep().incomplete == []
+    assert here.sweep(after=HOUR).incomplete == []
     assert due(here) == set(files)
 
 
@@ -417,58 +391,39 @@ def test_a_file_that_is_saved_while_pages_are_read_is_found(here: World) -> None
     save(here, *files)
     at_listing(here, 2, lambda: here.portal.save(files[0], by=here.ann))
     here.sweep()
-    here.clock.advance(300)
-    here.sweep()
+    here.sweep(after=300)
     assert due(here) == set(files)
 
 
-@pytest.mark.parametrize("number", [1, 5, 50])
-def test_files_that_are_trashed_while_pages_are_read_hide_no_other(
-    here: World, number: int
+@pytest.mark.parametrize(
+    ("total", "gone", "way"),
+    [
+        (250, 1, "trashed"),
+        (250, 5, "trashed"),
+        (250, 50, "trashed"),
+        (250, 50, "moved"),
+        (150, 60, "trashed"),
+    ],
+)
+def test_files_that_leave_while_pages_are_read_hide_no_other(
+    here: World, total: int, gone: int, way: str
 ) -> None:
-    """The rows behind them move up, past the boundary of the pages."""
-    files = add_files(here, 250)
+    """The rows behind them move up, past the boundary of the pages, or to less than one page."""
+    other = add_room(here)
+    files = add_files(here, total)
     save(here, *files)
-    newest = files[::-1][:number]
+    newest = files[::-1][:gone]
 
-    def trash() -> None:
+    def leave() -> None:
         for file in newest:
-            here.portal.trash(file, by=here.ann)
+            if way == "trashed":
+                here.portal.trash(file, by=here.ann)
+            else:
+                here.portal.move(file, other, by=here.ann)
 
-    at_listing(here, 2, trash)
+    at_listing(here, 2, leave)
     assert here.sweep().incomplete == []
     assert set(files) - set(newest) <= due(here)
-
-
-def test_a_room_that_shrinks_to_less_than_a_page_hides_nothing(here: World) -> None:
-    """Sixty of a hundred and fifty are trashed: the second page is empty, the first is not."""
-    files = add_files(here, 150)
-    save(here, *files)
-    newest = files[::-1][:60]
-
-    def trash() -> None:
-        for file in newest:
-            here.portal.trash(file, by=here.ann)
-
-    at_listing(here, 2, trash)
-    here.sweep()
-    assert set(files[:90]) <= due(here)
-
-
-def test_files_that_are_moved_away_while_pages_are_read_hide_no_other(here: World) -> None:
-    """As with the trash: fifty rows go, the rest moves up."""
-    other = add_room(here)
-    files = add_files(here, 250)
-    save(here, *files)
-    newest = files[::-1][:50]
-
-    def move() -> None:
-        for file in newest:
-            here.portal.move(file, other, by=here.ann)
-
-    at_listing(here, 2, move)
-    here.sweep()
-    assert set(files) <= due(here) | set(newest)
 
 
 def test_a_room_that_is_saved_into_while_rooms_are_paged_loses_nothing(here: World) -> None:
@@ -477,16 +432,14 @@ def test_a_room_that_is_saved_into_while_rooms_are_paged_loses_nothing(here: Wor
     rooms = [add_room(here, f"Room {number}") for number in range(101)]
     files = [int(here.portal.create(room, "One.docx", by=here.ann)) for room in rooms]
     second = int(here.portal.create(rooms[0], "Two.docx", by=here.ann))
-    here.clock.advance(HOUR)
-    here.sweep()
+    here.sweep(after=HOUR)
     here.clock.advance(HOUR)
     save(here, *files)
     here.clock.advance(HOUR)
     at_listing(here, 3, lambda: here.portal.save(second, by=here.ann), "files/rooms")
     here.sweep()
     assert due(here) == set(files[1:])
-    here.clock.advance(HOUR)
-    here.sweep()
+    here.sweep(after=HOUR)
     assert due(here) == {*files, second}
 
 
@@ -529,11 +482,9 @@ def test_a_file_that_moves_out_of_a_room_that_fails_is_found(here: World) -> Non
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", skip=1))
     assert here.sweep().incomplete == [old]
     here.portal.move(moved, new, by=here.ann)
-    here.clock.advance(HOUR)
-    here.sweep()
+    here.sweep(after=HOUR)
     assert due(here) == {other}
-    here.clock.advance(DAY)
-    here.sweep()
+    here.sweep(after=DAY)
     assert due(here) == {other, moved}
 
 
@@ -544,8 +495,7 @@ def test_a_full_scan_that_lacked_a_room_is_made_up_for_by_the_next(
     """Only when all rooms were read together is what lies before it done with."""
     old, new = add_room(here, "Old"), add_room(here, "New")
     (moved,), (other,) = add_files(here, 1, old), add_files(here, 1, new)
-    here.clock.advance(DAY)
-    here.sweep()
+    here.sweep(after=DAY)
     here.clock.advance(HOUR)
     if failing == "the full scan":
         here.clock.advance(DAY - HOUR)
@@ -555,8 +505,7 @@ def test_a_full_scan_that_lacked_a_room_is_made_up_for_by_the_next(
     report = here.sweep()
     assert (report.incomplete, report.full_scan) == ([old], failing == "the full scan")
     here.portal.move(moved, new, by=here.ann)
-    here.clock.advance(DAY)
-    here.sweep()
+    here.sweep(after=DAY)
     assert moved in due(here)
 
 
@@ -584,8 +533,7 @@ def test_three_rooms_in_a_row_that_fail_hold_up_no_other(here: World) -> None:
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", times=3))
     assert len(here.sweep().incomplete) == 3
     assert due(here) == {oldest}
-    here.clock.advance(HOUR)
-    here.sweep()
+    here.sweep(after=HOUR)
     assert due(here) == {oldest, *files}
 
 
@@ -598,8 +546,7 @@ def test_a_portal_that_fails_altogether_ends_the_sweep(here: World) -> None:
     with pytest.raises(TransientError):
         here.sweep()
     assert here.ledger.watermarks.portal() == before
-    here.clock.advance(HOUR)
-    here.sweep()
+    here.sweep(after=HOUR)
     assert due(here) == set(files)
 
 
@@ -615,8 +562,7 @@ def test_a_room_that_may_not_be_read_holds_up_no_other(here: World) -> None:
     here.clock.advance(HOUR)
     assert asked(here, here.sweep)["GET files/{id}"] == 2
     assert due(here) == {only}
-    here.clock.advance(HOUR)
-    here.sweep()
+    here.sweep(after=HOUR)
     assert due(here) == set(files)
     assert asked(here, here.sweep) == IDLE
 
@@ -626,8 +572,7 @@ def test_an_update_in_an_archived_room_is_marked_when_the_room_is_back(here: Wor
     save(here, here.file)
     here.portal.archive_room(here.room)
     for _ in range(3):
-        here.clock.advance(HOUR)
-        assert here.sweep().skipped["section"] in {0, 1}
+        assert here.sweep(after=HOUR).skipped["section"] in {0, 1}
         assert due(here) == set()
     here.portal.unarchive_room(here.room)
     here.sweep()
@@ -639,8 +584,7 @@ def test_an_update_is_marked_when_our_account_is_back_in_the_room(here: World) -
     here.portal.invite(here.room, here.bot, access=0)
     save(here, here.file)
     for _ in range(3):
-        here.clock.advance(HOUR)
-        here.sweep()
+        here.sweep(after=HOUR)
         assert due(here) == set()
     here.portal.invite(here.room, here.bot, access=9)
     here.sweep()
@@ -664,8 +608,7 @@ def test_what_comes_into_reach_is_read_back_to_when_it_left(here: World, key: st
     here.sweep()
     save(here, here.file)
     for _ in range(3):
-        here.clock.advance(HOUR)
-        sweep_and_work(here)
+        sweep_and_work(here, after=HOUR)
     assert here.comment() == "Edited"
     here.policy = wide
     here.restart()
@@ -683,8 +626,7 @@ def test_files_kept_for_a_text_that_is_the_portals_are_marked_once_it_is_told(
     save(here, here.file, other)
     here.portal.comment(here.file, "Redaguota", by=here.bob)
     here.portal.comment(other, "Approved", by=here.bob)
-    here.clock.advance(HOUR)
-    sweep_and_work(here)
+    sweep_and_work(here, after=HOUR)
     assert (here.comment(), here.comment(other)) == ("Redaguota", "Approved")
     here.policy = Policy(portal_texts=("Redaguota",))
     here.restart()
@@ -713,8 +655,7 @@ def test_a_throttled_sweep_ends_at_once_and_loses_nothing(here: World) -> None:
     with pytest.raises(RateLimitedError) as caught:
         here.sweep()
     assert caught.value.retry_after == timedelta(seconds=60)
-    here.clock.advance(HOUR)
-    here.sweep()
+    here.sweep(after=HOUR)
     assert due(here) == set(files)
 
 
@@ -726,8 +667,7 @@ def test_a_dead_key_ends_the_sweep_wherever_it_dies(here: World, route: str) -> 
     with pytest.raises(UnauthorizedError):
         here.sweep()
     here.portal.enable_key(here.key)
-    here.clock.advance(HOUR)
-    here.sweep()
+    here.sweep(after=HOUR)
     assert due(here) == set(files)
 
 
@@ -752,8 +692,7 @@ def test_a_sweep_that_is_killed_anywhere_goes_on_and_loses_nothing(
     with pytest.raises(Killed):
         Sweep(here.ledger, here.docspace, scan_settings(here.policy), clock).run()
     here.restart()
-    here.clock.advance(HOUR)
-    here.sweep()
+    here.sweep(after=HOUR)
     assert due(here) == set(files)
 
 
@@ -831,33 +770,21 @@ def test_an_idle_sweep_is_two_requests_whatever_the_size_of_the_portal(
         add_room(here, f"Room {number}")
     add_files(here, 300)
     here.sweep()
-    here.clock.advance(600)
-    here.sweep()
+    here.sweep(after=600)
     here.clock.advance(600)
     assert asked(here, here.sweep) == IDLE
 
 
 def test_after_a_busy_sweep_the_portal_at_rest_costs_two_requests_again(here: World) -> None:
-    """The watermark moves on quiet sweeps too, and the overlap passes."""
+    """The watermark moves on quiet sweeps too, the overlap passes, and our comment is no change."""
     save(here, here.file)
     sweep_and_work(here)
     here.clock.advance(200)
     assert asked(here, here.sweep)["GET files/{id}"] == 1
-    here.clock.advance(200)
-    here.sweep()
+    here.sweep(after=200)
     for _ in range(3):
         here.clock.advance(300)
         assert asked(here, here.sweep) == IDLE
-
-
-def test_our_own_comments_change_nothing(here: World) -> None:
-    """A comment raises no date: what we wrote is not listed as a change."""
-    here.clock.advance(HOUR)
-    save(here, here.file)
-    here.clock.advance(HOUR)
-    sweep_and_work(here)
-    here.clock.advance(HOUR)
-    assert asked(here, here.sweep) == IDLE
 
 
 def test_a_listed_file_that_needs_nothing_costs_no_request_of_its_own(here: World) -> None:
@@ -896,8 +823,7 @@ def test_a_file_that_may_not_be_commented_is_not_looked_at_anew_by_each_sweep(
     save(here, here.file)
     sweep_and_work(here)
     assert here.attempts[-1].rule is Rule.FORBIDDEN
-    here.clock.advance(30)
-    report = here.sweep()
+    report = here.sweep(after=30)
     assert report.number(Outcome.REFUSED) == 1
     assert due(here) == set()
     here.portal.invite(here.room, here.bot, access=9)
@@ -922,8 +848,7 @@ def test_once_a_day_the_dates_are_not_believed(here: World) -> None:
     here.clock.advance(HOUR)
     assert not here.sweep().full_scan
     assert due(here) == set()
-    here.clock.advance(DAY)
-    assert here.sweep().full_scan
+    assert here.sweep(after=DAY).full_scan
     assert due(here) == {here.file}
 
 
@@ -942,8 +867,7 @@ def test_a_full_scan_reads_each_room_no_further_than_the_deep_one_before(here: W
     """Two hundred and fifty old files cost one page, and the next sweep is idle."""
     add_files(here, 250)
     here.sweep()
-    here.clock.advance(DAY)
-    here.sweep()
+    here.sweep(after=DAY)
     here.clock.advance(DAY)
     routes = asked(here, here.sweep)
     assert routes == {"GET files/rooms": 2, "GET files/@my": 2, "GET files/{id}": 1}
@@ -978,8 +902,7 @@ def test_every_way_to_save_is_found(here: World, act: str) -> None:
     """Whatever writes content raises the dates, told or not."""
     (file,) = add_files(here, 1)
     UNTOLD[act](here, file)
-    here.clock.advance(10)
-    sweep_and_work(here)
+    sweep_and_work(here, after=10)
     assert here.comment(file) == TARGET
 
 
@@ -990,8 +913,7 @@ def test_the_first_sweep_learns_that_the_portal_is_known(tmp_path: Path) -> None
     """Though nothing changed lately: later every text that shows may be a person's."""
     with silent(tmp_path / "ledger.db") as here:
         (other,) = add_files(here, 1)
-        here.clock.advance(9 * DAY)
-        assert here.sweep().scanned == 0
+        assert here.sweep(after=9 * DAY).scanned == 0
         assert here.ledger.baseline().portal_known is True
         assert asked(here, here.sweep) == IDLE
         for file in (here.file, other):
@@ -1010,8 +932,7 @@ def test_the_first_sweep_looks_back_a_day_and_no_further(fresh: World) -> None:
     save(here, young, every=23 * HOUR)
     sweep_and_work(here)
     assert (here.comment(old), here.comment(young)) == ("Edited", TARGET)
-    here.clock.advance(2 * DAY)
-    sweep_and_work(here)
+    sweep_and_work(here, after=2 * DAY)
     assert here.comment(old) == "Edited"
 
 
@@ -1020,8 +941,7 @@ def test_what_somebody_wrote_before_the_first_sweep_is_kept(fresh: World) -> Non
     here = fresh
     save(here, here.file)
     here.portal.comment(here.file, "Approved", by=here.bob)
-    here.clock.advance(HOUR)
-    sweep_and_work(here)
+    sweep_and_work(here, after=HOUR)
     assert here.comment() == "Approved"
     save(here, here.file)
     sweep_and_work(here)
@@ -1036,8 +956,7 @@ def test_texts_that_are_kept_from_a_list_are_counted(fresh: World) -> None:
     save(here, first, second)
     for file in (first, second):
         here.portal.comment(file, "Redaguota", by=here.bob)
-    here.clock.advance(HOUR)
-    here.sweep()
+    here.sweep(after=HOUR)
     here.sweep()
     assert rows(here.path)["texts"] == [("Redaguota", 2, 0)]
 
@@ -1133,8 +1052,7 @@ def test_an_update_that_a_backfill_has_put_off_is_taken_over_by_the_sweep(here: 
     save(here, here.file)
     backfilled(here, timedelta(days=9))
     assert here.ledger.count_due(here.clock(), BACKFILL) == 1
-    here.clock.advance(10)
-    here.sweep()
+    here.sweep(after=10)
     assert here.ledger.count_due(here.clock(), BACKFILL) == 0
     assert due(here) == {here.file}
 

@@ -4,16 +4,14 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from reconciler.config import load
 from reconciler.service.unit_files import NAMES, Installed, service_files
+from tests.program import exits, output
+from tests.support_http import answering, http
 from tests.test_cli import run
 
 ANALYZE = shutil.which("systemd-analyze")
@@ -154,8 +152,9 @@ def test_what_a_file_cannot_say_is_refused(
     """Exit 2, and which setting it is."""
     (tmp_path / "config.toml").write_text(toml, encoding="utf-8")
     config = str(tmp_path / "config.toml")
-    done = run("service-files", str(tmp_path / "out"), "--config", config, "--domain", domain)
-    assert done.returncode == 2
+    done = exits(
+        2, run("service-files", str(tmp_path / "out"), "--config", config, "--domain", domain)
+    )
     assert hint in done.stderr
     assert not (tmp_path / "out").exists()
 
@@ -198,37 +197,19 @@ def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.count("(unchanged)")) == (0, len(NAMES))
 
 
-@contextmanager
-def answering(status: int) -> Iterator[int]:
-    """Answer every request with a status; give the port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status if self.path == "/healthz" else 404)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
-
-
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
 def test_the_container_is_healthy_when_the_daemon_says_so(
     status: int, code: int, tmp_path: Path
 ) -> None:
     """The very command of HEALTHCHECK, run against an answer."""
-    with answering(status) as port:
+    with answering(http(status)) as line:
+        port = line.url.rpartition(":")[2]
         text = texts(tmp_path, f"admin.port = {port}")["Containerfile"]
         found = re.search(r'CMD \["\S+/python", "-c", "(.*)"\]', text)
         assert found is not None
         command = [sys.executable, "-c", found[1]]
-        assert subprocess.run(command, timeout=20, check=False).returncode == code
+        exits(code, output(command))
+    assert [one.line for one in line.requests] == ["GET /healthz HTTP/1.1"]
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not on this machine")
@@ -239,8 +220,7 @@ def test_nginx_takes_its_file(tmp_path: Path) -> None:
     whole = f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{ access_log off;\n{text}}}\n"
     (tmp_path / "whole.conf").write_text(whole, encoding="utf-8")
     command = ["nginx", "-t", "-e", "stderr", "-p", str(tmp_path), "-c", "whole.conf"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 0, done.stderr
+    exits(0, output(command))
 
 
 @pytest.mark.skipif(shutil.which("caddy") is None, reason="caddy is not on this machine")
@@ -248,8 +228,7 @@ def test_caddy_takes_its_file(tmp_path: Path) -> None:
     """As it is written."""
     written(tmp_path)
     command = ["caddy", "adapt", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 0, done.stderr
+    exits(0, output(command))
 
 
 def test_an_address_that_cannot_be_bound_is_tried_again(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from reconciler.webhooks import (
 )
 from tests.daemon import daemon
 from tests.support_ledger import totals
-from tests.support_sweep import HOUR, add_files, run, save, stage, told, unmarked, work
+from tests.support_sweep import HOUR, Stage, add_files, run, save, told, unmarked, work
 from tests.support_sweep import due as due_now
 from tests.support_webhooks import NARROW, WIDE
 from tests.waiting import logged
@@ -56,9 +56,10 @@ class Watched:
         """Change the webhook behind our back."""
         self.world.portal.webhooks[1] = replace(self.world.portal.webhooks[1], **fields)
 
-    def lose(self) -> None:
-        """From now on every delivery is lost."""
+    def lose_save(self, *files: int) -> None:
+        """Lose every delivery from now on, and that of a save of the file, or of these."""
         self.world.portal.network = Network(drop=1.0)
+        save(self.world, *(files or (self.world.file,)), every=0 if files else 1)
 
     def later(self, minutes: float = 5) -> WebhookStatus:
         """Let time pass, and watch."""
@@ -118,8 +119,7 @@ def healing(tmp_path: Path) -> Iterator[Watched]:
 def test_a_lost_delivery_is_found_in_the_log_without_a_sweep(watched: Watched) -> None:
     """And marked like any event."""
     watched.watch.run()
-    watched.lose()
-    save(watched.world, watched.world.file)
+    watched.lose_save()
     watched.later(61)
     assert due(watched.world) == {watched.world.file}
     row = watched.world.ledger.file_row(watched.world.file)
@@ -155,8 +155,7 @@ def test_where_nothing_failed_a_watch_is_one_get(watched: Watched) -> None:
 
 def test_each_failure_is_recorded_once(watched: Watched) -> None:
     """The mark is the log's id."""
-    watched.lose()
-    save(watched.world, watched.world.file)
+    watched.lose_save()
     watched.later(GIVEN_UP / 60)
     accepted = totals(watched.world.ledger).accepted
     for _ in range(3):
@@ -182,8 +181,7 @@ def test_what_stays_without_an_answer_is_recorded_eleven_minutes_later(watched: 
 
     The log is read again although the webhook tells of no failure.
     """
-    watched.lose()
-    save(watched.world, watched.world.file)
+    watched.lose_save()
     watched.watch.run()
     for minutes in (5, 5.9):
         watched.later(minutes)
@@ -194,9 +192,8 @@ def test_what_stays_without_an_answer_is_recorded_eleven_minutes_later(watched: 
 
 def test_a_log_of_many_pages_is_read_to_its_end(watched: Watched) -> None:
     """Newest to oldest, in steps that overlap."""
-    watched.lose()
     files = add_files(watched.world, 205)
-    save(watched.world, *files, every=0)
+    watched.lose_save(*files)
     watched.world.clock.advance(GIVEN_UP)
     watched.watch.run()
     assert due(watched.world) == set(files)
@@ -206,8 +203,7 @@ def test_a_log_of_many_pages_is_read_to_its_end(watched: Watched) -> None:
 def test_what_failed_before_our_responsibility_is_not_ours(tmp_path: Path) -> None:
     """The first reading ends there; also what is not to be parsed does not stop it."""
     with watching(tmp_path / "ledger.db", run_sweep=False) as watched:
-        watched.lose()
-        save(watched.world, watched.world.file)
+        watched.lose_save()
         watched.world.clock.advance(2 * 86400)
         watched.world.sweep()
         watched.later()
@@ -217,16 +213,14 @@ def test_what_failed_before_our_responsibility_is_not_ours(tmp_path: Path) -> No
 def test_before_the_first_sweep_the_log_is_left_alone(tmp_path: Path) -> None:
     """Nobody knows yet where our responsibility begins."""
     with watching(tmp_path / "ledger.db", run_sweep=False) as watched:
-        watched.lose()
-        save(watched.world, watched.world.file)
+        watched.lose_save()
         watched.later()
         assert watched.logs() == 0
 
 
 def test_a_reading_that_breaks_off_is_done_again(watched: Watched) -> None:
     """The mark moves last."""
-    watched.lose()
-    save(watched.world, *add_files(watched.world, 120), every=0)
+    watched.lose_save(*add_files(watched.world, 120))
     watched.world.clock.advance(GIVEN_UP)
     watched.world.portal.faults.add(Fault(LOG, "status", status=502, skip=1))
     with pytest.raises(TransientError):
@@ -237,8 +231,7 @@ def test_a_reading_that_breaks_off_is_done_again(watched: Watched) -> None:
 
 def test_the_echo_of_our_own_comment_costs_nothing(watched: Watched) -> None:
     """Its delivery may be lost as well."""
-    watched.lose()
-    save(watched.world, watched.world.file)
+    watched.lose_save()
     watched.later(GIVEN_UP / 60)
     work(watched.world)
     watched.later(61)
@@ -248,8 +241,7 @@ def test_the_echo_of_our_own_comment_costs_nothing(watched: Watched) -> None:
 
 def test_a_ledger_that_cannot_be_written_moves_no_mark(watched: Watched) -> None:
     """What could not be recorded is read again."""
-    watched.lose()
-    save(watched.world, watched.world.file)
+    watched.lose_save()
     watched.world.clock.advance(GIVEN_UP)
     full = cast(Ledger, _Full(watched.world.ledger))
     reader = DeliveryLog(full, watched.webhooks, TRIGGERS, watched.world.clock)
@@ -405,47 +397,44 @@ def test_a_removal_by_command_is_not_healed(healing: Watched) -> None:
 
 
 def test_reconcile_reads_the_log_only_where_the_key_is_known_to_be_allowed(
-    tmp_path: Path,
+    scene: Stage,
 ) -> None:
     """Not tried by itself: a key of few scopes costs no more than before."""
-    with stage(tmp_path) as scene:
-        wide = scene.portal.add_key(scene.bot, WIDE)
-        scene.portal.add_webhook(by=scene.bot, url="http://127.0.0.1:9/x", secret=SECRET)
-        assert run(scene, "reconcile", DOCSPACE_API_KEY=wide).returncode == 0
-        assert scene.portal.count("GET", "settings/webhook") == 0
-        assert run(scene, "webhook", "list", DOCSPACE_API_KEY=wide).returncode == 0
-        told(run(scene, "reconcile", "--json", DOCSPACE_API_KEY=wide))
-        assert scene.portal.count("GET", "settings/webhook") == 2
-        narrow = scene.portal.add_key(scene.bot, NARROW)
-        for _ in range(2):
-            assert run(scene, "reconcile", DOCSPACE_API_KEY=narrow).returncode == 0
-        assert scene.portal.count("GET", "settings/webhook") == 3
+    wide = scene.portal.add_key(scene.bot, WIDE)
+    scene.portal.add_webhook(by=scene.bot, url="http://127.0.0.1:9/x", secret=SECRET)
+    assert run(scene, "reconcile", DOCSPACE_API_KEY=wide).returncode == 0
+    assert scene.portal.count("GET", "settings/webhook") == 0
+    assert run(scene, "webhook", "list", DOCSPACE_API_KEY=wide).returncode == 0
+    told(run(scene, "reconcile", "--json", DOCSPACE_API_KEY=wide))
+    assert scene.portal.count("GET", "settings/webhook") == 2
+    narrow = scene.portal.add_key(scene.bot, NARROW)
+    for _ in range(2):
+        assert run(scene, "reconcile", DOCSPACE_API_KEY=narrow).returncode == 0
+    assert scene.portal.count("GET", "settings/webhook") == 3
 
 
-def test_a_daemon_watches_where_its_key_may(tmp_path: Path) -> None:
+def test_a_daemon_watches_where_its_key_may(scene: Stage) -> None:
     """It says so once where it may not, and then asks for nothing more."""
-    with stage(tmp_path) as scene:
-        with daemon(scene.environ, tmp_path) as running:
-            assert logged(tmp_path, "webhook_not_watched")
-            assert running.terminate() == 0
-        assert scene.portal.count("GET", "settings/webhook") == 0
-        wide = scene.portal.add_key(scene.bot, WIDE)
-        webhook = scene.environ | {"DOCSPACE_API_KEY": wide}
-        with daemon(webhook, tmp_path) as running:
-            assert logged(tmp_path, "webhook_not_seen")
-            assert running.terminate() == 0
-        assert scene.portal.count("GET", "settings/webhook") == 1
+    with daemon(scene.environ, scene.folder) as running:
+        assert logged(scene.folder, "webhook_not_watched")
+        assert running.terminate() == 0
+    assert scene.portal.count("GET", "settings/webhook") == 0
+    wide = scene.portal.add_key(scene.bot, WIDE)
+    webhook = scene.environ | {"DOCSPACE_API_KEY": wide}
+    with daemon(webhook, scene.folder) as running:
+        assert logged(scene.folder, "webhook_not_seen")
+        assert running.terminate() == 0
+    assert scene.portal.count("GET", "settings/webhook") == 1
 
 
-def test_a_watch_that_meets_a_dead_key_says_so_for_all(tmp_path: Path) -> None:
+def test_a_watch_that_meets_a_dead_key_says_so_for_all(scene: Stage) -> None:
     """The next sweep may be an hour away: until then nothing would be written, and nobody knew."""
-    with stage(tmp_path) as scene:
-        wide = scene.portal.add_key(scene.bot, WIDE)
-        idle = {"RECONCILER_SWEEP__EVERY": "1h", "RECONCILER_REVIEW__ROOMS": "[999]"}
-        with daemon(scene.environ | idle | {"DOCSPACE_API_KEY": wide}, tmp_path) as running:
-            assert logged(tmp_path, '"sweep"')
-            assert logged(tmp_path, "acting_as")
-            scene.portal.disable_key(wide)
-            assert logged(tmp_path, "key_refused")
-            assert run(scene, "status").returncode == 3
-            assert running.terminate() == 0
+    wide = scene.portal.add_key(scene.bot, WIDE)
+    idle = {"RECONCILER_SWEEP__EVERY": "1h", "RECONCILER_REVIEW__ROOMS": "[999]"}
+    with daemon(scene.environ | idle | {"DOCSPACE_API_KEY": wide}, scene.folder) as running:
+        assert logged(scene.folder, '"sweep"')
+        assert logged(scene.folder, "acting_as")
+        scene.portal.disable_key(wide)
+        assert logged(scene.folder, "key_refused")
+        assert run(scene, "status").returncode == 3
+        assert running.terminate() == 0

@@ -15,6 +15,7 @@ from reconciler.sandbox import Fault, Server
 from reconciler.webhooks import SecretFile, secret_faults
 from tests import program, waiting
 from tests.daemon import daemon, environment, free_port
+from tests.program import exits
 from tests.support_http import answering, http
 from tests.support_office import Office, office
 from tests.support_tls import authority, needs_openssl
@@ -78,16 +79,14 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 def registered(scene: Scene) -> Iterator[Scene]:
     """The same with a running daemon, whose webhook was registered by the command."""
     with daemon(scene.environ, scene.folder):
-        done = scene.run("register")
-        assert done.returncode == 0, done.stderr
+        exits(0, scene.run("register"))
         yield scene
 
 
 def test_a_registered_webhook_delivers_and_is_listed_as_ours(scene: Scene) -> None:
     """From nothing to an accepted delivery with one command."""
     with daemon(scene.environ, scene.folder):
-        done = scene.run("register", "--trigger", "file.uploaded")
-        assert done.returncode == 0, done.stderr
+        done = exits(0, scene.run("register", "--trigger", "file.uploaded"))
         assert "webhook.triggers" in done.stderr
         assert scene.save() == 200
         listed = json.loads(scene.run("list", "--json").stdout)["webhooks"]
@@ -123,8 +122,7 @@ def test_a_webhook_is_not_removed_without_an_answer(scene: Scene) -> None:
 
 def test_without_a_daemon_it_says_what_to_start(scene: Scene) -> None:
     """The portal's own refusal would tell no reason; the portal is not asked."""
-    done = scene.run("register")
-    assert done.returncode == 2
+    done = exits(2, scene.run("register"))
     assert "reconciler serve" in done.stderr
     assert scene.portal.count("POST") == 0
 
@@ -147,8 +145,7 @@ def test_another_receiver_at_the_address_is_noticed(scene: Scene) -> None:
     with daemon(scene.environ, scene.folder):
         other = scene.folder / "other"
         SecretFile(other).write(("Other-Secret-1!",))
-        done = scene.run("register", RECONCILER_WEBHOOK__SECRET_FILE=str(other))
-    assert done.returncode == 2
+        done = exits(2, scene.run("register", RECONCILER_WEBHOOK__SECRET_FILE=str(other)))
     assert "another secret" in done.stderr
 
 
@@ -184,8 +181,7 @@ def test_this_machine_is_asked_through_no_proxy(scene: Scene) -> None:
     """Neither the daemon's address nor the portal's, whatever the environment says."""
     proxies = dict.fromkeys(("http_proxy", "HTTPS_PROXY", "all_proxy"), "http://127.0.0.1:9")
     with daemon(scene.environ | proxies, scene.folder):
-        done = scene.run("register", **proxies)
-        assert done.returncode == 0, done.stderr
+        exits(0, scene.run("register", **proxies))
         assert scene.save() == 200
 
 
@@ -218,8 +214,7 @@ def test_a_certificate_of_our_own_is_trusted_when_it_is_configured(
         done = scene.run(*words, **more)
         assert (done.returncode, f"no answer from {url}" in done.stderr) == (3, True)
         scene.portal.trusted = ssl.create_default_context(cafile=bundle)
-        done = scene.run(*words, **more)
-        assert done.returncode == 0, done.stderr
+        exits(0, scene.run(*words, **more))
         (webhook,) = scene.portal.webhooks.values()
         assert (webhook.url, webhook.ssl, webhook.secret) == (url, True, scene.secrets.read()[0])
         assert scene.save() == 200
@@ -295,8 +290,7 @@ def test_an_address_that_the_portal_itself_cannot_reach_is_told(
         scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
     scene.portal.faults.add(Fault(route, "status", status=500))
     with daemon(scene.environ, scene.folder):
-        done = scene.run(*words)
-    assert done.returncode == 3
+        done = exits(3, scene.run(*words))
     assert f"gets no answer from {scene.url}" in done.stderr
     assert all(word in done.stderr for word in ("10 s", "resolve", "firewall", "proxy"))
 
@@ -307,8 +301,7 @@ def test_an_address_that_the_portal_does_not_like_is_told_with_all_that_it_asks_
     """400 for a private one, as for an error there, a name that is taken, and a weak secret."""
     scene.portal.refuse_private_addresses = True
     with daemon(scene.environ, scene.folder):
-        done = scene.run("register")
-    assert done.returncode == 3
+        done = exits(3, scene.run("register"))
     assert f"rejects {scene.url}" in done.stderr
     assert all(word in done.stderr for word in ("2xx", "private", "--name", "30 characters"))
 
@@ -333,8 +326,7 @@ def test_when_the_portal_reaches_no_address_both_secrets_stay(registered: Scene)
 def test_a_rotation_refuses_nothing_and_needs_no_restart(registered: Scene) -> None:
     """Before, during and after it each delivery is accepted."""
     assert registered.save() == 200
-    done = registered.run("rotate")
-    assert done.returncode == 0, done.stderr
+    done = exits(0, registered.run("rotate"))
     new, old = registered.secrets.read()
     assert old == FIRST
     assert registered.portal.webhooks[1].secret == new

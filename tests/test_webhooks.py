@@ -32,7 +32,7 @@ from reconciler.webhooks import (
     secret_faults,
     secret_to_register,
 )
-from tests.program import FORKSERVER
+from tests.program import FORKSERVER, exits, output
 from tests.support_ledger import url
 from tests.support_tls import authority, needs_openssl
 from tests.support_webhooks import RecordedLog, Stand, address, serving, stand
@@ -186,8 +186,7 @@ def test_a_file_that_is_mounted_by_itself_is_written_in_place(tmp_path: Path) ->
         SecretFile(there).write(before)
         inode = there.stat().st_ino
         code = f"SecretFile(Path({str(mounted)!r})).write({after!r})"
-        done = in_a_mount(there, mounted, code)
-        assert done.returncode == 0, done.stderr
+        exits(0, in_a_mount(there, mounted, code))
         assert there.read_text("utf-8") == "".join(f"{line}\n" for line in after)
         assert there.stat().st_ino == inode
     assert [one.name for one in mounted.parent.iterdir()] == ["secrets"]
@@ -271,7 +270,7 @@ def in_a_mount(there: Path, mounted: Path, code: str) -> "subprocess.CompletedPr
     whole = f"from pathlib import Path; from reconciler.webhooks import SecretFile; {code}"
     script = 'mount --bind "$1" "$2" && exec "$3" -c "$4"'
     words = ["unshare", "-m", "sh", "-c", script, "sh", str(there), str(mounted), sys.executable]
-    return subprocess.run([*words, whole], capture_output=True, text=True, check=False, timeout=30)
+    return output([*words, whole])
 
 
 # A file that changes.

@@ -20,9 +20,26 @@ ON_EACH_DATABASE = pytest.mark.usefixtures("each_database")
 
 def review(here: World) -> None:
     """Let a file be saved and marked, and a reviewer answer."""
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     here.portal.comment(here.file, "Approved", by=here.bob)
+
+
+def saved_files(here: World, number: int) -> list[int]:
+    """Return files that were created ten seconds ago, and saved just now."""
+    files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(number)]
+    here.clock.advance(10)
+    for file in files:
+        here.portal.save(file, by=here.ann)
+    return files
+
+
+def reuse_id(here: World) -> None:
+    """Let the file be marked and deleted, and ten seconds ago another get its id."""
+    here.edit()
+    here.portal.delete(here.file, by=here.ann)
+    here.portal.next_id = here.file
+    assert here.portal.create(here.room, "Other.docx", by=here.ann) == here.file
+    here.clock.advance(10)
 
 
 @ON_EACH_DATABASE
@@ -67,8 +84,7 @@ def test_fifty_events_within_a_second_cost_one_get_and_one_put(here: World) -> N
 
 def test_approved_is_never_written_over_by_its_own_event(here: World) -> None:
     """The event of a reviewer's comment costs a look and nothing else."""
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     assert here.calls(lambda: here.portal.comment(here.file, "Approved", by=here.bob)) == (1, 0)
     assert here.comment() == "Approved"
 
@@ -113,8 +129,7 @@ def test_a_new_version_is_marked_again(here: World) -> None:
     """After a review the next update needs the next one."""
     review(here)
     here.settle()
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     assert here.comment() == TARGET
 
 
@@ -131,8 +146,7 @@ def test_other_content_in_the_same_version_is_marked_again(here: World) -> None:
 
 def test_unlocking_that_wiped_our_comment_is_repaired(here: World) -> None:
     """The portal itself wipes the comment when a file is unlocked."""
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     here.portal.lock(here.file, by=here.ann)
     here.portal.unlock(here.file, by=here.ann)
     assert here.comment() == "The file is unlocked"
@@ -155,8 +169,7 @@ def test_a_locked_file_waits_and_is_marked_when_it_is_unlocked(here: World) -> N
 def test_a_lock_is_looked_at_again_without_any_event(here: World) -> None:
     """The event of an unlocking may be lost: after five minutes the worker looks by itself."""
     here.portal.lock(here.file, by=here.ann)
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     here.portal.network = Network(drop=1.0)
     here.portal.unlock(here.file, by=here.ann)
     assert here.settle(200) == []
@@ -179,8 +192,7 @@ def test_a_trashed_file_is_skipped_and_marked_when_it_comes_back(here: World) ->
     here.settle()
     assert here.attempts[-1].rule in {Rule.SECTION, Rule.UNREADABLE}
     here.portal.restore(here.file, by=here.ann)
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     assert here.comment() == TARGET
 
 
@@ -194,25 +206,14 @@ def test_a_deleted_file_is_skipped(here: World) -> None:
 @ON_EACH_DATABASE
 def test_a_reused_id_is_another_file(here: World) -> None:
     """What was known of the old file does not hold for the new one."""
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
-    here.portal.delete(here.file, by=here.ann)
-    here.portal.next_id = here.file
-    assert here.portal.create(here.room, "Other.docx", by=here.ann) == here.file
-    here.clock.advance(10)
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    reuse_id(here)
+    here.edit()
     assert here.comment() == TARGET
 
 
 def test_a_reused_id_is_another_file_also_where_the_write_has_to_wait(here: World) -> None:
     """When the day's writes are used up, what was known of the old file goes all the same."""
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
-    here.portal.delete(here.file, by=here.ann)
-    here.portal.next_id = here.file
-    here.portal.create(here.room, "Other.docx", by=here.ann)
-    here.clock.advance(10)
+    reuse_id(here)
     here.portal.save(here.file, by=here.ann)
     assert here.server.drain()
     here.portal.on_request = lambda *_: setattr(here.ledger, "quota", Quota(1, 1))
@@ -224,15 +225,9 @@ def test_a_reused_id_is_another_file_also_where_the_write_has_to_wait(here: Worl
 
 def test_a_refused_write_to_a_reused_id_keeps_what_stood_there_before_it(here: World) -> None:
     """Else a person's word that comes after the refusal would be taken for the portal's text."""
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
-    here.portal.delete(here.file, by=here.ann)
-    here.portal.next_id = here.file
-    here.portal.create(here.room, "Other.docx", by=here.ann)
-    here.clock.advance(10)
+    reuse_id(here)
     here.before_put(lambda: here.portal.invite(here.room, here.bot, access=2))
-    here.portal.save(here.file, by=here.ann)
-    assert [a.rule for a in here.settle()] == [Rule.FORBIDDEN]
+    assert [a.rule for a in here.edit()] == [Rule.FORBIDDEN]
     assert here.ledger.entry(here.file).intent is not None
 
 
@@ -257,11 +252,9 @@ def test_a_portal_that_was_set_back_is_marked_anew(here: World) -> None:
     """A version lower than the settled one means that the portal was restored."""
     saved = here.portal.backup()
     for _ in range(3):
-        here.portal.save(here.file, by=here.ann)
-        here.settle()
+        here.edit()
     here.portal.restore_backup(saved)
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     assert (here.portal.file(here.file).version, here.comment()) == (2, TARGET)
 
 
@@ -327,8 +320,7 @@ def test_a_throttled_portal_pauses_everything_and_costs_no_attempts(here: World)
 def test_a_dead_key_stops_all_writes_and_recovers_by_itself(here: World) -> None:
     """Events are kept while the key is dead; a probe now and then finds it alive again."""
     here.portal.disable_key(here.key)
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     assert here.attempts[-1].result.reason == "unauthorized"
     assert here.settle(1) == []
     here.portal.enable_key(here.key)
@@ -344,8 +336,7 @@ def outages(here: World) -> list[OutageKind]:
 def test_a_dead_key_is_told_in_the_ledger_until_it_works(here: World) -> None:
     """From the first refusal on, beyond a restart, until the portal does what it is asked."""
     here.portal.disable_key(here.key)
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     began = here.ledger.health.outages()
     here.restart()
     here.settle(20)
@@ -376,11 +367,8 @@ def test_what_concerns_one_file_alone_is_no_outage(
 @ON_EACH_DATABASE
 def test_an_outage_is_told_once_the_breaker_is_open(here: World) -> None:
     """And is over with the first answer."""
-    files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(6)]
-    here.clock.advance(10)
+    files = saved_files(here, 6)
     here.portal.down = True
-    for file in files:
-        here.portal.save(file, by=here.ann)
     here.settle()
     assert outages(here) == here.outages == [OutageKind.LOOKS]
     here.portal.down = False
@@ -427,11 +415,8 @@ def test_a_key_that_may_not_list_rooms_stops_no_look(here: World) -> None:
 
 def test_an_outage_opens_the_breaker_and_no_file_loses_its_turn(here: World) -> None:
     """After five failures in a row one probe a pause is all that goes out."""
-    files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(20)]
-    here.clock.advance(10)
+    files = saved_files(here, 20)
     here.portal.down = True
-    for file in files:
-        here.portal.save(file, by=here.ann)
     here.settle()
     assert max(here.ledger.entry(file).attempts for file in files) <= 1
     assert len(here.settle(5)) == 1
@@ -443,8 +428,7 @@ def test_an_outage_opens_the_breaker_and_no_file_loses_its_turn(here: World) -> 
 def test_a_portal_that_stores_another_text_is_not_written_to_again(tmp_path: Path) -> None:
     """The answer of the PUT is checked; a second write would come out the same."""
     with world(tmp_path / "ledger.db", Policy(target="x" * 300)) as here:
-        here.portal.save(here.file, by=here.ann)
-        here.settle()
+        here.edit()
         assert here.attempts[-1].result.reason == "altered"
         here.portal.rename(here.file, "Other.docx", by=here.ann)
         here.settle(90)
@@ -454,8 +438,7 @@ def test_a_portal_that_stores_another_text_is_not_written_to_again(tmp_path: Pat
 def test_observing_writes_nothing(tmp_path: Path) -> None:
     """`review.observe` decides and leaves the portal alone."""
     with world(tmp_path / "ledger.db", Policy(observe=True)) as here:
-        here.portal.save(here.file, by=here.ann)
-        assert [a.rule for a in here.settle()] == [Rule.OBSERVED]
+        assert [a.rule for a in here.edit()] == [Rule.OBSERVED]
         assert here.portal.count("PUT") == 0
 
 
@@ -492,10 +475,7 @@ def test_an_old_update_is_not_ours(here: World) -> None:
 def test_the_days_writes_are_never_exceeded(here: World) -> None:
     """The write that would be one too many waits for the hour in which some return."""
     here.ledger.quota = Quota(3, 3)
-    files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(5)]
-    here.clock.advance(10)
-    for file in files:
-        here.portal.save(file, by=here.ann)
+    saved_files(here, 5)
     here.settle()
     assert here.portal.count("PUT") == 3
     for _ in range(26):
@@ -506,8 +486,7 @@ def test_the_days_writes_are_never_exceeded(here: World) -> None:
 @ON_EACH_DATABASE
 def test_a_revision_that_loses_its_comment_again_and_again_is_left_alone(here: World) -> None:
     """Undone more than five times within an hour it is a loop, whoever makes it."""
-    here.portal.save(here.file, by=here.ann)
-    here.settle()
+    here.edit()
     for _ in range(8):
         here.portal.lock(here.file, by=here.ann)
         here.portal.unlock(here.file, by=here.ann)

@@ -17,6 +17,15 @@ def eventually(holds: Callable[[], object], seconds: float = 10) -> bool:
     return True
 
 
+def together(*acts: Callable[[], object]) -> None:
+    """Run everything at once, each in its thread, to its end."""
+    threads = [threading.Thread(target=act) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def is_open(port: int) -> bool:
     """Return whether somebody listens on a port of this machine."""
     with socket() as asking:

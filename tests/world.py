@@ -21,10 +21,10 @@ from reconciler.model import UNLIMITED, Event, OutageKind, Quota
 from reconciler.receiver import Receiver, ReceiverSettings
 from reconciler.sandbox import Portal, Server, User
 from reconciler.service import build
-from reconciler.service.server import Server as WebServer
 from reconciler.sweep import Report, ScanSettings, Sweep
 from reconciler.worker import FileProcessor, PortalHealth, Processed, Worker, WorkerSettings
 from tests.support_ledger import ADDRESS, url
+from tests.support_webhooks import serving
 
 SECRET = "World-Secret-1!"
 TARGET = "Need Review"
@@ -121,8 +121,17 @@ class World:
             assert len(self.attempts) < before + 50, "the worker does not come to rest"
         return self.attempts[before:]
 
-    def sweep(self, *, dry: bool = False, **terms: timedelta) -> Report:
-        """Sweep once; ``terms`` are overlap, lookback, full_every where they are not the usual."""
+    def edit(self) -> list[Processed]:
+        """Let Ann save the file, and settle."""
+        self.portal.save(self.file, by=self.ann)
+        return self.settle()
+
+    def sweep(self, *, dry: bool = False, after: float = 0, **terms: timedelta) -> Report:
+        """Sweep once, ``after`` so many seconds.
+
+        ``terms`` are overlap, lookback, full_every where they are not the usual.
+        """
+        self.clock.advance(after)
         settings = scan_settings(self.policy, **terms)
         report = Sweep(self.ledger, self.docspace, settings, self.now).run(dry=dry)
         assert report.scanned == sum(report.ended.values()) + report.handed
@@ -215,8 +224,6 @@ def world(
         stack.callback(here.close)
         settings = ReceiverSettings("/hook", [SECRET], frozenset({"file.updated"}), 2**20)
         receiver = Receiver(settings, here.record, here.now, lambda _: None)
-        web = WebServer(receiver, "127.0.0.1", 0, threads=4, max_bytes=2**20)
-        web.start()
-        stack.callback(lambda: web.stop(1.0))
+        web = stack.enter_context(serving(receiver, threads=4))
         portal.add_webhook(by=ann, url=f"http://127.0.0.1:{web.port}/hook", secret=SECRET)
         yield here
