@@ -28,13 +28,6 @@ ConfigPath = Annotated[
         help="The configuration; else ./config.toml, else /etc/reconciler/config.toml.",
     ),
 ]
-Document = Annotated[
-    str,
-    typer.Argument(
-        metavar="FILE",
-        help="The file's id, or the address of the opened document.",
-    ),
-]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Rooms = Annotated[
     list[int] | None,
