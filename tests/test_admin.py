@@ -389,7 +389,7 @@ def test_no_reason_of_readyz_writes_to_a_terminal(watched: Watched) -> None:
     why = "\x1b[2J\u202egone"
     watched.ledger.health.open_outage(OutageKind.LOOKS, why, NOW)
     body = watched.get("/readyz").body
-    assert body.startswith("away: ")
+    assert body.startswith("unavailable: ")
     assert body.removesuffix("\n").isprintable()
 
 
@@ -460,7 +460,7 @@ def test_metrics_tell_what_is_wrong_and_the_last_sweep(watched: Watched) -> None
     watched.ledger.health.open_outage(OutageKind.DEAD_KEY, "401", NOW)
     watched.ledger.pause(NOW, HOUR, "too many requests")
     assert watched.number("problem", kind="dead_key") == 1
-    assert watched.number("problem", kind="away") == 0
+    assert watched.number("problem", kind="unavailable") == 0
     assert watched.number("pause_seconds") == 3600
     assert watched.number("sweep_duration_seconds") == 0.5
 

@@ -56,7 +56,7 @@ def test_what_only_a_person_ends_is_sent_at_once(seen: Overview) -> None:
     assert kinds(wrong) == [ProblemKind.DEAD_KEY, ProblemKind.WEBHOOK, ProblemKind.TEXTS]
 
 
-@pytest.mark.parametrize(("minutes", "sent"), [(9, []), (10, [ProblemKind.AWAY])])
+@pytest.mark.parametrize(("minutes", "sent"), [(9, []), (10, [ProblemKind.UNAVAILABLE])])
 def test_a_portal_that_is_away_is_sent_after_ten_minutes(
     minutes: int, sent: list[ProblemKind], seen: Overview
 ) -> None:

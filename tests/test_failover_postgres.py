@@ -181,7 +181,7 @@ def test_one_name_that_leads_to_another_server_is_enough(pair: Pair) -> None:
 
 
 def test_while_there_is_none_to_write_to_nothing_is_accepted_and_nothing_ready(pair: Pair) -> None:
-    """A server that is read-only is as one that is away; it needs no restart to be one again."""
+    """A read-only server is as good as none; it needs no restart to be one again."""
     with closing(Ledger(pair.on(pair.old), PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         pair.old.take_writings(False)

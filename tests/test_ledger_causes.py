@@ -104,7 +104,7 @@ def test_postgresql_says_why_by_its_code(code: str, cause: LedgerCause) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_without_a_code_the_kind_of_the_error_decides(error: Exception, cause: LedgerCause) -> None:
-    """A mistake in a statement is no server that is away."""
+    """A mistake in a statement is no server that is unavailable."""
     base = psycopg.Error if isinstance(error, psycopg.Error) else sqlite3.Error
     wrapped = DBAPIError.instance(None, None, error, base)
     with pytest.raises(LedgerError) as raised, database_errors():

@@ -96,7 +96,7 @@ def cut(address: str) -> None:
 def test_a_server_that_crashes_and_returns_needs_no_restart(
     server: PostgresServer, address: str
 ) -> None:
-    """Refused at once while it is away; what was recorded is there, and work goes on."""
+    """Refused at once while it is unavailable; what was recorded is there, and work goes on."""
     with closing(Ledger(address, PORTAL)) as ledger:
         assert ledger.record(event(1), NOW)
         server.stop("immediate")

@@ -229,7 +229,7 @@ def test_files_that_wait_to_be_written_need_no_other_to_go_first(
 
 
 def test_one_file_of_which_no_look_works_holds_up_no_other(tmp_path: Path) -> None:
-    """It is told from a portal that is away by looking at another one that is known."""
+    """It is told from a portal that is unavailable by looking at another one that is known."""
     with life(tmp_path / "ledger.db", files=2) as a:
         first, other = a.files
         a.save(other)
@@ -241,7 +241,7 @@ def test_one_file_of_which_no_look_works_holds_up_no_other(tmp_path: Path) -> No
             a.save(other)
             a.run(MOMENT)
             assert set(a.unmarked()) == {first}
-        assert not any("away" in words for words in a.problems())
+        assert not any("unavailable" in words for words in a.problems())
 
 
 def broken(is_so: bool) -> None:

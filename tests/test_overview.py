@@ -288,7 +288,7 @@ def test_the_last_sweeps_are_remembered(ledger: Ledger) -> None:
 @pytest.mark.parametrize("ahead", [2 * HOUR, timedelta(days=3650)])
 def test_sweeps_that_lie_ahead_are_forgotten(ledger: Ledger, ahead: timedelta) -> None:
     """A clock that was put right since had dated them: what failed then is not the last one."""
-    ledger.health.record_sweep(SweepRecord(NOW + ahead, 0.5, 2, error="the portal is away"))
+    ledger.health.record_sweep(SweepRecord(NOW + ahead, 0.5, 2, error="the portal is unavailable"))
     ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
     assert [one.began for one in see(ledger).sweeps] == [NOW]
 
@@ -394,7 +394,11 @@ def test_looks_writes_and_sweeps_are_told_apart(ledger: Ledger) -> None:
     ledger.health.open_outage(OutageKind.LOOKS, "no answer", NOW)
     ledger.health.open_outage(OutageKind.WRITES, "answered 500", NOW)
     ledger.health.record_sweep(SweepRecord(NOW, 1, 2, error="no answer"))
-    assert kinds(see(ledger)) == [ProblemKind.AWAY, ProblemKind.WRITES, ProblemKind.SWEEP_FAILED]
+    assert kinds(see(ledger)) == [
+        ProblemKind.UNAVAILABLE,
+        ProblemKind.WRITES,
+        ProblemKind.SWEEP_FAILED,
+    ]
     ledger.health.record_sweep(SweepRecord(NOW + SECOND, 1, 2))
     ledger.health.close_outages([OutageKind.LOOKS])
     assert kinds(see(ledger)) == [ProblemKind.WRITES]

@@ -81,7 +81,7 @@ def test_some_addresses_can_only_mean_one_portal(one: str, other: str, same: boo
 
 
 def test_an_equivalent_address_needs_no_proof(scene: Stage) -> None:
-    """Not a question more is asked, and a portal that is away does not matter."""
+    """Not a question more is asked, and a portal that is unavailable does not matter."""
     sql(scene.folder, "UPDATE settings SET value = value || '/' WHERE name = 'portal'")
     scene.portal.down = True
     assert run(scene, "failed", "retry").returncode == 0

@@ -284,7 +284,7 @@ def test_a_title_cannot_write_to_the_terminal(scene: Stage) -> None:
 
 @pytest.mark.parametrize("dead", [True, False])
 def test_a_refused_run_is_told_by_status_until_one_succeeds(scene: Stage, dead: bool) -> None:
-    """Cron alone is enough to learn that the portal is away or refuses the key: exit 3."""
+    """Cron alone is enough to learn that the portal is unavailable or refuses the key: exit 3."""
     assert run(scene, "reconcile").returncode == 0
     key = scene.environ["DOCSPACE_API_KEY"]
     if dead:
@@ -293,7 +293,7 @@ def test_a_refused_run_is_told_by_status_until_one_succeeds(scene: Stage, dead: 
         scene.portal.down = True
     assert run(scene, "reconcile").returncode == 3
     status = exits(3, run(scene, "status"))
-    assert status.stdout.startswith(f"WRONG: the portal {'refuses' if dead else 'is away'}")
+    assert status.stdout.startswith(f"WRONG: the portal {'refuses' if dead else 'is unavailable'}")
     scene.portal.down = False
     scene.portal.enable_key(key)
     assert run(scene, "reconcile").returncode == 0

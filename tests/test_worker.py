@@ -503,11 +503,11 @@ def test_a_file_that_is_really_saved_every_minute_is_no_loop(here: World) -> Non
     assert here.portal.count("PUT") == 10
 
 
-# The ledger is away for a moment.
+# The ledger is unavailable for a moment.
 
 
 def process_while_ledger_is_away(here: World, returns_at: int) -> tuple[Processed | None, float]:
-    """Process a saved file whose ledger is away from the PUT on, as during a failover.
+    """Process a saved file whose ledger is unavailable from the PUT on, as during a failover.
 
     It is back with wait number ``returns_at``. Return how it went and the seconds of the waits.
     """

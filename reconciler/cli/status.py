@@ -23,7 +23,7 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
     """Say how the service is doing: what is wrong first, then the numbers.
 
     Asks the ledger alone, beside a running `serve` or without one. Exits 5 when the ledger cannot
-    be written, 3 while the portal is away or refuses the key, 1 when files failed or were
+    be written, 3 while the portal is unavailable or refuses the key, 1 when files failed or were
     refused, or while updates are not marked for another reason (nobody runs, a pause, a queue
     that is not being processed), else 0.
 
@@ -48,7 +48,7 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
     kinds = {problem.kind for problem in problems}
     if ProblemKind.LEDGER in kinds:
         raise typer.Exit(LEDGER)
-    if kinds & {ProblemKind.DEAD_KEY, ProblemKind.AWAY}:
+    if kinds & {ProblemKind.DEAD_KEY, ProblemKind.UNAVAILABLE}:
         raise typer.Exit(PORTAL)
     raise typer.Exit(OK if all(problem.is_harmless for problem in problems) else SOME_FAILED)
 

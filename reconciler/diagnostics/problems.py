@@ -29,7 +29,7 @@ class ProblemKind(StrEnum):
 
     LEDGER = "ledger"
     DEAD_KEY = "dead_key"
-    AWAY = "away"
+    UNAVAILABLE = "unavailable"
     WRITES = "writes"
     PAUSED = "paused"
     NO_SERVE = "no_serve"
@@ -115,7 +115,7 @@ _OUTAGES = {
         "the portal refuses the API key",
         NEW_KEY,
     ),
-    OutageKind.LOOKS: (ProblemKind.AWAY, "the portal is away", _CHECK),
+    OutageKind.LOOKS: (ProblemKind.UNAVAILABLE, "the portal is unavailable", _CHECK),
     OutageKind.WRITES: (ProblemKind.WRITES, "the portal takes no comment", _CHECK),
     OutageKind.RATE_LIMITED: (
         ProblemKind.PAUSED,

@@ -24,7 +24,8 @@ class BackfillRun:
     """A backfill that is open: estimate first, then run.
 
     ``resume_at`` is when to run it again, where it had to stop: because its share of the day's
-    writes is used up, or because the portal asked for a pause or is away; ``reason`` says which.
+    writes is used up, or because the portal asked for a pause or is unavailable;
+    ``reason`` says which.
     """
 
     components: Components

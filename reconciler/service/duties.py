@@ -178,9 +178,9 @@ class WatchDuty:
 class KeyDuty:
     """Learns whose comments are ours, so that their echoes cost nothing; then probes the key.
 
-    While the portal is away or refuses the key it is asked now and then: where nothing is due,
-    nobody else would notice for a while that it works again. ``on_owner`` gets a key whose owner
-    was learned.
+    While the portal is unavailable or refuses the key it is asked now and then: where nothing is
+    due, nobody else would notice for a while that it works again. ``on_owner`` gets a key whose
+    owner was learned.
     """
 
     components: Components

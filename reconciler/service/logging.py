@@ -33,7 +33,7 @@ _NEWS = {"lines_lost"}  # logged each time: the number is what it is about
 # Of each outage, the log events of its beginning and of its end.
 EVENTS = {
     OutageKind.DEAD_KEY: ("key_refused", "key_works"),
-    OutageKind.LOOKS: ("portal_away", "portal_back"),
+    OutageKind.LOOKS: ("portal_unavailable", "portal_available"),
     OutageKind.WRITES: ("writes_fail", "writes_work"),
     OutageKind.RATE_LIMITED: ("rate_limited", "rate_limit_cleared"),
 }

@@ -60,7 +60,7 @@ class Summary:
     """What a run did.
 
     Where it had to stop, ``resume_at`` is when to run it again, and ``reason`` says why it stopped.
-    ``is_portal_down`` is whether it stopped because the portal is away or refuses the key.
+    ``is_portal_down`` is whether it stopped because the portal is unavailable or refuses the key.
     """
 
     report: Report

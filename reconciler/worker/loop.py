@@ -1,4 +1,4 @@
-"""Hands due files to threads, as many as are free; one at a time while the portal is away."""
+"""Hands due files to the free threads; one at a time while the portal is unavailable."""
 
 import threading
 from collections.abc import Callable

@@ -120,8 +120,8 @@ class PortalHealth:
     def record_listing_failure(self, error: PortalError, now: datetime) -> None:
         """Record what ended a sweep; a listing that fails stops no look and no write.
 
-        Nor does a key that may not list rooms. Where no answer came at all the portal is away,
-        and that is reported.
+        Nor does a key that may not list rooms. Where no answer came at all the portal is
+        unavailable, and that is reported.
         """
         if isinstance(error, UnauthorizedError) and error.scope:
             return
@@ -129,7 +129,7 @@ class PortalHealth:
             self._open(OutageKind.LOOKS, error, now)
 
     def record_listing_success(self, now: datetime) -> None:
-        """A sweep did what it was asked: the key works, and the portal is not away.
+        """A sweep did what it was asked: the key works, and the portal is available.
 
         Looks that fail all the same are probed by looks.
         """

@@ -85,7 +85,7 @@ class FileProcessor:
     def process(self, claim: Claim) -> Processed | None:
         """Make one attempt and record its result; None when the claim was lost.
 
-        Raises LedgerError when the ledger fails, and stays away for some seconds.
+        Raises LedgerError when the ledger fails, and stays unavailable for some seconds.
         """
         try:
             with self._docspace.reserve_look_and_write():
@@ -100,7 +100,7 @@ class FileProcessor:
         return processed if kept else None
 
     def _finish(self, claim: Claim, result: AttemptResult) -> bool:
-        """Record the result, so that a ledger that is away for a moment leaves no file claimed."""
+        """Record the result; a ledger that is unavailable for a moment leaves no file claimed."""
         for delay in _FINISH_DELAYS:
             try:
                 return self._ledger.finish(claim, result, self._clock())
