@@ -1,40 +1,18 @@
-"""Which comments the portal writes by itself, in each of its 30 languages (docspace.md 4.2).
+"""Which comments the portal writes by itself, in any of its languages (docspace.md 4.2).
 
-The texts are in `portal_texts.json`, taken from the server's resources: culture, name of the text,
-text, in which ``{0}`` stands for anything. A save may write several of them, joined by "; ", so a
-comment is the portal's own when every part of it is.
+A save may write several of its texts, joined by "; ", so a comment is the portal's own when every
+part of it is.
 """
 
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib import resources
+from functools import lru_cache
 
-_UNLOCKED = "unlocked"  # the name of the text that unlocking a file writes over its comment
+from reconciler.portal_texts import every_text, unlock_texts
+
 _JOINT = "; "
 _ANYTHING = "{0}"
-
-
-@cache
-def by_culture() -> Mapping[str, Mapping[str, str]]:
-    """Return the texts by culture (such as ``de``, ``pt-BR``) and by name (such as ``edited``)."""
-    text = resources.files("reconciler").joinpath("portal_texts.json").read_text("utf-8")
-    found: dict[str, dict[str, str]] = json.loads(text)
-    return found
-
-
-@cache
-def every_text() -> frozenset[str]:
-    """Return all of them, of all languages."""
-    return frozenset(text for texts in by_culture().values() for text in texts.values())
-
-
-@cache
-def unlock_texts() -> frozenset[str]:
-    """Return those that unlocking a file writes, of all languages."""
-    return frozenset(texts[_UNLOCKED] for texts in by_culture().values())
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ until the scene's post sends it, once, twice, late, or never.
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from reconciler.comments import unlock_texts
 from reconciler.model import EPOCH
+from reconciler.portal_texts import unlock_texts
 from reconciler.sandbox import Network, User
 from tests.world import World
 

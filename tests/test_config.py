@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.comments import by_culture
 from reconciler.config import CONFIG, NAMED, Config, duration, keys, load, require
 from reconciler.decision import Policy
 from reconciler.errors import ConfigError
+from reconciler.portal_texts import by_culture
 
 SHIPPED = Path(__file__).parents[1] / "config.toml"
 USER = "4a515a15-d4d6-4b8e-828e-e0586f18f3a3"

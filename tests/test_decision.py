@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from reconciler.comments import by_culture, every_text, texts_of
+from reconciler.comments import texts_of
 from reconciler.decision import Policy, Scope, decide, decide_listed, is_echo
 from reconciler.model import (
     SECOND,
@@ -24,6 +24,7 @@ from reconciler.model import (
     Rule,
     Section,
 )
+from reconciler.portal_texts import by_culture, every_text
 
 NOW = datetime.fromisoformat("2025-11-24T12:00:00+00:00")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.comments import by_culture
 from reconciler.config import load
 from reconciler.decision import Policy
 from reconciler.model import Rule
+from reconciler.portal_texts import by_culture
 from reconciler.sandbox import Comment, Comments, Network, Portal, User
 from reconciler.sweep import Backfill, Job
 from tests.support_sweep import (

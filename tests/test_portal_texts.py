@@ -1,6 +1,6 @@
 """The portal's own texts, as the package brings them."""
 
-from reconciler.comments import by_culture, every_text, unlock_texts
+from reconciler.portal_texts import by_culture, every_text, unlock_texts
 
 NAMES = 19
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reconciler.comments import by_culture
+from reconciler.portal_texts import by_culture
 from reconciler.sandbox import Comment, FileInfo, ManualClock, Portal, User, dates
 from reconciler.sandbox.texts import Comments
 from reconciler.sandbox.values import EntryId

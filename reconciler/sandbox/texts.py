@@ -2,21 +2,21 @@
 
 Both the comments of save paths and the error messages are localised: code that compares
 English texts fails for everybody else. The comments are those of
-``reconciler.comments``, in all 30 languages; the messages here are in two.
+``reconciler.portal_texts``, in all 30 languages; the messages here are in two.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum, auto
 
-from reconciler.comments import by_culture
+from reconciler.portal_texts import by_culture
 
 SEPARATOR = "; "
 """Stands between the texts of one save (docspace.md 4.2)."""
 
 
 class Comment(StrEnum):
-    """The comments that the portal writes; the values are the names in ``portal_texts.json``."""
+    """The comments that the portal writes; the values are the names in ``portal_texts``."""
 
     AUTOSAVED = auto()
     CONVERTED = auto()
