@@ -9,28 +9,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
 
 from reconciler.config import read_text, secret_lines
 from reconciler.errors import ConfigError
+from reconciler.webhooks.event_log import EventLog
 
 MIN_LENGTH, MAX_LENGTH = 8, 30  # docspace.md 6
 _SPECIAL = "!*-_.+@"  # no comma, which separates secrets in a variable; no quotes, no blank
 _CLASSES = (string.ascii_uppercase, string.ascii_lowercase, string.digits, _SPECIAL)
 _OWNER_ONLY = 0o600
-
-
-class EventLog(Protocol):
-    """The port to the log: `service` passes in the logger that it has configured."""
-
-    def info(self, event: str, **fields: Any) -> Any:
-        """Log what is worth knowing."""
-
-    def warning(self, event: str, **fields: Any) -> Any:
-        """Log what somebody should look at."""
-
-    def error(self, event: str, **fields: Any) -> Any:
-        """Log what does not work."""
 
 
 def make_secret() -> str:

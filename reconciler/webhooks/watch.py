@@ -15,7 +15,7 @@ from reconciler.hints import hint_for
 from reconciler.ledger import WEBHOOK, WEBHOOK_REPAIRED, Ledger, WebhookRecord
 from reconciler.webhooks.administration import WebhookAdministration
 from reconciler.webhooks.delivery_log import DeliveryLog, LogReading
-from reconciler.webhooks.secrets import EventLog
+from reconciler.webhooks.event_log import EventLog
 from reconciler.webhooks.status import WebhookIssue, WebhookStatus
 
 EVERY = timedelta(minutes=5)
