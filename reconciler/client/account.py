@@ -49,14 +49,14 @@ class Key:
     expires: datetime | None = None
 
     def missing_scope(self, *scopes: str) -> str | None:
-        """Return the first of the alternatives when the key has none of them ."""
+        """Return the first of the alternatives when the key has none of them (docspace.md 5)."""
         granted = self.permissions
         wide = {"*"} | ({"*:read"} if scopes[0].endswith(":read") else {"*:write"})
         return None if not granted or granted & (wide | set(scopes)) else scopes[0]
 
 
 def parse_key(data: object) -> Key:
-    """Return the answer of keys/@self."""
+    """Return the answer of keys/@self. Raises ValueError that names what is missing."""
     fields = fields_of(data, "key")
     owner = fields_of(fields.get("createBy"), "createBy")
     granted = fields.get("permissions")
@@ -70,7 +70,7 @@ def parse_key(data: object) -> Key:
 
 
 def parse_person(data: object) -> Person:
-    """Return the answer of people/@self."""
+    """Return the answer of people/@self. Raises ValueError that names what is missing."""
     fields = fields_of(data, "person")
     return Person(
         id=text_of(fields, "id").lower(),

@@ -80,9 +80,7 @@ def _record_statement(dialect: str) -> Any:
     first = {"pending": _constant(1), "events": _constant(1)}
     statement = insert(dialect, files).values(blank | first)
     new = statement.excluded
-    from_webhook = new.source == _constant(
-        Source.WEBHOOK.value
-    )  # its word counts, whoever was first
+    from_webhook = new.source == _constant(Source.WEBHOOK.value)  # it counts, whoever was first
     return statement.on_conflict_do_update(
         index_elements=[files.c.id],
         set_={

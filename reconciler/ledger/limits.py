@@ -13,6 +13,9 @@ from reconciler.ledger.rows import BACKFILL, SWEEP
 from reconciler.ledger.store.schema import request_buckets
 from reconciler.model import Quota
 
+_BUCKET = timedelta(seconds=5)
+_WINDOW = timedelta(seconds=60) + 2 * _BUCKET  # a request may be sent a bucket after it was counted
+
 
 def is_exhausted(c: Connection, now: datetime, quota: Quota, priority: int) -> bool:
     """Return whether writes of this priority have to wait."""
@@ -34,10 +37,6 @@ def lowest_priority(c: Connection, now: datetime, quota: Quota) -> int | None:
 
 def _limit(quota: Quota, priority: int) -> int:
     return min(quota.per_day, quota.backfill) if priority == BACKFILL else quota.per_day
-
-
-_BUCKET = timedelta(seconds=5)
-_WINDOW = timedelta(seconds=60) + 2 * _BUCKET  # a request may be sent a bucket after it was counted
 
 
 def reserve(c: Connection, now: datetime, number: int, per_minute: int) -> float:

@@ -10,6 +10,7 @@ from reconciler.model import OutageKind, Outcome, Source
 BOUNDS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)  # seconds; what is longer is under 0
 _FIRST_RETRY, _LAST_RETRY = timedelta(minutes=1), timedelta(hours=1)
 _GIVEN_UP = 2 * _LAST_RETRY
+_VALID = timedelta(hours=1)  # the watch runs every few minutes
 
 
 @dataclass(frozen=True)
@@ -213,9 +214,6 @@ class Overview:
     def number_from(self, source: Source) -> int:
         """Return how many updates ``source`` detected first, over all days."""
         return self.latencies[source].number if source in self.latencies else 0
-
-
-_VALID = timedelta(hours=1)  # the watch runs every few minutes
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _FULL = {"SQLITE_FULL", "53100"}
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")
 # Connection, authorization, shutdown, no such database, a transaction that stood still.
-_AWAY = ("08", "28", "57P", "3D000", "25P03")
+_UNREACHABLE = ("08", "28", "57P", "3D000", "25P03")
 
 
 @contextmanager
@@ -36,8 +36,8 @@ def cause_of(error: Exception) -> LedgerCause:
         return LedgerCause.DAMAGED
     # The driver of PostgreSQL knows no code where no server answered, or it let nobody in.
     is_silent = isinstance(error, exc.OperationalError) and hasattr(raw, "sqlstate") and not code
-    is_away = is_silent or code.startswith(_AWAY)
-    return LedgerCause.UNREACHABLE if is_away else LedgerCause.OTHER
+    is_unreachable = is_silent or code.startswith(_UNREACHABLE)
+    return LedgerCause.UNREACHABLE if is_unreachable else LedgerCause.OTHER
 
 
 def _first_line(error: BaseException | None) -> str:
