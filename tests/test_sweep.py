@@ -577,6 +577,8 @@ def test_an_update_in_an_archived_room_is_marked_when_the_room_is_back(here: Wor
     here.portal.unarchive_room(here.room)
     here.sweep()
     assert due(here) == {here.file}
+    work(here)
+    assert here.comment() == TARGET
 
 
 def test_an_update_is_marked_when_our_account_is_back_in_the_room(here: World) -> None:
