@@ -1,6 +1,8 @@
 """`status` and `failed`: what they say of a ledger, and their exit codes; no portal is asked."""
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,6 +20,7 @@ from reconciler.model import AttemptResult, OutageKind, Outcome
 from tests.program import exits, output
 from tests.support_ledger import a_file, event
 from tests.support_sweep import Stage, run, told
+from tests.world import TARGET
 
 HOUR = timedelta(hours=1)
 
@@ -90,6 +93,33 @@ def test_status_begins_with_what_is_wrong(scene: Stage, ledger: Ledger) -> None:
     assert first.startswith("WRONG: the portal refuses the API key since ")
     assert "answered 401" in first
     assert "DOCSPACE_API_KEY" in first
+
+
+def unread(scene: Stage, *words: str) -> int:
+    """Run a command whose reader is gone, as after `| head`; return its exit code."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-m", "reconciler", *words]
+        return subprocess.call(
+            command, stdout=writer, stderr=writer, env=scene.environ, cwd=scene.folder, timeout=60
+        )
+    finally:
+        os.close(writer)
+
+
+def test_a_command_that_nobody_reads_exits_by_what_it_found(scene: Stage, ledger: Ledger) -> None:
+    """Else `status | head -1` would report files that failed."""
+    assert unread(scene, "review", "list") == 0
+    assert unread(scene, "status", "--jsn") == 2
+    ledger.health.open_outage(OutageKind.DEAD_KEY, "GET keys/@self answered 401", now())
+    assert unread(scene, "status") == 3
+
+
+def test_a_run_that_nobody_reads_does_its_work(scene: Stage) -> None:
+    """What it would have printed is of no use to anybody, but its marks are."""
+    assert unread(scene, "reconcile") == 0
+    assert scene.comments() == [TARGET] * 3
 
 
 def test_failed_files_make_status_exit_1(scene: Stage, ledger: Ledger) -> None:

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from reconciler.cli.commands import app
 from reconciler.cli.messages import in_words, unforeseen
-from reconciler.cli.streams import give_up, open_closed, replace_unencodable
+from reconciler.cli.streams import give_up, open_closed, outlive_readers, replace_unencodable
 from reconciler.errors import ReconcilerError
 
 __all__ = ["main"]
@@ -25,6 +25,7 @@ __all__ = ["main"]
 
 def main() -> NoReturn:
     """Run the command; turn errors into words and an exit code."""
+    outlive_readers()
     open_closed()
     replace_unencodable()
     try:
@@ -32,9 +33,6 @@ def main() -> NoReturn:
     except ReconcilerError as error:
         code, text = in_words(error)
         print(text, file=sys.stderr)
-    except BrokenPipeError:
-        give_up(sys.stdout)
-        code = 0
     except Exception as error:  # noqa: BLE001 - the last place to turn a bug into words
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             give_up(sys.stdout)

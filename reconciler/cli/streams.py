@@ -2,8 +2,8 @@
 
 import os
 import sys
-from io import TextIOWrapper
-from typing import TextIO
+from io import BufferedWriter, FileIO, TextIOWrapper
+from typing import Any, TextIO
 
 
 def open_closed() -> None:
@@ -20,6 +20,32 @@ def replace_unencodable() -> None:
     """
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+
+
+def outlive_readers() -> None:
+    """Drop what nobody reads any more, as after `| head`.
+
+    A command then does its work to the end, and its exit code says what it found. Python keeps the
+    streams that it opened itself; others would close with what they replace.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, TextIOWrapper):
+            output = TextIOWrapper(
+                BufferedWriter(_Unread(stream.fileno(), "w", closefd=False)),
+                stream.encoding,
+                stream.errors,
+                line_buffering=stream.line_buffering or stream.write_through,  # PYTHONUNBUFFERED
+            )
+            setattr(sys, name, output)
+
+
+class _Unread(FileIO):
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content)
+        except BrokenPipeError:
+            return memoryview(content).nbytes
 
 
 def give_up(stream: TextIO) -> None:
