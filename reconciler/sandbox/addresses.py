@@ -8,7 +8,7 @@ import urllib.parse
 from collections.abc import Callable, Sequence
 from enum import Enum
 
-from reconciler.sandbox.configs import WebhookConfig
+from reconciler.sandbox.store import WebhookConfig
 
 Resolve = Callable[[str], Sequence[str]]
 """Returns the IP addresses of a host. Raises OSError when there are none."""

@@ -9,11 +9,11 @@ from datetime import datetime
 
 from reconciler.sandbox import dates, webhooks
 from reconciler.sandbox.calls import Call
-from reconciler.sandbox.configs import WebhookConfig, WebhookLog
 from reconciler.sandbox.dto import Json, present
 from reconciler.sandbox.query import Query
 from reconciler.sandbox.registration import check_address, check_answer, read_changes, read_mask
 from reconciler.sandbox.responses import Refused, Response, bad_argument, not_found
+from reconciler.sandbox.store import WebhookConfig, WebhookLog
 from reconciler.sandbox.texts import Text
 from reconciler.sandbox.values import Kind
 from reconciler.triggers import TRIGGERS

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.sandbox.configs import WebhookConfig
+from reconciler.sandbox.store import WebhookConfig
 from reconciler.sandbox.values import Network
 
 

@@ -5,10 +5,9 @@ import re
 from collections.abc import Mapping
 
 from reconciler.sandbox import dates, rights
-from reconciler.sandbox.configs import WebhookConfig, WebhookLog
 from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.state import State
-from reconciler.sandbox.store import FileRow
+from reconciler.sandbox.store import FileRow, WebhookConfig, WebhookLog
 from reconciler.sandbox.values import User
 
 Json = dict[str, object]

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from reconciler.sandbox.addresses import connect, find_fault
-from reconciler.sandbox.configs import WebhookConfig
 from reconciler.sandbox.responses import ModelError, Refused, bad_argument, failure
 from reconciler.sandbox.state import State
+from reconciler.sandbox.store import WebhookConfig
 from reconciler.triggers import TRIGGERS
 
 NAME_LENGTH = 50

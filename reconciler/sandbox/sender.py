@@ -13,9 +13,9 @@ from datetime import timedelta
 
 from reconciler.sandbox import payloads, webhooks
 from reconciler.sandbox.addresses import AddressFault, connect, find_fault
-from reconciler.sandbox.configs import WebhookConfig, WebhookLog
 from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.state import State
+from reconciler.sandbox.store import WebhookConfig, WebhookLog
 from reconciler.signature import HEADER, sign
 
 PARALLEL = 10

@@ -11,11 +11,10 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from reconciler.sandbox import dates
 from reconciler.sandbox.addresses import Resolve, resolve
-from reconciler.sandbox.configs import WebhookConfig, WebhookLog
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.outbox import Outbox
 from reconciler.sandbox.rate_limiter import RateLimiter
-from reconciler.sandbox.store import Store
+from reconciler.sandbox.store import Store, WebhookConfig, WebhookLog
 from reconciler.sandbox.texts import EPOCH, Comment, Comments
 from reconciler.sandbox.values import (
     Clock,

@@ -4,10 +4,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reconciler.sandbox import dates, payloads, rights
-from reconciler.sandbox.configs import WebhookConfig, WebhookLog
 from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.state import State
-from reconciler.sandbox.store import FileRow
+from reconciler.sandbox.store import FileRow, WebhookConfig, WebhookLog
 from reconciler.sandbox.values import Delivery, EntryId, Event, User
 from reconciler.triggers import TRIGGERS
 
