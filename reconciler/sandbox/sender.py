@@ -129,7 +129,7 @@ class WebhookSender:
         A private one deletes the webhook, another fault disables it.
         """
         state = self._state
-        fault = find_fault(config, state.resolve, refuse_private=state.refuse_private_addresses)
+        fault = find_fault(state, config)
         if fault is None:
             return False
         with state.mutex:
@@ -166,7 +166,7 @@ class WebhookSender:
             webhooks.record_failure(state, config, job.failure, job.failed_on, disable=disable)
 
     def _post(self, url: str, body: bytes, signature: str) -> _Result:
-        connection, target = connect(url, self._state.delivery_timeout, self._state.trusted)
+        connection, target = connect(self._state, url, self._state.delivery_timeout)
         with self._mutex:
             self._connections.add(connection)
         try:

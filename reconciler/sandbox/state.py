@@ -3,6 +3,7 @@
 They assume that the caller holds ``mutex``; `Portal` takes it for its callers.
 """
 
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -10,7 +11,6 @@ from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from reconciler.sandbox import dates
-from reconciler.sandbox.addresses import Resolve, resolve
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.outbox import Outbox
 from reconciler.sandbox.rate_limiter import RateLimiter
@@ -26,6 +26,7 @@ from reconciler.sandbox.values import (
     Kind,
     Limits,
     Request,
+    Resolve,
     User,
 )
 
@@ -43,6 +44,11 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
+def resolve(host: str) -> list[str]:
+    """Ask the system for the IP addresses of a host."""
+    return [str(info[4][0]) for info in socket.getaddrinfo(host, None)]
+
+
 @dataclass(eq=False)
 class State:
     """The data of the portal, and its settings, which may be changed at any time.
@@ -54,10 +60,11 @@ class State:
     ``tie_step`` is by how many places files of the same second change places from one listing
     to the next (0: stable). ``form_rooms_apart`` omits form rooms from the list of active rooms
     (docspace.md 10), ``refuse_private_addresses`` takes no webhook to them, ``trusted`` has the
-    authorities that certificates of webhooks are verified with, ``resolve`` returns the IP
-    addresses of a host. A delivery is given up after ``delivery_timeout`` seconds, the
-    check of a new webhook's address after ``head_timeout``. ``on_request`` runs before an answer
-    is computed, ``on_answer`` after its effect and before it is sent; neither holds the lock.
+    authorities that certificates of webhooks are verified with (None: the system's),
+    ``resolve`` returns the IP addresses of a host. A delivery is given up after
+    ``delivery_timeout`` seconds, the check of a new webhook's address after ``head_timeout``.
+    ``on_request`` runs before an answer is computed, ``on_answer`` after its effect and before
+    it is sent; neither holds the lock.
     """
 
     clock: Clock = system_clock
