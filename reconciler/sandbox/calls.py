@@ -10,7 +10,7 @@ from reconciler.sandbox.responses import ModelError, Refused, Response, invalid,
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import FileRow, FolderRow
 from reconciler.sandbox.texts import Text
-from reconciler.sandbox.values import EntryId, Key, Kind, User
+from reconciler.sandbox.values import EntryId, Json, Key, Kind, User
 
 NOBODY = User("", "Anonymous", Kind.GUEST, "", "", texts.EPOCH)
 
@@ -50,7 +50,7 @@ class Call:
             result = _only(result, fields.split(","))
         return responses.success(result, self.method, self.url, count=count, total=total)
 
-    def json(self) -> dict[str, object]:
+    def json(self) -> Json:
         """Return the body, names in lower case. ModelError when it is not a JSON object."""
         try:
             body = json.loads(self.body or b"{}")

@@ -6,9 +6,7 @@ from urllib.parse import quote
 from reconciler.sandbox import dates, file_types, rights
 from reconciler.sandbox.state import GUEST, State
 from reconciler.sandbox.store import FileRow, FolderRow, Section, VersionRow
-from reconciler.sandbox.values import EntryId, User
-
-Json = dict[str, object]
+from reconciler.sandbox.values import EntryId, Json, User
 
 _PHOTO = "/static/images/default_user_photo_size_{0}.png"
 _SHARE_RIGHTS: Json = {"PrimaryExternalLink": ["Editing", "Review", "Comment", "Read"]}

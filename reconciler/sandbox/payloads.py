@@ -8,9 +8,7 @@ from reconciler.sandbox import dates, rights
 from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import FileRow, WebhookConfig, WebhookLog
-from reconciler.sandbox.values import User
-
-Json = dict[str, object]
+from reconciler.sandbox.values import Json, User
 
 _ESCAPED = re.compile(r"\\u[0-9a-f]{4}|\\\\|\\\"|[<>&'+`]")
 

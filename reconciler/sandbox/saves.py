@@ -10,7 +10,7 @@ from reconciler.sandbox.payloads import file_payload
 from reconciler.sandbox.state import GUEST, State
 from reconciler.sandbox.store import FileRow, Session, VersionRow
 from reconciler.sandbox.texts import Comment
-from reconciler.sandbox.values import EntryId, User
+from reconciler.sandbox.values import EntryId, Json, User
 
 _GROWTH = 37
 """The bytes that a save adds when no size is given."""
@@ -113,7 +113,7 @@ def submit_form(state: State, fid: EntryId, *, by: User) -> EntryId:
     title, size = f"{by.name} - {form.current.title}", form.current.size + _GROWTH
     text = state.text(Comment.FORM_SUBMITTED, by)
     row = new_file(state, form.folder_id, title, by, size, text)
-    forms: dict[str, object] = {
+    forms: Json = {
         "originalForm": file_payload(state, form, by),
         "submittedForm": file_payload(state, row, by),
     }

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum, auto
 
-from reconciler.sandbox.values import EntryId
+from reconciler.sandbox.values import EntryId, Json
 from reconciler.triggers import TRIGGERS
 
 SYSTEM = "00000000-0000-0000-0000-000000000001"
@@ -153,8 +153,8 @@ class WebhookLog:
     trigger: str
     file_id: EntryId
     created: datetime
-    event: dict[str, object]
-    payload: dict[str, object]
+    event: Json
+    payload: Json
     body: str = ""
     request_headers: str | None = None
     response_headers: str | None = None

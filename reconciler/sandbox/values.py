@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 EntryId = int | str
+Json = dict[str, object]
 Clock = Callable[[], datetime]
 Resolve = Callable[[str], Sequence[str]]
 """Returns the IP addresses of a host. Raises OSError when there are none."""

@@ -7,13 +7,11 @@ from reconciler.sandbox import dates, payloads, rights
 from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import FileRow, WebhookConfig, WebhookLog
-from reconciler.sandbox.values import Delivery, EntryId, Event, User
+from reconciler.sandbox.values import Delivery, EntryId, Event, Json, User
 from reconciler.triggers import TRIGGERS
 
 GIVE_UP = timedelta(days=3)
 """A webhook that failed and had no success for this long is disabled."""
-
-Json = dict[str, object]
 
 
 def add_webhook(
