@@ -6,11 +6,11 @@ They add a version or overwrite the current one; both raise the dates of all fol
 from dataclasses import replace
 
 from reconciler.sandbox import webhooks
-from reconciler.sandbox.payloads import file_payload
 from reconciler.sandbox.state import GUEST, State
 from reconciler.sandbox.store import FileRow, Session, VersionRow
 from reconciler.sandbox.texts import Comment
 from reconciler.sandbox.values import EntryId, Json, User
+from reconciler.sandbox.webhooks import file_payload
 
 _GROWTH = 37
 """The bytes that a save adds when no size is given."""

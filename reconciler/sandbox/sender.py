@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reconciler.sandbox import payloads, webhooks
+from reconciler.sandbox import webhooks
 from reconciler.sandbox.addresses import AddressFault, connect, find_fault
 from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.state import State
@@ -121,7 +121,7 @@ class WebhookSender:
                 return None
             job.config = job.config or current
             job.attempt += 1
-            return log, job.config, payloads.body(log, job.config, job)
+            return log, job.config, webhooks.body(log, job.config, job)
 
     def _refuse(self, log: WebhookLog, config: WebhookConfig) -> bool:
         """Return whether the address is at fault.
