@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from reconciler.sandbox import people, responses, routes
-from reconciler.sandbox.calls import Call
+from reconciler.sandbox.calls import Call, Query
 from reconciler.sandbox.faults import RESET, Reply, distorted_reply, fault_reply
-from reconciler.sandbox.query import Query
 from reconciler.sandbox.responses import ModelError, Refused, Response
 from reconciler.sandbox.routes import Route
 from reconciler.sandbox.state import Hook, State

@@ -1,9 +1,8 @@
 """The routes of folders and rooms (docspace.md 1)."""
 
 from reconciler.sandbox import listing
-from reconciler.sandbox.calls import Call
+from reconciler.sandbox.calls import AREAS, FILTERS, STORAGE, Call
 from reconciler.sandbox.listing import ListingQuery, Page
-from reconciler.sandbox.query import AREAS, FILTERS, STORAGE
 from reconciler.sandbox.responses import Response
 from reconciler.sandbox.rooms import ARCHIVE_ROOT, ROOMS_ROOT, TEMPLATES_ROOT
 from reconciler.sandbox.store import FORM_ROOM, FolderRow

@@ -11,9 +11,8 @@ from datetime import datetime
 
 from reconciler.sandbox import dates, webhooks
 from reconciler.sandbox.addresses import check_address, check_answer
-from reconciler.sandbox.calls import Call
+from reconciler.sandbox.calls import Call, Query
 from reconciler.sandbox.dto import present
-from reconciler.sandbox.query import Query
 from reconciler.sandbox.responses import ModelError, Refused, Response, bad_argument, not_found
 from reconciler.sandbox.store import WebhookConfig, WebhookLog
 from reconciler.sandbox.texts import Text

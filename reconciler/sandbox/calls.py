@@ -1,18 +1,98 @@
-"""One API call as a handler gets it, with the look-up of files and folders."""
+"""One API call as a handler gets it: its parameters, and the file or folder it is about."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl
 
 from reconciler.sandbox import responses, rights, texts
 from reconciler.sandbox.dto import Dto
-from reconciler.sandbox.query import Query
-from reconciler.sandbox.responses import ModelError, Refused, Response, invalid, not_found
+from reconciler.sandbox.responses import ModelError, Refused, Response
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import FileRow, FolderRow
 from reconciler.sandbox.texts import Text
 from reconciler.sandbox.values import EntryId, Json, Key, Kind, User
 
 NOBODY = User("", "Anonymous", Kind.GUEST, "", "", texts.EPOCH)
+
+_AREAS = "active archive any recentbylinks templates knowledge resultstorage aiagents"
+AREAS = {name: number for number, name in enumerate(_AREAS.split())}
+FILTERS = {"none": 0, "filesonly": 1}
+"""``filterType``: of the portal's many, those that lists of all files need (docspace.md 1.1)."""
+STORAGE = {"none": 0, "internal": 1, "thirdparty": 2}
+_DIRECTIONS = {"ascending": 0, "descending": 1}
+_SORTS = {"dateandtime": "DateAndTime", "az": "AZ"}
+
+
+class Query:
+    """The parameters of one request, as ASP.NET binds them: names in any case, ranges, enums."""
+
+    def __init__(self, text: str) -> None:
+        """Parse a query string; the first value of a repeated parameter counts."""
+        pairs = parse_qsl(text, keep_blank_values=True)
+        self._values = {name.lower(): value for name, value in reversed(pairs)}
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return the value of a parameter."""
+        return self._values.get(name.lower(), default)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Return a boolean. ModelError for anything else."""
+        value = self.text(name).lower()
+        if value not in ("", "true", "false"):
+            raise _invalid(name, value)
+        return default if not value else value == "true"
+
+    def number(self, name: str, default: int) -> int:
+        """Return an int32. ModelError for anything else."""
+        value = self.text(name)
+        if not value:
+            return default
+        number = int(value) if value.lstrip("-").isdecimal() else 2**31
+        if not -(2**31) <= number < 2**31:
+            raise _invalid(name, value)
+        return number
+
+    def moment(self, name: str) -> datetime | None:
+        """Return a date, UTC without a zone. Refused for anything else."""
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise responses.bad_argument(f"{name} is no date") from error
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def page(self) -> tuple[int, int]:
+        """Return (startIndex, count). ModelError for a count beyond 1 to 100."""
+        count = self.number("count", 100)
+        if not 1 <= count <= 100:
+            raise ModelError("Count", "The field Count must be between 1 and 100.")
+        start = self.number("startIndex", 0)
+        if start < 0:
+            raise responses.bad_argument(
+                "Specified argument was out of the range of valid values. (Parameter 'from')",
+                "System.ArgumentOutOfRangeException",
+            )
+        return start, count
+
+    def choice(self, name: str, choices: Mapping[str, int]) -> int:
+        """Return an enum given by name or number, 0 without one. ModelError for anything else."""
+        value = self.text(name).lower() or "0"
+        number = int(value) if value.isdecimal() else choices.get(value)
+        if number is None or number not in choices.values():
+            raise _invalid(name, value)
+        return number
+
+    def sort(self) -> tuple[str | None, bool]:
+        """Return (sortBy, descending); sortBy is None when missing or unknown.
+
+        Without ``sortOrder`` the order is ascending (docspace.md 1.1).
+        """
+        named = _SORTS.get(self.text("sortBy").lower())
+        return named, bool(self.choice("sortOrder", _DIRECTIONS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +107,7 @@ class Call:
     body: bytes
     user: User | None
     key: Key | None
-    id: EntryId = ""
+    id: EntryId
 
     @property
     def person(self) -> User:
@@ -70,7 +150,7 @@ class Call:
         if row is None:
             raise self._missing(Text.FILE_NOT_FOUND)
         if self.user is None or not self.role(row).reads:
-            raise invalid(self.say(Text.NO_READ_FILE))
+            raise responses.invalid(self.say(Text.NO_READ_FILE))
         return row
 
     def readable_folder(self, folder_id: EntryId) -> FolderRow:
@@ -80,7 +160,7 @@ class Call:
         if folder is None:
             raise self._missing(Text.FOLDER_NOT_FOUND)
         if self.user is None or not rights.role_in_folder(store, self.user, folder_id).reads:
-            raise invalid(self.say(Text.NO_READ_FOLDER))
+            raise responses.invalid(self.say(Text.NO_READ_FOLDER))
         return folder
 
     def denied(self) -> Refused:
@@ -89,7 +169,11 @@ class Call:
 
     def _missing(self, text: Text) -> Refused:
         """Return a 404, or a plain 403 to strangers."""
-        return not_found(self.say(text)) if self.user else self.denied()
+        return responses.not_found(self.say(text)) if self.user else self.denied()
+
+
+def _invalid(name: str, value: str) -> ModelError:
+    return ModelError(name[:1].upper() + name[1:], f"The value '{value}' is not valid.")
 
 
 def _only(value: object, fields: list[str]) -> object:
