@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reconciler.sandbox import api_files, api_folders, api_self, api_webhooks
+from reconciler.sandbox import api_files, api_self, api_webhooks
 from reconciler.sandbox.calls import Call
 from reconciler.sandbox.responses import Response
 from reconciler.sandbox.values import EntryId
@@ -34,9 +34,9 @@ ROUTES = (
     Route("GET", "files/file/{id}", _READ, api_files.get_file, anonymous=True),
     Route("GET", "files/file/{id}/history", _READ, api_files.get_history, anonymous=True),
     Route("PUT", "files/file/{id}/comment", _WRITE, api_files.put_comment),
-    Route("GET", "files/rooms", "rooms:read", api_folders.get_rooms),
-    Route("GET", "files/@my", _READ, api_folders.get_my),
-    Route("GET", "files/{id}", _READ, api_folders.get_content, anonymous=True),
+    Route("GET", "files/rooms", "rooms:read", api_files.get_rooms),
+    Route("GET", "files/@my", _READ, api_files.get_my),
+    Route("GET", "files/{id}", _READ, api_files.get_content, anonymous=True),
     Route("GET", "people/@self", "accounts.self:read", api_self.get_self),
     Route("GET", "keys/@self", None, api_self.get_key),
     Route("GET", "settings/version/build", _ALL, api_self.get_build, anonymous=True),
