@@ -9,7 +9,7 @@ one row and loses another, as it may happen on the real portal.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reconciler.sandbox import file_types, rights
+from reconciler.sandbox import rights
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import AI_ROOM, FileRow, FolderRow, Section
 from reconciler.sandbox.values import EntryId, User
@@ -106,7 +106,7 @@ def _file_ids(state: State, user: User, folder: FolderRow, query: ListingQuery) 
 
 
 def _is_fillable(row: FileRow, user: User) -> bool:
-    return row.created_by == user.id or file_types.extension(row.current.title) == ".pdf"
+    return row.created_by == user.id or row.current.title.lower().endswith(".pdf")
 
 
 def _ordered(
