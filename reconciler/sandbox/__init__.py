@@ -6,7 +6,7 @@ act of a person goes ``portal -> files, saves, rooms, people -> state``, and wha
 describes it, traps included; the demo and the tests use it instead of a live portal.
 """
 
-from reconciler.sandbox.clock import ManualClock
+from reconciler.sandbox.dates import ManualClock
 from reconciler.sandbox.faults import Fault, FaultKind
 from reconciler.sandbox.portal import Portal
 from reconciler.sandbox.server import Server

@@ -1,6 +1,42 @@
-"""Dates as the portal stores and writes them (docspace.md 3)."""
+"""Time at the portal: its clock, and dates as it stores and writes them (docspace.md 3)."""
 
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+
+Clock = Callable[[], datetime]
+
+_START = datetime(2025, 11, 24, 9, 0, tzinfo=UTC)
+
+
+def system_clock() -> datetime:
+    """Return the current time, aware UTC."""
+    return datetime.now(UTC)
+
+
+class ManualClock:
+    """A clock that moves only when told to: call it for the time; thread-safe."""
+
+    def __init__(self, start: datetime = _START) -> None:
+        """Start at an aware time."""
+        self._mutex = threading.Lock()
+        self._now = start
+
+    def __call__(self) -> datetime:
+        """Return the time it shows."""
+        with self._mutex:
+            return self._now
+
+    def advance(self, seconds: float = 0, *, days: float = 0) -> datetime:
+        """Move forward and return the new time."""
+        with self._mutex:
+            self._now += timedelta(days=days, seconds=seconds)
+            return self._now
+
+    def set(self, moment: datetime) -> None:
+        """Show another time, also an earlier one."""
+        with self._mutex:
+            self._now = moment
 
 
 def stored(moment: datetime, *, rounded: bool) -> datetime:

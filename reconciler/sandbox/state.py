@@ -6,18 +6,18 @@ They assume that the caller holds ``mutex``; `Portal` takes it for its callers.
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 
 from reconciler.sandbox import dates
+from reconciler.sandbox.dates import Clock, system_clock
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.outbox import Outbox
 from reconciler.sandbox.rate_limiter import RateLimiter
 from reconciler.sandbox.store import Store, WebhookConfig, WebhookLog
 from reconciler.sandbox.texts import EPOCH, Comment, Comments
 from reconciler.sandbox.values import (
-    Clock,
     CommentWrite,
     Delivery,
     EntryId,
@@ -26,7 +26,6 @@ from reconciler.sandbox.values import (
     Kind,
     Limits,
     Request,
-    Resolve,
     User,
 )
 
@@ -38,10 +37,8 @@ ZONE = timezone(timedelta(hours=3))
 Hook = Callable[[str, str, EntryId | None], None]
 """Called with the method, the route and the file id of a request."""
 
-
-def system_clock() -> datetime:
-    """Return the current time, aware UTC."""
-    return datetime.now(UTC)
+Resolve = Callable[[str], Sequence[str]]
+"""Returns the IP addresses of a host. Raises OSError when there are none."""
 
 
 def resolve(host: str) -> list[str]:

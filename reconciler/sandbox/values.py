@@ -1,15 +1,11 @@
 """The values that the sandbox takes and returns: frozen dataclasses."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 EntryId = int | str
 Json = dict[str, object]
-Clock = Callable[[], datetime]
-Resolve = Callable[[str], Sequence[str]]
-"""Returns the IP addresses of a host. Raises OSError when there are none."""
 
 
 class Kind(StrEnum):
