@@ -58,8 +58,9 @@ def as_read(moment: datetime, zone: tzinfo) -> datetime:
 def api(moment: datetime, zone: tzinfo) -> str:
     """Write an ``ApiDateTime``: always seven fraction digits, the zone's offset or Z."""
     local = as_read(moment, zone)
-    offset = local.utcoffset() or timedelta(0)
-    return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond * 10:07d}{_offset(offset)}"
+    zone_text = f"{local:%z}"
+    offset = f"{zone_text[:3]}:{zone_text[3:5]}" if local.utcoffset() else "Z"
+    return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond * 10:07d}{offset}"
 
 
 def webhook(moment: datetime, zone: tzinfo | None = None) -> str:
@@ -75,16 +76,3 @@ def config(moment: datetime, zone: tzinfo) -> str:
     Wrong by the zone's offset, as on the real portal (docspace.md 3).
     """
     return f"{moment.astimezone(zone):%Y-%m-%dT%H:%M:%S}+00:00"
-
-
-def hours(offset: timedelta) -> str:
-    """Write an offset as ``03:00:00``."""
-    sign = "-" if offset < timedelta(0) else ""
-    minutes = abs(int(offset.total_seconds())) // 60
-    return f"{sign}{minutes // 60:02d}:{minutes % 60:02d}:00"
-
-
-def _offset(offset: timedelta) -> str:
-    if not offset:
-        return "Z"
-    return f"{'' if offset < timedelta(0) else '+'}{hours(offset)[:-3]}"
