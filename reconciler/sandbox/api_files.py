@@ -1,20 +1,36 @@
 """The routes of files, folders and rooms (docspace.md 1, 2, 5)."""
 
+from enum import IntEnum
+
 from reconciler.sandbox import files, listing, rights
-from reconciler.sandbox.calls import AREAS, FILTERS, STORAGE, Call
-from reconciler.sandbox.listing import ListingQuery, Page
+from reconciler.sandbox.calls import Call
+from reconciler.sandbox.listing import ListingQuery, Page, SearchArea
 from reconciler.sandbox.responses import ModelError, Response, invalid, not_found
 from reconciler.sandbox.rooms import ARCHIVE_ROOT, ROOMS_ROOT, TEMPLATES_ROOT
 from reconciler.sandbox.store import FORM_ROOM, FileRow, FolderRow, Section
 from reconciler.sandbox.texts import Text
 
-_ACTIVE, _ARCHIVE, _ANY, _TEMPLATES = 0, 1, 2, 4
 _AREA_ROOTS = {
-    _ARCHIVE: (ARCHIVE_ROOT,),
-    _TEMPLATES: (TEMPLATES_ROOT,),
-    _ANY: (ROOMS_ROOT, ARCHIVE_ROOT),
+    SearchArea.ARCHIVE: (ARCHIVE_ROOT,),
+    SearchArea.TEMPLATES: (TEMPLATES_ROOT,),
+    SearchArea.ANY: (ROOMS_ROOT, ARCHIVE_ROOT),
 }
-_INTERNAL, _THIRD_PARTY = 1, 2
+"""The roots of the rooms in an area; the active rooms where none is named."""
+
+
+class _FilterType(IntEnum):
+    """Of the portal's many, those that lists of all files need (docspace.md 1.1)."""
+
+    NONE = 0
+    FILES_ONLY = 1
+
+
+class _StorageFilter(IntEnum):
+    """Which rooms to list by their storage (docspace.md 1.3)."""
+
+    NONE = 0
+    INTERNAL = 1
+    THIRD_PARTY = 2
 
 
 def get_file(call: Call) -> Response:
@@ -78,18 +94,15 @@ def get_rooms(call: Call) -> Response:
 
     A portal that lists form rooms apart omits them, but for other areas than Active.
     """
-    state, area = call.state, call.query.choice("searchArea", AREAS)
-    storage = call.query.choice("storageFilter", STORAGE)
-    roots = [state.store.folders[one] for one in _AREA_ROOTS.get(area, (ROOMS_ROOT,))]
-    rooms = [
-        room
-        for root in roots
-        for room in listing.visible_rooms(state, call.person, root)
-        if storage != (_INTERNAL if room.provider_key else _THIRD_PARTY)
-    ]
-    if area == _ACTIVE and state.form_rooms_apart:
-        rooms = [room for room in rooms if room.room_type != FORM_ROOM]
+    state, storage = call.state, call.query.choice("storageFilter", _StorageFilter)
     query = _query(call, recursive=False)
+    roots = [state.store.folders[one] for one in _AREA_ROOTS.get(query.area, (ROOMS_ROOT,))]
+    rooms = [room for root in roots for room in listing.visible_rooms(state, call.person, root)]
+    if storage is not _StorageFilter.NONE:
+        third_party = storage is _StorageFilter.THIRD_PARTY
+        rooms = [room for room in rooms if bool(room.provider_key) is third_party]
+    if query.area is SearchArea.ACTIVE and state.form_rooms_apart:
+        rooms = [room for room in rooms if room.room_type != FORM_ROOM]
     return _respond(call, roots[0], listing.room_page(call.person, rooms, query), query)
 
 
@@ -112,14 +125,14 @@ def _query(call: Call, *, recursive: bool) -> ListingQuery:
     elif call.user is not None:
         defaults[call.user.id] = (sort_by, descending)
     return ListingQuery(
-        files_only=bool(call.query.choice("filterType", FILTERS)),
+        files_only=call.query.choice("filterType", _FilterType) is _FilterType.FILES_ONLY,
         keeps_folders=call.query.text("applyFilterOption").lower() == "files",
         recursive=recursive,
         sort_by=sort_by,
         descending=descending,
         start=start,
         count=count,
-        area=call.query.choice("searchArea", AREAS),
+        area=call.query.choice("searchArea", SearchArea),
     )
 
 

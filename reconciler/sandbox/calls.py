@@ -1,9 +1,10 @@
 """One API call as a handler gets it: its parameters, and the file or folder it is about."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import IntEnum
+from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from reconciler.sandbox import responses, rights, texts
@@ -16,13 +17,16 @@ from reconciler.sandbox.values import EntryId, Json, Key, Kind, User
 
 NOBODY = User("", "Anonymous", Kind.GUEST, "", "", texts.EPOCH)
 
-_AREAS = "active archive any recentbylinks templates knowledge resultstorage aiagents"
-AREAS = {name: number for number, name in enumerate(_AREAS.split())}
-FILTERS = {"none": 0, "filesonly": 1}
-"""``filterType``: of the portal's many, those that lists of all files need (docspace.md 1.1)."""
-STORAGE = {"none": 0, "internal": 1, "thirdparty": 2}
-_DIRECTIONS = {"ascending": 0, "descending": 1}
 _SORTS = {"dateandtime": "DateAndTime", "az": "AZ"}
+
+E = TypeVar("E", bound=IntEnum)
+
+
+class _SortOrder(IntEnum):
+    """``sortOrder`` (docspace.md 1.1)."""
+
+    ASCENDING = 0
+    DESCENDING = 1
 
 
 class Query:
@@ -78,13 +82,14 @@ class Query:
             )
         return start, count
 
-    def choice(self, name: str, choices: Mapping[str, int]) -> int:
-        """Return an enum given by name or number, 0 without one. ModelError for anything else."""
+    def choice(self, name: str, choices: type[E]) -> E:
+        """Return a member given by name or number, 0 without one. ModelError for anything else."""
         value = self.text(name).lower() or "0"
-        number = int(value) if value.isdecimal() else choices.get(value)
-        if number is None or number not in choices.values():
-            raise _invalid(name, value)
-        return number
+        number = int(value) if value.isdecimal() else None
+        for one in choices:
+            if one == number or one.name.replace("_", "").lower() == value:
+                return one
+        raise _invalid(name, value)
 
     def sort(self) -> tuple[str | None, bool]:
         """Return (sortBy, descending); sortBy is None when missing or unknown.
@@ -92,7 +97,7 @@ class Query:
         Without ``sortOrder`` the order is ascending (docspace.md 1.1).
         """
         named = _SORTS.get(self.text("sortBy").lower())
-        return named, bool(self.choice("sortOrder", _DIRECTIONS))
+        return named, self.choice("sortOrder", _SortOrder) is _SortOrder.DESCENDING
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,27 @@ one row and loses another, as it may happen on the real portal.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 
 from reconciler.sandbox import rights
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import AI_ROOM, FileRow, FolderRow, Section
 from reconciler.sandbox.values import EntryId, User
 
-_KNOWLEDGE, _RESULTS = 5, 6
+_SortKey = Callable[[FileRow], object]
 
-SortKey = Callable[[FileRow], object]
+
+class SearchArea(IntEnum):
+    """``searchArea`` numbers (docspace.md 1.1)."""
+
+    ACTIVE = 0
+    ARCHIVE = 1
+    ANY = 2
+    RECENT_BY_LINKS = 3
+    TEMPLATES = 4
+    KNOWLEDGE = 5
+    RESULT_STORAGE = 6
+    AI_AGENTS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +36,17 @@ class ListingQuery:
     """What a listing asks for.
 
     ``files_only`` is filterType=FilesOnly; ``keeps_folders`` is applyFilterOption=Files, which
-    clears the filter of folders instead of leaving them out. ``area`` is a searchArea number.
+    clears the filter of folders instead of leaving them out.
     """
 
-    files_only: bool = False
-    keeps_folders: bool = False
-    recursive: bool = True
-    sort_by: str = "DateAndTime"
-    descending: bool = True
-    start: int = 0
-    count: int = 100
-    area: int = 0
+    files_only: bool
+    keeps_folders: bool
+    recursive: bool
+    sort_by: str
+    descending: bool
+    start: int
+    count: int
+    area: SearchArea
 
     @property
     def shows_folders(self) -> bool:
@@ -95,7 +107,7 @@ def _file_ids(state: State, user: User, folder: FolderRow, query: ListingQuery) 
     """Return the sorted ids; withSubFolders alone does not recurse, a filter makes it."""
     room = state.store.room(folder.id)
     in_ai_room = room is not None and room.room_type == AI_ROOM
-    if in_ai_room and query.area not in (_KNOWLEDGE, _RESULTS):
+    if in_ai_room and query.area not in (SearchArea.KNOWLEDGE, SearchArea.RESULT_STORAGE):
         return []
     third_party = isinstance(folder.id, str)
     recursive = query.recursive and query.files_only and not third_party and not in_ai_room
@@ -131,7 +143,7 @@ def _is_indexed(state: State, folder: FolderRow) -> bool:
     return room is not None and room.indexing
 
 
-def _sort_key(state: State, folder: FolderRow, query: ListingQuery) -> SortKey:
+def _sort_key(state: State, folder: FolderRow, query: ListingQuery) -> _SortKey:
     """Return the sort key; a room with automatic indexing knows only its own order."""
     if _is_indexed(state, folder):
         return lambda row: row.order
@@ -141,7 +153,7 @@ def _sort_key(state: State, folder: FolderRow, query: ListingQuery) -> SortKey:
 
 
 def _window(
-    state: State, ids: list[EntryId], key: SortKey, start: int, count: int
+    state: State, ids: list[EntryId], key: _SortKey, start: int, count: int
 ) -> list[FileRow]:
     """Return the rows of a page, each group of equal keys turned by the number of listings."""
     files = state.store.files
