@@ -13,9 +13,7 @@ from reconciler.sandbox.responses import ModelError, Refused, Response
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import FileRow, FolderRow
 from reconciler.sandbox.texts import Text
-from reconciler.sandbox.values import EntryId, Json, Key, Kind, User
-
-NOBODY = User("", "Anonymous", Kind.GUEST, "", "", texts.EPOCH)
+from reconciler.sandbox.values import EntryId, Json, Key, User
 
 _SORTS = {"dateandtime": "DateAndTime", "az": "AZ"}
 
@@ -117,7 +115,7 @@ class Call:
     @property
     def person(self) -> User:
         """Return the user, or one without any right."""
-        return self.user or NOBODY
+        return self.user or self.state.anonymous
 
     @property
     def dto(self) -> Dto:
@@ -126,7 +124,7 @@ class Call:
 
     def say(self, text: Text) -> str:
         """Return a message in the user's language."""
-        return texts.say(text, self.user.culture if self.user else self.state.culture)
+        return texts.say(text, self.person.culture)
 
     def respond(self, result: object, *, count: int = 1, total: int | None = None) -> Response:
         """Wrap a result in the envelope."""

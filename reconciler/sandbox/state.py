@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from reconciler.sandbox import dates
 from reconciler.sandbox.dates import Clock, system_clock
@@ -16,7 +16,7 @@ from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.outbox import Outbox
 from reconciler.sandbox.rate_limiter import RateLimiter
 from reconciler.sandbox.store import Store, WebhookConfig, WebhookLog
-from reconciler.sandbox.texts import EPOCH, Comment, Comments
+from reconciler.sandbox.texts import Comment, Comments
 from reconciler.sandbox.values import (
     CommentWrite,
     Delivery,
@@ -32,7 +32,10 @@ from reconciler.sandbox.values import (
 GUEST = "712d9ec3-5d2b-4b13-824f-71f00191dcca"
 """The id of people without an account, who come by a link (docspace.md 4.2)."""
 
-ZONE = timezone(timedelta(hours=3))
+_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+"""The date of accounts that never registered."""
+
+_ZONE = timezone(timedelta(hours=3))
 
 Hook = Callable[[str, str, EntryId | None], None]
 """Called with the method, the route and the file id of a request."""
@@ -65,7 +68,7 @@ class State:
     """
 
     clock: Clock = system_clock
-    zone: tzinfo = ZONE
+    zone: tzinfo = _ZONE
     culture: str = "en"
     _: KW_ONLY
     texts: Comments = field(default_factory=Comments)
@@ -109,8 +112,8 @@ class State:
 
     @property
     def anonymous(self) -> User:
-        """The user who stands for people without an account: saves in the portal's language."""
-        return User(GUEST, "Anonymous", Kind.GUEST, self.culture, "", EPOCH)
+        """The user who stands for people without an account or key, in the portal's language."""
+        return User(GUEST, "Anonymous", Kind.GUEST, self.culture, "", _NEVER)
 
     def now(self) -> datetime:
         """Return the clock's time as the database would store it."""

@@ -6,7 +6,7 @@ English texts fails for everybody else. The comments are those of
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum, auto
 
 from reconciler.portal_texts import by_culture
@@ -51,9 +51,6 @@ class Text(StrEnum):
     IN_TRASH = "You are not allowed to preview the elements in the Trash"
     DENIED = "Access denied"
 
-
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-"""A date for accounts that never registered."""
 
 _GERMAN = {
     Text.FILE_NOT_FOUND: "Die angefragte Datei wurde nicht gefunden",
