@@ -159,7 +159,7 @@ class Api:
         if user is not None:
             refused = limiter.enter(limits, user.id, call.method, self._state.clock())
             if refused is not None:
-                return Response(429, b"", refused)
+                return refused
         try:
             if self._state.latency + delay > 0:
                 self._stopping.wait(self._state.latency + delay)

@@ -103,7 +103,7 @@ def retry_log(call: Call) -> Response:
     state, path = call.state, urllib.parse.urlsplit(call.url).path
     refused = state.limiter.retry(state.limits, call.person.id, path, state.clock())
     if refused:
-        raise Refused(Response(429, b"", refused))
+        raise Refused(refused)
     log = state.logs.get(call.id) if isinstance(call.id, int) else None
     own = {one.id: one for one in _own_webhooks(call)}
     if log is None or log.config_id not in own:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 JSON = "application/json; charset=utf-8"
 PROBLEM = "application/problem+json; charset=utf-8"
@@ -111,6 +112,17 @@ def problem(status: int) -> Response:
     title, section = _PROBLEMS[status]
     body = {"type": _RFC + section, "title": title, "status": status, "traceId": TRACE}
     return Response(status, _utf8(body), {"Content-Type": PROBLEM})
+
+
+def throttled(limit: int, resets: datetime | None = None, retry_after: int = 0) -> Response:
+    """Write the empty 429 of a rate limit; only the daily one says when it ``resets``."""
+    headers = {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": "0"}
+    if resets is not None:
+        headers |= {
+            "X-RateLimit-Reset": str(int(resets.timestamp())),
+            "Retry-After": str(retry_after),
+        }
+    return Response(429, b"", headers)
 
 
 def broken(status: int) -> Response:
