@@ -12,6 +12,9 @@ _MINUTE = timedelta(minutes=1)
 _QUARTER = timedelta(minutes=15)
 _DAY = timedelta(hours=24)
 
+_RETRIES = 5
+"""How often a webhook may be retried by hand in a quarter of an hour (docspace.md 6)."""
+
 
 @dataclass(slots=True)
 class _Use:
@@ -59,13 +62,13 @@ class RateLimiter:
                 self._uses[user_id].parallel[method == "GET"] -= 1
 
     def retry(self, limits: Limits, user_id: str, path: str, now: datetime) -> Response | None:
-        """Count a manual webhook retry: five in a quarter of an hour per user and path."""
+        """Count a manual webhook retry of a user and path; return a 429 when it is refused."""
         if not limits.enabled:
             return None
         with self._mutex:
             recent = self._uses.setdefault(user_id, _Use()).retries.setdefault(path, deque())
-            allowed = _slide(recent, now, _QUARTER, limits.retries_per_quarter)
-            return None if allowed else throttled(limits.retries_per_quarter)
+            allowed = _slide(recent, now, _QUARTER, _RETRIES)
+            return None if allowed else throttled(_RETRIES)
 
 
 def _slide(recent: deque[datetime], now: datetime, window: timedelta, limit: int) -> bool:

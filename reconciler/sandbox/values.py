@@ -142,5 +142,4 @@ class Limits:
     reads: int = 50
     writes: int = 15
     writes_per_day: int = 10_000
-    retries_per_quarter: int = 5
     enabled: bool = True
