@@ -131,7 +131,7 @@ class Call:
         fields = self.query.text("fields")
         if fields and isinstance(result, dict):
             result = _only(result, fields.split(","))
-        return responses.success(result, self.method, self.url, count=count, total=total)
+        return responses.enveloped(result, self.method, self.url, count=count, total=total)
 
     def json(self) -> Json:
         """Return the body, names in lower case. ModelError when it is not a JSON object."""

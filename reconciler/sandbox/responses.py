@@ -78,13 +78,20 @@ def denied(message: str) -> Refused:
     return Refused(failure(403, message, "System.Security.SecurityException"))
 
 
-def success(
-    response: object, method: str, url: str, *, count: int = 1, total: int | None = None
+def enveloped(
+    response: object,
+    method: str,
+    url: str,
+    *,
+    status: int = 200,
+    count: int = 1,
+    total: int | None = None,
 ) -> Response:
-    """Wrap a result."""
-    totals = {} if total is None else {"total": total}
+    """Wrap a result in the envelope; only lists with pages have a ``total``."""
+    totals = {"count": count} if total is None else {"count": count, "total": total}
     links = [{"href": url, "action": method}]
-    return _json(200, {"response": response, "count": count, **totals, "links": links, "status": 0})
+    failed = int(status != 200)
+    return _json(status, {"response": response, **totals, "links": links, "status": failed})
 
 
 def failure(status: int, message: str, kind: str) -> Response:
@@ -103,8 +110,7 @@ def model_failure(error: ModelError, method: str, url: str) -> Response:
         "errors": {error.member: [error.message]},
         "traceId": TRACE,
     }
-    links = [{"href": url, "action": method}]
-    return _json(400, {"response": problem, "count": 1, "links": links, "status": 1})
+    return enveloped(problem, method, url, status=400)
 
 
 def problem(status: int) -> Response:
