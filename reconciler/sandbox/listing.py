@@ -70,9 +70,8 @@ def folder_page(state: State, user: User, folder: FolderRow, query: ListingQuery
         return _rooms_root(state, user, folder, query)
     folders = _folders(state, folder, query)
     ids = _file_ids(state, user, folder, query)
-    shown = folders[query.start : query.start + query.count]
-    skip = max(0, query.start - len(folders))
-    chosen = _window(state, ids, _sort_key(state, folder, query), skip, query.count - len(shown))
+    shown, skip, count = _folders_first(folders, query)
+    chosen = _window(state, ids, _sort_key(state, folder, query), skip, count)
     kept = [row for row in chosen if row.id not in state.store.converting]
     return Page(kept, shown, len(folders) + len(ids) - (len(chosen) - len(kept)))
 
@@ -180,6 +179,14 @@ def _sorted_folders(folders: list[FolderRow], query: ListingQuery) -> list[Folde
     return sorted(ordered, key=lambda folder: folder.modified, reverse=query.descending)
 
 
+def _folders_first(
+    folders: list[FolderRow], query: ListingQuery
+) -> tuple[list[FolderRow], int, int]:
+    """Return the folders of a page, and how many files come before it and are on it."""
+    shown = folders[query.start : query.start + query.count]
+    return shown, max(0, query.start - len(folders)), query.count - len(shown)
+
+
 def _rooms_root(state: State, user: User, root: FolderRow, query: ListingQuery) -> Page:
     """List the section root: a filter for files finds nothing, without one all comes at once."""
     if not query.shows_folders:
@@ -192,10 +199,8 @@ def _rooms_root(state: State, user: User, root: FolderRow, query: ListingQuery) 
     below = [folder for room in rooms for folder in state.store.subfolders(room)]
     folders = [root, *_sorted_folders(rooms, query), *_sorted_folders(below, query)]
     files = _all_files(state, user, rooms, query)
-    shown = folders[query.start : query.start + query.count]
-    skip = max(0, query.start - len(folders))
-    rows = files[skip : skip + query.count - len(shown)]
-    return Page(rows, shown, len(folders) + len(files))
+    shown, skip, count = _folders_first(folders, query)
+    return Page(files[skip : skip + count], shown, len(folders) + len(files))
 
 
 def _all_files(
