@@ -188,7 +188,10 @@ def _folders_first(
 
 
 def _rooms_root(state: State, user: User, root: FolderRow, query: ListingQuery) -> Page:
-    """List the section root: a filter for files finds nothing, without one all comes at once."""
+    """List the section root: a filter for files finds nothing, without one all comes at once.
+
+    All but admins get each file once for every folder above it.
+    """
     if not query.shows_folders:
         return Page([], [], 0)
     rooms = visible_rooms(state, user, root)
@@ -198,19 +201,14 @@ def _rooms_root(state: State, user: User, root: FolderRow, query: ListingQuery) 
         rooms = [room for room in rooms if user.id in room.members]
     below = [folder for room in rooms for folder in state.store.subfolders(room)]
     folders = [root, *_sorted_folders(rooms, query), *_sorted_folders(below, query)]
-    files = _all_files(state, user, rooms, query)
+    files = _all_files(state, rooms if user.is_admin else [*rooms, *below], query)
     shown, skip, count = _folders_first(folders, query)
     return Page(files[skip : skip + count], shown, len(folders) + len(files))
 
 
-def _all_files(
-    state: State, user: User, rooms: list[FolderRow], query: ListingQuery
-) -> list[FileRow]:
-    """Return the files of all rooms; once per folder above them for those who are no admin."""
+def _all_files(state: State, tops: list[FolderRow], query: ListingQuery) -> list[FileRow]:
+    """Return the files in and below the folders; again for each of them that a file is below."""
     store = state.store
-    tops = list(rooms)
-    if not user.is_admin:
-        tops += [folder for room in rooms for folder in store.subfolders(room)]
     rows = [store.files[fid] for top in tops for fid in store.subtree_files(top)]
     rows.sort(key=lambda row: row.current.title.lower())
     return sorted(rows, key=lambda row: row.current.modified, reverse=query.descending)
