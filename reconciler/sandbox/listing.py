@@ -86,12 +86,11 @@ def room_page(user: User, rooms: list[FolderRow], query: ListingQuery) -> Page:
 def visible_rooms(state: State, user: User, root: FolderRow) -> list[FolderRow]:
     """Return the rooms that the user sees: all for an admin, else own and joined ones."""
     rooms = [state.store.folders[folder_id] for folder_id in root.folders]
-    return [room for room in rooms if user.is_admin or _is_member(state, user, room)]
-
-
-def _is_member(state: State, user: User, room: FolderRow) -> bool:
-    role = rights.role_in_folder(state.store, user, room.id)
-    return role.owner or role.access not in (0, rights.RESTRICT)
+    return [
+        room
+        for room in rooms
+        if user.is_admin or rights.role_in_folder(state.store, user, room.id).is_member
+    ]
 
 
 def _folders(state: State, folder: FolderRow, query: ListingQuery) -> list[FolderRow]:

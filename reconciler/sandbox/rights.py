@@ -57,12 +57,16 @@ class Role:
     private: bool = False
 
     @property
+    def is_member(self) -> bool:
+        """Whether the place is the user's, or was opened to the user."""
+        return self.owner or self.access not in (0, RESTRICT)
+
+    @property
     def reads(self) -> bool:
         """Whether the user may read there."""
-        member = self.owner or self.access not in (0, RESTRICT)
         if self.section in (Section.USER, Section.TRASH):
-            return member
-        return member or self.admin or self.public
+            return self.is_member
+        return self.is_member or self.admin or self.public
 
     @property
     def edits_history(self) -> bool:
