@@ -171,10 +171,10 @@ def delete_version(state: State, fid: EntryId, version: int, *, by: User) -> Non
     webhooks.publish(state, "file.updated", row, by)
 
 
-def reorder(state: State, fid: EntryId, *, by: User, order: int | None = None) -> None:
-    """Change a file's place in an indexed room: no date moves."""
+def reorder(state: State, fid: EntryId, *, by: User) -> None:
+    """Put a file last in an indexed room: no date moves."""
     row = state.store.files[fid]
-    row.order = state.store.new_order() if order is None else order
+    row.order = state.store.new_order()
     state.store.mark_changed(row.folder_id)
     webhooks.publish(state, "file.updated", row, by)
 
@@ -187,9 +187,9 @@ def change_owner(state: State, fid: EntryId, new_owner: User, *, by: User) -> No
     webhooks.publish(state, "file.updated", row, by)
 
 
-def share(state: State, fid: EntryId, user: User, *, access: int = rights.EDITING) -> None:
-    """Share one file with a user."""
-    state.store.files[fid].shares[user.id] = access
+def share(state: State, fid: EntryId, user: User) -> None:
+    """Share one file with a user, who may edit it."""
+    state.store.files[fid].shares[user.id] = rights.EDITING
 
 
 def start_converting(state: State, fid: EntryId) -> None:

@@ -92,12 +92,10 @@ def forcesave(
     _edit(state, fid, by, comments, size, encrypted=encrypted, session=session)
 
 
-def save_by_api(
-    state: State, fid: EntryId, *, by: User, size: int | None = None, encrypted: bool = False
-) -> None:
+def save_by_api(state: State, fid: EntryId, *, by: User, encrypted: bool = False) -> None:
     """Save through ``saveediting`` or ``update``."""
     comment = Comment.ENCRYPTED if encrypted else Comment.EDITED
-    _edit(state, fid, by, (comment,), size, encrypted=encrypted)
+    _edit(state, fid, by, (comment,), None, encrypted=encrypted)
 
 
 def save_failed(state: State, fid: EntryId, *, by: User) -> None:
