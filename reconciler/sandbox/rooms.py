@@ -19,10 +19,18 @@ _SHARED_ROOTS = (
 
 def add_shared_roots(state: State) -> None:
     """Add the roots of the sections that belong to nobody."""
-    now = state.now()
     for root_id, title, section in _SHARED_ROOTS:
-        root = FolderRow(root_id, None, title, now, SYSTEM, now, SYSTEM, section=section)
-        state.store.put_folder(root)
+        add_root(state, title, section, SYSTEM, root_id)
+
+
+def add_root(
+    state: State, title: str, section: Section, owner_id: str, root_id: int | None = None
+) -> int:
+    """Add the root of a section and return its id, by default the next free one."""
+    number, now = root_id or state.store.new_folder_id(), state.now()
+    root = FolderRow(number, None, title, now, owner_id, now, owner_id, section=section)
+    state.store.put_folder(root)
+    return number
 
 
 def add_room(
