@@ -5,7 +5,7 @@ from datetime import datetime
 
 from reconciler.sandbox import rights
 from reconciler.sandbox.state import State
-from reconciler.sandbox.store import ROOM_FOLDER_TYPES, SYSTEM, FolderRow, Section, Store
+from reconciler.sandbox.store import ROOM_FOLDER_TYPES, SYSTEM, FolderRow, Section, Store, id_below
 from reconciler.sandbox.values import EntryId, User
 
 ROOMS_ROOT, ARCHIVE_ROOT, AGENTS_ROOT, TEMPLATES_ROOT = 2, 3, 4, 5
@@ -72,10 +72,9 @@ def add_room(
 def add_folder(state: State, parent_id: EntryId, title: str, *, by: User) -> EntryId:
     """Add a folder below another; it does not raise the date of those above."""
     parent, now = state.store.folders[parent_id], state.now()
-    folder = FolderRow(state.store.new_folder_id(), parent_id, title, now, by.id, now, by.id)
-    if isinstance(parent_id, str):
-        folder.id = f"{parent_id.split('-|')[0]}-|folder{folder.id}"
-        folder.provider_key, folder.provider_id = parent.provider_key, parent.provider_id
+    folder_id = id_below(parent_id, "folder", state.store.new_folder_id())
+    folder = FolderRow(folder_id, parent_id, title, now, by.id, now, by.id)
+    folder.provider_key, folder.provider_id = parent.provider_key, parent.provider_id
     state.store.put_folder(folder)
     return folder.id
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.sandbox import webhooks
 from reconciler.sandbox.state import GUEST, State
-from reconciler.sandbox.store import FileRow, Session, VersionRow
+from reconciler.sandbox.store import FileRow, Session, VersionRow, id_below
 from reconciler.sandbox.texts import Comment
 from reconciler.sandbox.values import EntryId, Json, User
 from reconciler.sandbox.webhooks import file_payload
@@ -124,11 +124,10 @@ def new_file(
 ) -> FileRow:
     """Add a file of one version; third-party storage gives it a string id and no comment."""
     store, now = state.store, state.now()
-    number = store.next_file
+    fid = id_below(folder_id, "item", store.next_file)
     store.next_file += 1
-    third = isinstance(folder_id, str)
-    fid = f"{str(folder_id).split('-|')[0]}-|item{number}" if third else number
-    version = VersionRow(1, 1, title, now, by.id, size, None if third else comment)
+    kept = None if isinstance(folder_id, str) else comment
+    version = VersionRow(1, 1, title, now, by.id, size, kept)
     row = FileRow(fid, folder_id, now, by.id, store.new_order(), [version])
     store.put_file(row)
     store.raise_dates(row)

@@ -163,6 +163,13 @@ class WebhookLog:
     delivery: datetime | None = None
 
 
+def id_below(folder_id: EntryId, kind: str, number: int) -> EntryId:
+    """Return the id of a new entry in a folder; third-party storage has strings (docspace.md 8)."""
+    if isinstance(folder_id, str):
+        return f"{folder_id.split('-|')[0]}-|{kind}{number}"
+    return number
+
+
 @dataclass(slots=True)
 class Store:
     """All folders and files, and the next free ids."""
