@@ -27,7 +27,7 @@ _GROUPS = {1: 0, 2: 2, 4: 3, 8: 4, 16: 5}
 
 def list_webhooks(call: Call) -> Response:
     """``GET settings/webhook``: own ones, for an admin all; never a secret."""
-    own = _own_webhooks(call)
+    own = _own_webhooks(call).values()
     return call.respond(
         [{"configs": _webhook_dto(call, one), "status": _status(call, one)} for one in own]
     )
@@ -88,7 +88,7 @@ def get_log(call: Call) -> Response:
     if call.person.kind is Kind.GUEST:
         raise call.denied()
     start, count = call.query.page()
-    own = {one.id: one for one in _own_webhooks(call)}
+    own = _own_webhooks(call)
     logs = [
         (own[log.config_id], log)
         for log in reversed(call.state.logs.values())
@@ -105,22 +105,22 @@ def retry_log(call: Call) -> Response:
     if refused:
         raise Refused(refused)
     log = state.logs.get(call.id) if isinstance(call.id, int) else None
-    own = {one.id: one for one in _own_webhooks(call)}
+    own = _own_webhooks(call)
     if log is None or log.config_id not in own:
         raise not_found(call.say(Text.FILE_NOT_FOUND))
     again = state.logs[webhooks.retry_log(state, log.id)]
     return call.respond(_log_dto(own[log.config_id], again))
 
 
-def _own_webhooks(call: Call) -> list[WebhookConfig]:
-    """Return the webhooks that the caller may see: own ones, an admin all."""
+def _own_webhooks(call: Call) -> dict[int, WebhookConfig]:
+    """Return the webhooks that the caller may see, by their ids: own ones, an admin all."""
     found, person = call.state.webhooks.values(), call.person
-    return [one for one in found if person.is_admin or one.created_by == person.id]
+    return {one.id: one for one in found if person.is_admin or one.created_by == person.id}
 
 
 def _find(call: Call, number: object) -> WebhookConfig:
     with call.state.mutex:
-        found = next((one for one in _own_webhooks(call) if one.id == number), None)
+        found = _own_webhooks(call).get(number) if isinstance(number, int) else None
     if found is None:
         raise not_found(call.say(Text.FILE_NOT_FOUND))
     return found
