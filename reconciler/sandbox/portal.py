@@ -120,7 +120,3 @@ class Portal(State):
             one.method == method and (path is None or one.path.endswith(path))
             for one in tuple(self.requests)
         )
-
-    def clear_requests(self) -> None:
-        """Forget the journal of requests."""
-        self.requests.clear()
