@@ -5,8 +5,11 @@ from datetime import datetime
 
 from reconciler.sandbox import rights
 from reconciler.sandbox.state import State
-from reconciler.sandbox.store import ROOM_FOLDER_TYPES, SYSTEM, FolderRow, Section, Store, id_below
+from reconciler.sandbox.store import ROOM_FOLDER_TYPES, FolderRow, Section, Store, id_below
 from reconciler.sandbox.values import EntryId, User
+
+_SYSTEM = "00000000-0000-0000-0000-000000000001"
+"""The id that owns the shared section roots."""
 
 ROOMS_ROOT, ARCHIVE_ROOT, AGENTS_ROOT, TEMPLATES_ROOT = 2, 3, 4, 5
 _SHARED_ROOTS = (
@@ -20,7 +23,7 @@ _SHARED_ROOTS = (
 def add_shared_roots(state: State) -> None:
     """Add the roots of the sections that belong to nobody."""
     for root_id, title, section in _SHARED_ROOTS:
-        add_root(state, title, section, SYSTEM, root_id)
+        add_root(state, title, section, _SYSTEM, root_id)
 
 
 def add_root(

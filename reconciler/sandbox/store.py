@@ -7,9 +7,6 @@ from enum import Enum, IntEnum, auto
 from reconciler.sandbox.values import EntryId, Json
 from reconciler.triggers import TRIGGERS
 
-SYSTEM = "00000000-0000-0000-0000-000000000001"
-"""The id that owns the shared section roots."""
-
 
 class Section(IntEnum):
     """``rootFolderType`` numbers (docspace.md 9)."""
