@@ -9,7 +9,7 @@ from reconciler.sandbox.state import State
 from reconciler.sandbox.store import Section
 from reconciler.sandbox.values import Key, Kind, User
 
-PERMISSIONS = ("files:read", "files:write", "rooms:read", "accounts.self:read")
+_PERMISSIONS = ("files:read", "files:write", "rooms:read", "accounts.self:read")
 """The least that the daemon needs (docspace.md 5)."""
 
 
@@ -46,7 +46,7 @@ def personal(state: State, user: User) -> int:
 def add_key(
     state: State,
     user: User,
-    permissions: tuple[str, ...] = PERMISSIONS,
+    permissions: tuple[str, ...] = _PERMISSIONS,
     expires: datetime | None = None,
 ) -> str:
     """Create an API key that acts as ``user``; no permissions means all.

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 JSON = "application/json; charset=utf-8"
-PROBLEM = "application/problem+json; charset=utf-8"
-TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+_PROBLEM = "application/problem+json; charset=utf-8"
+_TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 _RFC = "https://tools.ietf.org/html/rfc9110#section-"
 _STACK = (
@@ -108,7 +108,7 @@ def model_failure(error: ModelError, method: str, url: str) -> Response:
         "title": "One or more validation errors occurred.",
         "status": 400,
         "errors": {error.member: [error.message]},
-        "traceId": TRACE,
+        "traceId": _TRACE,
     }
     return enveloped(problem, method, url, status=400)
 
@@ -116,8 +116,8 @@ def model_failure(error: ModelError, method: str, url: str) -> Response:
 def problem(status: int) -> Response:
     """Write what a resource filter's bare status becomes: problem+json, no envelope."""
     title, section = _PROBLEMS[status]
-    body = {"type": _RFC + section, "title": title, "status": status, "traceId": TRACE}
-    return Response(status, _utf8(body), {"Content-Type": PROBLEM})
+    body = {"type": _RFC + section, "title": title, "status": status, "traceId": _TRACE}
+    return Response(status, _utf8(body), {"Content-Type": _PROBLEM})
 
 
 def throttled(limit: int, resets: datetime | None = None, retry_after: int = 0) -> Response:

@@ -17,7 +17,7 @@ _OF_FOLDERS = """
     Read Create Delete EditRoom Rename CopyTo MoveTo Copy Move Pin Mute EditAccess Duplicate
     Download CopySharedLink Reconnect CreateRoomFrom CopyLink Embed ChangeOwner IndexExport UseChat
 """
-FILE_RIGHTS, FOLDER_RIGHTS = tuple(_OF_FILES.split()), tuple(_OF_FOLDERS.split())
+_FILE_RIGHTS, _FOLDER_RIGHTS = tuple(_OF_FILES.split()), tuple(_OF_FOLDERS.split())
 
 _VISIT = frozenset({"Read", "Copy", "Download", "CopyLink"})
 _EDIT = _VISIT | {"Comment", "Review", "Edit", "CustomFilter", "ReadHistory"}
@@ -122,13 +122,13 @@ def file_security(role: Role, *, locked_by_other: bool) -> dict[str, bool]:
     granted = _granted(role)
     if locked_by_other:
         granted &= _LOCKED
-    return {right: right in granted for right in FILE_RIGHTS}
+    return {right: right in granted for right in _FILE_RIGHTS}
 
 
 def folder_security(role: Role) -> dict[str, bool]:
     """Return the ``security`` members of a folder or room."""
     granted = _OWNER_FOLDER if role.owner else _MEMBER_FOLDER
-    return {right: role.reads and right in granted for right in FOLDER_RIGHTS}
+    return {right: role.reads and right in granted for right in _FOLDER_RIGHTS}
 
 
 def _granted(role: Role) -> frozenset[str]:

@@ -18,10 +18,10 @@ from reconciler.sandbox.state import State
 from reconciler.sandbox.store import WebhookConfig, WebhookLog
 from reconciler.signature import HEADER, sign
 
-PARALLEL = 10
+_PARALLEL = 10
 """How many deliveries are under way at a time."""
 
-GONE = 410
+_GONE = 410
 _ERROR_TEXT = "An error occurred while sending the request."
 _TIMEOUT_TEXT = "The request was canceled due to the configured HttpClient.Timeout of {0:g} seconds"
 
@@ -72,7 +72,7 @@ class WebhookSender:
 
     def _run(self) -> None:
         state = self._state
-        while jobs := state.outbox.take(PARALLEL, state.poll_seconds, self._stopping):
+        while jobs := state.outbox.take(_PARALLEL, state.poll_seconds, self._stopping):
             first, *others = jobs
             threads = [
                 threading.Thread(target=self._deliver, args=(job,), daemon=True) for job in others
@@ -159,7 +159,7 @@ class WebhookSender:
         if result.arrived:
             log.delivery = state.whole_second()
             webhooks.record_success(state, config)
-        elif result.status == GONE:
+        elif result.status == _GONE:
             state.webhooks.pop(config.id, None)
         elif job.failed_on is not None:
             disable = not result.timed_out and webhooks.is_hopeless(state, config)

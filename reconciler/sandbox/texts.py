@@ -11,7 +11,7 @@ from enum import StrEnum, auto
 
 from reconciler.portal_texts import by_culture
 
-SEPARATOR = "; "
+_SEPARATOR = "; "
 """Stands between the texts of one save (docspace.md 4.2)."""
 
 
@@ -87,7 +87,7 @@ class Comments:
 
     def join(self, comments: tuple[Comment, ...], culture: str) -> str:
         """Return several comments of one save as the portal writes them."""
-        return SEPARATOR.join(self.say(comment, culture) for comment in comments)
+        return _SEPARATOR.join(self.say(comment, culture) for comment in comments)
 
     def _find(self, culture: str) -> Mapping[str, str]:
         """Return the texts of a culture, else of its parent (``de`` for ``de-DE``), or English."""

@@ -13,7 +13,7 @@ from reconciler.sandbox.store import FileRow, WebhookConfig, WebhookLog
 from reconciler.sandbox.values import Delivery, EntryId, Event, Json, User
 from reconciler.triggers import TRIGGERS
 
-GIVE_UP = timedelta(days=3)
+_GIVE_UP = timedelta(days=3)
 """A webhook that failed and had no success for this long is disabled."""
 
 _ESCAPED = re.compile(r"\\u[0-9a-f]{4}|\\\\|\\\"|[<>&'+`]")
@@ -183,7 +183,7 @@ def record_failure(
 
 def is_hopeless(state: State, config: WebhookConfig) -> bool:
     """Whether the last success, or the creation, is too long ago."""
-    return state.clock() - (config.last_success_on or config.created_on) > GIVE_UP
+    return state.clock() - (config.last_success_on or config.created_on) > _GIVE_UP
 
 
 def _write_back(state: State, config: WebhookConfig) -> None:
