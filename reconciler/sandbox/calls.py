@@ -137,8 +137,8 @@ class Call:
         """Return the body, names in lower case. ModelError when it is not a JSON object."""
         try:
             body = json.loads(self.body or b"{}")
-        except ValueError as error:
-            raise ModelError("$", "The JSON value could not be converted.") from error
+        except ValueError:
+            body = None
         if not isinstance(body, dict):
             raise ModelError("$", "The JSON value could not be converted.")
         return {str(name).lower(): value for name, value in body.items()}
