@@ -1,4 +1,4 @@
-"""Rooms, folders, and the members of rooms."""
+"""Rooms and folders, the members of rooms, and backups of all."""
 
 import copy
 from datetime import datetime
