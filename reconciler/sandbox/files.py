@@ -238,10 +238,7 @@ def _file_info(state: State, row: FileRow, version: VersionRow) -> FileInfo:
         updated=max(row.created, version.modified),
         size=version.size,
         comment=version.comment,
-        created_by=state.person(row.created_by),
         updated_by=state.person(version.modified_by),
         locked_by=state.person(row.locked_by) if row.locked_by else None,
         trashed=state.store.root(row.folder_id).section is Section.TRASH,
-        converting=row.id in state.store.converting,
-        order=row.order,
     )

@@ -105,7 +105,7 @@ class WebhookSender:
         signature = sign(body.encode(), config.secret)
         result = self._post(config.url, body.encode(), signature)
         with self._state.mutex:
-            webhooks.record_attempt(self._state, log, job.attempt, result.status)
+            webhooks.record_attempt(self._state, log, result.status)
             wait = self._retry_wait(job, result)
             if wait is None:
                 _record(log, body, signature, result)
@@ -133,7 +133,7 @@ class WebhookSender:
         if fault is None:
             return False
         with state.mutex:
-            webhooks.record_attempt(state, log, 1, 0)
+            webhooks.record_attempt(state, log, 0)
             log.response = fault.value
             if fault is AddressFault.PRIVATE:
                 state.webhooks.pop(config.id, None)

@@ -67,12 +67,9 @@ class FileInfo:
     updated: datetime
     size: int
     comment: str | None
-    created_by: User
     updated_by: User
     locked_by: User | None
     trashed: bool
-    converting: bool
-    order: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,6 @@ class Delivery:
 
     log_id: int
     file_id: EntryId
-    attempt: int
     status: int
     at: datetime
 

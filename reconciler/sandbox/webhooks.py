@@ -162,9 +162,9 @@ def body(log: WebhookLog, config: WebhookConfig, job: Job | None = None) -> str:
     return _escaped_json({"event": event, "payload": log.payload, "webhook": shown})
 
 
-def record_attempt(state: State, log: WebhookLog, attempt: int, status: int) -> None:
+def record_attempt(state: State, log: WebhookLog, status: int) -> None:
     """Record one attempt to deliver."""
-    state.deliveries.append(Delivery(log.id, log.file_id, attempt, status, state.clock()))
+    state.deliveries.append(Delivery(log.id, log.file_id, status, state.clock()))
 
 
 def record_success(state: State, config: WebhookConfig) -> None:
@@ -206,7 +206,7 @@ def _log(
     state.logs[number] = log
     copies = state.outbox.copies()
     if not copies:
-        record_attempt(state, log, 1, 0)
+        record_attempt(state, log, 0)
     for _ in range(copies):
         state.outbox.put(Job(number))
     return number
