@@ -157,8 +157,8 @@ def _read_changes(body: Mapping[str, object], config: WebhookConfig) -> WebhookC
 
 
 def _check_secret(secret: str) -> None:
-    """Refuse a secret that the portal's password policy would."""
-    if not 8 <= len(secret) <= 30 or not re.fullmatch(r"[!-~]+", secret):
+    """Refuse a secret that the portal's password policy would (docspace.md 6)."""
+    if not re.fullmatch(r"[!-~]{8,30}", secret):
         raise bad_argument("Password does not meet the requirements")
 
 
