@@ -2,8 +2,7 @@
 
 The service runs it. `loop` claims due files and hands them to threads, `processor` makes one
 attempt at a file: `look` asks for it and decides, then the processor writes and settles.
-`portal_health` tells whether looks, writes and the key work, `circuit_breaker` when to try again
-what failed.
+`portal_health` has the circuit breakers for looks, writes and the key, and the retry delays.
 """
 
 from reconciler.worker.look import Look, Looker
