@@ -98,7 +98,7 @@ def queued(store: Store, *jobs: Callable[[], object]) -> None:
         thread.start()
     pause = threading.Event()
     for _ in range(10_000):
-        if store._jobs._queue.qsize() == len(jobs):
+        if store._writes._queue.qsize() == len(jobs):
             break
         pause.wait(0.001)
     go.set()

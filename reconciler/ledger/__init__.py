@@ -40,7 +40,7 @@ from reconciler.ledger.settings import (
     Setting,
 )
 from reconciler.ledger.store.databases import MEMORY, is_there
-from reconciler.ledger.store.store import Role
+from reconciler.ledger.store.store import IsHeld, Role
 
 __all__ = [
     "BACKFILL",
@@ -61,6 +61,7 @@ __all__ = [
     "EnqueueOptions",
     "FileInReview",
     "HiddenUpdates",
+    "IsHeld",
     "Ledger",
     "ListedFile",
     "Notified",
