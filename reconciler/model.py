@@ -174,6 +174,10 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+UNFINISHED_OUTCOMES = (Outcome.FAILED, Outcome.REFUSED, Outcome.WAITING)
+"""The outcomes after which a file is looked at again, as they are listed."""
+
+
 class Action(Enum):
     """What a decision asks for. Only MARK writes to the portal; only the settling ones settle."""
 

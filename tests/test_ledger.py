@@ -734,9 +734,9 @@ def test_a_look_without_an_event_is_no_ending(ledger: Ledger) -> None:
     assert balance(ledger) == (1, 1, 0)
 
 
-@pytest.mark.parametrize(("seconds", "prompt"), [(0, 2), (10, 2), (11, 0), (None, 0)])
+@pytest.mark.parametrize(("seconds", "counted"), [(0, 2), (10, 2), (11, 0), (None, 0)])
 def test_kept_texts_are_counted(
-    ledger: Ledger, tmp_path: Path, seconds: int | None, prompt: int
+    ledger: Ledger, tmp_path: Path, seconds: int | None, counted: int
 ) -> None:
     """A text of the portal's that we do not know shows by how soon after a save it stands."""
     read_at = None if seconds is None else SAVED + seconds * SECOND
@@ -746,7 +746,9 @@ def test_kept_texts_are_counted(
         seen = a_file(comment="Redaguota", read_at=read_at)
         kept = result(Outcome.KEPT, reason=Rule.UNMARKED.value, seen=seen)
         ledger.finish(claim, kept, DUE)
-    assert sql(tmp_path, "SELECT text, number, prompt FROM texts") == [("Redaguota", 2, prompt)]
+    assert sql(tmp_path, "SELECT text, number, within_seconds FROM texts") == [
+        ("Redaguota", 2, counted)
+    ]
 
 
 def test_what_is_learned_of_the_portal_is_remembered(tmp_path: Path) -> None:

@@ -20,18 +20,26 @@ from sqlalchemy import (
 )
 
 from reconciler.decision import is_out_of_sight
-from reconciler.ledger.counters import HOUR, count, count_kept_text, count_write
-from reconciler.ledger.health import record_latency
-from reconciler.ledger.limits import is_exhausted, lowest_priority, next_write_at
-from reconciler.ledger.listing import PERSONS, is_within_seconds
+from reconciler.ledger.counters import (
+    HOUR,
+    count,
+    count_kept_text,
+    count_write,
+    is_exhausted,
+    lowest_priority,
+    next_write_at,
+    record_latency,
+)
 from reconciler.ledger.rows import (
     BACKFILL,
+    KEPT_REASONS,
     LIVE,
     OPEN,
     SWEEP,
-    ending_values,
     entry_of,
+    is_within_seconds,
     reset_values,
+    result_values,
     writing_values,
 )
 from reconciler.ledger.settings import baseline, paused
@@ -141,14 +149,14 @@ def _undone_values(row: Row[Any], revision: Revision, now: datetime) -> dict[str
 def finish(c: Connection, claim: Claim, result: AttemptResult, now: datetime) -> bool:
     """Store how the attempt ended; False when the claim was lost meanwhile."""
     row = _held_row(c, claim)
-    if row is None or not _change(c, claim, ending_values(row, result, now)):
+    if row is None or not _change(c, claim, result_values(row, result, now)):
         return False
     if result.outcome not in OPEN:
         count(c, result.outcome, result.reason, row.claimed)
     record_latency(c, row, result, now)
     if row.room is not None and is_out_of_sight(result):
         begin_anew(c, row.room)
-    if result.seen is not None and result.reason in PERSONS:
+    if result.seen is not None and result.reason in KEPT_REASONS:
         count_kept_text(c, result.seen.comment, 1, int(is_within_seconds(result.seen)))
     return True
 

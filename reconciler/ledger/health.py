@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
-from reconciler.ledger.counters import DAY, add
+from reconciler.ledger.counters import add
 from reconciler.ledger.overview import (
     SHOWN,
     is_listed,
@@ -14,7 +14,7 @@ from reconciler.ledger.overview import (
     unfinished,
     unknown_texts,
 )
-from reconciler.ledger.records import BOUNDS, OutageRecord, Overview, SweepRecord, UnfinishedFile
+from reconciler.ledger.records import OutageRecord, Overview, SweepRecord, UnfinishedFile
 from reconciler.ledger.store.schema import (
     UNFINISHED,
     files,
@@ -23,9 +23,10 @@ from reconciler.ledger.store.schema import (
     outages,
     sweeps,
     texts,
+    upsert,
 )
 from reconciler.ledger.store.store import Store
-from reconciler.model import EPOCH, AttemptResult, OutageKind, Outcome, Quota, Rule, Source
+from reconciler.model import EPOCH, OutageKind, Outcome, Quota, Source
 
 _KEPT_SWEEPS = 100
 _KEPT_DAYS = timedelta(days=90)
@@ -44,13 +45,8 @@ class Health:
 
     def open_outage(self, kind: OutageKind, reason: str, now: datetime) -> None:
         """Remember what the portal as a whole does not do, since when, and reason."""
-
-        def job(c: Connection) -> None:
-            put = insert(c.dialect.name, outages).values(kind=kind.value, since=now, reason=reason)
-            newest = {"reason": put.excluded.reason}
-            c.execute(put.on_conflict_do_update(index_elements=["kind"], set_=newest))
-
-        self._store.write(job)
+        first = {"kind": kind.value, "since": now}
+        self._store.write(lambda c: upsert(c, outages, first, {"reason": reason}))
 
     def close_outages(self, kinds: Iterable[OutageKind]) -> None:
         """Forget outages: the portal does what it is asked."""
@@ -142,18 +138,3 @@ class Health:
         """Return the texts that were kept as unknown, those kept most often first."""
         ordered = select(texts).order_by(texts.c.number.desc(), texts.c.text).limit(limit)
         return self._store.read(lambda c: [(row.text, row.number) for row in c.execute(ordered)])
-
-
-def record_latency(c: Connection, row: Row[object], result: AttemptResult, now: datetime) -> None:
-    """Count an update that was marked, by what detected it first and by how long it waited.
-
-    A comment that an unlocking wiped is set again, but nothing was updated.
-    """
-    marked = result.outcome is Outcome.MARKED and result.reason != Rule.RESTORED.value
-    if not marked or result.seen is None or row.source is None:
-        return
-    lag = max((now - result.seen.revision.updated).total_seconds(), 0.0)
-    bound = next((bound for bound in BOUNDS if lag <= bound), 0)
-    day = EPOCH + (now - EPOCH) // DAY * DAY
-    key = {"day": day, "source": row.source, "bound": bound}
-    add(c, latencies, key, number=1, seconds=round(lag))

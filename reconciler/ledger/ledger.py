@@ -18,10 +18,9 @@ from sqlalchemy import (
 )
 
 from reconciler.ledger import claims, origin, waits
-from reconciler.ledger.counters import count, count_write
+from reconciler.ledger.counters import count, count_write, next_write_at, reserve_requests
 from reconciler.ledger.events import record
 from reconciler.ledger.health import Health
-from reconciler.ledger.limits import next_write_at, reserve
 from reconciler.ledger.listing import (
     EnqueueOptions,
     ListedFile,
@@ -153,11 +152,11 @@ class Ledger:
 
     def reset_future_waits(self, now: datetime) -> int:
         """Make files due that wait since a time in the future: the clock was set back."""
-        return self._store.write(lambda c: waits.end_future_waits(c, now))
+        return self._store.write(lambda c: waits.reset_future_waits(c, now))
 
     def reserve(self, now: datetime, number: int, per_minute: int) -> float:
         """Count requests into the current minute; return 0, or the seconds to wait for room."""
-        return self._store.write(lambda c: reserve(c, now, number, per_minute))
+        return self._store.write(lambda c: reserve_requests(c, now, number, per_minute))
 
     # Events and listings.
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, case, func, select
 
-from reconciler.ledger.counters import written
-from reconciler.ledger.limits import next_write_at
+from reconciler.ledger.counters import next_write_at, written
 from reconciler.ledger.records import (
     LatencyHistogram,
     OutageRecord,
@@ -35,10 +34,10 @@ from reconciler.ledger.store.schema import (
     texts,
 )
 from reconciler.ledger.store.store import Role, Store
-from reconciler.model import OutageKind, Outcome, Quota, Source
+from reconciler.model import UNFINISHED_OUTCOMES, OutageKind, Outcome, Quota, Source
 
 SHOWN = 20  # files, texts and sweeps of each kind that are shown unless asked otherwise
-_MIN_PROMPT = 3  # times that a text stood there within seconds of a save
+_MIN_WITHIN_SECONDS = 3  # times that a text stood there within seconds of a save
 _ENTERED = (("accepted", "event"), ("accepted", "listed"))
 _ECHO = ("ignored", "echo")
 
@@ -94,7 +93,7 @@ def unfinished(c: Connection, limit: int | None) -> tuple[UnfinishedFile, ...]:
     more = (files.c.due_at, files.c.attempts, files.c.looked_at)
     found: list[Row[Any]] = []
     # Each by itself: together they would have to be sorted, however few are wanted.
-    for outcome in (Outcome.FAILED, Outcome.REFUSED, Outcome.WAITING):
+    for outcome in UNFINISHED_OUTCOMES:
         each = select(*columns, *more).where(UNFINISHED, files.c.outcome == outcome.value)
         left = None if limit is None else limit - len(found)
         found += c.execute(each.order_by(files.c.looked_at.desc()).limit(left))
@@ -183,8 +182,8 @@ def unknown_texts(c: Connection) -> tuple[str, ...]:
     """Return the kept texts that stood there within seconds of a save, again and again: so soon
     nobody types, so the portal may write them by itself.
     """
-    found = select(texts.c.text).where(texts.c.prompt >= _MIN_PROMPT)
-    return tuple(c.execute(found.order_by(texts.c.prompt.desc(), texts.c.text)).scalars())
+    found = select(texts.c.text).where(texts.c.within_seconds >= _MIN_WITHIN_SECONDS)
+    return tuple(c.execute(found.order_by(texts.c.within_seconds.desc(), texts.c.text)).scalars())
 
 
 def _texts(c: Connection, limit: int) -> tuple[tuple[str, int], ...]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, or_, select
 
 from reconciler.ledger.records import Notified, WebhookRecord
 from reconciler.ledger.rows import Baseline
-from reconciler.ledger.store.schema import insert, settings
+from reconciler.ledger.store.schema import settings, upsert
 from reconciler.ledger.store.store import Store
 from reconciler.model import EPOCH
 
@@ -41,9 +41,7 @@ class Setting(Generic[T]):
         if value is None:
             c.execute(delete(settings).where(settings.c.name == self.name))
             return
-        put = insert(c.dialect.name, settings).values(name=self.name, value=self.to_text(value))
-        newer = {"value": put.excluded.value}
-        c.execute(put.on_conflict_do_update(index_elements=["name"], set_=newer))
+        upsert(c, settings, {"name": self.name}, {"value": self.to_text(value)})
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What makes files due when that is over which they waited for.
+"""Makes waiting files due once what they waited for is over.
 
 Each function is the work of one transaction, and returns how many files it made due.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, literal, or_, update
 
-from reconciler.ledger.listing import arrives_by, is_in_flight
+from reconciler.ledger.rows import arrives_by, is_in_flight
 from reconciler.ledger.store.schema import UNFINISHED, UtcTime, files
 from reconciler.model import OutageKind, Outcome
 
@@ -38,16 +38,15 @@ def release_waiting(c: Connection, kind: OutageKind, now: datetime) -> int:
 
 
 def release_refused(c: Connection) -> int:
-    """Make refused files due: another account was refused."""
+    """Make refused files due: it was another account that was refused."""
     refused = (UNFINISHED, files.c.outcome == Outcome.REFUSED.value, _IS_FREE)
     return c.execute(update(files).where(*refused).values(due_at=files.c.looked_at)).rowcount
 
 
-def end_future_waits(c: Connection, now: datetime) -> int:
-    """Make files due that wait since a time in the future.
+def reset_future_waits(c: Connection, now: datetime) -> int:
+    """Make files due whose wait began in the future: the clock was set back.
 
-    The clock was set back since then: the true length of the wait is unknown, and one attempt
-    costs little.
+    The true length of the wait is unknown, and one attempt costs little.
     """
     ahead = or_(files.c.looked_at > now, files.c.pending_since > now)
     return c.execute(

@@ -20,7 +20,7 @@ from reconciler.ledger.settings import (
     Settings,
     time_setting,
 )
-from reconciler.ledger.store.schema import backfills, insert, rooms
+from reconciler.ledger.store.schema import backfills, insert, rooms, upsert
 from reconciler.ledger.store.store import Store
 from reconciler.model import EPOCH
 
@@ -169,11 +169,7 @@ class Watermarks:
         self._store.write(write)
 
     def _put_room(self, room: int, values: dict[str, Any]) -> None:
-        def write(c: Connection) -> None:
-            put = insert(c.dialect.name, rooms).values(id=room, **values)
-            c.execute(put.on_conflict_do_update(index_elements=["id"], set_=values))
-
-        self._store.write(write)
+        self._store.write(lambda c: upsert(c, rooms, {"id": room}, values))
 
 
 def begin_anew(c: Connection, room: int) -> None:

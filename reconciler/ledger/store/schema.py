@@ -3,7 +3,7 @@
 Times are whole microseconds since 1970 in UTC: they sort, compare and round-trip exactly.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from reconciler.errors import LedgerCause, LedgerError
-from reconciler.model import EPOCH, Outcome, Rule
+from reconciler.model import EPOCH, UNFINISHED_OUTCOMES, Outcome, Rule
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -125,9 +125,8 @@ _DUE = files.c.due_at.is_not(None)
 _due = Index("files_due", files.c.priority, files.c.due_at, sqlite_where=_DUE)
 
 # Conditions of the overview; an index is used only for a condition in the same words.
-_OPEN = _in(Outcome.FAILED, Outcome.REFUSED, Outcome.WAITING)
 _ELSEWHERE = _in(Rule.GONE, Rule.SECTION)
-UNFINISHED = text(f"outcome {_OPEN} AND due_at IS NOT NULL")
+UNFINISHED = text(f"outcome {_in(*UNFINISHED_OUTCOMES)} AND due_at IS NOT NULL")
 WAITING = text(f"marked_by_us AND settled_version IS NOT NULL AND reason NOT {_ELSEWHERE}")
 DECIDED = text(f"outcome {_in(Outcome.KEPT)} AND reason {_in(Rule.ANSWERED, Rule.CHANGED)}")
 UNMARKED = text(f"outcome {_in(Outcome.KEPT)} AND reason {_in(Rule.UNMARKED)}")
@@ -165,14 +164,14 @@ writes = Table(
     Column("number", Integer, nullable=False),
 )
 
-# Texts that were kept as a person's, and how often one appeared within seconds of a save:
-# an unknown text of the portal's own is found here.
+# Texts that were kept as a person's, and how often each was seen within seconds of a save, which
+# shows an unknown text of the portal's own.
 texts = Table(
     "texts",
     metadata,
     Column("text", String, primary_key=True),
     Column("number", BigInteger, nullable=False),
-    Column("prompt", BigInteger, nullable=False, default=0),
+    Column("within_seconds", BigInteger, nullable=False, default=0),
 )
 _frequent = Index("texts_frequent", texts.c.number)
 
@@ -269,6 +268,14 @@ def migrate(connection: Connection) -> None:
     if version < VERSION:
         values = {"value": str(VERSION)}
         connection.execute(settings.update().where(settings.c.name == "schema").values(values))
+
+
+def upsert(
+    c: Connection, table: Table, first: Mapping[str, Any], values: Mapping[str, Any]
+) -> None:
+    """Insert a row of ``first`` and ``values``; where its key exists, set the ``values`` alone."""
+    put = insert(c.dialect.name, table).values({**first, **values})
+    c.execute(put.on_conflict_do_update(index_elements=list(table.primary_key), set_=values))
 
 
 def insert(dialect: str, table: Table) -> Any:
