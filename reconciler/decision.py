@@ -212,8 +212,8 @@ def is_echo(event: Event, entry: Entry, owner: str | None) -> bool:
     return any(r is not None and r.updated == event.modified for r in revisions)
 
 
-def is_out_of_sight(result: AttemptResult) -> bool:
-    """Return whether a file was only hidden: its room is archived, or not ours for a while."""
+def is_hidden(result: AttemptResult) -> bool:
+    """Return whether a file was only hidden: its room is archived, or closed to our account."""
     archived = result.seen is not None and result.seen.section is Section.ARCHIVE
     return archived or result.reason == Rule.UNREADABLE.value
 

@@ -105,7 +105,7 @@ class Scene(People):
         """Claim a file and get as far as ``how`` says, then die: the claim stays open."""
         before = self._before()
         ledger, now = self.here.ledger, self.now
-        claims = ledger.claim(now, 1, timedelta(seconds=180))
+        claims = ledger.claims.take(now, 1, timedelta(seconds=180))
         if not claims or how == "claim":
             return
         entry = claims[0].entry
@@ -117,7 +117,7 @@ class Scene(People):
             if file is None or decision.action is not Action.MARK:
                 return
             until = now + timedelta(seconds=60)
-            ledger.begin_write(
+            ledger.claims.begin_write(
                 claims[0], file, now, until=until, is_new_identity=decision.is_new_identity
             )
             if how == "effect":
@@ -158,7 +158,7 @@ class Scene(People):
         What waits for a lock that is still there may wait.
         """
         for steps in range(300):
-            due = self.here.ledger.next_claim(self.now)
+            due = self.here.ledger.claims.next_at(self.now)
             if due is None:
                 return steps
             due = max(due, self.here.health.next_look(self.now))

@@ -115,7 +115,7 @@ class Life:
         here = self.here
         now = here.now()
         coming = [self.next_probe, self.next_sweep - here.skew]
-        due = here.ledger.next_claim(now)
+        due = here.ledger.claims.next_at(now)
         if due is not None:
             coming.append(max(due, here.health.next_look(now), now + _POLL) - here.skew)
         return min(coming)

@@ -991,13 +991,13 @@ def test_an_item_settles_nothing_while_its_file_is_in_work(here: World) -> None:
     """The worker may be about to write to an older revision: the file is due again instead."""
     save(here, here.file)
     here.sweep()
-    (claim,) = here.ledger.claim(here.clock(), 1, timedelta(seconds=60))
+    (claim,) = here.ledger.claims.take(here.clock(), 1, timedelta(seconds=60))
     here.portal.comment(here.file, TARGET, by=here.bob)
     here.clock.advance(10)
     before = here.ledger.entry(here.file)
     report = here.sweep()
     assert (report.handed, here.ledger.entry(here.file)) == (1, before)
-    assert here.ledger.release_claim(claim, here.clock())
+    assert here.ledger.claims.release(claim, here.clock())
     work(here)
     assert here.ledger.entry(here.file).marked_by_us
 

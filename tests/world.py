@@ -76,7 +76,7 @@ class World:
     def open(self) -> None:
         """Open the ledger and the client as a starting process does, and release claims."""
         self.ledger = Ledger(url(self.path.parent), self.server.url, quota=self.quota)
-        self.ledger.release_orphaned_claims(self.now())
+        self.ledger.claims.release_orphaned(self.now())
         self.docspace = DocSpace(Transport(self.server.url, self.key, timeout=5))
         self.ledger.set_owner(self.bot.id)
         self.work_with(self.docspace)

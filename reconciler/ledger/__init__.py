@@ -1,18 +1,21 @@
 """The ledger: one row for each file, with what is due and what is settled.
 
-The receiver, the sweep, the worker, the webhooks and the service call it. `ledger` has the calls,
-each one short transaction: `events` makes rows due, `claims` claims and finishes them, `waits`
-makes due what waited, `listing` takes what a sweep read, `watermarks` says how far sweeps came,
-`settings` holds what is true of the whole ledger, `overview` and `health` say how the service is
-doing (`records` are the values), `counters` and `limits` count, `reviews` is what people have to
-review. `rows` converts rows, `opening` migrates, `origin` knows the first sweep, `copying` moves a
-ledger to another database, and `store` runs the transactions.
+The receiver, the sweep, the worker, the webhooks and the service call it. A call goes from `ledger`
+through `store`, which runs it as a transaction, to the module that writes or reads the tables:
+`events` makes a file due, `listing` settles or enqueues the files of a page, `claims` takes a due
+file, grants its write and stores its result, and `waits` makes waiting files due again. They share
+`rows`, which converts rows, and `counters`, which counts and limits.
+
+`settings` holds what is true of the whole ledger, `ownership` its portal, account and origin,
+`watermarks` how far each folder has been read. `overview` answers how the service is doing
+(`records` are its values), `health` records that and retries files, `reviews` lists what people
+have to review. `copying` copies a ledger to another database.
 """
 
 from reconciler.ledger.copying import copy
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.listing import EnqueueOptions, ListedFile, RowChange, RowState
-from reconciler.ledger.opening import another_portal, is_same_address
+from reconciler.ledger.ownership import another_portal, is_same_portal_url
 from reconciler.ledger.records import (
     FileInReview,
     Notified,
@@ -78,6 +81,6 @@ __all__ = [
     "WebhookRecord",
     "another_portal",
     "copy",
-    "is_same_address",
+    "is_same_portal_url",
     "is_there",
 ]

@@ -35,13 +35,13 @@ _KEPT_DAYS = timedelta(days=90)
 class Health:
     """How the service is doing. Each call is one short transaction; all raise LedgerError."""
 
-    def __init__(self, store: Store, quota: Callable[[], Quota]) -> None:
-        """Share the ledger's store; ``quota`` tells when the day's writes are used up."""
+    def __init__(self, store: Store, quota: Quota) -> None:
+        """Share the ledger's store; ``quota`` limits the writes of a day."""
         self._store, self._quota = store, quota
 
     def overview(self, now: datetime, shown: int = SHOWN) -> Overview:
         """Return how everything is at ``now``; of each list no more than ``shown``."""
-        return overview(self._store, now, shown, self._quota())
+        return overview(self._store, now, shown, self._quota)
 
     def open_outage(self, kind: OutageKind, reason: str, now: datetime) -> None:
         """Remember what the portal as a whole does not do, since when, and reason."""

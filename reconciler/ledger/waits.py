@@ -4,27 +4,14 @@ Each function is the work of one transaction, and returns how many files it made
 """
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, case, literal, or_, update
+from sqlalchemy import Connection, or_, update
 
-from reconciler.ledger.rows import arrives_by, is_in_flight
-from reconciler.ledger.store.schema import UNFINISHED, UtcTime, files
+from reconciler.ledger.store.schema import UNFINISHED, files
 from reconciler.model import OutageKind, Outcome
 
 _SHARED_FAULT = 5  # failures in a row that an outage may explain
 _IS_FREE = files.c.claim.is_(None)
-
-
-def release_orphaned(c: Connection, orphaned: Any, now: datetime) -> int:
-    """Release the claims of dead processes.
-
-    A write that was sent just before its process ended may still arrive at the portal: a look
-    before it does would lead to a second one.
-    """
-    held = (files.c.claim.is_not(None), files.c.due_at.is_not(None))  # the latter: its index
-    due = case((is_in_flight(now), arrives_by()), else_=literal(now, UtcTime))
-    return c.execute(update(files).where(*held, orphaned).values(claim=None, due_at=due)).rowcount
 
 
 def release_waiting(c: Connection, kind: OutageKind, now: datetime) -> int:

@@ -100,8 +100,8 @@ class Watermarks:
         """Store that the room is hidden: its watermark stays until it is visible again."""
         self._put_room(room, {"incomplete": False, "hidden": True})
 
-    def give_up(self, room: int) -> None:
-        """Do not read the room again: it is deleted."""
+    def drop_room(self, room: int) -> None:
+        """Store that the room is deleted: it is not read again."""
         leave = update(rooms).where(rooms.c.id == room).values(incomplete=False, hidden=False)
         self._store.write(lambda c: c.execute(leave))
 
@@ -172,7 +172,7 @@ class Watermarks:
         self._store.write(lambda c: upsert(c, rooms, {"id": room}, values))
 
 
-def begin_anew(c: Connection, room: int) -> None:
+def hide_and_reset(c: Connection, room: int) -> None:
     """Hide a room, and read it from the beginning when it is visible again."""
     c.execute(update(rooms).where(rooms.c.id == room).values(watermark=None, hidden=True))
 

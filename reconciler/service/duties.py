@@ -233,4 +233,4 @@ class ReleaseDuty:
     def run(self) -> None:
         """Release the claims once. Raises LedgerError."""
         if not self.listing.is_suspended.is_set():
-            self.components.ledger.release_orphaned_claims(self.components.clock())
+            self.components.ledger.claims.release_orphaned(self.components.clock())

@@ -27,7 +27,7 @@ class WorkerRole:
 
     def _work(self, _: IsHeld) -> None:
         self.is_held = True
-        self._components.ledger.release_orphaned_claims(self._components.clock())
+        self._components.ledger.claims.release_orphaned(self._components.clock())
         self._worker.run()
 
     def _end(self) -> None:

@@ -220,7 +220,7 @@ class Lister:
         """Skip a folder that is gone, or hidden: then its watermark stays until it is back."""
         self.report.skipped[reason] += 1
         if not self.dry and reason == "gone":
-            self._ledger.watermarks.give_up(folder.id)
+            self._ledger.watermarks.drop_room(folder.id)
         elif not self.dry:
             self._ledger.watermarks.set_hidden(folder.id)
         return False

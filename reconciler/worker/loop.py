@@ -103,7 +103,7 @@ class Worker:
         return claims
 
     def _claim(self, number: int) -> list[Claim]:
-        return self._ledger.claim(self._clock(), number, self._settings.lease)
+        return self._ledger.claims.take(self._clock(), number, self._settings.lease)
 
     def _until_due(self) -> float:
         """Return the seconds to wait before anything can be claimed."""
@@ -122,7 +122,7 @@ class Worker:
             # The clock was set back, perhaps while no process ran.
             self._ledger.reset_future_waits(now)
         self._last = now
-        due = self._ledger.next_claim(now)
+        due = self._ledger.claims.next_at(now)
         return None if due is None else max(due, self._processor.health.next_look(now))
 
     def _can_claim(self) -> bool:
@@ -158,14 +158,14 @@ class Worker:
 
     def _process(self, claim: Claim) -> None:
         if self._stopping:
-            self._ledger.release_claim(claim, self._clock())
+            self._ledger.claims.release(claim, self._clock())
             return
         try:
             processed = self._processor.process(claim)
         except LedgerError:
             raise
         except ShutdownRequested:
-            self._ledger.release_claim(claim, self._clock())
+            self._ledger.claims.release(claim, self._clock())
             return
         except Exception as error:  # noqa: BLE001 - one file's bug must not stop the others
             self._on_error(error)

@@ -103,16 +103,16 @@ class FileProcessor:
         """Record the result; a ledger that is unavailable for a moment leaves no file claimed."""
         for delay in _FINISH_DELAYS:
             try:
-                return self._ledger.finish(claim, result, self._clock())
+                return self._ledger.claims.finish(claim, result, self._clock())
             except LedgerError:
                 self._wait(delay)
-        return self._ledger.finish(claim, result, self._clock())
+        return self._ledger.claims.finish(claim, result, self._clock())
 
     def record_bug(self, claim: Claim, error: Exception) -> None:
         """Record that a bug ended the attempt; the file is tried again later."""
         now, text = self._clock(), f"{type(error).__name__}: please report this"
         result = _failure(AttemptReason.BUG, text, now + _HOUR)
-        self._ledger.finish(claim, replace(result, attempts=claim.entry.attempts), now)
+        self._ledger.claims.finish(claim, replace(result, attempts=claim.entry.attempts), now)
 
     def probe(self) -> bool:
         """Ask whether the key works and the portal answers again; return whether it does.
@@ -145,7 +145,9 @@ class FileProcessor:
             result = _waiting(AttemptReason.WRITES_FAIL, file, self.health.park_write(now))
             result = replace(result, waits_for=OutageKind.WRITES, is_new_identity=is_new)
             return Processed(claim.entry.id, file, decision.rule, result)
-        grant = self._ledger.begin_write(claim, file, now, until=until, is_new_identity=is_new)
+        grant = self._ledger.claims.begin_write(
+            claim, file, now, until=until, is_new_identity=is_new
+        )
         match grant:
             case WriteGrant.GRANTED:
                 return self._write(claim, file, decision)
