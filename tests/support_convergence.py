@@ -61,7 +61,7 @@ class Scene(People):
     def step(self) -> Processed | None:
         """Let the worker work off one due file, and judge what it wrote."""
         before = self._before()
-        attempt = self.here.worker.step()
+        attempt = self.here.step()
         self.tick += 1
         self.after(before)
         if attempt is not None and attempt.file in self.files and attempt.seen is not None:

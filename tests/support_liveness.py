@@ -105,7 +105,7 @@ class Life:
         if ahead <= timedelta() or ahead > timedelta(seconds=EVERY):  # the clock was set back
             self._sweep()
         for _ in range(100):
-            if self.here.worker.step() is None:
+            if self.here.step() is None:
                 return
             assert here.server.drain()
         raise AssertionError("the worker does not come to rest")

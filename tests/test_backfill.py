@@ -335,7 +335,7 @@ def test_live_events_are_worked_off_before_a_backfill(here: World) -> None:
     here.portal.save(here.file, by=here.ann)
     assert here.server.drain()
     here.clock.advance(2)
-    attempt = here.worker.step()
+    attempt = here.step()
     assert attempt is not None
     assert attempt.file == here.file
     work(here)

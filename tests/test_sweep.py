@@ -719,7 +719,7 @@ def test_a_clock_of_ours_that_is_wrong_hides_nothing(fresh: World, hours: int) -
         wait(10)
         here.sweep()
         wait(2)
-        while here.worker.step() is not None:
+        while here.step() is not None:
             pass
         assert here.comment() == TARGET
         assert here.ledger.watermarks.portal() == theirs() - timedelta(seconds=2)
@@ -976,7 +976,7 @@ def test_an_item_that_was_listed_before_our_write_decides_nothing(here: World) -
         if route == LISTING:
             here.portal.on_answer = None
             here.clock.advance(2)
-            assert here.worker.step() is not None
+            assert here.step() is not None
             here.portal.comment(here.file, "Approved", by=here.bob)
 
     here.portal.on_answer = meanwhile

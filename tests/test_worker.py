@@ -219,7 +219,7 @@ def test_a_reused_id_is_another_file_also_where_the_write_has_to_wait(here: Worl
     here.quota = Quota(2, 2)
     here.restart()
     here.portal.on_request = lambda *_: here.ledger.count_write(here.now())
-    attempt = here.worker.step()
+    attempt = here.step()
     assert attempt is not None
     assert attempt.result.reason == "quota_exhausted"
     assert here.ledger.entry(here.file).settled is None

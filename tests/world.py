@@ -111,12 +111,18 @@ class World:
         """Let the receiver record in the ledger that is open now."""
         return self.ledger.record(event, now)
 
+    def step(self) -> Processed | None:
+        """Let the worker process one due file; None when there is none, or its claim was lost."""
+        before = len(self.attempts)
+        self.worker.step()
+        return self.attempts[-1] if len(self.attempts) > before else None
+
     def settle(self, seconds: float = 2.0) -> list[Processed]:
         """Let deliveries arrive, time pass, and the worker work off what is due."""
         before = len(self.attempts)
         assert self.server.drain()
         self.clock.advance(seconds)
-        while self.worker.step() is not None:
+        while self.step() is not None:
             assert self.server.drain()
             assert len(self.attempts) < before + 50, "the worker does not come to rest"
         return self.attempts[before:]
@@ -173,8 +179,8 @@ def _empty_ledger() -> bytes:
 
 
 def worker_settings(policy: Policy) -> WorkerSettings:
-    """Return the settings of a worker where nothing else is configured."""
-    return build.worker_settings(_defaults(), policy)
+    """Return the default settings of a worker, which processes one file at a time here."""
+    return replace(build.worker_settings(_defaults(), policy), threads=1)
 
 
 def scan_settings(policy: Policy, **changes: Any) -> ScanSettings:
