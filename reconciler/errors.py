@@ -175,6 +175,11 @@ class PortalError(ReconcilerError):
     detail: str = ""
     key_number: int = field(default=0, kw_only=True, compare=False)
 
+    @property
+    def lacks_route(self) -> bool:
+        """Whether the portal may have no such route, or not with this method (docspace.md 7)."""
+        return self.status in {404, 405, 501}
+
     def __str__(self) -> str:
         """Return route, status and detail in one line."""
         status = "" if self.status is None else f" answered {self.status}"

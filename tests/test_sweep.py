@@ -634,7 +634,7 @@ def test_files_kept_for_a_text_that_is_the_portals_are_marked_once_it_is_told(
     here.restart()
     sweep_and_work(here)
     assert (here.comment(), here.comment(other)) == (TARGET, "Approved")
-    assert here.ledger.health.texts(9) == [("Approved", 1)]
+    assert here.ledger.health.overview(here.now()).texts == (("Approved", 1),)
 
 
 @pytest.mark.parametrize("ahead", [timedelta(days=31), timedelta(hours=30)])

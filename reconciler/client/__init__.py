@@ -16,7 +16,7 @@ from reconciler.client.account import (
     Person,
 )
 from reconciler.client.docspace import DocSpace
-from reconciler.client.listing import PAGE, FilePage, Room, RoomPage
+from reconciler.client.listing import PAGE, STEP, FilePage, Room, RoomPage
 from reconciler.client.parse import Build
 from reconciler.client.plain_request import Response, send_request
 from reconciler.client.rate_limiter import RateLimiter
@@ -37,6 +37,7 @@ __all__ = [
     "READ_ALL",
     "READ_ROOMS",
     "READ_SELF",
+    "STEP",
     "WRITE_ALL",
     "Build",
     "DocSpace",

@@ -15,7 +15,15 @@ from reconciler.client.account import (
     parse_key,
     parse_person,
 )
-from reconciler.client.listing import PAGE, FilePage, RoomPage, parse_files, parse_rooms
+from reconciler.client.listing import (
+    PAGE,
+    STEP,
+    FilePage,
+    Room,
+    RoomPage,
+    parse_files,
+    parse_rooms,
+)
 from reconciler.client.parse import Build, parse_build, parse_file, parse_history, parse_room
 from reconciler.client.transport import KEY_REPLACED, Answer, Transport
 from reconciler.errors import (
@@ -25,18 +33,18 @@ from reconciler.errors import (
     RouteMissingError,
     TransientError,
 )
+from reconciler.formats import LAST_NUMBER
 from reconciler.model import Absent, File
 
 _T = TypeVar("_T")
 _NOT_FOUND = 404
-_NO_ROUTE = {_NOT_FOUND, 405, 501}
 _FILE, _COMMENT = "files/file/{id}", "files/file/{id}/comment"
 _FOLDER, _ROOMS, _MINE = "files/{folderId}", "files/rooms", "files/@my"
 _SAMPLED_ROOMS = 5
 _NEWEST = {"sortBy": "DateAndTime", "sortOrder": "descending"}
 # Newer portals list form rooms apart unless asked for any; archived ones come along (10).
 _ANY_ROOM = {"searchArea": "Any", "storageFilter": "Internal"}
-_DEEP = {"filterType": "FilesOnly", "withSubFolders": "true"}
+_RECURSIVE = {"filterType": "FilesOnly", "withSubFolders": "true"}
 
 
 class DocSpace:
@@ -72,7 +80,7 @@ class DocSpace:
 
         The API has no compare-and-swap: the shorter between look and write, the better.
         """
-        return self._http.rate_limiter.reserve(2)
+        return self._http.rate_limiter.reserve_look_and_write()
 
     def file(self, file_id: int) -> File | Absent:
         """Return the file as it is now, or why there is none to see.
@@ -162,7 +170,7 @@ class DocSpace:
         try:
             answer = self._http.get("keys/@self")
         except (ForbiddenError, PermanentError, TransientError) as error:
-            if not isinstance(error, ForbiddenError) and error.status not in _NO_ROUTE:
+            if not isinstance(error, ForbiddenError) and not error.lacks_route:
                 raise
             return self._owner(error)
         return _parsed(answer, parse_key)
@@ -171,7 +179,7 @@ class DocSpace:
         try:
             person = self.person()
         except (PermanentError, TransientError) as error:
-            if error.status not in _NO_ROUTE:
+            if not error.lacks_route:
                 raise
             if isinstance(refusal, ForbiddenError):
                 raise refusal from error
@@ -221,12 +229,31 @@ class DocSpace:
         answer = self._listing(_ROOMS, params, READ_ROOMS)
         return _parsed(answer, lambda _: parse_rooms(answer, start, count))
 
+    def all_rooms(
+        self, until: Callable[[Room], bool] = lambda _: False, most: int = LAST_NUMBER
+    ) -> list[Room]:
+        """Return the rooms, pinned ones first, then newest first, page by page.
+
+        The last page is the one with a room for which ``until`` is true, or with the ``most``th
+        room. Pinned rooms come first whatever their date (docspace.md 1.3), so ``until`` is not
+        asked about them.
+        """
+        found: dict[int | str, Room] = {}
+        for start in range(0, most, STEP):
+            page, before = self.rooms(start), len(found)
+            found |= {room.id: room for room in page.rooms}
+            reached = any(until(room) for room in page.rooms if not room.pinned)
+            # A page that brings nothing new is the last one of a portal that pages otherwise.
+            if reached or page.remaining == 0 or len(found) == before:
+                break
+        return list(found.values())
+
     def room_files(self, room: int, start: int = 0, count: int = PAGE) -> FilePage:
         """Return a page of all files in a room, newest first.
 
         Only with a filterType does the portal look into folders (docspace.md 1.1).
         """
-        params = _NEWEST | _DEEP | {"startIndex": start, "count": count}
+        params = _NEWEST | _RECURSIVE | {"startIndex": start, "count": count}
         answer = self._listing(_FOLDER, params, folderId=room)
         return _parsed(answer, lambda _: parse_files(answer, start, count, room))
 

@@ -26,6 +26,7 @@ from reconciler.formats import whole_number
 from reconciler.model import File, Section
 
 PAGE = 100  # the most that the portal gives (docspace.md 1.1)
+STEP = 90  # pages overlap, since rows move while they are read
 _MAY_COMMENT = {0, 1, 9, 11}  # the owner's two, room manager, content creator
 
 

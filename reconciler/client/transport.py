@@ -64,7 +64,8 @@ class Transport:
     """Requests to one portal with one key. Safe to share between threads.
 
     ``timeout`` bounds, in seconds, each wait for bytes and a whole answer once it has begun.
-    ``rate_limiter`` admits the requests, ``connections`` are kept open.
+    ``rate_limiter`` admits the requests; without one only ``connections``, which are kept open,
+    limits how many are sent at once.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Transport:
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._lock, self._mine = threading.Lock(), threading.local()
         self._url, self._timeout = url + API, timeout
-        self.rate_limiter = rate_limiter or RateLimiter(reads=8, writes=4)
+        self.rate_limiter = rate_limiter or RateLimiter(reads=connections, writes=connections)
         self._clock, self._key, self.key_number = clock, key, 0
         self._connections, self._ca_bundle = connections, ca_bundle
         self._session = self._open()

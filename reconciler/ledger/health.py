@@ -12,7 +12,6 @@ from reconciler.ledger.overview import (
     known_outages,
     overview,
     unfinished,
-    unknown_texts,
 )
 from reconciler.ledger.records import OutageRecord, Overview, SweepRecord, UnfinishedFile
 from reconciler.ledger.store.schema import (
@@ -116,12 +115,8 @@ class Health:
         dialect = self._store.read(lambda c: c.dialect)
         return dialect.name, tuple(getattr(dialect, "server_version_info", None) or ())
 
-    def unknown_texts(self) -> tuple[str, ...]:
-        """Return the kept texts that may be the portal's own."""
-        return self._store.read(unknown_texts)
-
-    def forget_texts(self, known: Callable[[str], bool]) -> None:
-        """Forget the counts of kept texts that are known to be the portal's own by now."""
+    def delete_texts(self, known: Callable[[str], bool]) -> None:
+        """Delete the counts of kept texts that are now known to be the portal's own."""
 
         def job(c: Connection) -> None:
             found = [text for text in c.execute(select(texts.c.text)).scalars() if known(text)]
@@ -133,8 +128,3 @@ class Health:
         """Return when the newest event was accepted that a webhook brought; no echo counts."""
         newest = select(func.max(files.c.event_at)).where(files.c.source == Source.WEBHOOK.value)
         return self._store.read(lambda c: c.execute(newest).scalar())
-
-    def texts(self, limit: int) -> list[tuple[str, int]]:
-        """Return the texts that were kept as unknown, those kept most often first."""
-        ordered = select(texts).order_by(texts.c.number.desc(), texts.c.text).limit(limit)
-        return self._store.read(lambda c: [(row.text, row.number) for row in c.execute(ordered)])

@@ -78,7 +78,7 @@ def _overview(
         next_sweep=NEXT_SWEEP.get(c),
         incomplete_folders=_count(c, rooms, rooms.c.incomplete),
         texts=_texts(c, shown),
-        unknown_texts=unknown_texts(c),
+        unknown_texts=_unknown_texts(c),
         days=days,
         latencies=lags,
         holders=holders,
@@ -178,7 +178,7 @@ def _webhook(c: Connection, now: datetime) -> str:
     return f"{record.reason}; {record.hint}"
 
 
-def unknown_texts(c: Connection) -> tuple[str, ...]:
+def _unknown_texts(c: Connection) -> tuple[str, ...]:
     """Return the kept texts that stood there within seconds of a save, again and again: so soon
     nobody types, so the portal may write them by itself.
     """

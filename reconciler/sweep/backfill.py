@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.client import DocSpace
-from reconciler.errors import ConfigError, ForbiddenError, PermanentError
+from reconciler.errors import ConfigError
 from reconciler.ledger import BACKFILL, EnqueueOptions, Ledger, ListedFile
 from reconciler.model import Outcome
 from reconciler.sweep.lister import Folder, Lister, Report, ScanSettings
@@ -144,13 +144,11 @@ class Backfill:
             if isinstance(room.id, int) and lister.wanted(room)
         ]
         folders.sort(key=lambda folder: folder.id)
-        return folders + ([] if job.rooms else self._my_documents())
+        return folders + ([] if job.rooms else _my_documents(lister))
 
-    def _my_documents(self) -> list[Folder]:
-        if not self.settings.policy.scope.holds_personal:
-            return []
-        try:
-            folder = self.docspace.my_files(count=1).folder
-        except (ForbiddenError, PermanentError):
-            return []
-        return [Folder(folder, None, "My documents")] if isinstance(folder, int) else []
+
+def _my_documents(lister: Lister) -> list[Folder]:
+    page = lister.my_documents()
+    if page is None or not isinstance(page.folder, int):
+        return []
+    return [Folder(page.folder, None, "My documents")]

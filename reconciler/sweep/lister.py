@@ -12,7 +12,7 @@ from reconciler.decision import Policy
 from reconciler.errors import ForbiddenError, PermanentError, ShutdownRequested, TransientError
 from reconciler.ledger import Baseline, EnqueueOptions, Ledger, ListedFile
 from reconciler.model import EPOCH, Action, File, Outcome, Rule
-from reconciler.sweep.paging import STEP, read_folder
+from reconciler.sweep.paging import read_folder
 from reconciler.sweep.planning import PageContext, plan_changes
 
 _GONE = 404
@@ -146,27 +146,29 @@ class Lister:
             self._ledger.set_portal_known(known is True)
 
     def rooms(self, until: Callable[[Room], bool]) -> list[Room]:
-        """Return the rooms, pinned ones first, then newest first, until ``until`` is true.
-
-        A room that is pinned stands first whatever its date (docspace.md 1.3).
-        """
-        found: dict[int | str, Room] = {}
-        start = 0
-        while True:
-            page, before = self._docspace.rooms(start), len(found)
-            found |= {room.id: room for room in page.rooms}
-            reached = any(until(room) for room in page.rooms if not room.pinned)
-            # A page that brings nothing new is the last one of a portal that pages otherwise.
-            if reached or page.remaining == 0 or len(found) == before:
-                self._learn_titles(found.values())
-                return list(found.values())
-            start += STEP
+        """Return the rooms until ``until`` is true, as `DocSpace.all_rooms`; store their titles."""
+        found = self._docspace.all_rooms(until)
+        self._learn_titles(found)
+        return found
 
     def _learn_titles(self, rooms: Iterable[Room]) -> None:
         """Store the titles: what an event announced is shown with its room's."""
         if not self.dry:
             titles = {room.id: room.title for room in rooms if isinstance(room.id, int)}
             self._ledger.watermarks.set_titles(titles)
+
+    def my_documents(self) -> FilePage | None:
+        """Return one item of "My documents"; None where they are not reviewed, or there are none.
+
+        Raises TransientError.
+        """
+        if not self._policy.scope.holds_personal:
+            return None
+        try:
+            return self._docspace.my_files(count=1)
+        except (ForbiddenError, PermanentError):
+            self.report.skipped["personal"] += 1
+            return None
 
     def wanted(self, room: Room) -> bool:
         """Return whether a room is to be read at all; count one that is not."""

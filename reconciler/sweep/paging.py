@@ -15,10 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.client import PAGE, FilePage
+from reconciler.client import PAGE, STEP, FilePage
 from reconciler.model import File
 
-STEP = 90
 _MAX_EMPTY = 20
 _TRIES, _MAX_TRIES = 2, 6
 

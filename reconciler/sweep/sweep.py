@@ -109,7 +109,7 @@ class Sweep:
         if state.full_scan and complete:
             marks.set_complete_scan(state.watermark)
         if complete and marks.criteria_changed(criteria) is not None:
-            self.ledger.health.forget_texts(self.settings.policy.texts.is_portals)
+            self.ledger.health.delete_texts(self.settings.policy.texts.is_portals)
         if complete:
             marks.set_criteria(criteria, state.watermark)
 
@@ -149,14 +149,9 @@ class Sweep:
             self.ledger.watermarks.set_room(folder.id, state.date, folder.title)
 
     def _my_documents(self, lister: Lister) -> FilePage | None:
-        """Ask for "My documents", if they are reviewed and the account has any."""
-        if not self.settings.policy.scope.holds_personal:
-            return None
+        """Return one item of "My documents", None where there are none to read."""
         try:
-            return self.docspace.my_files(count=1)
-        except (ForbiddenError, PermanentError):
-            lister.report.skipped["personal"] += 1
-            return None
+            return lister.my_documents()
         except TransientError:
             # Its folder is not known, so the portal's watermark waits for it.
             lister.report.incomplete.append(_UNKNOWN_FOLDER)

@@ -16,13 +16,9 @@ _ROOM_KNOWN = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Look:
-    """What a look showed (``file`` is None where the portal shows none), and the decision on it.
-
-    ``entry`` is what the ledger knew, with what the look added about the portal.
-    """
+    """What a look showed (``file`` is None where the portal shows none), and the decision on it."""
 
     file: File | None
-    entry: Entry
     decision: Decision
 
 
@@ -47,11 +43,11 @@ class Looker:
         """Ask for the file and decide. Raises PortalError."""
         seen = self._docspace.file(entry.id)
         if isinstance(seen, Absent):
-            return Look(None, entry, decide(seen, entry, self._policy))
+            return Look(None, decide(seen, entry, self._policy))
         now = self._clock()
         entry = self._with_portal(self._with_origin(entry, seen, now), seen)
         file = self._with_room(seen, now)
-        return Look(file, entry, decide(file, entry, self._policy))
+        return Look(file, decide(file, entry, self._policy))
 
     def _with_origin(self, entry: Entry, file: File, now: datetime) -> Entry:
         """Before the first sweep, the first look fixes where our responsibility begins."""
