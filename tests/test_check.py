@@ -231,7 +231,7 @@ def no_key(here: Healthy) -> None:
         (portal_down, "error", "portal", "settings/version/build", "network"),
         (clock_off, "warning", "clock", "differ by 360", "NTP"),
         (key_that_ends, "warning", "key", "valid until", "new key"),
-        (deaf_address, "error", "address", "nobody answers", "start reconciler serve"),
+        (deaf_address, "error", "address", "no answer from", "start reconciler serve"),
         (no_proxy, "error", "https", "every delivery", "trusted_proxy"),
         (no_key, "error", "configuration", "DOCSPACE_API_KEY", "config"),
     ],
