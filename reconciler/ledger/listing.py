@@ -82,20 +82,20 @@ class ListedFile:
 class RowChange:
     """What is to be written for a listed file: that it is settled, that it is due, or nothing.
 
-    ``settles_as_ours`` is whether it is settled with our comment, None when it is not settled.
+    ``settles_marked`` is whether it is settled as marked by us, None when it is not settled.
     ``sets_place`` is whether its row gets the room, which a look does not tell (docspace.md 1.1).
     """
 
     listed: ListedFile
     version: tuple[Any, ...] | None = None
-    settles_as_ours: bool | None = None
+    settles_marked: bool | None = None
     makes_due: bool = False
     sets_place: bool = False
 
     @property
     def writes(self) -> bool:
         """Whether anything is to be written."""
-        return self.makes_due or self.sets_place or self.settles_as_ours is not None
+        return self.makes_due or self.sets_place or self.settles_marked is not None
 
     def as_due(self) -> "RowChange":
         """Return the change that enqueues the file for the worker instead."""
@@ -134,7 +134,7 @@ def apply_changes(
     kept = [
         change.listed.file
         for change in applied
-        if change.settles_as_ours is not None and change.listed.decision.rule.value in KEPT_REASONS
+        if change.settles_marked is not None and change.listed.decision.rule.value in KEPT_REASONS
     ]
     within_seconds = Counter(file.comment for file in kept if is_within_seconds(file))
     for text, number in Counter(file.comment for file in kept).items():
@@ -143,7 +143,7 @@ def apply_changes(
         settled = [
             _settle(change.listed, marked_by_us, now)
             for change in applied
-            if change.settles_as_ours is marked_by_us
+            if change.settles_marked is marked_by_us
         ]
         if settled:
             c.execute(_settling(c, settled[0]), settled)
@@ -157,11 +157,11 @@ def apply_changes(
 
 
 def _with_changed_rows_due(c: Connection, changes: Sequence[RowChange]) -> list[RowChange]:
-    ids = [change.listed.file.id for change in changes if change.settles_as_ours is not None]
+    ids = [change.listed.file.id for change in changes if change.settles_marked is not None]
     current = {row.id: tuple(row) for row in c.execute(_KNOWN, {"ids": ids})} if ids else {}
     return [
         change.as_due()
-        if change.settles_as_ours is not None
+        if change.settles_marked is not None
         and current.get(change.listed.file.id) != change.version
         else change
         for change in changes

@@ -47,13 +47,13 @@ def _plan(file: File, row: RowState, page: PageContext) -> RowChange:
     entry = replace(row.entry, overwrite=row.entry.overwrite or page.options.overwrite)
     decision = _decide(file, entry, page)
     change = RowChange(ListedFile(file, decision, decision.rule.outcome), row.version)
-    if decision.action in {Action.SETTLE_OURS, Action.SETTLE_THEIRS}:
-        marked_by_us = decision.action is Action.SETTLE_OURS
+    if decision.action in {Action.SETTLE_MARKED, Action.SETTLE_KEPT}:
+        marked_by_us = decision.action is Action.SETTLE_MARKED
         if _is_in_work(row, page.now):
             return change.as_due()
         if _is_settled_as(file, entry, marked_by_us):
             return change
-        return replace(change, settles_as_ours=marked_by_us)
+        return replace(change, settles_marked=marked_by_us)
     if decision.action not in {Action.MARK, Action.LOOK}:
         return change
     if row.due_at is not None and _serves(row, page.options):

@@ -109,7 +109,7 @@ class Sweep:
         if state.full_scan and complete:
             marks.set_complete_scan(state.watermark)
         if complete and marks.criteria_changed(criteria) is not None:
-            self.ledger.health.delete_texts(self.settings.policy.texts.is_portals)
+            self.ledger.health.delete_texts(self.settings.policy.texts.is_portal_text)
         if complete:
             marks.set_criteria(criteria, state.watermark)
 

@@ -229,9 +229,9 @@ def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) 
         attempts=entry.attempts + 1 if rule in {Rule.LOCKED, Rule.EARLY} else 0,
     )
     match decision.action:
-        case Action.SETTLE_OURS:
+        case Action.SETTLE_MARKED:
             return replace(result, settled=True, marked_by_us=True)
-        case Action.SETTLE_THEIRS:
+        case Action.SETTLE_KEPT:
             return replace(result, settled=True)
         case Action.LEAVE | Action.WAIT | Action.LOOK | Action.MARK:
             return result
