@@ -143,7 +143,7 @@ class Scene(People):
             self.after([])
         if report.full_scan and not report.incomplete:
             self.deep_tick = self.tick
-        assert report.scanned == report.handed + sum(report.ended.values())
+        assert report.scanned == report.enqueued + sum(report.ended.values())
         return not report.incomplete
 
     def restart(self) -> None:

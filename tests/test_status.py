@@ -73,7 +73,7 @@ def test_status_tells_what_a_run_did_and_asks_nobody(scene: Stage) -> None:
     assert seen["updates"][0] | {"day": ""} == {"day": "", "sweep": 3}
     assert {one["author"] for one in seen["reviews"]} == {"Ann Lee"}
     assert {one["room_title"] for one in seen["reviews"]} == {"Legal"}
-    assert seen["sweeps"][0]["found"] == 3
+    assert seen["sweeps"][0]["enqueued"] == 3
     assert seen["problems"] == []
 
 

@@ -981,7 +981,7 @@ def test_an_item_that_was_listed_before_our_write_decides_nothing(here: World) -
 
     here.portal.on_answer = meanwhile
     report = here.sweep()
-    assert (report.handed, here.ledger.entry(here.file).marked_by_us) == (1, True)
+    assert (report.enqueued, here.ledger.entry(here.file).marked_by_us) == (1, True)
     work(here)
     assert (here.comment(), here.portal.count("PUT")) == ("Approved", 1)
 
@@ -996,7 +996,7 @@ def test_an_item_settles_nothing_while_its_file_is_in_work(here: World) -> None:
     here.clock.advance(10)
     before = here.ledger.entry(here.file)
     report = here.sweep()
-    assert (report.handed, here.ledger.entry(here.file)) == (1, before)
+    assert (report.enqueued, here.ledger.entry(here.file)) == (1, before)
     assert here.ledger.claims.release(claim, here.clock())
     work(here)
     assert here.ledger.entry(here.file).marked_by_us
@@ -1017,10 +1017,10 @@ def test_a_dry_run_counts_the_same_and_writes_nothing_at_all(fresh: World) -> No
         supposed = here.sweep(dry=True)
         assert rows(here.path) == before
         real = here.sweep()
-        assert (supposed.scanned, supposed.ended, supposed.handed, supposed.incomplete) == (
+        assert (supposed.scanned, supposed.ended, supposed.enqueued, supposed.incomplete) == (
             real.scanned,
             real.ended,
-            real.handed,
+            real.enqueued,
             real.incomplete,
         )
         here.clock.advance(HOUR)

@@ -140,7 +140,7 @@ class World:
         self.clock.advance(after)
         settings = scan_settings(self.policy, **terms)
         report = Sweep(self.ledger, self.docspace, settings, self.now).run(dry=dry)
-        assert report.scanned == sum(report.ended.values()) + report.handed
+        assert report.scanned == sum(report.ended.values()) + report.enqueued
         return report
 
     def before_put(self, act: Callable[[], object]) -> None:

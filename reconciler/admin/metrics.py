@@ -149,7 +149,7 @@ def _sweeps(seen: Overview) -> Iterator[Metric]:
     yield _gauge("sweep_duration_seconds", "How long it took.", last.seconds)
     yield _gauge("sweep_requests", "How many requests it took.", last.requests)
     yield _gauge("sweep_scanned_files", "How many files it read.", last.scanned)
-    yield _gauge("sweep_found_files", "How many of them were to be looked at.", last.found)
+    yield _gauge("sweep_enqueued_files", "How many of them it enqueued to look at.", last.enqueued)
     yield _gauge("sweep_success", "Whether it came to its end.", not last.error)
 
 

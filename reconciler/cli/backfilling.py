@@ -94,7 +94,7 @@ class Backfilling:
 
     def _show_estimate(self, estimate: Estimate) -> None:
         report, limits = estimate.report, self._config.limits
-        writes = 0 if self._job.observe else report.handed
+        writes = 0 if self._job.observe else report.enqueued
         share = limits.quota.backfill
         days = writes / share
         self._console.print(

@@ -151,9 +151,16 @@ def _blocks(seen: Overview) -> Iterator[_Block]:
     if seen.sweeps:
         yield _Block(
             "last sweeps",
-            ("began", "seconds", "requests", "scanned", "to look at", "error"),
+            ("began", "seconds", "requests", "scanned", "enqueued", "error"),
             [
-                (one.began, f"{one.seconds:.1f}", one.requests, one.scanned, one.found, one.error)
+                (
+                    one.began,
+                    f"{one.seconds:.1f}",
+                    one.requests,
+                    one.scanned,
+                    one.enqueued,
+                    one.error,
+                )
                 for one in seen.sweeps[:_SWEEPS]
             ],
         )

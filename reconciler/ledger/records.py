@@ -125,16 +125,16 @@ class OutageRecord:
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """One sweep: ``found`` files were handed to the worker, ``incomplete_folders`` are read again.
+    """One sweep: the files that it ``enqueued`` for the worker, and the folders to read again.
 
-    ``error`` is why it did not come to its end.
+    ``error`` is why it did not finish.
     """
 
     began: datetime
     seconds: float
     requests: int
     scanned: int = 0
-    found: int = 0
+    enqueued: int = 0
     incomplete_folders: int = 0
     full_scan: bool = False
     error: str = ""

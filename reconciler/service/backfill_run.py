@@ -53,7 +53,7 @@ class BackfillRun:
         """Go from folder to folder, marking what each needs; stop when the budget is spent."""
         self.components.ledger.health.retry_passing(self.components.clock())
         for step in self.backfill.run(self.job, self._set_report):
-            self.tally.handed |= self.report.take_handed()
+            self.tally.enqueued |= self.report.take_enqueued()
             self._mark()
             self.tally.settle(self.components)
             yield step

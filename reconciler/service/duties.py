@@ -55,7 +55,7 @@ def run_sweep(components: Components, sweep: Sweep) -> Report:
                 seconds=monotonic() - clock,
                 requests=components.docspace.thread_requests() - before,
                 scanned=report.scanned,
-                found=report.handed,
+                enqueued=report.enqueued,
                 incomplete_folders=len(report.incomplete),
                 full_scan=report.full_scan,
                 error=error,

@@ -58,7 +58,7 @@ def reconcile(
             report = _sweep(config, components)
             if report.full_scan:
                 prune(components, config.state.retention)
-            tally.handed |= report.take_handed()
+            tally.enqueued |= report.take_enqueued()
             worked = work_until_idle(components, tally)
             tally.add_failed(components)
             tally.settle(components)

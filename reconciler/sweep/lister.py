@@ -41,7 +41,7 @@ class Folder:
 
 @dataclass
 class Report:
-    """Counts of one sweep or backfill. Scanned files have ended, or were handed to the worker.
+    """Counts of one sweep or backfill. Scanned files have ended, or were enqueued.
 
     ``skipped`` are the folders that were passed over, by reason, ``incomplete`` those whose reading
     was not complete, ``broken`` the files of which a listing showed only the id.
@@ -52,7 +52,7 @@ class Report:
     until: datetime | None = None
     scanned: int = 0
     ended: Counter[tuple[Outcome, str]] = field(default_factory=Counter)
-    handed: int = 0
+    enqueued: int = 0
     to_mark: int = 0
     hidden_updates: int = 0
     folders: int = 0
@@ -60,16 +60,16 @@ class Report:
     skipped: Counter[str] = field(default_factory=Counter)
     incomplete: list[int] = field(default_factory=list)
     broken: set[int] = field(default_factory=set)
-    _handed_ids: set[int] = field(default_factory=set)
+    _enqueued_ids: set[int] = field(default_factory=set)
 
     def count(self, listed: ListedFile) -> None:
         """Count one listed file."""
         self.scanned += 1
         if listed.outcome is None:
-            self.handed += 1
+            self.enqueued += 1
             self.to_mark += listed.decision.action is Action.MARK
             if isinstance(listed.file.id, int):
-                self._handed_ids.add(listed.file.id)
+                self._enqueued_ids.add(listed.file.id)
         else:
             self.ended[listed.outcome, listed.decision.rule.value] += 1
 
@@ -78,13 +78,13 @@ class Report:
         fresh = [number for number in ids if number not in self.broken]
         self.broken.update(fresh)
         self.scanned += len(fresh)
-        self.handed += len(fresh)
-        self._handed_ids.update(fresh)
+        self.enqueued += len(fresh)
+        self._enqueued_ids.update(fresh)
         return fresh
 
-    def take_handed(self) -> set[int]:
-        """Return the files that were handed to the worker since the last call."""
-        taken, self._handed_ids = self._handed_ids, set()
+    def take_enqueued(self) -> set[int]:
+        """Return the files that were enqueued since the last call."""
+        taken, self._enqueued_ids = self._enqueued_ids, set()
         return taken
 
     def number(self, outcome: Outcome) -> int:
