@@ -15,9 +15,9 @@ from reconciler.ledger import (
     WEBHOOK,
     EnqueueOptions,
     Ledger,
+    LedgerSetting,
     Overview,
     Role,
-    Setting,
     SweepRecord,
     WebhookRecord,
 )
@@ -259,16 +259,16 @@ def test_the_wait_from_save_to_comment_is_counted_in_buckets(
     mark(ledger, seen=a_file(revision=saved))
     lag = see(ledger).latencies[Source.WEBHOOK]
     assert (lag.buckets, lag.number, lag.seconds) == ({bound: 1}, 1, max(round(seconds), 0))
-    assert lag.within(0.5) == (bound or None)
+    assert lag.quantile(0.5) == (bound or None)
 
 
 def test_days_long_past_are_folded_into_one(ledger: Ledger) -> None:
     """The sums stay: a counter must not go back."""
     sweep_finds(ledger)
     mark(ledger)
-    ledger.health.fold(NOW + timedelta(days=89))
+    ledger.health.merge_old_days(NOW + timedelta(days=89))
     assert list(see(ledger).days) == [DAY]
-    ledger.health.fold(NOW + timedelta(days=92))
+    ledger.health.merge_old_days(NOW + timedelta(days=92))
     assert see(ledger).days == {EPOCH: {Source.SWEEP: 1}}
 
 
@@ -457,7 +457,7 @@ def test_a_webhook_that_is_well_or_not_ours_is_no_problem(ledger: Ledger, state:
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"state": "disabled"}'])
 def test_words_about_the_webhook_that_cannot_be_read_say_nothing(ledger: Ledger, text: str) -> None:
     """The rest is told all the same."""
-    ledger.settings.set(Setting(WEBHOOK.name, str, str), text)
+    ledger.settings.set(LedgerSetting(WEBHOOK.name, str, str), text)
     assert kinds(see(ledger)) == []
 
 

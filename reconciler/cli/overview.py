@@ -114,7 +114,7 @@ def _lines(seen: Overview, limit: int) -> Iterator[str]:
     if seen.sweeping is not None:
         yield f"sweep      under way since {local_time(seen.sweeping)}"
     for source, lag in seen.latencies.items():
-        half, most = _within(lag.within(0.5)), _within(lag.within(0.95))
+        half, most = _within(lag.quantile(0.5)), _within(lag.quantile(0.95))
         yield f"waited     {source}: half {half}, 95 % {most} from save to comment"
     for role, holder in seen.holders.items():
         yield f"{role.value:10} {holder}"

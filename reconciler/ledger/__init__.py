@@ -40,7 +40,7 @@ from reconciler.ledger.settings import (
     WEBHOOK_REPAIRED,
     DeliveryLogProgress,
     HiddenUpdates,
-    Setting,
+    LedgerSetting,
 )
 from reconciler.ledger.store.databases import MEMORY, is_there
 from reconciler.ledger.store.store import IsHeld, Role
@@ -66,6 +66,7 @@ __all__ = [
     "HiddenUpdates",
     "IsHeld",
     "Ledger",
+    "LedgerSetting",
     "ListedFile",
     "Notified",
     "OutageRecord",
@@ -76,7 +77,6 @@ __all__ = [
     "Role",
     "RowChange",
     "RowState",
-    "Setting",
     "SweepRecord",
     "WebhookRecord",
     "another_portal",

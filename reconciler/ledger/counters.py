@@ -37,12 +37,12 @@ _BUCKETS = select(writes).where(_BETWEEN).order_by(writes.c.hour)
 
 
 def written(c: Connection, now: datetime) -> int:
-    """Return the PUTs of the last 24 hours, and of up to one hour more."""
+    """Return the number of PUTs in the last 24 hours, and up to one hour more."""
     return int(c.execute(_TOTAL, _a_day_before(now)).scalar_one())
 
 
 def count_write(c: Connection, now: datetime) -> None:
-    """Count a PUT that is about to be sent; delete hours long past or in the future."""
+    """Count a PUT that is about to be sent. Hours long past or in the future are deleted."""
     add(c, writes, {"hour": hour_of(now)}, number=1)
     kept = {"since": hour_of(now) - 2 * DAY, "until": now + _CLOCKS_DIFFER}
     c.execute(_DELETE_OTHERS, kept)
@@ -96,7 +96,7 @@ def hour_of(moment: datetime) -> datetime:
 
 
 def free_at(c: Connection, now: datetime, limit: int) -> datetime:
-    """Return when fewer than ``limit`` PUTs lie within a day: now, or at a full hour."""
+    """Return when the last day has fewer than ``limit`` PUTs: now, or at a full hour."""
     buckets = [(row.hour, row.number) for row in c.execute(_BUCKETS, _a_day_before(now))]
     total, free = sum(number for _, number in buckets), now
     for hour, number in buckets:

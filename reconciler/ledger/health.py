@@ -1,4 +1,4 @@
-"""What is written down to tell how the service is doing, and what a person may set right."""
+"""Records outages, sweeps and latencies, answers how the service is doing, and retries files."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from reconciler.ledger.counters import add
 from reconciler.ledger.overview import (
     SHOWN,
-    is_listed,
+    is_unclaimed,
     known_outages,
     overview,
     unfinished,
@@ -39,25 +39,25 @@ class Health:
         self._store, self._quota = store, quota
 
     def overview(self, now: datetime, shown: int = SHOWN) -> Overview:
-        """Return how everything is at ``now``; of each list no more than ``shown``."""
+        """Return the overview at ``now``, with at most ``shown`` entries of each list."""
         return overview(self._store, now, shown, self._quota)
 
     def open_outage(self, kind: OutageKind, reason: str, now: datetime) -> None:
-        """Remember what the portal as a whole does not do, since when, and reason."""
+        """Store an outage, or the newest ``reason`` of one that is open."""
         first = {"kind": kind.value, "since": now}
         self._store.write(lambda c: upsert(c, outages, first, {"reason": reason}))
 
     def close_outages(self, kinds: Iterable[OutageKind]) -> None:
-        """Forget outages: the portal does what it is asked."""
+        """Delete the outages of these kinds."""
         ended = delete(outages).where(outages.c.kind.in_([kind.value for kind in kinds]))
         self._store.write(lambda c: c.execute(ended))
 
     def outages(self) -> tuple[OutageRecord, ...]:
-        """Return what the portal as a whole does not do, as far as is known."""
+        """Return the open outages."""
         return self._store.read(known_outages)
 
     def record_sweep(self, record: SweepRecord) -> None:
-        """Remember a sweep; forget the oldest, and those that a clock ahead of now has dated."""
+        """Store a sweep; delete the oldest ones, and those with a date in the future."""
 
         def job(c: Connection) -> None:
             c.execute(delete(sweeps).where(sweeps.c.began > record.began))
@@ -68,23 +68,23 @@ class Health:
         self._store.write(job)
 
     def unfinished(self, limit: int | None = None) -> tuple[UnfinishedFile, ...]:
-        """Return what waits, failed or was refused: failed first, then newest first."""
+        """Return the unfinished files: failed ones first, then newest first."""
         return self._store.read(lambda c: unfinished(c, limit))
 
     def retry(self, ids: Sequence[int], now: datetime) -> frozenset[int]:
-        """Make unfinished files due now (no ids: all of them), as if never tried; return which."""
+        """Make unfinished files due as if never tried (no ids: all of them); return which."""
         values = {"due_at": now, "attempts": 0, "undone_since": None, "undone_times": 0}
-        retry_now = update(files).where(is_listed(ids)).values(values).returning(files.c.id)
+        retry_now = update(files).where(is_unclaimed(ids)).values(values).returning(files.c.id)
         return self._store.write(lambda c: frozenset(c.execute(retry_now).scalars()))
 
     def retry_passing(self, now: datetime) -> int:
-        """Make due what failed because of a request that may work by now; return how many."""
-        waits = (is_listed(()), files.c.waits_for.is_not(None), files.c.due_at > now)
+        """Make files due whose kind of request may work by now; return how many."""
+        waits = (is_unclaimed(()), files.c.waits_for.is_not(None), files.c.due_at > now)
         retry_now = update(files).where(*waits).values(due_at=now)
         return self._store.write(lambda c: c.execute(retry_now).rowcount)
 
     def waiting_for_portal(self, now: datetime) -> int:
-        """Return how many files wait for a kind of request to work again, and are not due."""
+        """Return how many files that are not due wait for a kind of request to work again."""
         waits = (
             UNFINISHED,
             files.c.outcome == Outcome.WAITING.value,
@@ -94,12 +94,12 @@ class Health:
         return int(self._store.read(lambda c: c.execute(number).scalar_one()))
 
     def failed(self) -> frozenset[int]:
-        """Return the files that failed and will be tried again."""
+        """Return the files whose last attempt failed."""
         found = select(files.c.id).where(UNFINISHED, files.c.outcome == Outcome.FAILED.value)
         return self._store.read(lambda c: frozenset(c.execute(found).scalars()))
 
-    def fold(self, now: datetime) -> None:
-        """Add the days that are long past to one that stands for all of them (the epoch)."""
+    def merge_old_days(self, now: datetime) -> None:
+        """Add the latencies of days long past to those of one day, the epoch."""
 
         def job(c: Connection) -> None:
             past = (latencies.c.day < now - _KEPT_DAYS, latencies.c.day > EPOCH)
@@ -124,7 +124,7 @@ class Health:
 
         self._store.write(job)
 
-    def delivered(self) -> datetime | None:
-        """Return when the newest event was accepted that a webhook brought; no echo counts."""
+    def last_delivery_at(self) -> datetime | None:
+        """Return when the last delivery was accepted by webhook, echoes left out."""
         newest = select(func.max(files.c.event_at)).where(files.c.source == Source.WEBHOOK.value)
         return self._store.read(lambda c: c.execute(newest).scalar())

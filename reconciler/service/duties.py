@@ -81,7 +81,7 @@ def prune(components: Components, keep: timedelta) -> int:
     """
     now = components.clock()
     rows = components.ledger.prune(now - keep)
-    components.ledger.health.fold(now)
+    components.ledger.health.merge_old_days(now)
     return rows
 
 

@@ -233,7 +233,7 @@ def _of_ledger(config: Config, targets: ProbeTargets) -> LedgerFacts | LedgerErr
                 problems=find_problems(seen),
                 is_there=ledger.read_only,
                 has_run=bool(seen.sweeps or seen.accepted),
-                delivered=ledger.health.delivered(),
+                delivered=ledger.health.last_delivery_at(),
             )
     except LedgerError as error:
         return error

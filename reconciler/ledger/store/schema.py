@@ -51,7 +51,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
-# What holds for the whole ledger: `ledger.settings` has their names and types.
+# Settings of the whole ledger: `ledger.settings` has their names and types.
 settings = Table(
     "settings",
     metadata,
@@ -105,11 +105,11 @@ files = Table(
     Column("outcome", String),
     Column("reason", String, nullable=False, default=""),
     Column("error", String, nullable=False, default=""),
-    # Where it lay when it was last seen, and who had saved it, to show.
+    # Its place and author when it was last seen, to show.
     Column("folder", BigInteger),
     Column("room", BigInteger),
     Column("author", String),
-    # The person's comment that was kept, and since when a comment stands: ours without a break by
+    # The person's comment that was kept, and since when a comment is there: ours without a break by
     # a person's, or a person's on this version.
     Column("comment", String, nullable=False, default=""),
     Column("stands_since", UtcTime),
@@ -117,20 +117,20 @@ files = Table(
 
 
 def _in(*values: Outcome | Rule) -> str:
-    """Return the condition of a column in SQL, for an index that a query finds by these words."""
+    """Return the condition of a column in SQL, in the same words for an index and its queries."""
     return f"IN ({', '.join(repr(str(value.value)) for value in values)})"
 
 
 _DUE = files.c.due_at.is_not(None)
 _due = Index("files_due", files.c.priority, files.c.due_at, sqlite_where=_DUE)
 
-# Conditions of the overview; an index is used only for a condition in the same words.
+# Conditions of the overview. SQLite uses a partial index only for a condition in the same words.
 _ELSEWHERE = _in(Rule.GONE, Rule.SECTION)
 UNFINISHED = text(f"outcome {_in(*UNFINISHED_OUTCOMES)} AND due_at IS NOT NULL")
 WAITING = text(f"marked_by_us AND settled_version IS NOT NULL AND reason NOT {_ELSEWHERE}")
 DECIDED = text(f"outcome {_in(Outcome.KEPT)} AND reason {_in(Rule.ANSWERED, Rule.CHANGED)}")
 UNMARKED = text(f"outcome {_in(Outcome.KEPT)} AND reason {_in(Rule.UNMARKED)}")
-# A file that lies in no folder of a room lies in the room itself.
+# A file without a known room lies in the folder, which may be the room itself.
 PLACE = func.coalesce(files.c.room, files.c.folder)
 _unfinished = Index(
     "files_unfinished",
@@ -144,7 +144,7 @@ _decided = Index("files_decided", files.c.stands_since, files.c.id, sqlite_where
 _unmarked = Index("files_unmarked", files.c.stands_since, files.c.id, sqlite_where=UNMARKED)
 
 # The partial indexes. `postgres` sets the same conditions in its dialect, which is loaded only
-# where it is used: that takes some 50 ms.
+# where it is used: loading takes some 50 ms.
 PARTIAL = (_due, _unfinished, _waiting, _places, _decided, _unmarked)
 
 # Ended events and listings by outcome and reason; with the pending ones they add up.
@@ -175,8 +175,8 @@ texts = Table(
 )
 _frequent = Index("texts_frequent", texts.c.number)
 
-# Per room (or "My documents"): up to which portal time everything in it was listed, whether its
-# last reading failed, and whether it is hidden (archived, or closed to our account).
+# Per room (or "My documents"): its watermark, the portal time up to which it was read; whether it
+# was not read to the end; and whether it is hidden (archived, or closed to our account).
 rooms = Table(
     "rooms",
     metadata,
