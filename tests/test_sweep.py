@@ -186,7 +186,7 @@ def test_a_room_that_is_passed_over_is_counted(here: World, room: Room, reason: 
     lister = Lister(
         here.ledger, here.docspace, scan_settings(policy), here.clock, options=EnqueueOptions()
     )
-    assert not lister.wanted(room)
+    assert not lister.is_wanted(room)
     assert lister.report.skipped == {reason: 1}
 
 

@@ -218,7 +218,7 @@ class KeyDuty:
         is_replaced = bool(kinds) and self.components.reload_key()
         if kinds & {OutageKind.DEAD_KEY, OutageKind.LOOKS}:
             with suppress(PortalError):  # the failure is known already
-                if self.components.processor.probe():
+                if self.components.processor.check_recovery():
                     self.on_recovery()
         return is_replaced
 

@@ -1,4 +1,4 @@
-"""Lists folders, ingests their files and counts them: what a sweep and a backfill share."""
+"""Reads folders for a sweep or a backfill: ingests their files, counts them, skips what it must."""
 
 import threading
 from collections import Counter
@@ -15,14 +15,14 @@ from reconciler.model import EPOCH, Action, File, Outcome, Rule
 from reconciler.sweep.paging import read_folder
 from reconciler.sweep.planning import PageContext, plan_changes
 
-_GONE = 404
+_NOT_FOUND = 404
 _INACTIVE = (Outcome.SKIPPED, Rule.SECTION.value)  # files that lie in an archived room
-_MAX_FAILURES = 3  # folders in a row that fail: then it may be the portal
+_MAX_FAILURES = 3  # failing folders in a row, after which the portal may be the cause
 
 
 @dataclass(frozen=True)
 class ScanSettings:
-    """How the portal is listed."""
+    """The settings of sweeps and backfills."""
 
     policy: Policy
     overlap: timedelta
@@ -32,7 +32,7 @@ class ScanSettings:
 
 @dataclass(frozen=True)
 class Folder:
-    """A room, or "My documents" where ``room`` is None. ``id`` is what its watermark is kept by."""
+    """A room, or "My documents" where ``room`` is None. ``id`` is the key of its watermark."""
 
     id: int
     room: int | None
@@ -43,8 +43,8 @@ class Folder:
 class Report:
     """Counts of one sweep or backfill. Scanned files have ended, or were enqueued.
 
-    ``skipped`` are the folders that were passed over, by reason, ``incomplete`` those whose reading
-    was not complete, ``broken`` the files of which a listing showed only the id.
+    ``skipped`` counts the folders that were skipped, by reason. ``incomplete`` are those that were
+    not read to the end, ``broken`` the files of which a listing showed only the id.
     ``hidden_updates`` counts the updates in rooms whose dates did not show any.
     """
 
@@ -88,12 +88,12 @@ class Report:
         return taken
 
     def number(self, outcome: Outcome) -> int:
-        """Return how many files ended so."""
+        """Return how many files had this outcome."""
         return sum(n for (ended, _), n in self.ended.items() if ended is outcome)
 
 
 class Lister:
-    """Lists folders for one sweep or backfill. With ``dry`` the ledger is not written to."""
+    """Reads folders for one sweep or backfill. With ``dry`` nothing is written to the ledger."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Lister:
         self.report = Report()
 
     def set_origin(self, date: datetime) -> datetime:
-        """Fix, once, where our responsibility begins; a dry run only supposes it."""
+        """Fix the origin, once, and return it; a dry run assumes it without storing it."""
         if not self.dry:
             self._ledger.set_origin(date, self._lookback)
         known = self._ledger.baseline()
@@ -127,18 +127,18 @@ class Lister:
         return known.since
 
     def set_portal_known(self) -> None:
-        """Learn that the portal writes texts that we know, if no file has shown it so far.
+        """Store that the portal writes texts that we know, if a sample of comments shows it.
 
-        For the first sweep: later, any sample may be a person's text. That none is known is
-        learned where it matters, with a file's history at hand.
+        Only the first sweep does this: later, any sample may be a person's text. That the portal
+        writes none is decided by a look that depends on it, with the file's history.
         """
         if self.baseline.portal_known is None and not self.dry:
             with suppress(TransientError):
                 if self._policy.recognizes(self._docspace.sample_comments()):
                     self._ledger.set_portal_known(True)
 
-    def _learn_portal(self, files: Sequence[File]) -> None:
-        """Learn whether the portal writes texts that we know, before any text is classified."""
+    def _check_portal(self, files: Sequence[File]) -> None:
+        """Find out whether the portal writes texts that we know, before any text is classified."""
         before, sample = self.baseline.portal_known, self._docspace.sample_comments
         known = self._policy.knows_portal(before, (f for f in files if f.comment), sample)
         self.baseline = self.baseline._replace(portal_known=known)
@@ -148,11 +148,11 @@ class Lister:
     def rooms(self, until: Callable[[Room], bool]) -> list[Room]:
         """Return the rooms until ``until`` is true, as `DocSpace.all_rooms`; store their titles."""
         found = self._docspace.all_rooms(until)
-        self._learn_titles(found)
+        self._store_titles(found)
         return found
 
-    def _learn_titles(self, rooms: Iterable[Room]) -> None:
-        """Store the titles: what an event announced is shown with its room's."""
+    def _store_titles(self, rooms: Iterable[Room]) -> None:
+        """Store the titles: a file that came by event is shown with its room's title."""
         if not self.dry:
             titles = {room.id: room.title for room in rooms if isinstance(room.id, int)}
             self._ledger.watermarks.set_titles(titles)
@@ -170,8 +170,8 @@ class Lister:
             self.report.skipped["personal"] += 1
             return None
 
-    def wanted(self, room: Room) -> bool:
-        """Return whether a room is to be read at all; count one that is not."""
+    def is_wanted(self, room: Room) -> bool:
+        """Return whether a room is to be read at all; count it as skipped otherwise."""
         if not isinstance(room.id, int):
             self.report.skipped["third_party"] += 1
         elif not room.active:
@@ -186,7 +186,7 @@ class Lister:
         """Ingest a folder's files back to ``back_to``; return whether none was missed.
 
         Raises PortalError when the portal as a whole fails. A folder that cannot be read now
-        is left for another time and does not hold up the others.
+        is read again by the next sweep, and does not stop the others.
         """
         self.report.folders += 1
         inactive = self.report.ended[_INACTIVE]
@@ -194,18 +194,18 @@ class Lister:
             complete = read_folder(
                 lambda start: self._page(folder, start),
                 back_to,
-                lambda page, files: self._use(page, files, back_to, until),
+                lambda page, files: self._ingest_page(page, files, back_to, until),
             )
         except ForbiddenError:
             return self._skip(folder, "forbidden")
         except PermanentError as error:
-            if error.status == _GONE:
+            if error.status == _NOT_FOUND:
                 return self._skip(folder, "gone")
             complete = False
         except TransientError:
             self._failures += 1
             if self._failures >= _MAX_FAILURES:
-                self._docspace.key()  # raises when it is the portal; else it is these folders
+                self._docspace.key()  # raises when the portal fails, and not only these folders
                 self._failures = 0
             complete = False
         else:
@@ -219,7 +219,7 @@ class Lister:
         return complete
 
     def _skip(self, folder: Folder, reason: str) -> bool:
-        """Skip a folder that is gone, or hidden: then its watermark stays until it is back."""
+        """Skip a folder that is gone or hidden; a hidden one keeps its watermark."""
         self.report.skipped[reason] += 1
         if not self.dry and reason == "gone":
             self._ledger.watermarks.drop_room(folder.id)
@@ -235,14 +235,14 @@ class Lister:
             return self._docspace.my_files(start)
         return self._docspace.room_files(folder.room, start)
 
-    def _use(
+    def _ingest_page(
         self,
         page: FilePage,
         files: Sequence[File],
         back_to: datetime | None,
         until: datetime | None,
     ) -> None:
-        self._learn_portal(files)
+        self._check_portal(files)
         inside = [f for f in files if _is_between(f.revision.updated, back_to, until)]
         for listed in self._ingest(inside):
             self.report.count(listed)
@@ -250,7 +250,7 @@ class Lister:
         self._enqueue_broken(page.broken)
 
     def _ingest(self, files: Sequence[File]) -> list[ListedFile]:
-        """Settle what the listing settles, and make due what must be looked at."""
+        """Settle the files that the listing settles, and enqueue those that need a look."""
         asked, now, since = self._asked, self._clock(), self._options.since
         baseline = self.baseline._replace(
             since=min(self.baseline.since, since or self.baseline.since)

@@ -76,7 +76,7 @@ class Worker:
         return 0 if claims else _POLL  # another process was quicker
 
     def _is_idle(self) -> bool:
-        """A file that was looked at in this very second is due in a moment: wait for it."""
+        """Return whether nothing is due now or in a moment; a second look comes a second later."""
         with self._changed:
             if self._busy:
                 return False
@@ -108,7 +108,7 @@ class Worker:
         return None if due is None else max(due, self._processor.health.next_look(now))
 
     def _can_claim(self) -> bool:
-        """Whether an event that comes now could be processed at once."""
+        """Return whether a new event could be processed at once."""
         now = self._clock()
         return self._free() > 0 and self._processor.health.next_look(now) <= now
 
@@ -131,7 +131,7 @@ class Worker:
         try:
             self._process(claim)
         except LedgerError as error:
-            self._on_error(error)  # the lease returns the row
+            self._on_error(error)  # the row is due again at the end of its lease
         finally:
             with self._changed:
                 self._busy -= 1
