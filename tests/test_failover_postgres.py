@@ -140,7 +140,7 @@ def test_writer_reader_and_session_meet_on_the_promoted_server(pair: Pair) -> No
         with ledger.role(Role.SWEEP), closing(Ledger(pair.on(pair.new), PORTAL)) as other:
             assert other.holder(Role.SWEEP) == ledger.holder(Role.SWEEP)
             assert ledger.holder(Role.SWEEP) is not None
-            assert {claim.entry.id for claim in ledger.claim(DUE, 10, LEASE)} == {1, 2}
+            assert {claim.entry.id for claim in ledger.claims.take(DUE, 10, LEASE)} == {1, 2}
 
 
 def _hold(ledger: Ledger) -> None:

@@ -193,7 +193,7 @@ def test_the_proxy_is_named_through_which_our_address_was_asked(scene: Scene) ->
             "register", "--url", url, HTTP_PROXY=proxy.url, no_proxy="127.0.0.1,localhost"
         )
     assert done.returncode == 2
-    assert f"403 is answered at {url}: (through the proxy of HTTP_PROXY)" in done.stderr
+    assert f"status 403 from {url}: (through the proxy of HTTP_PROXY)" in done.stderr
     assert [one.line for one in proxy.requests] == [f"HEAD {url} HTTP/1.1"]
 
 

@@ -63,7 +63,7 @@ def _reason(file: UnfinishedFile) -> str:
 
 
 def _within(lag: LatencyHistogram, share: float) -> str:
-    seconds = lag.within(share)
+    seconds = lag.quantile(share)
     if seconds is None:
         return f"over {length_of_time(BOUNDS[-1])}"
     return f"within {length_of_time(seconds)}"

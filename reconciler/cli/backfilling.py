@@ -11,7 +11,7 @@ from reconciler.config import Config
 from reconciler.formats import local_time, shown
 from reconciler.service import BackfillRun, Summary
 from reconciler.service import backfill as open_backfill
-from reconciler.sweep import Job
+from reconciler.sweep import BackfillJob
 from reconciler.sweep.backfill import Estimate, Step
 
 _SHOWN_TEXTS = 10
@@ -20,7 +20,7 @@ _SHOWN_TEXTS = 10
 class Backfilling:
     """Runs one backfill. Messages and progress go to stderr, the summary to stdout."""
 
-    def __init__(self, config: Config, job: Job, *, json: bool, ask: bool) -> None:
+    def __init__(self, config: Config, job: BackfillJob, *, json: bool, ask: bool) -> None:
         """Ask before it begins if ``ask``."""
         self._config, self._job, self._json, self._ask = config, job, json, ask
         self.failing = 0  # files that failed, in this run or another
@@ -94,7 +94,7 @@ class Backfilling:
 
     def _show_estimate(self, estimate: Estimate) -> None:
         report, limits = estimate.report, self._config.limits
-        writes = 0 if self._job.observe else report.handed
+        writes = 0 if self._job.observe else report.enqueued
         share = limits.quota.backfill
         days = writes / share
         self._console.print(

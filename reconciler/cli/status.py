@@ -213,7 +213,7 @@ def _local() -> datetime:
 @contextmanager
 def _open_read_only(config: "Config") -> "Iterator[Ledger]":
     """Open the ledger to look at it; the portal is not asked whether it is its own."""
-    from reconciler.ledger import Ledger, is_same_address
+    from reconciler.ledger import Ledger, is_same_portal_url
 
     portal = config.portal_url()
     opened = Ledger(
@@ -224,7 +224,7 @@ def _open_read_only(config: "Config") -> "Iterator[Ledger]":
             refusal = ledger.refusal()
             raise _none_yet(config, "" if refusal is None else f"\nAnd {refusal}.")
         known = ledger.ownership.portal()
-        if known is not None and not is_same_address(known, portal):
+        if known is not None and not is_same_portal_url(known, portal):
             typer.echo(
                 f"It knows its portal as {known}: serve and reconcile find out whether {portal} "
                 "is the same.",

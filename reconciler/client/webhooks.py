@@ -1,9 +1,9 @@
 """The portal's webhooks and the log of their deliveries (docspace.md 6).
 
-``lastFailureOn`` and its like carry the server's offset with the portal's wall time, so the
-offset is dropped: they are shown and compared with each other only. The true age of a log entry
+``lastFailureOn`` and similar dates carry the server's offset with the portal's wall time, so the
+offset is dropped: they are only shown and compared with each other. The true age of a log entry
 is in the body of its delivery. Failures have no ``delivery`` date, so the log is paged by id. PUT
-replaces everything, and ``ssl`` with a plain address is refused.
+replaces everything, and ``ssl`` with an http address is refused.
 """
 
 import json
@@ -92,7 +92,7 @@ class WebhooksClient:
     """
 
     def __init__(self, transport: Transport, key: Callable[[], Key]) -> None:
-        """Use ``transport``; ``key`` is asked after a 403 whether the key lacks a scope."""
+        """Use ``transport``; ``key`` is called after a 403: the key may lack a scope."""
         self._http, self._key = transport, key
 
     def all(self) -> tuple[Webhook, ...]:
@@ -110,14 +110,14 @@ class WebhooksClient:
         return answer.parsed(parse_webhook)
 
     def set_secret(self, webhook: Webhook, secret: str) -> None:
-        """Let ``webhook`` sign with ``secret`` from now on; all else stays as it was read."""
+        """Make ``webhook`` sign with ``secret`` from now on; its other fields stay as read."""
         body = _full_body(webhook) | {"secretKey": secret}
         self._write(lambda: self._http.put(_WEBHOOK, body))
 
     def set_enabled(self, webhook: Webhook, enabled: bool) -> None:
         """Enable a webhook, which the portal does if its address answers, or disable it.
 
-        One with ``ssl`` at a plain address would be refused: it is replaced as a whole, which
+        One with ``ssl`` at an http address would be refused: it is replaced as a whole, which
         keeps its secret.
         """
         body = _full_body(webhook) | {"enabled": enabled}
@@ -234,13 +234,13 @@ def wall_time(text: str) -> str:
 
 
 def portal_time(text: str) -> str:
-    """Return a date of a webhook for people, which says that its clock is the portal's."""
+    """Return a date of a webhook for display, with a note that it is by the portal's clock."""
     date, _, time = wall_time(text).partition("T")
     return f"{date} {time[:8]} by the portal's clock" if time else text
 
 
 def _full_body(webhook: Webhook) -> dict[str, Any]:
-    """Return every field, as a PUT resets those that it lacks."""
+    """Return every field, since a PUT resets missing ones."""
     body = _body(webhook.name, webhook.url, webhook.triggers)
     return body | {
         "id": webhook.id,
@@ -251,6 +251,6 @@ def _full_body(webhook: Webhook) -> dict[str, Any]:
 
 
 def _body(name: str, url: str, triggers: int) -> dict[str, Any]:
-    # ssl asks the portal to verify the certificate; with a plain address it is refused.
+    # ssl makes the portal verify the certificate; with an http address it is refused.
     secure = urlsplit(url).scheme == "https"
     return {"name": name, "uri": url, "enabled": True, "ssl": secure, "triggers": triggers}

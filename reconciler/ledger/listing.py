@@ -1,49 +1,38 @@
-"""What a listing leaves behind: settled files, files made due, all of a page in one go.
+"""Writes what a page of a listing changes: files settled and files made due, in one transaction.
 
-`sweep` reads the rows, decides, and hands over the changes. A settling is applied only while its
-row is the one that was read; otherwise the file is made due, and the worker looks.
+`sweep` reads the rows, decides, and passes the changes. A file is settled only while its row is the
+one that was read; otherwise the file is made due, and the worker looks.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    and_,
-    bindparam,
-    case,
-    func,
-    literal_column,
-    or_,
-    select,
-    type_coerce,
-    update,
-)
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, update
 
 from reconciler.ledger.counters import count_kept_text
 from reconciler.ledger.rows import (
+    KEPT_REASONS,
     SWEEP,
     Baseline,
+    arrives_by,
     entry_of,
+    first_source,
     intent_values,
+    is_in_flight,
+    is_within_seconds,
     kept_comment,
     place_values,
     settled_values,
     standing_since,
 )
-from reconciler.ledger.store.schema import UtcTime, files, insert
-from reconciler.model import Decision, Entry, File, Outcome, Rule, Source
+from reconciler.ledger.store.schema import files, insert
+from reconciler.model import Decision, Entry, File, Outcome, Source
 
 _SOURCES = (Source.WEBHOOK, Source.SWEEP, Source.BACKFILL)  # by precedence
 _PLACE = ("folder", "room", "author")
-PERSONS = frozenset(rule.value for rule in Rule if rule.row == 7)  # a person's text was kept
-_MICROSECOND = timedelta(microseconds=1)
-_IN_FLIGHT = timedelta(seconds=2)
-_WITHIN_SECONDS = timedelta(seconds=10)  # nobody types a comment so soon after a save
 _PLACING = (
     update(files)
     .where(files.c.id == bindparam("file"))
@@ -82,7 +71,7 @@ class RowState:
 
 @dataclass(frozen=True)
 class ListedFile:
-    """What became of a listed file; ``outcome`` is None when it was handed to the worker."""
+    """A listed file, and its outcome: None when it was enqueued for the worker."""
 
     file: File
     decision: Decision
@@ -91,32 +80,32 @@ class ListedFile:
 
 @dataclass(frozen=True)
 class RowChange:
-    """What a listed file asks the ledger to write: to settle it, to make it due, or nothing.
+    """What is to be written for a listed file: that it is settled, that it is due, or nothing.
 
-    ``settles_as_ours`` is whether it is settled with our comment, None when it is not settled.
-    ``sets_place`` is whether its row learns the room: a look does not tell it (docspace.md 1.1).
+    ``settles_marked`` is whether it is settled as marked by us, None when it is not settled.
+    ``sets_place`` is whether its row gets the room, which a look does not tell (docspace.md 1.1).
     """
 
     listed: ListedFile
     version: tuple[Any, ...] | None = None
-    settles_as_ours: bool | None = None
+    settles_marked: bool | None = None
     makes_due: bool = False
     sets_place: bool = False
 
     @property
     def writes(self) -> bool:
         """Whether anything is to be written."""
-        return self.makes_due or self.sets_place or self.settles_as_ours is not None
+        return self.makes_due or self.sets_place or self.settles_marked is not None
 
     def as_due(self) -> "RowChange":
-        """Return the change that hands the file to the worker instead."""
+        """Return the change that enqueues the file for the worker instead."""
         return RowChange(ListedFile(self.listed.file, self.listed.decision, None), makes_due=True)
 
 
 def rows_of(
     c: Connection, ids: Sequence[int | str], baseline: Baseline
 ) -> Mapping[int | str, RowState]:
-    """Return the state of each id; files of third-party storage (texts as ids) have no row."""
+    """Return the state of each id. Files of third-party storage (texts as ids) have no row."""
     blank = RowState(Entry(0, baseline.since, baseline.portal_known))
     states: dict[int | str, RowState] = dict.fromkeys(ids, blank)
     numbers = [number for number in ids if isinstance(number, int)]
@@ -138,23 +127,23 @@ def rows_of(
 def apply_changes(
     c: Connection, changes: Sequence[RowChange], options: EnqueueOptions, now: datetime
 ) -> list[RowChange]:
-    """Write the changes and return them as applied: a row that changed since it was read is made
-    due instead of settled. Many rows, four statements at most; texts that are kept are counted.
+    """Write the changes, and return them as applied: a row that changed since it was read is made
+    due instead of settled. Kept texts are counted. A page takes a few statements, not one a row.
     """
     applied = _with_changed_rows_due(c, changes)
     kept = [
         change.listed.file
         for change in applied
-        if change.settles_as_ours is not None and change.listed.decision.rule.value in PERSONS
+        if change.settles_marked is not None and change.listed.decision.rule.value in KEPT_REASONS
     ]
-    prompt = Counter(file.comment for file in kept if is_within_seconds(file))
+    within_seconds = Counter(file.comment for file in kept if is_within_seconds(file))
     for text, number in Counter(file.comment for file in kept).items():
-        count_kept_text(c, text, number, prompt[text])
+        count_kept_text(c, text, number, within_seconds[text])
     for marked_by_us in (True, False):
         settled = [
             _settle(change.listed, marked_by_us, now)
             for change in applied
-            if change.settles_as_ours is marked_by_us
+            if change.settles_marked is marked_by_us
         ]
         if settled:
             c.execute(_settling(c, settled[0]), settled)
@@ -168,20 +157,15 @@ def apply_changes(
 
 
 def _with_changed_rows_due(c: Connection, changes: Sequence[RowChange]) -> list[RowChange]:
-    ids = [change.listed.file.id for change in changes if change.settles_as_ours is not None]
+    ids = [change.listed.file.id for change in changes if change.settles_marked is not None]
     current = {row.id: tuple(row) for row in c.execute(_KNOWN, {"ids": ids})} if ids else {}
     return [
         change.as_due()
-        if change.settles_as_ours is not None
+        if change.settles_marked is not None
         and current.get(change.listed.file.id) != change.version
         else change
         for change in changes
     ]
-
-
-def is_within_seconds(file: File) -> bool:
-    """Whether the file was seen within seconds of its save, by the portal's own clock."""
-    return file.read_at is not None and file.read_at - file.revision.updated <= _WITHIN_SECONDS
 
 
 def _settle(listed: ListedFile, marked_by_us: bool, now: datetime) -> dict[str, Any]:
@@ -236,7 +220,7 @@ def _settling(c: Connection, columns: Iterable[str]) -> Any:
 
 
 def _still_standing(new: Any) -> Any:
-    """Return since when the comment stands, as the end of an attempt does."""
+    """Return since when the comment stands, by the same rule as for an attempt's result."""
     same_version = files.c.settled_version == new.settled_version
     stood = and_(
         files.c.settled_version.is_not(None),
@@ -283,32 +267,7 @@ def _making_due(c: Connection, now: datetime) -> Any:
             "pending_since": func.coalesce(files.c.pending_since, new.pending_since),
             "since": case((earlier, new.since), else_=files.c.since),
             "overwrite": case((idle, new.overwrite), else_=or_(new.overwrite, files.c.overwrite)),
-            "source": first_to_tell(new.source),
+            "source": first_source(new.source),
             **{name: func.coalesce(new[name], files.c[name]) for name in _PLACE},
         },
     )
-
-
-def later(column: Any, by: timedelta) -> Any:
-    """Return the time in a column, moved by a constant."""
-    moved = type_coerce(column, BigInteger) + literal_column(str(by // _MICROSECOND))
-    return type_coerce(moved, UtcTime)
-
-
-def is_in_flight(now: Any) -> Any:
-    """Return the condition that a write was begun a moment ago and may still arrive at the portal,
-    though the process that sent it has ended. A look before it does would lead to a second one.
-    """
-    begun = and_(files.c.intent_version.is_not(None), files.c.touched_at <= now)
-    return and_(begun, arrives_by() > now)
-
-
-def arrives_by() -> Any:
-    """Return until when a write may arrive."""
-    return later(files.c.touched_at, _IN_FLIGHT)
-
-
-def first_to_tell(source: Any) -> Any:
-    """Return the source to store: a due file keeps the one that announced it first."""
-    due = and_(files.c.due_at.is_not(None), files.c.source.is_not(None))
-    return case((due, files.c.source), else_=source)

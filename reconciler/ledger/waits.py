@@ -1,30 +1,17 @@
-"""What makes files due when that is over which they waited for.
+"""Makes waiting files due once what they waited for is over.
 
 Each function is the work of one transaction, and returns how many files it made due.
 """
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, case, literal, or_, update
+from sqlalchemy import Connection, or_, update
 
-from reconciler.ledger.listing import arrives_by, is_in_flight
-from reconciler.ledger.store.schema import UNFINISHED, UtcTime, files
+from reconciler.ledger.store.schema import UNFINISHED, files
 from reconciler.model import OutageKind, Outcome
 
 _SHARED_FAULT = 5  # failures in a row that an outage may explain
 _IS_FREE = files.c.claim.is_(None)
-
-
-def release_orphaned(c: Connection, orphaned: Any, now: datetime) -> int:
-    """Release the claims of dead processes.
-
-    A write that was sent just before its process ended may still arrive at the portal: a look
-    before it does would lead to a second one.
-    """
-    held = (files.c.claim.is_not(None), files.c.due_at.is_not(None))  # the latter: its index
-    due = case((is_in_flight(now), arrives_by()), else_=literal(now, UtcTime))
-    return c.execute(update(files).where(*held, orphaned).values(claim=None, due_at=due)).rowcount
 
 
 def release_waiting(c: Connection, kind: OutageKind, now: datetime) -> int:
@@ -38,16 +25,15 @@ def release_waiting(c: Connection, kind: OutageKind, now: datetime) -> int:
 
 
 def release_refused(c: Connection) -> int:
-    """Make refused files due: another account was refused."""
+    """Make refused files due: it was another account that was refused."""
     refused = (UNFINISHED, files.c.outcome == Outcome.REFUSED.value, _IS_FREE)
     return c.execute(update(files).where(*refused).values(due_at=files.c.looked_at)).rowcount
 
 
-def end_future_waits(c: Connection, now: datetime) -> int:
-    """Make files due that wait since a time in the future.
+def reset_future_waits(c: Connection, now: datetime) -> int:
+    """Make files due whose wait began in the future: the clock was set back.
 
-    The clock was set back since then: the true length of the wait is unknown, and one attempt
-    costs little.
+    The true length of the wait is unknown, and one attempt costs little.
     """
     ahead = or_(files.c.looked_at > now, files.c.pending_since > now)
     return c.execute(

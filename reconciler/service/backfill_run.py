@@ -12,7 +12,7 @@ from reconciler.model import Outcome
 from reconciler.service.build import Components, build_components, scan_settings
 from reconciler.service.runs import stopped_until, work_until_idle
 from reconciler.service.totals import Summary, Tally
-from reconciler.sweep import Backfill, Job, Report
+from reconciler.sweep import Backfill, BackfillJob, Report
 from reconciler.sweep.backfill import Estimate, Step
 
 _WAIT = 0.5
@@ -30,7 +30,7 @@ class BackfillRun:
 
     components: Components
     backfill: Backfill
-    job: Job
+    job: BackfillJob
     began: float
     tally: Tally = field(default_factory=Tally)
     report: Report = field(default_factory=Report)
@@ -53,7 +53,7 @@ class BackfillRun:
         """Go from folder to folder, marking what each needs; stop when the budget is spent."""
         self.components.ledger.health.retry_passing(self.components.clock())
         for step in self.backfill.run(self.job, self._set_report):
-            self.tally.handed |= self.report.take_handed()
+            self.tally.enqueued |= self.report.take_enqueued()
             self._mark()
             self.tally.settle(self.components)
             yield step
@@ -100,7 +100,7 @@ class BackfillRun:
 
 
 @contextmanager
-def backfill(config: Config, job: Job, *, dry_run: bool = False) -> Iterator[BackfillRun]:
+def backfill(config: Config, job: BackfillJob, *, dry_run: bool = False) -> Iterator[BackfillRun]:
     """Open a backfill within the block. Raises RoleHeldError beside another one."""
     with ExitStack() as opened:
         components = build_components(config, opened, read_only=dry_run)

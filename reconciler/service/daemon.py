@@ -174,7 +174,7 @@ class Daemon:
         self._admin.stop(_ADMIN_GRACE)
         try:
             if not finished and self._role.is_held:
-                self.ledger.release_orphaned_claims(self._components.clock())
+                self.ledger.claims.release_orphaned(self._components.clock())
             self._stack.close()
         except LedgerError as error:
             log_error(error)

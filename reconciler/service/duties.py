@@ -55,7 +55,7 @@ def run_sweep(components: Components, sweep: Sweep) -> Report:
                 seconds=monotonic() - clock,
                 requests=components.docspace.thread_requests() - before,
                 scanned=report.scanned,
-                found=report.handed,
+                enqueued=report.enqueued,
                 incomplete_folders=len(report.incomplete),
                 full_scan=report.full_scan,
                 error=error,
@@ -81,7 +81,7 @@ def prune(components: Components, keep: timedelta) -> int:
     """
     now = components.clock()
     rows = components.ledger.prune(now - keep)
-    components.ledger.health.fold(now)
+    components.ledger.health.merge_old_days(now)
     return rows
 
 
@@ -218,7 +218,7 @@ class KeyDuty:
         is_replaced = bool(kinds) and self.components.reload_key()
         if kinds & {OutageKind.DEAD_KEY, OutageKind.LOOKS}:
             with suppress(PortalError):  # the failure is known already
-                if self.components.processor.probe():
+                if self.components.processor.check_recovery():
                     self.on_recovery()
         return is_replaced
 
@@ -233,4 +233,4 @@ class ReleaseDuty:
     def run(self) -> None:
         """Release the claims once. Raises LedgerError."""
         if not self.listing.is_suspended.is_set():
-            self.components.ledger.release_orphaned_claims(self.components.clock())
+            self.components.ledger.claims.release_orphaned(self.components.clock())

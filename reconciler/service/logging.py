@@ -176,7 +176,7 @@ def log_reply(reply: Reply) -> None:
 
 def log_sweep(report: Report) -> None:
     """Log what a sweep found: at a glance when it found nothing."""
-    fields: dict[str, Any] = {"scanned": report.scanned, "enqueued": report.handed}
+    fields: dict[str, Any] = {"scanned": report.scanned, "enqueued": report.enqueued}
     fields |= {outcome.value: n for outcome in Outcome if (n := report.number(outcome))}
     if report.folders:
         fields["folders"] = report.folders

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from reconciler.errors import RoleHeldError
-from reconciler.ledger import Role
+from reconciler.ledger import IsHeld, Role
 from reconciler.service.build import Components, utcnow
 from reconciler.service.duties import SWEEP, ListingLock
 from reconciler.service.logging import log, log_error
@@ -11,7 +11,6 @@ from reconciler.service.schedule import Schedule
 from reconciler.worker import Worker
 
 _RETRY = 1.0  # seconds between tries to take a role that another process has
-IsOurs = Callable[[], bool]
 
 
 class WorkerRole:
@@ -26,9 +25,9 @@ class WorkerRole:
         """Work until the daemon stops, whatever fails meanwhile."""
         _hold(self._components, Role.WORKER, self._work, self._end)
 
-    def _work(self, _: IsOurs) -> None:
+    def _work(self, _: IsHeld) -> None:
         self.is_held = True
-        self._components.ledger.release_orphaned_claims(self._components.clock())
+        self._components.ledger.claims.release_orphaned(self._components.clock())
         self._worker.run()
 
     def _end(self) -> None:
@@ -47,22 +46,22 @@ class SweepRole:
         """Hold the role until the daemon stops, whatever fails meanwhile."""
         _hold(self._components, Role.SWEEP, self._lead, self._listing.is_suspended.set)
 
-    def _lead(self, is_ours: IsOurs) -> None:
+    def _lead(self, is_held: IsHeld) -> None:
         log.info("sweep_leader_acquired")
         self._listing.is_suspended.clear()
         self._schedule.run_at(SWEEP, utcnow())
-        while is_ours() and not self._components.stop.wait(_RETRY):
+        while is_held() and not self._components.stop.wait(_RETRY):
             pass
 
 
 def _hold(
-    components: Components, role: Role, work: Callable[[IsOurs], None], end: Callable[[], None]
+    components: Components, role: Role, work: Callable[[IsHeld], None], end: Callable[[], None]
 ) -> None:
     """Do ``work`` whenever the role is ours, and ``end`` after it, until the daemon stops."""
     while not components.stop.is_set():
         try:
-            with components.ledger.role(role) as is_ours:
-                work(is_ours)
+            with components.ledger.role(role) as is_held:
+                work(is_held)
         except RoleHeldError:
             pass
         except Exception as error:  # noqa: BLE001 - a daemon must go on, whatever comes

@@ -58,7 +58,7 @@ def reconcile(
             report = _sweep(config, components)
             if report.full_scan:
                 prune(components, config.state.retention)
-            tally.handed |= report.take_handed()
+            tally.enqueued |= report.take_enqueued()
             worked = work_until_idle(components, tally)
             tally.add_failed(components)
             tally.settle(components)
@@ -142,7 +142,7 @@ def work_until_idle(components: Components, tally: Tally) -> bool:
     failures: list[Exception] = []
     try:
         with components.ledger.role(Role.WORKER):
-            components.ledger.release_orphaned_claims(components.clock())
+            components.ledger.claims.release_orphaned(components.clock())
             components.worker(tally.count, failures.append).run_until_idle()
     except RoleHeldError:
         return False

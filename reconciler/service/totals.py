@@ -19,13 +19,13 @@ _OUTAGES = {UnauthorizedError.kind, TransientError.kind, AttemptReason.WRITES_FA
 class Tally:
     """How the files of a run ended: each counts once, by its last attempt.
 
-    ``handed`` are listed files that this process has not attempted yet. ``outage`` is the reason
+    ``enqueued`` are listed files that this process has not attempted yet. ``outage`` is the reason
     why the portal as a whole fails, None since the last request that it answered.
     """
 
     last: dict[int, Outcome] = field(default_factory=dict)
     ended: Counter[Outcome] = field(default_factory=Counter)
-    handed: set[int] = field(default_factory=set)
+    enqueued: set[int] = field(default_factory=set)
     outage: str | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -36,7 +36,7 @@ class Tally:
             log_processed(processed)
         with self.lock:
             self.outage = reason if outcome is Outcome.WAITING and reason in _OUTAGES else None
-            self.handed.discard(processed.file)
+            self.enqueued.discard(processed.file)
             before = self.last.pop(processed.file, None)
             if before is not None:
                 self.ended[before] -= 1
@@ -46,12 +46,12 @@ class Tally:
 
     def settle(self, components: Components) -> None:
         """Count the rest as the ledger has it: another process worked them off, or they wait."""
-        self.ended.update(components.ledger.outcomes(sorted(self.handed), components.clock()))
-        self.handed.clear()
+        self.ended.update(components.ledger.outcomes(sorted(self.enqueued), components.clock()))
+        self.enqueued.clear()
 
     def add_failed(self, components: Components) -> None:
         """Count files that failed before and were not tried now: not all is well while one does."""
-        counted = self.last.keys() | self.handed
+        counted = self.last.keys() | self.enqueued
         self.ended[Outcome.FAILED] += len(components.ledger.health.failed() - counted)
 
 

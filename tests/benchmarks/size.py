@@ -152,5 +152,5 @@ def _accepts(ledger: Ledger, turn: int) -> None:
 def _claims(ledger: Ledger, turn: int) -> None:
     later = datetime.now(UTC) + timedelta(hours=1 + turn)
     for _ in range(_TIMES):
-        ledger.next_claim(later)
-        assert len(ledger.claim(later, 1, _LEASE)) == 1
+        ledger.claims.next_at(later)
+        assert len(ledger.claims.take(later, 1, _LEASE)) == 1

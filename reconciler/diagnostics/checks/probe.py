@@ -34,7 +34,7 @@ from reconciler.webhooks import Probe, SecretFile, WebhookSpec, WebhookStatus, a
 from reconciler.webhooks.delivery_log import progress
 
 _T = TypeVar("_T")
-_MAX_TEXTS, _STEP, _MAX_ROOMS = 3, 90, 3000
+_MAX_TEXTS, _MAX_ROOMS = 3, 3000
 
 
 @dataclass(frozen=True)
@@ -144,9 +144,6 @@ def ask_portal(targets: ProbeTargets, ours: int | None = None) -> PortalFacts:
         return _asked_in_turn(targets.spec, transport, ours)
 
 
-_NO_ROUTE = {404, 405, 501}  # a portal without that route answers so, and one without any
-
-
 def _asked_in_turn(spec: WebhookSpec, transport: Transport, ours: int | None) -> PortalFacts:
     """Ask one thing after the other, each only where the one before makes it worth asking."""
     docspace = DocSpace(transport)
@@ -156,14 +153,14 @@ def _asked_in_turn(spec: WebhookSpec, transport: Transport, ours: int | None) ->
         return facts
     key = _asked(docspace.key)
     facts = replace(facts, key=key)
-    if isinstance(key, PortalError) and key.status in _NO_ROUTE:
-        return replace(facts, rooms=_asked(lambda: _rooms(docspace)))
+    if isinstance(key, PortalError) and key.lacks_route:
+        return replace(facts, rooms=_asked(lambda: tuple(docspace.all_rooms(most=_MAX_ROOMS))))
     if isinstance(key, PortalError) or not key.active:
         return facts
     if not key.missing_scope(*READ_SELF):
         facts = replace(facts, person=_asked(docspace.person))
     if not key.missing_scope(*READ_ROOMS):
-        facts = replace(facts, rooms=_asked(lambda: _rooms(docspace)))
+        facts = replace(facts, rooms=_asked(lambda: tuple(docspace.all_rooms(most=_MAX_ROOMS))))
     if key.missing_scope(*READ_ALL):
         return facts
     client = WebhooksClient(transport, docspace.key)
@@ -174,16 +171,6 @@ def _asked_in_turn(spec: WebhookSpec, transport: Transport, ours: int | None) ->
     webhook = state.webhook
     failures = None if webhook is None else _asked(lambda: client.failures(webhook.id))
     return replace(facts, webhooks=webhooks, state=state, failures=failures)
-
-
-def _rooms(docspace: DocSpace) -> tuple[Room, ...]:
-    found: dict[int | str, Room] = {}
-    for start in range(0, _MAX_ROOMS, _STEP):
-        page = docspace.rooms(start)
-        found |= {room.id: room for room in page.rooms}
-        if page.remaining == 0 or not page.rooms:
-            break
-    return tuple(found.values())
 
 
 def _asked(ask: Callable[[], _T]) -> _T | PortalError:
@@ -232,12 +219,12 @@ def _of_ledger(config: Config, targets: ProbeTargets) -> LedgerFacts | LedgerErr
                 return refusal
             engine, version = ledger.health.engine()
             held = {role.value: ledger.holder(role) for role in Role}
-            seen = ledger.health.overview(ledger.clock(utcnow)(), shown=1)
+            seen = ledger.health.overview(ledger.clock(utcnow)(), shown=_MAX_TEXTS)
             return LedgerFacts(
                 engine=engine,
                 version=version,
-                texts=tuple(ledger.health.texts(_MAX_TEXTS)),
-                unknown_texts=ledger.health.unknown_texts(),
+                texts=seen.texts,
+                unknown_texts=seen.unknown_texts,
                 holders={role: who for role, who in held.items() if who is not None},
                 processes=len(ledger.processes()),
                 ours=ledger.settings.get(WEBHOOK_ID),
@@ -246,7 +233,7 @@ def _of_ledger(config: Config, targets: ProbeTargets) -> LedgerFacts | LedgerErr
                 problems=find_problems(seen),
                 is_there=ledger.read_only,
                 has_run=bool(seen.sweeps or seen.accepted),
-                delivered=ledger.health.delivered(),
+                delivered=ledger.health.last_delivery_at(),
             )
     except LedgerError as error:
         return error
