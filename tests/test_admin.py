@@ -90,7 +90,7 @@ def fail(error: Exception) -> None:
     raise error
 
 
-def ask(app: Admin, path: str, method: str = "GET", **headers: str) -> Answer:
+def ask(app: Any, path: str, method: str = "GET", **headers: str) -> Answer:
     """Ask the application itself."""
     given: list[Any] = []
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path, **headers}

@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -125,19 +125,24 @@ def build_webhook_spec(config: Config) -> WebhookSpec:
 
 
 def receiver_settings(config: Config) -> ReceiverSettings:
-    """Return what the receiver lets in. Secrets in a file may change while it runs.
-
-    Raises ConfigError.
-    """
+    """Return what the receiver accepts. Raises ConfigError."""
     webhook = config.webhook
-    path = None if webhook.secret is not None else webhook.secret_file
     return ReceiverSettings(
         webhook.path,
-        config.secrets() if path is None else ReloadingSecrets(path, log).current,
+        _current_secrets(config),
         frozenset(webhook.triggers),
         webhook.max_body_bytes,
         webhook.require_https,
     )
+
+
+def _current_secrets(config: Config) -> Callable[[], Sequence[str]]:
+    """Return what returns the secrets; those of a file may change while the receiver runs."""
+    webhook = config.webhook
+    if webhook.secret is None and webhook.secret_file is not None:
+        return ReloadingSecrets(webhook.secret_file, log).current
+    secrets = config.secrets()
+    return lambda: secrets
 
 
 def build_watch(config: Config, components: Components) -> WebhookWatch:

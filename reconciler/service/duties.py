@@ -23,7 +23,7 @@ from reconciler.ledger import NEXT_SWEEP, SWEEP_BEGAN, SweepRecord
 from reconciler.model import OutageKind
 from reconciler.notify.heartbeat import Heartbeat
 from reconciler.service.build import Components
-from reconciler.service.logging import log, log_error
+from reconciler.service.logging import log, log_error, log_sweep
 from reconciler.service.schedule import Schedule
 from reconciler.sweep import Report, Sweep
 from reconciler.webhooks.watch import WebhookWatch
@@ -89,7 +89,7 @@ def prune(components: Components, keep: timedelta) -> int:
 class SweepDuty:
     """Sweeps, unless another process does or the portal asked for a pause.
 
-    ``on_sweep`` gets the report of each sweep; ``on_found`` is called when files may be due.
+    ``on_enqueued`` is called when files may be due.
     """
 
     components: Components
@@ -97,8 +97,7 @@ class SweepDuty:
     listing: ListingLock
     schedule: Schedule
     retention: timedelta
-    on_sweep: Callable[[Report], None]
-    on_found: Callable[[], None]
+    on_enqueued: Callable[[], None]
     heartbeat: Heartbeat
 
     def run(self) -> None:
@@ -122,9 +121,9 @@ class SweepDuty:
             return
         with self.heartbeat.run():
             report = run_sweep(self.components, self.sweep)
-        self.on_sweep(report)
+        log_sweep(report)
         self.components.health.record_listing_success(self.components.clock())
-        self.on_found()
+        self.on_enqueued()
         if report.full_scan:
             log.info("pruned", rows=prune(self.components, self.retention))
 
