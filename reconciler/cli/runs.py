@@ -16,7 +16,7 @@ from reconciler.cli.options import (
     read_config,
     require_answer,
 )
-from reconciler.formats import shown
+from reconciler.formats import shown, utcnow
 
 if TYPE_CHECKING:
     from reconciler.service import Summary
@@ -192,7 +192,7 @@ def _job(
 def _span(since: str, until: str | None) -> tuple[datetime, datetime | None]:
     """Return from when to when; a span in which nothing can lie is a mistake."""
     begin, end = moment(since, "--since"), moment(until, "--until") if until else None
-    if begin > datetime.now(UTC):
+    if begin > utcnow():
         raise exit_with(USAGE, f"--since {since} lies in the future: {_DATES}")
     if end is not None and end < begin:
         raise exit_with(USAGE, "--until lies before --since: nothing lies between.")
@@ -204,7 +204,7 @@ def moment(text: str, option: str) -> datetime:
     from reconciler.config import duration
 
     try:
-        return datetime.now(UTC) - duration(text)
+        return utcnow() - duration(text)
     except (ValueError, OverflowError):
         pass
     try:

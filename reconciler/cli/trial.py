@@ -3,7 +3,6 @@
 import signal
 import threading
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, exit_with
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
 from reconciler.errors import AddressUnreachableError, UntrustedCertificateError
-from reconciler.formats import shown
+from reconciler.formats import shown, utcnow
 
 PLAY = "Sandbox-1!"
 DEFAULT_URL = "http://127.0.0.1:3000/docspace/review-comment"
@@ -149,7 +148,7 @@ def send(
         secret = next(iter(settings.secrets()), None)
     if not url.startswith(("http://", "https://")):
         raise exit_with(USAGE, "The address must start with http:// or https://.")
-    sample = body_of(Sample(file, title, trigger), datetime.now(UTC))
+    sample = body_of(Sample(file, title, trigger), utcnow())
     try:
         response = post(url, sample, secret, settings.portal.ca_bundle)
     except AddressUnreachableError as error:

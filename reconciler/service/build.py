@@ -5,12 +5,13 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from reconciler import sweep
 from reconciler.client import DocSpace, RateLimiter, Transport, WebhooksClient
 from reconciler.config import Config, require
 from reconciler.decision import Policy
+from reconciler.formats import utcnow
 from reconciler.ledger import MEMORY, Ledger
 from reconciler.receiver import ReceiverSettings
 from reconciler.service.logging import OutageLog, log
@@ -32,11 +33,6 @@ _BLOCK = 40  # requests that are admitted with one transaction
 KEY_EVERY = timedelta(seconds=15)  # between questions whether a refused key works again
 _READ_ONLY_PART = 4  # a command that only looks takes a quarter of the minute: with ours 1,500
 _MINUTE = timedelta(seconds=90)  # the longest wait for a place in the minute, and some more
-
-
-def utcnow() -> datetime:
-    """Return the time. Everything below is given a clock, nothing else asks."""
-    return datetime.now(UTC)
 
 
 @dataclass

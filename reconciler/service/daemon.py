@@ -17,6 +17,7 @@ from reconciler.client import READ_ALL, Key
 from reconciler.config import Config
 from reconciler.diagnostics.checks import config_warnings
 from reconciler.errors import LedgerError, ReconcilerError
+from reconciler.formats import utcnow
 from reconciler.ledger import Role
 from reconciler.receiver import Receiver
 from reconciler.service.build import (
@@ -26,7 +27,6 @@ from reconciler.service.build import (
     build_sweep,
     build_watch,
     receiver_settings,
-    utcnow,
 )
 from reconciler.service.duties import (
     KEY,

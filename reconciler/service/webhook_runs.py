@@ -8,9 +8,10 @@ from errno import EADDRINUSE
 from reconciler.client import Webhook
 from reconciler.config import Config, public_address
 from reconciler.errors import AddressInUseError, ConfigError, LedgerError
+from reconciler.formats import utcnow
 from reconciler.ledger import is_there
 from reconciler.receiver import Receiver
-from reconciler.service.build import build_components, receiver_settings, utcnow
+from reconciler.service.build import build_components, receiver_settings
 from reconciler.service.server import Server
 from reconciler.webhooks import SecretFile, WebhookAdministration, make_secret, secret_to_register
 

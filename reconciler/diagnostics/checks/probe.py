@@ -23,11 +23,11 @@ from reconciler.client import (
     Webhook,
     WebhooksClient,
 )
-from reconciler.client.transport import utcnow
 from reconciler.config import Config, problems_in
 from reconciler.diagnostics.checks.config_warnings import ConfigWarning, config_warnings
 from reconciler.diagnostics.problems import Problem, find_problems
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
+from reconciler.formats import utcnow
 from reconciler.ledger import HIDDEN_UPDATES, WEBHOOK_ID, HiddenUpdates, Ledger, Role
 from reconciler.notify.addresses import open_addresses
 from reconciler.webhooks import Probe, SecretFile, WebhookSpec, WebhookStatus, assess_webhook
