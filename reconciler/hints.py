@@ -104,7 +104,7 @@ def _about_the_address(error: AddressUnreachableError) -> str:
     if status is None:
         return (
             "start reconciler serve, and let the web server before it pass this address on; where "
-            "only the portal can reach it, use --no-probe"
+            "only the portal can reach it, use --no-test"
         )
     if 300 <= status < 400:
         return "the portal follows no redirect: give the address that it leads to"

@@ -1,4 +1,4 @@
-"""Our webhook: which it is and what is wrong with it, its secrets, its rotation, its probe."""
+"""Which webhook is ours, what is wrong with it, its secrets, its rotation, tests of its address."""
 
 import os
 import resource
@@ -20,7 +20,7 @@ from reconciler.ledger import Ledger
 from reconciler.model import Event
 from reconciler.receiver import Receiver, ReceiverSettings, Reply
 from reconciler.webhooks import (
-    Probe,
+    AddressTester,
     ReloadingSecrets,
     SecretFile,
     WebhookAdministration,
@@ -354,7 +354,7 @@ def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Pa
         with serving(Receiver(accepted, record, clock, replies.append), threads=4) as web:
             spec = replace(WANTED, url=f"{web.url}{WANTED.path}")
             admin = WebhookAdministration(
-                ledger, here.webhooks, here.docspace.key, spec, clock, Probe()
+                ledger, here.webhooks, here.docspace.key, spec, clock, AddressTester()
             )
             admin.register(f"{web.url}{WANTED.path}", OLD, ["file.updated"])
             during_delivery.append(lambda: admin.rotate(file))
@@ -373,20 +373,20 @@ def save_and_deliver(here: Stand, times: int = 1) -> None:
         assert here.server.drain()
 
 
-# The probe.
+# The test of an address.
 
 
 def test_an_address_that_answers_head_is_fine() -> None:
     """2xx is all that the portal asks for."""
     with address(204) as there:
-        Probe().head(there)
+        AddressTester().head(there)
 
 
 @pytest.mark.parametrize("status", [301, 404, 502])
 def test_any_other_answer_is_told(status: int) -> None:
     """Redirects are not followed: the portal follows none."""
     with address(status) as there, pytest.raises(AddressUnreachableError) as caught:
-        Probe().head(there)
+        AddressTester().head(there)
     assert caught.value.status == status
 
 
@@ -396,15 +396,15 @@ def test_the_configured_certificates_are_trusted_at_our_address_too(tmp_path: Pa
     bundle, tls = authority(tmp_path)
     (tmp_path / "no.pem").write_text("no certificate", "utf-8")
     with address(200, tls=tls) as there:
-        Probe(bundle).head(there)
-        Probe(bundle).ping_with(there, OLD)
+        AddressTester(bundle).head(there)
+        AddressTester(bundle).ping(there, OLD)
         with pytest.raises(
             AddressUnreachableError, match=r"self-signed certificate; portal\.ca_bundle"
         ):
-            Probe().head(there)
+            AddressTester().head(there)
         for unusable in ("no.pem", "missing.pem"):
             with pytest.raises(ConfigError, match=r"portal\.ca_bundle .*cannot be used"):
-                Probe(tmp_path / unusable).head(there)
+                AddressTester(tmp_path / unusable).head(there)
 
 
 @needs_openssl
@@ -415,11 +415,11 @@ def test_a_certificate_of_another_name_is_told(tmp_path: Path) -> None:
         address(200, tls=tls) as there,
         pytest.raises(AddressUnreachableError, match="not valid for"),
     ):
-        Probe(bundle).head(there)
+        AddressTester(bundle).head(there)
 
 
 @pytest.mark.parametrize("there", ["http://127.0.0.1:9/x", "http://[::1", "http:///x"])
 def test_nobody_there_is_told(there: str) -> None:
     """Whatever keeps the question from arriving."""
     with pytest.raises(AddressUnreachableError):
-        Probe().head(there)
+        AddressTester().head(there)

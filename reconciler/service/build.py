@@ -18,8 +18,8 @@ from reconciler.service.logging import OutageLog, log
 from reconciler.service.portal_identity import open_ledger
 from reconciler.sweep import Sweep
 from reconciler.webhooks import (
+    AddressTester,
     DeliveryLog,
-    Probe,
     ReloadingSecrets,
     RepairPolicy,
     WebhookAdministration,
@@ -70,48 +70,38 @@ def build_components(
     ledger = open_ledger(config, lambda: temporary_docspace(config), read_only=read_only)
     opened.callback(ledger.close)
     clock = ledger.clock(utcnow)
-    if read_only:  # it shares nothing, and takes what is left
-        counter = Ledger(MEMORY, config.portal_url())
+    counter, part = ledger, 1
+    if read_only:  # its requests are not counted with those of the others
+        counter, part = Ledger(MEMORY, config.portal_url()), _READ_ONLY_PART
         opened.callback(counter.close)
-        rate_limiter = _rate_limiter(config, counter, clock, stop, part=_READ_ONLY_PART)
-    else:
-        rate_limiter = _rate_limiter(config, ledger, clock, stop)
-    transport = build_transport(config, rate_limiter)
+    transport = build_transport(config, _rate_limiter(config, counter, clock, stop, part))
     docspace = DocSpace(transport)
     opened.callback(docspace.close)
     webhooks = WebhooksClient(transport, docspace.key)
-    policy = build_policy(config, ledger)
+    policy = replace(config.review.policy(), former_targets=ledger.targets())
     outages = OutageLog(utcnow)
     health = PortalHealth(ledger, random.random, KEY_EVERY, outages.on_outage, outages.on_recovery)
-    attempts = FileProcessor(
-        ledger, docspace, worker_settings(config, policy), clock, health, wait=stop.wait
-    )
-    wanted = build_webhook_spec(config)
-    administration = WebhookAdministration(
-        ledger, webhooks, docspace.key, wanted, clock, build_probe(config)
-    )
     return Components(
         ledger=ledger,
         docspace=docspace,
-        processor=attempts,
+        processor=FileProcessor(
+            ledger, docspace, worker_settings(config, policy), clock, health, wait=stop.wait
+        ),
         health=health,
         policy=policy,
         reload_key=lambda: transport.use_key(config.api_key()),
         stop=stop,
         webhooks=webhooks,
-        administration=administration,
+        administration=WebhookAdministration(
+            ledger,
+            webhooks,
+            docspace.key,
+            build_webhook_spec(config),
+            clock,
+            AddressTester(config.portal.ca_bundle),
+        ),
         clock=clock,
     )
-
-
-def build_policy(config: Config, ledger: Ledger) -> Policy:
-    """Return what is configured about the decision, and what was configured before."""
-    return replace(config.review.policy(), former_targets=ledger.targets())
-
-
-def build_probe(config: Config) -> Probe:
-    """Return how our own address is asked."""
-    return Probe(config.portal.ca_bundle)
 
 
 def build_webhook_spec(config: Config) -> WebhookSpec:
@@ -172,7 +162,7 @@ def _rate_limiter(
     counter: Ledger,
     clock: Callable[[], datetime],
     stop: threading.Event,
-    part: int = 1,
+    part: int,
 ) -> RateLimiter:
     """Return a rate limiter that shares a part of the minute with all processes on a ledger."""
     limits = config.limits
