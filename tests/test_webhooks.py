@@ -35,7 +35,7 @@ from reconciler.webhooks import (
 from tests.program import FORKSERVER, exits, output
 from tests.support_ledger import url
 from tests.support_tls import authority, needs_openssl
-from tests.support_webhooks import RecordedLog, Stand, address, serving, stand
+from tests.support_webhooks import Stand, address, serving, stand
 from tests.world import Clock
 
 HERE = "https://hooks.example.org/docspace/review-comment"
@@ -291,7 +291,10 @@ def reloading(tmp_path: Path) -> Reloading:
     events: list[str] = []
     path = tmp_path / "secrets"
     SecretFile(path).write((OLD,))
-    return Reloading(path, events, ReloadingSecrets(path, RecordedLog(events)))
+    secrets = ReloadingSecrets(
+        path, lambda _: events.append("read"), lambda _: events.append("not read")
+    )
+    return Reloading(path, events, secrets)
 
 
 def test_every_line_counts_without_a_restart(reloading: Reloading) -> None:
@@ -299,7 +302,7 @@ def test_every_line_counts_without_a_restart(reloading: Reloading) -> None:
     SecretFile(reloading.path).write((NEWER, NEW, OLD))
     for _ in range(2):
         assert reloading.secrets.current() == (NEWER, NEW, OLD)
-    assert reloading.events == ["secrets_read"]
+    assert reloading.events == ["read"]
 
 
 def test_an_older_secret_ends_when_its_line_goes(reloading: Reloading) -> None:
@@ -320,14 +323,14 @@ def test_a_file_without_secrets_changes_nothing(
         reloading.path.write_bytes(content if isinstance(content, bytes) else content.encode())
     for _ in range(2):
         assert reloading.secrets.current() == (OLD,)
-    assert reloading.events == ["secrets_not_read"]
+    assert reloading.events == ["not read"]
 
 
 def test_without_any_secret_nothing_starts(tmp_path: Path) -> None:
     """An empty file must not mean that everybody is let in."""
     SecretFile(tmp_path / "secrets").write(())
     with pytest.raises(ConfigError, match="has no secret"):
-        ReloadingSecrets(tmp_path / "secrets", RecordedLog([]))
+        ReloadingSecrets(tmp_path / "secrets", lambda _: None, lambda _: None)
 
 
 # A rotation in the midst of a delivery.
@@ -338,7 +341,7 @@ def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Pa
     clock, replies = Clock(), list[Reply]()
     file = SecretFile(tmp_path / "secrets")
     file.write((OLD,))
-    secrets = ReloadingSecrets(tmp_path / "secrets", RecordedLog([]))
+    secrets = ReloadingSecrets(tmp_path / "secrets", lambda _: None, lambda _: None)
     during_delivery: list[Callable[[], object]] = []
 
     with stand() as here, closing(Ledger(url(tmp_path), here.server.url)) as ledger:

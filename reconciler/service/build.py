@@ -14,7 +14,7 @@ from reconciler.decision import Policy
 from reconciler.formats import utcnow
 from reconciler.ledger import MEMORY, Ledger
 from reconciler.receiver import ReceiverSettings
-from reconciler.service.logging import OutageLog, log
+from reconciler.service.logging import OutageLog, log, log_secrets, log_secrets_error
 from reconciler.service.portal_identity import open_ledger
 from reconciler.sweep import Sweep
 from reconciler.webhooks import (
@@ -126,7 +126,7 @@ def _current_secrets(config: Config) -> Callable[[], Sequence[str]]:
     """Return what returns the secrets; those of a file may change while the receiver runs."""
     webhook = config.webhook
     if webhook.secret is None and webhook.secret_file is not None:
-        return ReloadingSecrets(webhook.secret_file, log).current
+        return ReloadingSecrets(webhook.secret_file, log_secrets, log_secrets_error).current
     secrets = config.secrets()
     return lambda: secrets
 

@@ -2,7 +2,7 @@
 
 `status` finds it and returns what is wrong, `administration` changes it and tests its address,
 `watch` looks at it every few minutes, `delivery_log` reads the deliveries that failed, `secrets`
-makes, checks and stores secrets, `event_log` is the port to the log. `service` calls them.
+makes, checks and stores secrets. `service` calls them.
 """
 
 from reconciler.webhooks.administration import AddressTester, WebhookAdministration

@@ -8,6 +8,7 @@ processes, and repaired if that is allowed, once an hour at most.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from reconciler.client import Webhook
 from reconciler.errors import ReconcilerError
@@ -15,7 +16,6 @@ from reconciler.hints import hint_for
 from reconciler.ledger import WEBHOOK, WEBHOOK_REPAIRED, Ledger, WebhookRecord
 from reconciler.webhooks.administration import WebhookAdministration
 from reconciler.webhooks.delivery_log import DeliveryLog, LogReading
-from reconciler.webhooks.event_log import EventLog
 from reconciler.webhooks.status import WebhookIssue, WebhookStatus
 
 EVERY = timedelta(minutes=5)
@@ -23,6 +23,19 @@ _REPAIR_EVERY = timedelta(hours=1)
 _OK, _UNSEEN, _SIGNATURE = "ok", "unseen", "signature"
 _OTHER_SECRET = "the receiver refuses the portal's signature: the portal has another secret"  # noqa: S105
 _ROTATE = "run: reconciler webhook rotate"
+
+
+class EventLog(Protocol):
+    """The port to the log that `service` has configured: one event with its fields, at a level."""
+
+    def info(self, event: str, **fields: Any) -> Any:
+        """Log an event that needs no attention."""
+
+    def warning(self, event: str, **fields: Any) -> Any:
+        """Log an event that an administrator should look at."""
+
+    def error(self, event: str, **fields: Any) -> Any:
+        """Log a failure."""
 
 
 @dataclass(frozen=True)
