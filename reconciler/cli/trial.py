@@ -140,7 +140,7 @@ def send(
         reconciler send 4711 --secret 'Sandbox-1!' --title Plan.docx
         reconciler send 4711 --url https://hooks.example.com/docspace/review-comment
     """
-    from reconciler.cli.send import Sample, body_of, hints, post, receiver_address
+    from reconciler.cli.send import hints, post, receiver_address, sample_body
 
     settings = read_config(config)
     url = receiver_address(settings.webhook) if url is None else url
@@ -148,9 +148,9 @@ def send(
         secret = next(iter(settings.secrets()), None)
     if not url.startswith(("http://", "https://")):
         raise exit_with(USAGE, "The address must start with http:// or https://.")
-    sample = body_of(Sample(file, title, trigger), utcnow())
+    body = sample_body(file, title, trigger, utcnow())
     try:
-        response = post(url, sample, secret, settings.portal.ca_bundle)
+        response = post(url, body, secret, settings.portal.ca_bundle)
     except AddressUnreachableError as error:
         is_running = isinstance(error, UntrustedCertificateError)
         hint = "" if is_running else " Is `reconciler serve` running?"

@@ -35,7 +35,6 @@ from reconciler.service.duties import (
     WATCH,
     KeyDuty,
     ListingLock,
-    ReleaseDuty,
     SweepDuty,
     WatchDuty,
 )
@@ -190,12 +189,16 @@ class Daemon:
             ScheduledTask(KEY, key.run, KEY_EVERY),
         ]
         if self.ledger.shared:
-            release = ReleaseDuty(components, listing)
-            tasks.append(ScheduledTask(RELEASE, release.run, RELEASE_EVERY))
+            tasks.append(ScheduledTask(RELEASE, self._release_claims, RELEASE_EVERY))
         if self._notifier is not None:
             notify = NotifyDuty(components, self._notifier, listing)
             tasks.append(ScheduledTask(NOTIFY, notify.run, NOTIFY_EVERY))
         return tasks
+
+    def _release_claims(self) -> None:
+        """Make due what processes that have died had claimed, in the one daemon that sweeps."""
+        if not self.listing.is_suspended.is_set():
+            self.ledger.release_orphaned_claims(self._components.clock())
 
     def _begin_to_watch(self, key: Key) -> None:
         """Watch the webhook where the key may; without that the sweep alone carries on."""

@@ -220,16 +220,3 @@ class KeyDuty:
                 if self.components.processor.probe():
                     self.on_recovery()
         return is_replaced
-
-
-@dataclass(frozen=True)
-class ReleaseDuty:
-    """Makes due what processes that have died had claimed; the process that sweeps does so."""
-
-    components: Components
-    listing: ListingLock
-
-    def run(self) -> None:
-        """Release the claims once. Raises LedgerError."""
-        if not self.listing.is_suspended.is_set():
-            self.components.ledger.release_orphaned_claims(self.components.clock())
