@@ -16,7 +16,7 @@ import pytest
 
 from reconciler.client import Webhook
 from reconciler.errors import AddressUnreachableError, ConfigError
-from reconciler.ledger import Ledger
+from reconciler.ledger import Ledger, WebhookState
 from reconciler.model import Event
 from reconciler.receiver import Receiver, ReceiverSettings, Reply
 from reconciler.webhooks import (
@@ -24,7 +24,6 @@ from reconciler.webhooks import (
     ReloadingSecrets,
     SecretFile,
     WebhookAdministration,
-    WebhookIssue,
     WebhookSpec,
     assess_webhook,
     find_webhook,
@@ -70,16 +69,16 @@ def test_a_sound_webhook_has_nothing_wrong() -> None:
 @pytest.mark.parametrize(
     ("webhook", "issue", "message"),
     [
-        (replace(WEBHOOK, enabled=False), WebhookIssue.DISABLED, "is disabled"),
-        (replace(WEBHOOK, triggers=256), WebhookIssue.TRIGGERS, "file.updated"),
+        (replace(WEBHOOK, enabled=False), WebhookState.DISABLED, "is disabled"),
+        (replace(WEBHOOK, triggers=256), WebhookState.TRIGGERS, "file.updated"),
         (
             replace(WEBHOOK, url="https://old.example.org/x"),
-            WebhookIssue.ADDRESS,
+            WebhookState.ADDRESS,
             "old.example.org",
         ),
     ],
 )
-def test_each_issue_is_named(webhook: Webhook, issue: WebhookIssue, message: str) -> None:
+def test_each_issue_is_named(webhook: Webhook, issue: WebhookState, message: str) -> None:
     """With the words that name its cause."""
     state = assess_webhook([webhook], WANTED, 7)
     assert state.issues == (issue,)
@@ -89,7 +88,7 @@ def test_each_issue_is_named(webhook: Webhook, issue: WebhookIssue, message: str
 def test_without_any_webhook_it_is_missing() -> None:
     """Another one's webhook is none of ours."""
     other = replace(WEBHOOK, id=9, url="https://other.example.org/there")
-    assert assess_webhook([other], WANTED, 7).issues == (WebhookIssue.MISSING,)
+    assert assess_webhook([other], WANTED, 7).issues == (WebhookState.MISSING,)
 
 
 def test_an_address_is_the_same_whatever_the_case_of_its_host() -> None:

@@ -21,6 +21,7 @@ from reconciler.ledger.records import (
     ReviewPage,
     SweepRecord,
     WebhookRecord,
+    WebhookState,
 )
 from reconciler.ledger.reviews import ReviewFilter, ReviewState
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
@@ -75,6 +76,7 @@ __all__ = [
     "Setting",
     "SweepRecord",
     "WebhookRecord",
+    "WebhookState",
     "another_portal",
     "copy",
     "is_same_address",

@@ -16,7 +16,6 @@ from reconciler.webhooks.secrets import (
     secret_to_register,
 )
 from reconciler.webhooks.status import (
-    WebhookIssue,
     WebhookSpec,
     WebhookStatus,
     assess_webhook,
@@ -33,7 +32,6 @@ __all__ = [
     "RepairPolicy",
     "SecretFile",
     "WebhookAdministration",
-    "WebhookIssue",
     "WebhookSpec",
     "WebhookStatus",
     "WebhookWatch",
