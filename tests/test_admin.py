@@ -20,10 +20,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from reconciler.admin.app import Admin, Page
-from reconciler.admin.guard import Guard
+from reconciler.admin.guard import Guard, LoginThrottle
 from reconciler.admin.metrics import exposition
 from reconciler.admin.pages import AdminContext, pages_of
-from reconciler.admin.throttle import LoginThrottle
 from reconciler.errors import LedgerError
 from reconciler.ledger import NEXT_SWEEP, Ledger, Overview, Role, SweepRecord
 from reconciler.ledger.records import BOUNDS

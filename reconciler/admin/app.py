@@ -6,8 +6,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from reconciler.admin.guard import Access, Guard
-from reconciler.admin.throttle import RETRY_AFTER
+from reconciler.admin.guard import RETRY_AFTER, Access, Guard
 from reconciler.errors import LedgerError
 
 TEXT = "text/plain; charset=utf-8"
