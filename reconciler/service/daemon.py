@@ -136,7 +136,7 @@ class Daemon:
             log_error(error)
             return
         if is_replaced:
-            self._key.forget()
+            self._key.reset()
             self.schedule.run_at(KEY, utcnow())
         log.info("reloaded", key_replaced=is_replaced, secrets=len(secrets))
 

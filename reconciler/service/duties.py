@@ -1,88 +1,40 @@
-"""The periodic duties of the daemon: each is an object whose ``run`` does it once.
-
-`run_sweep` and `prune` are what a `reconcile` does, too.
-"""
+"""The periodic duties of the daemon: each is an object whose ``run`` performs it once."""
 
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from time import monotonic
 
 from reconciler.client import Key
 from reconciler.errors import (
     ForbiddenError,
-    LedgerError,
     PortalError,
-    ReconcilerError,
-    ShutdownRequested,
     UnauthorizedError,
 )
-from reconciler.ledger import NEXT_SWEEP, SWEEP_BEGAN, SweepRecord
+from reconciler.ledger import NEXT_SWEEP
 from reconciler.model import OutageKind
 from reconciler.notify.heartbeat import Heartbeat
 from reconciler.service.build import Components
 from reconciler.service.logging import log, log_error, log_sweep
 from reconciler.service.schedule import Schedule
-from reconciler.sweep import Report, Sweep
+from reconciler.service.work import prune, run_sweep
+from reconciler.sweep import Sweep
 from reconciler.webhooks.watch import WebhookWatch
 
 SWEEP, WATCH, KEY, RELEASE = "sweep", "watch", "key", "release"
-_LOCK_TIMEOUT = 60.0  # seconds that a watch waits for a sweep to end
+_LOCK_TIMEOUT = 60.0  # seconds that the watch waits for the end of a sweep
 
 
 class ListingLock:
-    """Which duty may list the portal: one at a time, and none while that is suspended.
+    """Lets one duty at a time list the portal, and none while listing is suspended.
 
-    ``is_suspended`` is set while another process on the same ledger sweeps, and once we stop.
+    ``is_suspended`` is set while another process on the same ledger sweeps, and during shutdown.
     """
 
     def __init__(self) -> None:
-        """Begin with this process."""
+        """Begin without a suspension."""
         self.is_suspended, self.lock = threading.Event(), threading.Lock()
-
-
-def run_sweep(components: Components, sweep: Sweep) -> Report:
-    """Sweep once and record in the ledger how it went. Raises what the sweep raises."""
-    began, clock, before = components.clock(), monotonic(), components.docspace.thread_requests()
-    components.ledger.settings.set(SWEEP_BEGAN, began)
-
-    def record(report: Report, error: str = "") -> None:
-        components.ledger.health.record_sweep(
-            SweepRecord(
-                began=began,
-                seconds=monotonic() - clock,
-                requests=components.docspace.thread_requests() - before,
-                scanned=report.scanned,
-                found=report.handed,
-                incomplete_folders=len(report.incomplete),
-                full_scan=report.full_scan,
-                error=error,
-            )
-        )
-
-    try:
-        report = sweep.run()
-    except ShutdownRequested:
-        raise
-    except ReconcilerError as error:
-        with suppress(LedgerError):  # what stopped the sweep is what matters
-            record(Report(), str(error))
-        raise
-    record(report)
-    return report
-
-
-def prune(components: Components, keep: timedelta) -> int:
-    """Delete what holds nothing to remember since ``keep``; return how many rows that were.
-
-    Called after a full scan: once a day, in whichever process sweeps.
-    """
-    now = components.clock()
-    rows = components.ledger.prune(now - keep)
-    components.ledger.health.fold(now)
-    return rows
 
 
 @dataclass(frozen=True)
@@ -128,7 +80,7 @@ class SweepDuty:
             log.info("pruned", rows=prune(self.components, self.retention))
 
     def _run_by(self, until: datetime) -> None:
-        """Sweep when a pause is over, not an interval later."""
+        """Sweep at the end of a pause, not an interval after it."""
         due = self.schedule.next_run(SWEEP)
         if due is not None and due > until:
             self.schedule.run_at(SWEEP, until)
@@ -141,10 +93,7 @@ class SweepDuty:
 
 @dataclass(frozen=True)
 class WatchDuty:
-    """Watches our webhook until the key turns out to lack the right.
-
-    It does so beside no sweep: one that takes long is not worth waiting for.
-    """
+    """Watches our webhook until the key turns out to lack the right, and never during a sweep."""
 
     components: Components
     watch: WebhookWatch
@@ -152,7 +101,7 @@ class WatchDuty:
     schedule: Schedule
 
     def run(self) -> None:
-        """Look at the webhook once. Raises ReconcilerError."""
+        """Check the webhook once; skip that while a sweep takes long. Raises ReconcilerError."""
         if not self.listing.lock.acquire(timeout=_LOCK_TIMEOUT):
             return
         try:
@@ -175,11 +124,11 @@ class WatchDuty:
 
 @dataclass
 class KeyDuty:
-    """Learns whose comments are ours, so that their echoes cost nothing; then probes the key.
+    """Learns the key's owner, by whom echoes of our comments are recognized; then probes the key.
 
-    While the portal is unavailable or refuses the key it is asked now and then: where nothing is
-    due, nobody else would notice for a while that it works again. ``on_owner`` gets a key whose
-    owner was learned.
+    While the portal is unavailable or refuses the key, each run probes it: where no file is due,
+    no other request would show that it works again. ``on_owner`` gets the key once its owner is
+    known.
     """
 
     components: Components
@@ -195,8 +144,8 @@ class KeyDuty:
             self.is_known = True
         self.is_known = not self._probe()
 
-    def forget(self) -> None:
-        """Learn the owner again: the key was replaced."""
+    def reset(self) -> None:
+        """Learn the owner again at the next run: the key was replaced."""
         self.is_known = False
 
     def _learn_owner(self) -> None:
@@ -209,14 +158,14 @@ class KeyDuty:
         self.on_owner(key)
 
     def _probe(self) -> bool:
-        """Ask whether an outage is over; return whether the key was replaced meanwhile.
+        """Probe whether an outage is over; return whether the key was replaced.
 
-        Another key may be another account's, which nobody asked to pause.
+        A new key may belong to another account, for which a pause does not hold.
         """
         kinds = {outage.kind for outage in self.components.ledger.health.outages()}
         is_replaced = bool(kinds) and self.components.reload_key()
         if kinds & {OutageKind.DEAD_KEY, OutageKind.LOOKS}:
-            with suppress(PortalError):  # the failure is known already
+            with suppress(PortalError):  # the outage is recorded already
                 if self.components.processor.probe():
                     self.on_recovery()
         return is_replaced
