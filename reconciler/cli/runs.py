@@ -110,7 +110,7 @@ def backfill(
         reconciler backfill --since 90d --yes --json        # from a script
     """
     from reconciler import service
-    from reconciler.cli.backfilling import Backfilling
+    from reconciler.cli.report import Backfilling
 
     job = _job(since, until, room or [], overwrite=overwrite, observe=observe)
     require_answer(yes or dry_run)

@@ -28,7 +28,7 @@ def demo() -> None:
     """
     from rich.console import Console
 
-    from reconciler.cli.demonstration import Demonstration
+    from reconciler.cli.playground import Demonstration
     from reconciler.demo import play
 
     for number in (signal.SIGTERM, signal.SIGHUP):

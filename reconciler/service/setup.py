@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from reconciler.client import WRITE_ALL, Key
 from reconciler.config import Config, load, public_address, read_text
-from reconciler.config.edit import edited
+from reconciler.config.files import edited
 from reconciler.diagnostics.checks import (
     PORTAL_CHECKS,
     Finding,
