@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -75,7 +75,22 @@ def job(scene: Stage, days: float = 60) -> Job:
     return Job("test", scene.clock() - timedelta(days=days))
 
 
-# What it writes over.
+def test_another_option_makes_another_job() -> None:
+    """Each field but the dates is part of the name, so no two jobs share a checkpoint."""
+    now = datetime(2026, 1, 31, tzinfo=UTC)
+    plain = Job("30d", now)
+    assert plain.name == Job("30d", now + timedelta(days=1), now).name
+    others = [
+        Job("31d", now),
+        Job("30d", now, rooms=frozenset({1})),
+        Job("30d", now, rooms=frozenset({1, 2})),
+        Job("30d", now, overwrite=True),
+        Job("30d", now, observe=True),
+    ]
+    assert len({one.name for one in (plain, *others)}) == 6
+
+
+# What it overwrites.
 
 
 def test_by_default_only_empty_comments_and_the_portals_own_are_written_over(

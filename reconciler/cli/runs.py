@@ -177,10 +177,9 @@ def _job(
 ) -> "Job":
     from reconciler.sweep import Job
 
-    words = [since, until or "", *map(str, sorted(rooms)), f"{overwrite}", f"{observe}"]
     begin, end = _span(since, until)
     return Job(
-        name=" ".join(words),
+        span=f"{since} {until or ''}",
         since=begin,
         until=end,
         rooms=frozenset(rooms),

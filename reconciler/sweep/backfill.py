@@ -6,7 +6,7 @@ overwrite comments.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from reconciler.client import DocSpace
@@ -18,18 +18,28 @@ from reconciler.sweep.planning import expected_rule
 
 _MAX_TEXTS = 1000  # distinct comments that an estimate tells apart
 _OTHER_TEXTS = "(other texts)"
+_DATES = {"since", "until"}
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked for. ``name`` is equal for equal options: it finds the earlier run again."""
+    """What is asked for. ``span`` is ``since`` and ``until`` as they were given, such as "30d"."""
 
-    name: str
+    span: str
     since: datetime
     until: datetime | None = None
     rooms: frozenset[int] = frozenset()
     overwrite: bool = False
     observe: bool = False
+
+    @property
+    def name(self) -> str:
+        """Equal for equal options, by which a later run finds the folders that are done.
+
+        The dates do not count: those of a duration change from run to run.
+        """
+        options = [getattr(self, one.name) for one in fields(self) if one.name not in _DATES]
+        return " ".join(str(sorted(one) if isinstance(one, frozenset) else one) for one in options)
 
 
 @dataclass(frozen=True)
