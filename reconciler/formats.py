@@ -1,6 +1,6 @@
-"""Texts, numbers and times in the form that a database, a terminal or a browser takes. Pure."""
+"""Texts, numbers and times in the form that a database, a terminal or a browser takes."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 LAST_NUMBER = 2**63 - 1  # what a database holds
 
@@ -42,6 +42,11 @@ def whole_number(value: object) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
     return value if isinstance(value, int) and is_number(value) else None
+
+
+def utcnow() -> datetime:
+    """Return the time by this machine's clock, the only one that nothing passes in."""
+    return datetime.now(UTC)
 
 
 def local_time(moment: datetime) -> str:

@@ -1,36 +1,37 @@
-"""The webhook's WSGI callable: verify, record, answer. It never acts and never calls the portal.
+"""The webhook's WSGI application: it verifies a delivery, records it, wakes the worker, answers.
 
 The order is fixed: size, signature over the raw bytes, JSON, trigger, file id, ledger, answer.
+Nothing here calls the portal: the worker looks at the file and writes the comment.
 A 2xx is sent after the event is on disk. The portal deletes a webhook that answers 410 and
 follows no redirect (docspace.md 6), so neither is ever sent; it retries after 503.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from reconciler.errors import LedgerError
 from reconciler.event import IgnoredDelivery, parse_event
 from reconciler.model import Event
 from reconciler.signature import HEADER, find_signing_key
 
-Environ = Mapping[str, Any]
-StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 _SIGNATURE = "HTTP_" + HEADER.upper().replace("-", "_")
 
 
 @dataclass(frozen=True)
 class ReceiverSettings:
-    """What the receiver accepts. Without any secret no signature is verified.
+    """What the receiver accepts.
 
-    ``secrets``, newest first, may be a function, which is called for each delivery.
+    ``secrets`` returns the secrets, newest first, and is called for each delivery: `service` passes
+    `webhooks.ReloadingSecrets.current`, which reads webhook.secret_file again when it changes.
+    Without any secret no signature is verified.
     """
 
     path: str
-    secrets: Sequence[str] | Callable[[], Sequence[str]]
+    secrets: Callable[[], Sequence[str]]
     triggers: frozenset[str]
     max_bytes: int
     require_https: bool = False
@@ -52,7 +53,7 @@ class Reply:
 
 
 class Receiver:
-    """A WSGI application. ``record`` writes an event to disk and returns False for an echo."""
+    """A WSGI application on ``record``, which writes an event to disk; False means an echo."""
 
     def __init__(
         self,
@@ -60,13 +61,14 @@ class Receiver:
         record: Callable[[Event, datetime], bool],
         clock: Callable[[], datetime],
         on_reply: Callable[[Reply], None],
+        on_accepted: Callable[[], None] = lambda: None,
         is_full: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Call ``on_reply`` for each POST; answer 503 while ``is_full``."""
+        """Call ``on_accepted`` for each new event, ``on_reply`` for each POST; 503 while full."""
         self._settings, self._record, self._clock = settings, record, clock
-        self._on_reply, self._is_full = on_reply, is_full
+        self._on_reply, self._on_accepted, self._is_full = on_reply, on_accepted, is_full
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         method = environ["REQUEST_METHOD"]
         if environ.get("PATH_INFO") != self._settings.path:
@@ -82,7 +84,7 @@ class Receiver:
         start_response(f"{reply.code.value} {reply.code.phrase}", _headers(reply, body))
         return [body]
 
-    def _receive(self, environ: Environ) -> Reply:
+    def _receive(self, environ: WSGIEnvironment) -> Reply:
         if self._is_full():
             return Reply(HTTPStatus.SERVICE_UNAVAILABLE, "refused", "overload")
         if self._settings.require_https and environ["wsgi.url_scheme"] != "https":
@@ -90,8 +92,7 @@ class Receiver:
         body = _read(environ, self._settings.max_bytes)
         if body is None:
             return Reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "refused", "size")
-        configured = self._settings.secrets
-        secrets = configured() if callable(configured) else configured
+        secrets = self._settings.secrets()
         secret = find_signing_key(body, environ.get(_SIGNATURE), secrets)
         if secret is None and secrets:
             return Reply(HTTPStatus.UNAUTHORIZED, "refused", "signature")
@@ -112,11 +113,12 @@ class Receiver:
             reason = "ledger" if isinstance(error, LedgerError) else "bug"
             return Reply(code, "refused", reason, event, secret, error)
         if is_new:
+            self._on_accepted()
             return Reply(HTTPStatus.OK, "accepted", "", event, secret)
         return Reply(HTTPStatus.OK, "ignored", "echo", event, secret)
 
 
-def _read(environ: Environ, max_bytes: int) -> bytes | None:
+def _read(environ: WSGIEnvironment, max_bytes: int) -> bytes | None:
     """Return the body, None when it is too large. Without a length there is no body."""
     length = str(environ.get("CONTENT_LENGTH") or "0")
     if not length.isdecimal() or len(length) > 18 or int(length) > max_bytes:

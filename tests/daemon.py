@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from reconciler.cli.send import Sample, body_of
+from reconciler.cli.send import sample_body
 from reconciler.signature import HEADER, sign
 from tests.program import Program
 
@@ -50,7 +50,7 @@ class Daemon:
 
     def deliver(self, file: int) -> int:
         """Send it a delivery about a file; return the status of the answer."""
-        body = body_of(Sample(file, "Contract.docx", "file.updated"), datetime.now(UTC))
+        body = sample_body(file, "Contract.docx", "file.updated", datetime.now(UTC))
         headers = {HEADER: sign(body, SECRET), "Content-Type": "application/json"}
         return fetch(Request(self.address, body, headers))[0]
 

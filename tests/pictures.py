@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from reconciler.cli.demonstration import Demonstration
+from reconciler.cli.playground import Demonstration
 from reconciler.demo import play
 from reconciler.sandbox.dates import system_clock
 from tests.daemon import SECRET, daemon, environment, free_port

@@ -23,7 +23,7 @@ from reconciler.cli import main
 FORKSERVER = multiprocessing.get_context("forkserver")
 FORKSERVER.set_forkserver_preload(
     [
-        "reconciler.cli.backfilling",
+        "reconciler.cli.report",
         "reconciler.cli.overview",
         "reconciler.ledger.store.postgres",
         "reconciler.service",

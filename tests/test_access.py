@@ -31,7 +31,7 @@ BODY = json.dumps(
 @contextmanager
 def served(https: bool = False, proxy: str | None = None) -> Iterator[Server]:
     """Serve a receiver behind (or without) a trusted proxy within the block."""
-    accepted = ReceiverSettings("/hook", ["new"], frozenset({"file.updated"}), 2**20, https)
+    accepted = ReceiverSettings("/hook", lambda: ["new"], frozenset({"file.updated"}), 2**20, https)
     receiver = Receiver(accepted, lambda *_: True, lambda: START, lambda _: None)
     with serving(receiver, proxy=proxy) as server:
         yield server

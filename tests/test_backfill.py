@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -75,7 +75,22 @@ def job(scene: Stage, days: float = 60) -> BackfillJob:
     return BackfillJob("test", scene.clock() - timedelta(days=days))
 
 
-# What it writes over.
+def test_another_option_makes_another_job() -> None:
+    """Each field but the dates is part of the name, so no two jobs share a checkpoint."""
+    now = datetime(2026, 1, 31, tzinfo=UTC)
+    plain = BackfillJob("30d", now)
+    assert plain.name == BackfillJob("30d", now + timedelta(days=1), now).name
+    others = [
+        BackfillJob("31d", now),
+        BackfillJob("30d", now, rooms=frozenset({1})),
+        BackfillJob("30d", now, rooms=frozenset({1, 2})),
+        BackfillJob("30d", now, overwrite=True),
+        BackfillJob("30d", now, observe=True),
+    ]
+    assert len({one.name for one in (plain, *others)}) == 6
+
+
+# What it overwrites.
 
 
 def test_by_default_only_empty_comments_and_the_portals_own_are_written_over(

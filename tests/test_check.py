@@ -16,12 +16,12 @@ from reconciler.client import Key, Room
 from reconciler.config import load
 from reconciler.config.files import is_exposed
 from reconciler.diagnostics import Problem, ProblemKind
-from reconciler.diagnostics.checks import Facts, Finding, LedgerFacts, Level, check, gather
+from reconciler.diagnostics.checks import Finding, LedgerSnapshot, Level, Snapshot, check
 from reconciler.errors import AddressUnreachableError
 from reconciler.ledger import HiddenUpdates, Ledger, Role
 from reconciler.model import AttemptResult, Event, Outcome, Section, Source
 from reconciler.sandbox import ManualClock, Network, Server
-from reconciler.service.checks import probe_targets, run_check
+from reconciler.service.checks import full_snapshot, run_check
 from reconciler.webhooks import SecretFile
 from tests.daemon import environment
 from tests.support_ledger import event
@@ -377,46 +377,46 @@ def test_what_serve_refuses_is_no_complete_configuration(sound: Healthy) -> None
     assert "admin.password_file" in sound.wrong()[0].message
 
 
-# What cannot easily be broken from outside: pure functions on facts.
+# What cannot easily be broken from outside: pure functions on a snapshot.
 
 
 @pytest.fixture
-def facts(sound: Healthy) -> Facts:
+def snapshot(sound: Healthy) -> Snapshot:
     """What a sound installation tells, beside a daemon that runs."""
     config = load(None, sound.environ)
-    return with_ledger(gather(config, probe_targets(config)), problems=())
+    return with_ledger(full_snapshot(config), problems=())
 
 
-def with_ledger(facts: Facts, **changes: Any) -> Facts:
-    """Return facts in which the ledger tells something else."""
-    assert isinstance(facts.ledger, LedgerFacts)
-    return replace(facts, ledger=replace(facts.ledger, **changes))
+def with_ledger(snapshot: Snapshot, **changes: Any) -> Snapshot:
+    """Return the snapshot with changes to what the ledger holds."""
+    assert isinstance(snapshot.ledger, LedgerSnapshot)
+    return replace(snapshot, ledger=replace(snapshot.ledger, **changes))
 
 
-def first(facts: Facts, **changes: Any) -> Finding:
-    """Return the first line about changed facts."""
-    return check(replace(facts, **changes))[0]
+def first(snapshot: Snapshot, **changes: Any) -> Finding:
+    """Return the first finding about a changed snapshot."""
+    return check(replace(snapshot, **changes))[0]
 
 
-def test_little_room_on_the_disk_is_told_before_there_is_none(facts: Facts) -> None:
+def test_little_room_on_the_disk_is_told_before_there_is_none(snapshot: Snapshot) -> None:
     """Below 200 MB a warning, below 20 MB an error."""
-    assert first(facts, free=199 * 2**20).level is Level.WARNING
-    assert first(facts, free=19 * 2**20).level is Level.ERROR
-    assert first(facts, free=201 * 2**20).level is Level.OK
+    assert first(snapshot, free=199 * 2**20).level is Level.WARNING
+    assert first(snapshot, free=19 * 2**20).level is Level.ERROR
+    assert first(snapshot, free=201 * 2**20).level is Level.OK
 
 
-def test_a_text_that_was_kept_right_after_saves_may_be_the_portals(facts: Facts) -> None:
+def test_a_text_that_was_kept_right_after_saves_may_be_the_portals(snapshot: Snapshot) -> None:
     """Of a newer server, say: the line for the configuration is told; others are people's."""
     texts = (("Redaguota", 20), ("Fine", 19))
-    line = first(with_ledger(facts, texts=texts, unknown_texts=("Redaguota",)))
+    line = first(with_ledger(snapshot, texts=texts, unknown_texts=("Redaguota",)))
     assert line.about == "texts"
     assert line.hint.endswith('under [review]: portal_texts = ["Redaguota"]')
-    assert first(with_ledger(facts, texts=texts)).level is Level.OK
+    assert first(with_ledger(snapshot, texts=texts)).level is Level.OK
 
 
-def test_what_the_deep_sweep_found_is_told(facts: Facts) -> None:
+def test_what_the_deep_sweep_found_is_told(snapshot: Snapshot) -> None:
     """A portal that does not raise its folders' dates."""
-    line = first(with_ledger(facts, hidden=HiddenUpdates(facts.portal.at, 3)))
+    line = first(with_ledger(snapshot, hidden=HiddenUpdates(snapshot.portal.at, 3)))
     assert (line.about, "found 3 updates" in line.message) == ("sweep", True)
 
 
@@ -433,36 +433,36 @@ GOOD, BAD = "2025-11-24T12:20:10", "2025-11-24T12:15:45"
     ],
 )
 def test_an_address_that_cannot_be_reached_from_here_is_a_warning_while_deliveries_arrive(
-    facts: Facts, found: AddressUnreachableError
+    snapshot: Snapshot, found: AddressUnreachableError
 ) -> None:
     """Not every router leads back to its own network; some answer there themselves."""
-    line = first(told(facts, succeeded_on=GOOD, failed_on=BAD), address=found)
+    line = first(told(snapshot, succeeded_on=GOOD, failed_on=BAD), address=found)
     assert (line.level, line.about) == (Level.WARNING, "address")
     assert "asked from here; but deliveries arrive" in line.message
     assert "--no-probe" in line.hint
 
 
-def test_an_address_where_deliveries_fail_is_an_error(facts: Facts) -> None:
+def test_an_address_where_deliveries_fail_is_an_error(snapshot: Snapshot) -> None:
     """The last one that is known did, or none is known."""
     for dates in ({"succeeded_on": BAD, "failed_on": GOOD}, {"failed_on": GOOD}, {}):
-        lines = check(replace(told(facts, **dates), address=UNREACHED))
+        lines = check(replace(told(snapshot, **dates), address=UNREACHED))
         assert [one.level for one in lines if one.about == "address"] == [Level.ERROR]
 
 
-def test_an_address_without_a_daemon_behind_it_is_an_error(facts: Facts) -> None:
+def test_an_address_without_a_daemon_behind_it_is_an_error(snapshot: Snapshot) -> None:
     """What arrived before it ended says nothing."""
-    ended = with_ledger(facts, problems=(Problem(ProblemKind.NO_SERVE, "no serve is running"),))
+    ended = with_ledger(snapshot, problems=(Problem(ProblemKind.NO_SERVE, "no serve is running"),))
     lines = check(replace(told(ended, succeeded_on=GOOD), address=UNREACHED))
     assert [one.level for one in lines if one.about == "address"] == [Level.ERROR]
 
 
 def test_a_key_that_may_not_see_the_webhook_leaves_it_to_the_ledger_whether_any_arrive(
-    facts: Facts,
+    snapshot: Snapshot,
 ) -> None:
     """Within a day; an event out of the portal's log or from a sweep is no delivery."""
-    unseen = replace(facts.portal, webhooks=None, state=None, failures=None)
+    unseen = replace(snapshot.portal, webhooks=None, state=None, failures=None)
     for hours, level in ((1, Level.WARNING), (25, Level.ERROR)):
-        known = with_ledger(facts, delivered=facts.portal.at - timedelta(hours=hours))
+        known = with_ledger(snapshot, delivered=snapshot.portal.at - timedelta(hours=hours))
         line = first(known, portal=unseen, address=UNREACHED)
         assert (line.about, line.level) == ("address", level)
 
@@ -475,45 +475,45 @@ def test_only_what_a_webhook_brought_counts_as_a_delivery(sound: Healthy) -> Non
         for file, source in enumerate((Source.WEBHOOK, Source.WEBHOOK, Source.LOG), start=1):
             event = Event(file, "file.updated", file, "Plan.docx", "ann", None)
             ledger.record(event, now + file * minute, source)
-    found = gather(config, probe_targets(config)).ledger
-    assert isinstance(found, LedgerFacts)
+    found = full_snapshot(config).ledger
+    assert isinstance(found, LedgerSnapshot)
     assert found.delivered == now + 2 * minute
 
 
-def told(facts: Facts, succeeded_on: str = "", failed_on: str = "") -> Facts:
-    """Return the facts with what the portal tells of the webhook's last deliveries."""
-    state = facts.portal.state
+def told(snapshot: Snapshot, succeeded_on: str = "", failed_on: str = "") -> Snapshot:
+    """Return the snapshot with what the portal tells of the webhook's last deliveries."""
+    state = snapshot.portal.state
     assert state is not None
     assert state.webhook is not None
     webhook = replace(state.webhook, succeeded_on=succeeded_on, failed_on=failed_on)
-    return replace(facts, portal=replace(facts.portal, state=replace(state, webhook=webhook)))
+    return replace(snapshot, portal=replace(snapshot.portal, state=replace(state, webhook=webhook)))
 
 
-def test_only_ten_of_many_rooms_are_named(facts: Facts) -> None:
+def test_only_ten_of_many_rooms_are_named(snapshot: Snapshot) -> None:
     """Rooms of third parties, archived and excluded ones do not count."""
     when = datetime.now(UTC)
     rooms = [Room(n, f"Room {n}", when, False, commentable=False) for n in range(1, 13)]
     rooms += [Room("drive-4", "Drive", when, False), Room(99, "Old", when, False, Section.ARCHIVE)]
-    line = first(facts, portal=replace(facts.portal, rooms=tuple(rooms)))
+    line = first(snapshot, portal=replace(snapshot.portal, rooms=tuple(rooms)))
     assert line.message.startswith("may comment in 0 of 12 rooms")
     assert ("Room 10" in line.message, "Room 11" in line.message) == (True, False)
     assert line.message.endswith("and more")
 
 
-def test_a_disabled_key_is_told(facts: Facts) -> None:
+def test_a_disabled_key_is_told(snapshot: Snapshot) -> None:
     """The portal may still answer who it was."""
-    assert isinstance(facts.portal.key, Key)
-    dead = replace(facts.portal, key=replace(facts.portal.key, active=False))
-    assert first(facts, portal=dead).message == "the key is disabled"
+    assert isinstance(snapshot.portal.key, Key)
+    dead = replace(snapshot.portal, key=replace(snapshot.portal.key, active=False))
+    assert first(snapshot, portal=dead).message == "the key is disabled"
 
 
-def test_a_check_that_fails_stops_no_other(facts: Facts) -> None:
+def test_a_check_that_fails_stops_no_other(snapshot: Snapshot) -> None:
     """A bug in one is one line."""
 
-    def buggy(_: Facts) -> list[Finding]:
+    def buggy(_: Snapshot) -> list[Finding]:
         raise KeyError("secret")
 
-    lines = check(facts, [buggy, lambda _: [Finding(Level.OK, "other", "fine")]])
+    lines = check(snapshot, [buggy, lambda _: [Finding(Level.OK, "other", "fine")]])
     assert [line.about for line in lines] == ["buggy", "other"]
     assert "secret" not in lines[0].message
 
@@ -637,10 +637,10 @@ def test_the_command_is_not_content_while_updates_are_not_marked(scene: Stage) -
     ],
 )
 def test_what_keeps_updates_from_being_marked_is_an_error(
-    facts: Facts, kind: ProblemKind, level: Level
+    snapshot: Snapshot, kind: ProblemKind, level: Level
 ) -> None:
     """What needs somebody at the portal, or only time, is a warning."""
-    line = first(with_ledger(facts, problems=(Problem(kind, "why"),), has_run=True))
+    line = first(with_ledger(snapshot, problems=(Problem(kind, "why"),), has_run=True))
     assert (line.message, line.level) == ("why", level)
 
 
@@ -654,5 +654,5 @@ def test_the_command_leaves_the_ledger_as_it_is(scene: Stage) -> None:
 
 def _rows(path: Path) -> list[Any]:
     with closing(sqlite3.connect(path)) as connection:
-        facts = connection.execute("SELECT * FROM settings WHERE name != 'told checked'").fetchall()
-        return [sorted(facts), connection.execute("SELECT * FROM files").fetchall()]
+        rows = connection.execute("SELECT * FROM settings WHERE name != 'told checked'").fetchall()
+        return [sorted(rows), connection.execute("SELECT * FROM files").fetchall()]

@@ -21,7 +21,7 @@ from reconciler.cli.commands import app
 from reconciler.cli.messages import bug, in_words, unforeseen
 from reconciler.cli.options import found_config
 from reconciler.cli.runs import document, moment
-from reconciler.cli.send import Sample, body_of
+from reconciler.cli.send import sample_body
 from reconciler.config import CONFIG
 from reconciler.errors import (
     AddressInUseError,
@@ -318,7 +318,7 @@ def test_send_says_what_is_wrong(arguments: tuple[str, ...], code: int) -> None:
 @pytest.mark.parametrize(("trigger", "number"), [("file.updated", 512), ("form.submit", 1 << 28)])
 def test_send_names_the_trigger_with_the_portals_number(trigger: str, number: int) -> None:
     """As the portal's own deliveries do (docspace.md 10)."""
-    event = json.loads(body_of(Sample(7, "A.docx", trigger), START))["event"]
+    event = json.loads(sample_body(7, "A.docx", trigger, START))["event"]
     assert (event["trigger"], event["triggerId"]) == (trigger, number)
 
 

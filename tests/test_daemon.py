@@ -22,7 +22,7 @@ import pytest
 from apscheduler.schedulers import SchedulerAlreadyRunningError
 from structlog.testing import capture_logs
 
-from reconciler.cli.send import Sample, body_of
+from reconciler.cli.send import sample_body
 from reconciler.config import load
 from reconciler.ledger import NEXT_SWEEP, Ledger
 from reconciler.sandbox import Portal, Server
@@ -322,7 +322,7 @@ def test_a_log_that_nobody_reads_holds_up_neither_answer_nor_end(scene: Scene) -
         os.close(log)
         assert process.stdout is not None
         address = process.stdout.readline().removeprefix("listening on ").strip()
-        body = body_of(Sample(scene.file, "Contract.docx", "file.updated"), datetime.now(UTC))
+        body = sample_body(scene.file, "Contract.docx", "file.updated", datetime.now(UTC))
         for _ in range(100):
             request = urllib.request.Request(address, body, {HEADER: sign(body, SECRET)})
             with urllib.request.urlopen(request, timeout=5) as answer:

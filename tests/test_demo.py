@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from reconciler.cli.demonstration import Demonstration
+from reconciler.cli.playground import Demonstration
 from reconciler.demo import Check, Scene
 from reconciler.demo.scenes import (
     check_burst,

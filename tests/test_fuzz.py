@@ -14,7 +14,7 @@ from reconciler.signature import sign
 from tests.support_webhooks import serving
 from tests.world import SECRET, START
 
-SETTINGS = ReceiverSettings("/hook", [SECRET], frozenset({"file.updated"}), 2**20)
+SETTINGS = ReceiverSettings("/hook", lambda: [SECRET], frozenset({"file.updated"}), 2**20)
 ALLOWED = {200, 401, 403, 404, 405, 413, 503}
 VALUES: list[Any] = [
     None, True, False, 0, -1, 1.5, 7, 2**31, 2**63, 2**64, 10**400, "", "7", "drive-4-|x", [], {},
@@ -71,7 +71,7 @@ def hostile_environ(chance: random.Random) -> tuple[dict[str, Any], bool]:
 def test_a_hundred_thousand_hostile_requests() -> None:
     """Every one gets an answer that is allowed; only signed ones are accepted."""
     chance, recorder, statuses = random.Random(7), Recorder(), Counter[int]()
-    receiver = Receiver(SETTINGS, recorder, lambda: START, lambda _: None)
+    receiver: Any = Receiver(SETTINGS, recorder, lambda: START, lambda _: None)
 
     def start_response(status: str, _: object) -> None:
         statuses[int(status[:3])] += 1

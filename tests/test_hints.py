@@ -10,7 +10,7 @@ import pytest
 from reconciler.cli.messages import in_words
 from reconciler.config import load
 from reconciler.diagnostics import find_problems
-from reconciler.diagnostics.checks import Facts, Finding, PortalFacts
+from reconciler.diagnostics.checks import Finding, PortalSnapshot, Snapshot
 from reconciler.diagnostics.checks import check as judged
 from reconciler.errors import (
     AddressUnreachableError,
@@ -59,14 +59,14 @@ ERRORS: list[ReconcilerError] = [
 def found_by_check(error: ReconcilerError) -> list[Finding]:
     """Return what `check` says where it met the error, and nothing else."""
     spec = WebhookSpec(None, "/", ())
-    facts = Facts(load(None, {}), spec, (), PortalFacts(datetime.now(UTC)))
+    snapshot = Snapshot(load(None, {}), spec, (), PortalSnapshot(datetime.now(UTC)))
     if isinstance(error, PortalError):
-        facts = replace(facts, portal=replace(facts.portal, key=error, build=error))
+        snapshot = replace(snapshot, portal=replace(snapshot.portal, key=error, build=error))
     if isinstance(error, LedgerError):
-        facts = replace(facts, ledger=error)
+        snapshot = replace(snapshot, ledger=error)
     if isinstance(error, AddressUnreachableError):
-        facts = replace(facts, address=error)
-    return judged(facts)
+        snapshot = replace(snapshot, address=error)
+    return judged(snapshot)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=str)

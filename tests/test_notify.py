@@ -10,9 +10,8 @@ import pytest
 from reconciler.errors import ConfigError, LedgerError
 from reconciler.ledger import NOTIFIED, Ledger
 from reconciler.notify.addresses import open_addresses
-from reconciler.notify.messages import Alert, trial
+from reconciler.notify.messages import Alert, Alerts, NotifySettings, trial_message
 from reconciler.notify.notifier import Notifier
-from reconciler.notify.planning import Alerts, NotifySettings
 from tests import support_ledger as kit
 from tests.support_http import Line, answering
 from tests.support_ledger import HOUR, MINUTE, NOW, PORTAL, event, mark, opened
@@ -216,4 +215,4 @@ def test_an_address_where_nobody_listens_says_so() -> None:
     with answering(ACCEPTED) as gone:
         url = as_json(gone)
     (address,) = open_addresses([url])
-    assert "onnection error" in address.send(trial())
+    assert "onnection error" in address.send(trial_message())

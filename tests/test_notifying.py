@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from reconciler.config import load
 from reconciler.errors import ConfigError, UnauthorizedError
-from reconciler.ledger import NOTIFIED, WEBHOOK, Ledger, WebhookRecord
+from reconciler.ledger import NOTIFIED, WEBHOOK, Ledger, WebhookRecord, WebhookState
 from reconciler.model import OutageKind
 from reconciler.sandbox import Fault
 from reconciler.service import reconcile
@@ -159,7 +159,11 @@ def test_a_webhook_that_nobody_has_looked_at_since_is_not_told_to_be_fine(
     """After a long stop its last state is old: it is told once more only after it was mended."""
     notify(scene, service)
     with closing(Ledger(url(scene.folder), scene.server.url)) as ledger:
-        for hours, state in ((0, "disabled"), (2, "disabled"), (0, "ok")):
+        for hours, state in (
+            (0, WebhookState.DISABLED),
+            (2, WebhookState.DISABLED),
+            (0, WebhookState.OK),
+        ):
             at = datetime.now(UTC) - timedelta(hours=hours)
             ledger.settings.set(WEBHOOK, WebhookRecord(state, at, "the webhook is disabled", "do"))
             reconcile_here(scene)

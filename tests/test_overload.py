@@ -22,10 +22,10 @@ REQUEST = (b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len
 @contextmanager
 def served(record: "Record", threads: int = 2) -> Iterator[Server]:
     """Serve an unsigned receiver within the block."""
-    settings = ReceiverSettings("/hook", [], frozenset({"file.updated"}), 2**20)
+    settings = ReceiverSettings("/hook", tuple[str, ...], frozenset({"file.updated"}), 2**20)
     servers: list[Server] = []
     receiver = Receiver(
-        settings, record, lambda: START, lambda _: None, lambda: servers[0].is_full()
+        settings, record, lambda: START, lambda _: None, is_full=lambda: servers[0].is_full()
     )
     with serving(receiver, threads) as server:
         servers.append(server)

@@ -20,6 +20,7 @@ from reconciler.ledger import (
     Role,
     SweepRecord,
     WebhookRecord,
+    WebhookState,
 )
 from reconciler.model import EPOCH, OutageKind, Outcome, Rule, Source
 from tests import support_ledger as kit
@@ -433,7 +434,7 @@ def test_a_long_pause_is_told_with_its_reason(ledger: Ledger) -> None:
 
 def told_of(ledger: Ledger, state: str, said: str = "webhook 1 is disabled") -> None:
     """Leave in the ledger what the watch over the webhook leaves there."""
-    ledger.settings.set(WEBHOOK, WebhookRecord(state, NOW, said, "run: it"))
+    ledger.settings.set(WEBHOOK, WebhookRecord(WebhookState(state), NOW, said, "run: it"))
 
 
 @pytest.mark.parametrize("state", ["disabled", "missing", "signature"])

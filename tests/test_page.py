@@ -19,7 +19,7 @@ from reconciler.admin.app import Admin
 from reconciler.admin.guard import Guard
 from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.admin.rendering import ago
-from reconciler.ledger import NEXT_SWEEP, WEBHOOK, Ledger, SweepRecord, WebhookRecord
+from reconciler.ledger import NEXT_SWEEP, WEBHOOK, Ledger, SweepRecord, WebhookRecord, WebhookState
 from reconciler.ledger.records import LatencyHistogram
 from reconciler.model import EPOCH, OutageKind, Outcome, Rule, Source
 from reconciler.service.server import Server
@@ -183,7 +183,7 @@ def test_a_ledger_that_cannot_be_read_has_a_page(tmp_path: Path) -> None:
 def test_the_webhook_is_told_as_its_watch_left_it(watched: Watched) -> None:
     """What ails it stands above, with its hint."""
     record = WebhookRecord(
-        "disabled",
+        WebhookState.DISABLED,
         NOW,
         "webhook 3 is disabled",
         "run: reconciler webhook enable",
@@ -207,11 +207,8 @@ def test_a_webhook_of_which_nothing_was_told_is_not_known(text: str | None) -> N
 
 def test_a_webhook_that_is_well_is_not_wrong() -> None:
     """Nor one that only an administrator would see."""
-    assert [WebhookRecord(state, NOW).has_problem for state in ("ok", "unseen", "missing")] == [
-        False,
-        False,
-        True,
-    ]
+    states = (WebhookState.OK, WebhookState.UNSEEN, WebhookState.MISSING)
+    assert [WebhookRecord(state, NOW).has_problem for state in states] == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -236,7 +233,7 @@ def test_other_peoples_words_are_text(watched: Watched, path: str, text: str) ->
     end(watched.ledger, Outcome.FAILED, 2, error=text)
     watched.ledger.health.record_sweep(SweepRecord(NOW, 1, 2, error=text))
     watched.ledger.health.open_outage(OutageKind.LOOKS, text, NOW)
-    watched.ledger.settings.set(WEBHOOK, WebhookRecord(text, NOW, text, text))
+    watched.ledger.settings.set(WEBHOOK, WebhookRecord(WebhookState.MISSING, NOW, text, text))
     for number, rule in enumerate((Rule.ANSWERED, Rule.UNMARKED), 3):
         keep(watched.ledger, text, rule, number)
     seen, body = page(watched, path), watched.get(path, q=text).body

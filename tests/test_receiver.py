@@ -28,7 +28,9 @@ from tests.support_samples import sample
 
 PATH = "/docspace/review-comment"
 SECRET = "Sample-Secret-1!"
-SETTINGS = ReceiverSettings(PATH, (SECRET,), frozenset({"file.updated", "form.submit"}), 4096)
+SETTINGS = ReceiverSettings(
+    PATH, lambda: (SECRET,), frozenset({"file.updated", "form.submit"}), 4096
+)
 STATUSES = {200, 401, 403, 404, 405, 413, 503}
 TRIGGERS = SETTINGS.triggers
 WSGI_HEADER = "HTTP_" + HEADER.upper().replace("-", "_")
@@ -174,7 +176,7 @@ def test_a_submitted_form_is_the_file_that_changed() -> None:
 
 def test_the_matching_secret_is_known() -> None:
     """During a rotation it shows that the old one is still in use."""
-    receiver = Recorder(replace(SETTINGS, secrets=("new", "old")))
+    receiver = Recorder(replace(SETTINGS, secrets=lambda: ("new", "old")))
     assert receiver.post(delivery(), secret="old").status == 200
     assert receiver.replies[0].secret == 1
 
@@ -206,7 +208,7 @@ def test_the_secret_is_known_when_the_ledger_fails() -> None:
 
 def test_unsigned_is_accepted_only_without_secrets() -> None:
     """No secrets at all is what `allow_unsigned` means."""
-    unsigned = Recorder(replace(SETTINGS, secrets=()))
+    unsigned = Recorder(replace(SETTINGS, secrets=tuple[str, ...]))
     assert unsigned.post(delivery(), secret=None).fields == {"status": "accepted"}
     assert unsigned.replies[0].secret is None
     assert Recorder().post(delivery(), secret=None).status == 401
@@ -437,6 +439,23 @@ def test_an_author_is_compared_without_case() -> None:
 # On disk before the answer.
 
 
+def test_only_a_new_event_on_disk_is_announced() -> None:
+    """`on_accepted` is called once for it, and neither for an echo nor for a refused delivery."""
+    recorded: list[str] = []
+
+    def record(event: Event, _: datetime) -> bool:
+        recorded.append("disk")
+        return event.title != "echo.docx"
+
+    app = Receiver(
+        SETTINGS, record, lambda: NOW, lambda _: None, lambda: recorded.append("announced")
+    )
+    called(app, posted(delivery(), SECRET))
+    called(app, posted(delivery(), "another"))
+    called(app, posted(delivery(title="echo.docx"), SECRET))
+    assert recorded == ["disk", "announced", "disk"]
+
+
 def test_the_event_is_on_disk_before_the_answer(ledger: Ledger, tmp_path: Path) -> None:
     """Another connection sees it when start_response is called."""
     seen: list[Any] = []
@@ -445,7 +464,7 @@ def test_the_event_is_on_disk_before_the_answer(ledger: Ledger, tmp_path: Path) 
         with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
             seen.extend(other.execute("SELECT id, name, pending, due_at FROM files"))
 
-    app = Receiver(SETTINGS, ledger.record, lambda: NOW, lambda _: None)
+    app: Any = Receiver(SETTINGS, ledger.record, lambda: NOW, lambda _: None)
     app(posted(delivery(), SECRET), start)
     due = int(NOW.timestamp()) * 1_000_000
     assert seen == [(1245, "Contract.docx", 1, due)]

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from reconciler.cli.overview import as_json, print_overview
 from reconciler.diagnostics import find_problems
-from reconciler.ledger import WEBHOOK, Ledger, Role, WebhookRecord
+from reconciler.ledger import WEBHOOK, Ledger, Role, WebhookRecord, WebhookState
 from reconciler.model import AttemptResult, OutageKind, Outcome
 from tests.program import exits, output
 from tests.support_ledger import a_file, event
@@ -190,7 +190,7 @@ def test_a_pause_makes_status_exit_1(scene: Stage, ledger: Ledger) -> None:
 
 def test_what_only_makes_it_slower_is_named_and_exits_0(scene: Stage, ledger: Ledger) -> None:
     """Without the webhook the sweep finds every update."""
-    record = WebhookRecord("disabled", now(), "it is disabled", "enable it")
+    record = WebhookRecord(WebhookState.DISABLED, now(), "it is disabled", "enable it")
     ledger.settings.set(WEBHOOK, record)
     with serving(ledger):
         done = run(scene, "status")

@@ -167,7 +167,7 @@ def test_an_address_that_only_the_portal_can_reach_is_not_asked(
     assert (done.returncode, f"no answer from {NO_WAY}" in done.stderr) == (3, True), "the portal's"
 
 
-def test_without_a_probe_everything_else_is_as_with_it(scene: Scene) -> None:
+def test_without_a_test_of_the_address_all_else_is_the_same(scene: Scene) -> None:
     """Registered, enabled, and a new secret that the daemon takes."""
     with daemon(scene.environ, scene.folder):
         assert scene.run("register", "--no-probe").returncode == 0

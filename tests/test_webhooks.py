@@ -1,4 +1,4 @@
-"""Our webhook: which it is and what is wrong with it, its secrets, its rotation, its probe."""
+"""Which webhook is ours, what is wrong with it, its secrets, its rotation, tests of its address."""
 
 import os
 import resource
@@ -16,15 +16,14 @@ import pytest
 
 from reconciler.client import Webhook
 from reconciler.errors import AddressUnreachableError, ConfigError
-from reconciler.ledger import Ledger
+from reconciler.ledger import Ledger, WebhookState
 from reconciler.model import Event
 from reconciler.receiver import Receiver, ReceiverSettings, Reply
 from reconciler.webhooks import (
-    Probe,
+    AddressTester,
     ReloadingSecrets,
     SecretFile,
     WebhookAdministration,
-    WebhookIssue,
     WebhookSpec,
     assess_webhook,
     find_webhook,
@@ -35,7 +34,7 @@ from reconciler.webhooks import (
 from tests.program import FORKSERVER, exits, output
 from tests.support_ledger import url
 from tests.support_tls import authority, needs_openssl
-from tests.support_webhooks import RecordedLog, Stand, address, serving, stand
+from tests.support_webhooks import Stand, address, serving, stand
 from tests.world import Clock
 
 HERE = "https://hooks.example.org/docspace/review-comment"
@@ -70,16 +69,16 @@ def test_a_sound_webhook_has_nothing_wrong() -> None:
 @pytest.mark.parametrize(
     ("webhook", "issue", "message"),
     [
-        (replace(WEBHOOK, enabled=False), WebhookIssue.DISABLED, "is disabled"),
-        (replace(WEBHOOK, triggers=256), WebhookIssue.TRIGGERS, "file.updated"),
+        (replace(WEBHOOK, enabled=False), WebhookState.DISABLED, "is disabled"),
+        (replace(WEBHOOK, triggers=256), WebhookState.TRIGGERS, "file.updated"),
         (
             replace(WEBHOOK, url="https://old.example.org/x"),
-            WebhookIssue.ADDRESS,
+            WebhookState.ADDRESS,
             "old.example.org",
         ),
     ],
 )
-def test_each_issue_is_named(webhook: Webhook, issue: WebhookIssue, message: str) -> None:
+def test_each_issue_is_named(webhook: Webhook, issue: WebhookState, message: str) -> None:
     """With the words that name its cause."""
     state = assess_webhook([webhook], WANTED, 7)
     assert state.issues == (issue,)
@@ -89,7 +88,7 @@ def test_each_issue_is_named(webhook: Webhook, issue: WebhookIssue, message: str
 def test_without_any_webhook_it_is_missing() -> None:
     """Another one's webhook is none of ours."""
     other = replace(WEBHOOK, id=9, url="https://other.example.org/there")
-    assert assess_webhook([other], WANTED, 7).issues == (WebhookIssue.MISSING,)
+    assert assess_webhook([other], WANTED, 7).issues == (WebhookState.MISSING,)
 
 
 def test_an_address_is_the_same_whatever_the_case_of_its_host() -> None:
@@ -291,7 +290,10 @@ def reloading(tmp_path: Path) -> Reloading:
     events: list[str] = []
     path = tmp_path / "secrets"
     SecretFile(path).write((OLD,))
-    return Reloading(path, events, ReloadingSecrets(path, RecordedLog(events)))
+    secrets = ReloadingSecrets(
+        path, lambda _: events.append("read"), lambda _: events.append("not read")
+    )
+    return Reloading(path, events, secrets)
 
 
 def test_every_line_counts_without_a_restart(reloading: Reloading) -> None:
@@ -299,7 +301,7 @@ def test_every_line_counts_without_a_restart(reloading: Reloading) -> None:
     SecretFile(reloading.path).write((NEWER, NEW, OLD))
     for _ in range(2):
         assert reloading.secrets.current() == (NEWER, NEW, OLD)
-    assert reloading.events == ["secrets_read"]
+    assert reloading.events == ["read"]
 
 
 def test_an_older_secret_ends_when_its_line_goes(reloading: Reloading) -> None:
@@ -320,14 +322,14 @@ def test_a_file_without_secrets_changes_nothing(
         reloading.path.write_bytes(content if isinstance(content, bytes) else content.encode())
     for _ in range(2):
         assert reloading.secrets.current() == (OLD,)
-    assert reloading.events == ["secrets_not_read"]
+    assert reloading.events == ["not read"]
 
 
 def test_without_any_secret_nothing_starts(tmp_path: Path) -> None:
     """An empty file must not mean that everybody is let in."""
     SecretFile(tmp_path / "secrets").write(())
     with pytest.raises(ConfigError, match="has no secret"):
-        ReloadingSecrets(tmp_path / "secrets", RecordedLog([]))
+        ReloadingSecrets(tmp_path / "secrets", lambda _: None, lambda _: None)
 
 
 # A rotation in the midst of a delivery.
@@ -338,7 +340,7 @@ def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Pa
     clock, replies = Clock(), list[Reply]()
     file = SecretFile(tmp_path / "secrets")
     file.write((OLD,))
-    secrets = ReloadingSecrets(tmp_path / "secrets", RecordedLog([]))
+    secrets = ReloadingSecrets(tmp_path / "secrets", lambda _: None, lambda _: None)
     during_delivery: list[Callable[[], object]] = []
 
     with stand() as here, closing(Ledger(url(tmp_path), here.server.url)) as ledger:
@@ -354,7 +356,7 @@ def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Pa
         with serving(Receiver(accepted, record, clock, replies.append), threads=4) as web:
             spec = replace(WANTED, url=f"{web.url}{WANTED.path}")
             admin = WebhookAdministration(
-                ledger, here.webhooks, here.docspace.key, spec, clock, Probe()
+                ledger, here.webhooks, here.docspace.key, spec, clock, AddressTester()
             )
             admin.register(f"{web.url}{WANTED.path}", OLD, ["file.updated"])
             during_delivery.append(lambda: admin.rotate(file))
@@ -373,20 +375,20 @@ def save_and_deliver(here: Stand, times: int = 1) -> None:
         assert here.server.drain()
 
 
-# The probe.
+# The test of an address.
 
 
 def test_an_address_that_answers_head_is_fine() -> None:
     """2xx is all that the portal asks for."""
     with address(204) as there:
-        Probe().head(there)
+        AddressTester().head(there)
 
 
 @pytest.mark.parametrize("status", [301, 404, 502])
 def test_any_other_answer_is_told(status: int) -> None:
     """Redirects are not followed: the portal follows none."""
     with address(status) as there, pytest.raises(AddressUnreachableError) as caught:
-        Probe().head(there)
+        AddressTester().head(there)
     assert caught.value.status == status
 
 
@@ -396,15 +398,15 @@ def test_the_configured_certificates_are_trusted_at_our_address_too(tmp_path: Pa
     bundle, tls = authority(tmp_path)
     (tmp_path / "no.pem").write_text("no certificate", "utf-8")
     with address(200, tls=tls) as there:
-        Probe(bundle).head(there)
-        Probe(bundle).ping_with(there, OLD)
+        AddressTester(bundle).head(there)
+        AddressTester(bundle).ping(there, OLD)
         with pytest.raises(
             AddressUnreachableError, match=r"self-signed certificate; portal\.ca_bundle"
         ):
-            Probe().head(there)
+            AddressTester().head(there)
         for unusable in ("no.pem", "missing.pem"):
             with pytest.raises(ConfigError, match=r"portal\.ca_bundle .*cannot be used"):
-                Probe(tmp_path / unusable).head(there)
+                AddressTester(tmp_path / unusable).head(there)
 
 
 @needs_openssl
@@ -415,11 +417,11 @@ def test_a_certificate_of_another_name_is_told(tmp_path: Path) -> None:
         address(200, tls=tls) as there,
         pytest.raises(AddressUnreachableError, match="not valid for"),
     ):
-        Probe(bundle).head(there)
+        AddressTester(bundle).head(there)
 
 
 @pytest.mark.parametrize("there", ["http://127.0.0.1:9/x", "http://[::1", "http:///x"])
 def test_nobody_there_is_told(there: str) -> None:
     """Whatever keeps the question from arriving."""
     with pytest.raises(AddressUnreachableError):
-        Probe().head(there)
+        AddressTester().head(there)

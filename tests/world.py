@@ -228,7 +228,7 @@ def world(
             (path.parent / "ledger.db").write_bytes(_empty_ledger())
         here.open()
         stack.callback(here.close)
-        settings = ReceiverSettings("/hook", [SECRET], frozenset({"file.updated"}), 2**20)
+        settings = ReceiverSettings("/hook", lambda: [SECRET], frozenset({"file.updated"}), 2**20)
         receiver = Receiver(settings, here.record, here.now, lambda _: None)
         web = stack.enter_context(serving(receiver, threads=4))
         portal.add_webhook(by=ann, url=f"http://127.0.0.1:{web.port}/hook", secret=SECRET)

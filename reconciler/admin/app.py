@@ -3,15 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import parse_qsl
+from wsgiref.types import StartResponse, WSGIEnvironment
 
-from reconciler.admin.guard import Access, Guard
-from reconciler.admin.throttle import RETRY_AFTER
+from reconciler.admin.guard import RETRY_AFTER, Access, Guard
 from reconciler.errors import LedgerError
 
-Environ = Mapping[str, Any]
-StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 TEXT = "text/plain; charset=utf-8"
 NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _MAX_FIELDS = 20
@@ -42,7 +39,7 @@ class Admin:
         """Serve the pages to those whom the guard admits."""
         self._pages, self._guard, self._on_error = pages, guard, on_error
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         method, page = environ["REQUEST_METHOD"], self._page(environ)
         body = b"" if method == "HEAD" else page.body.encode()
@@ -64,7 +61,7 @@ class Admin:
         start_response(f"{page.code.value} {page.code.phrase}", headers)
         return [body]
 
-    def _page(self, environ: Environ) -> Page:
+    def _page(self, environ: WSGIEnvironment) -> Page:
         path = environ.get("PATH_INFO") or "/"
         access = Access.GRANTED if path in OPEN else self._guard.access(environ)
         if access is not Access.GRANTED:
@@ -83,7 +80,7 @@ class Admin:
             return Page("This is a bug: see the log.\n", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _query(environ: Environ) -> Query:
+def _query(environ: WSGIEnvironment) -> Query:
     """Return the parameters of the address, the last of each name; none where they are a flood."""
     try:
         return dict(parse_qsl(environ.get("QUERY_STRING", ""), max_num_fields=_MAX_FIELDS))

@@ -1,22 +1,100 @@
-"""Access control: the password is required or, without one, a client on this machine.
+"""Access control: a password, whose attempts are limited, or a client on this machine.
 
-A page in somebody's browser may ask a server on the loopback under a name of its own (DNS
-rebinding): so without a password only the loopback's own names are answered.
+A web page in a browser here may reach a server on the loopback under another name (DNS rebinding),
+so without a password only the loopback's own names are answered.
+
+Each client has a burst of attempts, then one a second. An attempt beyond that is refused without
+a look at the password: otherwise guessing would not be slower. A client is refused for no longer
+than a second after the guessing ends. Guesses from elsewhere never hinder a client that gave the
+right password before, or one on the loopback (an SSH tunnel).
 """
 
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from ipaddress import IPv6Address, ip_address
+from threading import Lock
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from reconciler.admin.throttle import LoginThrottle
-
+_V = TypeVar("_V")
+RETRY_AFTER = 1  # seconds
+_BURST, _PER_SECOND = 5.0, 1.0  # attempts of one client
+_BURST_OF_ALL, _PER_SECOND_OF_ALL = 50.0, 10.0  # attempts of all clients that never succeeded
+_CLIENTS = 1000  # clients remembered; the common limit holds for one that changes its address
+_LOOPBACK = ("127.0.0.1", "::")
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
+
+
+class LoginThrottle:
+    """Limits the attempts of each client. Safe to share between threads; times are in seconds."""
+
+    def __init__(self) -> None:
+        """Begin without any attempt."""
+        self._lock, self._all = Lock(), _Bucket(_BURST_OF_ALL, _PER_SECOND_OF_ALL)
+        self._buckets = dict[str, _Bucket]()
+        self._known = dict.fromkeys(_LOOPBACK)
+
+    def acquire(self, address: str, now: float) -> bool:
+        """Return whether a password from ``address`` may be checked."""
+        client = _client(address)
+        with self._lock:
+            own = self._buckets.pop(client, None) or _Bucket(_BURST, _PER_SECOND)
+            _remember(self._buckets, client, own)
+            limits = [own] if client in self._known else [own, self._all]
+            return _take(limits, now)
+
+    def succeeded(self, address: str) -> None:
+        """Record that the password was right: the attempt does not count."""
+        client = _client(address)
+        with self._lock:
+            self._buckets.pop(client, None)
+            if client not in self._known:
+                self._all.tokens += 1
+                _remember(self._known, client, None)
+
+
+class _Bucket:
+    """A token bucket: full at first, and filled up ``per_second``."""
+
+    def __init__(self, size: float, per_second: float) -> None:
+        self._size, self._per_second = size, per_second
+        self.tokens, self._at = size, 0.0
+
+    def has_one(self, now: float) -> bool:
+        filled = self.tokens + (now - self._at) * self._per_second
+        self.tokens, self._at = min(filled, self._size), now
+        return self.tokens >= 1
+
+
+def _take(limits: Iterable[_Bucket], now: float) -> bool:
+    if not all(limit.has_one(now) for limit in limits):
+        return False
+    for limit in limits:
+        limit.tokens -= 1
+    return True
+
+
+def _remember(clients: dict[str, _V], client: str, value: _V) -> None:
+    clients[client] = value
+    if len(clients) > _CLIENTS:
+        del clients[next(iter(clients))]
+
+
+def _client(address: str) -> str:
+    """Return the client's key: of an IPv6 address its /64, since one client has all of it."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    mapped = found.ipv4_mapped
+    return str(mapped or IPv6Address(int(found) >> 64 << 64))
 
 
 class Access(Enum):
@@ -24,15 +102,15 @@ class Access(Enum):
 
     GRANTED = auto()
     DENIED = auto()
-    THROTTLED = auto()  # too many passwords came from there, and this one was not looked at
+    THROTTLED = auto()  # too many attempts from there: this one was not checked
 
 
 @dataclass(frozen=True)
 class Guard:
-    """Asks for ``password`` (None: none is needed, but a local name), whatever the user's name.
+    """Requires ``password``, with any user name; None requires a local name instead.
 
-    ``on_failed_login`` gets the address from which a password came that was wrong, or one too
-    many; ``clock`` are seconds.
+    ``on_failed_login`` gets the client's address when a password was wrong or was throttled;
+    ``clock`` returns seconds.
     """
 
     password: str | None = field(default=None, repr=False)
@@ -48,7 +126,7 @@ class Guard:
             return Access.GRANTED if is_local else Access.DENIED
         header, client = environ.get("HTTP_AUTHORIZATION", ""), environ.get("REMOTE_ADDR", "")
         if not header:
-            return Access.DENIED  # no guess: a browser asks once without
+            return Access.DENIED  # not an attempt: a browser first asks without a password
         access = self._login(self.password, header, client)
         if access is not Access.GRANTED:
             self.on_failed_login(client)

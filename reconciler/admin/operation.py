@@ -7,11 +7,12 @@ from reconciler.admin.app import Page
 from reconciler.admin.rendering import View, rendered
 from reconciler.diagnostics import file_hint
 from reconciler.formats import length_of_time
-from reconciler.ledger import Overview, WebhookRecord
+from reconciler.ledger import Overview, WebhookRecord, WebhookState
 from reconciler.ledger.records import BOUNDS, LatencyHistogram, UnfinishedFile
 from reconciler.model import AttemptReason, Rule, Source
 
 _SWEEPS = 6
+_WEBHOOK_TEXTS = {WebhookState.OK: "works", WebhookState.UNSEEN: "not visible to this key"}
 _SOURCES = {
     Source.WEBHOOK: "by webhook",
     Source.LOG: "by its delivery log",
@@ -33,6 +34,7 @@ def operation_page(
     values = {
         "seen": seen,
         "webhook": webhook,
+        "webhook_text": _WEBHOOK_TEXTS,
         "writes_per_day": writes_per_day,
         "rows": [*days, charts.older(seen.days, days)],
         "gap": charts.days_chart(days),

@@ -4,9 +4,9 @@
 has status, failed and review; `checking` has check, config and notify; `trial` has demo, sandbox
 and send; `deploy` has service-files; `init`, `state` and `webhook` have their own.
 
-Output: `overview` (status), `report`, `review_report`, `backfilling` (the backfill's progress),
-`demonstration`; `playground` runs the sandbox, `send` signs and posts a sample. Shared: `options`,
-`messages` (errors and exit codes), `help`, `streams`.
+`overview`, `review_report` and `report` print what `status` and `runs` return; `playground` is what
+`demo` and `sandbox` do, `send` the sample event. Shared: `options`, `messages` (errors and exit
+codes), `help`, `streams`.
 
 A command imports inside its function what only it needs, so that help is there at once.
 """

@@ -113,7 +113,7 @@ def send_test(config: ConfigPath = None) -> None:
         reconciler notify test --config /etc/reconciler/config.toml
     """
     from reconciler.notify.addresses import open_addresses
-    from reconciler.notify.messages import trial
+    from reconciler.notify.messages import trial_message
 
     addresses = open_addresses(read_config(config).notify.urls())
     if not addresses:
@@ -122,7 +122,7 @@ def send_test(config: ConfigPath = None) -> None:
             "There is no address to notify: set notify.urls_file to a file of mode 0600 with one "
             "address a line, such as mailto://USER:PASSWORD@HOST?to=ADDRESS.",
         )
-    errors = [address.send(trial()) for address in addresses]
+    errors = [address.send(trial_message()) for address in addresses]
     for address, error in zip(addresses, errors, strict=True):
         typer.echo(f"{address.name}: {f'FAILED: {error}' if error else 'sent'}")
     raise typer.Exit(SOME_FAILED if any(errors) else OK)

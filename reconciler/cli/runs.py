@@ -16,7 +16,7 @@ from reconciler.cli.options import (
     read_config,
     require_answer,
 )
-from reconciler.formats import shown
+from reconciler.formats import shown, utcnow
 
 if TYPE_CHECKING:
     from reconciler.service import Summary
@@ -110,7 +110,7 @@ def backfill(
         reconciler backfill --since 90d --yes --json        # from a script
     """
     from reconciler import service
-    from reconciler.cli.backfilling import Backfilling
+    from reconciler.cli.report import Backfilling
 
     job = _job(since, until, room or [], overwrite=overwrite, observe=observe)
     require_answer(yes or dry_run)
@@ -177,10 +177,9 @@ def _job(
 ) -> "BackfillJob":
     from reconciler.sweep import BackfillJob
 
-    words = [since, until or "", *map(str, sorted(rooms)), f"{overwrite}", f"{observe}"]
     begin, end = _span(since, until)
     return BackfillJob(
-        name=" ".join(words),
+        span=f"{since} {until or ''}",
         since=begin,
         until=end,
         rooms=frozenset(rooms),
@@ -192,7 +191,7 @@ def _job(
 def _span(since: str, until: str | None) -> tuple[datetime, datetime | None]:
     """Return from when to when; a span in which nothing can lie is a mistake."""
     begin, end = moment(since, "--since"), moment(until, "--until") if until else None
-    if begin > datetime.now(UTC):
+    if begin > utcnow():
         raise exit_with(USAGE, f"--since {since} lies in the future: {_DATES}")
     if end is not None and end < begin:
         raise exit_with(USAGE, "--until lies before --since: nothing lies between.")
@@ -204,7 +203,7 @@ def moment(text: str, option: str) -> datetime:
     from reconciler.config import duration
 
     try:
-        return datetime.now(UTC) - duration(text)
+        return utcnow() - duration(text)
     except (ValueError, OverflowError):
         pass
     try:

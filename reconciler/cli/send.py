@@ -1,8 +1,7 @@
-"""Sign a sample event as the portal would, post it, and tell the answer."""
+"""A sample event, signed and posted as the portal would, and what to do about the answer."""
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,28 +15,19 @@ _TIMEOUT = 30  # seconds
 _AUTHOR = "4a515a15-d4d6-4b8e-828e-e0586f18f3a3"
 
 
-@dataclass(frozen=True)
-class Sample:
-    """What the sample event says."""
-
-    file: int
-    title: str
-    trigger: str
-
-
-def body_of(sample: Sample, now: datetime) -> bytes:
-    """Return the body as the portal writes it: no version, no comment (docspace.md 4.1)."""
+def sample_body(file: int, title: str, trigger: str, now: datetime) -> bytes:
+    """Return a sample event as the portal writes it: no version, no comment (docspace.md 4.1)."""
     date = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     event = {
         "id": 1,
         "createOn": date,
         "createBy": _AUTHOR,
-        "trigger": sample.trigger,
-        "triggerId": TRIGGERS.get(sample.trigger, 0),
+        "trigger": trigger,
+        "triggerId": TRIGGERS.get(trigger, 0),
     }
     payload = {
-        "id": sample.file,
-        "title": sample.title,
+        "id": file,
+        "title": title,
         "createBy": _AUTHOR,
         "modifiedBy": _AUTHOR,
         "createOn": date,
@@ -45,7 +35,7 @@ def body_of(sample: Sample, now: datetime) -> bytes:
         "rootFolderType": 14,
         "fileEntryType": 2,
     }
-    webhook = {"id": 1, "name": "sample", "url": "", "triggers": [sample.trigger]}
+    webhook = {"id": 1, "name": "sample", "url": "", "triggers": [trigger]}
     return json.dumps({"event": event, "payload": payload, "webhook": webhook}).encode()
 
 

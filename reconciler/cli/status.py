@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reconciler.cli.messages import LEDGER, OK, PORTAL, SOME_FAILED, USAGE, exit_with
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, Json, Rooms, read_config
-from reconciler.formats import shown
+from reconciler.formats import shown, utcnow
 
 if TYPE_CHECKING:
     from reconciler.config import Config
@@ -37,7 +37,7 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
 
     settings = read_config(config)
     with _open_read_only(settings) as ledger:
-        now = ledger.clock(_local)()
+        now = ledger.clock(utcnow)()
         refusal, seen = ledger.refusal(), ledger.health.overview(now)
     problems = find_problems(seen, refusal)
     limit = settings.limits.writes_per_day
@@ -113,7 +113,7 @@ def failed_retry(
     from reconciler.diagnostics import find_problems
 
     with _opened(read_config(config)) as ledger:
-        now = ledger.clock(_local)()
+        now = ledger.clock(utcnow)()
         due = ledger.health.retry(files or [], now)
         seen = ledger.health.overview(now, shown=1)
     typer.echo(f"{len(due)} {'file is' if len(due) == 1 else 'files are'} due now")
@@ -178,7 +178,7 @@ def review_list(
     longer = None if older_than is None else _length(older_than)
     settings = read_config(config)
     with _open_read_only(settings) as ledger:
-        now = ledger.clock(_local)()
+        now = ledger.clock(utcnow)()
         before = None if longer is None else now - longer
         wanted = ReviewFilter(frozenset(room or ()), before, by.strip())
         waiting, kept = (
@@ -203,11 +203,6 @@ def _length(text: str) -> timedelta:
         raise exit_with(
             USAGE, f"--older-than {text}: give a number and a unit (7d, 12h), at most 3650d."
         ) from error
-
-
-def _local() -> datetime:
-    """Return the time by this machine's clock."""
-    return datetime.now(UTC)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import signal
 import threading
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, exit_with
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
 from reconciler.errors import AddressUnreachableError, UntrustedCertificateError
-from reconciler.formats import shown
+from reconciler.formats import shown, utcnow
 
 PLAY = "Sandbox-1!"
 DEFAULT_URL = "http://127.0.0.1:3000/docspace/review-comment"
@@ -29,7 +28,7 @@ def demo() -> None:
     """
     from rich.console import Console
 
-    from reconciler.cli.demonstration import Demonstration
+    from reconciler.cli.playground import Demonstration
     from reconciler.demo import play
 
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -141,7 +140,7 @@ def send(
         reconciler send 4711 --secret 'Sandbox-1!' --title Plan.docx
         reconciler send 4711 --url https://hooks.example.com/docspace/review-comment
     """
-    from reconciler.cli.send import Sample, body_of, hints, post, receiver_address
+    from reconciler.cli.send import hints, post, receiver_address, sample_body
 
     settings = read_config(config)
     url = receiver_address(settings.webhook) if url is None else url
@@ -149,9 +148,9 @@ def send(
         secret = next(iter(settings.secrets()), None)
     if not url.startswith(("http://", "https://")):
         raise exit_with(USAGE, "The address must start with http:// or https://.")
-    sample = body_of(Sample(file, title, trigger), datetime.now(UTC))
+    body = sample_body(file, title, trigger, utcnow())
     try:
-        response = post(url, sample, secret, settings.portal.ca_bundle)
+        response = post(url, body, secret, settings.portal.ca_bundle)
     except AddressUnreachableError as error:
         is_running = isinstance(error, UntrustedCertificateError)
         hint = "" if is_running else " Is `reconciler serve` running?"

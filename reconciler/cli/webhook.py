@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 Which = Annotated[str, typer.Argument(metavar="ID", help='The webhook\'s id, or "ours".')]
-Probe = Annotated[
+Test = Annotated[
     bool,
     typer.Option(
         "--probe/--no-probe",
@@ -85,7 +85,7 @@ def register(
             metavar="NAME", help="Its name at the portal, at most 50 characters; else reconciler."
         ),
     ] = None,
-    probe: Probe = True,
+    test: Test = True,
     config: ConfigPath = None,
 ) -> None:
     """Create our webhook at the portal, while `serve` is running behind its address.
@@ -105,7 +105,7 @@ def register(
     if is_new := webhook_runs.ensure_secret(settings):
         typer.echo(f"{settings.webhook.secret_file} has a new secret now.", err=True)
     try:
-        done = webhook_runs.register(settings, url, trigger or [], name, probe=probe)
+        done = webhook_runs.register(settings, url, trigger or [], name, test=test)
     except WebhookExistsError as error:
         if is_new:
             raise
@@ -120,7 +120,7 @@ def register(
 
 
 @app.command()
-def enable(which: Which = _OURS, probe: Probe = True, config: ConfigPath = None) -> None:
+def enable(which: Which = _OURS, test: Test = True, config: ConfigPath = None) -> None:
     """Enable a webhook again, if its address answers.
 
     The portal disables a webhook that has failed for three days.
@@ -132,14 +132,14 @@ def enable(which: Which = _OURS, probe: Probe = True, config: ConfigPath = None)
     """
     from reconciler.service import webhook_runs
 
-    with webhook_runs.open_administration(read_config(config), probe=probe) as administration:
+    with webhook_runs.open_administration(read_config(config), test=test) as administration:
         webhook = administration.get(_number(which))
         administration.enable(webhook)
     typer.echo(f"Webhook {webhook.id} is enabled. The next sweep finds what it missed.")
 
 
 @app.command()
-def rotate(probe: Probe = True, config: ConfigPath = None) -> None:
+def rotate(test: Test = True, config: ConfigPath = None) -> None:
     """Give our webhook a new secret, without a restart and without refusing a delivery.
 
     The new one becomes the first line of webhook.secret_file. The older ones count until their
@@ -152,7 +152,7 @@ def rotate(probe: Probe = True, config: ConfigPath = None) -> None:
     """
     from reconciler.service import webhook_runs
 
-    webhook = webhook_runs.rotate(read_config(config), probe=probe)
+    webhook = webhook_runs.rotate(read_config(config), test=test)
     typer.echo(
         f"Webhook {webhook.id} has a new secret. To learn when the old one may go: reconciler check"
     )

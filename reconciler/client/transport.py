@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from reconciler.client.connections import Adapter, is_loopback, unsent_on_stale_
 from reconciler.client.failures import API, failure, host_and_port, http_date, reason_of
 from reconciler.client.rate_limiter import RateLimiter
 from reconciler.errors import PermanentError, TransientError, UnauthorizedError
+from reconciler.formats import utcnow
 
 _T = TypeVar("_T")
 KEY_REPLACED = "the API key was replaced meanwhile"
@@ -31,11 +32,6 @@ NO_ANSWER = "none"  # in place of a status
 _MAX_BYTES = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
 _FRESH_WRITES = 3600.0  # seconds without reused connections for writes, after one lost a write
-
-
-def utcnow() -> datetime:
-    """Return the time, for portals that send no Date."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)

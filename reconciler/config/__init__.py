@@ -1,10 +1,10 @@
 """config.toml and the environment, parsed once into a frozen value; every problem is listed.
 
 Secrets come from the environment or from a file of their own, never from config.toml, and
-never show in a repr. Paths are relative to the config file. `values` has the whole, of
-`sections` whose values `value_types` checks, `addresses` those of databases. `load` merges file and
-environment and knows the origin of each setting, `problems` says what is wrong, `files` reads what
-the configuration names, and `edit` changes the text of config.toml.
+never show in a repr. Paths are relative to the config file. `values` has the whole, made of
+`sections`, whose values `value_types` checks, and `addresses` those of databases. `load` merges
+file and environment and knows the origin of each setting, `problems` are the messages, and `files`
+reads the files that the configuration names and edits config.toml.
 """
 
 from reconciler.config.addresses import database as database_address

@@ -1,18 +1,19 @@
-"""The text files that the configuration names; most hold secrets, and nothing else."""
+"""config.toml as text, and the files that it names, most of which hold secrets."""
 
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reconciler.errors import ConfigError
 
 _MAX_LENGTH = 1_000_000  # characters
+_FIRST_LINE = "# Made by: reconciler init. All keys and their values: reconciler config show\n"
 
 
 def read_text(path: Path) -> str:
-    """Return a small text. Raises OSError, and ValueError for what is none, as an endless device.
+    """Return the text of a file without its byte order mark.
 
-    A byte order mark is dropped.
+    Raises OSError, and ValueError for a file that is too long (an endless device) or not UTF-8.
     """
     try:
         with path.open(encoding="utf-8-sig") as stream:
@@ -67,7 +68,7 @@ def distinct(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_exposed(path: Path) -> bool:
-    """Return whether others than its owner can read it.
+    """Return whether another user than its owner can read the file.
 
     systemd gives its copies to one user by an access list, which looks like a group's right.
     """
@@ -78,3 +79,19 @@ def is_exposed(path: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(mode) and bool(mode & 0o077)
+
+
+def edited(text: str, values: Mapping[str, str | int]) -> str:
+    """Return the text of config.toml with these values by their keys (``section.name``).
+
+    Comments and all other keys stay as they are; ``text`` must be valid.
+    """
+    import tomlkit  # noqa: PLC0415 - only init needs it, and it takes long to load
+
+    document = tomlkit.parse(text or _FIRST_LINE)
+    for key, value in values.items():
+        section, _, name = key.partition(".")
+        if section not in document:
+            document[section] = tomlkit.table()
+        document[section][name] = value
+    return tomlkit.dumps(document)

@@ -24,6 +24,7 @@ from reconciler.ledger.records import (
     ReviewPage,
     SweepRecord,
     WebhookRecord,
+    WebhookState,
 )
 from reconciler.ledger.reviews import ReviewFilter, ReviewState
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
@@ -79,6 +80,7 @@ __all__ = [
     "RowState",
     "SweepRecord",
     "WebhookRecord",
+    "WebhookState",
     "another_portal",
     "copy",
     "is_same_portal_url",

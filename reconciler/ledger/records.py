@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from reconciler.ledger.store.store import Role
 from reconciler.model import OutageKind, Outcome, Source
@@ -215,16 +216,27 @@ class Overview:
         return self.latencies[source].number if source in self.latencies else 0
 
 
+class WebhookState(StrEnum):
+    """Whether our webhook delivers, and if not, why."""
+
+    OK = "ok"
+    UNSEEN = "unseen"  # not visible: another account may own it
+    MISSING = "missing"
+    DISABLED = "disabled"
+    ADDRESS = "address"  # it calls another one
+    SIGNATURE = "signature"  # the receiver refuses the portal's
+    TRIGGERS = "triggers"  # it lacks some
+
+
 @dataclass(frozen=True)
 class WebhookRecord:
     """The state of our webhook ``at`` that time: what is wrong with it, and the hint.
 
-    ``state`` is "ok", "unseen" where another account may own it, "signature" where the receiver
-    refuses the portal's signature, else a WebhookIssue. ``last_success`` and ``last_failure`` are
-    the portal's wall-clock times, empty for never: their zone is not known (docspace.md 3).
+    ``last_success`` and ``last_failure`` are the portal's wall-clock times, empty for never: their
+    zone is not known (docspace.md 3).
     """
 
-    state: str
+    state: WebhookState
     at: datetime
     reason: str = ""
     hint: str = ""
@@ -237,7 +249,7 @@ class WebhookRecord:
     @property
     def has_problem(self) -> bool:
         """Whether deliveries are known to be lost."""
-        return self.state not in {"ok", "unseen"}
+        return self.state not in {WebhookState.OK, WebhookState.UNSEEN}
 
     def is_recent(self, now: datetime) -> bool:
         """Return whether the record is recent: a running watch renews it every few minutes."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from enum import EnumType
 from functools import cache
 from typing import Any, Generic, TypeVar, get_type_hints
 
@@ -110,13 +111,15 @@ def _flag(name: str) -> LedgerSetting[bool]:
 
 def _record(name: str, kind: type[T]) -> LedgerSetting[T]:
     """Return a setting that is a dataclass. One that another version wrote counts as not set."""
-    dates = [key for key, hint in get_type_hints(kind).items() if "datetime" in str(hint)]
+    hints = get_type_hints(kind).items()
+    parsers = {key: datetime.fromisoformat for key, hint in hints if "datetime" in str(hint)}
+    parsers |= {key: hint for key, hint in hints if isinstance(hint, EnumType)}
 
     def from_text(text: str) -> T | None:
         try:
             fields = json.loads(text)
-            given = [key for key in dates if fields[key] is not None]
-            return kind(**fields | {key: datetime.fromisoformat(fields[key]) for key in given})
+            given = [key for key in parsers if fields[key] is not None]
+            return kind(**fields | {key: parsers[key](fields[key]) for key in given})
         except (ValueError, TypeError, KeyError):
             return None
 

@@ -1,6 +1,6 @@
-"""Messages for people who do not look: digests, reminders and alerts, called by `service`.
+"""Notifications: digests, reminders and alerts; and the heartbeat of sweeps. Called by `service`.
 
-`messages` builds them from values, `planning` says which of them are due, `addresses` sends one by
-way of Apprise, `notifier` puts these together and records in the ledger what was sent, `heartbeat`
-sends a watcher the heartbeat of each sweep. Import the modules: Apprise takes long to load.
+`messages` decides which are due and builds them from values, `addresses` sends one with Apprise,
+`notifier` sends each address its messages and records that in the ledger, and `heartbeat` signals
+the beginning and end of each sweep to a monitor. Import the modules: Apprise takes long to load.
 """

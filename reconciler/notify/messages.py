@@ -1,20 +1,27 @@
-"""The messages, built from values. Pure; plain text, since every service shows that."""
+"""The messages, which of them an address is due, and its record after each. Pure.
+
+The text is plain, which every service shows. What is due is computed from the present and the
+address's record: an alert that began and ended while an address failed is not sent, and the next
+digest contains the files of the one that did not arrive.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import Enum
 from urllib.parse import urlsplit
 
 from reconciler.formats import document_url, file_count, local_time, shown
-from reconciler.ledger import FileInReview, ReviewPage
+from reconciler.ledger import FileInReview, Notified, ReviewPage
 
 MAX_FILES = 200  # files that a message chooses from
 _PER_ROOM, _ROOMS = 10, 20  # what is longer is cut: some services take 2,000 characters
+_SETTLING = timedelta(seconds=3)  # by then what was marked at a time is in the ledger
+_DAY = timedelta(days=1)
 
 
 class Tone(Enum):
-    """How a message is to be taken; services paint it so."""
+    """The kind of a message; some services give each a colour."""
 
     NEWS = "news"
     ALERT = "alert"
@@ -23,7 +30,7 @@ class Tone(Enum):
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent: a line, and a text of several lines."""
+    """A title of one line, and a text of several."""
 
     title: str
     body: str
@@ -32,7 +39,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Alert:
-    """One thing that a person must end, and how."""
+    """One problem that needs a person, and what to do."""
 
     kind: str
     message: str
@@ -40,7 +47,7 @@ class Alert:
 
 
 def digest(found: ReviewPage, portal: str) -> Message:
-    """Return what was newly marked, by room."""
+    """Return the files that were newly marked, by room."""
     verb = "needs" if found.total == 1 else "need"
     return Message(
         f"{file_count(found.total)} newly {verb} review{_on(portal)}", _by_room(found, portal)
@@ -48,25 +55,25 @@ def digest(found: ReviewPage, portal: str) -> Message:
 
 
 def reminder(found: ReviewPage, portal: str, overdue_after: timedelta) -> Message:
-    """Return what waits for longer than ``overdue_after``, by room."""
+    """Return the files that have waited for longer than ``overdue_after``, by room."""
     verb = "waits" if found.total == 1 else "wait"
     title = f"{file_count(found.total)} {verb} for review for more than {_length(overdue_after)}"
     return Message(f"{title}{_on(portal)}", _by_room(found, portal))
 
 
 def began(alerts: Sequence[Alert], portal: str) -> Message:
-    """Return what is wrong, and what to do."""
+    """Return the new alerts, each with what to do."""
     lines = [f"{_sentence(one.message)}\n{_to_do(one.hint)}".strip() for one in alerts]
     return Message(f"Needs attention{_on(portal)}", "\n\n".join(lines), Tone.ALERT)
 
 
 def ended(messages: Iterable[str], portal: str) -> Message:
-    """Return which alerts are over, in the words in which they were sent."""
+    """Return which alerts are over, each as it was sent."""
     lines = [f"Over: {one}" for one in messages]
     return Message(f"Resolved{_on(portal)}", "\n".join(lines), Tone.RESOLVED)
 
 
-def trial() -> Message:
+def trial_message() -> Message:
     """Return a message that tests an address."""
     return Message("Test message", "reconciler can send messages to this address.")
 
@@ -120,3 +127,80 @@ def _sentence(text: str) -> str:
 
 def _to_do(hint: str) -> str:
     return f"What to do: {hint}." if hint else ""
+
+
+Planned = tuple[Message | None, Notified]
+"""The message, None for none, and the record of the address after it."""
+
+
+@dataclass(frozen=True)
+class NotifySettings:
+    """What is sent; None switches a message off."""
+
+    portal: str
+    digest_every: timedelta | None = None
+    overdue_after: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """The problems that need a person now, and the kinds of all that are open."""
+
+    urgent: Sequence[Alert] = ()
+    open: frozenset[str] = frozenset()
+
+
+def new_address(name: str, now: datetime) -> Notified:
+    """Return the record of a new address: it gets no alert of before, and no earlier mark."""
+    return Notified(name, digest_end(now))
+
+
+def digest_end(now: datetime) -> datetime:
+    """Return until when marked files are in the digest."""
+    return now - _SETTLING
+
+
+def plan_resolved(record: Notified, alerts: Alerts, portal: str) -> Planned:
+    """Return the message on those of the alerts that were sent which are over."""
+    over = {kind: one for kind, one in record.alerts.items() if kind not in alerts.open}
+    if not over:
+        return None, record
+    left = {kind: one for kind, one in record.alerts.items() if kind not in over}
+    return ended(over.values(), portal), replace(record, alerts=left)
+
+
+def plan_alerts(record: Notified, alerts: Alerts, portal: str) -> Planned:
+    """Return the message on the alerts that were not sent yet."""
+    new = [one for one in alerts.urgent if one.kind not in record.alerts]
+    if not new:
+        return None, record
+    known = {one.kind: one.message for one in new}
+    return began(new, portal), replace(record, alerts={**record.alerts, **known})
+
+
+def is_digest_due(record: Notified, every: timedelta | None, now: datetime) -> bool:
+    """Return whether the last digest is old enough, or in the future: the clock was set back.
+
+    Without digests (None) its time moves on once a day, so that the first digest after they are
+    switched on does not go back further.
+    """
+    passed = digest_end(now) - record.marked_until
+    return passed >= (every or _DAY) or record.marked_until > now
+
+
+def is_reminder_due(record: Notified, now: datetime) -> bool:
+    """Return whether the last reminder is a day old, or in the future: the clock was set back."""
+    last = record.reminded_at
+    return last is None or now - last >= _DAY or last > now
+
+
+def record_failure(record: Notified, error: str, now: datetime) -> Notified:
+    """Return the record of an address after a message that did not arrive."""
+    since = record.failing_since or now
+    number = record.failures + 1
+    return replace(record, failures=number, failing_since=since, failed_at=now, error=error)
+
+
+def record_delivery(record: Notified) -> Notified:
+    """Return the record of an address after a message that arrived."""
+    return replace(record, failures=0, failing_since=None, failed_at=None, error="")

@@ -11,27 +11,30 @@ from typing import Protocol
 
 from reconciler.ledger import NOTIFIED, Ledger, Notified, ReviewFilter, ReviewState
 from reconciler.notify.addresses import Address
-from reconciler.notify.messages import MAX_FILES, Message, digest, reminder
-from reconciler.notify.planning import (
+from reconciler.notify.messages import (
+    MAX_FILES,
     Alerts,
+    Message,
     NotifySettings,
     Planned,
-    arrived,
+    digest,
     digest_end,
-    failed,
     is_digest_due,
     is_reminder_due,
     new_address,
     plan_alerts,
     plan_resolved,
+    record_delivery,
+    record_failure,
+    reminder,
 )
 
 
 class OnSent(Protocol):
-    """Called for each message: to whom, with which title, and why it did not arrive."""
+    """Called for each message with the name of its address."""
 
     def __call__(self, name: str, title: str, error: str) -> None:
-        """Take note of it; ``error`` is empty when it arrived."""
+        """Log it; ``error`` is why it did not arrive, empty when it did."""
 
 
 class Notifier:
@@ -82,7 +85,7 @@ class Notifier:
                 message is not None and not self._is_sent(address, message, records, now)
             ):
                 return
-            after = after if message is None else arrived(after)
+            after = after if message is None else record_delivery(after)
             if after != records[address.id]:
                 records[address.id] = after
                 self._ledger.settings.set(NOTIFIED, records)
@@ -90,13 +93,13 @@ class Notifier:
     def _is_sent(
         self, address: Address, message: Message, records: dict[str, Notified], now: datetime
     ) -> bool:
-        """Send a message; remember that it did not arrive."""
-        # Nothing is sent that could not be remembered, as on a full disk: it would be sent again.
+        """Send a message, and record a failure; return whether it arrived."""
+        # Without this test of the ledger a message would be sent again and again on a full disk.
         self._ledger.settings.set(NOTIFIED, records)
         error = address.send(message)
         self._on_sent(address.name, message.title, error)
         if error:
-            records[address.id] = failed(records[address.id], error, now)
+            records[address.id] = record_failure(records[address.id], error, now)
             self._ledger.settings.set(NOTIFIED, records)
         return not error
 

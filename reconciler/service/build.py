@@ -2,23 +2,24 @@
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from reconciler import sweep
 from reconciler.client import DocSpace, RateLimiter, Transport, WebhooksClient
 from reconciler.config import Config, require
 from reconciler.decision import Policy
+from reconciler.formats import utcnow
 from reconciler.ledger import MEMORY, Ledger
 from reconciler.receiver import ReceiverSettings
-from reconciler.service.logging import OutageLog, log
+from reconciler.service.logging import OutageLog, log, log_secrets, log_secrets_error
 from reconciler.service.portal_identity import open_ledger
 from reconciler.sweep import Sweep
 from reconciler.webhooks import (
+    AddressTester,
     DeliveryLog,
-    Probe,
     ReloadingSecrets,
     RepairPolicy,
     WebhookAdministration,
@@ -32,11 +33,6 @@ _BLOCK = 40  # requests that are admitted with one transaction
 KEY_EVERY = timedelta(seconds=15)  # between questions whether a refused key works again
 _READ_ONLY_PART = 4  # a command that only looks takes a quarter of the minute: with ours 1,500
 _MINUTE = timedelta(seconds=90)  # the longest wait for a place in the minute, and some more
-
-
-def utcnow() -> datetime:
-    """Return the time. Everything below is given a clock, nothing else asks."""
-    return datetime.now(UTC)
 
 
 @dataclass
@@ -74,48 +70,38 @@ def build_components(
     ledger = open_ledger(config, lambda: temporary_docspace(config), read_only=read_only)
     opened.callback(ledger.close)
     clock = ledger.clock(utcnow)
-    if read_only:  # it shares nothing, and takes what is left
-        counter = Ledger(MEMORY, config.portal_url())
+    counter, part = ledger, 1
+    if read_only:  # its requests are not counted with those of the others
+        counter, part = Ledger(MEMORY, config.portal_url()), _READ_ONLY_PART
         opened.callback(counter.close)
-        rate_limiter = _rate_limiter(config, counter, clock, stop, part=_READ_ONLY_PART)
-    else:
-        rate_limiter = _rate_limiter(config, ledger, clock, stop)
-    transport = build_transport(config, rate_limiter)
+    transport = build_transport(config, _rate_limiter(config, counter, clock, stop, part))
     docspace = DocSpace(transport)
     opened.callback(docspace.close)
     webhooks = WebhooksClient(transport, docspace.key)
-    policy = build_policy(config, ledger)
+    policy = replace(config.review.policy(), former_targets=ledger.targets())
     outages = OutageLog(utcnow)
     health = PortalHealth(ledger, random.random, KEY_EVERY, outages.on_outage, outages.on_recovery)
-    attempts = FileProcessor(
-        ledger, docspace, worker_settings(config, policy), clock, health, wait=stop.wait
-    )
-    wanted = build_webhook_spec(config)
-    administration = WebhookAdministration(
-        ledger, webhooks, docspace.key, wanted, clock, build_probe(config)
-    )
     return Components(
         ledger=ledger,
         docspace=docspace,
-        processor=attempts,
+        processor=FileProcessor(
+            ledger, docspace, worker_settings(config, policy), clock, health, wait=stop.wait
+        ),
         health=health,
         policy=policy,
         reload_key=lambda: transport.use_key(config.api_key()),
         stop=stop,
         webhooks=webhooks,
-        administration=administration,
+        administration=WebhookAdministration(
+            ledger,
+            webhooks,
+            docspace.key,
+            build_webhook_spec(config),
+            clock,
+            AddressTester(config.portal.ca_bundle),
+        ),
         clock=clock,
     )
-
-
-def build_policy(config: Config, ledger: Ledger) -> Policy:
-    """Return what is configured about the decision, and what was configured before."""
-    return replace(config.review.policy(), former_targets=ledger.targets())
-
-
-def build_probe(config: Config) -> Probe:
-    """Return how our own address is asked."""
-    return Probe(config.portal.ca_bundle)
 
 
 def build_webhook_spec(config: Config) -> WebhookSpec:
@@ -125,19 +111,24 @@ def build_webhook_spec(config: Config) -> WebhookSpec:
 
 
 def receiver_settings(config: Config) -> ReceiverSettings:
-    """Return what the receiver lets in. Secrets in a file may change while it runs.
-
-    Raises ConfigError.
-    """
+    """Return what the receiver accepts. Raises ConfigError."""
     webhook = config.webhook
-    path = None if webhook.secret is not None else webhook.secret_file
     return ReceiverSettings(
         webhook.path,
-        config.secrets() if path is None else ReloadingSecrets(path, log).current,
+        _current_secrets(config),
         frozenset(webhook.triggers),
         webhook.max_body_bytes,
         webhook.require_https,
     )
+
+
+def _current_secrets(config: Config) -> Callable[[], Sequence[str]]:
+    """Return what returns the secrets; those of a file may change while the receiver runs."""
+    webhook = config.webhook
+    if webhook.secret is None and webhook.secret_file is not None:
+        return ReloadingSecrets(webhook.secret_file, log_secrets, log_secrets_error).current
+    secrets = config.secrets()
+    return lambda: secrets
 
 
 def build_watch(config: Config, components: Components) -> WebhookWatch:
@@ -171,7 +162,7 @@ def _rate_limiter(
     counter: Ledger,
     clock: Callable[[], datetime],
     stop: threading.Event,
-    part: int = 1,
+    part: int,
 ) -> RateLimiter:
     """Return a rate limiter that shares a part of the minute with all processes on a ledger."""
     limits = config.limits

@@ -5,9 +5,8 @@ answer what was read, finish what is under way, give back what was not begun.
 """
 
 import threading
-from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import timedelta
 from time import monotonic
 
 from reconciler import version
@@ -18,9 +17,9 @@ from reconciler.client import READ_ALL, Key
 from reconciler.config import Config
 from reconciler.diagnostics.checks import config_warnings
 from reconciler.errors import LedgerError, ReconcilerError
+from reconciler.formats import utcnow
 from reconciler.ledger import Role
-from reconciler.model import Event
-from reconciler.receiver import Receiver, Reply
+from reconciler.receiver import Receiver
 from reconciler.service.build import (
     KEY_EVERY,
     Components,
@@ -28,7 +27,6 @@ from reconciler.service.build import (
     build_sweep,
     build_watch,
     receiver_settings,
-    utcnow,
 )
 from reconciler.service.duties import (
     KEY,
@@ -37,7 +35,6 @@ from reconciler.service.duties import (
     WATCH,
     KeyDuty,
     ListingLock,
-    ReleaseDuty,
     SweepDuty,
     WatchDuty,
 )
@@ -47,7 +44,6 @@ from reconciler.service.logging import (
     log_failed_login,
     log_processed,
     log_reply,
-    log_sweep,
 )
 from reconciler.service.notifying import (
     NOTIFY,
@@ -60,9 +56,7 @@ from reconciler.service.notifying import (
 from reconciler.service.roles import SweepRole, WorkerRole
 from reconciler.service.schedule import JITTER, Schedule, ScheduledTask
 from reconciler.service.server import Server
-from reconciler.sweep import Report
 from reconciler.webhooks.watch import EVERY as WATCH_EVERY
-from reconciler.worker import Processed
 
 GRACE = 20.0  # seconds for what is under way when we are asked to stop
 RELEASE_EVERY = timedelta(seconds=5)
@@ -74,14 +68,7 @@ _ADMIN_THREADS, _ADMIN_BYTES, _ADMIN_GRACE = 2, 1024, 0.5
 class Daemon:
     """The daemon. Use it once."""
 
-    def __init__(
-        self,
-        config: Config,
-        *,
-        on_attempt: Callable[[Processed], None] = log_processed,
-        on_reply: Callable[[Reply], None] = log_reply,
-        on_sweep: Callable[[Report], None] = log_sweep,
-    ) -> None:
+    def __init__(self, config: Config) -> None:
         """Open the ledger, take the sweep's role, bind the addresses; start nothing.
 
         Raises ConfigError, LedgerError, RoleHeldError or AddressInUseError, with nothing left open;
@@ -97,8 +84,8 @@ class Daemon:
             self._notifier = build_notifier(config, components, log_sent)
             self._heartbeat = build_heartbeat(config)
             opened.callback(self._heartbeat.close, _HEARTBEAT_GRACE)
-            self._worker = components.worker(on_attempt, log_error)
-            self._bind(on_reply)
+            self._worker = components.worker(log_processed, log_error)
+            self._bind()
             self._stack = opened.pop_all()
         self.address = f"{self._server.url}{config.webhook.path}"
         self.schedule, self.listing = Schedule(), ListingLock()
@@ -109,7 +96,7 @@ class Daemon:
         self._threads = [
             threading.Thread(target=run, name=name, daemon=True) for name, run in runs.items()
         ]
-        self._tasks = self._table(on_sweep)
+        self._tasks = self._table()
 
     def start(self) -> None:
         """Begin to work, to sweep and to accept."""
@@ -149,7 +136,7 @@ class Daemon:
             log_error(error)
             return
         if is_replaced:
-            self._key.forget()
+            self._key.reset()
             self.schedule.run_at(KEY, utcnow())
         log.info("reloaded", key_replaced=is_replaced, secrets=len(secrets))
 
@@ -181,7 +168,7 @@ class Daemon:
         log.info("stopped", finished=finished, seconds=round(monotonic() - began, 1))
         return finished
 
-    def _table(self, on_sweep: Callable[[Report], None]) -> list[ScheduledTask]:
+    def _table(self) -> list[ScheduledTask]:
         """Return the periodic duties, and how often each is done."""
         config, components = self._config, self._components
         listing, schedule, wake = self.listing, self.schedule, self._worker.wake
@@ -191,7 +178,6 @@ class Daemon:
             listing,
             schedule,
             config.state.retention,
-            on_sweep,
             wake,
             self._heartbeat,
         )
@@ -203,12 +189,16 @@ class Daemon:
             ScheduledTask(KEY, key.run, KEY_EVERY),
         ]
         if self.ledger.shared:
-            release = ReleaseDuty(components, listing)
-            tasks.append(ScheduledTask(RELEASE, release.run, RELEASE_EVERY))
+            tasks.append(ScheduledTask(RELEASE, self._release_claims, RELEASE_EVERY))
         if self._notifier is not None:
             notify = NotifyDuty(components, self._notifier, listing)
             tasks.append(ScheduledTask(NOTIFY, notify.run, NOTIFY_EVERY))
         return tasks
+
+    def _release_claims(self) -> None:
+        """Make due what processes that have died had claimed, in the one daemon that sweeps."""
+        if not self.listing.is_suspended.is_set():
+            self.ledger.claims.release_orphaned(self._components.clock())
 
     def _begin_to_watch(self, key: Key) -> None:
         """Watch the webhook where the key may; without that the sweep alone carries on."""
@@ -219,13 +209,18 @@ class Daemon:
         (watch,) = (task for task in self._tasks if task.id == WATCH)
         self.schedule.add(watch, utcnow() + _FIRST_WATCH)
 
-    def _bind(self, on_reply: Callable[[Reply], None]) -> None:
+    def _bind(self) -> None:
         """Bind the address of the webhook and the one for administrators."""
         webhook, settings = self._config.webhook, receiver_settings(self._config)
-        secrets = settings.secrets
-        self._secrets = secrets if callable(secrets) else lambda: secrets
-        clock = self._components.clock
-        receiver = Receiver(settings, self._record, clock, on_reply, self._is_full)
+        self._secrets = settings.secrets
+        receiver = Receiver(
+            settings,
+            self.ledger.record,
+            self._components.clock,
+            log_reply,
+            on_accepted=self._worker.wake,
+            is_full=lambda: self._server.is_full(),  # noqa: PLW0108 - it is made after this
+        )
         self._server = Server(
             receiver,
             webhook.host,
@@ -259,16 +254,6 @@ class Daemon:
             max_bytes=_ADMIN_BYTES,
             section="admin",
         )
-
-    def _record(self, event: Event, now: datetime) -> bool:
-        """Put an event on disk, and let the worker look at its file at once."""
-        is_new = self.ledger.record(event, now)
-        if is_new:
-            self._worker.wake()
-        return is_new
-
-    def _is_full(self) -> bool:
-        return self._server.is_full()
 
     def _alive(self) -> dict[str, bool]:
         return {

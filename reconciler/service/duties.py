@@ -1,95 +1,47 @@
-"""The periodic duties of the daemon: each is an object whose ``run`` does it once.
-
-`run_sweep` and `prune` are what a `reconcile` does, too.
-"""
+"""The periodic duties of the daemon: each is an object whose ``run`` performs it once."""
 
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from time import monotonic
 
 from reconciler.client import Key
 from reconciler.errors import (
     ForbiddenError,
-    LedgerError,
     PortalError,
-    ReconcilerError,
-    ShutdownRequested,
     UnauthorizedError,
 )
-from reconciler.ledger import NEXT_SWEEP, SWEEP_BEGAN, SweepRecord
+from reconciler.ledger import NEXT_SWEEP
 from reconciler.model import OutageKind
 from reconciler.notify.heartbeat import Heartbeat
 from reconciler.service.build import Components
-from reconciler.service.logging import log, log_error
+from reconciler.service.logging import log, log_error, log_sweep
 from reconciler.service.schedule import Schedule
-from reconciler.sweep import Report, Sweep
+from reconciler.service.work import prune, run_sweep
+from reconciler.sweep import Sweep
 from reconciler.webhooks.watch import WebhookWatch
 
 SWEEP, WATCH, KEY, RELEASE = "sweep", "watch", "key", "release"
-_LOCK_TIMEOUT = 60.0  # seconds that a watch waits for a sweep to end
+_LOCK_TIMEOUT = 60.0  # seconds that the watch waits for the end of a sweep
 
 
 class ListingLock:
-    """Which duty may list the portal: one at a time, and none while that is suspended.
+    """Lets one duty at a time list the portal, and none while listing is suspended.
 
-    ``is_suspended`` is set while another process on the same ledger sweeps, and once we stop.
+    ``is_suspended`` is set while another process on the same ledger sweeps, and during shutdown.
     """
 
     def __init__(self) -> None:
-        """Begin with this process."""
+        """Begin without a suspension."""
         self.is_suspended, self.lock = threading.Event(), threading.Lock()
-
-
-def run_sweep(components: Components, sweep: Sweep) -> Report:
-    """Sweep once and record in the ledger how it went. Raises what the sweep raises."""
-    began, clock, before = components.clock(), monotonic(), components.docspace.thread_requests()
-    components.ledger.settings.set(SWEEP_BEGAN, began)
-
-    def record(report: Report, error: str = "") -> None:
-        components.ledger.health.record_sweep(
-            SweepRecord(
-                began=began,
-                seconds=monotonic() - clock,
-                requests=components.docspace.thread_requests() - before,
-                scanned=report.scanned,
-                enqueued=report.enqueued,
-                incomplete_folders=len(report.incomplete),
-                full_scan=report.full_scan,
-                error=error,
-            )
-        )
-
-    try:
-        report = sweep.run()
-    except ShutdownRequested:
-        raise
-    except ReconcilerError as error:
-        with suppress(LedgerError):  # what stopped the sweep is what matters
-            record(Report(), str(error))
-        raise
-    record(report)
-    return report
-
-
-def prune(components: Components, keep: timedelta) -> int:
-    """Delete what holds nothing to remember since ``keep``; return how many rows that were.
-
-    Called after a full scan: once a day, in whichever process sweeps.
-    """
-    now = components.clock()
-    rows = components.ledger.prune(now - keep)
-    components.ledger.health.merge_old_days(now)
-    return rows
 
 
 @dataclass(frozen=True)
 class SweepDuty:
     """Sweeps, unless another process does or the portal asked for a pause.
 
-    ``on_sweep`` gets the report of each sweep; ``on_found`` is called when files may be due.
+    ``on_enqueued`` is called when files may be due.
     """
 
     components: Components
@@ -97,8 +49,7 @@ class SweepDuty:
     listing: ListingLock
     schedule: Schedule
     retention: timedelta
-    on_sweep: Callable[[Report], None]
-    on_found: Callable[[], None]
+    on_enqueued: Callable[[], None]
     heartbeat: Heartbeat
 
     def run(self) -> None:
@@ -122,14 +73,14 @@ class SweepDuty:
             return
         with self.heartbeat.run():
             report = run_sweep(self.components, self.sweep)
-        self.on_sweep(report)
+        log_sweep(report)
         self.components.health.record_listing_success(self.components.clock())
-        self.on_found()
+        self.on_enqueued()
         if report.full_scan:
             log.info("pruned", rows=prune(self.components, self.retention))
 
     def _run_by(self, until: datetime) -> None:
-        """Sweep when a pause is over, not an interval later."""
+        """Sweep at the end of a pause, not an interval after it."""
         due = self.schedule.next_run(SWEEP)
         if due is not None and due > until:
             self.schedule.run_at(SWEEP, until)
@@ -142,10 +93,7 @@ class SweepDuty:
 
 @dataclass(frozen=True)
 class WatchDuty:
-    """Watches our webhook until the key turns out to lack the right.
-
-    It does so beside no sweep: one that takes long is not worth waiting for.
-    """
+    """Watches our webhook until the key turns out to lack the right, and never during a sweep."""
 
     components: Components
     watch: WebhookWatch
@@ -153,7 +101,7 @@ class WatchDuty:
     schedule: Schedule
 
     def run(self) -> None:
-        """Look at the webhook once. Raises ReconcilerError."""
+        """Check the webhook once; skip that while a sweep takes long. Raises ReconcilerError."""
         if not self.listing.lock.acquire(timeout=_LOCK_TIMEOUT):
             return
         try:
@@ -176,11 +124,11 @@ class WatchDuty:
 
 @dataclass
 class KeyDuty:
-    """Learns whose comments are ours, so that their echoes cost nothing; then probes the key.
+    """Learns the key's owner, by whom echoes of our comments are recognized; then probes the key.
 
-    While the portal is unavailable or refuses the key it is asked now and then: where nothing is
-    due, nobody else would notice for a while that it works again. ``on_owner`` gets a key whose
-    owner was learned.
+    While the portal is unavailable or refuses the key, each run probes it: where no file is due,
+    no other request would show that it works again. ``on_owner`` gets the key once its owner is
+    known.
     """
 
     components: Components
@@ -196,8 +144,8 @@ class KeyDuty:
             self.is_known = True
         self.is_known = not self._probe()
 
-    def forget(self) -> None:
-        """Learn the owner again: the key was replaced."""
+    def reset(self) -> None:
+        """Learn the owner again at the next run: the key was replaced."""
         self.is_known = False
 
     def _learn_owner(self) -> None:
@@ -210,9 +158,9 @@ class KeyDuty:
         self.on_owner(key)
 
     def _probe(self) -> bool:
-        """Ask whether an outage is over; return whether the key was replaced meanwhile.
+        """Probe whether an outage is over; return whether the key was replaced.
 
-        Another key may be another account's, which nobody asked to pause.
+        A new key may belong to another account, for which a pause does not hold.
         """
         kinds = {outage.kind for outage in self.components.ledger.health.outages()}
         is_replaced = bool(kinds) and self.components.reload_key()
@@ -221,16 +169,3 @@ class KeyDuty:
                 if self.components.processor.check_recovery():
                     self.on_recovery()
         return is_replaced
-
-
-@dataclass(frozen=True)
-class ReleaseDuty:
-    """Makes due what processes that have died had claimed; the process that sweeps does so."""
-
-    components: Components
-    listing: ListingLock
-
-    def run(self) -> None:
-        """Release the claims once. Raises LedgerError."""
-        if not self.listing.is_suspended.is_set():
-            self.components.ledger.claims.release_orphaned(self.components.clock())

@@ -16,7 +16,7 @@ from typing import Any, Literal, TextIO, cast
 import structlog
 
 from reconciler.config import Config
-from reconciler.errors import PortalError, ReconcilerError
+from reconciler.errors import ConfigError, PortalError, ReconcilerError
 from reconciler.formats import shown
 from reconciler.hints import hint_for
 from reconciler.model import OutageKind, Outcome
@@ -192,6 +192,16 @@ def log_sweep(report: Report) -> None:
 def log_failed_login(client: str) -> None:
     """Log that a wrong password came from an address; `Repeats` counts those that follow."""
     log.warning("login_failed", client=client)
+
+
+def log_secrets(number: int) -> None:
+    """Log that webhook.secret_file has changed, and how many secrets it has."""
+    log.info("secrets_read", number=number)
+
+
+def log_secrets_error(error: ConfigError) -> None:
+    """Log why webhook.secret_file was not read; the secrets read before remain valid."""
+    log.warning("secrets_not_read", error=str(error))
 
 
 def log_lost_lines(number: int) -> None:

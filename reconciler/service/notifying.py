@@ -10,9 +10,8 @@ from reconciler.errors import ReconcilerError
 from reconciler.ledger import WEBHOOK, Overview
 from reconciler.notify.addresses import Address, open_addresses
 from reconciler.notify.heartbeat import Heartbeat, Run
-from reconciler.notify.messages import Alert
+from reconciler.notify.messages import Alert, Alerts, NotifySettings
 from reconciler.notify.notifier import Notifier, OnSent
-from reconciler.notify.planning import Alerts, NotifySettings
 from reconciler.service.build import Components
 from reconciler.service.duties import ListingLock
 from reconciler.service.logging import log, log_error

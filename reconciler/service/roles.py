@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from reconciler.errors import RoleHeldError
+from reconciler.formats import utcnow
 from reconciler.ledger import IsHeld, Role
-from reconciler.service.build import Components, utcnow
+from reconciler.service.build import Components
 from reconciler.service.duties import SWEEP, ListingLock
 from reconciler.service.logging import log, log_error
 from reconciler.service.schedule import Schedule

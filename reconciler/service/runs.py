@@ -1,9 +1,9 @@
-"""Runs over files: `reconcile`, its dry run, and `explain`, which looks at a single file."""
+"""The commands over files: `reconcile`, its dry run, the backfill, and `explain` of one file."""
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
@@ -12,19 +12,35 @@ from reconciler.errors import (
     ForbiddenError,
     LedgerError,
     PortalError,
-    RoleHeldError,
     UnauthorizedError,
 )
 from reconciler.ledger import BACKFILL, ListedFile, Role
 from reconciler.model import Action, Decision, Entry, File, Outcome, Rule
-from reconciler.service.build import Components, build_components, build_sweep, build_watch
-from reconciler.service.duties import prune, run_sweep
+from reconciler.service.build import (
+    Components,
+    build_components,
+    build_sweep,
+    build_watch,
+    scan_settings,
+)
 from reconciler.service.logging import log_error
 from reconciler.service.notifying import notify_of_run
-from reconciler.service.totals import Summary, Tally
-from reconciler.sweep import Report, expected_rule
+from reconciler.service.work import (
+    Summary,
+    Tally,
+    count_remaining,
+    prune,
+    run_sweep,
+    stopped_until,
+    work_until_idle,
+)
+from reconciler.sweep import Backfill, BackfillJob, Report, expected_rule
+from reconciler.sweep.backfill import Estimate, Step
 
 _MAX_SHOWN = 10_000  # due files that a dry run looks at
+_SHOWN_ACTIONS = {Action.MARK, Action.LOOK, Action.WAIT}
+_POLL = 0.5  # seconds
+_SHORT = timedelta(minutes=2)  # the backfill waits for a shorter pause
 
 
 @dataclass(frozen=True)
@@ -69,7 +85,7 @@ def reconcile(
             components.docspace.requests,
             monotonic() - began,
             dry_run,
-            remaining=_remaining(components) if worked else 0,
+            remaining=count_remaining(components) if worked else 0,
             resume_at=resume_at,
             reason=reason,
             is_portal_down=resume_at is not None and tally.outage is not None,
@@ -80,11 +96,11 @@ def reconcile(
 
 
 def _unfinished(summary: Summary) -> str:
-    """Return what a run has left undone, empty for nothing."""
+    """Return why a run is not complete, empty when it is."""
     if summary.is_portal_down:
         return summary.reason
-    left = {"failed": summary.failed, "remaining": summary.remaining}
-    return ", ".join(f"{name}: {number}" for name, number in left.items() if number)
+    numbers = {"failed": summary.failed, "remaining": summary.remaining}
+    return ", ".join(f"{name}: {number}" for name, number in numbers.items() if number)
 
 
 def _watch(config: Config, components: Components) -> None:
@@ -106,52 +122,11 @@ def _sweep(config: Config, components: Components) -> Report:
     try:
         report = run_sweep(components, build_sweep(config, components))
     except PortalError as error:
-        with suppress(LedgerError):  # what stopped the sweep is what matters
+        with suppress(LedgerError):  # the error of the sweep is raised
             components.health.record_listing_failure(error, components.clock())
         raise
     components.health.record_listing_success(components.clock())
     return report
-
-
-def _remaining(components: Components) -> int:
-    """Return how many files are due, or wait for the portal to work again.
-
-    Files that a backfill has put off until tomorrow do not count.
-    """
-    now, ledger = components.clock(), components.ledger
-    is_put_off = ledger.next_write_at(now, backfill=True) > now
-    due = ledger.count_due(now) - (ledger.count_due(now, BACKFILL) if is_put_off else 0)
-    return due + ledger.health.waiting_for_portal(now)
-
-
-def stopped_until(components: Components, *, backfill: bool) -> tuple[datetime | None, str]:
-    """Return until when nothing more can be done, and why; None when that is now."""
-    now, ledger = components.clock(), components.ledger
-    pause, free = ledger.paused(now), ledger.next_write_at(now, backfill=backfill)
-    if pause is not None and pause.until > free:
-        return pause.until, pause.reason
-    if free > now:
-        kind = "writes for backfills" if backfill else "writes"
-        return free, f"the day's {kind} are used up"
-    probe = max(components.health.next_look(now), components.health.next_write(now))
-    return (probe, "the portal cannot be asked now") if probe > now else (None, "")
-
-
-def work_until_idle(components: Components, tally: Tally) -> bool:
-    """Process what is due; False when another process holds the role, and does so."""
-    failures: list[Exception] = []
-    try:
-        with components.ledger.role(Role.WORKER):
-            components.ledger.claims.release_orphaned(components.clock())
-            components.worker(tally.count, failures.append).run_until_idle()
-    except RoleHeldError:
-        return False
-    if failures:
-        raise failures[0]
-    return True
-
-
-_NEWS = {Action.MARK, Action.LOOK, Action.WAIT}
 
 
 def _dry_run(
@@ -168,7 +143,7 @@ def _dry_run(
         if listed.outcome is None:
             seen.add(listed.file.id)
             tally.ended[rule.outcome or Outcome.WAITING] += 1
-        if rule.action in _NEWS or rule.outcome is Outcome.REFUSED:
+        if rule.action in _SHOWN_ACTIONS or rule.outcome is Outcome.REFUSED:
             outcome = str(listed.outcome or rule.outcome or "look")
             file = listed.file
             on_planned(PlannedAction(file.id, file.title, file.comment, outcome, rule.description))
@@ -192,7 +167,10 @@ def _look(components: Components, entry: Entry) -> tuple[Rule, PlannedAction]:
 
 @dataclass(frozen=True)
 class Explanation:
-    """``error`` stands in place of the file and the decision when the portal did not answer."""
+    """A file at the portal, its row in the ledger, and the decision.
+
+    ``error`` replaces the file and the decision when the portal did not answer.
+    """
 
     file_id: int
     file: File | None
@@ -212,3 +190,96 @@ def explain(config: Config, file_id: int) -> Explanation:
         except PortalError as error:
             return Explanation(file_id, None, known, None, error)
         return Explanation(file_id, look.file, known, look.decision)
+
+
+@dataclass
+class BackfillRun:
+    """A backfill that is open: estimate first, then run.
+
+    Where it had to stop, ``resume_at`` is when to run it again, and ``reason`` is why it stopped:
+    its share of the day's writes is used up, or the portal asked for a pause or is unavailable.
+    """
+
+    components: Components
+    backfill: Backfill
+    job: BackfillJob
+    began: float
+    tally: Tally = field(default_factory=Tally)
+    report: Report = field(default_factory=Report)
+    resume_at: datetime | None = None
+    reason: str = ""
+
+    def estimate(self, on_step: Callable[[Step], None]) -> Estimate:
+        """Read and decide, write nothing."""
+        return self.backfill.estimate(self.job, on_step)
+
+    def count_estimate(self, estimate: Estimate) -> None:
+        """Add the estimate to the summary of a dry run, which does no more."""
+        self.tally.ended.update(estimate.expected)
+
+    def done_before(self) -> int:
+        """Return how many folders an earlier run has done."""
+        return self.backfill.done_before(self.job)
+
+    def steps(self) -> Iterator[Step]:
+        """Read one folder after the other and mark its files, until the share is used up."""
+        self.components.ledger.health.retry_passing(self.components.clock())
+        for step in self.backfill.run(self.job, self._set_report):
+            self.tally.enqueued |= self.report.take_enqueued()
+            self._mark()
+            self.tally.settle(self.components)
+            yield step
+            if self.resume_at is not None:
+                return
+
+    def summary(self, dry_run: bool) -> Summary:
+        """Return what was done, or in a dry run what would be done."""
+        due = self.components.ledger.count_due(self.components.clock(), BACKFILL)
+        return Summary(
+            self.report,
+            self.tally.ended,
+            self.components.docspace.requests,
+            monotonic() - self.began,
+            dry_run,
+            remaining=0 if dry_run else due,
+            resume_at=self.resume_at,
+            reason=self.reason,
+            is_portal_down=self.resume_at is not None and self.tally.outage is not None,
+        )
+
+    def _set_report(self, report: Report) -> None:
+        self.report = report
+
+    def _mark(self) -> None:
+        """Process what is due, or wait until the daemon that holds the role has done so."""
+        ledger, clock = self.components.ledger, self.components.clock
+        while not self.components.stop.is_set():
+            work_until_idle(self.components, self.tally)
+            until, reason = stopped_until(self.components, backfill=True)
+            if until is not None and until > clock() + _SHORT:
+                self.resume_at = until if ledger.count_due(clock(), BACKFILL) else None
+                self.reason = reason
+                return
+            if not ledger.count_due(clock(), BACKFILL):
+                return
+            self.components.stop.wait(_POLL)
+
+    def failing(self) -> int:
+        """Return how many files failed, in any run, and wait for the next attempt."""
+        seen = self.components.ledger.health.overview(self.components.clock(), shown=1)
+        return seen.unfinished.get(Outcome.FAILED, 0)
+
+
+@contextmanager
+def backfill(config: Config, job: BackfillJob, *, dry_run: bool = False) -> Iterator[BackfillRun]:
+    """Open a backfill within the block. Raises RoleHeldError beside another one."""
+    with ExitStack() as opened:
+        components = build_components(config, opened, read_only=dry_run)
+        opened.enter_context(components.ledger.role(Role.BACKFILL))
+        run = Backfill(
+            components.ledger,
+            components.docspace,
+            scan_settings(config, components.policy),
+            components.clock,
+        )
+        yield BackfillRun(components, run, job, monotonic())

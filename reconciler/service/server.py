@@ -3,8 +3,9 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from waitress.server import create_server
 from waitress.wasyncore import close_all, loop
@@ -25,7 +26,7 @@ class Server:
 
     def __init__(
         self,
-        application: Callable[..., Any],
+        application: WSGIApplication,
         host: str,
         port: int,
         *,
@@ -124,10 +125,10 @@ class _TrustedProxy:
     while those before it may be a stranger's own.
     """
 
-    def __init__(self, application: Callable[..., Any], proxy: str | None) -> None:
+    def __init__(self, application: WSGIApplication, proxy: str | None) -> None:
         self._application, self._proxy = application, proxy
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         header = environ.get("HTTP_X_FORWARDED_PROTO", "")
         last = header.rpartition(",")[2].strip(' \t"').lower()
         if environ["REMOTE_ADDR"] == self._proxy and last == "https":

@@ -14,18 +14,17 @@ from urllib.parse import urlsplit
 
 from reconciler.client import WRITE_ALL, Key
 from reconciler.config import Config, load, public_address, read_text
-from reconciler.config.edit import edited
+from reconciler.config.files import edited
 from reconciler.diagnostics.checks import (
     PORTAL_CHECKS,
-    Facts,
     Finding,
     Level,
-    ask_portal,
+    Snapshot,
     check,
     ok,
 )
 from reconciler.errors import ConfigError, PortalError
-from reconciler.service.checks import probe_targets
+from reconciler.service.checks import portal_snapshot
 from reconciler.service.unit_files import HOME, STATE
 from reconciler.webhooks import SecretFile, make_secret
 
@@ -134,11 +133,11 @@ class Setup:
 
     def try_portal(self, answers: Answers) -> Trial:
         """Ask the portal about itself, the key and the rooms. Raises ConfigError."""
-        config = self._loaded(answers)
-        targets = probe_targets(config)
-        facts = Facts(config, targets.spec, (), ask_portal(targets))
-        key = facts.portal.key if isinstance(facts.portal.key, Key) else None
-        return Trial((*check(facts, PORTAL_CHECKS), *_granted(key), *_commentable(facts)), key)
+        snapshot = portal_snapshot(self._loaded(answers))
+        key = snapshot.portal.key if isinstance(snapshot.portal.key, Key) else None
+        return Trial(
+            (*check(snapshot, PORTAL_CHECKS), *_granted(key), *_commentable(snapshot)), key
+        )
 
     def plan(self, answers: Answers) -> "Plan":
         """Return what must be written for these answers. Raises ConfigError."""
@@ -289,8 +288,8 @@ def _granted(key: Key | None) -> Iterator[Finding]:
         yield ok("scopes", f"the key has {', '.join(sorted(key.permissions)) or 'all of them'}")
 
 
-def _commentable(facts: Facts) -> Iterator[Finding]:
-    rooms = facts.portal.rooms
+def _commentable(snapshot: Snapshot) -> Iterator[Finding]:
+    rooms = snapshot.portal.rooms
     if rooms is None or isinstance(rooms, PortalError):
         return
     names = [f"{room.title} ({room.id})" for room in rooms if room.active and room.commentable]

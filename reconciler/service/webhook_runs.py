@@ -8,9 +8,10 @@ from errno import EADDRINUSE
 from reconciler.client import Webhook
 from reconciler.config import Config, public_address
 from reconciler.errors import AddressInUseError, ConfigError, LedgerError
+from reconciler.formats import utcnow
 from reconciler.ledger import is_there
 from reconciler.receiver import Receiver
-from reconciler.service.build import build_components, receiver_settings, utcnow
+from reconciler.service.build import build_components, receiver_settings
 from reconciler.service.server import Server
 from reconciler.webhooks import SecretFile, WebhookAdministration, make_secret, secret_to_register
 
@@ -25,17 +26,17 @@ class Registered:
 
 @contextmanager
 def open_administration(
-    config: Config, *, create: bool = True, probe: bool = True
+    config: Config, *, create: bool = True, test: bool = True
 ) -> Iterator[WebhookAdministration]:
     """Open the administration within the block. Raises ConfigError or LedgerError.
 
     Without ``create`` no ledger is created; an existing one still records what the key may do.
-    Without ``probe`` no address is tested before the portal is asked.
+    Without ``test`` no address is tested before the portal is asked.
     """
     with ExitStack() as opened:
         read_only = not create and not is_there(config.database())
         administration = build_components(config, opened, read_only=read_only).administration
-        yield administration if probe else replace(administration, probe=None)
+        yield administration if test else replace(administration, tester=None)
 
 
 def ensure_secret(config: Config) -> bool:
@@ -56,11 +57,11 @@ def register(
     triggers: Sequence[str],
     name: str | None = None,
     *,
-    probe: bool = True,
+    test: bool = True,
 ) -> Registered:
     """Create our webhook at ``url`` or webhook.public_url, with file.updated and ``triggers``.
 
-    ``name`` is its name on the portal's page; without ``probe`` the address is not tested first.
+    ``name`` is its name on the portal's page; without ``test`` the address is not tested first.
 
     Raises ConfigError, AddressUnreachableError, WebhookExistsError, WebhookRejectedError,
     PortalError.
@@ -68,7 +69,7 @@ def register(
     address, accepted = _address(config, url), config.webhook.triggers
     chosen = tuple(dict.fromkeys(("file.updated", *triggers))) if triggers else accepted
     secret = secret_to_register(config.secrets())
-    with open_administration(config, probe=probe) as administration:
+    with open_administration(config, test=test) as administration:
         webhook = administration.register(address, secret, chosen, name)
     return Registered(webhook, tuple(one for one in chosen if one not in accepted))
 
@@ -85,7 +86,7 @@ def _address(config: Config, url: str | None) -> str:
     return address
 
 
-def rotate(config: Config, *, probe: bool = True) -> Webhook:
+def rotate(config: Config, *, test: bool = True) -> Webhook:
     """Give the portal a new secret.
 
     Raises ConfigError, WebhookNotFoundError, AddressUnreachableError, WebhookRejectedError,
@@ -99,7 +100,7 @@ def rotate(config: Config, *, probe: bool = True) -> Webhook:
                 "it: put the secret into that file, and restart serve once",
             )
         )
-    with open_administration(config, probe=probe) as administration:
+    with open_administration(config, test=test) as administration:
         return administration.rotate(SecretFile(path))
 
 
@@ -126,7 +127,7 @@ def answering(config: Config) -> Iterator[None]:
         taken = isinstance(error.__cause__, OSError) and error.__cause__.errno == EADDRINUSE
         if not taken:
             raise
-        yield  # the probe of the address tells whether that is ours
+        yield  # the test of the address shows whether that is ours
         return
     server.start()
     try:

@@ -6,7 +6,7 @@ comments.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from reconciler.client import DocSpace
@@ -18,18 +18,28 @@ from reconciler.sweep.planning import expected_rule
 
 _MAX_TEXTS = 1000  # distinct comments that an estimate counts
 _OTHER_TEXTS = "(other texts)"
+_DATES = {"since", "until"}
 
 
 @dataclass(frozen=True)
 class BackfillJob:
-    """The options of a backfill. ``name``, equal for equal options, identifies an earlier run."""
+    """The options of a backfill. ``span`` is ``since`` and ``until`` as given, such as "30d"."""
 
-    name: str
+    span: str
     since: datetime
     until: datetime | None = None
     rooms: frozenset[int] = frozenset()
     overwrite: bool = False
     observe: bool = False
+
+    @property
+    def name(self) -> str:
+        """Equal for equal options, by which a later run finds the folders that are done.
+
+        The dates do not count: those of a duration change from run to run.
+        """
+        options = [getattr(self, one.name) for one in fields(self) if one.name not in _DATES]
+        return " ".join(str(sorted(one) if isinstance(one, frozenset) else one) for one in options)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """Our webhook at the portal: what it should be, what it is, and how it is repaired.
 
-`status` finds it and returns what is wrong, `administration` changes it and probes its address,
+`status` finds it and returns what is wrong, `administration` changes it and tests its address,
 `watch` looks at it every few minutes, `delivery_log` reads the deliveries that failed, `secrets`
-makes, checks and stores secrets, `event_log` is the port to the log. `service` calls them.
+makes, checks and stores secrets. `service` calls them.
 """
 
-from reconciler.webhooks.administration import Probe, WebhookAdministration
+from reconciler.webhooks.administration import AddressTester, WebhookAdministration
 from reconciler.webhooks.delivery_log import DeliveryLog
 from reconciler.webhooks.secrets import (
     MIN_LENGTH,
@@ -16,7 +16,6 @@ from reconciler.webhooks.secrets import (
     secret_to_register,
 )
 from reconciler.webhooks.status import (
-    WebhookIssue,
     WebhookSpec,
     WebhookStatus,
     assess_webhook,
@@ -27,13 +26,12 @@ from reconciler.webhooks.watch import RepairPolicy, WebhookWatch
 
 __all__ = [
     "MIN_LENGTH",
+    "AddressTester",
     "DeliveryLog",
-    "Probe",
     "ReloadingSecrets",
     "RepairPolicy",
     "SecretFile",
     "WebhookAdministration",
-    "WebhookIssue",
     "WebhookSpec",
     "WebhookStatus",
     "WebhookWatch",

@@ -46,7 +46,7 @@ _JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 
 @dataclass(frozen=True)
-class Probe:
+class AddressTester:
     """Sends requests to an address. ``ca_bundle`` has certificates that are trusted beside the
     system's. Every method raises AddressUnreachableError, or ConfigError about ``ca_bundle``.
     """
@@ -60,7 +60,7 @@ class Probe:
         """
         self._send("HEAD", address, b"", {})
 
-    def ping_with(self, address: str, secret: str) -> None:
+    def ping(self, address: str, secret: str) -> None:
         """Send a ping signed with ``secret``: 401 means that the receiver has another one."""
         body = ping()
         self._send("POST", address, body, _JSON | {HEADER: sign(body, secret)})
@@ -77,7 +77,7 @@ class Probe:
 class WebhookAdministration:
     """Our webhook and its neighbours. Every method raises PortalError or LedgerError.
 
-    ``probe`` tests addresses; without one they are not tested: not every network leads to its own
+    ``tester`` tests addresses; without one they are not tested: not every network leads to its own
     public address.
     """
 
@@ -86,7 +86,7 @@ class WebhookAdministration:
     key: Callable[[], Key]
     spec: WebhookSpec
     clock: Callable[[], datetime]
-    probe: Probe | None = None
+    tester: AddressTester | None = None
 
     def list_webhooks(self) -> tuple[Webhook, ...]:
         """Return every webhook that the account may see, by id; remember that it may."""
@@ -137,7 +137,7 @@ class WebhookAdministration:
 
         Raises ConfigError, AddressUnreachableError, WebhookExistsError, WebhookRejectedError.
 
-        With a probe, the receiver must answer there and know the secret already: the portal's own
+        With a tester, the receiver must answer there and know the secret already: the portal's own
         refusal gives no reason.
         """
         self._require_write_scope("POST settings/webhook")
@@ -146,9 +146,9 @@ class WebhookAdministration:
         for webhook in self.webhooks.all():
             if is_same_address(webhook.url, address):
                 raise WebhookExistsError(address, webhook.id)
-        if self.probe is not None:
-            self.probe.head(address)
-            self.probe.ping_with(address, secret)
+        if self.tester is not None:
+            self.tester.head(address)
+            self.tester.ping(address, secret)
         return self.create(address, secret, triggers, name)
 
     def create(
@@ -165,8 +165,8 @@ class WebhookAdministration:
     def enable(self, webhook: Webhook) -> None:
         """Enable a webhook. Raises AddressUnreachableError or WebhookRejectedError."""
         self._require_write_scope("PUT settings/webhook/enable")
-        if self.probe is not None:
-            self.probe.head(webhook.url)
+        if self.tester is not None:
+            self.tester.head(webhook.url)
         self.switch_on(webhook)
 
     def switch_on(self, webhook: Webhook) -> None:
@@ -208,8 +208,8 @@ class WebhookAdministration:
         return webhook
 
     def _set_secret(self, webhook: Webhook, secret: str) -> None:
-        if self.probe is not None:
-            self.probe.ping_with(webhook.url, secret)
+        if self.tester is not None:
+            self.tester.ping(webhook.url, secret)
         self.ledger.count_write(self.clock())
         with _rejection_of(webhook.url):
             self.webhooks.set_secret(webhook, secret)

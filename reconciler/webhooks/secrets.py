@@ -5,14 +5,13 @@ import secrets
 import string
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.config import read_text, secret_lines
 from reconciler.errors import ConfigError
-from reconciler.webhooks.event_log import EventLog
 
 MIN_LENGTH, MAX_LENGTH = 8, 30  # docspace.md 6
 _SPECIAL = "!*-_.+@"  # no comma, which separates secrets in a variable; no quotes, no blank
@@ -109,9 +108,18 @@ class SecretFile:
 class ReloadingSecrets:
     """The secrets of a file, read again when the file changes. Safe to share between threads."""
 
-    def __init__(self, path: Path, log: EventLog) -> None:
-        """Read the file. Raises ConfigError."""
-        self._path, self._log, self._lock = path, log, threading.Lock()
+    def __init__(
+        self,
+        path: Path,
+        on_changed: Callable[[int], None],
+        on_error: Callable[[ConfigError], None],
+    ) -> None:
+        """Read the file. Raises ConfigError.
+
+        Later ``on_changed`` gets the number of its new secrets, ``on_error`` why it was not read.
+        """
+        self._path, self._lock = path, threading.Lock()
+        self._on_changed, self._on_error = on_changed, on_error
         self._stamp, self._secrets = _stamp(path), self._read()
 
     def current(self) -> tuple[str, ...]:
@@ -127,11 +135,11 @@ class ReloadingSecrets:
         try:
             secrets = self._read()
         except ConfigError as error:
-            self._log.warning("secrets_not_read", error=str(error))
+            self._on_error(error)
             return
         if secrets != self._secrets:
             self._secrets = secrets
-            self._log.info("secrets_read", number=len(secrets))
+            self._on_changed(len(secrets))
 
     def _read(self) -> tuple[str, ...]:
         if secrets := SecretFile(self._path).read():

@@ -2,28 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from urllib.parse import urlsplit
 
 from reconciler.client import Webhook
+from reconciler.ledger import WebhookState
 
-
-class WebhookIssue(StrEnum):
-    """What keeps deliveries from coming; all but the last keep all of them."""
-
-    MISSING = "missing"
-    DISABLED = "disabled"
-    ADDRESS = "address"
-    TRIGGERS = "triggers"
-
-
-_HINTS = {  # the first that applies is to be done first
-    WebhookIssue.MISSING: "run: reconciler webhook register",
-    WebhookIssue.ADDRESS: (
+_HINTS = {  # in the order in which they are to be followed
+    WebhookState.MISSING: "run: reconciler webhook register",
+    WebhookState.ADDRESS: (
         "set webhook.public_url, or remove it and run: reconciler webhook register"
     ),
-    WebhookIssue.DISABLED: "run: reconciler webhook enable",
-    WebhookIssue.TRIGGERS: (
+    WebhookState.DISABLED: "run: reconciler webhook enable",
+    WebhookState.TRIGGERS: (
         "add the events on the portal's page, or remove it and register it again"
     ),
 }
@@ -44,7 +34,7 @@ class WebhookStatus:
     """Our webhook, None when there is none, and what is wrong with it, the worst first."""
 
     webhook: Webhook | None
-    issues: tuple[WebhookIssue, ...]
+    issues: tuple[WebhookState, ...]
     missing_triggers: tuple[str, ...] = ()
 
     def message(self, spec: WebhookSpec) -> str:
@@ -53,9 +43,9 @@ class WebhookStatus:
         if webhook is None:
             return f"the portal has no webhook at {spec.url or spec.path}"
         messages = {
-            WebhookIssue.DISABLED: "is disabled",
-            WebhookIssue.ADDRESS: f"calls {webhook.url}, not {spec.url}",
-            WebhookIssue.TRIGGERS: f"does not deliver {', '.join(self.missing_triggers)}",
+            WebhookState.DISABLED: "is disabled",
+            WebhookState.ADDRESS: f"calls {webhook.url}, not {spec.url}",
+            WebhookState.TRIGGERS: f"does not deliver {', '.join(self.missing_triggers)}",
         }
         issues = " and ".join(messages[issue] for issue in self.issues)
         return f"webhook {webhook.id} {issues}" if issues else ""
@@ -72,13 +62,13 @@ def assess_webhook(
     """Find our webhook, and say what is wrong with it; ``known_id`` is the one seen last."""
     webhook = find_webhook(webhooks, spec, known_id)
     if webhook is None:
-        return WebhookStatus(None, (WebhookIssue.MISSING,))
+        return WebhookStatus(None, (WebhookState.MISSING,))
     missing = webhook.missing_triggers(*spec.triggers)
     has_other_address = spec.url is not None and not is_same_address(webhook.url, spec.url)
     issues = (
-        (WebhookIssue.ADDRESS, has_other_address),
-        (WebhookIssue.DISABLED, not webhook.enabled),
-        (WebhookIssue.TRIGGERS, bool(missing)),
+        (WebhookState.ADDRESS, has_other_address),
+        (WebhookState.DISABLED, not webhook.enabled),
+        (WebhookState.TRIGGERS, bool(missing)),
     )
     return WebhookStatus(webhook, tuple(issue for issue, holds in issues if holds), missing)
 

@@ -8,21 +8,33 @@ processes, and repaired if that is allowed, once an hour at most.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from reconciler.client import Webhook
 from reconciler.errors import ReconcilerError
 from reconciler.hints import hint_for
-from reconciler.ledger import WEBHOOK, WEBHOOK_REPAIRED, Ledger, WebhookRecord
+from reconciler.ledger import WEBHOOK, WEBHOOK_REPAIRED, Ledger, WebhookRecord, WebhookState
 from reconciler.webhooks.administration import WebhookAdministration
 from reconciler.webhooks.delivery_log import DeliveryLog, LogReading
-from reconciler.webhooks.event_log import EventLog
-from reconciler.webhooks.status import WebhookIssue, WebhookStatus
+from reconciler.webhooks.status import WebhookStatus
 
 EVERY = timedelta(minutes=5)
 _REPAIR_EVERY = timedelta(hours=1)
-_OK, _UNSEEN, _SIGNATURE = "ok", "unseen", "signature"
 _OTHER_SECRET = "the receiver refuses the portal's signature: the portal has another secret"  # noqa: S105
 _ROTATE = "run: reconciler webhook rotate"
+
+
+class EventLog(Protocol):
+    """The port to the log that `service` has configured: one event with its fields, at a level."""
+
+    def info(self, event: str, **fields: Any) -> Any:
+        """Log an event that needs no attention."""
+
+    def warning(self, event: str, **fields: Any) -> Any:
+        """Log an event that an administrator should look at."""
+
+    def error(self, event: str, **fields: Any) -> Any:
+        """Log a failure."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +71,12 @@ class WebhookWatch:
         if status.webhook is None and not was_seen:
             self._report_unseen(status, reason)
         elif status.issues:
-            self._report(status, status.issues[0].value, reason, status.hint)
+            self._report(status, status.issues[0], reason, status.hint)
             self._repair(status)
         elif reading.unsigned or self._is_still_refused(status):
-            self._report(status, _SIGNATURE, _OTHER_SECRET, _ROTATE)
+            self._report(status, WebhookState.SIGNATURE, _OTHER_SECRET, _ROTATE)
         else:
-            self._record(status, _OK)
+            self._record(status, WebhookState.OK)
         return status
 
     def _read_log(self, webhook: Webhook | None) -> LogReading:
@@ -82,9 +94,9 @@ class WebhookWatch:
         if not self._is_unseen_logged:
             self._log.info("webhook_not_seen", reason=reason)
         self._is_unseen_logged = True
-        self._record(status, _UNSEEN, reason)
+        self._record(status, WebhookState.UNSEEN, reason)
 
-    def _report(self, status: WebhookStatus, state: str, reason: str, hint: str) -> None:
+    def _report(self, status: WebhookStatus, state: WebhookState, reason: str, hint: str) -> None:
         self._log.error("webhook", reason=reason, hint=hint)
         self._record(status, state, reason, hint)
 
@@ -94,7 +106,7 @@ class WebhookWatch:
         last_success = status.webhook.succeeded_on if status.webhook else ""
         return (
             before is not None
-            and before.state == _SIGNATURE
+            and before.state is WebhookState.SIGNATURE
             and before.last_success == last_success
         )
 
@@ -113,11 +125,11 @@ class WebhookWatch:
             self._log.error("error", kind=error.kind, error=str(error), hint=hint_for(error))
 
     def _may_repair(self, status: WebhookStatus) -> bool:
-        is_broken = bool({WebhookIssue.MISSING, WebhookIssue.DISABLED} & set(status.issues))
+        is_broken = bool({WebhookState.MISSING, WebhookState.DISABLED} & set(status.issues))
         if not self._repair_policy.allowed or not is_broken:
             return False
         # Without an address, or at another one, the webhook may be somebody else's.
-        if self._administration.spec.url is None or WebhookIssue.ADDRESS in status.issues:
+        if self._administration.spec.url is None or WebhookState.ADDRESS in status.issues:
             return False
         last = self._ledger.settings.get(WEBHOOK_REPAIRED)
         return last is None or self._clock() - last >= _REPAIR_EVERY
@@ -129,7 +141,9 @@ class WebhookWatch:
         )
         self._log.warning("webhook_registered_again", id=webhook.id)
 
-    def _record(self, status: WebhookStatus, state: str, reason: str = "", hint: str = "") -> None:
+    def _record(
+        self, status: WebhookStatus, state: WebhookState, reason: str = "", hint: str = ""
+    ) -> None:
         record = WebhookRecord(state, self._clock(), reason, hint)
         if (webhook := status.webhook) is not None:
             record = replace(

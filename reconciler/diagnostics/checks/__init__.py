@@ -1,10 +1,10 @@
 """What `reconciler check` finds: called by `service` and `cli`.
 
-`probe` gathers facts from the configuration, the ledger, the portal and the webhook's address;
-`installation` and `portal` judge them as pure functions; `findings` are the results, and
-`config_warnings` the unsafe settings, which `serve` logs too. A check that cannot be made says so;
-none of them stops the others. It is a room of its own because it loads the client, which the
-commands that ask the ledger alone do without.
+`snapshot` reads the configuration, the ledger, the portal and the webhook's address;
+`installation` and `portal` evaluate the snapshot as pure functions; `findings` are the results, and
+`config_warnings` the unsafe settings, which `serve` logs too. A check that cannot be made reports
+that; none stops the others. This is a package of its own because it loads the client, which slows
+the start of commands that need only the ledger.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,14 +16,13 @@ from reconciler.diagnostics.checks.config_warnings import (
     config_warnings,
 )
 from reconciler.diagnostics.checks.findings import Fault, Finding, Level, error, ok
-from reconciler.diagnostics.checks.probe import (
-    Facts,
-    LedgerFacts,
-    PortalFacts,
-    ProbeTargets,
+from reconciler.diagnostics.checks.snapshot import (
+    LedgerSnapshot,
+    PortalSnapshot,
+    Snapshot,
     ask_portal,
-    gather,
-    gather_offline,
+    take_offline_snapshot,
+    take_snapshot,
 )
 
 __all__ = [
@@ -31,22 +30,21 @@ __all__ = [
     "PORTAL_CHECKS",
     "ConfigWarning",
     "ConfigWarningKind",
-    "Facts",
     "Fault",
     "Finding",
-    "LedgerFacts",
+    "LedgerSnapshot",
     "Level",
-    "PortalFacts",
-    "ProbeTargets",
+    "PortalSnapshot",
+    "Snapshot",
     "ask_portal",
     "check",
     "config_warnings",
-    "gather",
-    "gather_offline",
     "ok",
+    "take_offline_snapshot",
+    "take_snapshot",
 ]
 
-Check = Callable[[Facts], list[Finding]]
+Check = Callable[[Snapshot], list[Finding]]
 # In the order of causes: what stands further up may be why something below is wrong.
 CHECKS: tuple[Check, ...] = (
     installation.configuration,
@@ -76,20 +74,20 @@ CONFIG_CHECKS: tuple[Check, ...] = (
     installation.proxy,
     installation.files,
 )
-# What a first meeting with a portal must show.
+# Before a first configuration is written.
 PORTAL_CHECKS: tuple[Check, ...] = (portal.portal, portal.key, portal.account, portal.rooms)
 
 
-def check(facts: Facts, checks: Iterable[Check] = CHECKS) -> list[Finding]:
+def check(snapshot: Snapshot, checks: Iterable[Check] = CHECKS) -> list[Finding]:
     """Return the findings of all checks, the worst first. Never raises."""
-    findings = [finding for one in checks for finding in _safely(one, facts)]
+    findings = [finding for one in checks for finding in _safely(one, snapshot)]
     worst_first = list(Level)
     return sorted(findings, key=lambda finding: worst_first.index(finding.level))
 
 
-def _safely(one: Check, facts: Facts) -> list[Finding]:
+def _safely(one: Check, snapshot: Snapshot) -> list[Finding]:
     try:
-        return one(facts)
-    except Exception as bug:  # noqa: BLE001 - the other checks are wanted all the more
+        return one(snapshot)
+    except Exception as bug:  # noqa: BLE001 - a bug in one check must not hide the others
         name = getattr(one, "__name__", "check")
         return [error(name, f"the check itself failed: {type(bug).__name__}", "report this bug")]

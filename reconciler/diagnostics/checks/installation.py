@@ -6,7 +6,7 @@ from datetime import timedelta
 from reconciler.config import Config
 from reconciler.diagnostics.checks.config_warnings import ConfigWarningKind
 from reconciler.diagnostics.checks.findings import Fault, Finding, error, ok, skipped, warning
-from reconciler.diagnostics.checks.probe import Facts, LedgerFacts
+from reconciler.diagnostics.checks.snapshot import LedgerSnapshot, Snapshot
 from reconciler.diagnostics.problems import TEXTS_KEPT, Problem, ProblemKind, portal_texts_hint
 from reconciler.errors import AddressUnreachableError, LedgerError
 from reconciler.hints import hint_for
@@ -23,39 +23,41 @@ _OF_SETTINGS = {
 _PORTAL_READS, _PORTAL_WRITES = 50, 15  # at once, for one user (docspace.md 2)
 
 
-def configuration(facts: Facts) -> list[Finding]:
+def configuration(snapshot: Snapshot) -> list[Finding]:
     """Whether all is there that is needed to act and to receive."""
-    about, webhook = "configuration", facts.config.webhook
-    lines = [error(about, problem, "see config.toml", Fault.CONFIG) for problem in facts.problems]
+    about, webhook = "configuration", snapshot.config.webhook
+    lines = [
+        error(about, problem, "see config.toml", Fault.CONFIG) for problem in snapshot.problems
+    ]
     unsigned = webhook.secret is None and webhook.secret_file is None
     if unsigned and not webhook.allow_unsigned:
         message = "there is no webhook secret, so serve refuses to start; reconcile works"
         lines.append(warning(about, message, "set webhook.secret_file: webhook register fills it"))
-    lines += _warned(facts, about, _OF_SETTINGS)
-    if facts.config.review.observe:
+    lines += _warned(snapshot, about, _OF_SETTINGS)
+    if snapshot.config.review.observe:
         message = "review.observe is true: everything is decided and nothing is written"
         lines.append(warning(about, message, "set review.observe to false to mark files"))
     return lines or [ok(about, "complete")]
 
 
-def _warned(facts: Facts, about: str, kinds: Collection[ConfigWarningKind]) -> list[Finding]:
+def _warned(snapshot: Snapshot, about: str, kinds: Collection[ConfigWarningKind]) -> list[Finding]:
     """Return the warnings of these kinds, in the words of the log."""
-    found = (one for one in facts.warnings if one.kind in kinds)
+    found = (one for one in snapshot.warnings if one.kind in kinds)
     return [warning(about, one.message, one.hint) for one in found]
 
 
-def proxy(facts: Facts) -> list[Finding]:
+def proxy(snapshot: Snapshot) -> list[Finding]:
     """Whether what must come over HTTPS can come at all."""
     return [
         error("https", one.message, one.hint, Fault.CONFIG)
-        for one in facts.warnings
+        for one in snapshot.warnings
         if one.kind is ConfigWarningKind.DELIVERIES_REFUSED
     ]
 
 
-def ledger(facts: Facts) -> list[Finding]:
+def ledger(snapshot: Snapshot) -> list[Finding]:
     """Whether the ledger is ours and can be written."""
-    found = facts.ledger
+    found = snapshot.ledger
     if found is None:
         return [skipped("ledger", "portal.url is missing")]
     if isinstance(found, LedgerError):
@@ -69,26 +71,26 @@ def ledger(facts: Facts) -> list[Finding]:
     return [ok("ledger", message)]
 
 
-def disk(facts: Facts) -> list[Finding]:
+def disk(snapshot: Snapshot) -> list[Finding]:
     """Whether the ledger can grow."""
-    if facts.free is None:
+    if snapshot.free is None:
         return [skipped("disk", "the ledger's folder is not visible from here")]
-    message = f"{facts.free // _MEGABYTE} MB free beside the ledger"
-    if facts.free < _TOO_LITTLE:
+    message = f"{snapshot.free // _MEGABYTE} MB free beside the ledger"
+    if snapshot.free < _TOO_LITTLE:
         return [error("disk", message, "make room: without it deliveries get 503", Fault.LEDGER)]
-    if facts.free < _LITTLE:
+    if snapshot.free < _LITTLE:
         return [warning("disk", message, "make room: without it deliveries get 503")]
     return [ok("disk", message)]
 
 
-def instances(facts: Facts) -> list[Finding]:
+def instances(snapshot: Snapshot) -> list[Finding]:
     """Who else works on this ledger."""
-    found = facts.ledger
-    if not isinstance(found, LedgerFacts):
+    found = snapshot.ledger
+    if not isinstance(found, LedgerSnapshot):
         return [skipped("instances", "the ledger cannot be used")]
     held = ", ".join(f"{who} holds {role}" for role, who in sorted(found.holders.items()))
     lines = [ok("instances", held or "nothing runs at this moment")]
-    return lines + _parallel_limits(facts.config, found.processes)
+    return lines + _parallel_limits(snapshot.config, found.processes)
 
 
 def _parallel_limits(config: Config, processes: int) -> list[Finding]:
@@ -109,10 +111,10 @@ def _parallel_limits(config: Config, processes: int) -> list[Finding]:
     ]
 
 
-def service(facts: Facts) -> list[Finding]:
+def service(snapshot: Snapshot) -> list[Finding]:
     """Whether somebody works and is not held up, as `status` says; the webhook is asked itself."""
-    found = facts.ledger
-    if not isinstance(found, LedgerFacts):
+    found = snapshot.ledger
+    if not isinstance(found, LedgerSnapshot):
         return [skipped("service", "the ledger cannot be used")]
     problems = [one for one in found.problems if one.kind is not ProblemKind.WEBHOOK]
     lines = [_service_line(one, found.has_run) for one in problems]
@@ -131,61 +133,61 @@ def _service_line(problem: Problem, has_run: bool) -> Finding:
     )
 
 
-def files(facts: Facts) -> list[Finding]:
+def files(snapshot: Snapshot) -> list[Finding]:
     """Whether others can read our secrets, and whether older ones are still accepted."""
-    lines = _warned(facts, "files", {ConfigWarningKind.SECRET_FILE_EXPOSED})
-    return [*lines, _older_secrets(facts)] if facts.older_secrets else lines
+    lines = _warned(snapshot, "files", {ConfigWarningKind.SECRET_FILE_EXPOSED})
+    return [*lines, _older_secrets(snapshot)] if snapshot.older_secrets else lines
 
 
-def _older_secrets(facts: Facts) -> Finding:
+def _older_secrets(snapshot: Snapshot) -> Finding:
     """Say when the older secrets are not needed any more.
 
     The ledger tells when the last delivery was accepted: the portal's own dates have no known
     zone, so they do not compare with the file's (docspace.md 3).
     """
-    number, changed = facts.older_secrets, facts.secrets_changed
+    number, changed = snapshot.older_secrets, snapshot.secrets_changed
     message = f"webhook.secret_file has older secrets, which are still accepted: {number}"
-    delivered = facts.ledger.delivered if isinstance(facts.ledger, LedgerFacts) else None
+    delivered = snapshot.ledger.delivered if isinstance(snapshot.ledger, LedgerSnapshot) else None
     if changed is None or delivered is None or delivered <= changed:
         return warning("files", message, "after the next delivery run: reconciler check")
     hint = "remove all lines but the first, unless the log of serve still shows older_secret"
     return warning("files", f"{message}; a delivery was accepted since the file changed", hint)
 
 
-def address(facts: Facts) -> list[Finding]:
+def address(snapshot: Snapshot) -> list[Finding]:
     """Whether our receiver answers under the address that the portal is given."""
-    found = facts.address
+    found = snapshot.address
     if found is None:
         return [skipped("address", "webhook.public_url is not set")]
     if found is True:
-        return [ok("address", f"{facts.config.webhook.public_url} answers and knows the secret")]
-    if isinstance(found, AddressUnreachableError) and _deliveries_arrive(facts):
+        return [ok("address", f"{snapshot.config.webhook.public_url} answers and knows the secret")]
+    if isinstance(found, AddressUnreachableError) and _deliveries_arrive(snapshot):
         message = f"{found}, asked from here; but deliveries arrive, so the portal reaches it"
         hint = "nothing, if this network leads no way back to it; webhook commands: --no-probe"
         return [warning("address", message, hint)]
     return [error("address", str(found), hint_for(found))]
 
 
-def _deliveries_arrive(facts: Facts) -> bool:
+def _deliveries_arrive(snapshot: Snapshot) -> bool:
     """Whether the portal's deliveries reach a daemon that runs: the last one that is known did.
 
     The portal's dates compare with each other, and with nothing else (docspace.md 3).
     """
-    ledger, state = facts.ledger, facts.portal.state
-    if not isinstance(ledger, LedgerFacts):
+    ledger, state = snapshot.ledger, snapshot.portal.state
+    if not isinstance(ledger, LedgerSnapshot):
         return False
     if any(one.kind is ProblemKind.NO_SERVE for one in ledger.problems):
         return False
     webhook = None if state is None else state.webhook
     if webhook is not None and (webhook.failed_on or webhook.succeeded_on):
         return webhook.succeeded_on > webhook.failed_on
-    return ledger.delivered is not None and facts.portal.at - ledger.delivered < _RECENT
+    return ledger.delivered is not None and snapshot.portal.at - ledger.delivered < _RECENT
 
 
-def texts(facts: Facts) -> list[Finding]:
+def texts(snapshot: Snapshot) -> list[Finding]:
     """Whether a text that was kept may be one of the portal's own."""
-    found = facts.ledger
-    if not isinstance(found, LedgerFacts):
+    found = snapshot.ledger
+    if not isinstance(found, LedgerSnapshot):
         return [skipped("texts", "the ledger cannot be used")]
     if not found.texts:
         return [ok("texts", "no person's comment was kept so far")]
@@ -195,10 +197,10 @@ def texts(facts: Facts) -> list[Finding]:
     return [ok("texts", message)]
 
 
-def dates(facts: Facts) -> list[Finding]:
+def dates(snapshot: Snapshot) -> list[Finding]:
     """Whether the daily sweep found what the folders' dates had hidden."""
-    found = facts.ledger
-    if not isinstance(found, LedgerFacts) or found.hidden is None:
+    found = snapshot.ledger
+    if not isinstance(found, LedgerSnapshot) or found.hidden is None:
         return []
     at, updates = found.hidden.at, found.hidden.updates
     message = (

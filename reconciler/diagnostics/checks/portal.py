@@ -16,7 +16,7 @@ from reconciler.client import (
     portal_time,
 )
 from reconciler.diagnostics.checks.findings import Fault, Finding, error, ok, skipped, warning
-from reconciler.diagnostics.checks.probe import Facts, LedgerFacts
+from reconciler.diagnostics.checks.snapshot import LedgerSnapshot, Snapshot
 from reconciler.errors import PortalError
 from reconciler.formats import local_time
 from reconciler.hints import hint_for
@@ -28,35 +28,35 @@ _SHOWN = 10
 _REFUSED = 401
 
 
-def portal(facts: Facts) -> list[Finding]:
+def portal(snapshot: Snapshot) -> list[Finding]:
     """Whether there is a DocSpace portal at the address."""
-    build = facts.portal.build
+    build = snapshot.portal.build
     if build is None:
         return [skipped("portal", "portal.url or the API key is missing")]
     if isinstance(build, PortalError):
-        if isinstance(facts.portal.key, Key) and facts.portal.key.owner:
+        if isinstance(snapshot.portal.key, Key) and snapshot.portal.key.owner:
             return [warning("portal", f"it does not report its version: {build}", "nothing to do")]
         return [error("portal", str(build), hint_for(build), Fault.PORTAL)]
-    return [ok("portal", f"{facts.config.portal.url} is DocSpace {build.docspace}")]
+    return [ok("portal", f"{snapshot.config.portal.url} is DocSpace {build.docspace}")]
 
 
-def clock(facts: Facts) -> list[Finding]:
+def clock(snapshot: Snapshot) -> list[Finding]:
     """Whether the portal's clock and ours agree."""
-    build = facts.portal.build
+    build = snapshot.portal.build
     if not isinstance(build, Build):
         return [skipped("clock", "the portal does not report its time")]
     if build.date is None:
         return [skipped("clock", "the portal sends no Date")]
-    off = facts.portal.at - build.date
+    off = snapshot.portal.at - build.date
     message = f"ours and the portal's differ by {abs(off.total_seconds()):.0f} s"
     if abs(off) > _OFF:
         return [warning("clock", message, "set the clock (NTP): dates decide what is new")]
     return [ok("clock", message)]
 
 
-def key(facts: Facts) -> list[Finding]:
+def key(snapshot: Snapshot) -> list[Finding]:
     """Whether the key works, until when, and what it may do."""
-    found = facts.portal.key
+    found = snapshot.portal.key
     if found is None:
         return [skipped("key", "the portal does not answer")]
     if isinstance(found, PortalError):
@@ -66,19 +66,19 @@ def key(facts: Facts) -> list[Finding]:
         return [warning("key", message, "nothing to do: each echo of our comments costs a look")]
     if not found.active:
         return [error("key", "the key is disabled", "enable it at the portal", Fault.PORTAL)]
-    return [_end_of(facts, found), *_scopes(facts, found)]
+    return [_end_of(snapshot, found), *_scopes(snapshot, found)]
 
 
-def _end_of(facts: Facts, found: Key) -> Finding:
+def _end_of(snapshot: Snapshot, found: Key) -> Finding:
     if found.expires is None:
         return ok("key", "valid, without an expiry date")
     message = f"valid until {local_time(found.expires)}"
-    if found.expires - facts.portal.at < _SOON:
+    if found.expires - snapshot.portal.at < _SOON:
         return warning("key", message, "make a new key in time; then set DOCSPACE_API_KEY")
     return ok("key", message)
 
 
-def _scopes(facts: Facts, found: Key) -> list[Finding]:
+def _scopes(snapshot: Snapshot, found: Key) -> list[Finding]:
     missing = [lacks for scopes in NEEDED if (lacks := found.missing_scope(*scopes))]
     lines = []
     if missing:
@@ -88,7 +88,7 @@ def _scopes(facts: Facts, found: Key) -> list[Finding]:
     if found.missing_scope(*READ_SELF):
         message = f"without {READ_SELF[0]} it cannot be checked who the key acts as"
         lines.append(warning("scopes", message, "make a key that has it too, when it is renewed"))
-    if facts.config.webhook.self_heal and found.missing_scope(*WRITE_ALL):
+    if snapshot.config.webhook.self_heal and found.missing_scope(*WRITE_ALL):
         message = "webhook.self_heal needs *:write, which the key lacks"
         lines.append(warning("scopes", message, "make a key that has *:write too"))
     if found.missing_scope(*READ_ALL):
@@ -97,9 +97,9 @@ def _scopes(facts: Facts, found: Key) -> list[Finding]:
     return lines or [ok("scopes", "all that is needed")]
 
 
-def account(facts: Facts) -> list[Finding]:
+def account(snapshot: Snapshot) -> list[Finding]:
     """Who the key acts as."""
-    found = facts.portal.person
+    found = snapshot.portal.person
     if not isinstance(found, Person):
         return [skipped("account", "needs a working key with accounts.self:read")]
     if found.guest:
@@ -111,13 +111,13 @@ def account(facts: Facts) -> list[Finding]:
     return [ok("account", f"the key acts as {found.name}")]
 
 
-def rooms(facts: Facts) -> list[Finding]:
+def rooms(snapshot: Snapshot) -> list[Finding]:
     """In how many rooms the account may comment, by its role there; a single file may differ."""
-    found = facts.portal.rooms
+    found = snapshot.portal.rooms
     if found is None or isinstance(found, PortalError):
         reason = "needs a working key with rooms:read" if found is None else str(found)
         return [skipped("rooms", reason)]
-    scope = facts.config.review.policy().scope
+    scope = snapshot.config.review.policy().scope
     wanted = [
         room
         for room in found
@@ -136,22 +136,22 @@ def rooms(facts: Facts) -> list[Finding]:
     return [make("rooms", f"{message}, not in {names}{more}", hint)]
 
 
-def webhook(facts: Facts) -> list[Finding]:
+def webhook(snapshot: Snapshot) -> list[Finding]:
     """Whether our webhook is there, enabled, and calls the right address about the right events."""
-    webhooks, state = facts.portal.webhooks, facts.portal.state
+    webhooks, state = snapshot.portal.webhooks, snapshot.portal.state
     if isinstance(webhooks, PortalError):
         return [
             warning("webhook", str(webhooks), "guests may not see webhooks: use another account")
         ]
     if webhooks is None or state is None:
         return [skipped("webhook", "needs a working key with *:read")]
-    url = facts.config.webhook.public_url
-    message = state.message(facts.spec)
+    url = snapshot.config.webhook.public_url
+    message = state.message(snapshot.spec)
     webhook = state.webhook
     if webhook is None:
         others = "; ".join(f"{one.id} calls {one.url}" for one in webhooks[:_SHOWN])
         message += f" (there are: {others})" if others else ""
-        known = not isinstance(facts.ledger, LedgerFacts) or facts.ledger.ours
+        known = not isinstance(snapshot.ledger, LedgerSnapshot) or snapshot.ledger.webhook_id
         if url is None and not known:
             hint = "set webhook.public_url; another account's webhook is not visible"
             return [warning("webhook", message, hint)]
@@ -160,13 +160,13 @@ def webhook(facts: Facts) -> list[Finding]:
         return [error("webhook", message, state.hint)]
     return [
         ok("webhook", f"{webhook.id} calls {webhook.url}, enabled"),
-        *_of_webhook(facts, webhook),
+        *_of_webhook(snapshot, webhook),
         *_duplicate(webhooks, webhook),
     ]
 
 
-def _of_webhook(facts: Facts, webhook: Webhook) -> list[Finding]:
-    lines, person = [], facts.portal.key
+def _of_webhook(snapshot: Snapshot, webhook: Webhook) -> list[Finding]:
+    lines, person = [], snapshot.portal.key
     owner = person.owner if isinstance(person, Key) and person.owner else webhook.creator
     if webhook.creator and webhook.creator != owner:
         message = (
@@ -188,18 +188,18 @@ def _duplicate(webhooks: Sequence[Webhook], own: Webhook) -> list[Finding]:
     return [warning("webhook", message, f"run: reconciler webhook remove {other.id}")]
 
 
-def deliveries(facts: Facts) -> list[Finding]:
+def deliveries(snapshot: Snapshot) -> list[Finding]:
     """When a delivery last succeeded and failed, and what failed since the log was last read."""
-    state, failures = facts.portal.state, facts.portal.failures
+    state, failures = snapshot.portal.state, snapshot.portal.failures
     if state is None or state.webhook is None or not isinstance(failures, FailedDeliveries):
         return [skipped("deliveries", "needs our webhook, and *:read")]
     webhook = state.webhook
     good, bad = portal_time(webhook.succeeded_on), portal_time(webhook.failed_on)
     message = f"last success {good or 'never'}, last failure {bad or 'never'}"
-    done = facts.ledger.done if isinstance(facts.ledger, LedgerFacts) else 0
-    now = failures.date or facts.portal.at
+    read = snapshot.ledger.log_entry if isinstance(snapshot.ledger, LedgerSnapshot) else 0
+    now = failures.date or snapshot.portal.at
     ended = [entry for entry in failures.entries if not is_under_way(entry, now)]
-    fresh = [entry for entry in ended if entry.id > done]
+    fresh = [entry for entry in ended if entry.id > read]
     failing = webhook.failed_on > webhook.succeeded_on
     if failing and ended and ended[0].status == _REFUSED:
         message = f"the receiver refuses the portal's signature: {message}"

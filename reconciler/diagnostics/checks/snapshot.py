@@ -1,5 +1,7 @@
-"""Gathers what `check` judges by. Nothing here decides, and nothing foreseen is raised: what
-could not be learned is kept as the error that prevented it, what was not asked for as None.
+"""The snapshot that `check` evaluates, taken of configuration, ledger, disk, portal and address.
+
+Nothing is evaluated here, and no foreseen error is raised: what could not be read is kept as the
+error that prevented it, what was not asked for as None.
 """
 
 import shutil
@@ -23,36 +25,32 @@ from reconciler.client import (
     Webhook,
     WebhooksClient,
 )
-from reconciler.client.transport import utcnow
 from reconciler.config import Config, problems_in
 from reconciler.diagnostics.checks.config_warnings import ConfigWarning, config_warnings
 from reconciler.diagnostics.problems import Problem, find_problems
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
+from reconciler.formats import utcnow
 from reconciler.ledger import HIDDEN_UPDATES, WEBHOOK_ID, HiddenUpdates, Ledger, Role
 from reconciler.notify.addresses import open_addresses
-from reconciler.webhooks import Probe, SecretFile, WebhookSpec, WebhookStatus, assess_webhook
+from reconciler.webhooks import (
+    AddressTester,
+    SecretFile,
+    WebhookSpec,
+    WebhookStatus,
+    assess_webhook,
+)
 from reconciler.webhooks.delivery_log import progress
 
 _T = TypeVar("_T")
 _MAX_TEXTS, _MAX_ROOMS = 3, 3000
+Connect = Callable[[], Transport]
+"""Connects to the portal. May raise ConfigError."""
+OpenLedger = Callable[[], Ledger]
+"""Opens the ledger for reading only. May raise ConfigError and LedgerError."""
 
 
 @dataclass(frozen=True)
-class ProbeTargets:
-    """What is probed, made from the configuration by `service`.
-
-    ``connect`` may raise ConfigError, ``open_ledger`` ConfigError and LedgerError; it opens for
-    reading only. ``spec`` is what our webhook should be, ``receiver`` how our address is asked.
-    """
-
-    connect: Callable[[], Transport]
-    open_ledger: Callable[[], Ledger]
-    spec: WebhookSpec
-    receiver: Probe
-
-
-@dataclass(frozen=True)
-class PortalFacts:
+class PortalSnapshot:
     """What the portal answered. ``at`` is our own clock when it did."""
 
     at: datetime
@@ -66,12 +64,14 @@ class PortalFacts:
 
 
 @dataclass(frozen=True)
-class LedgerFacts:
-    """What the ledger holds. ``ours`` is the webhook that it knows, ``done`` the last entry of
-    its log, ``processes`` how many hold a role, ``hidden`` when the daily full scan last found
-    updates that no folder's date had shown, and how many; ``problems`` are what `status` says
-    is wrong, ``has_run`` whether anything has worked with it yet, ``delivered`` when a webhook
-    last brought an event. Where it is not there yet, all of that is as in an empty one.
+class LedgerSnapshot:
+    """What the ledger holds; before it exists, as if it were empty.
+
+    ``webhook_id`` is our webhook when it was last seen, ``log_entry`` the last entry of its log
+    that was read, ``processes`` how many hold a role. ``hidden`` is when the daily full scan last
+    found updates that no folder's date had shown, and how many. ``problems`` are what `status`
+    reports, ``has_run`` is whether any process has worked with it yet, ``delivered`` when a
+    webhook last brought an event.
     """
 
     engine: str
@@ -80,8 +80,8 @@ class LedgerFacts:
     unknown_texts: tuple[str, ...]
     holders: dict[str, str]
     processes: int = 0
-    ours: int | None = None
-    done: int = 0
+    webhook_id: int | None = None
+    log_entry: int = 0
     hidden: HiddenUpdates | None = None
     problems: tuple[Problem, ...] = ()
     is_there: bool = True
@@ -90,10 +90,10 @@ class LedgerFacts:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Everything that was learned. ``address`` is True where ours answers, None if there is none.
+class Snapshot:
+    """All of it. ``address`` is True where ours answers, None where none is configured.
 
-    ``free`` are the bytes left beside the ledger, ``warnings`` those of the settings.
+    ``free`` are the free bytes beside the ledger, ``warnings`` those of the settings.
     ``older_secrets`` is how many the receiver accepts beside the newest; their file was changed
     at ``secrets_changed``.
     """
@@ -101,8 +101,8 @@ class Facts:
     config: Config
     spec: WebhookSpec
     problems: tuple[str, ...]
-    portal: PortalFacts
-    ledger: LedgerFacts | LedgerError | None = None
+    portal: PortalSnapshot
+    ledger: LedgerSnapshot | LedgerError | None = None
     address: ReconcilerError | Literal[True] | None = None
     free: int | None = None
     warnings: tuple[ConfigWarning, ...] = ()
@@ -110,23 +110,28 @@ class Facts:
     secrets_changed: datetime | None = None
 
 
-def gather(config: Config, targets: ProbeTargets) -> Facts:
-    """Ask the ledger, the disk, our own address and the portal."""
-    facts = gather_offline(config, targets)
-    ours = facts.ledger.ours if isinstance(facts.ledger, LedgerFacts) else None
-    return replace(
-        facts, portal=ask_portal(targets, ours), address=_address(config, targets.receiver)
-    )
+def take_snapshot(
+    config: Config, spec: WebhookSpec, connect: Connect, open_ledger: OpenLedger
+) -> Snapshot:
+    """Ask the ledger, the disk, the portal and our own address.
+
+    ``spec`` is what our webhook should be.
+    """
+    snapshot = take_offline_snapshot(config, spec, open_ledger)
+    ledger = snapshot.ledger
+    webhook_id = ledger.webhook_id if isinstance(ledger, LedgerSnapshot) else None
+    portal = ask_portal(spec, connect, webhook_id)
+    return replace(snapshot, portal=portal, address=_address(config))
 
 
-def gather_offline(config: Config, targets: ProbeTargets) -> Facts:
+def take_offline_snapshot(config: Config, spec: WebhookSpec, open_ledger: OpenLedger) -> Snapshot:
     """Ask the ledger and the disk alone."""
-    return Facts(
+    return Snapshot(
         config,
-        targets.spec,
+        spec,
         _problems(config),
-        PortalFacts(utcnow()),
-        _of_ledger(config, targets),
+        PortalSnapshot(utcnow()),
+        _of_ledger(config, open_ledger),
         None,
         _free(config),
         tuple(config_warnings(config)),
@@ -134,43 +139,51 @@ def gather_offline(config: Config, targets: ProbeTargets) -> Facts:
     )
 
 
-def ask_portal(targets: ProbeTargets, ours: int | None = None) -> PortalFacts:
-    """Ask the portal alone; ``ours`` is the id of the webhook that the ledger knows."""
+def ask_portal(
+    spec: WebhookSpec, connect: Connect, webhook_id: int | None = None
+) -> PortalSnapshot:
+    """Ask the portal alone; ``webhook_id`` is our webhook when it was last seen."""
     try:
-        transport = targets.connect()
+        transport = connect()
     except ConfigError:
-        return PortalFacts(utcnow())
+        return PortalSnapshot(utcnow())
     with closing(transport):
-        return _asked_in_turn(targets.spec, transport, ours)
+        return _asked_in_turn(spec, transport, webhook_id)
 
 
-def _asked_in_turn(spec: WebhookSpec, transport: Transport, ours: int | None) -> PortalFacts:
+def _asked_in_turn(
+    spec: WebhookSpec, transport: Transport, webhook_id: int | None
+) -> PortalSnapshot:
     """Ask one thing after the other, each only where the one before makes it worth asking."""
     docspace = DocSpace(transport)
     build = _asked(docspace.build)
-    facts = PortalFacts(utcnow(), build)
+    snapshot = PortalSnapshot(utcnow(), build)
     if isinstance(build, PortalError) and build.status is None:
-        return facts
+        return snapshot
     key = _asked(docspace.key)
-    facts = replace(facts, key=key)
+    snapshot = replace(snapshot, key=key)
     if isinstance(key, PortalError) and key.lacks_route:
-        return replace(facts, rooms=_asked(lambda: tuple(docspace.all_rooms(most=_MAX_ROOMS))))
+        return replace(snapshot, rooms=_asked(lambda: _rooms(docspace)))
     if isinstance(key, PortalError) or not key.active:
-        return facts
+        return snapshot
     if not key.missing_scope(*READ_SELF):
-        facts = replace(facts, person=_asked(docspace.person))
+        snapshot = replace(snapshot, person=_asked(docspace.person))
     if not key.missing_scope(*READ_ROOMS):
-        facts = replace(facts, rooms=_asked(lambda: tuple(docspace.all_rooms(most=_MAX_ROOMS))))
+        snapshot = replace(snapshot, rooms=_asked(lambda: _rooms(docspace)))
     if key.missing_scope(*READ_ALL):
-        return facts
+        return snapshot
     client = WebhooksClient(transport, docspace.key)
     webhooks = _asked(client.all)
     if isinstance(webhooks, PortalError):
-        return replace(facts, webhooks=webhooks)
-    state = assess_webhook(webhooks, spec, ours)
+        return replace(snapshot, webhooks=webhooks)
+    state = assess_webhook(webhooks, spec, webhook_id)
     webhook = state.webhook
     failures = None if webhook is None else _asked(lambda: client.failures(webhook.id))
-    return replace(facts, webhooks=webhooks, state=state, failures=failures)
+    return replace(snapshot, webhooks=webhooks, state=state, failures=failures)
+
+
+def _rooms(docspace: DocSpace) -> tuple[Room, ...]:
+    return tuple(docspace.all_rooms(most=_MAX_ROOMS))
 
 
 def _asked(ask: Callable[[], _T]) -> _T | PortalError:
@@ -185,15 +198,15 @@ def _problems(config: Config) -> tuple[str, ...]:
     return tuple(problems_in(*each, lambda: open_addresses(config.notify.urls())))
 
 
-def _address(config: Config, probe: Probe) -> ReconcilerError | Literal[True] | None:
+def _address(config: Config) -> ReconcilerError | Literal[True] | None:
     """Ask our own address from outside, as the portal would, and whether it knows our secret."""
-    address = config.webhook.public_url
+    address, tester = config.webhook.public_url, AddressTester(config.portal.ca_bundle)
     if address is None:
         return None
     try:
-        probe.head(address)
+        tester.head(address)
         if secrets := config.secrets():
-            probe.ping_with(address, secrets[0])
+            tester.ping(address, secrets[0])
     except ReconcilerError as error:
         return error
     return True
@@ -208,27 +221,27 @@ def _free(config: Config) -> int | None:
         return None
 
 
-def _of_ledger(config: Config, targets: ProbeTargets) -> LedgerFacts | LedgerError | None:
-    """Look at the ledger, and change nothing; None where it is not known whose it would be."""
+def _of_ledger(config: Config, open_ledger: OpenLedger) -> LedgerSnapshot | LedgerError | None:
+    """Look at the ledger, and change nothing; None without portal.url, which it belongs to."""
     if config.portal.url is None:
         return None
     try:
-        with closing(targets.open_ledger()) as ledger:
+        with closing(open_ledger()) as ledger:
             refusal = ledger.refusal()
             if refusal is not None:
                 return refusal
             engine, version = ledger.health.engine()
             held = {role.value: ledger.holder(role) for role in Role}
             seen = ledger.health.overview(ledger.clock(utcnow)(), shown=_MAX_TEXTS)
-            return LedgerFacts(
+            return LedgerSnapshot(
                 engine=engine,
                 version=version,
                 texts=seen.texts,
                 unknown_texts=seen.unknown_texts,
                 holders={role: who for role, who in held.items() if who is not None},
                 processes=len(ledger.processes()),
-                ours=ledger.settings.get(WEBHOOK_ID),
-                done=progress(ledger).done,
+                webhook_id=ledger.settings.get(WEBHOOK_ID),
+                log_entry=progress(ledger).done,
                 hidden=ledger.settings.get(HIDDEN_UPDATES),
                 problems=find_problems(seen),
                 is_there=ledger.read_only,
