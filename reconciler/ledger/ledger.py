@@ -1,7 +1,7 @@
 """The ledger of one portal: opens it, records events and listings, and answers questions.
 
 A row is due when ``due_at`` has passed. Each call is one short transaction. What belongs together
-has an object of its own: claims, watermarks, settings, reviews, health, ownership.
+has an object of its own: claims, waits, watermarks, settings, reviews, health, ownership.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, func, inspect, or_, select
 
 from reconciler.errors import LedgerCause, LedgerError
-from reconciler.ledger import ownership, waits
+from reconciler.ledger import ownership
 from reconciler.ledger.claims import PRECEDENCE, Claims
 from reconciler.ledger.counters import count, count_write, next_write_at, reserve_requests
 from reconciler.ledger.events import record
@@ -47,12 +47,12 @@ from reconciler.ledger.settings import (
 from reconciler.ledger.store.databases import MEMORY, store_at
 from reconciler.ledger.store.schema import VERSION, files, migrate, settings
 from reconciler.ledger.store.store import IsHeld, Role, Store
+from reconciler.ledger.waits import Waits
 from reconciler.ledger.watermarks import Watermarks
 from reconciler.model import (
     UNLIMITED,
     Entry,
     Event,
-    OutageKind,
     Outcome,
     Quota,
     Rule,
@@ -88,7 +88,8 @@ class Ledger:
         self.ownership = Ownership(self._store)
         self.watermarks, self.settings = Watermarks(self._store), Settings(self._store)
         self.claims, self.health = Claims(self._store, quota), Health(self._store, quota)
-        self.reviews, self._quota = Reviews(self._store), quota
+        self.waits, self.reviews = Waits(self._store), Reviews(self._store)
+        self._quota = quota
 
     # The process.
 
@@ -163,14 +164,6 @@ class Ledger:
     def paused(self, now: datetime) -> Pause | None:
         """Return the pause that holds at ``now``, None when there is none."""
         return self._store.read(lambda c: paused(c, now))
-
-    def release_waiting(self, kind: OutageKind, now: datetime) -> int:
-        """Make files due that waited for this kind of request to work; return how many."""
-        return self._store.write(lambda c: waits.release_waiting(c, kind, now))
-
-    def reset_future_waits(self, now: datetime) -> int:
-        """Make files due whose wait began in the future, since the clock was set back."""
-        return self._store.write(lambda c: waits.reset_future_waits(c, now))
 
     def reserve(self, now: datetime, number: int, per_minute: int) -> float:
         """Count requests into the current minute; return 0, or the seconds to wait for room."""

@@ -18,6 +18,7 @@ from reconciler.ledger.rows import (
     SWEEP,
     Baseline,
     arrives_by,
+    comment_since,
     entry_of,
     first_source,
     intent_values,
@@ -26,7 +27,6 @@ from reconciler.ledger.rows import (
     kept_comment,
     place_values,
     settled_values,
-    standing_since,
 )
 from reconciler.ledger.store.schema import files, insert
 from reconciler.model import Decision, Entry, File, Outcome, Source
@@ -180,7 +180,7 @@ def _settle(listed: ListedFile, marked_by_us: bool, now: datetime) -> dict[str, 
         "touched_at": now,
         **place_values(file),
         "comment": kept_comment(file, marked_by_us),
-        "stands_since": standing_since(file, marked_by_us, now),
+        "comment_since": comment_since(file, marked_by_us, now),
         "outcome": str(rule.outcome),
         "reason": rule.value,
     }
@@ -215,20 +215,20 @@ def _settling(c: Connection, columns: Iterable[str]) -> Any:
     statement = insert(c.dialect.name, files)
     new = {name: statement.excluded[name] for name in columns if name != "id"}
     new["created"] = func.coalesce(statement.excluded.created, files.c.created)
-    new["stands_since"] = _still_standing(statement.excluded)
+    new["comment_since"] = _unbroken_since(statement.excluded)
     return statement.on_conflict_do_update(index_elements=["id"], set_=new | intent_values(None))
 
 
-def _still_standing(new: Any) -> Any:
-    """Return since when the comment stands, by the same rule as for an attempt's result."""
+def _unbroken_since(new: Any) -> Any:
+    """Return since when the comment is on the file, by the rule for an attempt's result."""
     same_version = files.c.settled_version == new.settled_version
-    stood = and_(
+    unbroken = and_(
         files.c.settled_version.is_not(None),
         files.c.marked_by_us == new.marked_by_us,
         or_(new.marked_by_us, same_version),
     )
-    since = func.coalesce(files.c.stands_since, new.stands_since)
-    return case((stood, since), else_=new.stands_since)
+    since = func.coalesce(files.c.comment_since, new.comment_since)
+    return case((unbroken, since), else_=new.comment_since)
 
 
 def enqueue(c: Connection, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, case, func, select
+from sqlalchemy import Connection, Row, Table, case, func, select
 
 from reconciler.ledger.counters import next_write_at, written
 from reconciler.ledger.records import (
@@ -206,9 +206,3 @@ def _latencies(
     return days, {
         source: LatencyHistogram(bucket, seconds[source]) for source, bucket in buckets.items()
     }
-
-
-def is_unclaimed(ids: Any) -> Any:
-    """Return the condition of an unfinished, unclaimed file, among ``ids`` if any are given."""
-    idle = and_(UNFINISHED, files.c.claim.is_(None))
-    return and_(idle, files.c.id.in_(ids)) if ids else idle

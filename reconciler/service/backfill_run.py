@@ -51,7 +51,7 @@ class BackfillRun:
 
     def steps(self) -> Iterator[Step]:
         """Go from folder to folder, marking what each needs; stop when the budget is spent."""
-        self.components.ledger.health.retry_passing(self.components.clock())
+        self.components.ledger.waits.retry_passing(self.components.clock())
         for step in self.backfill.run(self.job, self._set_report):
             self.tally.enqueued |= self.report.take_enqueued()
             self._mark()

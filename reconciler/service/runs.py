@@ -54,7 +54,7 @@ def reconcile(
             report = _dry_run(config, components, tally, on_planned)
         else:
             _watch(config, components)
-            components.ledger.health.retry_passing(components.clock())
+            components.ledger.waits.retry_passing(components.clock())
             report = _sweep(config, components)
             if report.full_scan:
                 prune(components, config.state.retention)
@@ -121,7 +121,7 @@ def _remaining(components: Components) -> int:
     now, ledger = components.clock(), components.ledger
     is_put_off = ledger.next_write_at(now, backfill=True) > now
     due = ledger.count_due(now) - (ledger.count_due(now, BACKFILL) if is_put_off else 0)
-    return due + ledger.health.waiting_for_portal(now)
+    return due + ledger.waits.count_for_portal(now)
 
 
 def stopped_until(components: Components, *, backfill: bool) -> tuple[datetime | None, str]:

@@ -197,7 +197,7 @@ class PortalHealth:
         failed, first = self._breakers[kind].record_success(), kind in self._unproven
         self._end({kind, *_ALWAYS_ENDED})
         if failed or first:
-            self._ledger.release_waiting(kind, now)
+            self._ledger.waits.release(kind, now)
 
     def _end(self, kinds: Set[OutageKind]) -> None:
         """End outages of these kinds, and a dead key: the portal has answered."""
@@ -248,7 +248,7 @@ class PortalHealth:
         first = OutageKind.LOOKS in self._unproven
         self._end({OutageKind.LOOKS, *_ALWAYS_ENDED})
         if first:
-            self._ledger.release_waiting(OutageKind.LOOKS, now)
+            self._ledger.waits.release(OutageKind.LOOKS, now)
 
     def _concerns_all_files(self, error: PortalError, now: datetime) -> bool:
         """Return whether every request has to wait: a dead key, or a pause that was asked for."""
