@@ -102,7 +102,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Intent:
-    """A write under way: the revision it is meant for and the comment that stood there."""
+    """A write that was begun: the revision it is meant for, and the comment before it."""
 
     revision: Revision
     before: str
@@ -215,7 +215,7 @@ class Rule(Enum):
     )
     UNMARKED = (
         *("kept_unmarked", 7, Action.SETTLE_KEPT, Outcome.KEPT),
-        "a person's comment stands on a version that was never marked",
+        "a person's comment is on a version that was never marked",
     )
     CHANGED = (
         *("changed", 8, Action.SETTLE_KEPT, Outcome.KEPT),

@@ -130,9 +130,9 @@ def _limit(quota: Quota, priority: int) -> int:
 
 
 def reserve_requests(c: Connection, now: datetime, number: int, per_minute: int) -> float:
-    """Count ``number`` requests into the current minute.
+    """Count ``number`` requests in the current minute.
 
-    Return 0 when there is room for them, else the seconds to wait; then nothing is counted.
+    Return 0 when they fit, else the seconds to wait; then nothing is counted.
     A bucket in the future was filled before the clock was set back, and is deleted.
     """
     bucket = request_buckets.c.bucket

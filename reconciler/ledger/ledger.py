@@ -64,7 +64,7 @@ _LISTED = ("accepted", "listed")
 
 
 class Ledger:
-    """What is known and due, for one portal. Safe to share between threads."""
+    """The ledger of one portal. Safe to share between threads."""
 
     def __init__(
         self,
@@ -166,7 +166,7 @@ class Ledger:
         return self._store.read(lambda c: paused(c, now))
 
     def reserve(self, now: datetime, number: int, per_minute: int) -> float:
-        """Count requests into the current minute; return 0, or the seconds to wait for room."""
+        """Count requests in the current minute; return 0, or the seconds to wait until they fit."""
         return self._store.write(lambda c: reserve_requests(c, now, number, per_minute))
 
     def prune(self, before: datetime) -> int:
@@ -189,7 +189,7 @@ class Ledger:
         return self._store.write_each(record, (event, now, source))
 
     def rows_of(self, ids: Sequence[int | str], baseline: Baseline) -> Mapping[int | str, RowState]:
-        """Return what is known of listed files, each with the version of its row."""
+        """Return the state of each listed file, with the version of its row."""
         return self._store.read(lambda c: rows_of(c, ids, baseline))
 
     def apply_changes(
@@ -228,7 +228,7 @@ class Ledger:
 
         return self._store.read(job)
 
-    # Questions.
+    # Queries.
 
     def count_due(self, now: datetime, priority: int = LIVE) -> int:
         """Return how many files of this priority or a lower one are due at ``now``."""
@@ -259,7 +259,7 @@ class Ledger:
         self._store.write(lambda c: count_write(c, now))
 
     def entry(self, file_id: int) -> Entry:
-        """Return what is known of a file; a blank entry for an unknown one."""
+        """Return the entry of a file, a blank one for an unknown file."""
 
         def job(c: Connection) -> Entry:
             row = c.execute(select(files).where(files.c.id == file_id)).first()
@@ -270,7 +270,7 @@ class Ledger:
         return self._store.read(job)
 
     def known_file(self) -> int | None:
-        """Return a file that was seen and needs nothing, None if there is none."""
+        """Return a settled file that is not due, None if there is none."""
         idle = (files.c.due_at.is_(None), files.c.settled_version.is_not(None))
         found = select(files.c.id).where(*idle).limit(1)
         return self._store.read(lambda c: c.execute(found).scalar())

@@ -81,7 +81,7 @@ class HiddenUpdates:
 class DeliveryLogProgress:
     """How far the delivery log was read: the last entry ``done``, and the webhook's last failure.
 
-    ``at`` is when it was read. ``under_way`` is whether entries remain to be read.
+    ``at`` is when it was read, ``under_way`` whether the portal was still sending some of them.
     """
 
     done: int = 0
