@@ -73,7 +73,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Policy:
-    """What the administrator configured about the decision.
+    """The configuration of the decision.
 
     ``former_targets`` are earlier values of ``target``, stored in the ledger.
     """

@@ -1,7 +1,7 @@
 """The ledger of one portal: opens it, records events and listings, and answers questions.
 
-A row is due when ``due_at`` has passed. Each call is one short transaction. What belongs together
-has an object of its own: claims, waits, watermarks, settings, reviews, health, ownership.
+A row is due when ``due_at`` has passed. Each call is one short transaction. Related calls have an
+object of their own: claims, waits, watermarks, settings, reviews, health, ownership.
 """
 
 from collections import Counter
@@ -251,7 +251,7 @@ class Ledger:
         return self._store.read(job)
 
     def baseline(self) -> Baseline:
-        """Return what holds for every row, such as the origin."""
+        """Return the values that hold for every row, such as the origin."""
         return self._store.read(baseline)
 
     def count_write(self, now: datetime) -> None:

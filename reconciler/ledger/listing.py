@@ -52,7 +52,7 @@ class EnqueueOptions:
 
 @dataclass(frozen=True)
 class RowState:
-    """What the ledger holds of a listed file. ``version`` is opaque: it differs once the row does.
+    """The row of a listed file. ``version`` is opaque: it changes whenever the row does.
 
     ``outcome`` is that of the last attempt, ``room`` where the file lies as far as is known. All
     but ``entry`` is empty where there is no row.
@@ -80,7 +80,7 @@ class ListedFile:
 
 @dataclass(frozen=True)
 class RowChange:
-    """What is to be written for a listed file: that it is settled, that it is due, or nothing.
+    """The change of a listed file's row: it is settled, it becomes due, or neither.
 
     ``settles_marked`` is whether it is settled as marked by us, None when it is not settled.
     ``sets_place`` is whether its row gets the room, which a look does not tell (docspace.md 1.1).
@@ -238,7 +238,7 @@ def enqueue(c: Connection, ids: Sequence[int], options: EnqueueOptions, now: dat
 
 
 def outcomes(c: Connection, ids: Sequence[int], now: datetime) -> Iterator[Outcome]:
-    """Yield each file's current outcome: what is due or in work is waiting."""
+    """Yield each file's current outcome; a file that is due or in work is waiting."""
     columns = (files.c.outcome, files.c.due_at, files.c.claim)
     for row in c.execute(select(*columns).where(files.c.id.in_(ids))):
         open_ = row.claim is not None or (row.due_at is not None and row.due_at <= now)
@@ -246,7 +246,7 @@ def outcomes(c: Connection, ids: Sequence[int], now: datetime) -> Iterator[Outco
 
 
 def _making_due(c: Connection, now: datetime) -> Any:
-    """A live claim keeps its lease, and what is due already keeps its precedence."""
+    """Return the statement. A live claim keeps its lease, and a due file its precedence."""
     statement = insert(c.dialect.name, files)
     new = statement.excluded
     idle = files.c.due_at.is_(None)

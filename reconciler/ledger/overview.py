@@ -171,7 +171,7 @@ def _sweeping(c: Connection, done: tuple[SweepRecord, ...]) -> datetime | None:
 
 
 def _webhook(c: Connection, now: datetime) -> str:
-    """Return what is wrong with our webhook, unless the record is outdated."""
+    """Return our webhook's problem and hint, empty for none and for an outdated record."""
     record = WEBHOOK.get(c)
     if record is None or not record.has_problem or not record.is_recent(now):
         return ""

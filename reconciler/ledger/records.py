@@ -15,7 +15,7 @@ _VALID = timedelta(hours=1)  # the watch runs every few minutes
 
 @dataclass(frozen=True)
 class Notified:
-    """What was sent to an address of notifications, and why no more can be sent.
+    """The messages sent to an address of notifications, and its failures.
 
     ``name`` identifies the address without its secrets. Files marked up to ``marked_until`` were
     announced; the last reminder was at ``reminded_at``. ``alerts`` are the messages of open alerts,
@@ -174,8 +174,8 @@ class Overview:
     wait, failed or were refused; ``files`` are the first of them. ``days`` counts the marked
     updates by day and by first source; ``latencies`` covers all days. ``holders`` are the processes
     by role. ``sweeping`` is since when a sweep is under way, ``next_sweep`` when the daemon's next
-    sweep is scheduled, even if the daemon has stopped since. ``webhook`` is what was wrong with our
-    webhook recently, and the hint. ``unknown_texts`` were kept as a person's and may be the
+    sweep is scheduled, even if the daemon has stopped since. ``webhook`` is a recent problem of our
+    webhook, and the hint. ``unknown_texts`` were kept as a person's and may be the
     portal's own. ``unreachable`` are the addresses that cannot be notified.
     """
 
@@ -217,7 +217,7 @@ class Overview:
 
 @dataclass(frozen=True)
 class WebhookRecord:
-    """The state of our webhook ``at`` that time: what is wrong with it, and the hint.
+    """The state of our webhook ``at`` a time: its problem, and the hint.
 
     ``state`` is "ok", "unseen" where another account may own it, "signature" where the receiver
     refuses the portal's signature, else a WebhookIssue. ``last_success`` and ``last_failure`` are

@@ -27,8 +27,8 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Baseline(NamedTuple):
-    """What holds for every row: the origin, the date of the first sweep, and whether the portal
-    has shown a text that we know, None while that is unknown.
+    """The values that hold for every row: the origin, the date of the first sweep, and whether the
+    portal has shown a text that we know, None while that is unknown.
 
     The origin (``since``) is the date from which updates are marked: the first sweep's, less the
     lookback.

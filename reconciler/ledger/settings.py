@@ -215,7 +215,7 @@ def paused(c: Connection, now: datetime) -> Pause | None:
 
 
 def baseline(c: Connection) -> Baseline:
-    """Return what holds for every row."""
+    """Return the values that hold for every row."""
     known = stored(c, SINCE, FIRST_SWEEP, PORTAL_KNOWN)
     return Baseline(
         SINCE.parse(known.get(SINCE.name)) or EPOCH,

@@ -1,4 +1,4 @@
-"""Makes unfinished files due before their time: once what they waited for is over, or on demand."""
+"""Makes unfinished files due early: at the end of an outage or a wait, or on demand."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Reads folders for a sweep or a backfill: ingests their files, counts them, skips what it must."""
+"""Reads folders for a sweep or a backfill: ingests and counts their files, or skips a folder."""
 
 import threading
 from collections import Counter
