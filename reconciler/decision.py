@@ -1,4 +1,4 @@
-"""The decision on a file: set the comment, keep what stands there, skip the file, or wait. Pure.
+"""The decision on a file: set the comment, keep a person's, skip the file, or wait. Pure.
 
 A webhook payload has neither version nor comment (docspace.md 4.1), so the decision is made on the
 file as the portal shows it now (`File`) and on what the ledger has stored (`Entry`).
@@ -73,7 +73,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Policy:
-    """What the administrator configured about the decision.
+    """The configuration of the decision.
 
     ``former_targets`` are earlier values of ``target``, stored in the ledger.
     """

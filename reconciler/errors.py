@@ -63,7 +63,7 @@ class RoleHeldError(ReconcilerError):
     holder: str
 
     def __str__(self) -> str:
-        """Return who holds what."""
+        """Return the role and its holder."""
         return f"the role {self.role} is held by {self.holder or 'another process'}"
 
 
@@ -99,7 +99,7 @@ class AddressUnreachableError(ReconcilerError):
     detail: str = ""
 
     def __str__(self) -> str:
-        """Return the address and what it answered."""
+        """Return the address and its answer."""
         summary = "no answer from" if self.status is None else f"status {self.status} from"
         return f"{summary} {self.address}{': ' if self.detail else ''}{self.detail}"
 

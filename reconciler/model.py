@@ -71,7 +71,7 @@ class Absent(Enum):
 
 
 class Source(StrEnum):
-    """What first announced that a file may have been updated."""
+    """The first source of an update: what announced that a file may have changed."""
 
     WEBHOOK = "webhook"
     LOG = "log"  # the webhook's delivery log, which lists failed deliveries
@@ -90,7 +90,7 @@ class OutageKind(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """An authentic delivery: which file to look at, who caused it, and the file's date then."""
+    """An authentic delivery: its file, its author, and the file's date then."""
 
     id: int
     trigger: str
@@ -102,7 +102,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Intent:
-    """A write under way: the revision it is meant for and the comment that stood there."""
+    """A write that was begun: the revision it is meant for, and the comment before it."""
 
     revision: Revision
     before: str
@@ -110,7 +110,7 @@ class Intent:
 
 @dataclass(frozen=True)
 class Entry:
-    """What the ledger knows of one file. An unknown file is an entry with an id alone.
+    """The stored state of one file. An unknown file is an entry with an id alone.
 
     ``since`` is the origin: updates before it are not marked. ``portal_known`` is whether this
     portal has shown a text of its own that we know, None while that is unknown. ``announced`` is
@@ -137,7 +137,7 @@ class Entry:
     attempts: int = 0
 
     def reset(self) -> "Entry":
-        """Return the entry without what was stored about another file of the same id."""
+        """Return the entry without the values of another file with the same id."""
         return replace(
             self, created=None, settled=None, marked_by_us=False, marked_version=None, intent=None
         )
@@ -179,7 +179,7 @@ UNFINISHED_OUTCOMES = (Outcome.FAILED, Outcome.REFUSED, Outcome.WAITING)
 
 
 class Action(Enum):
-    """What a decision asks for. Only MARK writes to the portal; only the settling ones settle."""
+    """The action of a decision. Only MARK writes to the portal; only the settling ones settle."""
 
     MARK = "mark"
     SETTLE_MARKED = "settle as marked by us"
@@ -215,7 +215,7 @@ class Rule(Enum):
     )
     UNMARKED = (
         *("kept_unmarked", 7, Action.SETTLE_KEPT, Outcome.KEPT),
-        "a person's comment stands on a version that was never marked",
+        "a person's comment is on a version that was never marked",
     )
     CHANGED = (
         *("changed", 8, Action.SETTLE_KEPT, Outcome.KEPT),
@@ -253,7 +253,7 @@ class Rule(Enum):
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do about a file, and the rule that decided it.
+    """The decision on a file: the first rule that matched, which has the action.
 
     ``retry_after`` is the delay after which the file is looked at again. ``is_new_identity`` is
     whether the entry was about another file of the same id, or about a portal that was restored.
@@ -265,7 +265,7 @@ class Decision:
 
     @property
     def action(self) -> Action:
-        """What the rule asks for."""
+        """The action of the rule."""
         return self.rule.action
 
 
@@ -293,10 +293,10 @@ class AttemptResult:
 
     ``retry_at`` is when the file is due again. With ``settled`` the revision needs nothing more,
     and ``marked_by_us`` is whether it carries our comment. ``clears_intent`` ends the intent,
-    ``is_new_identity`` drops what was stored before. ``error`` describes the failure, ``attempts``
-    counts the failed ones so far, and ``waits_for`` is the kind of request that has to work before
-    the file can be marked. ``needs_write`` is whether the revision that was seen still has to be
-    written to.
+    ``is_new_identity`` drops the values stored before. ``error`` describes the failure,
+    ``attempts`` counts the failed ones so far, and ``waits_for`` is the kind of request that has to
+    work before the file can be marked. ``needs_write`` is whether the revision that was seen still
+    has to be written to.
     """
 
     outcome: Outcome

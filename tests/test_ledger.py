@@ -642,7 +642,7 @@ def test_what_waits_for_a_kind_of_request_is_released_together(ledger: Ledger) -
         failed = result(Outcome.FAILED, retry_at=NOW + HOUR, waits_for=waits[file])
         ledger.claims.finish(claim, replace(failed, attempts=9 if file == 3 else 1), NOW)
     assert ledger.claims.take(NOW, 9, LEASE) == []
-    ledger.release_waiting(OutageKind.LOOKS, NOW)
+    ledger.waits.release(OutageKind.LOOKS, NOW)
     assert [claim.entry.id for claim in ledger.claims.take(NOW, 9, LEASE)] == [1]
 
 
@@ -655,12 +655,12 @@ def test_waits_that_began_ahead_of_now_are_over(ledger: Ledger, again: timedelta
     waiting = result(Outcome.WAITING, retry_at=wrong + again)
     one, *_ = ledger.claims.take(wrong, 1, LEASE)
     ledger.claims.finish(one, waiting, wrong)
-    ledger.reset_future_waits(NOW)
+    ledger.waits.reset_future(NOW)
     claims = ledger.claims.take(NOW, 9, LEASE)
     assert {claim.entry.id for claim in claims} == {1, 2, 3}
     for claim in claims:
         ledger.claims.finish(claim, replace(waiting, retry_at=NOW + again), NOW)
-    ledger.reset_future_waits(NOW)
+    ledger.waits.reset_future(NOW)
     assert ledger.claims.take(NOW, 9, LEASE) == []
 
 

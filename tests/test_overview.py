@@ -139,8 +139,8 @@ def test_lists_are_cut_and_have_the_newest_first(ledger: Ledger) -> None:
 def test_unfinished_files_can_be_hurried(ledger: Ledger) -> None:
     """Due at once and as if never tried; one that is not unfinished is left alone."""
     kit.attempt(ledger, kit.result(Outcome.FAILED, retry_at=DUE + HOUR, attempts=7))
-    assert ledger.health.retry([2], DUE) == frozenset()
-    assert ledger.health.retry([1, 2], DUE) == {1}
+    assert ledger.waits.retry([2], DUE) == frozenset()
+    assert ledger.waits.retry([1, 2], DUE) == {1}
     claim = claimed(ledger, DUE)
     assert (claim.entry.id, claim.entry.attempts) == (1, 0)
 
@@ -152,7 +152,7 @@ def test_hurrying_without_ids_takes_all_that_nobody_works_on(ledger: Ledger) -> 
     for claim in ledger.claims.take(DUE, 2, LEASE):
         ledger.claims.finish(claim, kit.result(Outcome.WAITING, retry_at=DUE), DUE)
     (held,) = ledger.claims.take(DUE, 1, LEASE)
-    assert ledger.health.retry([], DUE) == {1, 2} - {held.entry.id}
+    assert ledger.waits.retry([], DUE) == {1, 2} - {held.entry.id}
 
 
 # How updates arrived.

@@ -114,7 +114,7 @@ def failed_retry(
 
     with _opened(read_config(config)) as ledger:
         now = ledger.clock(utcnow)()
-        due = ledger.health.retry(files or [], now)
+        due = ledger.waits.retry(files or [], now)
         seen = ledger.health.overview(now, shown=1)
     typer.echo(f"{len(due)} {'file is' if len(due) == 1 else 'files are'} due now")
     blocking = [one for one in find_problems(seen) if one.is_blocking and not one.is_harmless]

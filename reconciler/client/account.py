@@ -56,7 +56,7 @@ class Key:
 
 
 def parse_key(data: object) -> Key:
-    """Return the answer of keys/@self. Raises ValueError that names what is missing."""
+    """Return the answer of keys/@self. Raises ValueError that names the missing field."""
     fields = fields_of(data, "key")
     owner = fields_of(fields.get("createBy"), "createBy")
     granted = fields.get("permissions")
@@ -70,7 +70,7 @@ def parse_key(data: object) -> Key:
 
 
 def parse_person(data: object) -> Person:
-    """Return the answer of people/@self. Raises ValueError that names what is missing."""
+    """Return the answer of people/@self. Raises ValueError that names the missing field."""
     fields = fields_of(data, "person")
     return Person(
         id=text_of(fields, "id").lower(),

@@ -87,7 +87,7 @@ class StaleConnectionError(ConnectionError):
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it was raised from, the innermost last."""
+    """Yield an error and its causes, the innermost last."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

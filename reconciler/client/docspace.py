@@ -133,7 +133,7 @@ class DocSpace:
         answered = answer.response
         if isinstance(answered, Mapping) and answered.get("comment") == comment:
             return comment
-        # The portal answers with what it cut (docspace.md 2); "OK" is not a stored text.
+        # The portal answers with the text as it cut it (docspace.md 2); "OK" is not a stored text.
         if isinstance(answered, str) and answered and comment.startswith(answered):
             return answered
         return self._stored(file_id, version, comment, answered)

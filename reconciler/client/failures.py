@@ -102,7 +102,7 @@ def _is_page(headers: Mapping[str, str], body: bytes) -> bool:
 
 
 def _redirect_reason(url: str, location: str) -> str:
-    """Return what a redirect means: the portal's new address, or probably a sign-in page."""
+    """Return the meaning of a redirect: the portal's new address, or probably a sign-in page."""
     try:
         to, current = urlsplit(urljoin(url, location)), urlsplit(url)
     except ValueError:

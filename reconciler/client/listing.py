@@ -91,7 +91,7 @@ class FilePage(Page):
 
 
 def parse_rooms(answer: Answer, start: int, count: int = PAGE) -> RoomPage:
-    """Return an answer of files/rooms. Raises ValueError that names what is missing."""
+    """Return an answer of files/rooms. Raises ValueError that names the missing field."""
     folders = _items(answer, "folders")
     rooms = tuple(_room(folder, answer.received) for folder in folders)
     return RoomPage(**_page(answer, start, len(rooms), count), rooms=rooms)

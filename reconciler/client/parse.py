@@ -148,7 +148,7 @@ def text_or_empty(value: object) -> str:
 
 
 def fields_of(data: object, name: str) -> Mapping[str, Any]:
-    """Return an object's fields. Raises ValueError that names what should be one."""
+    """Return an object's fields. Raises ValueError with ``name`` for anything else."""
     if not isinstance(data, Mapping):
         raise ValueError(f"{name} is missing or no object")
     return data

@@ -55,7 +55,7 @@ class Webhook:
 
     @property
     def trigger_names(self) -> tuple[str, ...]:
-        """What it delivers, by name; ``*`` for everything, an unknown event by its bit."""
+        """The names of its events; ``*`` for all events, the bit of an unknown one."""
         if self.triggers == 0:
             return ("*",)
         names = [name for name, bit in TRIGGERS.items() if self.triggers & bit]
@@ -66,7 +66,7 @@ class Webhook:
 
 @dataclass(frozen=True)
 class FailedDelivery:
-    """A delivery that failed, or was not sent yet (``status`` 0). ``body`` is what was sent."""
+    """A delivery that failed, or was not sent yet (``status`` 0). ``body`` is its request's."""
 
     id: int
     status: int
@@ -102,8 +102,8 @@ class WebhooksClient:
     def create(self, name: str, url: str, secret: str, triggers: Iterable[str]) -> Webhook:
         """Create a webhook. The portal first sends HEAD to ``url``.
 
-        Raises PermanentError (400) for what it refuses, TransientError (500) when HEAD gets no
-        answer.
+        Raises PermanentError (400) if it rejects the webhook, TransientError (500) if HEAD gets
+        no answer.
         """
         body = _body(name, url, mask_of(triggers)) | {"secretKey": secret}
         answer = self._write(lambda: self._http.post(_WEBHOOK, body))
@@ -159,13 +159,13 @@ def mask_of(names: Iterable[str]) -> int:
 
 
 def parse_webhooks(data: object) -> tuple[Webhook, ...]:
-    """Return the answer of settings/webhook. Raises ValueError that names what is missing."""
+    """Return the answer of settings/webhook. Raises ValueError that names the missing field."""
     webhooks = items_of(data, "the webhooks are")
     return tuple(parse_webhook(fields_of(one, "webhook").get("configs")) for one in webhooks)
 
 
 def parse_webhook(data: object) -> Webhook:
-    """Return one webhook. Raises ValueError that names what is missing."""
+    """Return one webhook. Raises ValueError that names the missing field."""
     fields = fields_of(data, "configs")
     owner = member_of(fields, "createdBy")
     return Webhook(
@@ -197,7 +197,7 @@ def parse_triggers(data: object) -> Mapping[str, int]:
 
 
 def parse_failures(data: object, date: datetime | None) -> FailedDeliveries:
-    """Return a page of the log. Raises ValueError that names what is missing."""
+    """Return a page of the log. Raises ValueError that names the missing field."""
     entries = items_of(data, "the log is")
     return FailedDeliveries(tuple(map(_failure, entries)), len(entries) >= LOG_PAGE, date)
 

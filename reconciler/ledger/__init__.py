@@ -1,15 +1,15 @@
 """The ledger: one row for each file, with what is due and what is settled.
 
 The receiver, the sweep, the worker, the webhooks and the service call it. A call goes from `ledger`
-through `store`, which runs it as a transaction, to the module that writes or reads the tables:
+through `store`, which runs it as a transaction, to the module that reads or writes the tables:
 `events` makes a file due, `listing` settles or enqueues the files of a page, `claims` takes a due
-file, grants its write and stores its result, and `waits` makes waiting files due again. They share
+file, grants its write and stores its result, `waits` makes unfinished files due early. They share
 `rows`, which converts rows, and `counters`, which counts and limits.
 
-`settings` holds what is true of the whole ledger, `ownership` its portal, account and origin,
-`watermarks` how far each folder has been read. `overview` answers how the service is doing
-(`records` are its values), `health` records that and retries files, `reviews` lists what people
-have to review. `copying` copies a ledger to another database.
+`settings` has the values of the whole ledger, `ownership` its portal, account and origin, and
+`watermarks` how far each folder has been read. `overview` queries how the service is doing
+(`records` are its values), `health` records it, and `reviews` lists the files to review. `copying`
+copies a ledger to another database.
 """
 
 from reconciler.ledger.copying import copy

@@ -90,7 +90,7 @@ class Claims:
     def take(self, now: datetime, limit: int, lease: timedelta) -> list[Claim]:
         """Claim up to ``limit`` due files, live events first.
 
-        None while paused, or while the day's writes are used up.
+        Nothing is claimed while paused, or while the day's writes are used up.
         """
         token = self._store.token()
 
@@ -99,8 +99,8 @@ class Claims:
             if lowest is None or paused(c, now) is not None:
                 return []
             common = baseline(c)
-            asked = {"now": now, "number": limit, "until": now + lease, "token": token}
-            rows = c.execute(_CLAIM, asked | {"lowest": lowest})
+            values = {"now": now, "number": limit, "until": now + lease, "token": token}
+            rows = c.execute(_CLAIM, values | {"lowest": lowest})
             return [Claim(entry_of(row, common), token) for row in rows]
 
         return self._store.write(job)

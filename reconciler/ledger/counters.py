@@ -1,4 +1,4 @@
-"""What is counted - outcomes, kept texts, latencies, writes, requests - and the portal's limits.
+"""Counters of outcomes, kept texts, latencies, writes and requests, and the portal's limits.
 
 All processes on one ledger share the limits (docspace.md 2). The day's limit of writes is computed
 from the counted writes and the current configuration; requests are counted for the last minute.
@@ -64,7 +64,7 @@ def count_kept_text(c: Connection, text: str, number: int, within_seconds: int) 
 
 
 def record_latency(c: Connection, row: Row[object], result: AttemptResult, now: datetime) -> None:
-    """Count a marked update by what detected it first and by its latency, from save to comment.
+    """Count a marked update by its first source and its latency, from save to comment.
 
     Setting a comment again that unlocking wiped is no update.
     """
@@ -130,9 +130,9 @@ def _limit(quota: Quota, priority: int) -> int:
 
 
 def reserve_requests(c: Connection, now: datetime, number: int, per_minute: int) -> float:
-    """Count ``number`` requests into the current minute.
+    """Count ``number`` requests in the current minute.
 
-    Return 0 when there is room for them, else the seconds to wait; then nothing is counted.
+    Return 0 when they fit, else the seconds to wait; then nothing is counted.
     A bucket in the future was filled before the clock was set back, and is deleted.
     """
     bucket = request_buckets.c.bucket

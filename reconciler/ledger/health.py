@@ -1,14 +1,13 @@
-"""Records outages, sweeps and latencies, answers how the service is doing, and retries files."""
+"""Records outages and sweeps, and answers how the service is doing."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select
 
 from reconciler.ledger.counters import add
 from reconciler.ledger.overview import (
     SHOWN,
-    is_unclaimed,
     known_outages,
     overview,
     unfinished,
@@ -70,28 +69,6 @@ class Health:
     def unfinished(self, limit: int | None = None) -> tuple[UnfinishedFile, ...]:
         """Return the unfinished files: failed ones first, then newest first."""
         return self._store.read(lambda c: unfinished(c, limit))
-
-    def retry(self, ids: Sequence[int], now: datetime) -> frozenset[int]:
-        """Make unfinished files due as if never tried (no ids: all of them); return which."""
-        values = {"due_at": now, "attempts": 0, "undone_since": None, "undone_times": 0}
-        retry_now = update(files).where(is_unclaimed(ids)).values(values).returning(files.c.id)
-        return self._store.write(lambda c: frozenset(c.execute(retry_now).scalars()))
-
-    def retry_passing(self, now: datetime) -> int:
-        """Make files due whose kind of request may work by now; return how many."""
-        waits = (is_unclaimed(()), files.c.waits_for.is_not(None), files.c.due_at > now)
-        retry_now = update(files).where(*waits).values(due_at=now)
-        return self._store.write(lambda c: c.execute(retry_now).rowcount)
-
-    def waiting_for_portal(self, now: datetime) -> int:
-        """Return how many files that are not due wait for a kind of request to work again."""
-        waits = (
-            UNFINISHED,
-            files.c.outcome == Outcome.WAITING.value,
-            files.c.waits_for.is_not(None),
-        )
-        number = select(func.count()).select_from(files).where(*waits, files.c.due_at > now)
-        return int(self._store.read(lambda c: c.execute(number).scalar_one()))
 
     def failed(self) -> frozenset[int]:
         """Return the files whose last attempt failed."""

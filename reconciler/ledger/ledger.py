@@ -1,7 +1,7 @@
 """The ledger of one portal: opens it, records events and listings, and answers questions.
 
-A row is due when ``due_at`` has passed. Each call is one short transaction. What belongs together
-has an object of its own: claims, watermarks, settings, reviews, health, ownership.
+A row is due when ``due_at`` has passed. Each call is one short transaction. Related calls have an
+object of their own: claims, waits, watermarks, settings, reviews, health, ownership.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, func, inspect, or_, select
 
 from reconciler.errors import LedgerCause, LedgerError
-from reconciler.ledger import ownership, waits
+from reconciler.ledger import ownership
 from reconciler.ledger.claims import PRECEDENCE, Claims
 from reconciler.ledger.counters import count, count_write, next_write_at, reserve_requests
 from reconciler.ledger.events import record
@@ -47,12 +47,12 @@ from reconciler.ledger.settings import (
 from reconciler.ledger.store.databases import MEMORY, store_at
 from reconciler.ledger.store.schema import VERSION, files, migrate, settings
 from reconciler.ledger.store.store import IsHeld, Role, Store
+from reconciler.ledger.waits import Waits
 from reconciler.ledger.watermarks import Watermarks
 from reconciler.model import (
     UNLIMITED,
     Entry,
     Event,
-    OutageKind,
     Outcome,
     Quota,
     Rule,
@@ -64,7 +64,7 @@ _LISTED = ("accepted", "listed")
 
 
 class Ledger:
-    """What is known and due, for one portal. Safe to share between threads."""
+    """The ledger of one portal. Safe to share between threads."""
 
     def __init__(
         self,
@@ -88,7 +88,8 @@ class Ledger:
         self.ownership = Ownership(self._store)
         self.watermarks, self.settings = Watermarks(self._store), Settings(self._store)
         self.claims, self.health = Claims(self._store, quota), Health(self._store, quota)
-        self.reviews, self._quota = Reviews(self._store), quota
+        self.waits, self.reviews = Waits(self._store), Reviews(self._store)
+        self._quota = quota
 
     # The process.
 
@@ -164,16 +165,8 @@ class Ledger:
         """Return the pause that holds at ``now``, None when there is none."""
         return self._store.read(lambda c: paused(c, now))
 
-    def release_waiting(self, kind: OutageKind, now: datetime) -> int:
-        """Make files due that waited for this kind of request to work; return how many."""
-        return self._store.write(lambda c: waits.release_waiting(c, kind, now))
-
-    def reset_future_waits(self, now: datetime) -> int:
-        """Make files due whose wait began in the future, since the clock was set back."""
-        return self._store.write(lambda c: waits.reset_future_waits(c, now))
-
     def reserve(self, now: datetime, number: int, per_minute: int) -> float:
-        """Count requests into the current minute; return 0, or the seconds to wait for room."""
+        """Count requests in the current minute; return 0, or the seconds to wait until they fit."""
         return self._store.write(lambda c: reserve_requests(c, now, number, per_minute))
 
     def prune(self, before: datetime) -> int:
@@ -196,7 +189,7 @@ class Ledger:
         return self._store.write_each(record, (event, now, source))
 
     def rows_of(self, ids: Sequence[int | str], baseline: Baseline) -> Mapping[int | str, RowState]:
-        """Return what is known of listed files, each with the version of its row."""
+        """Return the state of each listed file, with the version of its row."""
         return self._store.read(lambda c: rows_of(c, ids, baseline))
 
     def apply_changes(
@@ -235,7 +228,7 @@ class Ledger:
 
         return self._store.read(job)
 
-    # Questions.
+    # Queries.
 
     def count_due(self, now: datetime, priority: int = LIVE) -> int:
         """Return how many files of this priority or a lower one are due at ``now``."""
@@ -258,7 +251,7 @@ class Ledger:
         return self._store.read(job)
 
     def baseline(self) -> Baseline:
-        """Return what holds for every row, such as the origin."""
+        """Return the values that hold for every row, such as the origin."""
         return self._store.read(baseline)
 
     def count_write(self, now: datetime) -> None:
@@ -266,7 +259,7 @@ class Ledger:
         self._store.write(lambda c: count_write(c, now))
 
     def entry(self, file_id: int) -> Entry:
-        """Return what is known of a file; a blank entry for an unknown one."""
+        """Return the entry of a file, a blank one for an unknown file."""
 
         def job(c: Connection) -> Entry:
             row = c.execute(select(files).where(files.c.id == file_id)).first()
@@ -277,7 +270,7 @@ class Ledger:
         return self._store.read(job)
 
     def known_file(self) -> int | None:
-        """Return a file that was seen and needs nothing, None if there is none."""
+        """Return a settled file that is not due, None if there is none."""
         idle = (files.c.due_at.is_(None), files.c.settled_version.is_not(None))
         found = select(files.c.id).where(*idle).limit(1)
         return self._store.read(lambda c: c.execute(found).scalar())

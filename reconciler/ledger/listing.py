@@ -18,6 +18,7 @@ from reconciler.ledger.rows import (
     SWEEP,
     Baseline,
     arrives_by,
+    comment_since,
     entry_of,
     first_source,
     intent_values,
@@ -26,7 +27,6 @@ from reconciler.ledger.rows import (
     kept_comment,
     place_values,
     settled_values,
-    standing_since,
 )
 from reconciler.ledger.store.schema import files, insert
 from reconciler.model import Decision, Entry, File, Outcome, Source
@@ -52,7 +52,7 @@ class EnqueueOptions:
 
 @dataclass(frozen=True)
 class RowState:
-    """What the ledger holds of a listed file. ``version`` is opaque: it differs once the row does.
+    """The row of a listed file. ``version`` is opaque: it changes whenever the row does.
 
     ``outcome`` is that of the last attempt, ``room`` where the file lies as far as is known. All
     but ``entry`` is empty where there is no row.
@@ -80,7 +80,7 @@ class ListedFile:
 
 @dataclass(frozen=True)
 class RowChange:
-    """What is to be written for a listed file: that it is settled, that it is due, or nothing.
+    """The change of a listed file's row: it is settled, it becomes due, or neither.
 
     ``settles_marked`` is whether it is settled as marked by us, None when it is not settled.
     ``sets_place`` is whether its row gets the room, which a look does not tell (docspace.md 1.1).
@@ -180,7 +180,7 @@ def _settle(listed: ListedFile, marked_by_us: bool, now: datetime) -> dict[str, 
         "touched_at": now,
         **place_values(file),
         "comment": kept_comment(file, marked_by_us),
-        "stands_since": standing_since(file, marked_by_us, now),
+        "comment_since": comment_since(file, marked_by_us, now),
         "outcome": str(rule.outcome),
         "reason": rule.value,
     }
@@ -215,20 +215,20 @@ def _settling(c: Connection, columns: Iterable[str]) -> Any:
     statement = insert(c.dialect.name, files)
     new = {name: statement.excluded[name] for name in columns if name != "id"}
     new["created"] = func.coalesce(statement.excluded.created, files.c.created)
-    new["stands_since"] = _still_standing(statement.excluded)
+    new["comment_since"] = _unbroken_since(statement.excluded)
     return statement.on_conflict_do_update(index_elements=["id"], set_=new | intent_values(None))
 
 
-def _still_standing(new: Any) -> Any:
-    """Return since when the comment stands, by the same rule as for an attempt's result."""
+def _unbroken_since(new: Any) -> Any:
+    """Return since when the comment is on the file, by the rule for an attempt's result."""
     same_version = files.c.settled_version == new.settled_version
-    stood = and_(
+    unbroken = and_(
         files.c.settled_version.is_not(None),
         files.c.marked_by_us == new.marked_by_us,
         or_(new.marked_by_us, same_version),
     )
-    since = func.coalesce(files.c.stands_since, new.stands_since)
-    return case((stood, since), else_=new.stands_since)
+    since = func.coalesce(files.c.comment_since, new.comment_since)
+    return case((unbroken, since), else_=new.comment_since)
 
 
 def enqueue(c: Connection, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:
@@ -238,7 +238,7 @@ def enqueue(c: Connection, ids: Sequence[int], options: EnqueueOptions, now: dat
 
 
 def outcomes(c: Connection, ids: Sequence[int], now: datetime) -> Iterator[Outcome]:
-    """Yield each file's current outcome: what is due or in work is waiting."""
+    """Yield each file's current outcome; a file that is due or in work is waiting."""
     columns = (files.c.outcome, files.c.due_at, files.c.claim)
     for row in c.execute(select(*columns).where(files.c.id.in_(ids))):
         open_ = row.claim is not None or (row.due_at is not None and row.due_at <= now)
@@ -246,7 +246,7 @@ def outcomes(c: Connection, ids: Sequence[int], now: datetime) -> Iterator[Outco
 
 
 def _making_due(c: Connection, now: datetime) -> Any:
-    """A live claim keeps its lease, and what is due already keeps its precedence."""
+    """Return the statement. A live claim keeps its lease, and a due file its precedence."""
     statement = insert(c.dialect.name, files)
     new = statement.excluded
     idle = files.c.due_at.is_(None)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, case, func, select
+from sqlalchemy import Connection, Row, Table, case, func, select
 
 from reconciler.ledger.counters import next_write_at, written
 from reconciler.ledger.records import (
@@ -171,7 +171,7 @@ def _sweeping(c: Connection, done: tuple[SweepRecord, ...]) -> datetime | None:
 
 
 def _webhook(c: Connection, now: datetime) -> str:
-    """Return what is wrong with our webhook, unless the record is outdated."""
+    """Return our webhook's problem and hint, empty for none and for an outdated record."""
     record = WEBHOOK.get(c)
     if record is None or not record.has_problem or not record.is_recent(now):
         return ""
@@ -206,9 +206,3 @@ def _latencies(
     return days, {
         source: LatencyHistogram(bucket, seconds[source]) for source, bucket in buckets.items()
     }
-
-
-def is_unclaimed(ids: Any) -> Any:
-    """Return the condition of an unfinished, unclaimed file, among ``ids`` if any are given."""
-    idle = and_(UNFINISHED, files.c.claim.is_(None))
-    return and_(idle, files.c.id.in_(ids)) if ids else idle

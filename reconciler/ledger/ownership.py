@@ -1,4 +1,4 @@
-"""What the ledger belongs to: its portal and the key's owner; and its origin in time."""
+"""The ledger's portal, the owner of the key, and the origin."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -16,7 +16,7 @@ _VALID = timedelta(hours=1)  # the watch runs every few minutes
 
 @dataclass(frozen=True)
 class Notified:
-    """What was sent to an address of notifications, and why no more can be sent.
+    """The messages sent to an address of notifications, and its failures.
 
     ``name`` identifies the address without its secrets. Files marked up to ``marked_until`` were
     announced; the last reminder was at ``reminded_at``. ``alerts`` are the messages of open alerts,
@@ -80,10 +80,10 @@ class UnfinishedFile:
 class FileInReview:
     """A file that carried our comment when it was last seen, or a person's that was kept.
 
-    ``room`` and its title are known where a listing had them, ``author`` is who saved it last.
-    ``marked_at`` is when we set the comment last, None where we never did. ``since`` is since when
-    ours stands without a break by a person's, or when the person's was seen first; ``comment`` is
-    the person's.
+    ``room`` and its title are known where a listing had them; ``author`` saved the file last.
+    ``marked_at`` is when we last set the comment, None where we never did. ``since`` is since when
+    the file carries ours, not interrupted by a person's, or when the person's was first seen.
+    ``comment`` is the person's.
     """
 
     file_id: int
@@ -173,11 +173,11 @@ class Overview:
 
     ``ended`` counts events and listings by outcome and reason. ``unfinished`` counts the files that
     wait, failed or were refused; ``files`` are the first of them. ``days`` counts the marked
-    updates by day and by first source; ``latencies`` are theirs, over all days. ``holders`` are
-    the processes by role. ``sweeping`` is since when a sweep is under way, ``next_sweep`` when the
-    daemon's next sweep is scheduled, even if the daemon has stopped since. ``webhook`` is what was
-    wrong with our webhook recently, and the hint. ``unknown_texts`` were kept as a person's and may
-    be the portal's own. ``unreachable`` are the addresses that cannot be notified.
+    updates by day and by first source; ``latencies`` covers all days. ``holders`` are the processes
+    by role. ``sweeping`` is since when a sweep is under way, ``next_sweep`` when the daemon's next
+    sweep is scheduled, even if the daemon has stopped since. ``webhook`` is a recent problem of our
+    webhook, and the hint. ``unknown_texts`` were kept as a person's and may be the
+    portal's own. ``unreachable`` are the addresses that cannot be notified.
     """
 
     now: datetime
@@ -230,7 +230,7 @@ class WebhookState(StrEnum):
 
 @dataclass(frozen=True)
 class WebhookRecord:
-    """The state of our webhook ``at`` that time: what is wrong with it, and the hint.
+    """The state of our webhook ``at`` a time: its problem, and the hint.
 
     ``last_success`` and ``last_failure`` are the portal's wall-clock times, empty for never: their
     zone is not known (docspace.md 3).

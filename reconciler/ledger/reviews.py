@@ -60,7 +60,7 @@ class ReviewFilter:
         if self.rooms:
             yield PLACE.in_(self.rooms)
         if self.before is not None:
-            yield files.c.stands_since <= self.before
+            yield files.c.comment_since <= self.before
         if self.marked is not None:
             yield and_(files.c.marked_at > self.marked[0], files.c.marked_at <= self.marked[1])
         if self.author:
@@ -117,7 +117,7 @@ def newest_reviews(c: Connection, limit: int) -> tuple[FileInReview, ...]:
 
 
 def _ordered(found: Select[Any], table: FromClause, newest_first: bool) -> Select[Any]:
-    by = (table.c.stands_since, table.c.id)
+    by = (table.c.comment_since, table.c.id)
     return found.order_by(*(column.desc() if newest_first else column for column in by))
 
 
@@ -140,7 +140,7 @@ def _in_review(row: Row[Any]) -> FileInReview:
         author=row.author or "",
         room=row.room if row.room is not None else row.listed,
         room_title=row.room_title or "",
-        since=row.stands_since,
+        since=row.comment_since,
         comment=row.comment,
     )
 

@@ -27,8 +27,8 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Baseline(NamedTuple):
-    """What holds for every row: the origin, the date of the first sweep, and whether the portal
-    has shown a text that we know, None while that is unknown.
+    """The values that hold for every row: the origin, the date of the first sweep, and whether the
+    portal has shown a text that we know, None while that is unknown.
 
     The origin (``since``) is the date from which updates are marked: the first sweep's, less the
     lookback.
@@ -132,7 +132,7 @@ def result_values(row: Row[Any], result: AttemptResult, now: datetime) -> dict[s
     if result.settled and result.seen is not None:
         values |= settled_values(result.seen.revision) | intent_values(None)
         values |= {"marked_by_us": result.marked_by_us, "touched_at": now}
-        values |= _standing_values(row, result, result.seen, now)
+        values |= _comment_values(row, result, result.seen, now)
     if result.settled and result.marked_by_us and result.seen is not None:
         values |= {"marked_version": result.seen.revision.version}
     if result.outcome is Outcome.MARKED:
@@ -140,8 +140,8 @@ def result_values(row: Row[Any], result: AttemptResult, now: datetime) -> dict[s
     return values
 
 
-def standing_since(file: File, marked_by_us: bool, now: datetime) -> datetime:
-    """Return since when a comment stands that was not there before, as far as a look shows.
+def comment_since(file: File, marked_by_us: bool, now: datetime) -> datetime:
+    """Return since when a new comment is on the file, as far as a look shows.
 
     Ours came after the save. Nothing shows when a person's was typed (docspace.md 4.2).
     """
@@ -153,17 +153,17 @@ def kept_comment(file: File, marked_by_us: bool) -> str:
     return "" if marked_by_us else file.comment
 
 
-def _standing_values(
+def _comment_values(
     row: Row[Any], result: AttemptResult, seen: File, now: datetime
 ) -> dict[str, Any]:
-    """Return the comment that stands, and since when: ours keeps its date over new versions."""
+    """Return the comment on the file, and since when: ours keeps its date over new versions."""
     marked_by_us = result.marked_by_us
     same = not result.is_new_identity and row.marked_by_us == marked_by_us
-    stood = same and (marked_by_us or row.settled_version == seen.revision.version)
+    unbroken = same and (marked_by_us or row.settled_version == seen.revision.version)
     wrote = result.outcome is Outcome.MARKED
-    since = now if wrote else standing_since(seen, marked_by_us, now)
-    known = row.stands_since if stood else None
-    return {"stands_since": known or since, "comment": kept_comment(seen, marked_by_us)}
+    since = now if wrote else comment_since(seen, marked_by_us, now)
+    known = row.comment_since if unbroken else None
+    return {"comment_since": known or since, "comment": kept_comment(seen, marked_by_us)}
 
 
 def _intent_from(row: Row[Any], seen: File) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class HiddenUpdates:
 class DeliveryLogProgress:
     """How far the delivery log was read: the last entry ``done``, and the webhook's last failure.
 
-    ``at`` is when it was read. ``under_way`` is whether entries remain to be read.
+    ``at`` is when it was read, ``under_way`` whether the portal was still sending some of them.
     """
 
     done: int = 0
@@ -218,7 +218,7 @@ def paused(c: Connection, now: datetime) -> Pause | None:
 
 
 def baseline(c: Connection) -> Baseline:
-    """Return what holds for every row."""
+    """Return the values that hold for every row."""
     known = stored(c, SINCE, FIRST_SWEEP, PORTAL_KNOWN)
     return Baseline(
         SINCE.parse(known.get(SINCE.name)) or EPOCH,

@@ -70,7 +70,7 @@ def reconcile(
             report = _dry_run(config, components, tally, on_planned)
         else:
             _watch(config, components)
-            components.ledger.health.retry_passing(components.clock())
+            components.ledger.waits.retry_passing(components.clock())
             report = _sweep(config, components)
             if report.full_scan:
                 prune(components, config.state.retention)
@@ -223,7 +223,7 @@ class BackfillRun:
 
     def steps(self) -> Iterator[Step]:
         """Read one folder after the other and mark its files, until the share is used up."""
-        self.components.ledger.health.retry_passing(self.components.clock())
+        self.components.ledger.waits.retry_passing(self.components.clock())
         for step in self.backfill.run(self.job, self._set_report):
             self.tally.enqueued |= self.report.take_enqueued()
             self._mark()

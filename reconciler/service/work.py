@@ -173,4 +173,4 @@ def count_remaining(components: Components) -> int:
     now, ledger = components.clock(), components.ledger
     is_put_off = ledger.next_write_at(now, backfill=True) > now
     due = ledger.count_due(now) - (ledger.count_due(now, BACKFILL) if is_put_off else 0)
-    return due + ledger.health.waiting_for_portal(now)
+    return due + ledger.waits.count_for_portal(now)

@@ -44,7 +44,7 @@ class BackfillJob:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a backfill would read and write. ``texts`` counts the comments on the files.
+    """The reads and writes that a backfill needs. ``texts`` counts the comments on the files.
 
     ``expected`` counts the expected outcomes of the files that a listing does not settle.
     """

@@ -1,8 +1,8 @@
-"""Reads folders for a sweep or a backfill: ingests their files, counts them, skips what it must."""
+"""Reads folders for a sweep or a backfill: ingests and counts their files, or skips a folder."""
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -146,16 +146,15 @@ class Lister:
             self._ledger.set_portal_known(known is True)
 
     def rooms(self, until: Callable[[Room], bool]) -> list[Room]:
-        """Return the rooms until ``until`` is true, as `DocSpace.all_rooms`; store their titles."""
-        found = self._docspace.all_rooms(until)
-        self._store_titles(found)
-        return found
+        """Return the rooms until ``until`` is true (`DocSpace.all_rooms`), and store their titles.
 
-    def _store_titles(self, rooms: Iterable[Room]) -> None:
-        """Store the titles: a file that came by event is shown with its room's title."""
+        A file that came by event is shown with its room's title.
+        """
+        found = self._docspace.all_rooms(until)
         if not self.dry:
-            titles = {room.id: room.title for room in rooms if isinstance(room.id, int)}
+            titles = {room.id: room.title for room in found if isinstance(room.id, int)}
             self._ledger.watermarks.set_titles(titles)
+        return found
 
     def my_documents(self) -> FilePage | None:
         """Return one item of "My documents"; None where they are not reviewed, or there are none.

@@ -2,13 +2,13 @@
 
 The portal orders by whole seconds without a tie-breaker, and rows move while pages are read
 (docspace.md 1.1): a saved file moves to the top, a trashed one lets the rest move up. So pages
-overlap by ten rows. A file that was not on a page is no newer than the page's last file. If a
-newer one than that is unchanged on the next page, all files not yet seen follow it, and none was
-between the pages. If all files of the overlap have the same date, their order may have changed:
-then every row of the pages must have been seen while the folder did not change. A folder for which
-this does not hold is read a second time, and again as long as that finds missed ties. If it still
-does not hold, the caller keeps its old watermark and reads the folder again later. A file that is
-being converted on the only page of a folder cannot be noticed.
+overlap by ten rows. A file that was not on a page is no newer than the page's last file. If a file
+newer than that last one is also on the next page, unchanged, all files not yet seen follow it, and
+none was missed between the pages. If all files of the overlap have the same date, their order may
+have changed: then every row of the pages must have been seen while the folder did not change. A
+folder for which this does not hold is read a second time, and again as long as that finds missed
+ties. If it still does not hold, the caller keeps its old watermark and reads the folder again
+later. A file that is being converted on the only page of a folder cannot be noticed.
 """
 
 from collections.abc import Callable, Sequence

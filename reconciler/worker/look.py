@@ -16,14 +16,18 @@ _ROOM_CACHED = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Look:
-    """What a look showed (``file`` is None where the portal shows none), and the decision on it."""
+    """The file that a look showed, None where the portal shows none, and the decision on it."""
 
     file: File | None
     decision: Decision
 
 
 class Looker:
-    """Looks at files. What they show about the portal is stored, unless the ledger is read-only."""
+    """Looks at files.
+
+    A look may fix the origin and show whether the portal is known. Both are stored, unless the
+    ledger is read-only.
+    """
 
     def __init__(
         self,
@@ -60,7 +64,7 @@ class Looker:
         return self._ledger.entry(entry.id)
 
     def _with_portal(self, entry: Entry, file: File) -> Entry:
-        """Return the entry with whether the portal writes texts that we know; store what is new."""
+        """Return the entry with ``portal_known``; store a new answer."""
         known = self._knows_portal(entry, file)
         if known not in {None, entry.portal_known} and not self._ledger.read_only:
             self._ledger.set_portal_known(known is True)

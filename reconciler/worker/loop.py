@@ -102,7 +102,7 @@ class Worker:
         """Return when the next file may be claimed, None when nothing is due."""
         if self._last is None or now < self._last:
             # The clock was set back, perhaps while no process ran.
-            self._ledger.reset_future_waits(now)
+            self._ledger.waits.reset_future(now)
         self._last = now
         due = self._ledger.claims.next_at(now)
         return None if due is None else max(due, self._processor.health.next_look(now))

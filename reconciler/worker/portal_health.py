@@ -20,7 +20,7 @@ from reconciler.errors import (
 from reconciler.ledger import Ledger
 from reconciler.model import EPOCH, OutageKind
 
-OPENS_AT = 5  # failures in a row, of any files, that mean the portal is at fault
+_OPENS_AT = 5  # failures in a row, of any files, that mean the portal is at fault
 _PROBE_FIRST, _PROBE_MAX = timedelta(seconds=4), timedelta(seconds=30)
 _PROBE_SHARE = 12  # a probe waits for this part of how long the outage has lasted
 _PASSING_FIRST, _PASSING_MAX = timedelta(seconds=1), timedelta(minutes=1)
@@ -58,7 +58,7 @@ class CircuitBreaker:
     @property
     def is_open(self) -> bool:
         """Whether only probes are to be sent, at intervals."""
-        return self._failures >= (OPENS_AT if self._began is None else 1)
+        return self._failures >= (_OPENS_AT if self._began is None else 1)
 
     @property
     def is_failing(self) -> bool:
@@ -79,7 +79,7 @@ class CircuitBreaker:
     def trip(self, now: datetime) -> None:
         """Open it at once, after a failure that leaves no doubt."""
         with self._lock:
-            self._fail(now, max(self._failures + 1, OPENS_AT))
+            self._fail(now, max(self._failures + 1, _OPENS_AT))
 
     def _fail(self, now: datetime, failures: int) -> None:
         if self._failures == 0:
@@ -197,7 +197,7 @@ class PortalHealth:
         failed, first = self._breakers[kind].record_success(), kind in self._unproven
         self._end({kind, *_ALWAYS_ENDED})
         if failed or first:
-            self._ledger.release_waiting(kind, now)
+            self._ledger.waits.release(kind, now)
 
     def _end(self, kinds: Set[OutageKind]) -> None:
         """End outages of these kinds, and a dead key: the portal has answered."""
@@ -248,7 +248,7 @@ class PortalHealth:
         first = OutageKind.LOOKS in self._unproven
         self._end({OutageKind.LOOKS, *_ALWAYS_ENDED})
         if first:
-            self._ledger.release_waiting(OutageKind.LOOKS, now)
+            self._ledger.waits.release(OutageKind.LOOKS, now)
 
     def _concerns_all_files(self, error: PortalError, now: datetime) -> bool:
         """Return whether every request has to wait: a dead key, or a pause that was asked for."""

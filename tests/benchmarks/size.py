@@ -110,7 +110,7 @@ def _filled(path: Path, number: int) -> None:
                 "marked_by_us": n % 100 == 0,
                 "looked_at": now,
                 "marked_at": now - timedelta(seconds=n),
-                "stands_since": now - timedelta(seconds=n),
+                "comment_since": now - timedelta(seconds=n),
                 "folder": n % 300,
                 "outcome": "marked" if n % 100 == 0 else "kept",
                 "reason": "updated" if n % 100 == 0 else "answered",

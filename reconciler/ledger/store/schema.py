@@ -112,7 +112,7 @@ files = Table(
     # The person's comment that was kept, and since when a comment is there: ours without a break by
     # a person's, or a person's on this version.
     Column("comment", String, nullable=False, default=""),
-    Column("stands_since", UtcTime),
+    Column("comment_since", UtcTime),
 )
 
 
@@ -138,10 +138,10 @@ _unfinished = Index(
     files.c.looked_at,
     sqlite_where=UNFINISHED,
 )
-_waiting = Index("files_waiting", files.c.stands_since, files.c.id, sqlite_where=WAITING)
-_places = Index("files_places", PLACE, files.c.stands_since, files.c.id, sqlite_where=WAITING)
-_decided = Index("files_decided", files.c.stands_since, files.c.id, sqlite_where=DECIDED)
-_unmarked = Index("files_unmarked", files.c.stands_since, files.c.id, sqlite_where=UNMARKED)
+_waiting = Index("files_waiting", files.c.comment_since, files.c.id, sqlite_where=WAITING)
+_places = Index("files_places", PLACE, files.c.comment_since, files.c.id, sqlite_where=WAITING)
+_decided = Index("files_decided", files.c.comment_since, files.c.id, sqlite_where=DECIDED)
+_unmarked = Index("files_unmarked", files.c.comment_since, files.c.id, sqlite_where=UNMARKED)
 
 # The partial indexes. `postgres` sets the same conditions in its dialect, which is loaded only
 # where it is used: loading takes some 50 ms.

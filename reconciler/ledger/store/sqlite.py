@@ -133,7 +133,7 @@ class SqliteStore(Store):
             yield connection
 
     def _check(self) -> None:
-        """Raise LedgerError where a restart would lose what was written."""
+        """Raise LedgerError where a restart would lose written data."""
         self._file.check()
         if None not in self._log and self._log != self._log_files():
             raise LedgerError(
@@ -144,7 +144,7 @@ class SqliteStore(Store):
         return tuple(map(identity_at, self._names))
 
     def _reset_log(self, *_: object) -> None:
-        self._log = (None,)  # a new connection opens what is there
+        self._log = (None,)  # a new connection opens the present files
 
     def _beside(self, name: str) -> Path:
         return Path(f"{self._path}.{name}")

@@ -87,7 +87,7 @@ class Store(ABC):
 
     @abstractmethod
     def role(self, role: Role) -> AbstractContextManager[IsHeld]:
-        """Hold ``role`` within the block. Raises RoleHeldError with who holds it.
+        """Hold ``role`` within the block. Raises RoleHeldError with its holder.
 
         A killed process loses it. The yielded function tells whether it is still held.
         """
@@ -218,7 +218,7 @@ class Writer:
             return job.future.result()  # it has begun: the database limits its time
 
     def close(self) -> bool:
-        """Run what is queued, then end the thread; return False if it was closed before."""
+        """Run the queued jobs, then end the thread; return False if it was closed before."""
         with self._lock:
             if self.closed:
                 return False
