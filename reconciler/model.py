@@ -78,6 +78,11 @@ class Source(StrEnum):
     SWEEP = "sweep"
     BACKFILL = "backfill"
 
+    @property
+    def label(self) -> str:
+        """Its name on the page and in `status`."""
+        return {"log": "delivery log", "sweep": "sweep only"}.get(self, self.value)
+
 
 class OutageKind(StrEnum):
     """What the portal as a whole does not do. An outage ends when the portal does it again."""

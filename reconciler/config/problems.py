@@ -18,13 +18,14 @@ from reconciler.config.addresses import split_password
 from reconciler.config.value_types import DURATION
 from reconciler.config.values import CONFIG, PREFIX, Config, keys, paths
 from reconciler.formats import shown
+from reconciler.triggers import UPDATED
 
 SECRETS = ("portal.api_key", "webhook.secret", "state.password", "notify.heartbeat_url")
 _UNTOLD = {*SECRETS, "state.url"}
 _MAX_LENGTH = 80  # characters of a value
 _OF_ROOMS = "a list of ids of rooms, such as [12, 34]: the number in a room's address"
 _LISTS = {
-    "webhook.triggers": 'a list of events, such as ["file.updated"]',
+    "webhook.triggers": f'a list of events, such as ["{UPDATED}"]',
     "review.rooms": _OF_ROOMS,
     "review.exclude_rooms": _OF_ROOMS,
 }

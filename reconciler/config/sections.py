@@ -30,6 +30,7 @@ from reconciler.config.value_types import (
 from reconciler.decision import Policy, Scope
 from reconciler.errors import ConfigError
 from reconciler.model import Quota
+from reconciler.triggers import UPDATED
 
 _URLS_FILE = "notify.urls_file"
 
@@ -57,7 +58,7 @@ class Webhook(_Section):
     public_url: PublicAddress | None = None
     secret: WebhookSecret | None = None
     secret_file: Path | None = None
-    triggers: Triggers = ("file.updated",)
+    triggers: Triggers = (UPDATED,)
     self_heal: bool = False
     allow_unsigned: bool = False
     require_https: bool = False

@@ -13,6 +13,7 @@ from reconciler.ledger import is_there
 from reconciler.receiver import Receiver
 from reconciler.service.build import build_components, receiver_settings
 from reconciler.service.server import Server
+from reconciler.triggers import UPDATED
 from reconciler.webhooks import SecretFile, WebhookAdministration, make_secret, secret_to_register
 
 
@@ -67,7 +68,7 @@ def register(
     PortalError.
     """
     address, accepted = _address(config, url), config.webhook.triggers
-    chosen = tuple(dict.fromkeys(("file.updated", *triggers))) if triggers else accepted
+    chosen = tuple(dict.fromkeys((UPDATED, *triggers))) if triggers else accepted
     secret = secret_to_register(config.secrets())
     with open_administration(config, test=test) as administration:
         webhook = administration.register(address, secret, chosen, name)
