@@ -1,4 +1,4 @@
-"""The webhook commands: each opens what it needs, does one thing, and closes it."""
+"""What the webhook commands do; each call opens and closes what it needs."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -41,7 +41,7 @@ def open_administration(
 
 
 def ensure_secret(config: Config) -> bool:
-    """Write a new secret where the configured file has none; return whether it was needed."""
+    """Write a new secret where the configured file has none; return whether one was written."""
     path = config.webhook.secret_file
     if config.webhook.secret is not None or path is None:
         return False
@@ -128,7 +128,7 @@ def answering(config: Config) -> Iterator[None]:
         taken = isinstance(error.__cause__, OSError) and error.__cause__.errno == EADDRINUSE
         if not taken:
             raise
-        yield  # the test of the address shows whether that is ours
+        yield  # the test of the address shows whether the receiver of `serve` answers
         return
     server.start()
     try:
