@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 LAST_NUMBER = 2**63 - 1  # what a database holds
+DATABASE_ADDRESS = "sqlite:/// and a path, or postgresql+psycopg://USER@HOST/DATABASE"
+POSTGRESQL_SCHEMES = {"postgresql", "postgresql+psycopg"}
 
 
 def storable(text: str) -> str:

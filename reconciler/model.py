@@ -78,6 +78,11 @@ class Source(StrEnum):
     SWEEP = "sweep"
     BACKFILL = "backfill"
 
+    @property
+    def label(self) -> str:
+        """Its name on the page and in `status`."""
+        return {"log": "delivery log", "sweep": "sweep only"}.get(self, self.value)
+
 
 class OutageKind(StrEnum):
     """The kinds of outages. An outage ends with the first success of the requests it concerns."""

@@ -19,5 +19,8 @@ _NAMES = (
 TRIGGERS: Mapping[str, int] = {name: 1 << place for place, name in enumerate(_NAMES)}
 """The bit of each trigger in a webhook's number; 0 stands for all."""
 
+UPDATED = "file.updated"
+"""The trigger for an update of a file."""
+
 OF_FILES = tuple(name for name in _NAMES if name.startswith(("file.", "form.")))
 """The triggers whose deliveries name a file."""

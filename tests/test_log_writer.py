@@ -82,7 +82,7 @@ def test_the_end_does_not_wait_for_ever() -> None:
     reader = Reader()
     with LogWriter(reader, print, timeout=0.05) as lines:
         lines.write("first\n")
-    assert (lines.are_stuck(), reader.taken) == (True, "")
+    assert (lines.is_blocked(), reader.taken) == (True, "")
     reader.goes_on.set()
 
 

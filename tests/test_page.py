@@ -285,7 +285,7 @@ def test_days_without_updates_have_their_place() -> None:
     assert charts.older(days, shown).counts == {Source.SWEEP: 7, Source.LOG: 1}
     columns = charts.days_chart(shown).columns
     assert [len(column.bars) for column in columns] == [0] * 13 + [1]
-    assert columns[-1].caption == "2025-11-24: 3 by webhook, 0 by its log, 0 by sweep only"
+    assert columns[-1].caption == "2025-11-24: 3 by webhook, 0 by delivery log, 0 by sweep only"
 
 
 @pytest.mark.parametrize(

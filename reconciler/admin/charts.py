@@ -111,8 +111,7 @@ def days_chart(days: Sequence[Day]) -> Chart:
     shown = list(reversed(days))
     stacks = [[(source.value, day.by(source)) for source in DETECTED_BY] for day in shown]
     captions = [
-        f"{day.name}: {day.by(Source.WEBHOOK)} by webhook, {day.by(Source.LOG)} by its log, "
-        f"{day.by(Source.SWEEP)} by sweep only"
+        f"{day.name}: {', '.join(f'{day.by(one)} by {one.label}' for one in DETECTED_BY)}"
         for day in shown
     ]
     labels = [f"{day.day:%d}" if day.day else "" for day in shown]

@@ -13,12 +13,6 @@ from reconciler.model import AttemptReason, Rule, Source
 
 _SWEEPS = 6
 _WEBHOOK_TEXTS = {WebhookState.OK: "works", WebhookState.UNSEEN: "not visible to this key"}
-_SOURCES = {
-    Source.WEBHOOK: "by webhook",
-    Source.LOG: "by its delivery log",
-    Source.SWEEP: "by sweep only",
-    Source.BACKFILL: "by backfill",
-}
 
 
 def unreadable_page(view: View) -> Page:
@@ -42,7 +36,6 @@ def operation_page(
         "within": _within,
         "reason": _reason,
         "hint": file_hint,
-        "source_text": _SOURCES,
         "sources": charts.DETECTED_BY,
         "last_sweeps": _SWEEPS,
         "meter": charts.meter(seen.written, writes_per_day),
@@ -51,7 +44,7 @@ def operation_page(
 
 
 def _lags(seen: Overview) -> list[tuple[Source, LatencyHistogram, charts.Chart]]:
-    lags = [(source, seen.latencies[source]) for source in _SOURCES if source in seen.latencies]
+    lags = [(source, seen.latencies[source]) for source in Source if source in seen.latencies]
     return [(source, lag, charts.lag_chart(source, lag)) for source, lag in lags]
 
 

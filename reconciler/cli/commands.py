@@ -40,9 +40,9 @@ def serve(
     """Receive webhooks, sweep, and set the comments, until SIGTERM or Ctrl-C.
 
     Prints the address it listens on to stdout; the log goes to stderr, as text on a terminal and
-    as JSON elsewhere. When asked to stop it finishes what is under way and exits 0; a second
-    signal ends it at once, and no work is lost then either. SIGHUP reads the files of the key and
-    of the secrets again.
+    as JSON elsewhere. At a signal to stop it finishes what it has begun and exits 0; a second
+    signal ends it at once, which loses no work either. SIGHUP reads the files of the key and of
+    the secrets again.
 
     Examples:
 
@@ -57,8 +57,8 @@ def serve(
         configure_log(settings.log.level, settings.log.format, lines)
         log_configuration(found_config(config), settings)
         finished = _served(settings)
-    if not finished or lines.are_stuck():
-        # An answer of the portal did not come: its intent is on disk. Or nobody reads the log.
+    if not finished or lines.is_blocked():
+        # The portal did not answer a write, whose intent is on disk; or nobody reads the log.
         os._exit(0)
 
 
@@ -67,33 +67,33 @@ def _served(settings: "Config") -> bool:
     from reconciler.service import Daemon, SystemdNotifier
 
     stop, reload = threading.Event(), threading.Event()
-    _take_signals(stop, reload)  # first: whoever sees that it listens may stop it
-    service, supervisor = Daemon(settings), SystemdNotifier(os.environ)
+    _handle_signals(stop, reload)  # before anybody can see that it listens, and stop it
+    daemon, notifier = Daemon(settings), SystemdNotifier(os.environ)
     try:
-        service.start()
-        _say(f"listening on {service.address}")
-        supervisor.ready(f"listening on {service.address}")
-        while not stop.wait(min(1.0, supervisor.every or 1.0)) and service.is_alive():
-            supervisor.alive()
-            service.follow_clock()
+        daemon.start()
+        _print_line(f"listening on {daemon.address}")
+        notifier.ready(f"listening on {daemon.address}")
+        while not stop.wait(min(1.0, notifier.every or 1.0)) and daemon.is_alive():
+            notifier.alive()
+            daemon.follow_clock()
             if reload.is_set():
                 reload.clear()
-                service.reload()
-        alive = service.is_alive()
-        supervisor.stopping("finishing what is under way")
+                daemon.reload()
+        alive = daemon.is_alive()
+        notifier.stopping("finishing what is under way")
     finally:
-        finished = service.stop()
+        finished = daemon.stop()
     if not alive:
         raise RuntimeError("a part of the daemon has ended")
     return finished
 
 
-def _take_signals(stop: threading.Event, reload: threading.Event) -> None:
-    """Let signals set the events; a second one to stop ends the process at once."""
+def _handle_signals(stop: threading.Event, reload: threading.Event) -> None:
+    """Set an event at a signal; a second signal to stop ends the process at once."""
     had_terminal = sys.stdin.isatty()
 
     def on_hang_up(*_: object) -> None:
-        # It also comes when the terminal is closed in which `serve` runs, and then ends it.
+        # SIGHUP is also sent when the terminal of `serve` is closed, and then ends it.
         is_closed = had_terminal and not sys.stdin.isatty()
         (stop if is_closed else reload).set()
 
@@ -102,8 +102,8 @@ def _take_signals(stop: threading.Event, reload: threading.Event) -> None:
     signal.signal(signal.SIGHUP, on_hang_up)
 
 
-def _say(line: str) -> None:
-    """Print a line, unless nobody reads it or its disk is full: the log tells the same."""
+def _print_line(line: str) -> None:
+    """Print a line, unless its reader is gone or its disk is full: the log has it too."""
     try:
         print(line, flush=True)
     except OSError:
@@ -136,8 +136,8 @@ def root(
 ) -> None:
     """Every updated file in a DocSpace portal carries the comment "Need Review", once.
 
-    Results go to stdout, words and the log to stderr. Exit codes: 0 all is well, 1 some files
-    failed and will be tried again, 2 usage or configuration, 3 the portal cannot be used,
+    Results go to stdout, messages and the log to stderr. Exit codes: 0 all is well, 1 some files
+    failed and are retried, 2 usage or configuration, 3 the portal cannot be used,
     4 another run is active, 5 the ledger cannot be used, 69 an address cannot be listened on,
     70 a bug.
 

@@ -1,4 +1,4 @@
-"""`reconciler init`: asks for an address and a key, and makes a configuration that works."""
+"""`reconciler init`: asks for an address and a key, and writes a configuration that works."""
 
 import os
 import shlex
@@ -17,7 +17,7 @@ from reconciler.errors import ConfigError, ReconcilerError, WebhookExistsError
 from reconciler.formats import shown
 
 if TYPE_CHECKING:
-    from reconciler.service.setup import Answers, Plan, Setup, Trial
+    from reconciler.service.setup import Answers, Plan, PortalCheck, Setup
 
 _T = TypeVar("_T")
 _FILE = Path("config.toml")
@@ -73,7 +73,7 @@ def init(
     yes: Yes = False,
     config: ConfigPath = None,
 ) -> None:
-    """Make a configuration: try the portal and the key, write the files, register the webhook.
+    """Make a configuration: check the portal and the key, write the files, register the webhook.
 
     Asks on a terminal for what no option gives. Writes config.toml, and beside it the API key
     and a new webhook secret, for their owner alone. What is configured already stays, so it can
@@ -94,18 +94,18 @@ def init(
     asks = sys.stdin.isatty() and not yes
     given = Answers(portal, None, key_file, ca_bundle, host, port, public_url)
     interview = _Interview(setup, given, asks=asks)
-    trial = interview.ask_portal()
+    checked = interview.ask_portal()
     interview.ask_receiver()
     plan = setup.plan(interview.answers)
-    _agree(plan, asks=asks, yes=yes)
+    _confirm_replacements(plan, asks=asks, yes=yes)
     _write(setup, plan)
-    code = _register(plan, may=trial.may_register, wanted=register)
+    code = _register(plan, may=checked.may_register, wanted=register)
     _advise(plan)
     raise typer.Exit(code)
 
 
-def _agree(plan: "Plan", *, asks: bool, yes: bool) -> None:
-    """Let nothing be replaced that nobody agreed to."""
+def _confirm_replacements(plan: "Plan", *, asks: bool, yes: bool) -> None:
+    """End the command unless the user agrees to what would be replaced."""
     replaced = plan.replaced()
     if not replaced or yes:
         return
@@ -152,7 +152,7 @@ def _register(plan: "Plan", *, may: bool, wanted: bool) -> int:
 
 
 def _advise(plan: "Plan") -> None:
-    """Say what is not as it should be, and what to run next."""
+    """Print the findings that need attention, and what to run next."""
     from reconciler.service.checks import run_config_check
 
     findings = run_config_check(read_config(plan.path))
@@ -167,31 +167,31 @@ def _advise(plan: "Plan") -> None:
 
 
 class _Interview:
-    """Completes the answers that the options gave; ``asks`` is whether somebody is there."""
+    """Completes the answers that the options gave; ``asks`` is whether it may ask the user."""
 
     def __init__(self, setup: "Setup", given: "Answers", *, asks: bool) -> None:
         """Ask nothing yet."""
         self._setup, self.answers, self._asks = setup, given, asks
 
-    def ask_portal(self) -> "Trial":
+    def ask_portal(self) -> "PortalCheck":
         """Ask for address and key until the portal accepts both. Raises ConfigError or Exit."""
         self.answers = replace(self.answers, portal=self._address(), key=self._key())
         while True:
             try:
-                trial = self._setup.try_portal(self.answers)
+                checked = self._setup.check_portal(self.answers)
             except ConfigError as error:
                 if not self._asks:
                     raise
                 typer.echo(str(error), err=True)
                 self._ask_again("key")
                 continue
-            made = (one for one in trial.findings if one.level != "skipped")
-            typer.echo("\n".join(map(finding_text, made)), err=True)
-            if trial.error is None:
-                return trial
+            findings = (one for one in checked.findings if one.level != "skipped")
+            typer.echo("\n".join(map(finding_text, findings)), err=True)
+            if checked.error is None:
+                return checked
             if not self._asks:
                 raise typer.Exit(PORTAL)
-            self._ask_again(trial.error.about)
+            self._ask_again(checked.error.about)
 
     def ask_receiver(self) -> None:
         """Ask where to listen, and under which address the portal reaches that."""
@@ -241,7 +241,7 @@ class _Interview:
 
 
 def _asked(question: str, parse: Callable[[str], _T], default: _T | None) -> _T:
-    """Ask until the answer is one."""
+    """Ask until the answer is valid."""
     while True:
         answer = typer.prompt(question, default, err=True, show_default=default != "")
         try:

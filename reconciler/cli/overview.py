@@ -139,7 +139,7 @@ def _blocks(seen: Overview) -> Iterator[_Block]:
     if seen.days:
         yield _Block(
             "marked updates, by what detected them first",
-            ("day", "by webhook", "by its log", "by sweep only", "by backfill"),
+            ("day", *(f"by {source.label}" for source in Source)),
             [
                 (_day(day), *(each.get(source, 0) for source in Source))
                 for day, each in islice(seen.days.items(), _DAYS)

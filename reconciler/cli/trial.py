@@ -11,6 +11,7 @@ from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, exit_with
 from reconciler.cli.options import LAST_FILE_ID, ConfigPath, read_config
 from reconciler.errors import AddressUnreachableError, UntrustedCertificateError
 from reconciler.formats import shown, utcnow
+from reconciler.triggers import UPDATED
 
 PLAY = "Sandbox-1!"
 DEFAULT_URL = "http://127.0.0.1:3000/docspace/review-comment"
@@ -125,7 +126,7 @@ def send(
     file: FileId,
     url: Address = None,
     secret: Signature = None,
-    trigger: Trigger = "file.updated",
+    trigger: Trigger = UPDATED,
     title: Title = "Contract.docx",
     config: ConfigPath = None,
 ) -> None:

@@ -10,9 +10,9 @@ reads the files that the configuration names and edits config.toml.
 from reconciler.config.addresses import database as database_address
 from reconciler.config.addresses import split_password
 from reconciler.config.files import read_text, secret_lines
-from reconciler.config.load import NAMED, load, problems_in, require
+from reconciler.config.load import load, problems_in, require
 from reconciler.config.value_types import duration, public_address
-from reconciler.config.values import CONFIG, Config, keys
+from reconciler.config.values import CONFIG, NAMED, Config, keys
 
 __all__ = [
     "CONFIG",

@@ -1,10 +1,12 @@
-"""Addresses of databases: what one looks like, and its password apart from it.
+"""The form of a database's address, and its password apart from it.
 
-An error never repeats an address: a sign in the wrong place may have made its password a host.
+An error never repeats an address: with a misplaced character its password may be read as a host.
 """
 
 from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from reconciler.formats import DATABASE_ADDRESS, POSTGRESQL_SCHEMES
 
 _SQLITE = "sqlite:///"
 
@@ -26,9 +28,9 @@ def database(text: str) -> str:
             raise ValueError("must be sqlite:/// and a path, such as sqlite:///reconciler.db")
         return text
     parts = _split(text)
-    if parts is None or parts.scheme not in {"postgresql", "postgresql+psycopg"}:
+    if parts is None or parts.scheme not in POSTGRESQL_SCHEMES:
         raise ValueError(
-            "must be sqlite:/// and a path, or postgresql+psycopg://USER@HOST/DATABASE, where "
+            f"must be {DATABASE_ADDRESS}, where "
             "special characters in the user and the password are percent-encoded (@ as %40)"
         )
     if not parts.path.strip("/"):
@@ -64,7 +66,7 @@ def has_valid_port(parts: SplitResult) -> bool:
 
 
 def _split(url: str) -> SplitResult | None:
-    """Return the parts of a server's address, None when it has a sign in the wrong place."""
+    """Return the parts of a server's address, None when a character is misplaced in it."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -16,15 +16,9 @@ from reconciler.config.files import read_text
 from reconciler.config.problems import SECRETS, no_json, problem, problems_of_sources, unknown_key
 from reconciler.config.sections import State
 from reconciler.config.value_types import duration_text
-from reconciler.config.values import PREFIX, Config, keys, paths
+from reconciler.config.values import NAMED, PREFIX, Config, keys, paths
 from reconciler.errors import ConfigError
 
-NAMED = {
-    "DOCSPACE_API_HOST": ("portal", "url"),
-    "DOCSPACE_API_KEY": ("portal", "api_key"),
-    "DOCSPACE_WEBHOOK_SECRET": ("webhook", "secret"),
-    "PORT": ("webhook", "port"),
-}
 DEFAULT = "default"
 
 # What Kubernetes and Docker's links tell of a service or container that is named `reconciler`,
@@ -37,8 +31,8 @@ _INJECTED = re.compile(
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A key, its value as JSON can say it, and its origin: the file, a variable, or the default.
+class EffectiveSetting:
+    """A key, its value as JSON can hold it, and its origin: the file, a variable, or the default.
 
     The value of a secret is "set" or "not set".
     """
@@ -89,14 +83,17 @@ def load(
     return _built(path, *_read_layers(path, {**environ, **answers}), answers)
 
 
-def effective_settings(path: Path | None, environ: Mapping[str, str]) -> tuple[Setting, ...]:
+def effective_settings(
+    path: Path | None, environ: Mapping[str, str]
+) -> tuple[EffectiveSetting, ...]:
     """Return every setting, in the order of the reference. Raises ConfigError."""
     layers, problems = _read_layers(path, environ)
     config, setters = _built(path, layers, problems), _setters(layers)
     if config.state.password is not None:  # it may be a part of the address
         setters.setdefault("state.password", setters.get("state.url", ""))
     return tuple(
-        Setting(key, _shown_value(config, key), _origin(setters.get(key), path)) for key in keys()
+        EffectiveSetting(key, _shown_value(config, key), _origin(setters.get(key), path))
+        for key in keys()
     )
 
 

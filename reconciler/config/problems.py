@@ -15,16 +15,26 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from reconciler.config.addresses import split_password
+from reconciler.config.sections import SECRET
 from reconciler.config.value_types import DURATION
-from reconciler.config.values import CONFIG, PREFIX, Config, keys, paths
+from reconciler.config.values import (
+    CONFIG,
+    PREFIX,
+    Config,
+    keys,
+    marked_keys,
+    paths,
+    variable_of,
+)
 from reconciler.formats import shown
+from reconciler.triggers import UPDATED
 
-SECRETS = ("portal.api_key", "webhook.secret", "state.password", "notify.heartbeat_url")
-_UNTOLD = {*SECRETS, "state.url"}
+SECRETS = frozenset(marked_keys(SECRET))
+_REDACTED = {*SECRETS, "state.url"}
 _MAX_LENGTH = 80  # characters of a value
 _OF_ROOMS = "a list of ids of rooms, such as [12, 34]: the number in a room's address"
 _LISTS = {
-    "webhook.triggers": 'a list of events, such as ["file.updated"]',
+    "webhook.triggers": f'a list of events, such as ["{UPDATED}"]',
     "review.rooms": _OF_ROOMS,
     "review.exclude_rooms": _OF_ROOMS,
 }
@@ -57,7 +67,7 @@ def problem(error: Mapping[str, Any], variables: Mapping[str, str]) -> str:
         message = str(error["ctx"]["error"])
     else:
         message = f"must be {_expected(key, field)}"
-    found = "" if key in _UNTOLD else _found(error["input"], "one is" if rest[1:] else "it is")
+    found = "" if key in _REDACTED else _found(error["input"], "one is" if rest[1:] else "it is")
     source = f" (from the variable {variables[key]})" if key in variables else ""
     return f"{key}: {message}{found}{source}"
 
@@ -74,15 +84,13 @@ def no_json(name: str, value: str) -> str:
 
 
 def _misplaced(given: Mapping[str, Any]) -> Iterator[str]:
-    for section, name, variable in (
-        ("portal", "api_key", "DOCSPACE_API_KEY"),
-        ("webhook", "secret", "DOCSPACE_WEBHOOK_SECRET"),
-        ("state", "password", "RECONCILER_STATE__PASSWORD"),
-    ):
-        if isinstance(given.get(section), Mapping) and name in given[section]:
+    for key in marked_keys(SECRET):
+        section, _, name = key.partition(".")
+        in_file = isinstance(given.get(section), Mapping) and name in given[section]
+        if in_file and f"{key}_file" in keys():
             yield (
-                f"{section}.{name} is a secret and does not belong in config.toml: "
-                f"set {variable}, or name a file with {section}.{name}_file"
+                f"{key} is a secret and does not belong in config.toml: "
+                f"set {variable_of(key)}, or name a file with {key}_file"
             )
     state = given.get("state")
     url = state.get("url") if isinstance(state, Mapping) else None

@@ -30,8 +30,17 @@ from reconciler.config.value_types import (
 from reconciler.decision import Policy, Scope
 from reconciler.errors import ConfigError
 from reconciler.model import Quota
+from reconciler.triggers import UPDATED
 
+# A secret is never shown nor repeated in a message; one that has a ..._file beside it does not
+# belong in config.toml. A file of secrets is for its owner's eyes only.
+SECRET, SECRET_FILE = "secret", "secret_file"
 _URLS_FILE = "notify.urls_file"
+
+
+def _marked(mark: str) -> Any:
+    """Return a field that is not set by default, and marked as SECRET or SECRET_FILE."""
+    return Field(default=None, json_schema_extra={"mark": mark})
 
 
 class _Section(BaseModel):
@@ -42,8 +51,8 @@ class Portal(_Section):
     """Where the portal is, and the key to act with."""
 
     url: PortalUrl | None = None
-    api_key: ApiKey | None = None
-    api_key_file: Path | None = None
+    api_key: ApiKey | None = _marked(SECRET)
+    api_key_file: Path | None = _marked(SECRET_FILE)
     timeout_seconds: Annotated[Real, Field(gt=0, le=600)] = 30
     ca_bundle: Path | None = None
 
@@ -55,9 +64,9 @@ class Webhook(_Section):
     port: Port = 3000
     path: WebhookPath = "/docspace/review-comment"
     public_url: PublicAddress | None = None
-    secret: WebhookSecret | None = None
-    secret_file: Path | None = None
-    triggers: Triggers = ("file.updated",)
+    secret: WebhookSecret | None = _marked(SECRET)
+    secret_file: Path | None = _marked(SECRET_FILE)
+    triggers: Triggers = (UPDATED,)
     self_heal: bool = False
     allow_unsigned: bool = False
     require_https: bool = False
@@ -147,8 +156,8 @@ class State(_Section):
     """
 
     url: Annotated[str, AfterValidator(database)] = "sqlite:///reconciler.db"
-    password: SecretStr | None = None
-    password_file: Path | None = None
+    password: SecretStr | None = _marked(SECRET)
+    password_file: Path | None = _marked(SECRET_FILE)
     retention: Interval = timedelta(days=400)
 
     @property
@@ -170,7 +179,7 @@ class Admin(_Section):
 
     host: str = "127.0.0.1"
     port: Port = 3001
-    password_file: Path | None = None
+    password_file: Path | None = _marked(SECRET_FILE)
 
 
 class Log(_Section):
@@ -189,7 +198,7 @@ class Notify(_Section):
     urls_file: Path | None = None
     digest_every: Interval | None = None
     overdue_after: Interval | None = None
-    heartbeat_url: PublicAddress | None = None
+    heartbeat_url: PublicAddress | None = _marked(SECRET)
 
     def urls(self) -> tuple[str, ...]:
         """Return the addresses to notify, none when none are configured.

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from reconciler.config.addresses import has_valid_port
 from reconciler.decision import Policy
-from reconciler.triggers import OF_FILES
+from reconciler.triggers import OF_FILES, UPDATED
 
 DURATION = 'a number and a unit, such as "30s", "5m", "24h" or "7d"'
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -70,7 +70,7 @@ def _trigger(text: str) -> str:
 
 def _not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
-        raise ValueError('must name an event, such as ["file.updated"]')
+        raise ValueError(f'must name an event, such as ["{UPDATED}"]')
     return names
 
 

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from reconciler.config.addresses import with_password
 from reconciler.config.files import distinct, is_exposed, read_password, read_secret, secret_lines
 from reconciler.config.sections import (
+    SECRET_FILE,
     Admin,
     Limits,
     Log,
@@ -27,6 +28,12 @@ from reconciler.errors import ConfigError
 
 PREFIX = "RECONCILER_"
 CONFIG = f"{PREFIX}CONFIG"
+NAMED = {
+    "DOCSPACE_API_HOST": ("portal", "url"),
+    "DOCSPACE_API_KEY": ("portal", "api_key"),
+    "DOCSPACE_WEBHOOK_SECRET": ("webhook", "secret"),
+    "PORT": ("webhook", "port"),
+}
 
 
 class Config(BaseSettings):
@@ -114,12 +121,8 @@ class Config(BaseSettings):
 
     def exposed_files(self) -> tuple[Path, ...]:
         """Return the files with secrets that others than their owner can read."""
-        files = (
-            self.portal.api_key_file,
-            self.webhook.secret_file,
-            self.state.password_file,
-            self.admin.password_file,
-        )
+        marked = (key.partition(".") for key in marked_keys(SECRET_FILE))
+        files = (getattr(getattr(self, section), name) for section, _, name in marked)
         return tuple(file for file in files if file is not None and is_exposed(file))
 
     def secrets(self) -> tuple[str, ...]:
@@ -146,6 +149,21 @@ def keys() -> dict[str, object]:
         f"{section}.{name}": field.get_default(call_default_factory=True)
         for section, name, field in _fields()
     }
+
+
+def marked_keys(mark: str) -> list[str]:
+    """Return the keys that `sections` marks as SECRET or as SECRET_FILE."""
+    return [
+        f"{section}.{name}"
+        for section, name, field in _fields()
+        if field.json_schema_extra == {"mark": mark}
+    ]
+
+
+def variable_of(key: str) -> str:
+    """Return the environment variable that sets a key: a name of its own, else the general one."""
+    names = {f"{section}.{name}": variable for variable, (section, name) in NAMED.items()}
+    return names.get(key, PREFIX + key.replace(".", "__").upper())
 
 
 def paths() -> list[tuple[str, str]]:

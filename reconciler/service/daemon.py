@@ -1,7 +1,7 @@
 """The daemon: receiver, worker and scheduled duties on one ledger, started and stopped in order.
 
-Starting goes from the ledger outward to the address; stopping goes back: accept nothing more,
-answer what was read, finish what is under way, give back what was not begun.
+It starts with the ledger and ends with the address. It stops in reverse order: it accepts nothing
+more, answers the requests that were read, finishes what it has begun, and releases its claims.
 """
 
 import threading
@@ -58,9 +58,9 @@ from reconciler.service.schedule import JITTER, Schedule, ScheduledTask
 from reconciler.service.server import Server
 from reconciler.webhooks.watch import EVERY as WATCH_EVERY
 
-GRACE = 20.0  # seconds for what is under way when we are asked to stop
+GRACE = 20.0  # seconds for a shutdown
 RELEASE_EVERY = timedelta(seconds=5)
-_FIRST_WATCH = timedelta(seconds=5)  # the first sweep fixes where our responsibility begins
+_FIRST_WATCH = timedelta(seconds=5)  # the first sweep sets the origin, where the log's reading ends
 _HEARTBEAT_GRACE = 1.0
 _ADMIN_THREADS, _ADMIN_BYTES, _ADMIN_GRACE = 2, 1024, 0.5
 
@@ -71,9 +71,9 @@ class Daemon:
     def __init__(self, config: Config) -> None:
         """Open the ledger, take the sweep's role, bind the addresses; start nothing.
 
-        Raises ConfigError, LedgerError, RoleHeldError or AddressInUseError, with nothing left open;
-        PortalError where the ledger knows the portal at another address and nobody can tell whose
-        it is.
+        Raises ConfigError, LedgerError, RoleHeldError or AddressInUseError, and leaves nothing
+        open; PortalError where the ledger knows the portal at another address and it cannot be
+        verified that it is the same.
         """
         self._config, self._stack = config, ExitStack()
         with ExitStack() as opened:
@@ -92,18 +92,18 @@ class Daemon:
         self._role = WorkerRole(components, self._worker)
         runs = {"worker": self._role.run}
         if self.ledger.shared:
-            runs["lead"] = SweepRole(components, self.listing, self.schedule).run
+            runs["sweep leader"] = SweepRole(components, self.listing, self.schedule).run
         self._threads = [
             threading.Thread(target=run, name=name, daemon=True) for name, run in runs.items()
         ]
         self._tasks = self._table()
 
     def start(self) -> None:
-        """Begin to work, to sweep and to accept."""
+        """Start the duties, the worker and the servers."""
         for warning in config_warnings(self._config):
             log.warning(warning.kind.value, message=warning.message, hint=warning.hint)
         for task in self._tasks:
-            if task.id != WATCH:  # that one begins when the key turns out to have the right
+            if task.id != WATCH:  # added once the key is known to have the right
                 self.schedule.add(task, utcnow())
         self.schedule.start()
         for thread in self._threads:
@@ -124,11 +124,11 @@ class Daemon:
         return all(self._alive().values())
 
     def follow_clock(self) -> None:
-        """Run now what is scheduled too far ahead: the machine's clock was set back."""
+        """Run now each task that is scheduled too far ahead: the machine's clock was set back."""
         self.schedule.follow_clock(utcnow())
 
     def reload(self) -> None:
-        """Read the files of the key and of the secrets again, and log what came of it."""
+        """Read the files of the key and of the secrets again, and log the result."""
         try:
             is_replaced = self._components.reload_key()
             secrets = self._secrets()
@@ -143,8 +143,8 @@ class Daemon:
     def stop(self, grace: float = GRACE) -> bool:
         """Stop in order within about ``grace`` seconds; return whether all work was finished.
 
-        An answer of the portal that does not come in time is left behind: its intent is on
-        disk, and the next start looks what became of it.
+        A write whose answer does not come in time stays an intent on disk: after the next start a
+        look shows whether it took effect.
         """
         log.info("stopping")
         half, began = grace / 2, monotonic()
@@ -169,7 +169,7 @@ class Daemon:
         return finished
 
     def _table(self) -> list[ScheduledTask]:
-        """Return the periodic duties, and how often each is done."""
+        """Return the periodic duties, each with its interval."""
         config, components = self._config, self._components
         listing, schedule, wake = self.listing, self.schedule, self._worker.wake
         sweep = SweepDuty(
@@ -201,7 +201,7 @@ class Daemon:
             self.ledger.claims.release_orphaned(self._components.clock())
 
     def _begin_to_watch(self, key: Key) -> None:
-        """Watch the webhook where the key may; without that the sweep alone carries on."""
+        """Watch the webhook where the key may; else only the sweep finds lost deliveries."""
         missing = key.missing_scope(*READ_ALL)
         if missing:
             log.info("webhook_not_watched", missing_scope=missing)

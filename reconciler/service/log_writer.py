@@ -1,8 +1,8 @@
-"""The log's lines on their way out, written by a thread of their own.
+"""Writes the log's lines in a thread of its own.
 
-A line never waits for its reader: a stopped terminal or a hanging collector must not keep a
-delivery from its answer. Lines that come together are written together: one by one they cost a
-delivery a fifth of its time.
+No caller waits for the reader of the log: a stopped terminal or a hanging collector must not delay
+the answer to a delivery. Lines are written in batches: one by one they take a fifth of the time of
+a delivery.
 """
 
 import queue
@@ -11,43 +11,43 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, Self
 
-_BATCH_DELAY = 0.02  # seconds that a line waits for others
-_MAX_LINES = 10_000  # lines kept for a reader that reads nothing
-_TIMEOUT = 1.0  # seconds that the end waits for such a reader
+_BATCH_DELAY = 0.02  # seconds that a line waits for others of its batch
+_MAX_LINES = 10_000  # lines kept while the reader is blocked
+_TIMEOUT = 1.0  # seconds that the end waits for a blocked reader
 
 
 class Stream(Protocol):
-    """As much of a text stream as a log needs."""
+    """The part of a text stream that a log needs."""
 
     def write(self, text: str, /) -> object:
-        """Take some text."""
+        """Write a text, or buffer it."""
 
     def flush(self) -> object:
-        """Keep nothing back."""
+        """Write what is buffered."""
 
 
 class BestEffortStream:
-    """Writes to a stream that may be full or gone: work must not fail for want of a log."""
+    """Writes to a stream that may be full or closed: no work may fail because of the log."""
 
     def __init__(self, stream: Stream) -> None:
         """Write to ``stream``."""
         self._stream = stream
 
     def write(self, text: str) -> None:
-        """Write, if it can be."""
+        """Write a text, and ignore a failure."""
         with suppress(OSError, ValueError):
             self._stream.write(text)
 
     def flush(self) -> None:
-        """Keep nothing back, if it can be."""
+        """Write what is buffered, and ignore a failure."""
         with suppress(OSError, ValueError):
             self._stream.flush()
 
 
 class LogWriter:
-    """A stream to log to, from entering the block to leaving it; directly after that.
+    """A stream for the log that never blocks within its block, and writes directly after it.
 
-    More than ``max_lines`` unwritten lines are lost, and ``on_lost`` gets their number.
+    Lines beyond ``max_lines`` unwritten ones are dropped, and ``on_lost`` gets their number.
     """
 
     def __init__(
@@ -59,9 +59,10 @@ class LogWriter:
         timeout: float = _TIMEOUT,
         batch_delay: float = _BATCH_DELAY,
     ) -> None:
-        """Write to ``stream``, which may be full or gone; the end waits ``timeout`` seconds.
+        """Write to ``stream``, which may be full or closed.
 
-        A line waits for others for ``batch_delay`` seconds.
+        ``timeout`` is how many seconds the end of the block waits for a blocked reader,
+        ``batch_delay`` how many a line waits for others.
         """
         self._stream, self._on_lost = BestEffortStream(stream), on_lost
         self._timeout, self._batch_delay = timeout, batch_delay
@@ -70,12 +71,12 @@ class LogWriter:
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin to write."""
+        """Start the thread."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Write what is left, unless the reader does not take it in time."""
+        """Write the remaining lines, unless the reader is blocked for too long."""
         self._ended.set()
         with suppress(queue.Full):
             self._lines.put_nowait("")  # wakes the thread
@@ -83,12 +84,12 @@ class LogWriter:
         if not self._thread.is_alive():
             self._write_out()
 
-    def are_stuck(self) -> bool:
-        """Whether a reader still holds up the thread: then Python's own end would wait for it."""
+    def is_blocked(self) -> bool:
+        """Whether the reader still blocks the thread: then the end of Python would wait for it."""
         return self._thread.is_alive()
 
     def write(self, text: str) -> None:
-        """Take a line."""
+        """Queue a line."""
         try:
             self._lines.put_nowait(text)
         except queue.Full:
@@ -98,7 +99,7 @@ class LogWriter:
             self._write_out()
 
     def flush(self) -> None:
-        """Return at once: what was written comes out in a moment."""
+        """Return at once: the thread writes the lines within moments."""
 
     def _run(self) -> None:
         while not self._ended.is_set():
@@ -107,7 +108,7 @@ class LogWriter:
             self._write_out(first)
 
     def _write_out(self, *first: str) -> None:
-        """Write all that is there with one call."""
+        """Write all queued lines with one call."""
         lines = [*first, *(self._lines.get_nowait() for _ in range(self._lines.qsize()))]
         with self._lock:
             lost, self._lost = self._lost, 0

@@ -1,4 +1,4 @@
-"""The log: one line for each thing that matters, text on a terminal, JSON elsewhere."""
+"""The log: one line for each event, text on a terminal, JSON elsewhere."""
 
 import json
 import logging
@@ -27,10 +27,10 @@ from reconciler.worker import Processed
 
 Format = Literal["auto", "text", "json"]
 log: Any = structlog.get_logger()
-_RUN = 60.0  # seconds
-_SAME = ("event", "kind", "reason", "error")  # what makes two failures equal
-_NEWS = {"lines_lost"}  # logged each time: the number is what it is about
-# Of each outage, the log events of its beginning and of its end.
+_WINDOW = 60.0  # seconds
+_IDENTITY = ("event", "kind", "reason", "error")  # two failures that agree in these are equal
+_ALWAYS_LOGGED = {"lines_lost"}  # each has a number of its own
+# The log events at the beginning and at the end of an outage.
 EVENTS = {
     OutageKind.DEAD_KEY: ("key_refused", "key_works"),
     OutageKind.LOOKS: ("portal_unavailable", "portal_available"),
@@ -40,9 +40,9 @@ EVENTS = {
 
 
 class Repeats:
-    """Lets a run of equal failures through as one line, and then one a minute with a count.
+    """Limits equal failures to one line a minute, with their number.
 
-    A run that has ended is summed up before the next line, whatever that is.
+    The number of a series that has ended is logged before the next line.
     """
 
     def __init__(
@@ -50,29 +50,29 @@ class Repeats:
         clock: Callable[[], float] = monotonic,
         sum_up: Callable[[Mapping[str, object]], None] = lambda _: None,
     ) -> None:
-        """Nothing was logged yet."""
+        """Begin with an empty log; ``sum_up`` logs a series that has ended."""
         self._clock, self._sum_up, self._lock = clock, sum_up, Lock()
         self._logged: dict[tuple[object, ...], tuple[float, int]] = {}
 
     def __call__(self, _: object, method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        """Pass a line on, or drop it as another of the same."""
-        key = tuple(line.get(name) for name in _SAME)
+        """Pass a line on, or drop it as a repetition."""
+        key = tuple(line.get(name) for name in _IDENTITY)
         is_failure = method in {"warning", "error"} or "error" in line
-        is_failure &= line.get("event") not in _NEWS
+        is_failure &= line.get("event") not in _ALWAYS_LOGGED
         now = self._clock()
         with self._lock:
             begun, times = self._logged.get(key, (now, 0)) if is_failure else (now, 0)
-            if times and now - begun < _RUN:
+            if times and now - begun < _WINDOW:
                 self._logged[key] = (begun, times + 1)
                 raise structlog.DropEvent
-            over = {k: v[1] for k, v in self._logged.items() if now - v[0] >= _RUN and k != key}
+            over = {k: v[1] for k, v in self._logged.items() if now - v[0] >= _WINDOW and k != key}
             for one in over:
                 del self._logged[one]
             if is_failure:
                 self._logged[key] = (now, 1)
         for one, number in over.items():
             if number > 1:
-                self._sum_up({**dict(zip(_SAME, one, strict=True)), "times": number})
+                self._sum_up({**dict(zip(_IDENTITY, one, strict=True)), "times": number})
         return {**line, "times": times} if times > 1 else line
 
 
@@ -107,30 +107,30 @@ def configure_log(level: str, form: Format, out: Stream | None = None) -> None:
 
 
 def _in_order(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Begin with when and what, for people who read JSON."""
+    """Put time, level and event first, for people who read JSON."""
     first = ("timestamp", "level", "event")
     return {name: line[name] for name in first} | dict(line)
 
 
 def _as_json(line: object, **options: Any) -> str:
-    """Return readable JSON in any language; what is no letter keeps no power over a terminal."""
+    """Return JSON that is readable in any language, with control characters escaped."""
     text = json.dumps(line, ensure_ascii=False, **options)
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def _printable(_: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Take the power from what others wrote: a title must neither end a line nor paint."""
+    """Replace control characters in foreign texts: a title must not end a line or set a colour."""
     return {name: shown(value) if type(value) is str else value for name, value in line.items()}
 
 
 def _log_repeats(run: Mapping[str, object]) -> None:
-    """Log how often a failure was met before it ended."""
+    """Log how often a failure was repeated."""
     fields = {name: value for name, value in run.items() if value is not None and name != "event"}
     log.info("repeated", what=run["event"], **fields)
 
 
 class _Forward(logging.Handler):
-    """Takes what libraries log into our log."""
+    """Forwards what libraries log to our log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         fields = {"name": record.name, "error": record.getMessage()}
@@ -146,7 +146,7 @@ def log_configuration(path: Path | None, config: Config) -> None:
 
 
 def log_processed(attempt: Processed) -> None:
-    """Log how an attempt at a file ended."""
+    """Log the result of an attempt at a file."""
     result, seen = attempt.result, attempt.seen
     fields: dict[str, Any] = {"file": attempt.file, "reason": result.reason}
     if seen is not None:
@@ -155,19 +155,19 @@ def log_processed(attempt: Processed) -> None:
         fields["retry_at"] = result.retry_at.isoformat(timespec="seconds")
     if result.error:
         fields["error"] = result.error
-    loud = result.outcome is Outcome.FAILED
-    (log.error if loud else log.info)(result.outcome.value, **fields)
+    write = log.error if result.outcome is Outcome.FAILED else log.info
+    write(result.outcome.value, **fields)
 
 
 def log_reply(reply: Reply) -> None:
-    """Log what became of a delivery."""
+    """Log the answer to a delivery."""
     fields: dict[str, Any] = {"code": reply.code.value}
     if reply.reason:
         fields["reason"] = reply.reason
     if reply.event is not None:
         fields |= {"file": reply.event.file, "delivery": reply.event.id}
     if reply.secret:
-        fields["older_secret"] = reply.secret  # 0 is the newest: the rotation is not over
+        fields["older_secret"] = reply.secret  # not 0, the newest: the rotation is not complete
     if reply.error is not None:
         fields |= _fields_of(reply.error)
     level = {"accepted": "info", "ignored": "debug"}.get(reply.status, "warning")
@@ -175,7 +175,7 @@ def log_reply(reply: Reply) -> None:
 
 
 def log_sweep(report: Report) -> None:
-    """Log what a sweep found: at a glance when it found nothing."""
+    """Log the result of a sweep, without the numbers that are 0."""
     fields: dict[str, Any] = {"scanned": report.scanned, "enqueued": report.enqueued}
     fields |= {outcome.value: n for outcome in Outcome if (n := report.number(outcome))}
     if report.folders:
@@ -190,7 +190,7 @@ def log_sweep(report: Report) -> None:
 
 
 def log_failed_login(client: str) -> None:
-    """Log that a wrong password came from an address; `Repeats` counts those that follow."""
+    """Log a wrong password from an address; `Repeats` counts those that follow."""
     log.warning("login_failed", client=client)
 
 
@@ -205,7 +205,7 @@ def log_secrets_error(error: ConfigError) -> None:
 
 
 def log_lost_lines(number: int) -> None:
-    """Log that nobody read the log, and that so many lines are not in it."""
+    """Log how many lines were dropped because nobody read the log."""
     log.warning("lines_lost", number=number)
 
 
@@ -215,18 +215,18 @@ def log_error(error: Exception) -> None:
 
 
 def _fields_of(error: Exception) -> dict[str, str]:
-    """Return what an error is, and what to do about it, as `check` and the commands say it."""
+    """Return an error's kind and text, with the hint that `check` and the commands give."""
     if not isinstance(error, ReconcilerError):
         return {"kind": "bug", "error": str(error)}
-    advice = hint_for(error)
-    return {"kind": error.kind, "error": str(error)} | ({"hint": advice} if advice else {})
+    hint = hint_for(error)
+    return {"kind": error.kind, "error": str(error)} | ({"hint": hint} if hint else {})
 
 
 class OutageLog:
-    """Logs once that the portal as a whole fails at something, and once that it works again."""
+    """Logs the beginning and the end of each outage once."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
-        """Begin with a portal that works."""
+        """Begin without an outage."""
         self._clock, self._lock = clock, threading.Lock()
         self._since: dict[OutageKind, datetime] = {}
 
@@ -238,7 +238,7 @@ class OutageLog:
         write(EVENTS[kind][0], error=str(error), hint=hint_for(error))
 
     def on_recovery(self, kind: OutageKind) -> None:
-        """Log that an outage is over, and how long it lasted."""
+        """Log that an outage has ended, and how long it lasted."""
         with self._lock:
             since = self._since.pop(kind, self._clock())
         seconds = (self._clock() - since).total_seconds()

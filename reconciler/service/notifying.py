@@ -1,4 +1,4 @@
-"""Sends people what they should know: a duty of the daemon, and the end of a `reconcile`."""
+"""Sends notifications: as a duty of the daemon, and at the end of a `reconcile`."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ NOTIFY_EVERY = timedelta(seconds=30)
 
 
 def build_notifier(config: Config, components: Components, on_sent: OnSent) -> Notifier | None:
-    """Return who notifies people, None when nobody is to be notified. Raises ConfigError."""
+    """Return the notifier, None where no address is configured. Raises ConfigError."""
     if not addresses_of(config):
         return None
     portal, notify = config.portal_url(), config.notify
@@ -35,7 +35,7 @@ def build_notifier(config: Config, components: Components, on_sent: OnSent) -> N
 
 
 def addresses_of(config: Config) -> tuple[Address, ...]:
-    """Return the configured addresses, as they stand in their file now. Raises ConfigError."""
+    """Return the configured addresses as their file has them now. Raises ConfigError."""
     return open_addresses(config.notify.urls())
 
 
@@ -46,14 +46,14 @@ def build_heartbeat(config: Config) -> Heartbeat:
 
 @dataclass(frozen=True)
 class NotifyDuty:
-    """Notifies, in the one daemon that sweeps."""
+    """Sends notifications from the one daemon that sweeps."""
 
     components: Components
     notifier: Notifier
     listing: ListingLock
 
     def run(self) -> None:
-        """Send what is due now. Raises LedgerError and ConfigError."""
+        """Send the messages that are due. Raises LedgerError and ConfigError."""
         if not self.listing.is_suspended.is_set():
             now = self.components.clock()
             seen = self.components.ledger.health.overview(now, shown=1)
@@ -61,7 +61,7 @@ class NotifyDuty:
 
 
 def notify_of_run(config: Config, components: Components, opened: ExitStack) -> Run:
-    """Let ``opened`` send the heartbeats of a `reconcile`, and notify people after it.
+    """Let ``opened`` send the heartbeats of a `reconcile`, and notifications after it.
 
     Raises ConfigError.
     """
@@ -76,32 +76,32 @@ def _notify_after_run(components: Components, notifier: Notifier) -> None:
     now = components.clock()
     try:
         seen = components.ledger.health.overview(now, shown=1)
-        # Our own roles are no daemon's: what is wrong with a daemon is not sent.
+        # The roles are held by this run, not by a daemon, so no problem of a daemon is sent.
         notifier.run(now, _alerts(components, replace(seen, holders={})))
     except ReconcilerError as error:
         log_error(error)
 
 
 def _alerts(components: Components, seen: Overview) -> Alerts:
-    """Return what a person should be alerted to, and what is not known to be over."""
+    """Return the problems that need a person, and the kinds that are not known to be over."""
     problems = find_problems(seen)
     urgent = [Alert(one.kind.value, one.message, one.hint) for one in find_alerts(seen, problems)]
     kinds = {one.kind.value for one in problems}
     webhook = components.ledger.settings.get(WEBHOOK)
     if webhook is None or not webhook.is_recent(seen.now):
-        kinds.add(ProblemKind.WEBHOOK.value)  # nobody has looked since
+        kinds.add(ProblemKind.WEBHOOK.value)  # it was not checked since
     return Alerts(urgent, frozenset(kinds))
 
 
 def log_sent(name: str, title: str, error: str) -> None:
-    """Log a message, and why it did not arrive."""
+    """Log a message, or why it did not arrive."""
     if not error:
         log.info("notified", to=name, title=title)
     _log_unsent(name, title, error)
 
 
 def _log_unsent(name: str, title: str, error: str) -> None:
-    """Log only what went wrong: cron mails every line of `reconcile`."""
+    """Log only a failure: cron mails every line of `reconcile`."""
     if error:
         hint = "it is tried again; run: reconciler notify test"
         log.warning("notification_failed", to=name, title=title, error=error, hint=hint)

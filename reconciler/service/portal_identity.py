@@ -1,11 +1,10 @@
 """Whether the portal at the configured address is the one that the ledger knows.
 
-A portal moves: http becomes https, it gets a name of its own, or a port is written out. Its ledger
-goes on with it, for without it a reviewer's words would be met as if for the first time. But ids
-mean nothing at another portal. So under another address a portal is known again by two things that
-no other has: the account that the key acts as, and files of the same id and date of creation.
-Nothing is written to either before that. Only a copy of the whole portal has the same: for that
-there is no telling.
+The address of a portal changes: http becomes https, or it gets a name or a port. The ledger must
+stay with it: without the ledger a reviewer's comment would count as one that was never seen. At
+another portal, however, the same ids mean other files. So a portal is recognized under a new
+address by two facts: the account of the key, and files with the same id and date of creation. Until
+then neither ledger nor portal is written to. A copy of the whole portal cannot be told apart.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,14 +17,14 @@ from reconciler.errors import ForbiddenError, LedgerError, PermanentError, Porta
 from reconciler.ledger import Ledger, Role, another_portal, is_same_portal_url, is_there
 from reconciler.model import File
 
-_ASKED = 20  # files at most: some may be gone, or out of the account's sight
-_ENOUGH = 3  # files that are there
+_MAX_FILES = 20  # asked for: some may be deleted, or not readable by the account
+_ENOUGH = 3  # files that match
 
 
 def open_ledger(config: Config, ask: Callable[[], DocSpace], *, read_only: bool = False) -> Ledger:
     """Open the ledger, once it is known to be this portal's; ``ask`` connects to the portal.
 
-    Raises ConfigError, LedgerError for another portal's, and PortalError while nobody can tell.
+    Raises ConfigError, LedgerError for another portal's, and PortalError while that is not known.
     """
     portal, ledger = config.portal_url(), open_any_ledger(config, read_only=read_only)
     try:
@@ -42,7 +41,7 @@ def open_ledger(config: Config, ask: Callable[[], DocSpace], *, read_only: bool 
 
 
 def open_any_ledger(config: Config, *, read_only: bool) -> Ledger:
-    """Open the ledger, whatever portal it belongs to."""
+    """Open the ledger without a check of its portal."""
     return Ledger(
         config.database(),
         config.portal_url(),
@@ -67,7 +66,7 @@ def _prove(ledger: Ledger, docspace: DocSpace, known: str, portal: str) -> None:
 
 
 def _owner(docspace: DocSpace) -> str | None:
-    """Return whose the key is, None where the portal does not tell."""
+    """Return the account of the key, None where the portal does not report it."""
     try:
         return docspace.key().owner
     except (ForbiddenError, PermanentError):
@@ -75,41 +74,41 @@ def _owner(docspace: DocSpace) -> str | None:
 
 
 def _has_the_files(ledger: Ledger, docspace: DocSpace) -> bool | None:
-    """Return whether files that were looked at last are there, and none is another file.
+    """Return whether some of the files looked at last are there, and no id is another file's.
 
-    None where the ledger knows no file yet: then there is none to be confused either.
+    None where the ledger has no file yet, so that none can be mistaken for another.
     """
-    witnesses, met = ledger.ownership.witnesses(_ASKED), 0
+    witnesses, matches = ledger.ownership.witnesses(_MAX_FILES), 0
     for witness in witnesses:
         file = docspace.file(witness.file_id)
         if not isinstance(file, File) or not file.created:
             continue
         if file.created != witness.created:
             return False
-        met += 1
-        if met == _ENOUGH:
+        matches += 1
+        if matches == _ENOUGH:
             break
-    return met > 0 if witnesses else None
+    return matches > 0 if witnesses else None
 
 
 @dataclass(frozen=True)
 class Adoption:
-    """A ledger that may be bound to another address than the one it knows its portal by."""
+    """A ledger whose portal is ``known`` under another address than the configured ``portal``."""
 
     ledger: Ledger
     known: str
     portal: str
 
     def bind(self) -> None:
-        """Bind it: a person says that it is the same portal."""
+        """Bind it to the configured address: a person has confirmed that the portal is the same."""
         self.ledger.ownership.bind(self.portal)
 
 
 @contextmanager
 def adoption(config: Config) -> Iterator[Adoption | None]:
-    """Hold the ledger while a person decides; None where there is nothing to decide.
+    """Hold all roles while a person decides; None where the address is the known one.
 
-    Raises LedgerError where there is no ledger, and RoleHeldError while somebody works on it.
+    Raises LedgerError where there is no ledger, and RoleHeldError while a process uses it.
     """
     url, portal = config.database(), config.portal_url()
     if not is_there(url):

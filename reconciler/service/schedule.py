@@ -17,9 +17,9 @@ _TOLERANCE = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class ScheduledTask:
-    """What is to be run ``every`` so often. A late run is made up for by one, never left out.
+    """A task and its interval. Any number of missed runs is replaced by one run.
 
-    ``on_overlap`` is called in place of a run that comes while the one before still goes on.
+    ``on_overlap`` is called instead of a run that is due while the one before has not ended.
     """
 
     id: str
@@ -30,7 +30,7 @@ class ScheduledTask:
 
 
 class Schedule:
-    """Runs tasks. Safe to use from any thread, the tasks' own among them."""
+    """Runs tasks. Safe to use from any thread, also from a task."""
 
     def __init__(self) -> None:
         """Start nothing yet."""
@@ -51,12 +51,12 @@ class Schedule:
             jitter=seconds * task.jitter or None,
             next_run_time=first,
             coalesce=True,
-            max_instances=2,  # one that runs, and one that sees it and leaves its turn out
+            max_instances=2,  # one that runs, and one that calls on_overlap
             misfire_grace_time=None,
         )
 
     def remove(self, task_id: str) -> None:
-        """Run a task no more."""
+        """Stop running a task."""
         self._scheduler.remove_job(task_id)
 
     def start(self) -> None:
@@ -64,7 +64,7 @@ class Schedule:
         self._scheduler.start()
 
     def is_alive(self) -> bool:
-        """Whether the tasks are run: that its thread lives, APScheduler itself does not tell."""
+        """Whether the scheduler's thread is alive, which APScheduler itself does not report."""
         thread = self._scheduler._thread
         return thread is not None and bool(thread.is_alive())
 
@@ -78,7 +78,7 @@ class Schedule:
         self._scheduler.modify_job(task_id, next_run_time=moment)
 
     def follow_clock(self, now: datetime) -> None:
-        """Run now what lies too far ahead: the machine's clock was set back."""
+        """Run now each task that is scheduled too far ahead: the machine's clock was set back."""
         for job in self._scheduler.get_jobs():
             longest = (1 + 2 * JITTER) * job.trigger.interval + _TOLERANCE
             if job.next_run_time - now > longest:
@@ -87,7 +87,7 @@ class Schedule:
     def stop(self, seconds: float) -> bool:
         """Begin nothing more; return whether what runs has ended within ``seconds``."""
         if self._scheduler.running:
-            # Not wait=True: that holds the lock which a task needs to ask for its next run.
+            # Not wait=True: that holds the lock that a task needs to read its next run.
             self._scheduler.shutdown(wait=False)
         until = monotonic() + seconds
         return all(

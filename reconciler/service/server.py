@@ -1,4 +1,4 @@
-"""waitress, with a stop that answers what was read before it lets go."""
+"""waitress on one address, with a stop that first answers the requests that were read."""
 
 import logging
 import threading
@@ -12,12 +12,12 @@ from waitress.wasyncore import close_all, loop
 
 from reconciler.errors import AddressInUseError
 
-_TURN = 0.5  # seconds that one turn of the loop waits for a socket
+_POLL = 0.5  # seconds that one turn of the loop waits for a socket
 _CONNECTIONS = 512
-_CROWDED = 384  # from here on connections that only wait are let go, the longest first
-_QUEUE = 256  # requests waiting for a thread: more are answered at once, that they come later
-_IDLE = 30  # seconds that a connection may be silent
-_WHOLE = 65_536  # bytes: an answer is gathered before it is sent
+_SHED_ABOVE = 384  # connections: above this number idle ones are closed, the oldest first
+_QUEUE = 256  # requests that wait for a thread; above this number deliveries are refused with 503
+_IDLE = 30  # seconds without traffic after which a connection is closed
+_SEND_BUFFER = 65_536  # bytes of an answer that are sent at once
 _logger = logging.getLogger("waitress.queue")
 
 
@@ -37,36 +37,32 @@ class Server:
     ) -> None:
         """Bind the address, which ``section`` of the configuration sets. Raises AddressInUseError.
 
-        waitress alone would keep silent connections for 120 s and take bodies of 1 GiB. A queue
-        of waiting requests is normal here: its warning of that is silenced. It would answer 400
-        where two proxies have added to one header: what they say is read here.
+        ``trusted_proxy`` is the address of the proxy whose `X-Forwarded-Proto` counts.
         """
-        _logger.setLevel(logging.ERROR)
+        _logger.setLevel(logging.ERROR)  # a queue of waiting requests is normal here
         self._map: dict[int, Any] = {}
-        believes = trusted_proxy is not None
+        if trusted_proxy is not None:
+            application = _TrustedProxy(application, trusted_proxy)
         name = f"[{host}]" if ":" in host else host
         try:
-            self._server = create_server(
-                _TrustedProxy(application, trusted_proxy) if believes else application,
+            create_server(
+                application,
                 map=self._map,
                 host=host,
                 port=port,
                 threads=threads,
-                max_request_body_size=max_bytes,
-                channel_timeout=_IDLE,
+                max_request_body_size=max_bytes,  # waitress alone takes 1 GiB
+                channel_timeout=_IDLE,  # waitress alone waits 120 s
                 connection_limit=_CONNECTIONS,
                 asyncore_use_poll=True,
                 ident=None,
-                clear_untrusted_proxy_headers=not believes,
+                # waitress would answer 400 to a header that two proxies have added to.
+                clear_untrusted_proxy_headers=trusted_proxy is None,
             )
         except (OSError, ValueError) as error:
-            close_all(self._map)  # a name may have several addresses, and some were bound
+            close_all(self._map)  # a name may have several addresses, some of them bound by now
             raise AddressInUseError(f"{name}:{port}", _reason(error), section) from error
-        self._listeners = [one for one in self._map.values() if hasattr(one, "effective_port")]
-        for one in self._listeners:
-            # Else head and body are two packets, and the loop spins for the lock that a thread
-            # holds while it sends them: half the rate. The option is frowned upon, its value not.
-            one.adj.send_bytes = _WHOLE
+        self._listeners = _listeners_of(self._map)
         self.host, self.port = host, int(self._listeners[0].effective_port)
         self.url = f"http://{name}:{self.port}"
         self._thread = threading.Thread(target=self._run, name="http")
@@ -89,7 +85,7 @@ class Server:
         return self.waiting() > _QUEUE
 
     def stop(self, grace: float) -> None:
-        """Accept nothing more, answer what was read within ``grace`` seconds, and let go."""
+        """Accept nothing more, answer what was read within ``grace`` seconds, and close."""
         self._grace = grace
         self._stopping.set()
         for listener in self._listeners:
@@ -100,9 +96,9 @@ class Server:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            loop(timeout=_TURN, use_poll=True, map=self._map, count=1)
-            if len(self._map) > _CROWDED:
-                _let_go(self._map, len(self._map) - _CROWDED)
+            loop(timeout=_POLL, use_poll=True, map=self._map, count=1)
+            if len(self._map) > _SHED_ABOVE:
+                _close_idle(self._map, len(self._map) - _SHED_ABOVE)
         dispatcher = self._listeners[0].task_dispatcher
         for listener in self._listeners:
             listener.del_channel(self._map)
@@ -113,19 +109,31 @@ class Server:
         dispatcher.shutdown(timeout=max(until - time.monotonic(), 0.1))
 
 
+def _listeners_of(sockets: dict[int, Any]) -> list[Any]:
+    """Return the server's listening sockets, set to send an answer in one packet.
+
+    With head and body in two packets the loop spins for the lock that a thread holds while it
+    sends: half the rate. The option `send_bytes` is deprecated, the attribute is not.
+    """
+    listeners = [one for one in sockets.values() if hasattr(one, "effective_port")]
+    for one in listeners:
+        one.adj.send_bytes = _SEND_BUFFER
+    return listeners
+
+
 def _reason(error: Exception) -> str:
-    """Return why an address cannot be bound; waitress has no words for a name of elsewhere."""
+    """Return why an address cannot be bound; for another machine's name waitress has no message."""
     return str(error) if isinstance(error, OSError) else "it is no address of this machine"
 
 
 class _TrustedProxy:
-    """An application behind a proxy: what that says of the scheme counts, nobody else's word.
+    """An application behind a proxy, which alone may set the scheme of a request.
 
-    Each proxy adds to `X-Forwarded-Proto`, or sets it itself: the last value is the nearest's,
-    while those before it may be a stranger's own.
+    Each proxy appends to `X-Forwarded-Proto`, or sets it: the last value is that of the nearest
+    proxy, and any client may have sent those before it.
     """
 
-    def __init__(self, application: WSGIApplication, proxy: str | None) -> None:
+    def __init__(self, application: WSGIApplication, proxy: str) -> None:
         self._application, self._proxy = application, proxy
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -136,8 +144,8 @@ class _TrustedProxy:
         return self._application(environ, start_response)
 
 
-def _let_go(sockets: dict[int, Any], number: int) -> None:
-    """Close connections that wait without a whole request, so that others get a place."""
+def _close_idle(sockets: dict[int, Any], number: int) -> None:
+    """Close the oldest connections without a whole request, to make room for others."""
     channels = [one for one in sockets.values() if hasattr(one, "requests")]
     waiting = [one for one in channels if not one.requests and not one.total_outbufs_len]
     for channel in sorted(waiting, key=lambda one: one.creation_time)[:number]:

@@ -1,7 +1,7 @@
-"""A first configuration: tried at the portal, then written as a whole or not at all.
+"""A first configuration: checked at the portal, then written as a whole or not at all.
 
-`Setup` knows what is configured already. The answers become a `Plan`: the keys of config.toml
-that change, and the secret files. What was written is taken back when a later step fails.
+`Setup` reads the present configuration. The answers become a `Plan`: the keys of config.toml that
+change, and the secret files. When a step fails, what was written before it is restored.
 """
 
 import os
@@ -29,12 +29,17 @@ from reconciler.service.unit_files import HOME, STATE
 from reconciler.webhooks import SecretFile, make_secret
 
 _SHOWN = 10
-_READABLE = 0o644  # it holds no secret, and the service's user must read it
+_READABLE = 0o644  # config.toml holds no secret, and the service's user must read it
+_KEY_FILE = "portal.api_key_file"
+_KEY_OF = {"portal": "url", "key": "api_key", "key_file": "api_key_file"}
+_SECTION_OF = dict.fromkeys(("portal", "key", "key_file", "ca_bundle"), "PORTAL") | dict.fromkeys(
+    ("host", "port", "public_url"), "WEBHOOK"
+)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What was answered; None where nothing was. ``key_file`` is where ``key`` was read."""
+    """The answers, None where there is none; ``key_file`` is the file that ``key`` came from."""
 
     portal: str | None = None
     key: str | None = None
@@ -45,7 +50,7 @@ class Answers:
     public_url: str | None = None
 
     def variables(self) -> dict[str, str]:
-        """Return them as the environment variables that set the same."""
+        """Return the environment variables that set the same."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             f"RECONCILER_{_SECTION_OF[name]}__{_KEY_OF.get(name, name).upper()}": str(
@@ -56,22 +61,16 @@ class Answers:
         }
 
 
-_KEY_OF = {"portal": "url", "key": "api_key", "key_file": "api_key_file"}
-_SECTION_OF = dict.fromkeys(("portal", "key", "key_file", "ca_bundle"), "PORTAL") | dict.fromkeys(
-    ("host", "port", "public_url"), "WEBHOOK"
-)
-
-
 @dataclass(frozen=True)
-class Trial:
-    """What the portal answered to an address and a key; ``key`` is None where it gave none."""
+class PortalCheck:
+    """The result of a check of address and key; ``key`` is what the portal reports of the key."""
 
     findings: tuple[Finding, ...]
     key: Key | None
 
     @property
     def error(self) -> Finding | None:
-        """Why address or key cannot be used, the cause first; None where both can."""
+        """Why address or key cannot be used; None where both can."""
         errors = (one for one in self.findings if one.level is Level.ERROR)
         return next((one for one in errors if one.about != "rooms"), None)
 
@@ -84,14 +83,14 @@ class Trial:
 class Setup:
     """The configuration at one path, and whether there was one before.
 
-    ``places`` are the folder of a service's configuration and the one that the service may write
-    to: where both are there, secrets and ledger lie in the latter, and belong to its owner.
+    ``places`` are the folders of a service: that of its configuration, and the one that it may
+    write to. Where both exist, secrets and ledger are put into the latter and belong to its owner.
     """
 
     def __init__(
         self, path: Path, environ: Mapping[str, str], places: tuple[Path, Path] = (HOME, STATE)
     ) -> None:
-        """Read what is there. Raises ConfigError."""
+        """Read the present configuration. Raises ConfigError."""
         self.path, self._environ = path.resolve(), environ
         folder = self.path.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
@@ -105,7 +104,7 @@ class Setup:
         self.known, self._filed = load(self._file, environ), load(self._file, {})
 
     def known_key(self) -> str | None:
-        """Return the API key that is configured, None where there is none that can be used."""
+        """Return the API key that is configured, None where there is no usable one."""
         try:
             return self.known.api_key()
         except ConfigError:
@@ -116,11 +115,11 @@ class Setup:
         return load(None, {}, Answers(key_file=path).variables()).api_key()
 
     def portal_address(self, text: str) -> str:
-        """Return the address of a portal, by itself. Raises ConfigError."""
+        """Return a portal's address without the path of its API. Raises ConfigError."""
         return load(None, {}, Answers(text).variables()).portal_url()
 
     def full_address(self, text: str) -> str:
-        """Return the webhook's public address, with its path where that was left out.
+        """Return the webhook's public address, completed with its path where there is none.
 
         Raises ConfigError.
         """
@@ -131,16 +130,16 @@ class Setup:
         bare = not urlsplit(address).path.strip("/")
         return address.rstrip("/") + self.known.webhook.path if bare else address
 
-    def try_portal(self, answers: Answers) -> Trial:
-        """Ask the portal about itself, the key and the rooms. Raises ConfigError."""
+    def check_portal(self, answers: Answers) -> PortalCheck:
+        """Check the portal, the key and the rooms. Raises ConfigError."""
         snapshot = portal_snapshot(self._loaded(answers))
         key = snapshot.portal.key if isinstance(snapshot.portal.key, Key) else None
-        return Trial(
+        return PortalCheck(
             (*check(snapshot, PORTAL_CHECKS), *_granted(key), *_commentable(snapshot)), key
         )
 
     def plan(self, answers: Answers) -> "Plan":
-        """Return what must be written for these answers. Raises ConfigError."""
+        """Return the changes that these answers need. Raises ConfigError."""
         config = self._loaded(answers)
         key_file = SecretFile(config.portal.api_key_file or self._state / "api_key", _KEY_FILE)
         secret_file = SecretFile(config.webhook.secret_file or self._state / "webhook_secret")
@@ -183,12 +182,9 @@ class Setup:
                 yield Change(key, before if is_set else None, _written(value, self.path.parent))
 
 
-_KEY_FILE = "portal.api_key_file"
-
-
 @dataclass(frozen=True)
 class Change:
-    """A key of config.toml that gets a value; ``before`` is None where the file has no such key."""
+    """A key of config.toml and its new value; ``before`` is None where the file lacks the key."""
 
     key: str
     before: object
@@ -197,7 +193,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be written; ``config`` is what it must come to."""
+    """The changes to write; ``config`` is the configuration that must result."""
 
     is_there: bool
     path: Path
@@ -207,7 +203,7 @@ class Plan:
     secrets: tuple[tuple[SecretFile, tuple[str, ...]], ...]
 
     def replaced(self) -> tuple[str, ...]:
-        """Return what would be written over, one line each."""
+        """Return what would be overwritten, one line each."""
         values = [
             f"{one.key} is {one.before}, and would be {one.after}"
             for one in self.changes
@@ -219,7 +215,7 @@ class Plan:
         )
 
     def write(self) -> tuple[Path, ...]:
-        """Write all of it, or nothing; return what was written. Raises ConfigError."""
+        """Write all of it or nothing; return the files that were written. Raises ConfigError."""
         with ExitStack() as undo:
             for file, lines in self.secrets:
                 undo.callback(_restoration(file))
@@ -233,7 +229,7 @@ class Plan:
         return (*([self.path] if self.changes else ()), *written)
 
     def _write_config(self, undo: ExitStack) -> None:
-        """Write a file beside it, and put that in its place once it is seen to be right."""
+        """Write a draft beside config.toml, and replace it once the draft proves right."""
         try:
             text = read_text(self.path) if self.is_there else ""
             mode = self.path.stat().st_mode & 0o777 if self.is_there else _READABLE
@@ -251,7 +247,7 @@ class Plan:
             raise ConfigError((f"{self.path} cannot be written: {error.strerror}",)) from error
 
     def _require_effect(self, config: Config) -> None:
-        """Raise ConfigError where the environment says otherwise: it would win."""
+        """Raise ConfigError where a variable of the environment, which wins, sets another value."""
         pairs = (
             ("portal.url", config.portal.url, self.config.portal.url),
             ("the API key", config.api_key(), self.config.api_key()),
@@ -269,7 +265,7 @@ class Plan:
 
 
 def _restoration(file: SecretFile) -> Callable[[], None]:
-    """Return what takes a later change of the file back."""
+    """Return what restores the file as it is now."""
     before = file.read()
     if file.path.exists():
         return lambda: file.write(before)
@@ -277,7 +273,7 @@ def _restoration(file: SecretFile) -> Callable[[], None]:
 
 
 def _written(value: str | int | Path, base: Path) -> str | int:
-    """Return what config.toml says for a value; its paths are relative to it."""
+    """Return a value as config.toml has it: its paths are relative to its folder."""
     if not isinstance(value, Path):
         return value
     return str(value.relative_to(base) if value.is_relative_to(base) else value)

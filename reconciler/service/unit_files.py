@@ -1,7 +1,7 @@
-"""Files that run it well: systemd units, a Containerfile, nginx and Caddy in front.
+"""The files of `service-files`: systemd units, a Containerfile, and examples for nginx and Caddy.
 
-The templates lie in ``templates/``. What differs between installations (addresses, paths,
-where secrets and ledger lie) is taken from the configuration, so that nothing is configured twice.
+The templates are in ``templates/``. Addresses and paths are filled in from the configuration, so
+that nothing is configured twice.
 """
 
 import re
@@ -28,21 +28,21 @@ HOME = Path("/etc/reconciler")
 STATE = Path("/var/lib/reconciler")
 _STATES = Path("/var/lib")
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
-_PRIVILEGED = 1024  # ports below need a right of their own
+_PRIVILEGED = 1024  # lower ports need CAP_NET_BIND_SERVICE
 _PLAIN_PATH = re.compile(r"[\w/.~-]+", re.ASCII)
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Installed:
-    """What a service would run. ``at_home``: it lies in a home, where services may not look."""
+    """The command of a service. ``at_home``: in a home directory, which services may not read."""
 
     command: tuple[str, ...]
     at_home: bool
 
 
 def this_installation() -> Installed:
-    """Return what runs now."""
+    """Return the installation that runs now."""
     python = Path(sys.executable)
     beside = python.with_name("reconciler")
     command = (str(beside),) if beside.exists() else (str(python), "-m", "reconciler")
@@ -54,8 +54,8 @@ def service_files(
 ) -> dict[str, str]:
     """Return each file's text by its name, for the configuration that was read from ``path``.
 
-    Without a file the places are those of a first installation: /etc/reconciler and
-    /var/lib/reconciler. Raises ConfigError for what a file cannot say.
+    Without a path the folders are those of a first installation: /etc/reconciler and
+    /var/lib/reconciler. Raises ConfigError for settings that no such file can express.
     """
     _check(config, domain)
     values = {
@@ -72,7 +72,7 @@ def service_files(
 
 
 def ledger_folder(config: Config) -> Path | None:
-    """Return the folder that the ledger is written to, None where a server keeps it."""
+    """Return the folder of the ledger's file, None where a server keeps the ledger."""
     path = config.state.path
     return None if path is None else path.parent
 
@@ -87,8 +87,8 @@ def _check(config: Config, domain: str) -> None:
         problems.append("webhook.port is 0, and no proxy can know the port: set a number")
     if not _PLAIN_PATH.fullmatch(config.webhook.path):
         problems.append(
-            "webhook.path has characters that mean something to nginx or Caddy: use letters, "
-            "digits and /.~_-"
+            "webhook.path has characters that are special to nginx or Caddy: use letters, digits "
+            "and /.~_-"
         )
     if not _DOMAIN.fullmatch(domain):
         problems.append(f"--domain {domain} is no name such as hooks.example.com")
@@ -97,7 +97,7 @@ def _check(config: Config, domain: str) -> None:
 
 
 def _unit(config: Config, path: Path | None, installed: Installed) -> dict[str, str]:
-    """Return what the units say, with what systemd would read as its own escaped."""
+    """Return the values of the units, escaped for systemd."""
     file = HOME / "config.toml" if path is None else path.absolute()
     state = STATE if path is None else ledger_folder(config)
     right = "CAP_NET_BIND_SERVICE" if config.webhook.port < _PRIVILEGED else ""
@@ -106,7 +106,7 @@ def _unit(config: Config, path: Path | None, installed: Installed) -> dict[str, 
         "command": " ".join(_word(one.replace("$", "$$")) for one in installed.command),
         "config": _word(str(file).replace("$", "$$")),
         "secrets": _credentials(config, file, webhook=True),
-        "secret_of_a_pass": _credentials(config, file, webhook=False),
+        "secrets_of_a_run": _credentials(config, file, webhook=False),
         "state": _state(state),
         "capabilities": right,
         "private_users": "no" if right else "yes",
@@ -115,27 +115,27 @@ def _unit(config: Config, path: Path | None, installed: Installed) -> dict[str, 
 
 
 def _credentials(config: Config, file: Path, *, webhook: bool) -> str:
-    """Let systemd read the secrets, and lend them to the service alone."""
+    """Return the lines with which systemd reads the secrets and passes them to the service."""
     key = config.portal.api_key_file or file.with_name("api_key")
     secret, password = config.webhook.secret_file, config.admin.password_file
     if webhook and secret is None:
         secret = file.with_name("webhook_secret")
     elif secret is not None and secret.parent == ledger_folder(config):
-        secret = None  # the service reads it itself, so that it can be rotated while it runs
-    lent = (
+        secret = None  # the service reads the file itself, so that a rotation needs no restart
+    credentials = (
         ("api_key", "PORTAL__API_KEY_FILE", key),
         ("webhook_secret", "WEBHOOK__SECRET_FILE", secret),
         ("admin_password", "ADMIN__PASSWORD_FILE", password if webhook else None),
     )
     return "\n".join(
         f"LoadCredential={name}:{_escaped(str(path))}\nEnvironment=RECONCILER_{variable}=%d/{name}"
-        for name, variable, path in lent
+        for name, variable, path in credentials
         if path is not None
     )
 
 
 def _state(folder: Path | None) -> str:
-    """Let systemd make the folder where it has a place for it, else open the one there is."""
+    """Return the line with which systemd creates the ledger's folder, or makes it writable."""
     if folder is None:
         return ""
     if folder != _STATES and folder.is_relative_to(_STATES):
@@ -145,7 +145,7 @@ def _state(folder: Path | None) -> str:
 
 
 def _word(text: str) -> str:
-    """Return one word of a unit."""
+    """Return a text as one word of a unit."""
     text = _escaped(text)
     if not re.search(r"[\s\"'\\;]", text):
         return text

@@ -1,4 +1,4 @@
-"""The webhook commands: each opens what it needs, does one thing, and closes it."""
+"""What the webhook commands do; each call opens and closes what it needs."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,6 +13,7 @@ from reconciler.ledger import is_there
 from reconciler.receiver import Receiver
 from reconciler.service.build import build_components, receiver_settings
 from reconciler.service.server import Server
+from reconciler.triggers import UPDATED
 from reconciler.webhooks import SecretFile, WebhookAdministration, make_secret, secret_to_register
 
 
@@ -40,7 +41,7 @@ def open_administration(
 
 
 def ensure_secret(config: Config) -> bool:
-    """Write a new secret where the configured file has none; return whether it was needed."""
+    """Write a new secret where the configured file has none; return whether one was written."""
     path = config.webhook.secret_file
     if config.webhook.secret is not None or path is None:
         return False
@@ -67,7 +68,7 @@ def register(
     PortalError.
     """
     address, accepted = _address(config, url), config.webhook.triggers
-    chosen = tuple(dict.fromkeys(("file.updated", *triggers))) if triggers else accepted
+    chosen = tuple(dict.fromkeys((UPDATED, *triggers))) if triggers else accepted
     secret = secret_to_register(config.secrets())
     with open_administration(config, test=test) as administration:
         webhook = administration.register(address, secret, chosen, name)
@@ -127,7 +128,7 @@ def answering(config: Config) -> Iterator[None]:
         taken = isinstance(error.__cause__, OSError) and error.__cause__.errno == EADDRINUSE
         if not taken:
             raise
-        yield  # the test of the address shows whether that is ours
+        yield  # the test of the address shows whether the receiver of `serve` answers
         return
     server.start()
     try:

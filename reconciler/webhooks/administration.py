@@ -36,7 +36,7 @@ from reconciler.webhooks.status import (
     WebhookStatus,
     assess_webhook,
     find_webhook,
-    is_same_address,
+    is_same_webhook_url,
 )
 
 _BOTH_VALID = "; the new secret may be the portal's, so both stay valid: rotate again"
@@ -47,8 +47,10 @@ _JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 @dataclass(frozen=True)
 class AddressTester:
-    """Sends requests to an address. ``ca_bundle`` has certificates that are trusted beside the
-    system's. Every method raises AddressUnreachableError, or ConfigError about ``ca_bundle``.
+    """Sends test requests to an address.
+
+    Certificates of ``ca_bundle`` are trusted beside the system's. Every method raises
+    AddressUnreachableError, or ConfigError about ``ca_bundle``.
     """
 
     ca_bundle: Path | None = None
@@ -75,10 +77,10 @@ class AddressTester:
 
 @dataclass(frozen=True)
 class WebhookAdministration:
-    """Our webhook and its neighbours. Every method raises PortalError or LedgerError.
+    """The webhooks that the account may see, and changes to ours.
 
-    ``tester`` tests addresses; without one they are not tested: not every network leads to its own
-    public address.
+    Every method raises PortalError or LedgerError. Without a ``tester`` no address is tested: from
+    some networks their own public address cannot be reached.
     """
 
     ledger: Ledger
@@ -89,18 +91,18 @@ class WebhookAdministration:
     tester: AddressTester | None = None
 
     def list_webhooks(self) -> tuple[Webhook, ...]:
-        """Return every webhook that the account may see, by id; remember that it may."""
+        """Return every webhook that the account may see, by id; record that it may."""
         webhooks = sorted(self.webhooks.all(), key=lambda webhook: webhook.id)
         if not self.can_read():
             self.ledger.settings.set(WEBHOOK_READABLE, True)
         return tuple(webhooks)
 
     def can_read(self) -> bool:
-        """Whether the key was allowed to list webhooks, when that was last tried."""
+        """Whether the key was allowed to list webhooks at the last attempt."""
         return self.ledger.settings.get(WEBHOOK_READABLE) is True
 
     def record_read_refusal(self) -> None:
-        """Remember that the key is not allowed to list webhooks."""
+        """Record that the key is not allowed to list webhooks."""
         if self.can_read():
             self.ledger.settings.set(WEBHOOK_READABLE, False)
 
@@ -109,7 +111,7 @@ class WebhookAdministration:
         return self.ledger.settings.get(WEBHOOK_ID)
 
     def status(self) -> WebhookStatus:
-        """Ask the portal for our webhook and return what is wrong with it; remember its id."""
+        """Ask the portal for our webhook and return its status; record its id."""
         known = self.known_id()
         status = assess_webhook(self.list_webhooks(), self.spec, known)
         if status.webhook is not None and status.webhook.id != known:
@@ -137,14 +139,14 @@ class WebhookAdministration:
 
         Raises ConfigError, AddressUnreachableError, WebhookExistsError, WebhookRejectedError.
 
-        With a tester, the receiver must answer there and know the secret already: the portal's own
-        refusal gives no reason.
+        With a tester, the receiver must answer at the address and know the secret: the portal
+        gives no reason when it refuses.
         """
         self._require_write_scope("POST settings/webhook")
         _check_name(self.spec.name if name is None else name)
         _check_triggers(triggers, self.webhooks.triggers())
         for webhook in self.webhooks.all():
-            if is_same_address(webhook.url, address):
+            if is_same_webhook_url(webhook.url, address):
                 raise WebhookExistsError(address, webhook.id)
         if self.tester is not None:
             self.tester.head(address)
@@ -154,7 +156,7 @@ class WebhookAdministration:
     def create(
         self, address: str, secret: str, triggers: Sequence[str], name: str | None = None
     ) -> Webhook:
-        """Create our webhook without looking first. Raises WebhookRejectedError."""
+        """Create our webhook without any check. Raises WebhookRejectedError."""
         self.ledger.count_write(self.clock())
         with _rejection_of(address):
             webhook = self.webhooks.create(name or self.spec.name, address, secret, triggers)
@@ -170,7 +172,7 @@ class WebhookAdministration:
         self.switch_on(webhook)
 
     def switch_on(self, webhook: Webhook) -> None:
-        """Enable a webhook without looking first. Raises WebhookRejectedError."""
+        """Enable a webhook without any check. Raises WebhookRejectedError."""
         self.ledger.count_write(self.clock())
         with _rejection_of(webhook.url):
             self.webhooks.set_enabled(webhook, True)
@@ -178,12 +180,12 @@ class WebhookAdministration:
             self._clear_record()
 
     def remove(self, webhook: Webhook) -> None:
-        """Delete a webhook, and its log with it."""
+        """Delete a webhook and with it its delivery log."""
         self._require_write_scope("DELETE settings/webhook/{id}")
         self.ledger.count_write(self.clock())
         self.webhooks.remove(webhook.id)
         if webhook.id == self.known_id():
-            # It was meant: the watch must not repair it.
+            # Deleted on purpose: the watch must not register it again.
             self.ledger.settings.set(WEBHOOK_ID, None)
             self._clear_record()
 
@@ -215,7 +217,7 @@ class WebhookAdministration:
             self.webhooks.set_secret(webhook, secret)
 
     def _clear_record(self) -> None:
-        """Forget what was wrong with our webhook: it was changed."""
+        """Delete the record of our webhook's state: it was changed."""
         self.ledger.settings.set(WEBHOOK, None)
 
     def _require_write_scope(self, route: str) -> None:

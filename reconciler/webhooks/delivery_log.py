@@ -1,10 +1,11 @@
 """The portal's log of failed deliveries: a second source of events (docspace.md 6).
 
-The log is read from the newest entry to the last one that was read before. Its entries are
-recorded like any event, so nothing needs to be sent again. An entry without an answer may be
-under way for ten minutes, while a batch before it holds the portal's places: it is recorded later,
-and the mark stays below it. The webhook's last failure shows whether there is anything new; but a
-portal that loses its queue notes no failure, so the log is read every hour all the same.
+The log is read from the newest entry back to the watermark, the last entry that was read before.
+Its entries are recorded like any event, so nothing needs to be sent again. An entry without an
+answer may be under way for ten minutes, while an earlier batch blocks the portal's queue: it is
+recorded later, and the watermark stays below it. The webhook's last failure shows whether there
+are new entries; but a portal that restarts with deliveries in its queue records no failure for
+them, so the log is also read once an hour.
 """
 
 from collections.abc import Callable, Iterator
@@ -50,7 +51,7 @@ class DeliveryLog:
     clock: Callable[[], datetime]
 
     def is_due(self, webhook: Webhook) -> bool:
-        """Whether the log may hold something new; False before the first sweep."""
+        """Whether the log may have new entries; False before the first sweep."""
         known, now = progress(self.ledger), self.clock()
         if not self.ledger.has_origin():
             return False
@@ -60,8 +61,8 @@ class DeliveryLog:
     def read(self, webhook: Webhook) -> LogReading:
         """Record the deliveries that failed since the last reading.
 
-        An error loses nothing: the mark is moved last, and an event that is recorded twice costs
-        one more look. Raises PortalError or LedgerError.
+        An error loses nothing: the watermark is moved last, and an event that is recorded twice
+        costs one more look. Raises PortalError or LedgerError.
         """
         done = progress(self.ledger).done
         recorded, seen, under_way, unsigned = 0, set[int](), set[int](), set[int]()
@@ -75,8 +76,8 @@ class DeliveryLog:
                 under_way.add(entry.id)
             else:
                 recorded += self._record(entry)
-        mark = max(done, min(under_way) - 1) if under_way else max([done, *seen])
-        reached = DeliveryLogProgress(mark, webhook.failed_on, bool(under_way), self.clock())
+        watermark = max(done, min(under_way) - 1) if under_way else max([done, *seen])
+        reached = DeliveryLogProgress(watermark, webhook.failed_on, bool(under_way), self.clock())
         self.ledger.settings.set(DELIVERY_LOG, reached)
         return LogReading(recorded, len(under_way), len(unsigned))
 
@@ -85,7 +86,7 @@ class DeliveryLog:
     ) -> Iterator[tuple[FailedDelivery, datetime]]:
         """Yield the entries after ``done``, newest first, each with the portal's time.
 
-        The first reading ends where our responsibility begins.
+        The first reading ends at the origin: earlier saves are not marked.
         """
         since = self.ledger.baseline().since
         for number in range(_MAX_PAGES):
@@ -113,5 +114,5 @@ def is_under_way(entry: FailedDelivery, now: datetime) -> bool:
 
 
 def _is_older(entry: FailedDelivery, since: datetime, done: int) -> bool:
-    """Whether the first reading ends at this entry: it is older than our responsibility."""
+    """Whether the first reading ends at this entry: it is older than the origin."""
     return done == 0 and entry.created is not None and entry.created < since

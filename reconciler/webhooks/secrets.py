@@ -1,4 +1,4 @@
-"""Webhook secrets: made and checked by the portal's rules, stored in a file, and read again."""
+"""Webhook secrets: generated and checked by the portal's rules, stored in a file, and reloaded."""
 
 import os
 import secrets
@@ -62,12 +62,12 @@ def secret_to_register(configured: Sequence[str]) -> str:
 class SecretFile:
     """A file of secrets, one per line, newest first. It is changed as a whole or not at all.
 
-    It is replaced where its folder allows that. A file that is mounted by itself, or lies in a
-    folder of another user, is written in place.
+    It is replaced where its folder allows that. A file that is a mount of its own, or in a folder
+    of another user, is overwritten in place.
     """
 
     def __init__(self, path: Path, setting: str = "webhook.secret_file") -> None:
-        """Neither read nor write yet; ``setting`` is what names the file, for messages."""
+        """Neither read nor write yet; ``setting`` is the key that names the file, for messages."""
         self.path, self._setting = path, setting
 
     def read(self) -> tuple[str, ...]:
@@ -191,19 +191,19 @@ def _overwrite(path: Path, content: bytes) -> None:
                 _write_all(file, before)
                 os.ftruncate(file, len(before))
             raise
-        with suppress(PermissionError):  # another user's
+        with suppress(PermissionError):  # another user's file
             os.fchmod(file, _OWNER_ONLY)
     finally:
         os.close(file)
 
 
 def _opened(path: Path) -> int:
-    """Open the file to change it, also one that its owner has protected from himself (0400)."""
+    """Open the file to change it, also one that is read-only for its owner (0400)."""
     flags = os.O_RDWR | os.O_NOFOLLOW
     try:
         return os.open(path, flags)
     except PermissionError:
-        path.chmod(_OWNER_ONLY)  # another user's is refused again
+        path.chmod(_OWNER_ONLY)  # fails again for another user's file
         return os.open(path, flags)
 
 

@@ -1,4 +1,4 @@
-"""Which webhook of the portal is ours, and what is wrong with it. Pure: values in, values out."""
+"""Which webhook of the portal is ours, and its issues. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ def assess_webhook(
     if webhook is None:
         return WebhookStatus(None, (WebhookState.MISSING,))
     missing = webhook.missing_triggers(*spec.triggers)
-    has_other_address = spec.url is not None and not is_same_address(webhook.url, spec.url)
+    has_other_address = spec.url is not None and not is_same_webhook_url(webhook.url, spec.url)
     issues = (
         (WebhookState.ADDRESS, has_other_address),
         (WebhookState.DISABLED, not webhook.enabled),
@@ -80,7 +80,7 @@ def find_webhook(
 
     Of several with our address it is the known one, else an enabled one.
     """
-    ours = [one for one in webhooks if spec.url and is_same_address(one.url, spec.url)]
+    ours = [one for one in webhooks if spec.url and is_same_webhook_url(one.url, spec.url)]
     ours.sort(key=lambda one: (one.id != known_id, not one.enabled, one.id))
     known = [one for one in webhooks if one.id == known_id]
     of_path = [one for one in webhooks if urlsplit(one.url).path == spec.path]
@@ -102,7 +102,7 @@ def _receiver_of(webhook: Webhook) -> tuple[str, str]:
     return parts.netloc.lower().removesuffix(":443").removesuffix(":80"), parts.path
 
 
-def is_same_address(one: str, other: str) -> bool:
+def is_same_webhook_url(one: str, other: str) -> bool:
     """Whether two addresses are equal; the case of a host does not count."""
     return _normalized(one) == _normalized(other)
 

@@ -1,8 +1,8 @@
 """Watches our webhook at the portal, and reads the portal's log of failed deliveries.
 
-Only where the key may read it (`*:read`): one GET now and then shows what is wrong with the
-webhook and whether a delivery failed. Problems are logged, recorded in the ledger for other
-processes, and repaired if that is allowed, once an hour at most.
+This needs the scope `*:read`: one GET shows what is wrong with the webhook and whether a delivery
+failed. Problems are logged, recorded in the ledger for other processes, and repaired if that is
+allowed, once an hour at most.
 """
 
 from collections.abc import Callable
@@ -57,13 +57,13 @@ class WebhookWatch:
         repair: RepairPolicy,
         log: EventLog,
     ) -> None:
-        """Ask nothing yet."""
+        """Send no request yet."""
         self._ledger, self._administration = ledger, administration
         self._delivery_log, self._clock = delivery_log, clock
         self._repair_policy, self._log, self._is_unseen_logged = repair, log, False
 
     def run(self) -> WebhookStatus:
-        """Look once, and do what is to be done. Raises PortalError or LedgerError."""
+        """Check the webhook once, and report or repair it. Raises PortalError or LedgerError."""
         was_seen = self._administration.known_id() is not None
         status = self._administration.status()
         reading = self._read_log(status.webhook)
@@ -90,7 +90,7 @@ class WebhookWatch:
         return reading
 
     def _report_unseen(self, status: WebhookStatus, reason: str) -> None:
-        """Log once that there is none: it may be another account's, which is not visible."""
+        """Log once that no webhook is visible: it may belong to another account."""
         if not self._is_unseen_logged:
             self._log.info("webhook_not_seen", reason=reason)
         self._is_unseen_logged = True
@@ -111,7 +111,7 @@ class WebhookWatch:
         )
 
     def _repair(self, status: WebhookStatus) -> None:
-        """Enable it, or register it again; whether that works or not, not again within the hour."""
+        """Enable it or register it again, at most once an hour, whether that works or not."""
         if not self._may_repair(status):
             return
         self._ledger.settings.set(WEBHOOK_REPAIRED, self._clock())
@@ -128,7 +128,7 @@ class WebhookWatch:
         is_broken = bool({WebhookState.MISSING, WebhookState.DISABLED} & set(status.issues))
         if not self._repair_policy.allowed or not is_broken:
             return False
-        # Without an address, or at another one, the webhook may be somebody else's.
+        # Without public_url, or at another address, the webhook may belong to somebody else.
         if self._administration.spec.url is None or WebhookState.ADDRESS in status.issues:
             return False
         last = self._ledger.settings.get(WEBHOOK_REPAIRED)

@@ -6,9 +6,8 @@ from enum import StrEnum
 
 from reconciler.config import Config
 from reconciler.errors import ConfigError
+from reconciler.triggers import UPDATED
 from reconciler.webhooks import MIN_LENGTH
-
-_UPDATES = "file.updated"
 
 
 class ConfigWarningKind(StrEnum):
@@ -58,11 +57,11 @@ def config_warnings(config: Config) -> Iterator[ConfigWarning]:
             f"use secrets of {MIN_LENGTH} characters or more; "
             "one with a comma belongs in webhook.secret_file",
         )
-    if _UPDATES not in webhook.triggers:
+    if UPDATED not in webhook.triggers:
         yield ConfigWarning(
             ConfigWarningKind.UPDATES_IGNORED,
-            f"webhook.triggers lacks {_UPDATES}: the receiver ignores updates",
-            f"add {_UPDATES} to webhook.triggers",
+            f"webhook.triggers lacks {UPDATED}: the receiver ignores updates",
+            f"add {UPDATED} to webhook.triggers",
         )
 
 

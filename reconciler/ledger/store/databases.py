@@ -4,6 +4,7 @@ from sqlalchemy import URL, exc, make_url
 
 from reconciler import DISTRIBUTION
 from reconciler.errors import LedgerCause, LedgerError
+from reconciler.formats import DATABASE_ADDRESS, POSTGRESQL_SCHEMES
 from reconciler.ledger.store.failures import database_errors
 from reconciler.ledger.store.read_only import MemoryStore, SqliteView
 from reconciler.ledger.store.sqlite import SqliteStore, path_of
@@ -30,11 +31,9 @@ def store_at(url: str, *, read_only: bool = False) -> Store:
     parsed = _parsed(url)
     if _is_sqlite(parsed):
         return _view(parsed) if read_only else SqliteStore(parsed)
-    if parsed.drivername in {"postgresql", "postgresql+psycopg"}:
+    if parsed.drivername in POSTGRESQL_SCHEMES:
         return _postgres(parsed.set(drivername="postgresql+psycopg"), read_only)
-    raise LedgerError(
-        "state.url must be sqlite:///PATH or postgresql+psycopg://HOST/NAME", LedgerCause.STATED
-    )
+    raise LedgerError(f"state.url must be {DATABASE_ADDRESS}", LedgerCause.STATED)
 
 
 def _parsed(url: str) -> URL:
