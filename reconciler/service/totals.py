@@ -46,7 +46,8 @@ class Tally:
 
     def settle(self, components: Components) -> None:
         """Count the rest as the ledger has it: another process worked them off, or they wait."""
-        self.ended.update(components.ledger.outcomes(sorted(self.enqueued), components.clock()))
+        listings, now = components.ledger.listings, components.clock()
+        self.ended.update(listings.outcomes(sorted(self.enqueued), now))
         self.enqueued.clear()
 
     def add_failed(self, components: Components) -> None:
