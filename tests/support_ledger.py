@@ -131,7 +131,7 @@ def list_updates(
 ) -> None:
     """Let a listing find that files must be marked."""
     listed = [ListedFile(file, Decision(Rule.UPDATED), None) for file in files]
-    ledger.apply_changes([RowChange(one, makes_due=True) for one in listed], options, now)
+    ledger.listings.apply([RowChange(one, makes_due=True) for one in listed], options, now)
 
 
 def permit(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> WriteGrant:

@@ -503,7 +503,7 @@ def test_a_backfill_takes_no_more_than_its_share(ledger: Ledger) -> None:
     claim = claimed(ledger, NOW)
     permit(ledger, claim, NOW)
     ledger.claims.finish(claim, marked(), NOW)
-    ledger.enqueue([2], EnqueueOptions(BACKFILL), NOW)
+    ledger.listings.enqueue([2], EnqueueOptions(BACKFILL), NOW)
     assert ledger.claims.take(NOW, 10, LEASE) == []
     assert ledger.claims.next_at(NOW) == ledger.next_write_at(NOW, backfill=True) > NOW
     ledger.record(event(3), NOW)

@@ -171,13 +171,13 @@ def test_a_database_in_another_encoding_is_refused(server: PostgresServer) -> No
 def test_a_role_is_lost_with_its_connection_and_that_is_noticed(address: str) -> None:
     """Another takes it at once; who had it knows as soon as it looks."""
     with two(address) as (one, other), ExitStack() as held:
-        is_ours = held.enter_context(one.role(Role.SWEEP))
+        is_held = held.enter_context(one.role(Role.SWEEP))
         with pytest.raises(RoleHeldError), other.role(Role.SWEEP):
             pass
         cut(address)
         with pytest.raises(LedgerError), one.role(Role.BACKFILL):
             pass
-        assert not is_ours()
+        assert not is_held()
         with pytest.raises(LedgerError), other.role(Role.BACKFILL):
             pass
         with other.role(Role.SWEEP) as is_others:
@@ -189,12 +189,12 @@ def test_a_role_is_lost_with_its_connection_and_that_is_noticed(address: str) ->
 
 def test_a_lost_connection_is_found_without_being_used(address: str) -> None:
     """The session speaks up every few seconds, and has locks again soon after."""
-    with closing(Ledger(address, PORTAL)) as ledger, ledger.role(Role.SWEEP) as is_ours:
+    with closing(Ledger(address, PORTAL)) as ledger, ledger.role(Role.SWEEP) as is_held:
         cut(address)
         until, pause = monotonic() + 10, threading.Event()
-        while is_ours() and monotonic() < until:
+        while is_held() and monotonic() < until:
             pause.wait(0.1)
-        assert not is_ours()
+        assert not is_held()
 
 
 @pytest.mark.long
@@ -206,8 +206,8 @@ def test_a_stopped_process_loses_its_role(address: str) -> None:
         until, pause = monotonic() + 15, threading.Event()
         while ledger.holder(Role.SWEEP) is not None and monotonic() < until:
             pause.wait(0.1)
-        with ledger.role(Role.SWEEP) as is_ours:
-            assert is_ours()
+        with ledger.role(Role.SWEEP) as is_held:
+            assert is_held()
         child.signal(signal.SIGCONT)
 
 

@@ -33,12 +33,13 @@ def plan(ledger: Ledger, after: timedelta = SECOND, **changes: Any) -> list[RowC
     """Plan for a page with one file, read ``after`` the beginning."""
     now = NOW + after
     page = PageContext(Policy(target=TARGET), OPTIONS, now, now)
-    return plan_changes([replace(CARRIES_OURS, **changes)], ledger.rows_of([1], BASELINE), page)
+    rows = ledger.listings.rows([1], BASELINE)
+    return plan_changes([replace(CARRIES_OURS, **changes)], rows, page)
 
 
 def apply(ledger: Ledger, changes: list[RowChange]) -> list[ListedFile]:
     """Apply the changes a moment later."""
-    return ledger.apply_changes(changes, OPTIONS, NOW + 2 * SECOND)
+    return ledger.listings.apply(changes, OPTIONS, NOW + 2 * SECOND)
 
 
 def is_due(ledger: Ledger) -> bool:

@@ -1,11 +1,10 @@
-"""The ledger of one portal: opens it, records events and listings, and answers questions.
+"""The ledger of one portal: opens it, records events, and answers queries.
 
 A row is due when ``due_at`` has passed. Each call is one short transaction. Related calls have an
-object of their own: claims, waits, watermarks, settings, reviews, health, ownership.
+object of their own: listings, claims, waits, watermarks, settings, reviews, health, ownership.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,19 +14,10 @@ from sqlalchemy import Connection, and_, delete, func, inspect, or_, select
 from reconciler.errors import LedgerCause, LedgerError
 from reconciler.ledger import ownership
 from reconciler.ledger.claims import PRECEDENCE, Claims
-from reconciler.ledger.counters import count, count_write, next_write_at, reserve_requests
+from reconciler.ledger.counters import count_write, next_write_at, reserve_requests
 from reconciler.ledger.events import record
 from reconciler.ledger.health import Health
-from reconciler.ledger.listing import (
-    EnqueueOptions,
-    ListedFile,
-    RowChange,
-    RowState,
-    apply_changes,
-    enqueue,
-    outcomes,
-    rows_of,
-)
+from reconciler.ledger.listing import Listings
 from reconciler.ledger.ownership import Ownership, another_portal, is_same_portal_url
 from reconciler.ledger.reviews import Reviews
 from reconciler.ledger.rows import BACKFILL, LIVE, Baseline, entry_of
@@ -53,14 +43,10 @@ from reconciler.model import (
     UNLIMITED,
     Entry,
     Event,
-    Outcome,
     Quota,
     Rule,
     Source,
 )
-
-_CHUNK = 500  # ids asked for at once
-_LISTED = ("accepted", "listed")
 
 
 class Ledger:
@@ -88,8 +74,8 @@ class Ledger:
         self.ownership = Ownership(self._store)
         self.watermarks, self.settings = Watermarks(self._store), Settings(self._store)
         self.claims, self.health = Claims(self._store, quota), Health(self._store, quota)
-        self.waits, self.reviews = Waits(self._store), Reviews(self._store)
-        self._quota = quota
+        self.listings, self.waits = Listings(self._store), Waits(self._store)
+        self.reviews, self._quota = Reviews(self._store), quota
 
     # The process.
 
@@ -182,51 +168,11 @@ class Ledger:
         unused = delete(files).where(stale, idle, or_(empty, gone))
         return self._store.write_long(lambda c: c.execute(unused).rowcount)
 
-    # Events and listings.
+    # Events.
 
     def record(self, event: Event, now: datetime, source: Source = Source.WEBHOOK) -> bool:
         """Make the event's file due, durably; False for an echo of our own comment."""
         return self._store.write_each(record, (event, now, source))
-
-    def rows_of(self, ids: Sequence[int | str], baseline: Baseline) -> Mapping[int | str, RowState]:
-        """Return the state of each listed file, with the version of its row."""
-        return self._store.read(lambda c: rows_of(c, ids, baseline))
-
-    def apply_changes(
-        self, changes: Sequence[RowChange], options: EnqueueOptions, now: datetime
-    ) -> list[ListedFile]:
-        """Settle files and make files due, as a page of a listing asks; return each file's outcome.
-
-        One transaction, none at all where nothing is new. A file whose row changed since it was
-        read is not settled but made due.
-        """
-        if not any(change.writes for change in changes):
-            return [change.listed for change in changes]
-
-        def job(c: Connection) -> list[ListedFile]:
-            applied = apply_changes(c, changes, options, now)
-            count(c, *_LISTED, sum(change.makes_due for change in applied))
-            return [change.listed for change in applied]
-
-        return self._store.write(job)
-
-    def enqueue(self, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:
-        """Make files due that a listing showed incompletely, to be looked at."""
-
-        def job(c: Connection) -> None:
-            enqueue(c, ids, options, now)
-            count(c, *_LISTED, len(ids))
-
-        self._store.write(job)
-
-    def outcomes(self, ids: Sequence[int], now: datetime) -> Counter[Outcome]:
-        """Count the outcomes of these files."""
-
-        def job(c: Connection) -> Counter[Outcome]:
-            some = (ids[first : first + _CHUNK] for first in range(0, len(ids), _CHUNK))
-            return Counter(outcome for part in some for outcome in outcomes(c, part, now))
-
-        return self._store.read(job)
 
     # Queries.
 

@@ -1,18 +1,18 @@
-"""Writes what a page of a listing changes: files settled and files made due, in one transaction.
+"""Reads the rows of a listing's files, and settles them or makes them due, page by page.
 
 `sweep` reads the rows, decides, and passes the changes. A file is settled only while its row is the
 one that was read; otherwise the file is made due, and the worker looks.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select, update
 
-from reconciler.ledger.counters import count_kept_text
+from reconciler.ledger.counters import count, count_kept_text
 from reconciler.ledger.rows import (
     KEPT_REASONS,
     SWEEP,
@@ -29,10 +29,13 @@ from reconciler.ledger.rows import (
     settled_values,
 )
 from reconciler.ledger.store.schema import files, insert
+from reconciler.ledger.store.store import Store
 from reconciler.model import Decision, Entry, File, Outcome, Source
 
 _SOURCES = (Source.WEBHOOK, Source.SWEEP, Source.BACKFILL)  # by precedence
 _PLACE = ("folder", "room", "author")
+_LISTED = ("accepted", "listed")
+_CHUNK = 500  # ids in one query
 _PLACING = (
     update(files)
     .where(files.c.id == bindparam("file"))
@@ -102,35 +105,87 @@ class RowChange:
         return RowChange(ListedFile(self.listed.file, self.listed.decision, None), makes_due=True)
 
 
-def rows_of(
-    c: Connection, ids: Sequence[int | str], baseline: Baseline
-) -> Mapping[int | str, RowState]:
-    """Return the state of each id. Files of third-party storage (texts as ids) have no row."""
-    blank = RowState(Entry(0, baseline.since, baseline.portal_known))
-    states: dict[int | str, RowState] = dict.fromkeys(ids, blank)
-    numbers = [number for number in ids if isinstance(number, int)]
-    for row in c.execute(_KNOWN, {"ids": numbers}):
-        states[row.id] = RowState(
-            entry_of(row, baseline),
-            version=tuple(row),
-            due_at=row.due_at,
-            is_claimed=row.claim is not None,
-            priority=row.priority,
-            since=row.since,
-            overwrite=row.overwrite,
-            outcome=Outcome(row.outcome) if row.outcome else None,
-            room=row.room,
-        )
-    return states
+class Listings:
+    """The rows of listed files. Each call is one short transaction; all raise LedgerError."""
+
+    def __init__(self, store: Store) -> None:
+        """Share the ledger's store."""
+        self._store = store
+
+    def rows(self, ids: Sequence[int | str], baseline: Baseline) -> Mapping[int | str, RowState]:
+        """Return the state of each id. Files of third-party storage (texts as ids) have no row."""
+        blank = RowState(Entry(0, baseline.since, baseline.portal_known))
+        numbers = [number for number in ids if isinstance(number, int)]
+
+        def job(c: Connection) -> dict[int | str, RowState]:
+            found = c.execute(_KNOWN, {"ids": numbers})
+            return dict.fromkeys(ids, blank) | {row.id: _state(row, baseline) for row in found}
+
+        return self._store.read(job)
+
+    def apply(
+        self, changes: Sequence[RowChange], options: EnqueueOptions, now: datetime
+    ) -> list[ListedFile]:
+        """Settle files and make files due; return each file with its outcome.
+
+        Nothing is written where nothing is new. A file whose row changed since it was read is made
+        due instead of settled. Kept texts are counted.
+        """
+        if not any(change.writes for change in changes):
+            return [change.listed for change in changes]
+
+        def job(c: Connection) -> list[ListedFile]:
+            applied = _with_changed_rows_due(c, changes)
+            _write(c, applied, options, now)
+            count(c, *_LISTED, sum(change.makes_due for change in applied))
+            return [change.listed for change in applied]
+
+        return self._store.write(job)
+
+    def enqueue(self, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:
+        """Make files due of which a listing showed only the id."""
+        rows = [_due_row(number, f"file {number}", options, now) for number in ids]
+
+        def job(c: Connection) -> None:
+            c.execute(_making_due(c, now), rows)
+            count(c, *_LISTED, len(ids))
+
+        self._store.write(job)
+
+    def outcomes(self, ids: Sequence[int], now: datetime) -> Counter[Outcome]:
+        """Count the current outcomes of files; a file that is due or in work is waiting."""
+        columns = (files.c.outcome, files.c.due_at, files.c.claim)
+
+        def outcome(row: Any) -> Outcome:
+            is_open = row.claim is not None or (row.due_at is not None and row.due_at <= now)
+            return Outcome.WAITING if is_open or row.outcome is None else Outcome(row.outcome)
+
+        def job(c: Connection) -> Counter[Outcome]:
+            parts = (ids[first : first + _CHUNK] for first in range(0, len(ids), _CHUNK))
+            found = (c.execute(select(*columns).where(files.c.id.in_(part))) for part in parts)
+            return Counter(outcome(row) for rows in found for row in rows)
+
+        return self._store.read(job)
 
 
-def apply_changes(
-    c: Connection, changes: Sequence[RowChange], options: EnqueueOptions, now: datetime
-) -> list[RowChange]:
-    """Write the changes, and return them as applied: a row that changed since it was read is made
-    due instead of settled. Kept texts are counted. A page takes a few statements, not one a row.
-    """
-    applied = _with_changed_rows_due(c, changes)
+def _state(row: Row[Any], baseline: Baseline) -> RowState:
+    return RowState(
+        entry_of(row, baseline),
+        version=tuple(row),
+        due_at=row.due_at,
+        is_claimed=row.claim is not None,
+        priority=row.priority,
+        since=row.since,
+        overwrite=row.overwrite,
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        room=row.room,
+    )
+
+
+def _write(
+    c: Connection, applied: Sequence[RowChange], options: EnqueueOptions, now: datetime
+) -> None:
+    """Write the changes of a page: a few statements, not one for each row."""
     kept = [
         change.listed.file
         for change in applied
@@ -153,7 +208,6 @@ def apply_changes(
     placed = [_placed(change.listed.file) for change in applied if change.sets_place]
     if placed:
         c.execute(_PLACING, placed)
-    return applied
 
 
 def _with_changed_rows_due(c: Connection, changes: Sequence[RowChange]) -> list[RowChange]:
@@ -229,20 +283,6 @@ def _unbroken_since(new: Any) -> Any:
     )
     since = func.coalesce(files.c.comment_since, new.comment_since)
     return case((unbroken, since), else_=new.comment_since)
-
-
-def enqueue(c: Connection, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:
-    """Make files due of which the listing showed only the id."""
-    rows = [_due_row(number, f"file {number}", options, now) for number in ids]
-    c.execute(_making_due(c, now), rows)
-
-
-def outcomes(c: Connection, ids: Sequence[int], now: datetime) -> Iterator[Outcome]:
-    """Yield each file's current outcome; a file that is due or in work is waiting."""
-    columns = (files.c.outcome, files.c.due_at, files.c.claim)
-    for row in c.execute(select(*columns).where(files.c.id.in_(ids))):
-        open_ = row.claim is not None or (row.due_at is not None and row.due_at <= now)
-        yield Outcome.WAITING if open_ or row.outcome is None else Outcome(row.outcome)
 
 
 def _making_due(c: Connection, now: datetime) -> Any:

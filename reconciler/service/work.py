@@ -59,7 +59,9 @@ class Tally:
 
     def settle(self, components: Components) -> None:
         """Count the rest by the ledger: another process has processed them, or they wait."""
-        self.ended.update(components.ledger.outcomes(sorted(self.enqueued), components.clock()))
+        self.ended.update(
+            components.ledger.listings.outcomes(sorted(self.enqueued), components.clock())
+        )
         self.enqueued.clear()
 
     def add_failed(self, components: Components) -> None:

@@ -254,17 +254,17 @@ class Lister:
         baseline = self.baseline._replace(
             since=min(self.baseline.since, since or self.baseline.since)
         )
-        rows = self._ledger.rows_of([file.id for file in files], baseline)
+        rows = self._ledger.listings.rows([file.id for file in files], baseline)
         page = PageContext(self._policy, self._options, asked, now)
         changes = plan_changes(files, rows, page)
         if self.dry:
             return [change.listed for change in changes]
-        return self._ledger.apply_changes(changes, self._options, now)
+        return self._ledger.listings.apply(changes, self._options, now)
 
     def _enqueue_broken(self, broken: Sequence[int]) -> None:
         fresh = self.report.count_broken(broken)
         if fresh and not self.dry:
-            self._ledger.enqueue(fresh, self._options, self._clock())
+            self._ledger.listings.enqueue(fresh, self._options, self._clock())
 
 
 def _is_between(date: datetime, back_to: datetime | None, until: datetime | None) -> bool:
