@@ -181,7 +181,7 @@ def pass_time(world: World, by: int) -> World:
 # ---------------------------------------------------------------- the portal and its people
 
 
-def told(world: World, file: Seen, author: str = "person") -> World:
+def publish(world: World, file: Seen, author: str = "person") -> World:
     """Change the file and publish file.updated."""
     return world._replace(file=file, events=world.events | {(author, file.updated)})
 
@@ -201,7 +201,7 @@ def save(world: World, version: int, other_size: bool) -> World | None:
         content=file.content + 1,
         update=True,
     )
-    return told(world, saved)
+    return publish(world, saved)
 
 
 def comment(world: World, text: str) -> World | None:
@@ -209,17 +209,17 @@ def comment(world: World, text: str) -> World | None:
     if file.trashed:
         return None
     early = world.row.knows != file.content
-    return told(world, file._replace(comment=text, persons=True, early=early, answered=True))
+    return publish(world, file._replace(comment=text, persons=True, early=early, answered=True))
 
 
 def rename(world: World) -> World | None:
     file = world.file
-    return None if file.trashed else told(world, file._replace(updated=0))
+    return None if file.trashed else publish(world, file._replace(updated=0))
 
 
 def lock(world: World) -> World | None:
     file = world.file
-    return None if file.trashed or file.locked else told(world, file._replace(locked=True))
+    return None if file.trashed or file.locked else publish(world, file._replace(locked=True))
 
 
 def unlock(world: World) -> World | None:
@@ -234,7 +234,7 @@ def unlock(world: World) -> World | None:
         lost=file.lost or file.persons,
         writes=0 if file.comment == TARGET else file.writes,
     )
-    return told(world, wiped)
+    return publish(world, wiped)
 
 
 def trash(world: World) -> World | None:
@@ -348,7 +348,7 @@ def put(world: World, answered: bool) -> World | None:
     row = world.row
     done = settle(row, work.seen, ours=True)._replace(announced=row.due is not None)
     row = done if answered else make_due(row, 1)
-    return told(world, file, "us")._replace(row=row, work=None, flaw=work.flaw)
+    return publish(world, file, "us")._replace(row=row, work=None, flaw=work.flaw)
 
 
 def refused(world: World) -> World | None:

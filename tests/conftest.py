@@ -108,7 +108,7 @@ def sandbox_world() -> Iterator[support_sandbox.World]:
 
 
 @pytest.fixture
-def hook() -> Iterator[support_sandbox.Receiver]:
+def endpoint() -> Iterator[support_sandbox.Receiver]:
     """A receiver of the sandbox's webhooks."""
     with support_sandbox.receiver() as receiver:
         yield receiver

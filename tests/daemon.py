@@ -78,19 +78,19 @@ def fetch(request: Request | str) -> tuple[int, str]:
 @contextmanager
 def daemon(environ: dict[str, str], folder: Path) -> Iterator[Daemon]:
     """Run a daemon within the block; its log goes to ``folder``/serve.log."""
-    log, said = folder / "serve.log", folder / f"{uuid.uuid4().hex}.out"
-    process = Program(["serve"], environ, folder, said, log)
+    log, out = folder / "serve.log", folder / f"{uuid.uuid4().hex}.out"
+    process = Program(["serve"], environ, folder, out, log)
     try:
-        yield Daemon(process, _address(process, said, log))
+        yield Daemon(process, _address(process, out, log))
     finally:
         process.kill()
         process.wait()
 
 
-def _address(process: Program, said: Path, log: Path) -> str:
+def _address(process: Program, out: Path, log: Path) -> str:
     """Wait until the daemon tells where it listens."""
     turn = threading.Event()
-    while not (line := said.read_text("utf-8") if said.exists() else "").endswith("\n"):
+    while not (line := out.read_text("utf-8") if out.exists() else "").endswith("\n"):
         assert process.poll() is None, log.read_text("utf-8")
         turn.wait(0.01)
     return line.removeprefix("listening on ").strip()

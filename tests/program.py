@@ -88,7 +88,7 @@ class Dialogue:
         self._own, self._other = os.openpty()
         name = os.ttyname(self._other)
         self._program = Program(words, environ, folder, Path(name), Path(name), name)
-        self.said = ""
+        self.transcript = ""
 
     def answer(self, question: str, text: str) -> None:
         """Wait for a question and type a line. Raises TimeoutError."""
@@ -114,17 +114,17 @@ class Dialogue:
 
     def _wait_for(self, question: str) -> None:
         """Wait until its blank is there too: what is typed before that may be dropped."""
-        seen, asked = len(self.said), re.compile(re.escape(question) + r"[^\n]*: ")
-        while not asked.search(self.said, seen):
+        seen, asked = len(self.transcript), re.compile(re.escape(question) + r"[^\n]*: ")
+        while not asked.search(self.transcript, seen):
             if not self._read(30):
-                raise TimeoutError(self.said)
+                raise TimeoutError(self.transcript)
 
     def _read(self, seconds: float) -> bool:
         """Read what there is, or comes in time; whether anything came."""
         if not select.select([self._own], [], [], seconds)[0]:
             return False
         with suppress(OSError):  # nobody is at the other end
-            self.said += os.read(self._own, 65536).decode()
+            self.transcript += os.read(self._own, 65536).decode()
         return True
 
 
@@ -139,8 +139,8 @@ def run(
             code = program.wait(timeout)
         finally:
             program.kill()
-        said = [path.read_text("utf-8") for path in (out, err)]
-    return subprocess.CompletedProcess(words, code, *said)
+        captured = [path.read_text("utf-8") for path in (out, err)]
+    return subprocess.CompletedProcess(words, code, *captured)
 
 
 def output(

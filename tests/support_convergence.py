@@ -38,10 +38,10 @@ def revision(file: FileInfo) -> Revision:
 class Scene(People):
     """Everything together; ``judge`` hears of each write."""
 
-    def __init__(self, here: World, judge: Callable[[Wrote], None]) -> None:
+    def __init__(self, here: World, check_write: Callable[[Wrote], None]) -> None:
         """Start as `People` does."""
         super().__init__(here)
-        self._judge = judge
+        self._check_write = check_write
         self.deep_tick = 0  # the last deep sweep that lacked no room
 
     def act(self, file: int, what: str) -> None:
@@ -86,7 +86,7 @@ class Scene(People):
             for write in self.portal.comment_writes(known.id)[known.writes :]:
                 assert write.by == self.here.bot
                 assert known.id in befores, f"{known.id} was written to and was not due"
-                self._judge(Wrote(known, *befores[known.id], since, write))
+                self._check_write(Wrote(known, *befores[known.id], since, write))
                 known.marked.add(known.content)
                 known.writes += 1
             entry = self.here.ledger.entry(known.id)
@@ -112,7 +112,7 @@ class Scene(People):
         try:
             if entry.since == EPOCH:
                 return
-            look = self.here.making.looker.look(entry)
+            look = self.here.processor.looker.look(entry)
             file, decision = look.file, look.decision
             if file is None or decision.action is not Action.MARK:
                 return
@@ -182,9 +182,9 @@ class Scene(People):
         """End all trouble, deliver what is late or lose it, sweep and work until all is quiet."""
         self.portal.faults.clear()
         self.post = ONCE if arrives else DROP
-        letters, self.late = self.late, []
-        for letter in letters if arrives else []:
-            self.deliver(letter)
+        deliveries, self.late = self.late, []
+        for delivery in deliveries if arrives else []:
+            self.deliver(delivery)
         for _ in range(12):
             attempts = self.work_off()
             self.advance(1)  # an item read in the very moment of a settling decides nothing
@@ -197,7 +197,7 @@ class Scene(People):
 
 
 @contextmanager
-def scene(path: Path, judge: Callable[[Wrote], None]) -> Iterator[Scene]:
+def scene(path: Path, check_write: Callable[[Wrote], None]) -> Iterator[Scene]:
     """Build a scene within the block; its ledger lies at ``path``."""
     with world(path) as here:
-        yield Scene(here, judge)
+        yield Scene(here, check_write)

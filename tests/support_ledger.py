@@ -119,10 +119,10 @@ def in_work(ledger: Ledger, file: int = 1) -> Claim:
 
 
 def attempt(
-    ledger: Ledger, ended: AttemptResult, file: int = 1, now: datetime = NOW, **told: Any
+    ledger: Ledger, ended: AttemptResult, file: int = 1, now: datetime = NOW, **fields: Any
 ) -> None:
     """Let an event about a file come, and the worker end its work on it a second later."""
-    ledger.record(event(file, **told), now)
+    ledger.record(event(file, **fields), now)
     ledger.finish(claimed(ledger, now + SECOND), ended, now + SECOND)
 
 
@@ -134,7 +134,7 @@ def list_updates(
     ledger.apply_changes([RowChange(one, makes_due=True) for one in listed], options, now)
 
 
-def permit(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> WriteGrant:
+def begin_write(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> WriteGrant:
     """Ask for a write to the claimed file, with room for it."""
     file = changes.pop("file", None) or a_file(claim.entry.id)
     return ledger.begin_write(claim, file, now, until=now + LEASE, **changes)

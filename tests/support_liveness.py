@@ -126,7 +126,7 @@ class Life:
         if not _PROBED & {outage.kind for outage in here.ledger.health.outages()}:
             return
         with suppress(PortalError):
-            here.making.probe()
+            here.processor.probe()
 
     def _sweep(self) -> None:
         """As `Daemon._try_sweep`."""

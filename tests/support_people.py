@@ -97,22 +97,22 @@ class People:
 
     def collect(self) -> None:
         """Take what was published since, and let it travel as ``post`` says."""
-        letters = range(self._posted + 1, self.portal.next_log_id)
+        deliveries = range(self._posted + 1, self.portal.next_log_id)
         self._posted = self.portal.next_log_id - 1
-        for letter in letters:
+        for delivery in deliveries:
             if self.post == HOLD:
-                self.late.append(letter)
+                self.late.append(delivery)
             elif self.post != DROP:
-                self.deliver(letter)
+                self.deliver(delivery)
             if self.post == TWICE:
-                self.deliver(letter)
+                self.deliver(delivery)
 
-    def deliver(self, letter: int) -> None:
+    def deliver(self, delivery: int) -> None:
         """Deliver one letter over HTTP, now."""
-        if letter not in self.portal.logs:
+        if delivery not in self.portal.logs:
             return
         self.portal.network = Network()
-        again = self.portal.retry_log(letter)
+        again = self.portal.retry_log(delivery)
         assert self.here.server.drain()
         self.portal.network = NOTHING_ARRIVES
         self._posted = max(self._posted, again)

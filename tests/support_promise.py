@@ -111,7 +111,7 @@ NEVER_MARKED = (
 # ---------------------------------------------------------------- what must hold
 
 
-def judge(wrote: Wrote) -> None:
+def check_write(wrote: Wrote) -> None:
     """A write of ours must be of the target, on an update, over no person, and the first."""
     known, write = wrote.known, wrote.write
     assert write.after == TARGET

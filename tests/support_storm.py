@@ -108,12 +108,12 @@ def storm(folder: Path, seed: int, daemons: int = 1, **more: str) -> Iterator[St
     ports = [free_port() for _ in range(daemons)]
     with Server(portal) as server:
         portal.network = Network(drop=0.2, duplicate=0.1, reorder=True, seed=seed)
-        told = {
+        variables = {
             "RECONCILER_SWEEP__EVERY": "2s",
             "RECONCILER_LIMITS__REQUESTS_PER_MINUTE": "100000",  # that is another test's
         }
         key = portal.add_key(bot)
-        environ = environment(server.url, key, folder, ports[0], **(told | more))
+        environ = environment(server.url, key, folder, ports[0], **(variables | more))
         for port in ports:
             webhook = f"http://127.0.0.1:{port}/docspace/review-comment"
             portal.add_webhook(by=ann, url=webhook, secret=SECRET)

@@ -226,7 +226,7 @@ def killed(scene: Stage, method: str, route: str, *words: str, **when: Any) -> N
         process.wait()
 
 
-def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+def json_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     """Return the one JSON object that was printed."""
     found: dict[str, Any] = json.loads(done.stdout)
     return found

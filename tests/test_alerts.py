@@ -85,11 +85,11 @@ def test_a_queue_that_is_worked_off_slowly_is_not_sent(seen: Overview) -> None:
 def test_an_address_that_fails_is_a_harmless_problem(seen: Overview) -> None:
     """`status` names it with the command that tests it; no other address is told."""
     failing = Notified("address 2 (mailto)", NOW, failing_since=NOW, failed_at=NOW, error="refused")
-    told = replace(seen, unreachable=(failing,))
-    (problem,) = [one for one in find_problems(told) if one.kind is ProblemKind.NOTIFY]
+    overview = replace(seen, unreachable=(failing,))
+    (problem,) = [one for one in find_problems(overview) if one.kind is ProblemKind.NOTIFY]
     assert problem.is_harmless
     assert str(problem) == (
         "address 2 (mailto) of notify.urls_file cannot be notified since "
         "2025-11-24 09:15:42 UTC: refused -> run: reconciler notify test"
     )
-    assert kinds(told) == []
+    assert kinds(overview) == []

@@ -30,13 +30,13 @@ from tests.support_sweep import (
     added_up,
     due,
     held,
+    json_of,
     killed,
     rows,
     run,
     save,
     silent,
     stage,
-    told,
     work,
 )
 from tests.world import TARGET, World, scan_settings
@@ -84,7 +84,7 @@ def test_by_default_only_empty_comments_and_the_portals_own_are_written_over(
     """What a person wrote stays, and every file of the portal is accounted for."""
     done = exits(0, run(scene, "backfill", "--since", "60d", "--json", "--yes"))
     assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
-    summary = told(done)
+    summary = json_of(done)
     assert {outcome: summary[outcome] for outcome in OUTCOMES} == {
         "marked": 5,
         "already": 1,
@@ -210,7 +210,7 @@ def test_observing_writes_nothing_and_leaves_open_what_is_not_plain(scene: Stage
     """Ours and a person's are settled; the rest is marked by a later backfill."""
     done = run(scene, "backfill", "--since", "60d", "--observe", "--json", "--yes")
     assert (done.returncode, scene.portal.count("PUT"), scene.comments()) == (0, 0, TEXTS)
-    assert (told(done)["already"], told(done)["kept"]) == (1, 1)
+    assert (json_of(done)["already"], json_of(done)["kept"]) == (1, 1)
     assert settled(scene) == set(scene.files[2:])
     through(scene, job(scene))
     assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
@@ -296,8 +296,8 @@ def test_a_share_that_is_spent_is_exit_1_with_the_time_to_go_on(scene: Stage) ->
     first = run(scene, *words, **SHARE)
     assert (first.returncode, scene.portal.count("PUT")) == (1, 3)
     assert "the day's writes for backfills are used up" in first.stderr
-    assert told(first)["resume_at"][:13].replace("T", " ") in first.stderr
-    assert (told(first)["marked"], told(first)["remaining"]) == (3, 2)
+    assert json_of(first)["resume_at"][:13].replace("T", " ") in first.stderr
+    assert (json_of(first)["marked"], json_of(first)["remaining"]) == (3, 2)
     (live,) = scene.add_files("live.docx")
     scene.clock.advance(10)
     quick = reconcile(load(None, scene.environ | SHARE), dry_run=False, on_planned=lambda _: None)
@@ -350,7 +350,7 @@ def test_beside_a_daemon_the_daemon_does_the_writing(scene: Stage) -> None:
     with daemon(scene.environ, scene.folder) as running:
         done = exits(0, run(scene, "backfill", "--since", "60d", "--json", "--yes"))
         assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
-        assert told(done)["requests"]["put"] == 0
+        assert json_of(done)["requests"]["put"] == 0
         assert running.terminate() == 0
 
 
@@ -381,8 +381,9 @@ def test_a_dry_run_estimates_and_writes_nothing(scene: Stage) -> None:
     before = rows(scene.ledger)
     done = run(scene, "backfill", "--since", "60d", "--dry-run", "--json", **SHARE)
     assert (done.returncode, rows(scene.ledger), scene.portal.count("PUT")) == (0, before, 0)
-    assert (told(done)["dry_run"], told(done)["scanned"]) == (True, 7)
-    assert (told(done)["marked"], added_up(told(done)), told(done)["remaining"]) == (5, 7, 0)
+    summary = json_of(done)
+    assert (summary["dry_run"], summary["scanned"]) == (True, 7)
+    assert (summary["marked"], added_up(summary), summary["remaining"]) == (5, 7, 0)
     assert "7 files in 2 folders" in done.stderr
     assert "about 5 to be marked" in done.stderr
     assert "1.7 days at 3 writes a day" in done.stderr

@@ -95,8 +95,8 @@ def bring_to_rest(here: Storm, daemons: list[Program]) -> None:
 def check_log(here: Storm) -> None:
     """Somebody swept to the end, and nothing was met but what the ledger says of itself."""
     lines = here.log.read_text("utf-8").splitlines()
-    told = [json.loads(line) for line in lines if line.startswith("{")]
-    assert any(line["event"] == "sweep" for line in told)
-    errors = [line for line in told if line["level"] == "error"]
+    records = [json.loads(line) for line in lines if line.startswith("{")]
+    assert any(line["event"] == "sweep" for line in records)
+    errors = [line for line in records if line["level"] == "error"]
     assert [line for line in errors if line.get("kind") != "ledger"] == []
-    assert [line for line in told if line["event"] == "library"] == []
+    assert [line for line in records if line["event"] == "library"] == []

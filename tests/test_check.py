@@ -436,7 +436,7 @@ def test_an_address_that_cannot_be_reached_from_here_is_a_warning_while_deliveri
     facts: Facts, found: AddressUnreachableError
 ) -> None:
     """Not every router leads back to its own network; some answer there themselves."""
-    line = first(told(facts, succeeded_on=GOOD, failed_on=BAD), address=found)
+    line = first(with_deliveries(facts, succeeded_on=GOOD, failed_on=BAD), address=found)
     assert (line.level, line.about) == (Level.WARNING, "address")
     assert "asked from here; but deliveries arrive" in line.message
     assert "--no-probe" in line.hint
@@ -445,14 +445,14 @@ def test_an_address_that_cannot_be_reached_from_here_is_a_warning_while_deliveri
 def test_an_address_where_deliveries_fail_is_an_error(facts: Facts) -> None:
     """The last one that is known did, or none is known."""
     for dates in ({"succeeded_on": BAD, "failed_on": GOOD}, {"failed_on": GOOD}, {}):
-        lines = check(replace(told(facts, **dates), address=UNREACHED))
+        lines = check(replace(with_deliveries(facts, **dates), address=UNREACHED))
         assert [one.level for one in lines if one.about == "address"] == [Level.ERROR]
 
 
 def test_an_address_without_a_daemon_behind_it_is_an_error(facts: Facts) -> None:
     """What arrived before it ended says nothing."""
     ended = with_ledger(facts, problems=(Problem(ProblemKind.NO_SERVE, "no serve is running"),))
-    lines = check(replace(told(ended, succeeded_on=GOOD), address=UNREACHED))
+    lines = check(replace(with_deliveries(ended, succeeded_on=GOOD), address=UNREACHED))
     assert [one.level for one in lines if one.about == "address"] == [Level.ERROR]
 
 
@@ -480,7 +480,7 @@ def test_only_what_a_webhook_brought_counts_as_a_delivery(sound: Healthy) -> Non
     assert found.delivered == now + 2 * minute
 
 
-def told(facts: Facts, succeeded_on: str = "", failed_on: str = "") -> Facts:
+def with_deliveries(facts: Facts, succeeded_on: str = "", failed_on: str = "") -> Facts:
     """Return the facts with what the portal tells of the webhook's last deliveries."""
     state = facts.portal.state
     assert state is not None
@@ -573,9 +573,9 @@ def test_the_command_prints_the_worst_first_and_its_code(scene: Stage) -> None:
     other = run(scene, "check", RECONCILER_STATE__URL="sqlite:////proc/x.db")
     assert (other.returncode, other.stdout.split()[:2]) == (5, ["error", "ledger"])
     wrong = run(scene, "check", "--json", RECONCILER_SWEEP__EVERY="soon")
-    told = json.loads(wrong.stdout)
-    assert (wrong.returncode, told["exit_code"]) == (2, 2)
-    assert "sweep.every" in told["lines"][0]["message"]
+    report = json.loads(wrong.stdout)
+    assert (wrong.returncode, report["exit_code"]) == (2, 2)
+    assert "sweep.every" in report["lines"][0]["message"]
 
 
 @pytest.mark.parametrize(
@@ -596,8 +596,8 @@ def test_the_parallel_limits_of_all_processes_count_together(
         helper(hold, database, Role.BACKFILL) as other,
     ):
         assert other.on_file() == "held"
-        told = [line.message for line in sound.wrong() if line.about == "instances"]
-    assert [message.split("_")[1].split()[0] for message in told] == warned
+        report = [line.message for line in sound.wrong() if line.about == "instances"]
+    assert [message.split("_")[1].split()[0] for message in report] == warned
 
 
 def test_the_command_is_not_content_while_updates_are_not_marked(scene: Stage) -> None:

@@ -83,12 +83,12 @@ def test_the_version_is_printed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [(["-h"], "Usage:"), (["-V"], "reconciler "), (["webhook", "list", "-h"], "Usage:")],
 )
-def test_a_short_option_does_as_its_long_one(words: list[str], said: str) -> None:
+def test_a_short_option_does_as_its_long_one(words: list[str], expected: str) -> None:
     """As elsewhere: -h for --help, -V for --version; a group takes it, and what is below it."""
-    assert CliRunner().invoke(app, words).stdout.lstrip().startswith(said)
+    assert CliRunner().invoke(app, words).stdout.lstrip().startswith(expected)
 
 
 def test_the_configuration_is_the_named_one_else_the_first_that_is_there(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_every_command_has_help(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (("serve", "--port", "abc"), "must be a number, at least 0 and at most 65535, not abc"),
         (("sandbox", "--drop", "3"), "must be a number, at least 0 and at most 1, not 3"),
@@ -154,15 +154,17 @@ def test_every_command_has_help(command: str) -> None:
     ],
 )
 def test_a_value_that_an_option_does_not_take_is_told_in_our_words(
-    words: tuple[str, ...], said: str
+    words: tuple[str, ...], expected: str
 ) -> None:
     """With what it takes."""
     done = CliRunner().invoke(app, words)
-    assert (done.exit_code, said in re.sub(r"[\s│]+", " ", done.stderr)) == (2, True), done.stderr
+    assert (done.exit_code, expected in re.sub(r"[\s│]+", " ", done.stderr)) == (2, True), (
+        done.stderr
+    )
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (("recocile",), "reconcile"),
         (
@@ -173,9 +175,9 @@ def test_a_value_that_an_option_does_not_take_is_told_in_our_words(
     ],
     ids=["a command that is unknown", "an end before the beginning", "a fault that is none"],
 )
-def test_what_cannot_be_meant_is_a_usage_error(words: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_meant_is_a_usage_error(words: tuple[str, ...], expected: str) -> None:
     """Exit 2, and what could be meant."""
-    assert said in exits(2, run(*words)).stderr
+    assert expected in exits(2, run(*words)).stderr
 
 
 def test_send_is_accepted_with_the_right_secret(scene: Scene) -> None:
@@ -224,7 +226,7 @@ def test_a_file_is_named_by_its_id_or_by_the_address_of_the_document(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("Contract.docx", "neither a file's id nor the address"),
         ("0", "neither a file's id nor the address"),
@@ -234,9 +236,9 @@ def test_a_file_is_named_by_its_id_or_by_the_address_of_the_document(
         ("https://portal.example.com/doceditor?fileId=sbox-12-L2Ru", "connected storage"),
     ],
 )
-def test_what_names_no_file_is_refused(text: str, said: str) -> None:
+def test_what_names_no_file_is_refused(text: str, expected: str) -> None:
     """With what would."""
-    with pytest.raises(typer.BadParameter, match=said):
+    with pytest.raises(typer.BadParameter, match=expected):
         document(text)
 
 
@@ -283,17 +285,17 @@ def test_a_working_directory_that_is_gone_is_no_bug(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "expected"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "A disk is full: free some space"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "A disk is full: free some space"),
         (PermissionError(errno.EACCES, "Permission denied", "/etc/x"), "/etc/x cannot be used: "),
     ],
 )
-def test_what_the_machine_refuses_is_no_bug(error: OSError, said: str) -> None:
+def test_what_the_machine_refuses_is_no_bug(error: OSError, expected: str) -> None:
     """Wherever it was met."""
     code, text = unforeseen(error)
-    assert (code, text.startswith(said)) == (2, True)
+    assert (code, text.startswith(expected)) == (2, True)
 
 
 @pytest.mark.parametrize(

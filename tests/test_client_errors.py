@@ -611,9 +611,9 @@ def test_whatever_the_portal_answers_is_a_value_or_a_portal_error(
     ):
         everywhere(portal, status, body, headers={"Retry-After": retry})
         for ask in ASKS.values():
-            said = _asked(docspace, ask)
-            assert said is None or not isinstance(said, PortalError) or KEY not in repr(said)
-            assert not isinstance(said, File) or said.id
+            result = _asked(docspace, ask)
+            assert result is None or not isinstance(result, PortalError) or KEY not in repr(result)
+            assert not isinstance(result, File) or result.id
 
 
 def _asked(docspace: DocSpace, ask: Ask) -> Any:

@@ -326,7 +326,7 @@ def test_my_documents_may_have_no_id(portal: Portal, docspace: DocSpace) -> None
 
 
 @pytest.mark.parametrize(
-    ("told", "number", "count", "behind"),
+    ("fields", "number", "count", "behind"),
     [
         ({}, 1, PAGE, 0),
         ({}, PAGE - 1, PAGE, 0),
@@ -343,13 +343,13 @@ def test_my_documents_may_have_no_id(portal: Portal, docspace: DocSpace) -> None
 def test_without_a_total_a_full_page_is_not_the_last(
     portal: Portal,
     docspace: DocSpace,
-    told: Mapping[str, object],
+    fields: Mapping[str, object],
     number: int,
     count: int,
     behind: int,
 ) -> None:
     """A total that is told is believed."""
-    portal.get(MINE, json={"files": [{"id": n} for n in range(1, number + 1)], **told})
+    portal.get(MINE, json={"files": [{"id": n} for n in range(1, number + 1)], **fields})
     assert docspace.my_files(count=count).remaining == behind
 
 

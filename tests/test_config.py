@@ -163,7 +163,7 @@ def problems(text: str, folder: Path, environ: Mapping[str, str] | None = None) 
     return caught.value.problems
 
 
-def told(path: Path | None, environ: Mapping[str, str]) -> str:
+def refusal(path: Path | None, environ: Mapping[str, str]) -> str:
     """Return the words of the refusal, nothing when there is none."""
     try:
         load(path, environ)
@@ -341,7 +341,7 @@ def test_what_an_orchestrator_injects_is_passed_over(of: str) -> None:
 def test_a_mistake_beside_them_is_still_refused(name: str, text: str, meant: str) -> None:
     """With the nearest name."""
     injected = {f"RECONCILER_{one}": value for one, value in KUBERNETES.items()}
-    found = told(None, injected | {name: text})
+    found = refusal(None, injected | {name: text})
     assert found.startswith(f"unknown environment variable {name}")
     assert meant in found
 
@@ -454,19 +454,19 @@ def test_no_bytes_break_the_reading(data: bytes, tmp_path_factory: pytest.TempPa
     """Any file is a configuration or a list of problems."""
     path = tmp_path_factory.getbasetemp() / "any.toml"
     path.write_bytes(data)
-    assert told(path, {}) is not None
+    assert refusal(path, {}) is not None
 
 
 @given(name=st.text(max_size=20), text=st.text(max_size=20))
 def test_no_variable_breaks_the_reading(name: str, text: str) -> None:
     """Any variable of our prefix is understood or a problem with its name."""
-    assert told(None, {f"RECONCILER_{name}": text}) is not None
+    assert refusal(None, {f"RECONCILER_{name}": text}) is not None
 
 
 @given(key=st.sampled_from(sorted(DEFAULTS)), text=st.text())
 def test_no_value_breaks_the_reading(key: str, text: str) -> None:
     """Any value of any key is understood or a problem that names the key."""
-    words = told(None, {variable(key): text})
+    words = refusal(None, {variable(key): text})
     assert not words or key in words or variable(key) in words
 
 
@@ -834,12 +834,12 @@ def test_a_password_of_a_database_does_not_belong_into_the_file(tmp_path: Path) 
 @pytest.mark.parametrize("password", ["hush@", "hush/1", "hush?", "hush#", "hush:1"])
 def test_a_password_that_is_not_encoded_is_not_repeated(password: str) -> None:
     """It may break the address in two, and half of it must not be shown either."""
-    said: object = None
+    result: object = None
     try:
-        said = load(None, {"RECONCILER_STATE__URL": f"postgresql://u:{password}@h/db"})
+        result = load(None, {"RECONCILER_STATE__URL": f"postgresql://u:{password}@h/db"})
     except ConfigError as error:
-        said = error
-    assert "hush" not in f"{said}{said!r}"
+        result = error
+    assert "hush" not in f"{result}{result!r}"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_no_word_of_a_library_reaches_a_person(key: str, text: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "expected"),
     [
         ("webhook.port = 70000", "at least 0 and at most 65535; it is 70000"),
         ("webhook.threads = 'x'", 'whole number, at least 1 and at most 64; it is "x"'),
@@ -53,16 +53,16 @@ def test_no_word_of_a_library_reaches_a_person(key: str, text: str, tmp_path: Pa
         ("portal.url = 'docs'", 'such as https://portal.example.com; it is "docs"'),
     ],
 )
-def test_the_range_and_the_value_are_told(setting: str, said: str, tmp_path: Path) -> None:
+def test_the_range_and_the_value_are_told(setting: str, expected: str, tmp_path: Path) -> None:
     """So that nobody has to look them up."""
     key = setting.partition(" ")[0]
     (problem,) = problems(f"{setting}\n", tmp_path)
     assert problem.startswith(f"{key}: must ")
-    assert problem.endswith(said)
+    assert problem.endswith(expected)
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "expected"),
     [
         ("webhook.triggers = ['file.update']", 'mean "file.updated"?); one is "file.update"'),
         ("webhook.triggers = ['room.created']", f"(there are {MANY_FILES}"),
@@ -75,10 +75,10 @@ def test_the_range_and_the_value_are_told(setting: str, said: str, tmp_path: Pat
         ("review = {rooms = [7, 8], exclude_rooms = [8]}", "both name 8: take it out of one"),
     ],
 )
-def test_what_could_never_work_is_refused(setting: str, said: str, tmp_path: Path) -> None:
+def test_what_could_never_work_is_refused(setting: str, expected: str, tmp_path: Path) -> None:
     """With the reason: it would be passed over in silence."""
     (problem,) = problems(f"{setting}\n", tmp_path)
-    assert said in problem
+    assert expected in problem
 
 
 @pytest.mark.parametrize("key", ["portal.api_key_file", "state.url"])

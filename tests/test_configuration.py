@@ -43,12 +43,12 @@ def test_each_origin_is_told(tmp_path: Path) -> None:
         "RECONCILER_LOG__LEVEL": "debug",
     }
     found = {one.key: one for one in effective_settings(path, environ)}
-    told = {key: (found[key].value, found[key].origin) for key in found}
-    assert told["webhook.host"] == ("::1", str(path))
-    assert told["webhook.port"] == (2, "PORT")
-    assert told["sweep.every"] == ("90s", "RECONCILER_SWEEP")
-    assert told["log.level"] == ("debug", "RECONCILER_LOG__LEVEL")
-    assert told["review.comment"] == ("Need Review", DEFAULT)
+    shown = {key: (found[key].value, found[key].origin) for key in found}
+    assert shown["webhook.host"] == ("::1", str(path))
+    assert shown["webhook.port"] == (2, "PORT")
+    assert shown["sweep.every"] == ("90s", "RECONCILER_SWEEP")
+    assert shown["log.level"] == ("debug", "RECONCILER_LOG__LEVEL")
+    assert shown["review.comment"] == ("Need Review", DEFAULT)
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
@@ -68,10 +68,10 @@ def test_a_program_reads_the_settings(tmp_path: Path) -> None:
     """One object: the file, and by key the value and its origin."""
     path = write(tmp_path, '[review]\nrooms = [12, 7]\ncomment = "Prüfen"\n')
     done = CliRunner().invoke(app, ["config", "show", "--json", "-c", str(path)])
-    told = json.loads(done.stdout)
-    assert told["file"] == str(path)
-    assert told["settings"]["review.rooms"] == {"value": [7, 12], "origin": str(path)}
-    assert told["settings"]["webhook.secret"]["value"] == "not set"
+    shown = json.loads(done.stdout)
+    assert shown["file"] == str(path)
+    assert shown["settings"]["review.rooms"] == {"value": [7, 12], "origin": str(path)}
+    assert shown["settings"]["webhook.secret"]["value"] == "not set"
     assert "Prüfen" in done.stdout
 
 
@@ -100,13 +100,13 @@ def test_a_check_of_the_configuration_asks_nobody(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [("[webhook]\nport = 70000\n", "webhook.port"), ("", "portal.url is missing")],
     ids=["refused", "incomplete"],
 )
 def test_a_configuration_that_cannot_be_used_is_an_error(
-    text: str, said: str, tmp_path: Path
+    text: str, expected: str, tmp_path: Path
 ) -> None:
     """Exit 2, as with `check`."""
     done = CliRunner().invoke(app, ["config", "check", "-c", str(write(tmp_path, text))])
-    assert (done.exit_code, said in done.stdout) == (2, True)
+    assert (done.exit_code, expected in done.stdout) == (2, True)

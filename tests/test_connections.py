@@ -190,26 +190,26 @@ def test_another_machine_is_asked_through_the_proxy(variable: str) -> None:
 def test_a_proxy_that_fails_is_named(variable: str, place: str) -> None:
     """By the variable that says to use it."""
     proxy = f"http://127.0.0.1:{fresh_port()}"
-    said = another_process(on_error, f"{place}://p.example", **{variable: proxy})
-    assert "p.example: " in said
-    assert f"refused (through the proxy of {variable})" in said
+    message = another_process(on_error, f"{place}://p.example", **{variable: proxy})
+    assert "p.example: " in message
+    assert f"refused (through the proxy of {variable})" in message
 
 
 @pytest.mark.parametrize("place", ["http", "https"])
 def test_a_proxy_that_wants_a_password_is_named(place: str) -> None:
     """Whether it is asked for the page itself or for a tunnel."""
     with answering(http(407)) as line:
-        said = another_process(on_error, f"{place}://p.example", **{f"{place}_proxy": line.url})
-    assert f"proxy of {place}_proxy" in said
+        message = another_process(on_error, f"{place}://p.example", **{f"{place}_proxy": line.url})
+    assert f"proxy of {place}_proxy" in message
 
 
 def test_a_refused_connection_names_host_and_port() -> None:
     """What is set in portal.url."""
     port = fresh_port()
-    said = f"127.0.0.1:{port}: .*refused"
+    message = f"127.0.0.1:{port}: .*refused"
     with (
         transport(Line(f"http://127.0.0.1:{port}")) as client,
-        pytest.raises(TransientError, match=said),
+        pytest.raises(TransientError, match=message),
     ):
         client.get("a")
 

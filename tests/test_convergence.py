@@ -33,7 +33,7 @@ from reconciler.sandbox import Fault
 from tests.support_convergence import scene
 from tests.support_ledger import totals
 from tests.support_people import DROP, HOLD, ONCE, TWICE
-from tests.support_promise import at_rest, judge
+from tests.support_promise import at_rest, check_write
 from tests.world import TARGET
 
 EXAMPLES = int(os.environ.get("RECONCILER_TEST_EXAMPLES", "10"))
@@ -72,7 +72,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         folder = self.stack.enter_context(tempfile.TemporaryDirectory())
-        self.stage = self.stack.enter_context(scene(Path(folder) / "ledger.db", judge))
+        self.stage = self.stack.enter_context(scene(Path(folder) / "ledger.db", check_write))
         self.portal = self.stage.portal
 
     def teardown(self) -> None:
@@ -135,19 +135,19 @@ class Histories(RuleBasedStateMachine):
         self.stage.advance(seconds)
 
     @rule(post=st.sampled_from((ONCE, ONCE, ONCE, TWICE, HOLD, DROP)))
-    def letters_travel(self, post: str) -> None:
+    def deliveries_travel(self, post: str) -> None:
         self.stage.post = post
 
     @precondition(lambda self: self.stage.late)
     @rule(number=st.integers(0, 9), keep=st.booleans())
     def late_letter(self, number: int, keep: bool) -> None:
         place = number % len(self.stage.late)
-        letter = self.stage.late[place]
+        delivery = self.stage.late[place]
         if not keep:
             del self.stage.late[place]
-        self.stage.deliver(letter)
+        self.stage.deliver(delivery)
 
-    # trouble
+    # faults
 
     @rule(
         kind=st.sampled_from(FAULTS),
@@ -238,7 +238,7 @@ def test_whatever_happens_the_portal_converges() -> None:
 
 def test_an_unannounced_save_that_was_moved_is_marked_a_day_later(tmp_path: Path) -> None:
     """A move raises no date: the full scan finds the file in its new room."""
-    with scene(tmp_path / "ledger.db", judge) as stage:
+    with scene(tmp_path / "ledger.db", check_write) as stage:
         stage.settle(arrives=True)
         stage.post = DROP
         stage.act(stage.recent, "save")
@@ -251,7 +251,7 @@ def test_an_unannounced_save_that_was_moved_is_marked_a_day_later(tmp_path: Path
 
 def test_an_old_update_whose_event_had_to_wait_is_still_marked(tmp_path: Path) -> None:
     """Its event came days before the portal was first asked; then unlocking wiped a word."""
-    with scene(tmp_path / "ledger.db", judge) as stage:
+    with scene(tmp_path / "ledger.db", check_write) as stage:
         old = next(file for file, known in stage.files.items() if known.answered)
         stage.act(old, "lock and unlock")
         stage.settle(arrives=True)

@@ -16,10 +16,10 @@ from tests.support_ledger import (
     NOW,
     PORTAL,
     SECOND,
+    begin_write,
     claimed,
     event,
     marked,
-    permit,
     result,
     totals,
     writes_in_a_day,
@@ -49,16 +49,16 @@ def fill(address: str) -> dict[str, object]:
         for number in (1, 2, 3):
             ledger.record(event(number, title=f"Größe {number} \u4e2d.docx"), NOW)
         one, two, _ = ledger.claim(DUE, 3, 60 * SECOND)
-        permit(ledger, one, DUE)
+        begin_write(ledger, one, DUE)
         ledger.finish(one, marked(one.entry.id), DUE)
         ledger.finish(two, result(Outcome.WAITING, retry_at=DUE + SECOND), DUE)
         ledger.watermarks.set_portal(NOW)
         ledger.watermarks.set_room(7, NOW, "Legal")
         ledger.reserve(DUE, 4, 100)
-    return said(address)
+    return contents(address)
 
 
-def said(address: str) -> dict[str, object]:
+def contents(address: str) -> dict[str, object]:
     """Return what a ledger says."""
     with closing(Ledger(address, PORTAL)) as ledger:
         return {
@@ -78,10 +78,10 @@ def test_a_ledger_goes_to_a_server_and_comes_back(file: str, server: str, tmp_pa
     known = fill(file)
     numbers = copy(file, server)
     assert numbers["files"] == 3
-    assert said(server) == known
+    assert contents(server) == known
     back = f"sqlite:///{tmp_path / 'back.db'}"
     assert copy(server, back) == numbers
-    assert said(back) == known == said(file)
+    assert contents(back) == known == contents(file)
 
 
 def test_work_goes_on_after_a_copy(file: str, server: str) -> None:
@@ -97,10 +97,10 @@ def test_what_holds_something_is_not_written_over(file: str, server: str) -> Non
     """Not even by the same ledger again; what is there stays."""
     fill(file)
     copy(file, server)
-    before = said(server)
+    before = contents(server)
     with pytest.raises(LedgerError, match=r"not empty: it has .*files"):
         copy(file, server)
-    assert said(server) == before
+    assert contents(server) == before
 
 
 @pytest.mark.parametrize("role", Role)
@@ -142,7 +142,7 @@ def test_a_ledger_is_not_copied_onto_itself(file: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "target", "code", "said"),
+    ("source", "target", "code", "expected"),
     [
         ("sqlite:///{}/none.db", "sqlite:///{}/new.db", 5, "there is no ledger at FROM"),
         ("sqlite:///{}/text", "sqlite:///{}/new.db", 5, "FROM: file is not a database"),
@@ -154,14 +154,14 @@ def test_a_ledger_is_not_copied_onto_itself(file: str) -> None:
     ],
 )
 def test_a_mistyped_address_is_told_as_one(
-    source: str, target: str, code: int, said: str, tmp_path: Path
+    source: str, target: str, code: int, expected: str, tmp_path: Path
 ) -> None:
     """Which of the two it is, and not to move a ledger away."""
     fill(f"sqlite:///{tmp_path}/l.db")
     (tmp_path / "text").write_text("no database, but words " * 99, encoding="utf-8")
     words = ("state", "copy", source.format(tmp_path), target.format(tmp_path))
     done = program.run(words, dict(os.environ), tmp_path)
-    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    assert (done.returncode, expected in done.stderr) == (code, True), done.stderr
     assert not any(word in done.stderr for word in ("hush", "away", "state.url", "Traceback"))
     assert code == 2 or "Check both addresses" in done.stderr
 

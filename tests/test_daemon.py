@@ -422,14 +422,14 @@ def test_a_sweep_that_takes_longer_than_its_interval_is_not_run_twice(
     service, pause = Daemon(load(None, environ)), threading.Event()
     service.start()
     try:
-        with service.listing.lock, capture_logs() as said:
+        with service.listing.lock, capture_logs() as events:
             for _ in range(100):
                 service.schedule.run_at(SWEEP, datetime.now(UTC))
-                if pause.wait(0.05) or "sweep_still_running" in [line["event"] for line in said]:
+                if pause.wait(0.05) or "sweep_still_running" in [line["event"] for line in events]:
                     break
     finally:
         service.stop()
-    assert "sweep_still_running" in [line["event"] for line in said]
+    assert "sweep_still_running" in [line["event"] for line in events]
 
 
 def test_a_task_that_is_under_way_is_not_begun_again() -> None:

@@ -39,8 +39,8 @@ GUIDE, REFERENCE, DESIGN = (
 
 def shown_commands() -> list[str]:
     """Return what the documents run of ours, in blocks and in text, without our name."""
-    told = "\n".join((README, GUIDE, REFERENCE, DESIGN)).split("```")
-    text, blocks = told[::2], told[1::2]
+    documents = "\n".join((README, GUIDE, REFERENCE, DESIGN)).split("```")
+    text, blocks = documents[::2], documents[1::2]
     shell = [
         line for block in blocks if block.startswith(("sh\n", "\n")) for line in block.splitlines()
     ]
@@ -99,8 +99,8 @@ FORESEEN: list[ReconcilerError] = [
 def test_the_reference_has_the_cure_of_every_error(error: ReconcilerError) -> None:
     """By the words with which its message begins."""
     begins = re.findall(r"^\| `([A-Z][^`]+)` \|", REFERENCE, re.MULTILINE)
-    _, said = messages.in_words(error)
-    assert [one for one in begins if said.startswith(one)]
+    _, message = messages.in_words(error)
+    assert [one for one in begins if message.startswith(one)]
 
 
 def test_every_foreseen_error_is_among_those() -> None:
@@ -122,8 +122,8 @@ def test_the_reference_names_every_exit_code() -> None:
 def test_no_command_or_key_is_listed_that_is_not_there() -> None:
     """The tables promise nothing that does not exist."""
     for text in (README, REFERENCE):
-        told = set(re.findall(r"^\| `reconciler ([a-z-]+)", text, re.MULTILINE)) - {"--version"}
-        assert told == set(commands())
+        listed = set(re.findall(r"^\| `reconciler ([a-z-]+)", text, re.MULTILINE)) - {"--version"}
+        assert listed == set(commands())
     assert set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", REFERENCE, re.MULTILINE)) == set(keys())
 
 
@@ -143,13 +143,13 @@ def test_the_reference_names_the_reason_that_is_no_rule(reason: AttemptReason) -
 
 def test_the_reference_names_every_kind_of_the_portals_errors() -> None:
     """An attempt that such an error ended has its kind as the reason."""
-    told = set(re.findall(r"^\| `([a-z_]+)` \|", REFERENCE, re.MULTILINE))
+    listed = set(re.findall(r"^\| `([a-z_]+)` \|", REFERENCE, re.MULTILINE))
     kinds = {
         one.kind
         for one in vars(errors).values()
         if isinstance(one, type) and issubclass(one, errors.PortalError)
     }
-    assert kinds <= told
+    assert kinds <= listed
 
 
 def test_readme_is_short() -> None:

@@ -29,8 +29,8 @@ def signals(line: Line) -> list[str]:
 
 def heartbeat(line: Line, path: str = "/ping/7", failures: list[str] | None = None) -> Heartbeat:
     """Return who signals to a watcher."""
-    noted: list[str] = [] if failures is None else failures
-    return Heartbeat(line.url + path, None, noted.append)
+    recorded: list[str] = [] if failures is None else failures
+    return Heartbeat(line.url + path, None, recorded.append)
 
 
 def test_a_run_has_a_beginning_and_an_end(watcher: Line) -> None:

@@ -30,9 +30,9 @@ from reconciler.service import configure_log
 from reconciler.service.logging import OutageLog, log_error
 from reconciler.webhooks import WebhookSpec
 from tests.support_ledger import NOW, opened
-from tests.test_logging import Said, said
+from tests.test_logging import LogText, log_text
 
-__all__ = ["said"]
+__all__ = ["log_text"]
 
 ROUTE = "GET keys/@self"
 ERRORS: list[ReconcilerError] = [
@@ -71,7 +71,7 @@ def found_by_check(error: ReconcilerError) -> list[Finding]:
 
 @pytest.mark.parametrize("error", ERRORS, ids=str)
 def test_a_message_a_finding_and_a_log_line_give_the_same_hint(
-    error: ReconcilerError, said: Said
+    error: ReconcilerError, log_text: LogText
 ) -> None:
     """Whoever read it in the log finds it again."""
     hint = hint_for(error)
@@ -79,15 +79,15 @@ def test_a_message_a_finding_and_a_log_line_give_the_same_hint(
     assert hint in {finding.hint for finding in found_by_check(error)}
     configure_log("info", "json")
     log_error(error)
-    assert json.loads(said())["hint"] == hint
+    assert json.loads(log_text())["hint"] == hint
 
 
-def test_the_log_of_an_outage_has_the_hint_of_its_cause(said: Said) -> None:
+def test_the_log_of_an_outage_has_the_hint_of_its_cause(log_text: LogText) -> None:
     """Not the advice to look for it elsewhere."""
     configure_log("info", "json")
     for error in (one for one in ERRORS if isinstance(one, PortalError)):
         OutageLog(lambda: datetime.now(UTC)).on_outage(OutageKind.LOOKS, error)
-        assert json.loads(said())["hint"] == hint_for(error)
+        assert json.loads(log_text())["hint"] == hint_for(error)
 
 
 def test_a_ledger_that_cannot_be_written_has_that_hint_too(tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ def test_a_message_that_says_what_to_do_is_the_only_line() -> None:
     assert {one.hint for one in found_by_check(error) if one.about == "ledger"} == {""}
 
 
-def test_what_says_all_by_itself_has_no_hint(said: Said) -> None:
+def test_what_says_all_by_itself_has_no_hint(log_text: LogText) -> None:
     """A bug is reported, and nothing can be done about it."""
     configure_log("info", "json")
     log_error(KeyError("x"))
-    assert "hint" not in json.loads(said())
+    assert "hint" not in json.loads(log_text())

@@ -36,7 +36,7 @@ class Scene(Office):
         """Run `reconciler init` without a terminal."""
         return program.run(["init", *options], self.environ(**environ), self.folder)
 
-    def told(self, *more: str) -> subprocess.CompletedProcess[str]:
+    def install(self, *more: str) -> subprocess.CompletedProcess[str]:
         """Run it with the portal's address and the key's file."""
         return self.run("--portal", self.server.url, "--key-file", str(self.key_file), *more)
 
@@ -74,7 +74,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 def test_a_script_installs_with_one_command(scene: Scene) -> None:
     """The webhook is registered before `serve` has run, and `serve` takes its deliveries."""
     port = str(free_port())
-    done = exits(0, scene.told("--port", port, "--public-url", f"http://127.0.0.1:{port}"))
+    done = exits(0, scene.install("--port", port, "--public-url", f"http://127.0.0.1:{port}"))
     for word in ("DocSpace 3.7.2", "Review Bot", "*:write", "Legal"):
         assert word in done.stderr
     assert f"Webhook 1 calls http://127.0.0.1:{port}{PATH}" in done.stdout
@@ -90,7 +90,7 @@ def test_a_script_installs_with_one_command(scene: Scene) -> None:
 def test_a_second_run_changes_nothing(scene: Scene) -> None:
     """It says what is so already; the portal gets no second webhook."""
     port = str(free_port())
-    scene.told("--port", port, "--public-url", f"http://127.0.0.1:{port}")
+    scene.install("--port", port, "--public-url", f"http://127.0.0.1:{port}")
     before = scene.files()
     again = exits(0, scene.run())
     assert scene.files() == before
@@ -110,7 +110,7 @@ def test_without_a_terminal_a_missing_answer_is_named(
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "expected"),
     [
         (http(200, b"<html>", Content_Type="text/html"), "instead of JSON"),
         (http(301, Location="https://portal.test/api/2.0/x"), "set portal.url"),
@@ -118,18 +118,18 @@ def test_without_a_terminal_a_missing_answer_is_named(
     ],
     ids=["a page", "moved", "down"],
 )
-def test_an_address_that_is_no_portal_ends_it(scene: Scene, answer: bytes, said: str) -> None:
+def test_an_address_that_is_no_portal_ends_it(scene: Scene, answer: bytes, expected: str) -> None:
     """Exit 3 with the cause first; nothing is written."""
     with answering(answer) as line:
         done = exits(3, scene.run("--portal", line.url, "--key-file", str(scene.key_file)))
-    assert said in done.stderr.splitlines()[0]
+    assert expected in done.stderr.splitlines()[0]
     assert scene.files() == {}
 
 
 def test_a_wrong_key_ends_it(scene: Scene) -> None:
     """Exit 3, and what to do."""
     scene.key_file.write_text("sk-wrong", encoding="utf-8")
-    done = exits(3, scene.told())
+    done = exits(3, scene.install())
     assert "Developer Tools" in done.stderr
     assert scene.files() == {}
 
@@ -137,7 +137,7 @@ def test_a_wrong_key_ends_it(scene: Scene) -> None:
 def test_a_key_file_that_is_not_there_is_named(scene: Scene) -> None:
     """Exit 2."""
     scene.key_file.unlink()
-    assert str(scene.key_file) in exits(2, scene.told()).stderr
+    assert str(scene.key_file) in exits(2, scene.install()).stderr
 
 
 @needs_openssl
@@ -152,7 +152,7 @@ def test_an_unknown_authority_is_told(scene: Scene) -> None:
 
 def test_another_answer_replaces_nothing_unasked(scene: Scene) -> None:
     """Without a terminal it needs --yes; then that key alone changes."""
-    scene.told("--port", "3456")
+    scene.install("--port", "3456")
     text = scene.config.read_text("utf-8") + '\n[review]\ncomment = "Check me"  # ours\n'
     scene.config.write_text(text, encoding="utf-8")
     refused = scene.run("--port", "3457")
@@ -165,8 +165,8 @@ def test_another_answer_replaces_nothing_unasked(scene: Scene) -> None:
 
 def test_what_the_environment_tells_is_written_down(scene: Scene) -> None:
     """Address, key and secret: a service has another environment."""
-    told = {"DOCSPACE_API_HOST": scene.server.url, "DOCSPACE_API_KEY": scene.key}
-    exits(0, scene.run(DOCSPACE_WEBHOOK_SECRET="Hooks-Secret-1!", **told))
+    variables = {"DOCSPACE_API_HOST": scene.server.url, "DOCSPACE_API_KEY": scene.key}
+    exits(0, scene.run(DOCSPACE_WEBHOOK_SECRET="Hooks-Secret-1!", **variables))
     config = load(scene.config, {})
     assert (config.portal.url, config.api_key()) == (scene.server.url, scene.key)
     assert config.secrets() == ("Hooks-Secret-1!",)
@@ -191,21 +191,21 @@ def test_without_the_right_the_webhook_is_left_to_a_person(scene: Scene) -> None
     """It says where, with which address and which secret."""
     narrow = scene.portal.add_key(scene.bot, NARROW)
     scene.key_file.write_text(narrow, encoding="utf-8")
-    done = exits(0, scene.told("--public-url", "https://hooks.test"))
+    done = exits(0, scene.install("--public-url", "https://hooks.test"))
     assert f"https://hooks.test{PATH}" in done.stderr
     assert "webhook_secret" in done.stderr
 
 
 def test_an_address_that_is_not_reached_leaves_a_configuration(scene: Scene) -> None:
     """All but the webhook is done; the exit code is that of `webhook register`."""
-    done = exits(2, scene.told("--port", "0", "--public-url", f"http://127.0.0.1:{free_port()}"))
+    done = exits(2, scene.install("--port", "0", "--public-url", f"http://127.0.0.1:{free_port()}"))
     assert "nobody answers" in done.stderr
     assert set(scene.files()) == {"config.toml", "webhook_secret"}
 
 
 def test_an_address_of_another_machine_is_told(scene: Scene) -> None:
     """`serve` could not listen there either."""
-    done = exits(69, scene.told("--host", "192.0.2.1", "--public-url", "http://127.0.0.1:9"))
+    done = exits(69, scene.install("--host", "192.0.2.1", "--public-url", "http://127.0.0.1:9"))
     assert "Cannot listen on 192.0.2.1" in done.stderr
     assert scene.config.exists()
 
@@ -214,15 +214,17 @@ def test_a_failure_takes_back_what_was_written(scene: Scene) -> None:
     """The key's file is written first, and the secret's cannot be."""
     text = '[webhook]\nsecret_file = "absent/secrets"\n'
     scene.config.write_text(text, encoding="utf-8")
-    told = {"DOCSPACE_API_HOST": scene.server.url, "DOCSPACE_API_KEY": scene.key}
-    done = exits(2, scene.run(**told))
+    variables = {"DOCSPACE_API_HOST": scene.server.url, "DOCSPACE_API_KEY": scene.key}
+    done = exits(2, scene.run(**variables))
     assert "webhook.secret_file" in done.stderr
     assert scene.files() == {"config.toml": text.encode()}
 
 
 def test_a_folder_that_is_not_there_is_named_first(scene: Scene) -> None:
     """Before anything is asked."""
-    assert str(scene.folder / "absent") in exits(2, scene.told("-c", "absent/config.toml")).stderr
+    assert (
+        str(scene.folder / "absent") in exits(2, scene.install("-c", "absent/config.toml")).stderr
+    )
 
 
 def test_what_a_service_writes_lies_where_it_may_write(tmp_path: Path) -> None:
@@ -241,12 +243,12 @@ def test_what_a_service_writes_lies_where_it_may_write(tmp_path: Path) -> None:
 def test_a_key_that_others_can_read_is_told(scene: Scene) -> None:
     """As `config check` would."""
     scene.key_file.chmod(0o644)
-    assert f"chmod 600 {scene.key_file}" in scene.told().stderr
+    assert f"chmod 600 {scene.key_file}" in scene.install().stderr
 
 
 def test_a_public_address_that_is_none_is_refused(scene: Scene) -> None:
     """Before anything is written."""
-    done = exits(2, scene.told("--public-url", "hooks.test"))
+    done = exits(2, scene.install("--public-url", "hooks.test"))
     assert "webhook.public_url" in done.stderr
     assert scene.files() == {}
 
@@ -256,7 +258,7 @@ def test_a_wrong_answer_is_not_put_down_to_a_variable(
     scene: Scene, options: tuple[str, ...]
 ) -> None:
     """Nobody set one: it is the option that must be mended."""
-    done = scene.told(*options)
+    done = scene.install(*options)
     assert (done.returncode, "variable" in done.stderr) == (2, False), done.stderr
 
 
@@ -273,8 +275,8 @@ def test_on_a_terminal_it_asks_until_the_portal_accepts(scene: Scene) -> None:
         one.answer("Listen on this port", "many")
         one.answer("Listen on this port", "3456")
         one.answer("Address under which", "")
-        assert one.end() == 0, one.said
-    assert scene.key not in one.said
+        assert one.end() == 0, one.transcript
+    assert scene.key not in one.transcript
     config = load(scene.config, {})
     assert (config.api_key(), config.webhook.host, config.webhook.port) == (
         scene.key,
@@ -289,5 +291,5 @@ def test_ctrl_c_leaves_nothing_behind(scene: Scene) -> None:
     with closing(program.Dialogue(words, scene.environ(), scene.folder)) as one:
         one.interrupt("Listen on this address")
         assert one.end() != 0
-    assert "Traceback" not in one.said
+    assert "Traceback" not in one.transcript
     assert scene.files() == {}

@@ -57,8 +57,8 @@ def colleague(here: World, culture: str) -> User:
 def backfilled(here: World, *rooms: int) -> None:
     """Backfill the last sixty days, of some rooms or of all."""
     job = Job("all", here.clock() - timedelta(days=60), rooms=frozenset(rooms))
-    told = Backfill(here.ledger, here.docspace, scan_settings(here.policy), here.clock)
-    list(told.run(job, lambda _: None))
+    configured = Backfill(here.ledger, here.docspace, scan_settings(here.policy), here.clock)
+    list(configured.run(job, lambda _: None))
     work(here)
 
 
@@ -246,7 +246,7 @@ def foreign(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Iterator[World]:
+def configured(tmp_path: Path) -> Iterator[World]:
     """The same, where the configuration has the texts."""
     with world(tmp_path / "ledger.db", TOLD, make=_foreign) as built:
         yield built
@@ -311,9 +311,9 @@ def test_in_an_unknown_language_the_sweep_finds_new_versions(foreign: World) -> 
     assert here.comment() == TARGET
 
 
-def test_where_the_texts_are_configured_unlocking_is_told_apart(told: World) -> None:
+def test_where_the_texts_are_configured_unlocking_is_told_apart(configured: World) -> None:
     """A portal of an unknown language behaves as any other."""
-    here = told
+    here = configured
     here.edit()
     here.portal.lock(here.file, by=here.ann)
     here.portal.unlock(here.file, by=here.ann)
@@ -327,9 +327,11 @@ def test_where_the_texts_are_configured_unlocking_is_told_apart(told: World) -> 
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_where_the_texts_are_configured_words_typed_early_are_kept(told: World, lost: bool) -> None:
+def test_where_the_texts_are_configured_words_typed_early_are_kept(
+    configured: World, lost: bool
+) -> None:
     """Also those that were typed before anybody looked."""
-    here = told
+    here = configured
     here.sweep()
     here.portal.network = Network(drop=1.0 if lost else 0.0)
     here.portal.save(here.file, by=here.ann)
@@ -339,9 +341,9 @@ def test_where_the_texts_are_configured_words_typed_early_are_kept(told: World, 
     assert (here.comment(), here.portal.count("PUT")) == (WORD, 0)
 
 
-def test_where_the_texts_are_configured_restored_versions_are_updates(told: World) -> None:
+def test_where_the_texts_are_configured_restored_versions_are_updates(configured: World) -> None:
     """A text in which something varies is known too."""
-    here = told
+    here = configured
     here.edit()
     here.portal.restore_version(here.file, 1, by=here.ann)
     here.settle()

@@ -49,6 +49,7 @@ from tests.support_ledger import (
     SQLITE_ONLY,
     a_file,
     attempt,
+    begin_write,
     claimed,
     event,
     in_work,
@@ -56,7 +57,6 @@ from tests.support_ledger import (
     marked,
     next_due,
     opened,
-    permit,
     result,
     sql,
     tables,
@@ -183,7 +183,7 @@ def test_our_own_settled_write_is_an_echo(ledger: Ledger) -> None:
 def test_the_write_under_way_is_an_echo_already(ledger: Ledger) -> None:
     """The webhook may be faster than the PUT's answer."""
     ledger.set_owner("bot")
-    permit(ledger, in_work(ledger), DUE)
+    begin_write(ledger, in_work(ledger), DUE)
     assert ledger.record(event(author="bot"), DUE) is False
 
 
@@ -236,11 +236,11 @@ def test_a_lost_claim_may_neither_write_nor_finish(ledger: Ledger) -> None:
     old = in_work(ledger)
     new = claimed(ledger, DUE + LEASE)
     before = ledger.file_row(1)
-    assert permit(ledger, old, DUE + LEASE) is WriteGrant.CLAIM_LOST
+    assert begin_write(ledger, old, DUE + LEASE) is WriteGrant.CLAIM_LOST
     assert ledger.finish(old, marked(), DUE + LEASE) is False
     assert ledger.release_claim(old, DUE + LEASE) is False
     assert ledger.file_row(1) == before
-    assert permit(ledger, new, DUE + LEASE) is WriteGrant.GRANTED
+    assert begin_write(ledger, new, DUE + LEASE) is WriteGrant.GRANTED
 
 
 def test_an_ended_claim_may_do_nothing_more(ledger: Ledger) -> None:
@@ -248,7 +248,7 @@ def test_an_ended_claim_may_do_nothing_more(ledger: Ledger) -> None:
     claim = in_work(ledger)
     assert ledger.finish(claim, result(), DUE) is True
     assert ledger.finish(claim, result(), DUE) is False
-    assert permit(ledger, claim, DUE) is WriteGrant.CLAIM_LOST
+    assert begin_write(ledger, claim, DUE) is WriteGrant.CLAIM_LOST
     assert balance(ledger) == (1, 1, 0)
 
 
@@ -332,7 +332,7 @@ def test_a_permit_is_an_intent_on_disk(tmp_path: Path) -> None:
 def test_settling_closes_the_intent(ledger: Ledger) -> None:
     """A confirmed write settles its revision as ours."""
     claim = in_work(ledger)
-    permit(ledger, claim, DUE)
+    begin_write(ledger, claim, DUE)
     ledger.finish(claim, marked(), DUE + SECOND)
     entry = ledger.entry(1)
     assert (entry.settled, entry.marked_by_us, entry.intent) == (REVISION, True, None)
@@ -371,7 +371,7 @@ def test_only_a_definite_refusal_closes_the_intent(
 ) -> None:
     """After a lost answer the write may have happened, so the intent stays open."""
     claim = in_work(ledger)
-    permit(ledger, claim, DUE)
+    begin_write(ledger, claim, DUE)
     failed = result(
         Outcome.FAILED, retry_at=DUE + MINUTE, clears_intent=closes, attempts=1, error="cut"
     )
@@ -409,7 +409,7 @@ def test_a_permit_for_a_reused_id_forgets_too(ledger: Ledger) -> None:
     ledger.record(event(), DUE)
     claim = claimed(ledger, DUE + SECOND)
     other = a_file(created=SAVED, revision=Revision(1, SAVED, 5))
-    permit(ledger, claim, DUE + SECOND, file=other, is_new_identity=True)
+    begin_write(ledger, claim, DUE + SECOND, file=other, is_new_identity=True)
     entry = ledger.entry(1)
     assert (entry.settled, entry.marked_by_us, entry.marked_version) == (None, False, 1)
     assert (entry.created, entry.intent) == (SAVED, Intent(other.revision, "Edited"))
@@ -424,8 +424,8 @@ def test_the_days_writes_are_limited(ledger: Ledger) -> None:
     for file in (1, 2, 3):
         ledger.record(event(file), NOW)
     claims = ledger.claim(DUE, 3, 48 * HOUR)
-    said = [permit(ledger, claim, DUE) for claim in claims]
-    assert said == [WriteGrant.GRANTED, WriteGrant.GRANTED, WriteGrant.QUOTA_EXHAUSTED]
+    grants = [begin_write(ledger, claim, DUE) for claim in claims]
+    assert grants == [WriteGrant.GRANTED, WriteGrant.GRANTED, WriteGrant.QUOTA_EXHAUSTED]
     assert writes_in_a_day(ledger, DUE) == 2
     assert ledger.entry(claims[2].entry.id).intent is None
 
@@ -436,12 +436,12 @@ def test_a_day_later_there_is_room_again(tmp_path: Path) -> None:
         for file in (1, 2):
             ledger.record(event(file), NOW)
         claim, other = ledger.claim(DUE, 2, 48 * HOUR)
-        assert permit(ledger, claim, NOW) is WriteGrant.GRANTED
+        assert begin_write(ledger, claim, NOW) is WriteGrant.GRANTED
     with opened(tmp_path, Quota(1, 1)) as ledger:
         for hours in (1, 12, 24):
-            assert permit(ledger, other, NOW + hours * HOUR) is WriteGrant.QUOTA_EXHAUSTED
+            assert begin_write(ledger, other, NOW + hours * HOUR) is WriteGrant.QUOTA_EXHAUSTED
         assert writes_in_a_day(ledger, NOW + 25 * HOUR) == 0
-        assert permit(ledger, other, NOW + 25 * HOUR) is WriteGrant.GRANTED
+        assert begin_write(ledger, other, NOW + 25 * HOUR) is WriteGrant.GRANTED
 
 
 def test_exhausted_writes_hold_until_there_is_room(ledger: Ledger) -> None:
@@ -450,14 +450,14 @@ def test_exhausted_writes_hold_until_there_is_room(ledger: Ledger) -> None:
     for file in (1, 2):
         ledger.record(event(file), NOW)
     first, second = ledger.claim(DUE, 2, LEASE)
-    permit(ledger, first, DUE)
-    assert permit(ledger, second, DUE) is WriteGrant.QUOTA_EXHAUSTED
+    begin_write(ledger, first, DUE)
+    assert begin_write(ledger, second, DUE) is WriteGrant.QUOTA_EXHAUSTED
     ledger.release_claim(second, DUE)
     until = NOW.replace(minute=0, second=0) + 25 * HOUR
     assert ledger.next_claim(DUE) == ledger.next_write_at(DUE, backfill=False) == until
     assert ledger.claim(until - SECOND, 10, LEASE) == []
     claims = ledger.claim(until, 10, LEASE)
-    assert permit(ledger, claims[-1], until) is WriteGrant.GRANTED
+    assert begin_write(ledger, claims[-1], until) is WriteGrant.GRANTED
 
 
 @pytest.mark.parametrize("raised", [2, 100])
@@ -467,7 +467,7 @@ def test_a_limit_that_is_raised_counts_at_once(tmp_path: Path, raised: int) -> N
         for file in (1, 2):
             ledger.record(event(file), NOW)
         first, second = ledger.claim(DUE, 2, LEASE)
-        permit(ledger, first, DUE)
+        begin_write(ledger, first, DUE)
         ledger.release_claim(second, DUE)
         assert ledger.claim(DUE, 1, LEASE) == []
     with opened(tmp_path, Quota(raised, raised)) as ledger:
@@ -482,10 +482,10 @@ def test_writes_of_the_future_count_for_no_day(ledger: Ledger, back: timedelta) 
     for file in (1, 2, 3):
         ledger.record(event(file), DUE - back - SECOND)
     ahead, then, later = ledger.claim(DUE, 3, LEASE)
-    assert permit(ledger, ahead, DUE) is WriteGrant.GRANTED
+    assert begin_write(ledger, ahead, DUE) is WriteGrant.GRANTED
     assert writes_in_a_day(ledger, DUE - back) == 0
-    assert permit(ledger, then, DUE - back) is WriteGrant.GRANTED
-    assert permit(ledger, later, DUE - back) is WriteGrant.QUOTA_EXHAUSTED
+    assert begin_write(ledger, then, DUE - back) is WriteGrant.GRANTED
+    assert begin_write(ledger, later, DUE - back) is WriteGrant.QUOTA_EXHAUSTED
     assert writes_in_a_day(ledger, DUE) == (1 if back < 24 * HOUR else 0)
 
 
@@ -501,7 +501,7 @@ def test_a_backfill_takes_no_more_than_its_share(ledger: Ledger) -> None:
     ledger.quota = Quota(per_day=10, backfill=1)
     ledger.record(event(1), NOW)
     claim = claimed(ledger, NOW)
-    permit(ledger, claim, NOW)
+    begin_write(ledger, claim, NOW)
     ledger.finish(claim, marked(), NOW)
     ledger.enqueue([2], EnqueueOptions(BACKFILL), NOW)
     assert ledger.claim(NOW, 10, LEASE) == []
@@ -515,17 +515,17 @@ def marked_again(ledger: Ledger, now: datetime, file: File | None = None) -> Wri
     ledger.record(event(), now)
     claim = claimed(ledger, now)
     seen = file or a_file()
-    said = permit(ledger, claim, now, file=seen)
-    granted = said is WriteGrant.GRANTED
+    grant = begin_write(ledger, claim, now, file=seen)
+    granted = grant is WriteGrant.GRANTED
     done = marked() if granted else result(Outcome.FAILED, retry_at=now + HOUR)
     ledger.finish(claim, replace(done, seen=seen), now)
-    return said
+    return grant
 
 
 def test_a_sixth_time_undone_is_a_loop(ledger: Ledger) -> None:
     """Something undoes our comment: that file stops, and the write is not counted."""
-    said = [marked_again(ledger, NOW + minute * MINUTE) for minute in range(8)]
-    assert said == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOP] * 2
+    grants = [marked_again(ledger, NOW + minute * MINUTE) for minute in range(8)]
+    assert grants == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOP] * 2
     assert writes_in_a_day(ledger, DUE) == 6
 
 
@@ -533,17 +533,17 @@ def test_writes_that_failed_are_no_loop(ledger: Ledger) -> None:
     """Only what was confirmed can be undone."""
     ledger.record(event(), NOW)
     claim = claimed(ledger, NOW)
-    said = {permit(ledger, claim, NOW + minute * MINUTE) for minute in range(20)}
-    assert said == {WriteGrant.GRANTED}
+    grants = {begin_write(ledger, claim, NOW + minute * MINUTE) for minute in range(20)}
+    assert grants == {WriteGrant.GRANTED}
 
 
 def test_a_loop_is_remembered_across_restarts(tmp_path: Path) -> None:
     """Each write is an attempt of its own, in whichever process."""
-    said = []
+    grants = []
     for minute in range(7):
         with opened(tmp_path) as ledger:
-            said.append(marked_again(ledger, NOW + minute * MINUTE))
-    assert said == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOP]
+            grants.append(marked_again(ledger, NOW + minute * MINUTE))
+    assert grants == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOP]
 
 
 def test_new_revisions_are_no_loop(ledger: Ledger) -> None:
@@ -987,9 +987,9 @@ class History(RuleBasedStateMachine):
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())
-    def permit(self, data: st.DataObject) -> None:
+    def begin_write(self, data: st.DataObject) -> None:
         """Go on to write."""
-        permit(self.ledger, data.draw(st.sampled_from(self.claims)), self.now)
+        begin_write(self.ledger, data.draw(st.sampled_from(self.claims)), self.now)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), outcome=st.sampled_from(Outcome), delay=st.none() | st.integers(0, 99))

@@ -292,9 +292,9 @@ def test_a_daemon_whose_file_is_gone_answers_503_and_says_why(
         code, words = fetch(f"{admin[1]}/readyz")
         assert (code, "restart serve" in words) == (503, True)
         if lose is not log_deleted:
-            said = exits(5, program.run(["status"], scene.environ, scene.folder))
-            assert f"process {running.process.pid} " in said.stdout + said.stderr
-            assert "restart it" in said.stdout + said.stderr
+            done = exits(5, program.run(["status"], scene.environ, scene.folder))
+            assert f"process {running.process.pid} " in done.stdout + done.stderr
+            assert "restart it" in done.stdout + done.stderr
         running.kill()
 
 

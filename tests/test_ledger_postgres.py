@@ -25,10 +25,10 @@ from tests.support_ledger import (
     NOW,
     PORTAL,
     SECOND,
+    begin_write,
     claimed,
     event,
     next_due,
-    permit,
     writes_in_a_day,
 )
 from tests.support_process import helper, hold
@@ -217,7 +217,7 @@ def test_the_claims_of_the_living_are_left_alone(address: str) -> None:
         one.record(event(1), NOW)
         claim = claimed(one, DUE)
         assert other.release_orphaned_claims(DUE) == 0
-        assert permit(one, claim, DUE) is WriteGrant.GRANTED
+        assert begin_write(one, claim, DUE) is WriteGrant.GRANTED
 
 
 def test_what_a_dead_process_was_looking_at_is_due_again(address: str) -> None:
@@ -235,7 +235,7 @@ def test_a_write_of_a_dead_process_may_still_arrive(address: str) -> None:
     with closing(Ledger(address, PORTAL)) as ledger:
         with closing(Ledger(address, PORTAL)) as dead:
             dead.record(event(1), NOW)
-            assert permit(dead, claimed(dead, DUE), DUE) is WriteGrant.GRANTED
+            assert begin_write(dead, claimed(dead, DUE), DUE) is WriteGrant.GRANTED
         assert ledger.release_orphaned_claims(DUE) == 0
         assert next_due(ledger) == DUE + LEASE
 
@@ -249,8 +249,8 @@ def test_who_lost_its_connection_while_it_looked_may_not_write(address: str) -> 
         with pytest.raises(LedgerError), other.role(Role.BACKFILL):
             pass
         assert other.release_orphaned_claims(DUE) == 1
-        assert permit(other, claimed(other, DUE), DUE) is WriteGrant.GRANTED
-        assert permit(one, claim, DUE) is WriteGrant.CLAIM_LOST
+        assert begin_write(other, claimed(other, DUE), DUE) is WriteGrant.GRANTED
+        assert begin_write(one, claim, DUE) is WriteGrant.CLAIM_LOST
 
 
 # Clocks and limits.
@@ -285,7 +285,7 @@ def test_the_days_writes_are_counted_over_all(address: str) -> None:
 
         def work(ledger: Ledger) -> None:
             for claim in ledger.claim(DUE, 15, LEASE):
-                granted.append(permit(ledger, claim, DUE))
+                granted.append(begin_write(ledger, claim, DUE))
 
         together(*(partial(work, ledger) for ledger in ledgers))
         assert granted.count(WriteGrant.GRANTED) == 10

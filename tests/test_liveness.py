@@ -1,7 +1,7 @@
-"""Every wait ends with its cause: random troubles, and when they are over, a minute and no more.
+"""Every wait ends with its cause: random disruptions; a minute after their end all is done.
 
 The sandbox portal over HTTP, the receiver, the ledger on disk, the worker, the sweep, each kept
-going as the daemon does it, on two clocks: the portal's and ours. Troubles of every kind begin
+going as the daemon does it, on two clocks: the portal's and ours. Disruptions of every kind begin
 and end at random while people save; then, within one sweep interval and five seconds of our
 clock, every update in scope is marked and `status` finds nothing wrong. Nothing sleeps.
 
@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 
 from reconciler.model import Quota
 from reconciler.sandbox import Fault
+from tests.support_disruptions import DAY, DISRUPTIONS, LOOKS, Disruption, another_key, once
 from tests.support_liveness import EVERY, MOMENT, PROBE, Life, life
-from tests.support_troubles import DAY, LOOKS, TROUBLES, Trouble, another_key, once
 
 EXAMPLES = int(os.environ.get("RECONCILER_TEST_EXAMPLES", "10"))
 MOMENTS = st.sampled_from((0, 1, 3, 7, 20, 45, 59, 61, 130, 400))
 LASTING = st.sampled_from((1, 5, 20, 32, 61, 150, 300, 900, 3600, 4 * 3600))
-HAPPENING = st.tuples(st.sampled_from(sorted(TROUBLES)), MOMENTS, LASTING)
+HAPPENING = st.tuples(st.sampled_from(sorted(DISRUPTIONS)), MOMENTS, LASTING)
 ACT = st.tuples(MOMENTS, st.integers(0, 3), st.sampled_from(("save", "save", "say")), st.booleans())
 
 
@@ -38,22 +38,22 @@ ACT = st.tuples(MOMENTS, st.integers(0, 3), st.sampled_from(("save", "save", "sa
     suppress_health_check=[HealthCheck.too_slow],  # a world is servers and a database
 )
 @given(
-    troubles=st.lists(HAPPENING, min_size=1, max_size=3, unique_by=lambda one: one[0]),
+    disruptions=st.lists(HAPPENING, min_size=1, max_size=3, unique_by=lambda one: one[0]),
     acts=st.lists(ACT, min_size=1, max_size=8),
     later=st.lists(ACT, max_size=4),
     ahead=st.sampled_from((0, 0, 0, 31 * DAY)),
 )
 def test_every_wait_ends_with_its_cause(
-    troubles: list[tuple[str, int, int]],
+    disruptions: list[tuple[str, int, int]],
     acts: list[tuple[int, int, str, bool]],
     later: list[tuple[int, int, str, bool]],
     ahead: int,
 ) -> None:
     """Whatever went wrong, and for however long: a minute later every update is marked."""
     happenings: list[tuple[float, Callable[[Life], object]]] = []
-    for name, begins, lasts in troubles:
-        happenings.append((begins, TROUBLES[name].begin))
-        happenings.append((begins + lasts, TROUBLES[name].end))
+    for name, begins, lasts in disruptions:
+        happenings.append((begins, DISRUPTIONS[name].begin))
+        happenings.append((begins + lasts, DISRUPTIONS[name].end))
     over = max(moment for moment, _ in happenings)
     for moment, number, what, arrives in acts:
         happenings.append((moment, acting(number, what, arrives=arrives)))
@@ -92,7 +92,7 @@ def play(a: Life, happenings: list[tuple[float, Callable[[Life], object]]]) -> N
         a.here.clock.advance(1)  # no two things happen in one second
 
 
-# The troubles of which it was measured that their waits outlived them, one by one.
+# The disruptions whose waits once outlived them, one by one.
 
 
 @pytest.fixture
@@ -108,20 +108,20 @@ def marked_within(a: Life, seconds: float) -> bool:
     return a.unmarked() == {}
 
 
-def during(a: Life, trouble: Trouble, seconds: float) -> None:
-    """Save into a trouble that lasts so long."""
-    trouble.begin(a)
+def during(a: Life, disruption: Disruption, seconds: float) -> None:
+    """Save during a disruption that lasts so long."""
+    disruption.begin(a)
     a.save(a.files[0])
     a.pass_time(seconds)
-    assert a.unmarked(), "the trouble did not matter"
-    trouble.end(a)
+    assert a.unmarked(), "the disruption had no effect"
+    disruption.end(a)
 
 
 @pytest.mark.parametrize("kind", ["looks 500", "looks 502", "writes 500", "writes reset"])
 @pytest.mark.parametrize("seconds", [20, 32, 60, 300, 3600])
 def test_an_outage_is_noticed_to_be_over(alone: Life, kind: str, seconds: float) -> None:
     """Within seconds, or a twelfth of how long it was, and thirty seconds at most."""
-    during(alone, TROUBLES[kind], seconds)
+    during(alone, DISRUPTIONS[kind], seconds)
     assert marked_within(alone, max(MOMENT, min(seconds / 12, 30) + 1))
     assert alone.problems() == []
 
@@ -181,12 +181,12 @@ def test_a_clock_that_was_ahead_at_the_start_leaves_no_wait(
 ) -> None:
     """The portal failed for seconds meanwhile; then the clock is put right."""
     with life(tmp_path / "ledger.db", files=1) as a:
-        TROUBLES[jump].begin(a)
+        DISRUPTIONS[jump].begin(a)
         a.restart()
-        during(a, TROUBLES[other], 9)
+        during(a, DISRUPTIONS[other], 9)
         a.run(1)
         a.save(a.files[0])
-        TROUBLES[jump].end(a)
+        DISRUPTIONS[jump].end(a)
         if restarts:
             a.restart()
         a.run((a.calm - a.here.clock()).total_seconds())
@@ -215,7 +215,7 @@ def test_files_that_wait_to_be_written_need_no_other_to_go_first(
     """Those that were at hand to probe with are reviewed while writes fail: others probe then."""
     with life(tmp_path / "ledger.db", files=10) as a:
         a.run(30)
-        TROUBLES["writes 500"].begin(a)
+        DISRUPTIONS["writes 500"].begin(a)
         for file in a.files:
             a.save(file)
         a.run(lasts)
@@ -224,7 +224,7 @@ def test_files_that_wait_to_be_written_need_no_other_to_go_first(
             a.answered.add(file)
         assert a.here.server.drain()
         a.run(30)
-        TROUBLES["writes 500"].end(a)
+        DISRUPTIONS["writes 500"].end(a)
         assert marked_within(a, EVERY + MOMENT)
 
 
@@ -252,13 +252,13 @@ def broken(is_so: bool) -> None:
 @pytest.mark.parametrize("kind", ["looks 500", "writes 500", "away"])
 def test_restarts_in_an_outage_are_no_fault_of_the_files(alone: Life, kind: str) -> None:
     """What was known of the outage before is known after."""
-    TROUBLES[kind].begin(alone)
+    DISRUPTIONS[kind].begin(alone)
     alone.here.portal.save(alone.files[0], by=alone.here.ann)
     alone.saved.add(alone.files[0])
     for _ in range(6):
         alone.run(60)
         alone.restart()
     alone.run(60)
-    TROUBLES[kind].end(alone)
+    DISRUPTIONS[kind].end(alone)
     assert marked_within(alone, 31)
     alone.rest()

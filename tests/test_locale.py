@@ -86,8 +86,8 @@ def test_progress_goes_on_in_every_locale(scene: Stage, locale: str) -> None:
 @pytest.mark.parametrize("locale", ["koi8-r"])
 def test_json_is_the_same_in_every_locale(scene: Stage, locale: str) -> None:
     """It says every letter by its number."""
-    told = json.loads(run(scene, locale, "failed", "list", "--json").stdout.decode("ascii"))
-    assert [(one["title"], one["error"]) for one in told["files"]] == [(TITLE, "Ошибка 審査")]
+    fields = json.loads(run(scene, locale, "failed", "list", "--json").stdout.decode("ascii"))
+    assert [(one["title"], one["error"]) for one in fields["files"]] == [(TITLE, "Ошибка 審査")]
 
 
 @pytest.mark.parametrize("locale", ["latin-1"])

@@ -40,12 +40,12 @@ from tests.world import START, Clock
 __all__ = ["scene"]
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "reconciler" / "docs" / "reference.md").read_text("utf-8")
-Said = Callable[[], str]
+LogText = Callable[[], str]
 EVIL = "a\nb\x1b[31m\u2028c\x9b.docx"
 
 
 @pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Iterator[Said]:
+def log_text(capsys: pytest.CaptureFixture[str]) -> Iterator[LogText]:
     """What the log said; afterwards it is as it was."""
     loggers = [logging.getLogger(name) for name in ("waitress", "apscheduler")]
     before = [(one.handlers, one.propagate) for one in loggers]
@@ -148,57 +148,57 @@ def test_a_run_of_files_that_wait_for_the_portal_is_one_line() -> None:
         repeats(None, "info", {**line, "file": 8})
 
 
-def test_each_loss_of_lines_is_told_with_its_number(said: Said) -> None:
+def test_each_loss_of_lines_is_told_with_its_number(log_text: LogText) -> None:
     """They add up to what is not in the log."""
     configure_log("info", "json")
     for number in (5, 7000):
         log_lost_lines(number)
-    assert [json.loads(line)["number"] for line in said().splitlines()] == [5, 7000]
+    assert [json.loads(line)["number"] for line in log_text().splitlines()] == [5, 7000]
 
 
-def test_a_burst_of_guesses_is_one_line(said: Said) -> None:
+def test_a_burst_of_guesses_is_one_line(log_text: LogText) -> None:
     """From one address or many."""
     configure_log("info", "json")
     for number in range(1000):
         log_failed_login(f"192.0.2.{number % 250}")
-    (line,) = said().splitlines()
-    told = json.loads(line)
-    assert (told["event"], told["level"], told["client"]) == (
+    (line,) = log_text().splitlines()
+    fields = json.loads(line)
+    assert (fields["event"], fields["level"], fields["client"]) == (
         "login_failed",
         "warning",
         "192.0.2.0",
     )
 
 
-def test_a_title_cannot_break_or_paint_a_line_of_text(said: Said) -> None:
+def test_a_title_cannot_break_or_paint_a_line_of_text(log_text: LogText) -> None:
     """Line ends and escape sequences of any kind lose their power."""
     configure_log("info", "text")
     log_processed(attempt(Outcome.MARKED, "updated", EVIL))
     log.info(EVIL, **{"name": EVIL})
-    lines = said().splitlines()
+    lines = log_text().splitlines()
     assert len(lines) == 2
     assert all(line.isprintable() for line in lines)
 
 
-def test_a_line_of_json_is_one_object(said: Said) -> None:
+def test_a_line_of_json_is_one_object(log_text: LogText) -> None:
     """With time, level and event, then file, title and reason."""
     configure_log("info", "json")
     log_processed(attempt(Outcome.MARKED, "updated", EVIL))
-    line = said()
-    told = json.loads(line)
+    line = log_text()
+    fields = json.loads(line)
     assert line.count("\n") == 1
-    assert list(told)[:3] == ["timestamp", "level", "event"]
-    assert told["title"] == EVIL
-    assert (told["event"], told["file"], told["reason"]) == ("marked", 7, "updated")
-    assert (told["level"], datetime.fromisoformat(told["timestamp"]).tzinfo) == ("info", UTC)
+    assert list(fields)[:3] == ["timestamp", "level", "event"]
+    assert fields["title"] == EVIL
+    assert (fields["event"], fields["file"], fields["reason"]) == ("marked", 7, "updated")
+    assert (fields["level"], datetime.fromisoformat(fields["timestamp"]).tzinfo) == ("info", UTC)
 
 
 @pytest.mark.parametrize("title", ["Договор_審査_Prüfung 👀.docx", EVIL, "a\udcff\u202e.docx"])
-def test_json_keeps_the_letters_of_every_language(title: str, said: Said) -> None:
+def test_json_keeps_the_letters_of_every_language(title: str, log_text: LogText) -> None:
     """They are read and searched for; what is no letter is a number, and keeps its value."""
     configure_log("info", "json")
     log_processed(attempt(Outcome.MARKED, "updated", title))
-    line = said()
+    line = log_text()
     assert json.loads(line)["title"] == title
     assert line.rstrip("\n").isprintable()
     assert "Договор_審査_Prüfung 👀" in line or title not in line
@@ -228,22 +228,24 @@ def test_text_on_a_terminal_has_the_colours_and_the_time_of_a_person(
     assert ("\x1b" in line, "+0900" in line, "sweep" in line) == (is_painted, True, True)
 
 
-def test_text_that_goes_to_a_file_has_no_colours(said: Said) -> None:
+def test_text_that_goes_to_a_file_has_no_colours(log_text: LogText) -> None:
     """They are for terminals."""
     configure_log("info", "text")
     log.info("sweep", scanned=2)
-    assert "\x1b" not in said()
+    assert "\x1b" not in log_text()
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_an_attempt_is_told_under_the_name_of_its_outcome(outcome: Outcome, said: Said) -> None:
+def test_an_attempt_is_told_under_the_name_of_its_outcome(
+    outcome: Outcome, log_text: LogText
+) -> None:
     """The names are those that the counts have."""
     configure_log("info", "json")
     log_processed(attempt(outcome, "r"))
-    assert json.loads(said())["event"] == outcome.value
+    assert json.loads(log_text())["event"] == outcome.value
 
 
-def test_a_field_of_a_sweep_has_one_type_always(said: Said) -> None:
+def test_a_field_of_a_sweep_has_one_type_always(log_text: LogText) -> None:
     """Whatever it found: a collector that met a number refuses an object of the same name."""
     configure_log("info", "json")
     plain = Report(ended=Counter({(Outcome.SKIPPED, "new"): 3}))
@@ -254,7 +256,7 @@ def test_a_field_of_a_sweep_has_one_type_always(said: Said) -> None:
     ):
         log_sweep(report)
     types: dict[str, set[type]] = {}
-    for line in map(json.loads, said().splitlines()):
+    for line in map(json.loads, log_text().splitlines()):
         for name, value in line.items():
             types.setdefault(name, set()).add(type(value))
     assert [name for name, found in types.items() if len(found) > 1] == []
@@ -262,7 +264,7 @@ def test_a_field_of_a_sweep_has_one_type_always(said: Said) -> None:
 
 
 @pytest.mark.parametrize("kind", OutageKind)
-def test_an_outage_and_its_end_are_told(kind: OutageKind, said: Said) -> None:
+def test_an_outage_and_its_end_are_told(kind: OutageKind, log_text: LogText) -> None:
     """Each kind by names of its own, with the reason and how long it took."""
     configure_log("info", "json")
     clock = Clock()
@@ -270,7 +272,7 @@ def test_an_outage_and_its_end_are_told(kind: OutageKind, said: Said) -> None:
     outages.on_outage(kind, TransientError("GET keys/@self", 500))
     clock.advance(90)
     outages.on_recovery(kind)
-    began, ended = (json.loads(line) for line in said().splitlines())
+    began, ended = (json.loads(line) for line in log_text().splitlines())
     assert (began["event"], ended["event"]) == EVENTS[kind]
     assert (began["error"], ended["seconds"]) == ("GET keys/@self answered 500", 90)
 
@@ -283,13 +285,13 @@ def test_a_session_is_told_from_start_to_stop(scene: Scene) -> None:
         assert logged(scene.folder, '"marked"')
         assert running.terminate() == 0
     text = (scene.folder / "serve.log").read_text("utf-8")
-    told = [json.loads(line) for line in text.splitlines()]
-    names = [one["event"] for one in told]
+    lines = [json.loads(line) for line in text.splitlines()]
+    names = [one["event"] for one in lines]
     assert {"started", "acting_as", "sweep", "delivery_accepted", "marked"} <= set(names)
     assert names.index("stopping") < names.index("stopped") == len(names) - 1
-    assert next(one for one in told if one["event"] == "started")["address"] == running.address
-    assert told[0]["event"] == "configuration"
-    assert (told[0]["file"], told[0]["ledger"]) == (None, scene.environ["RECONCILER_STATE__URL"])
+    assert next(one for one in lines if one["event"] == "started")["address"] == running.address
+    assert lines[0]["event"] == "configuration"
+    assert (lines[0]["file"], lines[0]["ledger"]) == (None, scene.environ["RECONCILER_STATE__URL"])
 
 
 def test_readme_lists_every_line_that_the_log_can_hold() -> None:

@@ -16,7 +16,7 @@ from reconciler.ledger.store import schema
 from tests import postgres
 from tests.daemon import daemon
 from tests.support_ledger import NOW, PORTAL, event, is_root, totals
-from tests.support_sweep import Stage, run, stage, told
+from tests.support_sweep import Stage, json_of, run, stage
 from tests.waiting import eventually
 
 LOOKS = [
@@ -90,7 +90,7 @@ def test_a_run_after_dry_runs_does_what_they_said(scene: Stage) -> None:
     """They took nothing away from it."""
     for words in ("reconcile --dry-run", "backfill --since 30d --dry-run"):
         look(scene, words)
-    assert told(run(scene, "reconcile", "--json"))["marked"] == 3
+    assert json_of(run(scene, "reconcile", "--json"))["marked"] == 3
 
 
 # With one.

@@ -16,9 +16,9 @@ LONG = 365 * 24 * HOUR
 
 def test_what_an_address_was_told_is_read_back_as_it_was_written(ledger: Ledger) -> None:
     """With its dates, and with what it knows to be wrong."""
-    told = {"a": replace(FAILING, alerts={"dead_key": "no"}), "b": Notified("address 2", NOW)}
-    ledger.settings.set(NOTIFIED, told)
-    assert ledger.settings.get(NOTIFIED) == told
+    stored = {"a": replace(FAILING, alerts={"dead_key": "no"}), "b": Notified("address 2", NOW)}
+    ledger.settings.set(NOTIFIED, stored)
+    assert ledger.settings.get(NOTIFIED) == stored
 
 
 def test_what_another_version_wrote_counts_as_never_told(tmp_path: Path, ledger: Ledger) -> None:

@@ -48,8 +48,8 @@ def let_a_day_pass(scene: Stage) -> None:
     aged = "marked_at = marked_at - :day, stands_since = stands_since - :day"
     sql(scene.folder, f"UPDATE files SET {aged}", day=day)  # noqa: S608 - no words of others
     with closing(Ledger(url(scene.folder), scene.server.url)) as ledger:
-        told = ledger.settings.get(NOTIFIED) or {}
-        older = {k: replace(one, marked_until=one.marked_until - DAY) for k, one in told.items()}
+        stored = ledger.settings.get(NOTIFIED) or {}
+        older = {k: replace(one, marked_until=one.marked_until - DAY) for k, one in stored.items()}
         ledger.settings.set(NOTIFIED, older)
 
 
@@ -184,11 +184,11 @@ def test_an_address_that_fails_fails_no_run_and_is_told_in_status(scene: Stage) 
     """Everything is marked all the same."""
     with answering(BROKEN) as broken:
         notify(scene, broken, RECONCILER_NOTIFY__OVERDUE_AFTER="1h")
-        with capture_logs() as said:
+        with capture_logs() as events:
             reconcile_here(scene)
             let_a_day_pass(scene)
             reconcile_here(scene)
-    assert "notification_failed" in [line["event"] for line in said]
+    assert "notification_failed" in [line["event"] for line in events]
     shown = run(scene, "status").stdout
     assert "address 1 (json) of notify.urls_file cannot be notified" in shown
     assert "run: reconciler notify test" in shown
@@ -207,8 +207,8 @@ def test_check_names_a_bad_address(scene: Stage) -> None:
     """Beside whatever else serve would refuse."""
     path = urls_file(scene.folder, "nosuch://x")
     scene.environ["RECONCILER_NOTIFY__URLS_FILE"] = str(path)
-    said = [finding.message for finding in run_check(load(None, scene.environ))]
-    assert [one for one in said if one.startswith("address 1 (nosuch) of notify.urls_file")]
+    messages = [finding.message for finding in run_check(load(None, scene.environ))]
+    assert [one for one in messages if one.startswith("address 1 (nosuch) of notify.urls_file")]
 
 
 # The command.

@@ -84,8 +84,8 @@ def test_failed_files_come_before_waiting_ones_with_the_reason(ledger: Ledger) -
     failed = kit.result(Outcome.FAILED, reason="transient", error="no answer", retry_at=again)
     ledger.finish(fails, replace(failed, attempts=2), DUE)
     seen = see(ledger)
-    told = [(one.file_id, one.outcome, one.reason, one.error, one.retry_at) for one in seen.files]
-    assert told == [
+    listed = [(one.file_id, one.outcome, one.reason, one.error, one.retry_at) for one in seen.files]
+    assert listed == [
         (fails.entry.id, Outcome.FAILED, "transient", "no answer", again),
         (waits.entry.id, Outcome.WAITING, "locked", "", again),
     ]
@@ -404,9 +404,9 @@ def test_looks_writes_and_sweeps_are_told_apart(ledger: Ledger) -> None:
     assert kinds(see(ledger)) == [ProblemKind.WRITES]
 
 
-@pytest.mark.parametrize(("times", "told"), [(2, False), (3, True)])
+@pytest.mark.parametrize(("times", "warned"), [(2, False), (3, True)])
 def test_texts_that_stand_there_right_after_saves_are_told(
-    ledger: Ledger, times: int, told: bool
+    ledger: Ledger, times: int, warned: bool
 ) -> None:
     """From three on, with the line for the configuration; a person's comment takes longer."""
     for file in range(times):
@@ -419,7 +419,9 @@ def test_texts_that_stand_there_right_after_saves_are_told(
     words = [
         problem.hint for problem in find_problems(see(ledger)) if problem.kind is ProblemKind.TEXTS
     ]
-    assert [line.endswith(r'portal_texts = ["Saved \"anew\""]') for line in words] == [True] * told
+    assert [line.endswith(r'portal_texts = ["Saved \"anew\""]') for line in words] == [
+        True
+    ] * warned
 
 
 def test_a_long_pause_is_told_with_its_reason(ledger: Ledger) -> None:
@@ -431,15 +433,15 @@ def test_a_long_pause_is_told_with_its_reason(ledger: Ledger) -> None:
     assert problem.message.endswith("10:15:42 UTC: the 9000 writes of a day are used up")
 
 
-def told_of(ledger: Ledger, state: str, said: str = "webhook 1 is disabled") -> None:
+def set_webhook_state(ledger: Ledger, state: str, message: str = "webhook 1 is disabled") -> None:
     """Leave in the ledger what the watch over the webhook leaves there."""
-    ledger.settings.set(WEBHOOK, WebhookRecord(state, NOW, said, "run: it"))
+    ledger.settings.set(WEBHOOK, WebhookRecord(state, NOW, message, "run: it"))
 
 
 @pytest.mark.parametrize("state", ["disabled", "missing", "signature"])
 def test_what_ails_the_webhook_is_told_with_its_cure(ledger: Ledger, state: str) -> None:
     """Updates are found all the same, so it blocks nothing; what was said long ago is past."""
-    told_of(ledger, state)
+    set_webhook_state(ledger, state)
     (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.WEBHOOK]
     assert problem.message == "webhook 1 is disabled; run: it"
     assert problem.hint == "until then the sweep finds updates"
@@ -450,7 +452,7 @@ def test_what_ails_the_webhook_is_told_with_its_cure(ledger: Ledger, state: str)
 @pytest.mark.parametrize("state", ["ok", "unseen"])
 def test_a_webhook_that_is_well_or_not_ours_is_no_problem(ledger: Ledger, state: str) -> None:
     """One of another account is not to be seen."""
-    told_of(ledger, state, said="the portal has no webhook")
+    set_webhook_state(ledger, state, message="the portal has no webhook")
     assert kinds(see(ledger)) == []
 
 

@@ -326,8 +326,8 @@ def test_one_lost_delivery_among_thousands_is_seen() -> None:
 def test_the_wait_has_a_column_for_each_bound() -> None:
     """And one for whatever took longer."""
     chart = charts.lag_chart(Source.SWEEP, LatencyHistogram({5: 2, 0: 1}, 90_000))
-    told = [column.caption for column in chart.columns if column.bars]
-    assert told == ["2 within 5s", "1 longer than a day"]
+    captions = [column.caption for column in chart.columns if column.bars]
+    assert captions == ["2 within 5s", "1 longer than a day"]
     assert chart.most == 2
 
 
@@ -448,9 +448,9 @@ def test_times_are_the_viewers(browser: Browser, site: Site) -> None:
 def test_a_search_needs_no_form_that_is_sent(browser: Browser, site: Site) -> None:
     """The policy forbids those; what is being typed is not lost by a refresh."""
     browser.open(site.review)
-    told = "return document.getElementById('note').textContent"
+    note = "return document.getElementById('note').textContent"
     browser.run("document.getElementById('q').value = 'report 7.';" + LOOK_NOW)
-    browser.becomes(told + ".endsWith(': a search is being typed.')")
+    browser.becomes(note + ".endsWith(': a search is being typed.')")
     browser.run("document.querySelector('form button').click()")
     browser.becomes(
         "return location.search === '?q=report+7.' && document.readyState === 'complete'"
@@ -458,7 +458,7 @@ def test_a_search_needs_no_form_that_is_sent(browser: Browser, site: Site) -> No
     assert browser.run("return document.querySelectorAll('.review tbody tr').length") == 1
     assert browser.run("return document.getElementById('q').value") == "report 7."
     browser.run("window.kept = true;" + LOOK_NOW)
-    browser.becomes(told + " === ''")
+    browser.becomes(note + " === ''")
     assert browser.run("return document.querySelectorAll('.review tbody tr').length") == 1
     assert browser.complaints() == []
 
@@ -535,10 +535,10 @@ def test_a_text_that_is_selected_stays(browser: Browser, site: Site) -> None:
     """The page waits until it was copied, and says that it does."""
     browser.open(site.review)
     browser.run("getSelection().selectAllChildren(document.querySelector('td'));" + LOOK_NOW)
-    told = "return document.getElementById('note').textContent"
-    browser.becomes(told + ".endsWith(': text is selected.')")
+    note = "return document.getElementById('note').textContent"
+    browser.becomes(note + ".endsWith(': text is selected.')")
     browser.run("getSelection().empty();" + LOOK_NOW)
-    browser.becomes(told + " === ''")
+    browser.becomes(note + " === ''")
 
 
 def test_a_hidden_page_asks_nothing_until_it_is_seen(browser: Browser, site: Site) -> None:

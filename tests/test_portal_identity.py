@@ -11,7 +11,7 @@ from reconciler.sandbox import Server
 from tests.daemon import daemon
 from tests.program import exits
 from tests.support_ledger import sql
-from tests.support_sweep import Stage, rows, run, stage, told
+from tests.support_sweep import Stage, json_of, rows, run, stage
 from tests.waiting import eventually
 from tests.world import TARGET
 
@@ -94,7 +94,7 @@ def test_the_same_portal_at_another_address_goes_on(moved: Stage) -> None:
     """What is settled stays so, what is new is marked, and the new address is known."""
     moved.portal.comment(moved.files[0], "Approved", by=moved.ann)
     (new,) = moved.add_files("New.docx")
-    summary = told(run(moved, "reconcile", "--json"))
+    summary = json_of(run(moved, "reconcile", "--json"))
     assert (summary["marked"], summary["failed"]) == (1, 0)
     assert moved.comments([*moved.files, new]) == ["Approved", TARGET, TARGET, TARGET]
     assert portal_known(moved) == moved.environ[ADDRESS]

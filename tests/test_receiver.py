@@ -23,7 +23,7 @@ from reconciler.ledger import Ledger
 from reconciler.model import LAST_FILE_ID, Event
 from reconciler.receiver import Receiver, ReceiverSettings, Reply
 from reconciler.signature import HEADER, sign
-from tests.support_ledger import NOW, claimed, marked, next_due, permit, totals
+from tests.support_ledger import NOW, begin_write, claimed, marked, next_due, totals
 from tests.support_samples import sample
 
 PATH = "/docspace/review-comment"
@@ -468,7 +468,7 @@ def test_the_echo_of_our_own_write_is_ignored(ledger: Ledger) -> None:
     receiver = Recorder(record=ledger.record)
     assert receiver.post(body, secret=None, **signature).fields == {"status": "accepted"}
     claim = claimed(ledger, NOW + timedelta(seconds=2))
-    permit(ledger, claim, NOW)
+    begin_write(ledger, claim, NOW)
     seen = marked(claim.entry.id).seen
     assert seen is not None
     revision = replace(seen.revision, updated=echo.modified)

@@ -21,10 +21,10 @@ from tests.support_sweep import (
     Stage,
     added_up,
     held,
+    json_of,
     killed,
     rows,
     run,
-    told,
 )
 from tests.waiting import eventually
 from tests.world import TARGET
@@ -47,7 +47,7 @@ def test_one_run_marks_everything_and_the_next_asks_twice(scene: Stage) -> None:
     scene.clock.advance(60)
     second = run(scene, "reconcile", "--json", RECONCILER_SWEEP__OVERLAP="1s")
     assert (second.returncode, second.stderr) == (0, "")
-    assert told(second)["requests"] == {"get": 2, "put": 0}
+    assert json_of(second)["requests"] == {"get": 2, "put": 0}
 
 
 def test_json_has_everything_that_is_promised_and_adds_up(scene: Stage) -> None:
@@ -62,7 +62,7 @@ def test_json_has_everything_that_is_promised_and_adds_up(scene: Stage) -> None:
     scene.add_files("foreign.docx", readers)
     portal.invite(readers, scene.bot, access=2)
     done = run(scene, "reconcile", "--json")
-    summary = told(done)
+    summary = json_of(done)
     assert {outcome: summary[outcome] for outcome in OUTCOMES} == {
         "marked": 3,
         "already": 1,
@@ -84,22 +84,22 @@ def test_a_file_that_failed_is_exit_1_and_says_why(scene: Stage) -> None:
     """A run says what failed, and the next one tries it again, whenever it is due."""
     scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", status=400, times=None))
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["failed"], told(done)["marked"]) == (1, 3, 0)
+    assert (done.returncode, json_of(done)["failed"], json_of(done)["marked"]) == (1, 3, 0)
     assert "answered 400" in done.stderr
     scene.portal.faults.clear()
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["failed"], told(done)["marked"]) == (0, 0, 3)
+    assert (done.returncode, json_of(done)["failed"], json_of(done)["marked"]) == (0, 0, 3)
 
 
 def test_a_file_that_fails_again_and_again_counts_once(scene: Stage) -> None:
     """It is listed and waits for its next try: a run tries it now, and says what became of it."""
     scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", times=None))
     for _ in range(2):
-        summary = told(run(scene, "reconcile", "--json"))
+        summary = json_of(run(scene, "reconcile", "--json"))
         assert summary["failed"] + summary["waiting"] == 3
     scene.portal.faults.clear()
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["failed"]) == (0, 0)
+    assert (done.returncode, json_of(done)["failed"]) == (0, 0)
     assert scene.comments() == [TARGET] * 3
 
 
@@ -122,14 +122,14 @@ def test_a_file_that_is_not_tried_again_is_exit_1_too(scene: Stage) -> None:
         connection.execute(words, (later, scene.files[0]))
         connection.commit()
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["failed"]) == (1, 1)
+    assert (done.returncode, json_of(done)["failed"]) == (1, 1)
 
 
 def test_a_room_that_could_not_be_read_is_exit_1(scene: Stage) -> None:
     """It is named, and the next run reads it."""
     scene.portal.faults.add(Fault(f"GET {LISTING}", "status"))
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["incomplete_folders"]) == (1, [scene.room])
+    assert (done.returncode, json_of(done)["incomplete_folders"]) == (1, [scene.room])
     scene.clock.advance(3600)
     assert here(scene).failed == 0
     assert scene.comments() == [TARGET] * 3
@@ -167,9 +167,9 @@ def test_a_key_that_dies_during_the_work_leaves_the_rest_for_the_next_run(scene:
     """Nothing hangs; the run says why it stopped and what is left, exit 3; the counts add up."""
     scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", status=401, times=None))
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["remaining"]) == (3, 3)
+    assert (done.returncode, json_of(done)["remaining"]) == (3, 3)
     assert "401" in done.stderr
-    assert (told(done)["waiting"], told(done)["scanned"]) == (3, 3)
+    assert (json_of(done)["waiting"], json_of(done)["scanned"]) == (3, 3)
 
 
 def test_beside_a_daemon_it_is_exit_4_and_names_it(scene: Stage) -> None:
@@ -207,13 +207,13 @@ def test_a_dry_run_lists_what_and_why_and_writes_nothing(scene: Stage) -> None:
 def test_a_dry_run_tells_what_would_have_to_wait(scene: Stage) -> None:
     """A list item knows of locks and rights: what cannot be marked now is not called marked."""
     scene.portal.lock(scene.files[0], by=scene.ann)
-    summary = told(run(scene, "reconcile", "--dry-run", "--json"))
+    summary = json_of(run(scene, "reconcile", "--dry-run", "--json"))
     assert (summary["marked"], summary["waiting"], added_up(summary)) == (2, 1, 3)
 
 
 def test_a_dry_run_as_json_prints_one_object_that_adds_up(scene: Stage) -> None:
     """On a ledger that knows nothing yet, too."""
-    summary = told(run(scene, "reconcile", "--dry-run", "--json"))
+    summary = json_of(run(scene, "reconcile", "--dry-run", "--json"))
     assert (summary["dry_run"], summary["marked"], added_up(summary)) == (True, 3, 3)
     assert summary["scanned"] == 3
 
@@ -261,10 +261,10 @@ def test_a_room_that_cannot_be_read_is_no_success(scene: Stage) -> None:
     """A listing that is refused as a bad request is said, exit 1, and read again next time."""
     scene.portal.faults.add(Fault("GET files/{id}", "status", status=400, times=None))
     done = exits(1, run(scene, "reconcile", "--json"))
-    assert told(done)["incomplete_folders"] != []
+    assert json_of(done)["incomplete_folders"] != []
     scene.portal.faults.clear()
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["marked"]) == (0, 3)
+    assert (done.returncode, json_of(done)["marked"]) == (0, 3)
 
 
 def test_the_line_says_which_folders_were_passed_over(scene: Stage) -> None:

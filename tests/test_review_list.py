@@ -86,9 +86,9 @@ def test_the_list_can_be_narrowed_and_read_by_a_program(ledger: Ledger, tmp_path
     review(ledger, 3, 9, Outcome.MARKED, updated_by_name="Bob Roe")
     narrowed = ("--room", "3", "--room", "4", "--older-than", "7d", "--by", "ann")
     done = run(tmp_path, *narrowed, "--json")
-    told = json.loads(done.stdout)
-    (one,) = told["waiting"]
-    assert set(told) == {"now", "portal", "waiting", "kept_unmarked"}
+    fields = json.loads(done.stdout)
+    (one,) = fields["waiting"]
+    assert set(fields) == {"now", "portal", "waiting", "kept_unmarked"}
     assert {name: one[name] for name in ("file_id", "room_id", "room", "version")} == {
         "file_id": 2,
         "room_id": 3,

@@ -211,8 +211,8 @@ def test_what_a_person_decided_is_told_in_his_words(ledger: Ledger) -> None:
         mark(ledger, file)
         keep(ledger, Rule.ANSWERED, NOW + file * HOUR, id=file, comment=f"Approved {file}")
     keep(ledger, Rule.ANSWERED, NOW + DAY, id=1, comment="Approved 1", title="New name.docx")
-    told = [(one.file_id, one.title, one.comment, one.since) for one in ask(ledger, DECIDED)]
-    assert told == [
+    decided = [(one.file_id, one.title, one.comment, one.since) for one in ask(ledger, DECIDED)]
+    assert decided == [
         (2, "2.docx", "Approved 2", NOW + 2 * HOUR + SECOND),
         (1, "New name.docx", "Approved 1", NOW + HOUR + SECOND),
     ]
@@ -229,8 +229,8 @@ def test_what_was_kept_without_a_mark_stands_apart(ledger: Ledger) -> None:
     """By a look or by a listing."""
     keep(ledger, Rule.UNMARKED, NOW)
     listed(ledger, NOW + MINUTE, id=2, comment="Final", room=7)
-    told = [(one.file_id, one.comment, one.room) for one in ask(ledger, UNMARKED)]
-    assert told == [(2, "Final", 7), (1, "Approved", None)]
+    kept = [(one.file_id, one.comment, one.room) for one in ask(ledger, UNMARKED)]
+    assert kept == [(2, "Final", 7), (1, "Approved", None)]
     assert (ids(ledger), ids(ledger, DECIDED)) == ([], [])
 
 

@@ -277,9 +277,9 @@ def test_journal(world: World) -> None:
     """Requests are noted with route, status, user and file."""
     fid = world.create()
     world.api.comment(fid, 1, "x")
-    noted = world.portal.requests[-1]
-    assert noted.path == "PUT files/file/{id}/comment"
-    assert (noted.status, noted.user_id, noted.file_id) == (200, world.bot.id, fid)
+    recorded = world.portal.requests[-1]
+    assert recorded.path == "PUT files/file/{id}/comment"
+    assert (recorded.status, recorded.user_id, recorded.file_id) == (200, world.bot.id, fid)
     assert world.portal.count("PUT") == 1
     world.portal.requests.clear()
     assert world.portal.requests == []

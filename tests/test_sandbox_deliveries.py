@@ -16,17 +16,17 @@ SECRET = "Sample-Secret-1!"
 Body = dict[str, Any]
 
 
-def hooked(world: World, hook: Receiver, **options: Any) -> int:
+def subscribe(world: World, endpoint: Receiver, **options: Any) -> int:
     """Add a webhook of the bot and make retries quick."""
     world.portal.retry_seconds = (0, 0, 0, 0, 0)
-    return world.portal.add_webhook(by=world.bot, url=hook.url, secret=SECRET, **options)
+    return world.portal.add_webhook(by=world.bot, url=endpoint.url, secret=SECRET, **options)
 
 
 @pytest.fixture
-def subscriber(world: World, hook: Receiver) -> Receiver:
+def subscriber(world: World, endpoint: Receiver) -> Receiver:
     """The receiver of the bot's webhook 1, whose retries are quick."""
-    hooked(world, hook)
-    return hook
+    subscribe(world, endpoint)
+    return endpoint
 
 
 def drained(world: World, *files: EntryId) -> None:
@@ -41,9 +41,9 @@ def statuses(world: World) -> list[int]:
     return [one.status for one in world.portal.deliveries]
 
 
-def event_ids(hook: Receiver) -> list[int]:
+def event_ids(endpoint: Receiver) -> list[int]:
     """Return the ids of the events that arrived."""
-    return [one["event"]["id"] for one in hook.events]
+    return [one["event"]["id"] for one in endpoint.events]
 
 
 def test_signed_delivery(world: World, subscriber: Receiver) -> None:
@@ -60,7 +60,7 @@ def test_signed_delivery(world: World, subscriber: Receiver) -> None:
 def test_only_wanted_triggers(world: World, subscriber: Receiver) -> None:
     """A webhook gets its triggers only; with none named it gets all."""
     world.portal.save(world.create(), by=world.ann)
-    hooked(world, subscriber, triggers=())
+    subscribe(world, subscriber, triggers=())
     world.portal.upload(world.room, "Contract.docx", by=world.ann)
     assert world.server.drain()
     found = [(one["webhook"]["id"], one["event"]["trigger"]) for one in subscriber.events]
@@ -75,13 +75,13 @@ def test_only_files_the_creator_can_read(world: World, subscriber: Receiver) -> 
     assert subscriber.bodies == []
 
 
-def test_target_and_switch(world: World, hook: Receiver) -> None:
+def test_target_and_switch(world: World, endpoint: Receiver) -> None:
     """A targetId limits a webhook to one file; a disabled one gets nothing."""
     first, second = world.create("a.docx"), world.create("b.docx")
-    hooked(world, hook, target_id=str(second))
-    hooked(world, hook, enabled=False)
+    subscribe(world, endpoint, target_id=str(second))
+    subscribe(world, endpoint, enabled=False)
     drained(world, first, second)
-    assert [one["payload"]["id"] for one in hook.events] == [second]
+    assert [one["payload"]["id"] for one in endpoint.events] == [second]
 
 
 def test_retries_keep_the_event_id(world: World, subscriber: Receiver) -> None:
@@ -226,7 +226,7 @@ def test_the_queue_may_be_polled(world: World, subscriber: Receiver) -> None:
     assert len(subscriber.bodies) == 2
 
 
-def test_a_stopped_portal_goes_on_where_it_was(hook: Receiver) -> None:
+def test_a_stopped_portal_goes_on_where_it_was(endpoint: Receiver) -> None:
     """A delivery between two attempts is in the queue of the next start."""
     called = threading.Event()
 
@@ -235,15 +235,15 @@ def test_a_stopped_portal_goes_on_where_it_was(hook: Receiver) -> None:
         return 503
 
     with served() as world:
-        hooked(world, hook)
+        subscribe(world, endpoint)
         world.portal.retry_seconds = (600,)
-        hook.decide = refuse
+        endpoint.decide = refuse
         world.portal.save(world.create(), by=world.ann)
         assert called.wait(10)
-    hook.decide = lambda _: 200
+    endpoint.decide = lambda _: 200
     with Server(world.portal) as server:
         assert server.drain()
-    assert [one["webhook"].get("retryCount") for one in hook.events] == [None, 1]
+    assert [one["webhook"].get("retryCount") for one in endpoint.events] == [None, 1]
 
 
 def test_own_acts_are_published_without_the_right_to_read(
@@ -309,17 +309,17 @@ def test_held_deliveries_wait(world: World, subscriber: Receiver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "arrived", "noted"),
+    ("network", "arrived", "recorded"),
     [(Network(drop=1.0), [], [0]), (Network(duplicate=1.0), [1, 1], [200, 200])],
     ids=["dropped", "duplicated"],
 )
 def test_a_network_may_lose_or_double_deliveries(
-    world: World, subscriber: Receiver, network: Network, arrived: list[int], noted: list[int]
+    world: World, subscriber: Receiver, network: Network, arrived: list[int], recorded: list[int]
 ) -> None:
     """What is dropped is never sent, with status 0; what is doubled has the same event id."""
     world.portal.network = network
     drained(world)
-    assert (event_ids(subscriber), statuses(world)) == (arrived, noted)
+    assert (event_ids(subscriber), statuses(world)) == (arrived, recorded)
 
 
 def test_reordered_network(world: World, subscriber: Receiver) -> None:
@@ -339,7 +339,7 @@ def test_unreachable_receiver(world: World) -> None:
     """A refused connection is status 0, with the reason in the log."""
     with receiver() as gone:
         pass
-    hooked(world, gone)
+    subscribe(world, gone)
     world.portal.retry_seconds = ()
     drained(world)
     log = world.full.get("settings/webhooks/log").response[0]
@@ -408,31 +408,31 @@ def test_triggers_by_api(world: World) -> None:
     assert (bits["form.filled.out"], bits["folder.downloaded"]) == (2**29, 2**35)
 
 
-def test_trashing_is_announced_to_those_who_could_read(world: World, hook: Receiver) -> None:
+def test_trashing_is_announced_to_those_who_could_read(world: World, endpoint: Receiver) -> None:
     """file.trashed reaches the webhook of a member, with the trash as the root."""
-    hooked(world, hook, triggers=("file.trashed",))
+    subscribe(world, endpoint, triggers=("file.trashed",))
     world.portal.trash(world.create(), by=world.ann)
     assert world.server.drain()
-    assert hook.events[0]["payload"]["rootFolderType"] == 3
+    assert endpoint.events[0]["payload"]["rootFolderType"] == 3
 
 
-def test_third_party_payload(world: World, hook: Receiver) -> None:
+def test_third_party_payload(world: World, endpoint: Receiver) -> None:
     """A third-party file's payload has string ids and its provider."""
-    hooked(world, hook)
+    subscribe(world, endpoint)
     drive = world.portal.add_room("Drive", owner=world.bot, third_party=True)
     world.portal.save(world.portal.create(drive, "Plan.docx", by=world.bot), by=world.bot)
     assert world.server.drain()
-    payload = hook.events[0]["payload"]
+    payload = endpoint.events[0]["payload"]
     assert (payload["id"][:6], payload["rootId"]) == ("drive-", drive)
     assert payload["providerKey"] == "GoogleDrive"
 
 
-def test_form_payload(world: World, hook: Receiver) -> None:
+def test_form_payload(world: World, endpoint: Receiver) -> None:
     """form.submit carries the form and the filled copy."""
-    hooked(world, hook, triggers=("form.submit",))
+    subscribe(world, endpoint, triggers=("form.submit",))
     form = world.create("form.pdf")
     made = world.portal.submit_form(form, by=world.ann)
     assert world.server.drain()
-    payload = json.loads(hook.bodies[0])["payload"]
+    payload = json.loads(endpoint.bodies[0])["payload"]
     found = (payload["originalForm"]["id"], payload["submittedForm"]["id"])
     assert found == (form, made)

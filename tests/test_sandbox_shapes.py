@@ -112,9 +112,9 @@ def test_build(world: World) -> None:
     assert shown(world, "settings/version/build") == sample("settings_version_build.json")
 
 
-def test_webhook_list_and_log(world: World, hook: Receiver) -> None:
+def test_webhook_list_and_log(world: World, endpoint: Receiver) -> None:
     """The webhook list and the log of a delivered event have the samples' members."""
-    world.portal.add_webhook(by=world.bot, url=hook.url, secret="Sample-Secret-1!")
+    world.portal.add_webhook(by=world.bot, url=endpoint.url, secret="Sample-Secret-1!")
     edited_contract(world)
     assert world.server.drain()
     listed = world.full.get("settings/webhook").json

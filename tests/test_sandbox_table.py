@@ -260,8 +260,8 @@ def test_every_comment_is_one_of_the_portals_texts() -> None:
 @pytest.mark.parametrize("culture", sorted(BY_CULTURE))
 def test_every_language_is_spoken(culture: str) -> None:
     """In each of the 30 languages each text is the data's own."""
-    said = Comments()
-    shown = {str(one): said.say(one, culture, "{0}") for one in Comment}
+    comments = Comments()
+    shown = {str(one): comments.say(one, culture, "{0}") for one in Comment}
     assert shown == BY_CULTURE[culture]
 
 

@@ -105,11 +105,11 @@ def test_no_password_is_told(
 ) -> None:
     """Neither in the log of a daemon through an outage nor in the words of what fails."""
     secret = address.replace("postgres@", "postgres:hush@")
-    told = environ | {"RECONCILER_STATE__URL": secret, "RECONCILER_LOG__LEVEL": "debug"}
-    with daemon(told, scene.folder) as running:
+    variables = environ | {"RECONCILER_STATE__URL": secret, "RECONCILER_LOG__LEVEL": "debug"}
+    with daemon(variables, scene.folder) as running:
         server.stop("immediate")
         assert deliver(running, scene)[0] == 503
-        failed = program.run(["status"], told, scene.folder)
+        failed = program.run(["status"], variables, scene.folder)
         server.start()
     assert failed.returncode == 5
     log = (scene.folder / "serve.log").read_text("utf-8")

@@ -66,7 +66,7 @@ class Scene:
 
         def rested() -> bool:
             self.portal.delivered()
-            return self.count_due() == 0 and self.portal.letters.unfinished_tasks == 0
+            return self.count_due() == 0 and self.portal.deliveries.unfinished_tasks == 0
 
         assert eventually(rested), self.log()
 
@@ -84,7 +84,7 @@ class Scene:
         """Wait until one line of the log holds all of the texts; whether it came."""
         return waiting.logged(self.folder, *texts)
 
-    def told(self, *words: str) -> tuple[int, Any]:
+    def run_json(self, *words: str) -> tuple[int, Any]:
         """Run a command with --json; return its exit code and what it printed."""
         done = program.run([*words, "--json"], self.environ, self.folder)
         return done.returncode, json.loads(done.stdout)
@@ -96,14 +96,14 @@ def serving(dialect: Dialect, folder: Path) -> Iterator[Scene]:
     with stand_in(dialect, SECRET, *FILES) as portal:
         environ = environment(portal.url, KEY, folder, free_port())
         with daemon(environ, folder) as running:
-            portal.hook = running.address
+            portal.webhook_url = running.address
             yield Scene(portal, environ, folder)
 
 
 def once(scene: Scene, *files: int) -> bool:
     """Return whether these files, and no others, were written to once, and carry the comment."""
     portal = scene.portal
-    carry = all(portal.papers[file].comment == TARGET for file in files)
+    carry = all(portal.files[file].comment == TARGET for file in files)
     return carry and portal.writes == {file: [TARGET] for file in files}
 
 
@@ -146,7 +146,7 @@ def test_what_a_person_types_after_our_mark_stays(name: str, tmp_path: Path) -> 
         for file in words:
             scene.portal.announce(file)
         scene.rests()
-        assert {file: scene.portal.papers[file].comment for file in words} == words
+        assert {file: scene.portal.files[file].comment for file in words} == words
         assert scene.portal.writes == {file: [TARGET] for file in words}
 
 
@@ -195,10 +195,10 @@ def test_what_is_missing_is_told_and_stops_nothing(json_errors: bool, tmp_path: 
         scene.portal.announce(13)
         assert scene.marked(13), scene.log()
         scene.rests()
-        code, checked = scene.told("check")
+        code, checked = scene.run_json("check")
         assert "files/rooms" in json.dumps(checked)
         assert code != 0
-        _, status = scene.told("status")
+        _, status = scene.run_json("status")
         assert "files/rooms" in json.dumps(status)
         scene.portal.save(14)
         assert scene.marked(14), scene.log()

@@ -24,8 +24,8 @@ def checked(dialect: Dialect, folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("json_errors", [True, False])
 def test_check_names_the_routes_that_are_missing(json_errors: bool, tmp_path: Path) -> None:
     """It needs no sweep for that."""
-    said = json.dumps(checked(Dialect(json_errors=json_errors), tmp_path))
-    assert [route for route in MISSING if route not in said] == []
+    output = json.dumps(checked(Dialect(json_errors=json_errors), tmp_path))
+    assert [route for route in MISSING if route not in output] == []
 
 
 @pytest.mark.parametrize("json_errors", [True, False])
@@ -33,5 +33,5 @@ def test_check_does_not_say_that_the_portal_does_not_answer(
     json_errors: bool, tmp_path: Path
 ) -> None:
     """It answers what it is asked, and the key works."""
-    said = json.dumps(checked(Dialect(json_errors=json_errors), tmp_path))
-    assert "does not answer" not in said
+    output = json.dumps(checked(Dialect(json_errors=json_errors), tmp_path))
+    assert "does not answer" not in output

@@ -19,7 +19,7 @@ from reconciler.ledger import WEBHOOK, Ledger, Role, WebhookRecord
 from reconciler.model import AttemptResult, OutageKind, Outcome
 from tests.program import exits, output
 from tests.support_ledger import a_file, event
-from tests.support_sweep import Stage, run, told
+from tests.support_sweep import Stage, json_of, run
 from tests.world import TARGET
 
 HOUR = timedelta(hours=1)
@@ -67,7 +67,7 @@ def test_status_tells_what_a_run_did_and_asks_nobody(scene: Stage) -> None:
     run(scene, "reconcile")
     asked = len(scene.portal.requests)
     done = run(scene, "status", "--json")
-    seen = told(done)
+    seen = json_of(done)
     assert (done.returncode, done.stderr, len(scene.portal.requests)) == (0, "", asked)
     assert (seen["in_review"], seen["writes"]) == (3, {"used": 3, "per_day": 9000})
     assert seen["updates"][0] | {"day": ""} == {"day": "", "sweep": 3}
@@ -79,9 +79,9 @@ def test_status_tells_what_a_run_did_and_asks_nobody(scene: Stage) -> None:
 
 def test_status_counts_the_requests_of_the_sweep_alone(scene: Stage) -> None:
     """Not those of the work that follows."""
-    summary = told(run(scene, "reconcile", "--json"))
+    summary = json_of(run(scene, "reconcile", "--json"))
     work = 2 * summary["marked"]
-    (sweep,) = told(run(scene, "status", "--json"))["sweeps"]
+    (sweep,) = json_of(run(scene, "status", "--json"))["sweeps"]
     assert sweep["requests"] == sum(summary["requests"].values()) - work
 
 
@@ -222,7 +222,7 @@ def test_failed_list_names_what_failed_first(scene: Stage, ledger: Ledger) -> No
     end(ledger, 3, Outcome.REFUSED, retry_at=now() + HOUR)
     end(ledger, 4, Outcome.SKIPPED)
     done = run(scene, "failed", "list", "--json")
-    assert [one["file_id"] for one in told(done)["files"]] == [2, 3, 1]
+    assert [one["file_id"] for one in json_of(done)["files"]] == [2, 3, 1]
 
 
 def test_failed_list_of_nothing_says_so(scene: Stage, ledger: Ledger) -> None:

@@ -15,9 +15,9 @@ from tests.support_ledger import (
     NOW,
     SECOND,
     a_file,
+    begin_write,
     claimed,
     event,
-    permit,
     result,
     totals,
 )
@@ -68,7 +68,7 @@ def test_nothing_is_settled_in_a_row_that_was_claimed_since_it_was_read(ledger: 
     ledger.record(event(), NOW)
     changes = plan(ledger)
     claim = claimed(ledger, NOW + SECOND)
-    permit(ledger, claim, NOW + SECOND)
+    begin_write(ledger, claim, NOW + SECOND)
     assert apply(ledger, changes)[0].outcome is None
     assert ledger.entry(1).settled is None
     assert ledger.finish(claim, result(), NOW + 3 * SECOND)

@@ -77,10 +77,10 @@ def test_the_watchdog_hears_of_us_until_the_end(environ: dict[str, str], tmp_pat
         assert heard(ear)[0] == "READY=1"
         assert [heard(ear) for _ in range(3)] == [["WATCHDOG=1"]] * 3
         assert running.terminate() == 0
-        told = heard(ear)
-        while told == ["WATCHDOG=1"]:
-            told = heard(ear)
-        assert told[0] == "STOPPING=1"
+        received = heard(ear)
+        while received == ["WATCHDOG=1"]:
+            received = heard(ear)
+        assert received[0] == "STOPPING=1"
 
 
 def test_a_sign_of_life_is_given_at_half_of_the_time(tmp_path: Path) -> None:

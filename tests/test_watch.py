@@ -25,7 +25,7 @@ from reconciler.webhooks import (
 )
 from tests.daemon import daemon
 from tests.support_ledger import totals
-from tests.support_sweep import HOUR, Stage, add_files, run, save, told, unmarked, work
+from tests.support_sweep import HOUR, Stage, add_files, json_of, run, save, unmarked, work
 from tests.support_sweep import due as due_now
 from tests.support_webhooks import NARROW, WIDE
 from tests.waiting import logged
@@ -405,7 +405,7 @@ def test_reconcile_reads_the_log_only_where_the_key_is_known_to_be_allowed(
     assert run(scene, "reconcile", DOCSPACE_API_KEY=wide).returncode == 0
     assert scene.portal.count("GET", "settings/webhook") == 0
     assert run(scene, "webhook", "list", DOCSPACE_API_KEY=wide).returncode == 0
-    told(run(scene, "reconcile", "--json", DOCSPACE_API_KEY=wide))
+    json_of(run(scene, "reconcile", "--json", DOCSPACE_API_KEY=wide))
     assert scene.portal.count("GET", "settings/webhook") == 2
     narrow = scene.portal.add_key(scene.bot, NARROW)
     for _ in range(2):

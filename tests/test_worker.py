@@ -527,13 +527,13 @@ def process_while_ledger_is_away(here: World, returns_at: int) -> tuple[Processe
     here.portal.save(here.file, by=here.ann)
     assert here.server.drain()
     here.portal.on_answer = hide
-    known = here.making
-    making = FileProcessor(
+    known = here.processor
+    processor = FileProcessor(
         here.ledger, here.docspace, known.settings, here.now, known.health, wait=wait
     )
     (claim,) = here.ledger.claim(here.now(), 1, timedelta(seconds=180))
     try:
-        return making.process(claim), sum(waits)
+        return processor.process(claim), sum(waits)
     except LedgerError:
         away.rename(folder)
         return None, sum(waits)

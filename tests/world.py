@@ -86,10 +86,10 @@ class World:
         self.health = PortalHealth(
             self.ledger, lambda: 0.0, timedelta(seconds=15), self._on_outage, self._on_recovery
         )
-        self.making = FileProcessor(
+        self.processor = FileProcessor(
             self.ledger, docspace, worker_settings(self.policy), self.now, self.health
         )
-        self.worker = Worker(self.ledger, self.making, self.now, self.attempts.append, _raise)
+        self.worker = Worker(self.ledger, self.processor, self.now, self.attempts.append, _raise)
 
     def _on_outage(self, kind: OutageKind, error: PortalError) -> None:
         self.outages.append(kind)
@@ -140,12 +140,12 @@ class World:
     def before_put(self, act: Callable[[], object]) -> None:
         """Let ``act`` happen between the look and the next write."""
 
-        def hook(method: str, *_: object) -> None:
+        def on_request(method: str, *_: object) -> None:
             if method == "PUT":
                 self.portal.on_request = None
                 act()
 
-        self.portal.on_request = hook
+        self.portal.on_request = on_request
 
     def comment(self, file: int | None = None) -> str:
         """Return the comment that stands on the file now."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reconciler.sandbox import Portal
 from tests.benchmarks.portals import TARGET, Place, served
-from tests.benchmarks.receive import Running, Terms, serving
+from tests.benchmarks.receive import LoadSettings, Running, serving
 from tests.benchmarks.table import Figure
 from tests.daemon import SECRET, free_port
 from tests.waiting import eventually, is_open
@@ -32,24 +32,24 @@ class Marked:
     calls: float
 
 
-def figures(terms: Terms) -> Iterator[Figure]:
+def figures(settings: LoadSettings) -> Iterator[Figure]:
     """Measure the way of an update beside the tutorial's, and of the echo of our own comment."""
-    with served(4, _FILES, terms.latency, real_time=True) as place, reference(place) as address:
-        slow = _measure(terms, place, address)
-    with served(4, _FILES, terms.latency, real_time=True) as place, serving(place) as running:
-        ours = _measure(terms, place, running.address)
-    what = f"save to comment, {_RATE} updates/s, latency {terms.latency * 1000:g} ms: p50, s"
+    with served(4, _FILES, settings.latency, real_time=True) as place, reference(place) as address:
+        slow = _measure(settings, place, address)
+    with served(4, _FILES, settings.latency, real_time=True) as place, serving(place) as running:
+        ours = _measure(settings, place, running.address)
+    what = f"save to comment, {_RATE} updates/s, latency {settings.latency * 1000:g} ms: p50, s"
     yield Figure(what, ours.p50, slow.p50, "the tutorial's way, its echo off", 1.2)
     yield Figure("  p99, s", ours.p99, slow.p99, "the tutorial's way, its echo off", 1.3)
     yield Figure("  API calls per update, its echo included", ours.calls, 2, "floor", 1)
-    with served(1, 4, terms.latency, real_time=True) as place, serving(place) as running:
+    with served(1, 4, settings.latency, real_time=True) as place, serving(place) as running:
         yield Figure(
             f"  API calls for {_BURST} events within a second", _burst(place, running), 3, "goal", 1
         )
 
 
-def _measure(terms: Terms, place: Place, address: str) -> Marked:
-    number = max(round(_RATE * terms.seconds * 4), 4)
+def _measure(settings: LoadSettings, place: Place, address: str) -> Marked:
+    number = max(round(_RATE * settings.seconds * 4), 4)
     files = [file for some in place.rooms.values() for file in some][:number]
     _subscribe(place, address)
     with place.asked() as asked:

@@ -31,7 +31,7 @@ _DUE = 100_000
 
 
 @dataclass(frozen=True)
-class Terms:
+class LoadSettings:
     """For how many seconds each load lasts, how slow the portal is, how much is due."""
 
     seconds: float = 5.0
@@ -57,14 +57,14 @@ class Load:
     codes: dict[str, int]
 
 
-def figures(terms: Terms) -> Iterator[Figure]:
+def figures(settings: LoadSettings) -> Iterator[Figure]:
     """Measure everything about accepting."""
     with ceiling() as address:
-        most = offer(address, terms)
+        most = offer(address, settings)
     with serving() as running:
-        bad = offer(running.address, terms, good=False)
-        few = offer(running.address, terms)
-        many = offer(running.address, terms, connections=_MANY)
+        bad = offer(running.address, settings, good=False)
+        few = offer(running.address, settings)
+        many = offer(running.address, settings, connections=_MANY)
     yield Figure(
         "durable accepts/s, 10 connections", few.rate, most.rate, "waitress empty", least=0.6
     )
@@ -73,39 +73,39 @@ def figures(terms: Terms) -> Iterator[Figure]:
     yield Figure("bad signatures refused/s", bad.rate, most.rate, "waitress empty", least=0.8)
     wrong = _others(few, "200") + _others(many, "200") + _others(bad, "401")
     yield Figure("  answers of another kind", wrong, 0, "goal", 1)
-    yield from _beside_the_tutorial(terms)
-    yield from _on_a_slow_disk(terms)
-    yield from _with_much_due(terms)
+    yield from _beside_the_tutorial(settings)
+    yield from _on_a_slow_disk(settings)
+    yield from _with_much_due(settings)
 
 
-def _beside_the_tutorial(terms: Terms) -> Iterator[Figure]:
-    with served(5, 200, terms.latency) as place:
+def _beside_the_tutorial(settings: LoadSettings) -> Iterator[Figure]:
+    with served(5, 200, settings.latency) as place:
         place.portal.network = Network(drop=1.0)  # no echoes: with them the tutorial never ends
         files = [file for some in place.rooms.values() for file in some]
         with tutorial_script(place.server.url, place.key) as address:
-            slow = offer(address, terms, files=files)
+            slow = offer(address, settings, files=files)
         with serving(place) as running:
-            fast = offer(running.address, terms, files=files)
-    what = f"accepts/s, portal latency {terms.latency * 1000:g} ms"
+            fast = offer(running.address, settings, files=files)
+    what = f"accepts/s, portal latency {settings.latency * 1000:g} ms"
     yield Figure(what, fast.rate, slow.rate, "the tutorial's way", least=10)
 
 
-def _on_a_slow_disk(terms: Terms) -> Iterator[Figure]:
+def _on_a_slow_disk(settings: LoadSettings) -> Iterator[Figure]:
     with ceiling(commits=True) as address:
-        each = offer(address, terms)
+        each = offer(address, settings)
     what = f"accepts/s, commits slowed by {_DISK * 1000:g} ms"
     slow = {"BENCHMARK_COMMIT_SECONDS": str(_DISK)}
     enough = {"RECONCILER_WEBHOOK__THREADS": str(_ENOUGH)}
     for name, more in ((what, slow), (f"  with webhook.threads = {_ENOUGH}", slow | enough)):
         with serving(more=more, module="tests.benchmarks.slow") as running:
-            shared = offer(running.address, terms)
+            shared = offer(running.address, settings)
         yield Figure(name, shared.rate, each.rate, "a commit each", least=3)
 
 
-def _with_much_due(terms: Terms) -> Iterator[Figure]:
-    number = max(round(_DUE * terms.scale), 1)
+def _with_much_due(settings: LoadSettings) -> Iterator[Figure]:
+    number = max(round(_DUE * settings.scale), 1)
     with serving(due=number) as running:
-        met = offer(running.address, terms)
+        met = offer(running.address, settings)
         peak = peak_memory(running.pid)
     yield Figure(f"accept p99 with {number:,} due and no portal, ms", met.p99, 50, "goal", 1)
     yield Figure("  peak memory, MB", peak, 100, "goal", 1)
@@ -113,7 +113,7 @@ def _with_much_due(terms: Terms) -> Iterator[Figure]:
 
 def offer(
     url: str,
-    terms: Terms,
+    settings: LoadSettings,
     *,
     connections: int = _FEW,
     good: bool = True,
@@ -126,7 +126,7 @@ def offer(
         "good": good,
         "files": list(files),
         "connections": connections,
-        "seconds": terms.seconds,
+        "seconds": settings.seconds,
     }
     command = [sys.executable, str(HERE / "load.py"), json.dumps(given)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -6,29 +6,29 @@ from contextlib import ExitStack
 from functools import partial
 
 from tests import postgres
-from tests.benchmarks.receive import Load, Terms, offer, serving
+from tests.benchmarks.receive import Load, LoadSettings, offer, serving
 from tests.benchmarks.table import Figure
 
 _DAEMONS = 3
 _FILES = 2000
 
 
-def figures(terms: Terms) -> Iterator[Figure]:
+def figures(settings: LoadSettings) -> Iterator[Figure]:
     """Measure what they accept together; nothing where there is no server to be had."""
     if postgres.binaries() is None:
         return
     with serving() as running:
-        sqlite = offer(running.address, terms)
+        sqlite = offer(running.address, settings)
     with postgres.server() as server:
-        one, *_ = _together(server.url, terms, 1)
-        several = _together(server.url, terms, _DAEMONS)
+        one, *_ = _together(server.url, settings, 1)
+        several = _together(server.url, settings, _DAEMONS)
     together, slowest = sum(load.rate for load in several), max(load.p99 for load in several)
     yield Figure("accepts/s, one daemon on PostgreSQL", one.rate, sqlite.rate, "on SQLite")
     yield Figure(f"accepts/s, {_DAEMONS} daemons together", together, one.rate, "one")
     yield Figure("  their p99, ms", slowest, one.p99, "one's")
 
 
-def _together(place: str, terms: Terms, daemons: int) -> list[Load]:
+def _together(place: str, settings: LoadSettings, daemons: int) -> list[Load]:
     """Keep so many daemons busy at once, on one database."""
     with ExitStack() as opened:
         address = opened.enter_context(postgres.database(place))
@@ -40,7 +40,7 @@ def _together(place: str, terms: Terms, daemons: int) -> list[Load]:
             partial(
                 offer,
                 one.address,
-                terms,
+                settings,
                 files=range(1 + number * _FILES, 1 + (number + 1) * _FILES),
             )
             for number, one in enumerate(running)

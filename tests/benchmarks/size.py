@@ -15,7 +15,7 @@ from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.ledger import Ledger
 from reconciler.ledger.store.schema import files
 from reconciler.model import Event
-from tests.benchmarks.receive import Terms
+from tests.benchmarks.receive import LoadSettings
 from tests.benchmarks.table import Figure
 from tests.daemon import environment
 
@@ -27,16 +27,16 @@ _LATE = 0.15  # seconds over `import typer`
 _PAGE = 0.1  # seconds: it is asked for every ten
 
 
-def figures(terms: Terms) -> Iterator[Figure]:
+def figures(settings: LoadSettings) -> Iterator[Figure]:
     """Measure both."""
-    number = max(round(_FILES * terms.scale), 1)
+    number = max(round(_FILES * settings.scale), 1)
     with tempfile.TemporaryDirectory() as folder:
         empty, full = Path(folder) / "empty.db", Path(folder) / "full.db"
         _filled(full, number)
         _filled(empty, 0)
         begin = [_opening(path) for path in (empty, full)]
         ledgers = [Ledger(f"sqlite:///{path}", _PORTAL) for path in (empty, full)]
-        what, rounds = f"with {number:,} files in the ledger", max(round(terms.seconds), 1)
+        what, rounds = f"with {number:,} files in the ledger", max(round(settings.seconds), 1)
         for name, act in (("accepts", _accepts), ("claims", _claims)):
             small, large = _best(ledgers, act, rounds)
             yield Figure(f"{name} {what}, ms", large * 1000, small * 1000, "empty", 1.1)
@@ -46,7 +46,7 @@ def figures(terms: Terms) -> Iterator[Figure]:
         for ledger in ledgers:
             ledger.close()
         yield Figure(f"opening {what}, s more", begin[1] - begin[0], 1, "goal", 1)
-        yield from _starts(Path(folder), max(round(2 * terms.seconds), 1))
+        yield from _starts(Path(folder), max(round(2 * settings.seconds), 1))
 
 
 def _page(ledger: Ledger, path: str) -> float:
