@@ -61,13 +61,13 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the workers begin with what takes longest."""
+    """Start the longest tests first."""
     order = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what stays: it took a fifth of the time."""
+    """Exclude the present objects from garbage collection, which took a fifth of the time."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
@@ -88,21 +88,21 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Stage]:
-    """Three files, saved an hour ago, and nobody told us."""
+    """Three files, saved an hour ago without any event."""
     with stage(tmp_path) as built:
         yield built
 
 
 @pytest.fixture
 def portal() -> Iterator[responses.RequestsMock]:
-    """A portal that answers only what a test put into it."""
+    """A portal that answers only what a test has scripted."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock
 
 
 @pytest.fixture(name="world")
 def sandbox_world() -> Iterator[support_sandbox.World]:
-    """A sandbox portal that is served."""
+    """A sandbox portal with a server."""
     with support_sandbox.served() as served:
         yield served
 
@@ -116,14 +116,14 @@ def endpoint() -> Iterator[support_sandbox.Receiver]:
 
 @pytest.fixture
 def service() -> Iterator[Line]:
-    """A service that takes every message."""
+    """A notification service that accepts every message."""
     with answering(ACCEPTED) as line:
         yield line
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The address of a PostgreSQL server on which databases may be created."""
+    """The address of a PostgreSQL server on which databases can be created."""
     postgres.needed()
     with ExitStack() as stack:
         named = os.environ.get(postgres.NAMED)
@@ -132,14 +132,14 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_database(postgres_server: str) -> Iterator[str]:
-    """A database that the tests of this process share; each has a schema of its own."""
+    """A database shared by the tests of this process; each has its own schema."""
     with postgres.database(postgres_server) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[postgres.PostgresServer]:
-    """A PostgreSQL server of the module's own, which its tests may stop."""
+    """A PostgreSQL server of this module, which its tests may stop."""
     postgres.needed(own=True)
     with postgres.server() as own:
         yield own
@@ -154,7 +154,7 @@ def address(server: postgres.PostgresServer) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def each_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    """Run the test on each database: the ledger of ``tmp_path`` lies there."""
+    """Run the test on each database, with the ledger of ``tmp_path``."""
     with ExitStack() as stack:
         if request.param == "postgres":
             place = request.getfixturevalue("postgres_database")

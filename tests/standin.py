@@ -1,8 +1,8 @@
-"""A portal no richer than the tutorial needs: GET a file, PUT its comment, webhooks, no more.
+"""A portal that can do no more than the tutorial needs: GET a file, PUT its comment, webhooks.
 
-What it answers differs in every way that the tutorial's script would not notice: a `Dialect`. It
-serves on the loopback interface, and a courier of its own posts its webhooks, signed, one after
-the other, those of its own PUTs too.
+Its answers differ in every way that the tutorial's script would not notice: a `Dialect`. It serves
+on the loopback interface, and a thread posts its signed webhooks one after the other, also those of
+our own PUTs.
 """
 
 import json
@@ -27,11 +27,11 @@ _ROUTE = "/api/2.0/files/file/"
 
 @dataclass(frozen=True)
 class Dialect:
-    """How it answers and announces.
+    """How the portal answers and announces.
 
-    ``version`` is the field's name, or empty for none; ``put`` what a PUT is answered with: the
-    "text", an "object" of the comment, or the whole "file". ``announced_now`` gives events the
-    date of now, whatever the file's own is.
+    ``version`` is the field's name, or empty for none; ``put`` is the answer to a PUT: the "text",
+    an "object" with the comment, or the whole "file". ``announced_now`` gives events the present
+    date, whatever the file's own is.
     """
 
     wrapped: bool = True
@@ -46,7 +46,7 @@ class Dialect:
 
 @dataclass
 class FileState:
-    """A file: its version and the comment on it, None for one that was never set."""
+    """A file's version and comment, None if it was never set."""
 
     version: int = 1
     comment: str | None = None
@@ -54,7 +54,7 @@ class FileState:
 
 @dataclass
 class StandIn:
-    """The portal. ``webhook_url`` is where its webhooks go, once there is anybody."""
+    """The portal. ``webhook_url`` receives its webhooks once it is set."""
 
     dialect: Dialect
     secret: str
@@ -68,14 +68,14 @@ class StandIn:
     deliveries: "queue.Queue[tuple[int, str] | None]" = field(default_factory=queue.Queue)
 
     def save(self, file: int, comment: str | None = None) -> None:
-        """Let a person save a new version, with what this portal writes as its comment."""
+        """Save a new version as a person, with the comment that this portal writes."""
         with self.changed:
             self.files[file].version += 1
             self.files[file].comment = comment
         self.announce(file)
 
     def comment(self, file: int, text: str) -> None:
-        """Let a person type a comment."""
+        """Set a comment as a person."""
         with self.changed:
             self.files[file].comment = text
         self.announce(file)
@@ -85,20 +85,20 @@ class StandIn:
         self.deliveries.put((file, author))
 
     def wait_for(self, holds: Callable[[], bool], seconds: float = 5) -> bool:
-        """Wait until a request makes it so; whether it came."""
+        """Wait until a request makes the condition true; return whether it did."""
         with self.changed:
             return self.changed.wait_for(holds, seconds)
 
     def delivered(self) -> None:
-        """Wait until all that was published so far is delivered."""
+        """Wait until all events published so far are delivered."""
         self.deliveries.join()
 
     def number(self, name: int) -> int | str:
-        """Return an id as this portal writes it in its webhooks."""
+        """Return an id in the form of this portal's webhooks."""
         return str(name) if self.dialect.quoted else name
 
     def shown(self, file: int) -> dict[str, Any]:
-        """Return the file as a GET shows it."""
+        """Return the file as a GET answers it."""
         state = self.files[file]
         shown: dict[str, Any] = {"id": file, "title": f"{file}.docx"}
         if self.dialect.version:
@@ -115,7 +115,7 @@ class StandIn:
             return 200, self.shown(file)
 
     def write(self, file: int, body: dict[str, Any]) -> tuple[int, Any]:
-        """Answer a PUT; one without a version that is there is refused."""
+        """Answer a PUT; one for another version is refused."""
         with self.changed:
             state, text = self.files[file], str(body["comment"])
             if body["version"] != (state.version if self.dialect.version else 1):
@@ -136,7 +136,7 @@ class StandIn:
         return json.dumps({"event": event, "payload": payload}).encode()
 
     def deliver(self) -> None:
-        """Post what is published, in order, until told to end; nothing is tried again."""
+        """Post the published events in order until told to end, without retries."""
         number = 0
         while delivery := self.deliveries.get():
             number += 1

@@ -42,7 +42,7 @@ def working(a: Life, faults: list[Fault]) -> None:
 
 
 def throttling(routes: tuple[str, ...], seconds: int) -> Disruption:
-    """The portal asks for a pause, each time; it is over so long after the last time."""
+    """The portal asks for a pause at each request; it ends so long after the last one."""
     fault = Fault(routes[0], "throttle_day", times=None, retry_after=seconds)
 
     def end(a: Life) -> None:
@@ -53,7 +53,7 @@ def throttling(routes: tuple[str, ...], seconds: int) -> Disruption:
 
 
 def once(*statuses: int) -> Disruption:
-    """A look is answered so, once for each, by something between us and the portal."""
+    """Something between us and the portal answers a look with each status once."""
     return Disruption(
         lambda a: failing(a, [Fault(LOOKS[0], "status", status=one) for one in statuses]),
         lambda _: None,
@@ -61,7 +61,7 @@ def once(*statuses: int) -> Disruption:
 
 
 def clock(**by: float) -> Disruption:
-    """Our own clock jumps, and is put right."""
+    """Our own clock jumps, and is set right."""
     skew = timedelta(**by)
     return Disruption(
         lambda a: setattr(a.here, "skew", skew), lambda a: setattr(a.here, "skew", timedelta())
@@ -69,7 +69,7 @@ def clock(**by: float) -> Disruption:
 
 
 def narrowed(scope: Scope | None = None, *, observe: bool = False) -> Disruption:
-    """The configuration leaves updates alone, and is put right: a restart each."""
+    """The configuration excludes updates, and is set right, with a restart each time."""
 
     def begin(a: Life) -> None:
         rooms = Scope(exclude_rooms=frozenset({a.rooms[0]}))
@@ -94,7 +94,7 @@ def show(a: Life) -> None:
 
 
 def another(a: Life) -> User:
-    """Return another account that may do what the first may."""
+    """Return another account with the same rights."""
     bot = a.here.portal.add_user("Second Bot", kind="user")
     for room in a.rooms:
         a.here.portal.invite(room, bot, access=9)

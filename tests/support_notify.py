@@ -20,20 +20,20 @@ ACCEPTED, BROKEN = http(200), http(500, b"broken")
 
 @dataclass
 class Mailbox:
-    """What was delivered by mail, and the address to notify that leads here."""
+    """The delivered mails, and the address to notify that leads here."""
 
     url: str = ""
     mails: list[EmailMessage] = field(default_factory=list)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        """Take a mail."""
+        """Store a mail."""
         assert isinstance(envelope.content, bytes)
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"
 
 
 class _OnAnyPort(Controller):
-    """A mail server on a port that the system gives it."""
+    """A mail server on a free port."""
 
     def _trigger_server(self) -> None:
         assert isinstance(self.server, Server)
@@ -55,17 +55,17 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 def as_json(line: Line) -> str:
-    """Return the address to notify that leads to a service which takes JSON."""
+    """Return the address to notify of a service that takes JSON."""
     return line.url.replace("http://", "json://")
 
 
 def messages(line: Line) -> list[dict[str, Any]]:
-    """Return what the service was sent."""
+    """Return the messages that the service received."""
     return [json.loads(request.body) for request in line.requests]
 
 
 def titles(line: Line) -> list[str]:
-    """Return the titles of what it was sent."""
+    """Return the titles of these messages."""
     return [message["title"] for message in messages(line)]
 
 

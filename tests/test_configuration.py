@@ -1,4 +1,4 @@
-"""`reconciler config`: what is configured, where it came from, and whether it can be used."""
+"""`reconciler config`: the settings, their origin, and whether they are valid."""
 
 import json
 from datetime import timedelta
@@ -29,13 +29,15 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_every_key_is_shown(tmp_path: Path) -> None:
-    """Also those that nobody has set."""
+    """Every key is shown, also those with their default."""
     assert [one.key for one in effective_settings(None, {})] == list(keys())
     assert {one.origin for one in effective_settings(None, {})} == {DEFAULT}
 
 
 def test_each_origin_is_told(tmp_path: Path) -> None:
-    """The file, a variable of a key, of a section, and a well-known one; the winner counts."""
+    """The origin is the file, the variable of the key or of its section, or a well-known variable:
+    the one that took effect.
+    """
     path = write(tmp_path, '[webhook]\nport = 1\nhost = "::1"\n[sweep]\nevery = "5m"\n')
     environ = {
         "PORT": "2",
@@ -53,7 +55,9 @@ def test_each_origin_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_a_secret_is_only_told_to_be_set(form: tuple[str, ...], tmp_path: Path) -> None:
-    """A password in an address too, and an address that is a secret itself."""
+    """A secret is only shown as set; a password in an address is left out, and so is an address
+    that is a secret.
+    """
     path = write(tmp_path, "")
     done = CliRunner().invoke(app, ["config", "show", "-c", str(path), *form], env=SECRETS)
     assert done.exit_code == 0
@@ -65,7 +69,7 @@ def test_a_secret_is_only_told_to_be_set(form: tuple[str, ...], tmp_path: Path) 
 
 
 def test_a_program_reads_the_settings(tmp_path: Path) -> None:
-    """One object: the file, and by key the value and its origin."""
+    """--json prints one object with the file and, by key, the value and its origin."""
     path = write(tmp_path, '[review]\nrooms = [12, 7]\ncomment = "Prüfen"\n')
     done = CliRunner().invoke(app, ["config", "show", "--json", "-c", str(path)])
     shown = json.loads(done.stdout)
@@ -77,14 +81,14 @@ def test_a_program_reads_the_settings(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["1s", "90s", "5m", "36h", "400d", "0s"])
 def test_a_duration_is_shown_as_it_is_written(text: str) -> None:
-    """It can be copied."""
+    """A duration is shown as in config.toml, so that it can be copied."""
     length = duration(text)
     assert isinstance(length, timedelta)
     assert duration(duration_text(length)) == length
 
 
 def test_a_check_of_the_configuration_asks_nobody(tmp_path: Path) -> None:
-    """Neither the portal nor the public address, and it makes no ledger."""
+    """`config check` contacts neither the portal nor the public address, and creates no ledger."""
     with answering(http(500)) as line:
         path = write(
             tmp_path,
@@ -107,6 +111,6 @@ def test_a_check_of_the_configuration_asks_nobody(tmp_path: Path) -> None:
 def test_a_configuration_that_cannot_be_used_is_an_error(
     text: str, expected: str, tmp_path: Path
 ) -> None:
-    """Exit 2, as with `check`."""
+    """An invalid configuration is exit 2, as with `check`."""
     done = CliRunner().invoke(app, ["config", "check", "-c", str(write(tmp_path, text))])
     assert (done.exit_code, expected in done.stdout) == (2, True)

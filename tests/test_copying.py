@@ -1,4 +1,6 @@
-"""A ledger from one database to another: all of it or nothing, and never under somebody's feet."""
+"""A ledger is copied from one database to another completely or not at all, and never while it is
+in use.
+"""
 
 import os
 import sys
@@ -42,7 +44,7 @@ def file(tmp_path: Path) -> str:
 
 
 def fill(address: str) -> dict[str, object]:
-    """Let a ledger have some of everything; return what it says."""
+    """Fill a ledger with rows of every kind; return its contents."""
     with closing(Ledger(address, PORTAL)) as ledger:
         ledger.set_owner("bot")
         ledger.set_origin(NOW, SECOND)
@@ -59,7 +61,7 @@ def fill(address: str) -> dict[str, object]:
 
 
 def contents(address: str) -> dict[str, object]:
-    """Return what a ledger says."""
+    """Return the contents of a ledger."""
     with closing(Ledger(address, PORTAL)) as ledger:
         return {
             "totals": totals(ledger),
@@ -74,7 +76,7 @@ def contents(address: str) -> dict[str, object]:
 
 
 def test_a_ledger_goes_to_a_server_and_comes_back(file: str, server: str, tmp_path: Path) -> None:
-    """Nothing is lost on either way, and both say the same."""
+    """A ledger copied to a server and back has lost nothing."""
     known = fill(file)
     numbers = copy(file, server)
     assert numbers["files"] == 3
@@ -85,7 +87,7 @@ def test_a_ledger_goes_to_a_server_and_comes_back(file: str, server: str, tmp_pa
 
 
 def test_work_goes_on_after_a_copy(file: str, server: str) -> None:
-    """What was in work at the old place is due again: its process is gone."""
+    """A file that was claimed in the source is due again in the copy: its process has ended."""
     fill(file)
     copy(file, server)
     with closing(Ledger(server, PORTAL)) as ledger:
@@ -94,7 +96,7 @@ def test_work_goes_on_after_a_copy(file: str, server: str) -> None:
 
 
 def test_what_holds_something_is_not_written_over(file: str, server: str) -> None:
-    """Not even by the same ledger again; what is there stays."""
+    """A database that is not empty is not overwritten, not even with the same ledger."""
     fill(file)
     copy(file, server)
     before = contents(server)
@@ -105,7 +107,7 @@ def test_what_holds_something_is_not_written_over(file: str, server: str) -> Non
 
 @pytest.mark.parametrize("role", Role)
 def test_a_file_in_use_is_not_copied(file: str, server: str, role: Role) -> None:
-    """Whoever works on it would go on at the old place."""
+    """A file in use is not copied: its process would continue with the source."""
     fill(file)
     with (
         closing(Ledger(file, PORTAL)) as ledger,
@@ -116,7 +118,7 @@ def test_a_file_in_use_is_not_copied(file: str, server: str, role: Role) -> None
 
 
 def test_a_server_in_use_is_not_copied(server: str, file: str) -> None:
-    """Any process that has it open may write."""
+    """A server in use is not copied: any process that has it open may write."""
     fill(server)
     with (
         closing(Ledger(server, PORTAL)),
@@ -126,7 +128,7 @@ def test_a_server_in_use_is_not_copied(server: str, file: str) -> None:
 
 
 def test_what_is_not_there_is_not_copied(file: str, server: str) -> None:
-    """Nor created by asking."""
+    """A source that does not exist is not copied, and not created."""
     with pytest.raises(LedgerError, match="no ledger at FROM"):
         copy(file, server)
     assert not Path(file.removeprefix("sqlite:///")).exists()
@@ -135,7 +137,7 @@ def test_what_is_not_there_is_not_copied(file: str, server: str) -> None:
 
 
 def test_a_ledger_is_not_copied_onto_itself(file: str) -> None:
-    """It is in use by the copying."""
+    """A ledger is not copied onto itself."""
     fill(file)
     with pytest.raises((RoleHeldError, LedgerError)):
         copy(file, file)
@@ -156,7 +158,7 @@ def test_a_ledger_is_not_copied_onto_itself(file: str) -> None:
 def test_a_mistyped_address_is_told_as_one(
     source: str, target: str, code: int, expected: str, tmp_path: Path
 ) -> None:
-    """Which of the two it is, and not to move a ledger away."""
+    """A mistyped address is named as FROM or TO, without the advice to move a ledger away."""
     fill(f"sqlite:///{tmp_path}/l.db")
     (tmp_path / "text").write_text("no database, but words " * 99, encoding="utf-8")
     words = ("state", "copy", source.format(tmp_path), target.format(tmp_path))
@@ -167,7 +169,7 @@ def test_a_mistyped_address_is_told_as_one(
 
 
 def test_the_command_says_what_to_do_next(file: str, server: str) -> None:
-    """How much was copied, and the address to set, without any password."""
+    """The command reports how much was copied and the address to set, without a password."""
     fill(file)
     target = server.replace("postgres@", "postgres:hush@")
     command = [sys.executable, "-m", "reconciler", "state", "copy", file, target]

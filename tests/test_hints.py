@@ -1,4 +1,4 @@
-"""One cause has one wording: in a command's message, in a finding of `check`, and in the log."""
+"""One cause has one hint: in a command's message, in a finding of `check`, and in the log."""
 
 import json
 from dataclasses import replace
@@ -57,7 +57,7 @@ ERRORS: list[ReconcilerError] = [
 
 
 def found_by_check(error: ReconcilerError) -> list[Finding]:
-    """Return what `check` says where it met the error, and nothing else."""
+    """Return the findings of `check` for this error alone."""
     spec = WebhookSpec(None, "/", ())
     facts = Facts(load(None, {}), spec, (), PortalFacts(datetime.now(UTC)))
     if isinstance(error, PortalError):
@@ -73,7 +73,7 @@ def found_by_check(error: ReconcilerError) -> list[Finding]:
 def test_a_message_a_finding_and_a_log_line_give_the_same_hint(
     error: ReconcilerError, log_text: LogText
 ) -> None:
-    """Whoever read it in the log finds it again."""
+    """A message, a finding and a log line for one cause have the same hint."""
     hint = hint_for(error)
     assert in_words(error)[1].endswith(f"\n{hint[0].upper()}{hint[1:]}.")
     assert hint in {finding.hint for finding in found_by_check(error)}
@@ -83,7 +83,7 @@ def test_a_message_a_finding_and_a_log_line_give_the_same_hint(
 
 
 def test_the_log_of_an_outage_has_the_hint_of_its_cause(log_text: LogText) -> None:
-    """Not the advice to look for it elsewhere."""
+    """The log of an outage has the hint of its cause, not the advice to run another command."""
     configure_log("info", "json")
     for error in (one for one in ERRORS if isinstance(one, PortalError)):
         OutageLog(lambda: datetime.now(UTC)).on_outage(OutageKind.LOOKS, error)
@@ -91,7 +91,7 @@ def test_the_log_of_an_outage_has_the_hint_of_its_cause(log_text: LogText) -> No
 
 
 def test_a_ledger_that_cannot_be_written_has_that_hint_too(tmp_path: Path) -> None:
-    """In `status` and on the page."""
+    """A ledger that cannot be written has the same hint in `status` and on the page."""
     error = LedgerError("database or disk is full", LedgerCause.DISK_FULL)
     with opened(tmp_path) as ledger:
         problem, *_ = find_problems(ledger.health.overview(NOW), error)
@@ -99,14 +99,14 @@ def test_a_ledger_that_cannot_be_written_has_that_hint_too(tmp_path: Path) -> No
 
 
 def test_a_message_that_says_what_to_do_is_the_only_line() -> None:
-    """Advice about something else would mislead."""
+    """A message that already says what to do has no further hint, which would mislead."""
     error = LedgerError("it needs a driver: pip install it", LedgerCause.STATED)
     assert in_words(error)[1] == "The ledger cannot be used: it needs a driver: pip install it."
     assert {one.hint for one in found_by_check(error) if one.about == "ledger"} == {""}
 
 
 def test_what_says_all_by_itself_has_no_hint(log_text: LogText) -> None:
-    """A bug is reported, and nothing can be done about it."""
+    """A bug has no hint, since nothing can be done about it but to report it."""
     configure_log("info", "json")
     log_error(KeyError("x"))
     assert "hint" not in json.loads(log_text())

@@ -1,4 +1,4 @@
-"""What only a server can do to a ledger: go away, hang, lose a connection, have another time."""
+"""What only a server can do to a ledger: stop, hang, lose a connection, or have another clock."""
 
 import os
 import signal
@@ -40,13 +40,15 @@ DEADLINE = 2.5  # seconds in which a delivery must be answered
 
 @contextmanager
 def two(address: str) -> Iterator[tuple[Ledger, Ledger]]:
-    """Open the ledger twice, as two processes do."""
+    """A ledger opened twice, as by two processes."""
     with closing(Ledger(address, PORTAL)) as one, closing(Ledger(address, PORTAL)) as other:
         yield one, other
 
 
 def test_its_indexes_hold_only_the_rows_that_are_asked_for(address: str) -> None:
-    """A million settled files are in none of them that is read or written for each delivery."""
+    """The partial indexes hold only the rows that are asked for: a million settled files are in
+    none that each delivery uses.
+    """
     with (
         closing(Ledger(address, PORTAL)),
         closing(psycopg.connect(postgres.plain(address))) as asking,
@@ -59,7 +61,7 @@ def test_its_indexes_hold_only_the_rows_that_are_asked_for(address: str) -> None
 
 @contextmanager
 def stopped(server: PostgresServer) -> Iterator[None]:
-    """Let the whole server hang within the block: connections stand, nothing is answered."""
+    """Stop the whole server within the block: connections stay, nothing is answered."""
     first = int((server.folder / "data" / "postmaster.pid").read_text("utf-8").split()[0])
     children = Path(f"/proc/{first}/task/{first}/children").read_text("utf-8").split()
     everything = [first, *map(int, children)]
@@ -73,7 +75,7 @@ def stopped(server: PostgresServer) -> Iterator[None]:
 
 
 def seconds(act: Callable[[], object]) -> float:
-    """Return how long it took until the ledger refused."""
+    """Return how many seconds the ledger took to refuse."""
     began = monotonic()
     with pytest.raises(LedgerError):
         act()
@@ -81,7 +83,7 @@ def seconds(act: Callable[[], object]) -> float:
 
 
 def cut(address: str) -> None:
-    """End every connection to the database but this one."""
+    """End every other connection to the database."""
     plain = address.replace("+psycopg", "")
     with closing(psycopg.connect(plain, autocommit=True)) as connection:
         connection.execute(
@@ -96,7 +98,9 @@ def cut(address: str) -> None:
 def test_a_server_that_crashes_and_returns_needs_no_restart(
     server: PostgresServer, address: str
 ) -> None:
-    """Refused at once while it is unavailable; what was recorded is there, and work goes on."""
+    """While the server is down events are refused at once; afterwards everything recorded is there,
+    without a restart.
+    """
     with closing(Ledger(address, PORTAL)) as ledger:
         assert ledger.record(event(1), NOW)
         server.stop("immediate")
@@ -110,7 +114,7 @@ def test_a_server_that_crashes_and_returns_needs_no_restart(
 
 
 def test_a_connection_that_broke_while_idle_is_not_noticed(address: str) -> None:
-    """The next delivery is accepted all the same, on a new one."""
+    """After an idle connection broke, the next delivery is accepted on a new one."""
     with closing(Ledger(address, PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         ledger.count_due(NOW)
@@ -120,7 +124,7 @@ def test_a_connection_that_broke_while_idle_is_not_noticed(address: str) -> None
 
 
 def test_a_server_that_hangs_is_not_waited_for(server: PostgresServer, address: str) -> None:
-    """Eight deliveries at once, and those behind them: each is refused in time."""
+    """While a server hangs, eight parallel deliveries and later ones are refused in time."""
     with closing(Ledger(address, PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         took: list[float] = []
@@ -137,7 +141,9 @@ def test_a_server_that_hangs_is_not_waited_for(server: PostgresServer, address: 
 
 
 def test_a_process_that_stops_amid_a_writing_is_not_waited_for(address: str) -> None:
-    """Whoever has the lock, a delivery is answered; then all goes on."""
+    """If a process stops within a write, holding the lock, other deliveries are answered in time,
+    and later all continue.
+    """
     with closing(Ledger(address, PORTAL)) as ledger:
         plain = address.replace("+psycopg", "")
         with closing(psycopg.connect(plain)) as other:
@@ -147,7 +153,7 @@ def test_a_process_that_stops_amid_a_writing_is_not_waited_for(address: str) -> 
 
 
 def test_a_server_that_is_not_there_is_told_without_the_password(server: PostgresServer) -> None:
-    """Neither in the error nor in what it came from."""
+    """A server that is down is reported without the password, in the error and in its cause."""
     address = f"postgresql+psycopg://ann:hush@127.0.0.1:{server.port}/none?connect_timeout=2"
     with pytest.raises(LedgerError, match="ann") as caught:
         Ledger(address, PORTAL)
@@ -155,7 +161,7 @@ def test_a_server_that_is_not_there_is_told_without_the_password(server: Postgre
 
 
 def test_a_database_in_another_encoding_is_refused(server: PostgresServer) -> None:
-    """Titles are in any language."""
+    """A database in another encoding than UTF-8 is refused, since titles are in any language."""
     wrong = postgres.database(server.url, "SQL_ASCII")
     refused = pytest.raises(LedgerError, match="SQL_ASCII: create it with UTF8")
     with wrong as address, refused:
@@ -166,7 +172,9 @@ def test_a_database_in_another_encoding_is_refused(server: PostgresServer) -> No
 
 
 def test_a_role_is_lost_with_its_connection_and_that_is_noticed(address: str) -> None:
-    """Another takes it at once; who had it knows as soon as it looks."""
+    """A role is lost with its connection: another process can take it at once, and the old holder
+    notices it when it checks.
+    """
     with two(address) as (one, other), ExitStack() as held:
         is_ours = held.enter_context(one.role(Role.SWEEP))
         with pytest.raises(RoleHeldError), other.role(Role.SWEEP):
@@ -185,7 +193,7 @@ def test_a_role_is_lost_with_its_connection_and_that_is_noticed(address: str) ->
 
 
 def test_a_lost_connection_is_found_without_being_used(address: str) -> None:
-    """The session speaks up every few seconds, and has locks again soon after."""
+    """An idle session checks its connection every few seconds, and takes its locks again."""
     with closing(Ledger(address, PORTAL)) as ledger, ledger.role(Role.SWEEP) as is_ours:
         cut(address)
         until, pause = monotonic() + 10, threading.Event()
@@ -196,7 +204,7 @@ def test_a_lost_connection_is_found_without_being_used(address: str) -> None:
 
 @pytest.mark.long
 def test_a_stopped_process_loses_its_role(address: str) -> None:
-    """Its machine may be gone as well: after ten seconds of silence another may have the role."""
+    """A process that is silent for ten seconds loses its role, since its machine may be gone."""
     with closing(Ledger(address, PORTAL)) as ledger, helper(hold, address, Role.SWEEP) as child:
         assert child.on_file() == "held"
         child.signal(signal.SIGSTOP)
@@ -212,7 +220,7 @@ def test_a_stopped_process_loses_its_role(address: str) -> None:
 
 
 def test_the_claims_of_the_living_are_left_alone(address: str) -> None:
-    """Any number of processes work at once; one that starts takes nothing away."""
+    """A process that starts releases no claims of running ones, so any number can work at once."""
     with two(address) as (one, other):
         one.record(event(1), NOW)
         claim = claimed(one, DUE)
@@ -221,7 +229,9 @@ def test_the_claims_of_the_living_are_left_alone(address: str) -> None:
 
 
 def test_what_a_dead_process_was_looking_at_is_due_again(address: str) -> None:
-    """Its connection is gone; a lease of minutes need not be waited for."""
+    """A claim of a dead process is due soon after its connection ended, without waiting for its
+    lease of minutes.
+    """
     with closing(Ledger(address, PORTAL)) as ledger:
         with closing(Ledger(address, PORTAL)) as dead:
             dead.record(event(1), NOW)
@@ -231,7 +241,7 @@ def test_what_a_dead_process_was_looking_at_is_due_again(address: str) -> None:
 
 
 def test_a_write_of_a_dead_process_may_still_arrive(address: str) -> None:
-    """Its file comes back at the end of the portal's longest answer, not before."""
+    """A file to which a dead process was writing is due after the portal's longest answer time."""
     with closing(Ledger(address, PORTAL)) as ledger:
         with closing(Ledger(address, PORTAL)) as dead:
             dead.record(event(1), NOW)
@@ -241,7 +251,7 @@ def test_a_write_of_a_dead_process_may_still_arrive(address: str) -> None:
 
 
 def test_who_lost_its_connection_while_it_looked_may_not_write(address: str) -> None:
-    """Its claim may be another's by now."""
+    """A process that lost its connection during a look may not write: its claim may be lost."""
     with two(address) as (one, other):
         one.record(event(1), NOW)
         claim = claimed(one, DUE)
@@ -257,7 +267,7 @@ def test_who_lost_its_connection_while_it_looked_may_not_write(address: str) -> 
 
 
 def test_all_go_by_the_databases_clock(address: str) -> None:
-    """One machine is an hour late, another an hour early: a lease is as long for both."""
+    """A lease is as long on machines whose clocks differ: the database's clock counts."""
 
     def late() -> datetime:
         return NOW - HOUR
@@ -275,7 +285,7 @@ def test_all_go_by_the_databases_clock(address: str) -> None:
 
 
 def test_the_days_writes_are_counted_over_all(address: str) -> None:
-    """Two processes ask at once for more than there is: no more is granted."""
+    """Two processes that write at once get no more than the day's writes together."""
     with two(address) as ledgers:
         for ledger in ledgers:
             ledger.quota = Quota(10, 10)
@@ -293,7 +303,7 @@ def test_the_days_writes_are_counted_over_all(address: str) -> None:
 
 
 def test_the_minute_is_shared_by_all(address: str) -> None:
-    """What one takes the other does not get."""
+    """The minute's requests are shared: what one process takes, the other does not get."""
     with two(address) as (one, other):
         assert one.reserve(NOW, 30, 60) == 0
         assert other.reserve(NOW, 30, 60) == 0

@@ -1,4 +1,4 @@
-"""The log: one line for each thing that matters, and one for a run of equal failures."""
+"""The log: one line per event, and one for a series of equal failures."""
 
 import json
 import logging
@@ -46,7 +46,7 @@ EVIL = "a\nb\x1b[31m\u2028c\x9b.docx"
 
 @pytest.fixture
 def log_text(capsys: pytest.CaptureFixture[str]) -> Iterator[LogText]:
-    """What the log said; afterwards it is as it was."""
+    """The text that was logged; afterwards the configuration is restored."""
     loggers = [logging.getLogger(name) for name in ("waitress", "apscheduler")]
     before = [(one.handlers, one.propagate) for one in loggers]
     yield lambda: capsys.readouterr().err
@@ -56,7 +56,7 @@ def log_text(capsys: pytest.CaptureFixture[str]) -> Iterator[LogText]:
 
 
 def attempt(outcome: Outcome, reason: str, title: str = "Plan.docx") -> Processed:
-    """Return an attempt at a file that was seen."""
+    """Return an attempt at a file that a look has seen."""
     file = File(
         id=7,
         title=title,
@@ -71,7 +71,7 @@ def attempt(outcome: Outcome, reason: str, title: str = "Plan.docx") -> Processe
 
 
 def met(error: UnauthorizedError | RateLimitedError) -> Processed:
-    """Return an attempt that the portal as a whole ended."""
+    """Return an attempt that ended with an outage of the portal."""
     reason = type(error).__name__.lower()
     return Processed(7, None, None, AttemptResult(Outcome.WAITING, reason, START, error=str(error)))
 
@@ -80,19 +80,19 @@ DEAD = UnauthorizedError("GET keys/@self", 401, "unknown")
 
 
 class Seconds(Clock):
-    """Seconds since the start, as a monotonic clock tells them."""
+    """A clock in seconds since the start, like a monotonic one."""
 
     def seconds(self) -> float:
         return self.now.timestamp()
 
 
 def failure(error: str = "disk full") -> dict[str, object]:
-    """Return a line as it comes to the filter."""
+    """Return a log record as the filter gets it."""
     return {"event": "delivery_refused", "reason": "ledger", "error": error}
 
 
 def test_a_run_of_equal_failures_is_one_line() -> None:
-    """The second of a run within a minute is dropped."""
+    """The second of two equal failures within a minute is dropped."""
     repeats = Repeats(Seconds().seconds)
     assert repeats(None, "error", failure()) == failure()
     with pytest.raises(structlog.DropEvent):
@@ -100,7 +100,7 @@ def test_a_run_of_equal_failures_is_one_line() -> None:
 
 
 def test_after_a_minute_the_count_is_told() -> None:
-    """The run goes on: one line a minute, with how many there were."""
+    """A series that continues has one line a minute with the number of failures."""
     clock = Seconds()
     repeats = Repeats(clock.seconds)
     repeats(None, "error", failure())
@@ -112,21 +112,21 @@ def test_after_a_minute_the_count_is_told() -> None:
 
 
 def test_another_failure_is_another_run() -> None:
-    """What differs in its error is told at once."""
+    """A failure with another error is logged at once."""
     repeats = Repeats(Seconds().seconds)
     repeats(None, "error", failure())
     assert repeats(None, "error", failure("locked")) == failure("locked")
 
 
 def test_what_is_no_failure_is_never_dropped() -> None:
-    """Every mark is a line."""
+    """A line that is no failure is never dropped: every mark has one."""
     repeats = Repeats(Seconds().seconds)
     line = {"event": "marked", "file": 7}
     assert [repeats(None, "info", line) for _ in range(3)] == [line] * 3
 
 
 def test_a_run_that_ended_is_summed_up_before_the_next_line() -> None:
-    """Whatever that line is; nothing that was dropped goes untold."""
+    """A series that ended is summed up before the next line, whatever that is."""
     clock, sums = Seconds(), list[Mapping[str, object]]()
     repeats = Repeats(clock.seconds, sums.append)
     repeats(None, "error", failure())
@@ -140,7 +140,7 @@ def test_a_run_that_ended_is_summed_up_before_the_next_line() -> None:
 
 
 def test_a_run_of_files_that_wait_for_the_portal_is_one_line() -> None:
-    """A probe every 15 seconds is no news, though it is no failure of the file either."""
+    """Files that wait for an unavailable portal share one line, although it is probed."""
     repeats = Repeats(Seconds().seconds)
     line = {"event": "waiting", "reason": "transient", "error": "GET files/file/{id}: refused"}
     assert repeats(None, "info", {**line, "file": 7})
@@ -149,7 +149,7 @@ def test_a_run_of_files_that_wait_for_the_portal_is_one_line() -> None:
 
 
 def test_each_loss_of_lines_is_told_with_its_number(log_text: LogText) -> None:
-    """They add up to what is not in the log."""
+    """Each loss of lines is logged with its number; they add up to all missing lines."""
     configure_log("info", "json")
     for number in (5, 7000):
         log_lost_lines(number)
@@ -157,7 +157,7 @@ def test_each_loss_of_lines_is_told_with_its_number(log_text: LogText) -> None:
 
 
 def test_a_burst_of_guesses_is_one_line(log_text: LogText) -> None:
-    """From one address or many."""
+    """A burst of wrong passwords, from one address or many, is one line."""
     configure_log("info", "json")
     for number in range(1000):
         log_failed_login(f"192.0.2.{number % 250}")
@@ -171,7 +171,7 @@ def test_a_burst_of_guesses_is_one_line(log_text: LogText) -> None:
 
 
 def test_a_title_cannot_break_or_paint_a_line_of_text(log_text: LogText) -> None:
-    """Line ends and escape sequences of any kind lose their power."""
+    """Line ends and escape sequences in a title are made harmless in a text line."""
     configure_log("info", "text")
     log_processed(attempt(Outcome.MARKED, "updated", EVIL))
     log.info(EVIL, **{"name": EVIL})
@@ -181,7 +181,7 @@ def test_a_title_cannot_break_or_paint_a_line_of_text(log_text: LogText) -> None
 
 
 def test_a_line_of_json_is_one_object(log_text: LogText) -> None:
-    """With time, level and event, then file, title and reason."""
+    """A JSON line is one object with time, level and event, then file, title and reason."""
     configure_log("info", "json")
     log_processed(attempt(Outcome.MARKED, "updated", EVIL))
     line = log_text()
@@ -195,7 +195,7 @@ def test_a_line_of_json_is_one_object(log_text: LogText) -> None:
 
 @pytest.mark.parametrize("title", ["Договор_審査_Prüfung 👀.docx", EVIL, "a\udcff\u202e.docx"])
 def test_json_keeps_the_letters_of_every_language(title: str, log_text: LogText) -> None:
-    """They are read and searched for; what is no letter is a number, and keeps its value."""
+    """JSON keeps the letters of every language; other characters are escaped."""
     configure_log("info", "json")
     log_processed(attempt(Outcome.MARKED, "updated", title))
     line = log_text()
@@ -218,7 +218,7 @@ log.info("sweep")
 def test_text_on_a_terminal_has_the_colours_and_the_time_of_a_person(
     environ: dict[str, str], is_painted: bool
 ) -> None:
-    """None where NO_COLOR is set, and the time of the zone of TZ."""
+    """Text on a terminal has colours, unless NO_COLOR is set, and the time of TZ."""
     ours, theirs = pty.openpty()
     environ = {"PATH": os.environ["PATH"], "TERM": "xterm", "TZ": "XST-9", **environ}
     subprocess.run([sys.executable, "-c", LINE], env=environ, stderr=theirs, timeout=60, check=True)
@@ -229,7 +229,7 @@ def test_text_on_a_terminal_has_the_colours_and_the_time_of_a_person(
 
 
 def test_text_that_goes_to_a_file_has_no_colours(log_text: LogText) -> None:
-    """They are for terminals."""
+    """Text that goes to a file has no colours."""
     configure_log("info", "text")
     log.info("sweep", scanned=2)
     assert "\x1b" not in log_text()
@@ -239,14 +239,14 @@ def test_text_that_goes_to_a_file_has_no_colours(log_text: LogText) -> None:
 def test_an_attempt_is_told_under_the_name_of_its_outcome(
     outcome: Outcome, log_text: LogText
 ) -> None:
-    """The names are those that the counts have."""
+    """An attempt is logged under the name of its outcome, the same as in the counts."""
     configure_log("info", "json")
     log_processed(attempt(outcome, "r"))
     assert json.loads(log_text())["event"] == outcome.value
 
 
 def test_a_field_of_a_sweep_has_one_type_always(log_text: LogText) -> None:
-    """Whatever it found: a collector that met a number refuses an object of the same name."""
+    """A field of a sweep's line has the same type in every line, which log collectors require."""
     configure_log("info", "json")
     plain = Report(ended=Counter({(Outcome.SKIPPED, "new"): 3}))
     for report in (
@@ -265,7 +265,7 @@ def test_a_field_of_a_sweep_has_one_type_always(log_text: LogText) -> None:
 
 @pytest.mark.parametrize("kind", OutageKind)
 def test_an_outage_and_its_end_are_told(kind: OutageKind, log_text: LogText) -> None:
-    """Each kind by names of its own, with the reason and how long it took."""
+    """An outage of each kind and its end are logged by name, with reason and duration."""
     configure_log("info", "json")
     clock = Clock()
     outages = OutageLog(clock)
@@ -278,7 +278,7 @@ def test_an_outage_and_its_end_are_told(kind: OutageKind, log_text: LogText) -> 
 
 
 def test_a_session_is_told_from_start_to_stop(scene: Scene) -> None:
-    """Where it listens, whose key it is, what was delivered and done, and that it ended."""
+    """A session is logged from start to stop: address, owner, delivery, outcome, end."""
     with daemon(scene.environ, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)
         wait_until_idle(scene, running)
@@ -295,7 +295,7 @@ def test_a_session_is_told_from_start_to_stop(scene: Scene) -> None:
 
 
 def test_readme_lists_every_line_that_the_log_can_hold() -> None:
-    """Events are an interface: people search and alert by them."""
+    """The reference lists every event of the log, by which people search and alert."""
     table = REFERENCE.partition("## Log lines")[2].partition("\n##")[0]
     listed = set(re.findall(r"`([a-z_]+)`(?=[^|]*\| (?:debug|info|warning|error))", table))
     code = "".join(

@@ -1,4 +1,6 @@
-"""Who is told what, and when: real addresses on the loopback, a real ledger, a clock of our own."""
+"""Which messages are sent, to whom and when: real addresses on the loopback, a real ledger, a
+test's clock.
+"""
 
 import threading
 from contextlib import suppress
@@ -30,14 +32,14 @@ NOTHING = Alerts()
 
 
 def notifier(ledger: Ledger, *urls: str, reminders: bool = False) -> Notifier:
-    """Return who tells these addresses every hour, or reminds them of what is a day old."""
+    """Return a notifier for these addresses, with an hourly digest or a reminder after a day."""
     settings = NotifySettings(PORTAL, *(None, DAY) if reminders else (HOUR, None))
     stop = threading.Event()
     return Notifier(ledger, settings, lambda: open_addresses(urls), stop, lambda *_: None)
 
 
 def run(ledger: Ledger, after: timedelta, alerts: Alerts, *urls: str) -> None:
-    """Notify as a process does that has just started."""
+    """Notify as a newly started process does."""
     notifier(ledger, *urls).run(NOW + after, alerts)
 
 
@@ -45,7 +47,7 @@ def run(ledger: Ledger, after: timedelta, alerts: Alerts, *urls: str) -> None:
 
 
 def test_a_digest_arrives_by_mail(ledger: Ledger) -> None:
-    """Title and text are a person's to read."""
+    """A digest arrives by mail, with a readable title and text."""
     with mailbox() as box:
         run(ledger, 0 * HOUR, NOTHING, box.url)
         mark(ledger, 7, NOW + MINUTE)
@@ -56,7 +58,7 @@ def test_a_digest_arrives_by_mail(ledger: Ledger) -> None:
 
 
 def test_trouble_arrives_as_trouble(ledger: Ledger, service: Line) -> None:
-    """The kind of the message is the service's to paint."""
+    """An alert arrives as a warning, its end as a success, in Apprise's terms."""
     run(ledger, 0 * HOUR, IS_WRONG, as_json(service))
     run(ledger, MINUTE, NOTHING, as_json(service))
     assert [(one["title"], one["type"]) for one in messages(service)] == [
@@ -69,7 +71,7 @@ def test_trouble_arrives_as_trouble(ledger: Ledger, service: Line) -> None:
 
 
 def test_there_is_one_digest_in_its_time(ledger: Ledger, service: Line) -> None:
-    """What is marked after it stands in the next one."""
+    """A digest is sent once per interval; what is marked later is in the next one."""
     run(ledger, 0 * HOUR, NOTHING, as_json(service))
     for minutes in (1, 30, 61, 90):
         mark(ledger, minutes, NOW + minutes * MINUTE)
@@ -79,14 +81,14 @@ def test_there_is_one_digest_in_its_time(ledger: Ledger, service: Line) -> None:
 
 
 def test_without_news_there_is_no_digest(ledger: Ledger, service: Line) -> None:
-    """Silence says that nothing was marked."""
+    """Without newly marked files there is no digest."""
     for hours in range(5):
         run(ledger, hours * HOUR, NOTHING, as_json(service))
     assert titles(service) == []
 
 
 def test_a_new_address_is_not_told_of_the_past(ledger: Ledger, service: Line) -> None:
-    """Its first digest is about the time since it was configured."""
+    """A new address gets no past events: its first digest begins when it was configured."""
     mark(ledger, 1, NOW - DAY)
     run(ledger, 0 * HOUR, NOTHING, as_json(service))
     run(ledger, HOUR, NOTHING, as_json(service))
@@ -94,7 +96,7 @@ def test_a_new_address_is_not_told_of_the_past(ledger: Ledger, service: Line) ->
 
 
 def test_a_clock_that_was_set_back_costs_one_digest_at_most(ledger: Ledger, service: Line) -> None:
-    """What was told last lies in the future; the next digest comes in its time."""
+    """A clock that is set back costs at most one digest."""
     run(ledger, 1000 * DAY, NOTHING, as_json(service))
     run(ledger, 0 * HOUR, NOTHING, as_json(service))
     mark(ledger, 1, NOW + MINUTE)
@@ -106,7 +108,7 @@ def test_a_clock_that_was_set_back_costs_one_digest_at_most(ledger: Ledger, serv
 
 
 def test_what_waits_too_long_is_told_once_a_day(ledger: Ledger, service: Line) -> None:
-    """Until somebody has decided."""
+    """A file that waits too long is in one reminder a day until a person has decided."""
     mark(ledger, 1, NOW)
     for hours in (1, 25, 26, 48, 49):
         notifier(ledger, as_json(service), reminders=True).run(NOW + hours * HOUR, NOTHING)
@@ -117,7 +119,7 @@ def test_what_waits_too_long_is_told_once_a_day(ledger: Ledger, service: Line) -
 
 
 def test_trouble_is_told_once_and_once_that_it_is_over(ledger: Ledger, service: Line) -> None:
-    """Also after a restart: each run here is another process's."""
+    """A problem is sent once, and once that it is over, also across restarts."""
     for minutes in range(3):
         run(ledger, minutes * MINUTE, IS_WRONG, as_json(service))
     for minutes in range(3, 6):
@@ -127,7 +129,7 @@ def test_trouble_is_told_once_and_once_that_it_is_over(ledger: Ledger, service: 
 
 
 def test_trouble_is_not_over_while_it_is_only_less_urgent(ledger: Ledger, service: Line) -> None:
-    """What is still wrong is not told to be over."""
+    """A problem that only became less urgent is not reported as over."""
     run(ledger, 0 * HOUR, IS_WRONG, as_json(service))
     run(ledger, MINUTE, Alerts([], IS_WRONG.open), as_json(service))
     assert titles(service) == [WRONG]
@@ -137,7 +139,7 @@ def test_trouble_is_not_over_while_it_is_only_less_urgent(ledger: Ledger, servic
 
 
 def test_a_failing_address_holds_up_no_other(ledger: Ledger, service: Line) -> None:
-    """And the one that works is not told twice because of it."""
+    """A failing address neither delays the others nor repeats their messages."""
     with answering(BROKEN) as broken:
         for minutes in range(3):
             run(ledger, minutes * MINUTE, IS_WRONG, as_json(broken), as_json(service))
@@ -146,7 +148,7 @@ def test_a_failing_address_holds_up_no_other(ledger: Ledger, service: Line) -> N
 
 
 def test_a_failing_address_is_told_in_the_overview(ledger: Ledger) -> None:
-    """Which it is, since when and why, without its secrets."""
+    """A failing address is in the overview with the reason and since when, without its secrets."""
     with answering(BROKEN) as broken:
         run(ledger, 0 * HOUR, IS_WRONG, as_json(broken).replace("//", "//ann:hunter2@"))
     (failing,) = ledger.health.overview(NOW + MINUTE).unreachable
@@ -157,7 +159,7 @@ def test_a_failing_address_is_told_in_the_overview(ledger: Ledger) -> None:
 
 
 def test_what_could_not_be_told_is_told_when_it_can(ledger: Ledger) -> None:
-    """Nothing of it is lost, and the failure is forgotten."""
+    """A message that could not be sent is sent later, complete, and the failure is deleted."""
     with answering(ACCEPTED, BROKEN, ACCEPTED) as line:
         run(ledger, 0 * HOUR, IS_WRONG, as_json(line))
         mark(ledger, 1, NOW + MINUTE)
@@ -168,7 +170,7 @@ def test_what_could_not_be_told_is_told_when_it_can(ledger: Ledger) -> None:
 
 
 def test_an_address_is_known_by_itself_and_not_by_its_line(ledger: Ledger, service: Line) -> None:
-    """Another line above it makes it no new one."""
+    """An address is identified by its content, not by its line in the file."""
     with answering(ACCEPTED) as other:
         run(ledger, 0 * HOUR, IS_WRONG, as_json(service))
         run(ledger, MINUTE, IS_WRONG, as_json(other), as_json(service))
@@ -176,7 +178,7 @@ def test_an_address_is_known_by_itself_and_not_by_its_line(ledger: Ledger, servi
 
 
 def test_nothing_is_sent_that_cannot_be_remembered(tmp_path: Path, service: Line) -> None:
-    """It would be sent again and again."""
+    """No message is sent if that cannot be recorded: it would be sent again and again."""
     with opened(tmp_path) as ledger:
         ledger.record(event(1), NOW)
     reader = Ledger(kit.url(tmp_path), PORTAL, read_only=True)
@@ -187,7 +189,7 @@ def test_nothing_is_sent_that_cannot_be_remembered(tmp_path: Path, service: Line
 
 
 def test_a_service_that_is_told_to_stop_sends_nothing_more(ledger: Ledger, service: Line) -> None:
-    """The rest is sent after the next start."""
+    """A service that is told to stop sends nothing more; the rest is sent after the next start."""
     stop = threading.Event()
     stop.set()
     urls = (as_json(service),)
@@ -202,7 +204,7 @@ def test_a_service_that_is_told_to_stop_sends_nothing_more(ledger: Ledger, servi
 
 
 def test_what_is_no_address_is_named_by_its_place(ledger: Ledger) -> None:
-    """All of them at once, and nothing secret."""
+    """Invalid addresses are all named at once by their line, without any secret."""
     with pytest.raises(ConfigError) as caught:
         open_addresses(["hunter2", "json://localhost", "nosuch://hunter2"])
     first, second = caught.value.problems
@@ -212,7 +214,7 @@ def test_what_is_no_address_is_named_by_its_place(ledger: Ledger) -> None:
 
 
 def test_an_address_where_nobody_listens_says_so() -> None:
-    """The reason is Apprise's own."""
+    """An address that refuses the connection is reported with Apprise's own reason."""
     with answering(ACCEPTED) as gone:
         url = as_json(gone)
     (address,) = open_addresses([url])

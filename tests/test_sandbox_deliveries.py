@@ -17,7 +17,7 @@ Body = dict[str, Any]
 
 
 def subscribe(world: World, endpoint: Receiver, **options: Any) -> int:
-    """Add a webhook of the bot and make retries quick."""
+    """Add a webhook of the bot with quick retries."""
     world.portal.retry_seconds = (0, 0, 0, 0, 0)
     return world.portal.add_webhook(by=world.bot, url=endpoint.url, secret=SECRET, **options)
 
@@ -30,7 +30,7 @@ def subscriber(world: World, endpoint: Receiver) -> Receiver:
 
 
 def drained(world: World, *files: EntryId) -> None:
-    """Let Ann save these files, by default a new one, and wait for the end of all deliveries."""
+    """Let Ann save these files, by default a new one, and wait until all deliveries have ended."""
     for fid in files or [world.create()]:
         world.portal.save(fid, by=world.ann)
     assert world.server.drain()
@@ -58,7 +58,7 @@ def test_signed_delivery(world: World, subscriber: Receiver) -> None:
 
 
 def test_only_wanted_triggers(world: World, subscriber: Receiver) -> None:
-    """A webhook gets its triggers only; with none named it gets all."""
+    """A webhook gets only its triggers; with none named it gets all."""
     world.portal.save(world.create(), by=world.ann)
     subscribe(world, subscriber, triggers=())
     world.portal.upload(world.room, "Contract.docx", by=world.ann)
@@ -68,7 +68,7 @@ def test_only_wanted_triggers(world: World, subscriber: Receiver) -> None:
 
 
 def test_only_files_the_creator_can_read(world: World, subscriber: Receiver) -> None:
-    """No event of a file that the webhook's creator cannot read."""
+    """A webhook gets no event of a file that its creator cannot read."""
     hidden = world.portal.add_room("Hidden", owner=world.admin)
     world.portal.save(world.portal.create(hidden, "a.docx", by=world.admin), by=world.admin)
     assert world.server.drain()
@@ -108,7 +108,7 @@ def test_the_first_2xx_ends_the_retries(
 
 
 def test_six_410_delete_the_webhook(world: World, subscriber: Receiver) -> None:
-    """Gone means gone after the last retry: the webhook and its log disappear."""
+    """After six answers 410 the webhook and its log are deleted."""
     subscriber.decide = lambda _: 410
     drained(world)
     assert (len(subscriber.bodies), world.portal.webhooks) == (6, {})
@@ -116,7 +116,7 @@ def test_six_410_delete_the_webhook(world: World, subscriber: Receiver) -> None:
 
 
 def test_a_timeout_never_disables(world: World, subscriber: Receiver) -> None:
-    """However long ago the last success is; the log has status 500."""
+    """A timeout never disables a webhook; its log entry has status 500."""
     world.portal.retry_seconds, world.portal.delivery_timeout = (), 0.05
     wake = threading.Event()
     subscriber.decide = lambda _: 200 if wake.wait(10) else 500
@@ -129,7 +129,7 @@ def test_a_timeout_never_disables(world: World, subscriber: Receiver) -> None:
 
 
 def resolve(host: str) -> list[str]:
-    """Find the hosts of these tests only."""
+    """Resolve only the host names of these tests."""
     if host not in ("127.0.0.1", "portal.example.com"):
         raise OSError(host)
     return ["127.0.0.1"]
@@ -148,7 +148,9 @@ def resolve(host: str) -> list[str]:
 def test_an_address_at_fault_disables_its_webhook_at_once(
     world: World, subscriber: Receiver, url: str, ssl: bool
 ) -> None:
-    """None, no host, or no TLS where it must be: nothing is tried again, others are served."""
+    """A webhook whose address is empty, has no host, or lacks required TLS is disabled at the first
+    delivery without a retry; others are served.
+    """
     world.portal.resolve = resolve
     number = world.portal.add_webhook(by=world.bot, url=url, secret=SECRET, ssl=ssl)
     drained(world)
@@ -161,7 +163,9 @@ def test_an_address_at_fault_disables_its_webhook_at_once(
 def test_a_private_address_deletes_where_refused(
     world: World, subscriber: Receiver, found: str
 ) -> None:
-    """It is told by what the host resolves to, when it is sent."""
+    """A webhook is deleted if its host resolves to a private address when an event is sent, where
+    those are refused.
+    """
     world.portal.refuse_private_addresses = True
     world.portal.resolve = lambda _: [found]
     drained(world)
@@ -171,7 +175,7 @@ def test_a_private_address_deletes_where_refused(
 def test_the_log_entry_has_status_0_until_the_delivery_has_ended(
     world: World, subscriber: Receiver
 ) -> None:
-    """Its row is one that was never sent."""
+    """Until the delivery has ended its log entry has status 0, like one that was never sent."""
     rows: list[tuple[int, bool]] = []
 
     def look(_: Body) -> int:
@@ -204,7 +208,7 @@ def test_a_batch_of_ten_holds_its_places_through_all_retries(
 
 
 def test_a_small_batch_holds_the_queue_as_well(world: World, subscriber: Receiver) -> None:
-    """What is published while one delivery is tried again waits for its end."""
+    """Events published while one delivery is retried wait for its end, also in a small batch."""
     fid = world.create()
 
     def save_once(body: Body) -> int:
@@ -218,7 +222,7 @@ def test_a_small_batch_holds_the_queue_as_well(world: World, subscriber: Receive
 
 
 def test_the_queue_may_be_polled(world: World, subscriber: Receiver) -> None:
-    """What waits is found at the next look."""
+    """A polled queue sends what waits at the next poll."""
     world.portal.poll_seconds = 0.05
     fid = world.create()
     for _ in range(2):
@@ -227,7 +231,7 @@ def test_the_queue_may_be_polled(world: World, subscriber: Receiver) -> None:
 
 
 def test_a_stopped_portal_goes_on_where_it_was(endpoint: Receiver) -> None:
-    """A delivery between two attempts is in the queue of the next start."""
+    """A delivery between two attempts when the portal stops is in the queue at the next start."""
     called = threading.Event()
 
     def refuse(_: Body) -> int:
@@ -249,7 +253,7 @@ def test_a_stopped_portal_goes_on_where_it_was(endpoint: Receiver) -> None:
 def test_own_acts_are_published_without_the_right_to_read(
     world: World, subscriber: Receiver
 ) -> None:
-    """The creator's right to read is asked for what others do only."""
+    """An event of the creator's own acts is published without a check of the right to read."""
     fid = world.create()
     world.portal.invite(world.room, world.bot, access=0)
     for person in (world.ann, world.bot):
@@ -259,7 +263,7 @@ def test_own_acts_are_published_without_the_right_to_read(
 
 
 def test_anonymous_saves_are_delivered(world: World, subscriber: Receiver) -> None:
-    """Author of event and version is the portal's guest."""
+    """For an anonymous save, the author of event and version is the portal's guest."""
     world.portal.forcesave(world.create(), by=world.portal.anonymous)
     assert world.server.drain()
     (event,) = subscriber.events
@@ -316,7 +320,7 @@ def test_held_deliveries_wait(world: World, subscriber: Receiver) -> None:
 def test_a_network_may_lose_or_double_deliveries(
     world: World, subscriber: Receiver, network: Network, arrived: list[int], recorded: list[int]
 ) -> None:
-    """What is dropped is never sent, with status 0; what is doubled has the same event id."""
+    """A dropped delivery is never sent and has status 0; a duplicated one has the same event id."""
     world.portal.network = network
     drained(world)
     assert (event_ids(subscriber), statuses(world)) == (arrived, recorded)

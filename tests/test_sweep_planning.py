@@ -1,4 +1,6 @@
-"""What a page of a listing asks the ledger to write, and what of it the ledger applies."""
+"""What a page of a listing asks the ledger to change, and which of these changes the ledger
+applies.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -30,7 +32,7 @@ CARRIES_OURS = a_file(comment=TARGET)
 
 
 def plan(ledger: Ledger, after: timedelta = SECOND, **changes: Any) -> list[RowChange]:
-    """Plan for a page with one file, read ``after`` the beginning."""
+    """Plan for a page with one file, requested so long after the beginning."""
     now = NOW + after
     page = PageContext(Policy(target=TARGET), OPTIONS, now, now)
     return plan_changes([replace(CARRIES_OURS, **changes)], ledger.rows_of([1], BASELINE), page)
@@ -47,14 +49,16 @@ def is_due(ledger: Ledger) -> bool:
 
 
 def test_a_settling_is_applied_to_the_row_that_was_read(ledger: Ledger) -> None:
-    """The file is settled as ours, and nothing is due."""
+    """A settling is applied to the row that was read: settled as marked, nothing is due."""
     (listed,) = apply(ledger, plan(ledger))
     assert listed.outcome is Outcome.ALREADY
     assert (ledger.entry(1).marked_by_us, is_due(ledger)) == (True, False)
 
 
 def test_nothing_is_settled_in_a_row_that_changed_since_it_was_read(ledger: Ledger) -> None:
-    """An event came between: the file is due, so that the worker looks, and it is counted."""
+    """If an event changed the row since it was read, nothing is settled: the file stays due for a
+    look, and the item is counted.
+    """
     changes = plan(ledger)
     ledger.record(event(), NOW + SECOND)
     (listed,) = apply(ledger, changes)
@@ -64,7 +68,7 @@ def test_nothing_is_settled_in_a_row_that_changed_since_it_was_read(ledger: Ledg
 
 
 def test_nothing_is_settled_in_a_row_that_was_claimed_since_it_was_read(ledger: Ledger) -> None:
-    """The worker keeps its claim, and the file is due again when it ends."""
+    """If a worker claimed the row meanwhile, it keeps its claim; the file is due again."""
     ledger.record(event(), NOW)
     changes = plan(ledger)
     claim = claimed(ledger, NOW + SECOND)
@@ -76,14 +80,14 @@ def test_nothing_is_settled_in_a_row_that_was_claimed_since_it_was_read(ledger: 
 
 
 def test_a_plan_for_what_is_settled_already_asks_for_nothing(ledger: Ledger) -> None:
-    """A page that brings nothing new costs no transaction."""
+    """A page on which everything is settled asks for no change and no transaction."""
     apply(ledger, plan(ledger))
     (change,) = plan(ledger, after=HOUR)
     assert (change.writes, change.listed.outcome) == (False, Outcome.ALREADY)
 
 
 def test_a_listing_hurries_no_file_that_waits_for_its_lock(ledger: Ledger) -> None:
-    """It counts as waiting, and keeps its time."""
+    """A listing counts a file that waits for its lock as waiting, and keeps its time."""
     ledger.record(event(), NOW)
     waiting = result(Outcome.WAITING, retry_at=NOW + 5 * HOUR, seen=a_file(locked=True))
     ledger.finish(claimed(ledger, NOW + SECOND), waiting, NOW + SECOND)
@@ -92,7 +96,7 @@ def test_a_listing_hurries_no_file_that_waits_for_its_lock(ledger: Ledger) -> No
 
 
 def test_an_item_whose_file_is_in_work_asks_for_a_look(ledger: Ledger) -> None:
-    """Even where it carries our comment."""
+    """An item whose file is claimed asks for a look, even if it carries our comment."""
     ledger.record(event(), NOW)
     claimed(ledger, NOW + SECOND)
     (change,) = plan(ledger, after=2 * SECOND)

@@ -1,4 +1,4 @@
-"""How quickly deliveries are put on disk and answered, beside what waitress alone can do."""
+"""How many deliveries per second are written to disk and answered, compared with waitress alone."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ _DUE = 100_000
 
 @dataclass(frozen=True)
 class LoadSettings:
-    """For how many seconds each load lasts, how slow the portal is, how much is due."""
+    """How many seconds each load lasts, the portal's latency, and the share of the full size."""
 
     seconds: float = 5.0
     latency: float = 0.05
@@ -41,7 +41,7 @@ class LoadSettings:
 
 @dataclass(frozen=True)
 class Running:
-    """A daemon: its process and the address of its webhook."""
+    """A daemon's process and the address of its webhook."""
 
     pid: int
     address: str
@@ -49,7 +49,9 @@ class Running:
 
 @dataclass(frozen=True)
 class Load:
-    """What a load met: answers a second, milliseconds, how often each code was answered."""
+    """The result of a load: answers per second, milliseconds, and how often each status was
+    answered.
+    """
 
     rate: float
     p50: float
@@ -58,7 +60,7 @@ class Load:
 
 
 def figures(settings: LoadSettings) -> Iterator[Figure]:
-    """Measure everything about accepting."""
+    """Measure everything about accepting deliveries."""
     with ceiling() as address:
         most = offer(address, settings)
     with serving() as running:
@@ -87,7 +89,7 @@ def _beside_the_tutorial(settings: LoadSettings) -> Iterator[Figure]:
         with serving(place) as running:
             fast = offer(running.address, settings, files=files)
     what = f"accepts/s, portal latency {settings.latency * 1000:g} ms"
-    yield Figure(what, fast.rate, slow.rate, "the tutorial's way", least=10)
+    yield Figure(what, fast.rate, slow.rate, "the tutorial", least=10)
 
 
 def _on_a_slow_disk(settings: LoadSettings) -> Iterator[Figure]:
@@ -119,7 +121,7 @@ def offer(
     good: bool = True,
     files: Sequence[int] = range(1, 2001),
 ) -> Load:
-    """Keep connections busy from another process."""
+    """Send deliveries from another process on all connections."""
     given = {
         "url": url,
         "secret": SECRET,
@@ -136,7 +138,7 @@ def offer(
 
 @contextmanager
 def ceiling(*, commits: bool = False) -> Iterator[str]:
-    """Run a reference within the block; give its address."""
+    """Run a reference within the block; yield its address."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         more = [folder, SECRET, str(_DISK)] if commits else []
@@ -156,7 +158,7 @@ def serving(
     due: int = 0,
     module: str = "reconciler",
 ) -> Iterator[Running]:
-    """Run the daemon within the block, with so many files due already."""
+    """Run the daemon within the block, with so many files due."""
     with tempfile.TemporaryDirectory() as folder:
         url, key = (place.server.url, place.key) if place else (NOBODY, "key")
         environ = environment(url, key, Path(folder), free_port(), **more)
@@ -168,7 +170,7 @@ def serving(
 
 @contextmanager
 def _begun(module: str, environ: dict[str, str], folder: Path) -> Iterator[Running]:
-    """Run a daemon that starts as a user's does, so that nothing is shared with others."""
+    """Start a daemon as a user does, so that it shares nothing with other processes."""
     command = [sys.executable, "-m", module, "serve"]
     with (folder / "serve.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
@@ -186,7 +188,7 @@ def _begun(module: str, environ: dict[str, str], folder: Path) -> Iterator[Runni
 
 
 def fill(state: str, portal: str, number: int) -> None:
-    """Let so many files be due."""
+    """Make so many files due."""
     ledger = Ledger(state, portal)
     now = datetime.now(UTC)
     events = (
@@ -202,7 +204,7 @@ def _others(met: Load, code: str) -> int:
 
 
 def peak_memory(pid: int) -> float:
-    """Return the most memory that a process ever held, in MB."""
+    """Return the peak memory of a process, in MB."""
     for line in Path(f"/proc/{pid}/status").read_text("utf-8").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

@@ -1,4 +1,4 @@
-"""One daemon on PostgreSQL, and three that share the database, each with deliveries of its own."""
+"""One daemon on PostgreSQL, and three that share its database, each with its own deliveries."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ _FILES = 2000
 
 
 def figures(settings: LoadSettings) -> Iterator[Figure]:
-    """Measure what they accept together; nothing where there is no server to be had."""
+    """Measure how much they accept together; nothing if there is no server."""
     if postgres.binaries() is None:
         return
     with serving() as running:
@@ -29,7 +29,7 @@ def figures(settings: LoadSettings) -> Iterator[Figure]:
 
 
 def _together(place: str, settings: LoadSettings, daemons: int) -> list[Load]:
-    """Keep so many daemons busy at once, on one database."""
+    """Run so many daemons on one database, and send deliveries to all of them."""
     with ExitStack() as opened:
         address = opened.enter_context(postgres.database(place))
         running = [

@@ -1,4 +1,4 @@
-"""Whether a ledger of a million files is as quick as an empty one, and how quickly we start."""
+"""Whether a ledger of a million files is as fast as an empty one, and how fast commands start."""
 
 import subprocess
 import sys
@@ -50,7 +50,7 @@ def figures(settings: LoadSettings) -> Iterator[Figure]:
 
 
 def _page(ledger: Ledger, path: str) -> float:
-    """Return the best time of a page of a ledger; the first has to load the template."""
+    """Return the best time of a page of a ledger; the first call has to load the template."""
     subject = AdminContext(ledger, lambda: datetime.now(UTC), dict, dict, 9000, _PORTAL)
     took = []
     for _ in range(_ROUNDS):
@@ -82,7 +82,7 @@ def _starts(folder: Path, times: int) -> Iterator[Figure]:
 def _run_in_turn(
     *commands: list[str], environ: dict[str, str], folder: Path, times: int
 ) -> list[float]:
-    """Return the best time of each: what disturbs one disturbs the others as often."""
+    """Return the best time of each command, measured in turns, as disturbances affect all."""
     taken: list[list[float]] = [[] for _ in commands]
     for _ in range(times):
         for command, took in zip(commands, taken, strict=True):
@@ -94,7 +94,7 @@ def _run_in_turn(
 
 
 def _filled(path: Path, number: int) -> None:
-    """Make a ledger with so many settled files: one in a hundred waits, the others are decided."""
+    """Create a ledger with so many settled files, of which one in a hundred waits."""
     ledger = Ledger(f"sqlite:///{path}", _PORTAL)
     now = datetime.now(UTC)
     ledger.set_origin(now, timedelta(days=1))
@@ -132,7 +132,7 @@ def _opening(path: Path) -> float:
 
 
 def _best(ledgers: list[Ledger], act: Callable[[Ledger, int], None], rounds: int) -> list[float]:
-    """Return the best time of one act on each ledger, in turns."""
+    """Return the best time of one action on each ledger, in turns."""
     times: list[list[float]] = [[] for _ in ledgers]
     for turn in range(rounds):
         for ledger, took in zip(ledgers, times, strict=True):

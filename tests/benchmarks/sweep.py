@@ -25,19 +25,19 @@ _LATER = 601  # seconds, more than twice the overlap
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """How large everything is made, how slow the portal answers, and where profiles go."""
+    """The share of the full size, the portal's latency, and the folder for profiles."""
 
     scale: float = 1.0
     latency: float = 0.05
     profiles: Path | None = None
 
     def of(self, full: int) -> int:
-        """Return a number to scale, at least one."""
+        """Return the number for this size, at least one."""
         return max(round(full * self.scale), 1)
 
 
 def figures(settings: SweepSettings) -> Iterator[Figure]:
-    """Measure everything about sweeps and backfills: the commands, without their own pacing."""
+    """Measure everything about sweeps and backfills, without the rate limiter."""
     small, alone = _small(settings)
     yield small
     yield from _lost(settings, alone)
@@ -51,7 +51,7 @@ def _place(settings: SweepSettings, rooms: int, files: int) -> Iterator[tuple[Pl
 
 
 def _swept(place: Place, runner: Runner) -> Asked:
-    """Sweep only to count the requests."""
+    """Sweep to count the requests."""
     with place.asked() as asked:
         runner.sweep()
     place.clock.advance(_LATER)
@@ -71,7 +71,7 @@ def _idle(place: Place, asked: Asked) -> Figure:
 
 
 def _small(settings: SweepSettings) -> tuple[Figure, float]:
-    """A small portal's idle sweep, and the memory that takes: the process by itself."""
+    """A small portal's idle sweep, and the memory of the process itself."""
     with _place(settings, 10, settings.of(2000)) as (place, runner):
         _swept(place, runner)  # the very first one also asks whose key it is
         asked, done = _measured(place, runner)
@@ -79,7 +79,7 @@ def _small(settings: SweepSettings) -> tuple[Figure, float]:
 
 
 def _lost(settings: SweepSettings, alone: float) -> Iterator[Figure]:
-    """An idle sweep of a large portal, and one after many updates of which no delivery came."""
+    """An idle sweep of a large portal, and one after many updates whose deliveries were lost."""
     with _place(settings, settings.of(_ROOMS), settings.of(_FILES)) as (place, runner):
         _swept(place, runner)
         yield _idle(place, _swept(place, runner))
@@ -109,7 +109,7 @@ def _lost(settings: SweepSettings, alone: float) -> Iterator[Figure]:
 
 
 def _done(settings: SweepSettings, alone: float) -> Iterator[Figure]:
-    """A backfill that finds every file marked, twice; the second time the ledger knows them."""
+    """A backfill that finds every file marked, twice; the second time the ledger has the rows."""
     with _place(settings, settings.of(_MARKED_ROOMS), settings.of(_MARKED)) as (place, runner):
         place.mark_all()
         floor = 2 + math.ceil(len(place.rooms) / PAGE) + _pages(place.rooms)
