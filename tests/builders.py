@@ -44,11 +44,11 @@ class Seen(NamedTuple):
     locked: bool = False
     trashed: bool = False
     content: int = 0  # a new number with every save
-    update: bool = False  # this content was saved in the time we are responsible for
-    persons: bool = False  # a person's comment stands there, be it an emptied one
-    early: bool = False  # it was left there before the ledger knew this content
+    update: bool = False  # this content was saved after the origin
+    persons: bool = False  # the comment is a person's, perhaps an empty one
+    early: bool = False  # it was typed before the ledger knew this content
     answered: bool = False  # a person has commented on this content
-    lost: bool = False  # unlocking wiped a person's comment
+    lost: bool = False  # unlocking overwrote a person's comment
     writes: int = 0  # of ours to this content
 
 
@@ -316,7 +316,7 @@ def look(world: World, table: Table) -> World | None:
     if decision.action is Action.MARK:
         return world._replace(row=row, work=Work(seen, table.wrong(seen, world.row)))
     if decision.rule is Rule.LOCKED:
-        row = row._replace(intent=None)  # whatever is typed now, unlocking wipes it
+        row = row._replace(intent=None)  # unlocking overwrites whatever is typed now
     if decision.retry_after:
         row = make_due(row, int(decision.retry_after.total_seconds()))
     elif decision.action is not Action.LEAVE:

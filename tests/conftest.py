@@ -12,18 +12,17 @@ import responses
 
 from reconciler.ledger import Ledger
 from tests import postgres, support_sandbox
-from tests.support_http import Line, answering
+from tests.support_http import StubServer, answering
 from tests.support_ledger import ADDRESS, opened
 from tests.support_notify import ACCEPTED
 from tests.support_sweep import Stage, stage
 from tests.world import World, world
 
-# Times are told in the zone of whoever reads them; here that is nobody in particular.
+# Times are printed in the zone of TZ, which is UTC in the tests.
 os.environ["TZ"] = "UTC"
 time.tzset()
 
-# The files that take longest, the longest first: a worker that began with one of them when
-# nothing else is left would keep all waiting.
+# The slowest test files, the slowest first: one of them started last would delay the end.
 LONGEST = (
     "test_standin",
     "test_ledger",
@@ -115,7 +114,7 @@ def endpoint() -> Iterator[support_sandbox.Receiver]:
 
 
 @pytest.fixture
-def service() -> Iterator[Line]:
+def service() -> Iterator[StubServer]:
     """A notification service that accepts every message."""
     with answering(ACCEPTED) as line:
         yield line

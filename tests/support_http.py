@@ -49,7 +49,7 @@ class Request:
 
 
 @dataclass
-class Line:
+class StubServer:
     """A listening portal: its address and the requests that it received."""
 
     url: str
@@ -57,10 +57,10 @@ class Line:
 
 
 @contextmanager
-def answering(*answers: Connection) -> Iterator[Line]:
+def answering(*answers: Connection) -> Iterator[StubServer]:
     """Answer one connection after another; the last answer is repeated."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        line = Line(f"http://127.0.0.1:{server.getsockname()[1]}")
+        line = StubServer(f"http://127.0.0.1:{server.getsockname()[1]}")
         served: list[threading.Thread] = []
 
         def accept() -> None:
@@ -87,7 +87,7 @@ def answering(*answers: Connection) -> Iterator[Line]:
                 thread.join()
 
 
-def _serve(connection: socket.socket, answers: Connection, line: Line) -> None:
+def _serve(connection: socket.socket, answers: Connection, line: StubServer) -> None:
     with connection:
         for answer in answers if isinstance(answers, tuple) else (answers,):
             request = _read(connection)

@@ -20,7 +20,7 @@ from tests.support_sweep import add_room
 from tests.world import TARGET, World, scan_settings, world
 
 EVERY, PROBE, MOMENT = 60.0, 15.0, 5.0  # seconds: a sweep, the key's probe, a poll and its work
-_LONG = 200.0  # seconds of a long time that are played, at its beginning and at its end
+_LONG = 200.0  # seconds that are simulated at the beginning and the end of a long time
 _POLL = timedelta(seconds=1)
 _PROBED = {OutageKind.DEAD_KEY, OutageKind.LOOKS}
 _BESIDE = {ProblemKind.NO_SERVE}  # no process of ours holds a role
@@ -35,8 +35,8 @@ class Life:
     files: tuple[int, ...]
     saved: set[int] = field(default_factory=set)
     answered: set[int] = field(default_factory=set)
-    hidden: set[int] = field(default_factory=set)  # rooms that nobody works in
-    calm: datetime = EPOCH  # when the last pause that the portal asked for is over
+    hidden: set[int] = field(default_factory=set)  # rooms without users
+    calm: datetime = EPOCH  # the end of the last pause that the portal asked for
     next_sweep: datetime = EPOCH
     next_probe: datetime = EPOCH
 

@@ -13,7 +13,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.support_http import Line, http
+from tests.support_http import StubServer, http
 
 ACCEPTED, BROKEN = http(200), http(500, b"broken")
 
@@ -54,17 +54,17 @@ def mailbox() -> Iterator[Mailbox]:
         server.stop()
 
 
-def as_json(line: Line) -> str:
+def as_json(line: StubServer) -> str:
     """Return the address to notify of a service that takes JSON."""
     return line.url.replace("http://", "json://")
 
 
-def messages(line: Line) -> list[dict[str, Any]]:
+def messages(line: StubServer) -> list[dict[str, Any]]:
     """Return the messages that the service received."""
     return [json.loads(request.body) for request in line.requests]
 
 
-def titles(line: Line) -> list[str]:
+def titles(line: StubServer) -> list[str]:
     """Return the titles of these messages."""
     return [message["title"] for message in messages(line)]
 

@@ -29,11 +29,11 @@ class Known:
     saved_at: datetime = EPOCH
     waiting_from: datetime | None = None  # the first event, if that came before the first look
     looked: set[int] = field(default_factory=set)  # contents that were looked at or settled
-    decided: set[int] = field(default_factory=set)  # those whose look had not to wait
-    marked: set[int] = field(default_factory=set)  # contents that we wrote the target upon
-    answered: set[int] = field(default_factory=set)  # contents that a person wrote a word upon
-    emptied_early: bool = False  # the comment that stands was emptied before the first look
-    wiped: str = ""  # what the last unlocking wiped that was no unlock text itself
+    decided: set[int] = field(default_factory=set)  # those whose look led to no wait
+    marked: set[int] = field(default_factory=set)  # contents on which we wrote the target
+    answered: set[int] = field(default_factory=set)  # contents on which a person commented
+    emptied_early: bool = False  # the comment was emptied before the first look
+    wiped: str = ""  # the comment that the last unlocking overwrote, if no text of unlocking
     writes: int = 0  # comment writes that were checked
     saved_tick: int = 0
     heard_tick: int = 0  # the last delivery of an event that a person caused

@@ -203,7 +203,7 @@ def held(
             arrived.set()
             left.wait(20)
             if process.poll() is not None:
-                raise ConnectionResetError  # nobody is there any more: without effect
+                raise ConnectionResetError  # the process is gone: without effect
 
     if after:
         scene.portal.on_answer = webhook

@@ -110,7 +110,7 @@ def watched(ledger: Ledger) -> Iterator[Watched]:
         yield Watched(ledger)
 
 
-# Who is answered.
+# Access.
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_a_bug_is_told_to_the_log_alone() -> None:
     assert "division" not in answer.body
 
 
-# What is answered.
+# Answers.
 
 
 def test_healthz_names_the_part_that_ended(watched: Watched) -> None:

@@ -220,7 +220,7 @@ def test_observing_writes_nothing_and_leaves_open_what_is_not_plain(scene: Stage
     assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
 
 
-# How it goes on.
+# Resuming.
 
 
 def test_a_backfill_that_was_killed_goes_on_and_says_so(scene: Stage) -> None:
@@ -349,7 +349,7 @@ def test_live_events_are_worked_off_before_a_backfill(here: World) -> None:
     assert here.comment(files[0]) == TARGET
 
 
-# Beside others.
+# Beside other processes.
 
 
 def test_beside_a_daemon_the_daemon_does_the_writing(scene: Stage) -> None:
@@ -370,7 +370,7 @@ def test_a_second_backfill_is_exit_4_and_names_the_first(scene: Stage) -> None:
     assert first.wait() == 0
 
 
-# What it says.
+# Output.
 
 
 def test_ctrl_c_says_that_the_same_command_goes_on(scene: Stage) -> None:

@@ -91,7 +91,7 @@ def test_it_writes_nothing_to_the_portal(sound: Healthy) -> None:
     assert len(methods) <= 10
 
 
-# Ten breakages and some more.
+# Causes to be found.
 
 
 def wrong_key(here: Healthy) -> None:
@@ -330,7 +330,7 @@ def test_a_second_webhook_to_the_same_receiver_is_named(
         assert line.hint == "run: reconciler webhook remove 2"
 
 
-def test_a_disabled_second_webhook_is_no_trouble(sound: Healthy) -> None:
+def test_a_disabled_second_webhook_is_no_problem(sound: Healthy) -> None:
     """A disabled second webhook delivers nothing and is not reported."""
     sound.portal.webhooks[2] = replace(sound.portal.webhooks[1], id=2, enabled=False)
     assert sound.wrong() == []
@@ -381,7 +381,7 @@ def test_what_serve_refuses_is_no_complete_configuration(sound: Healthy) -> None
     assert "admin.password_file" in sound.wrong()[0].message
 
 
-# What cannot easily be broken from outside: pure functions on facts.
+# Causes that are hard to produce: pure functions on facts.
 
 
 @pytest.fixture

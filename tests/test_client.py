@@ -15,7 +15,7 @@ import pytest
 from reconciler.client import DocSpace, RateLimiter, Transport
 from reconciler.errors import ForbiddenError, PortalError, TransientError
 from reconciler.model import File, Section
-from tests.support_http import Line, answering, enveloped, http
+from tests.support_http import StubServer, answering, enveloped, http
 from tests.support_process import another_process, ask, verify
 from tests.support_samples import response, sample
 from tests.world import World
@@ -24,13 +24,13 @@ KEY = "sk-hush"
 
 
 @contextmanager
-def client(line: Line, **settings: Any) -> Iterator[DocSpace]:
+def client(line: StubServer, **settings: Any) -> Iterator[DocSpace]:
     """Return a client of the loopback portal."""
     with closing(DocSpace(Transport(line.url, KEY, **{"timeout": 5} | settings))) as docspace:
         yield docspace
 
 
-# What goes out.
+# Requests.
 
 
 def test_a_look_is_one_get_with_the_key_as_bearer() -> None:
@@ -106,7 +106,7 @@ def test_no_failure_is_retried_behind_our_back() -> None:
             assert len(line.requests) == 1
 
 
-# What comes back.
+# Answers.
 
 
 def test_the_answers_date_is_kept() -> None:
@@ -182,7 +182,7 @@ def test_rooms_of_any_section_come_with_the_date_of_the_rooms_root(here: World) 
     assert page.updated == here.clock().replace(microsecond=0)
 
 
-# What may go wrong on the wire.
+# Failures on the wire.
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,10 @@ def test_a_refused_connection_is_transient() -> None:
     """A refused connection is a transient error without a status, with the system's reason."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-    with client(Line(url)) as docspace, pytest.raises(TransientError, match="refused") as caught:
+    with (
+        client(StubServer(url)) as docspace,
+        pytest.raises(TransientError, match="refused") as caught,
+    ):
         docspace.file(1)
     assert caught.value.status is None
 

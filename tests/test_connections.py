@@ -14,7 +14,7 @@ import pytest
 from reconciler.client import Transport
 from reconciler.client.connections import LONGEST_IDLE, Adapter, Connection, is_loopback
 from reconciler.errors import TransientError
-from tests.support_http import Answer, Line, answering, enveloped, http, kept, reset
+from tests.support_http import Answer, StubServer, answering, enveloped, http, kept, reset
 from tests.support_process import another_process, ask, on_error
 
 PROXY = "http://proxy.example.org:3128"
@@ -22,7 +22,7 @@ ELSEWHERE = "https://portal.example.org/api/2.0/"
 
 
 @contextmanager
-def transport(line: Line, timeout: float = 5) -> Iterator[Transport]:
+def transport(line: StubServer, timeout: float = 5) -> Iterator[Transport]:
     """Return the client's side of a loopback portal."""
     with closing(Transport(line.url, "sk", timeout=timeout)) as one:
         yield one
@@ -171,7 +171,7 @@ def test_open_connections_are_probed() -> None:
         connection.close()
 
 
-# The way to the portal.
+# Proxies.
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
@@ -216,7 +216,7 @@ def test_a_refused_connection_names_host_and_port() -> None:
     port = fresh_port()
     message = f"127.0.0.1:{port}: .*refused"
     with (
-        transport(Line(f"http://127.0.0.1:{port}")) as client,
+        transport(StubServer(f"http://127.0.0.1:{port}")) as client,
         pytest.raises(TransientError, match=message),
     ):
         client.get("a")

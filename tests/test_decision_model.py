@@ -55,7 +55,7 @@ from tests.builders import (
     use_page,
 )
 
-# ---------------------------------------------------------------- what cannot be told apart
+# ---------------------------------------------------------------- what cannot be distinguished
 
 
 def emptied_before_first_look(seen: Seen, row: Ledger) -> bool:
@@ -216,7 +216,7 @@ def rest(world: World, table: Table) -> str:
     return rest_of(run(world._replace(page=None), table), table)
 
 
-@cache  # many histories come to rest in the same world
+@cache  # many histories end in the same world
 def rest_of(world: World, table: Table) -> str:
     world = run(sweep(world, table) or world, table)
     for _ in range(12):

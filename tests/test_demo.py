@@ -147,7 +147,7 @@ def test_the_demonstration_ends_when_nobody_reads_it(tmp_path: Path) -> None:
         process.wait(40)
 
 
-# A reconciler that breaks a promise is found out.
+# A broken promise is detected.
 
 GOOD, LOST, TWICE = Version(TARGET, 1), Version("Edited", 0), Version(TARGET, 2)
 FOUND, UNFOUND = Version(TARGET, 1, is_announced=False), Version("Edited", 0, is_announced=False)

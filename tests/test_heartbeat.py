@@ -11,36 +11,38 @@ from reconciler.errors import LedgerError, ShutdownRequested, UnauthorizedError
 from reconciler.notify.heartbeat import Heartbeat
 from reconciler.sandbox import Fault
 from reconciler.service import reconcile
-from tests.support_http import Line, answering, http, reset
+from tests.support_http import StubServer, answering, http, reset
 from tests.support_sweep import Stage
 
 
 @pytest.fixture
-def watcher() -> Iterator[Line]:
+def watcher() -> Iterator[StubServer]:
     """A monitor that accepts every signal."""
     with answering(http(200, b"OK")) as line:
         yield line
 
 
-def signals(line: Line) -> list[str]:
+def signals(line: StubServer) -> list[str]:
     """Return the requested addresses."""
     return [request.line.removesuffix(" HTTP/1.1") for request in line.requests]
 
 
-def heartbeat(line: Line, path: str = "/ping/7", failures: list[str] | None = None) -> Heartbeat:
+def heartbeat(
+    line: StubServer, path: str = "/ping/7", failures: list[str] | None = None
+) -> Heartbeat:
     """Return a heartbeat that signals this monitor."""
     recorded: list[str] = [] if failures is None else failures
     return Heartbeat(line.url + path, None, recorded.append)
 
 
-def test_a_run_has_a_beginning_and_an_end(watcher: Line) -> None:
+def test_a_run_has_a_beginning_and_an_end(watcher: StubServer) -> None:
     """A run signals its beginning and its success, as healthchecks.io expects them."""
     with closing(heartbeat(watcher)) as beat, beat.run():
         pass
     assert signals(watcher) == ["GET /ping/7/start", "GET /ping/7"]
 
 
-def test_a_run_that_fails_says_why(watcher: Line) -> None:
+def test_a_run_that_fails_says_why(watcher: StubServer) -> None:
     """A run that fails signals the reason in the body, and the error is raised."""
     with pytest.raises(LedgerError), closing(heartbeat(watcher)) as beat, beat.run():
         raise LedgerError("disk full")
@@ -48,7 +50,7 @@ def test_a_run_that_fails_says_why(watcher: Line) -> None:
     assert watcher.requests[-1].body == b"disk full"
 
 
-def test_a_run_that_was_told_to_stop_has_no_end(watcher: Line) -> None:
+def test_a_run_that_was_told_to_stop_has_no_end(watcher: StubServer) -> None:
     """A run that was told to stop signals no end: it neither succeeded nor failed."""
     with pytest.raises(ShutdownRequested), closing(heartbeat(watcher)) as beat, beat.run():
         raise ShutdownRequested
@@ -56,7 +58,7 @@ def test_a_run_that_was_told_to_stop_has_no_end(watcher: Line) -> None:
 
 
 @pytest.mark.parametrize("path", ["/ping/7/?create=1", "/ping/7?create=1"])
-def test_what_follows_a_question_mark_stays_behind_the_path(path: str, watcher: Line) -> None:
+def test_what_follows_a_question_mark_stays_behind_the_path(path: str, watcher: StubServer) -> None:
     """A query in the monitor's address stays behind the signal's path."""
     with closing(heartbeat(watcher, path)) as beat, beat.run():
         pass
@@ -103,14 +105,14 @@ def test_without_an_address_nobody_is_told() -> None:
         assert threading.active_count() == threads
 
 
-def run(scene: Stage, watcher: Line, *, dry_run: bool = False) -> None:
+def run(scene: Stage, watcher: StubServer, *, dry_run: bool = False) -> None:
     """Run what `reconcile` runs, with a heartbeat."""
     url = {"RECONCILER_NOTIFY__HEARTBEAT_URL": f"{watcher.url}/ping"}
     config = load(None, scene.environ | url)
     reconcile(config, dry_run=dry_run, on_planned=lambda _: None)
 
 
-def test_reconcile_tells_the_watcher_when_all_is_done(scene: Stage, watcher: Line) -> None:
+def test_reconcile_tells_the_watcher_when_all_is_done(scene: Stage, watcher: StubServer) -> None:
     """`reconcile` signals its success; a dry run signals nothing."""
     run(scene, watcher, dry_run=True)
     assert signals(watcher) == []
@@ -118,7 +120,9 @@ def test_reconcile_tells_the_watcher_when_all_is_done(scene: Stage, watcher: Lin
     assert signals(watcher) == ["GET /ping/start", "GET /ping"]
 
 
-def test_reconcile_tells_the_watcher_of_what_it_left_undone(scene: Stage, watcher: Line) -> None:
+def test_reconcile_tells_the_watcher_of_what_it_left_undone(
+    scene: Stage, watcher: StubServer
+) -> None:
     """A `reconcile` that exits 1 signals a failure with what is left."""
     scene.portal.faults.add(Fault("GET files/{id}", "status", status=400, times=None))
     run(scene, watcher)
@@ -126,7 +130,9 @@ def test_reconcile_tells_the_watcher_of_what_it_left_undone(scene: Stage, watche
     assert watcher.requests[-1].body == b"failed: 1"
 
 
-def test_reconcile_tells_the_watcher_that_the_key_is_dead(scene: Stage, watcher: Line) -> None:
+def test_reconcile_tells_the_watcher_that_the_key_is_dead(
+    scene: Stage, watcher: StubServer
+) -> None:
     """A `reconcile` with a dead key signals a failure with the command's error."""
     scene.portal.faults.add(Fault("*", "status", status=401, times=None))
     with pytest.raises(UnauthorizedError):

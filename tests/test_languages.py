@@ -62,7 +62,7 @@ def backfilled(here: World, *rooms: int) -> None:
     work(here)
 
 
-# One portal, people of all its languages.
+# One portal with users of all its languages.
 
 
 @pytest.mark.parametrize("culture", ALL)
@@ -156,7 +156,7 @@ def test_a_submitted_form_that_is_filled_in_again_is_marked(silently: World, cul
     assert here.comment(form) == TARGET
 
 
-# A person's word is kept, in every history.
+# A person's comment is kept, in every history.
 
 
 @pytest.mark.parametrize("culture", SOME)
@@ -237,7 +237,7 @@ def test_a_lost_delivery_is_found_within_a_minute(silently: World) -> None:
     assert here.comment() == TARGET
 
 
-# A whole portal in a language of its own.
+# A portal in an unknown language.
 
 
 @pytest.fixture
@@ -356,7 +356,7 @@ def test_where_the_texts_are_configured_restored_versions_are_updates(configured
     assert (here.comment(), here.portal.count("PUT")) == (TARGET, 2)
 
 
-# Form rooms that are listed apart.
+# Form rooms that the list of rooms omits.
 
 
 @pytest.fixture

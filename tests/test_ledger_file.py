@@ -165,7 +165,7 @@ def test_a_lock_file_that_was_deleted_names_its_holder_again(path: Path) -> None
         assert ledger.holder(Role.SWEEP) == named
 
 
-def test_a_lock_file_that_was_deleted_is_no_lasting_trouble(path: Path) -> None:
+def test_a_lock_file_that_was_deleted_is_no_lasting_problem(path: Path) -> None:
     """After a lock file was deleted, the next process takes the role as usual."""
     with closing(Ledger(address(path), PORTAL)) as ledger:
         with ledger.role(Role.SWEEP):
@@ -276,7 +276,7 @@ def test_what_is_lost_during_its_writing_is_not_accepted(path: Path) -> None:
     ledger.close()
 
 
-# Under a running daemon.
+# While a daemon is running.
 
 
 @pytest.mark.parametrize("lose", [deleted, replaced, log_deleted])

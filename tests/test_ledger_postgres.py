@@ -92,7 +92,7 @@ def cut(address: str) -> None:
         )
 
 
-# Away, and back.
+# The server is down, and back.
 
 
 def test_a_server_that_crashes_and_returns_needs_no_restart(

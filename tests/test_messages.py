@@ -83,7 +83,7 @@ def test_a_reminder_says_how_long_files_wait(length: timedelta, words: str) -> N
     assert title == f"1 file waits for review for more than {words} on portal.example.com"
 
 
-def test_trouble_is_told_with_what_to_do() -> None:
+def test_a_problem_is_told_with_what_to_do() -> None:
     """An alert has the message and the hint of `status`; without a hint it has none."""
     found = began([DEAD, replace(DEAD, message="it is late", hint="")], PORTAL)
     assert (found.title, found.tone) == ("Needs attention on portal.example.com", Tone.ALERT)
@@ -92,7 +92,7 @@ def test_trouble_is_told_with_what_to_do() -> None:
     )
 
 
-def test_the_end_of_a_trouble_has_its_words() -> None:
+def test_the_end_of_a_problem_has_its_words() -> None:
     """The message of a problem's end repeats its name, so that both are recognised as a pair."""
     found = ended([DEAD.message], PORTAL)
     assert (found.title, found.tone) == ("Resolved on portal.example.com", Tone.RESOLVED)

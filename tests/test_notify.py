@@ -16,7 +16,7 @@ from reconciler.notify.messages import Alert, trial
 from reconciler.notify.notifier import Notifier
 from reconciler.notify.planning import Alerts, NotifySettings
 from tests import support_ledger as kit
-from tests.support_http import Line, answering
+from tests.support_http import StubServer, answering
 from tests.support_ledger import HOUR, MINUTE, NOW, PORTAL, event, mark, opened
 from tests.support_notify import ACCEPTED, BROKEN, as_json, mailbox, messages, titles
 
@@ -57,7 +57,7 @@ def test_a_digest_arrives_by_mail(ledger: Ledger) -> None:
     assert "https://p.example/doceditor?fileid=7" in mail.get_content()
 
 
-def test_trouble_arrives_as_trouble(ledger: Ledger, service: Line) -> None:
+def test_a_problem_arrives_as_a_warning(ledger: Ledger, service: StubServer) -> None:
     """An alert arrives as a warning, its end as a success, in Apprise's terms."""
     run(ledger, 0 * HOUR, IS_WRONG, as_json(service))
     run(ledger, MINUTE, NOTHING, as_json(service))
@@ -70,7 +70,7 @@ def test_trouble_arrives_as_trouble(ledger: Ledger, service: Line) -> None:
 # Digests.
 
 
-def test_there_is_one_digest_in_its_time(ledger: Ledger, service: Line) -> None:
+def test_there_is_one_digest_in_its_time(ledger: Ledger, service: StubServer) -> None:
     """A digest is sent once per interval; what is marked later is in the next one."""
     run(ledger, 0 * HOUR, NOTHING, as_json(service))
     for minutes in (1, 30, 61, 90):
@@ -80,14 +80,14 @@ def test_there_is_one_digest_in_its_time(ledger: Ledger, service: Line) -> None:
     assert titles(service) == [f"2 files newly need review on {host}" for host in ["p.example"] * 2]
 
 
-def test_without_news_there_is_no_digest(ledger: Ledger, service: Line) -> None:
+def test_without_news_there_is_no_digest(ledger: Ledger, service: StubServer) -> None:
     """Without newly marked files there is no digest."""
     for hours in range(5):
         run(ledger, hours * HOUR, NOTHING, as_json(service))
     assert titles(service) == []
 
 
-def test_a_new_address_is_not_told_of_the_past(ledger: Ledger, service: Line) -> None:
+def test_a_new_address_is_not_told_of_the_past(ledger: Ledger, service: StubServer) -> None:
     """A new address gets no past events: its first digest begins when it was configured."""
     mark(ledger, 1, NOW - DAY)
     run(ledger, 0 * HOUR, NOTHING, as_json(service))
@@ -95,7 +95,9 @@ def test_a_new_address_is_not_told_of_the_past(ledger: Ledger, service: Line) ->
     assert titles(service) == []
 
 
-def test_a_clock_that_was_set_back_costs_one_digest_at_most(ledger: Ledger, service: Line) -> None:
+def test_a_clock_that_was_set_back_costs_one_digest_at_most(
+    ledger: Ledger, service: StubServer
+) -> None:
     """A clock that is set back costs at most one digest."""
     run(ledger, 1000 * DAY, NOTHING, as_json(service))
     run(ledger, 0 * HOUR, NOTHING, as_json(service))
@@ -107,7 +109,7 @@ def test_a_clock_that_was_set_back_costs_one_digest_at_most(ledger: Ledger, serv
 # Reminders.
 
 
-def test_what_waits_too_long_is_told_once_a_day(ledger: Ledger, service: Line) -> None:
+def test_what_waits_too_long_is_told_once_a_day(ledger: Ledger, service: StubServer) -> None:
     """A file that waits too long is in one reminder a day until a person has decided."""
     mark(ledger, 1, NOW)
     for hours in (1, 25, 26, 48, 49):
@@ -118,7 +120,9 @@ def test_what_waits_too_long_is_told_once_a_day(ledger: Ledger, service: Line) -
 # Alert.
 
 
-def test_trouble_is_told_once_and_once_that_it_is_over(ledger: Ledger, service: Line) -> None:
+def test_a_problem_is_told_once_and_once_that_it_is_over(
+    ledger: Ledger, service: StubServer
+) -> None:
     """A problem is sent once, and once that it is over, also across restarts."""
     for minutes in range(3):
         run(ledger, minutes * MINUTE, IS_WRONG, as_json(service))
@@ -128,7 +132,9 @@ def test_trouble_is_told_once_and_once_that_it_is_over(ledger: Ledger, service: 
     assert titles(service) == [WRONG, OVER, WRONG]
 
 
-def test_trouble_is_not_over_while_it_is_only_less_urgent(ledger: Ledger, service: Line) -> None:
+def test_a_problem_is_not_over_while_it_is_only_less_urgent(
+    ledger: Ledger, service: StubServer
+) -> None:
     """A problem that only became less urgent is not reported as over."""
     run(ledger, 0 * HOUR, IS_WRONG, as_json(service))
     run(ledger, MINUTE, Alerts([], IS_WRONG.open), as_json(service))
@@ -138,7 +144,7 @@ def test_trouble_is_not_over_while_it_is_only_less_urgent(ledger: Ledger, servic
 # Addresses that fail.
 
 
-def test_a_failing_address_holds_up_no_other(ledger: Ledger, service: Line) -> None:
+def test_a_failing_address_holds_up_no_other(ledger: Ledger, service: StubServer) -> None:
     """A failing address neither delays the others nor repeats their messages."""
     with answering(BROKEN) as broken:
         for minutes in range(3):
@@ -169,7 +175,9 @@ def test_what_could_not_be_told_is_told_when_it_can(ledger: Ledger) -> None:
     assert ledger.health.overview(NOW + HOUR).unreachable == ()
 
 
-def test_an_address_is_known_by_itself_and_not_by_its_line(ledger: Ledger, service: Line) -> None:
+def test_an_address_is_known_by_itself_and_not_by_its_line(
+    ledger: Ledger, service: StubServer
+) -> None:
     """An address is identified by its content, not by its line in the file."""
     with answering(ACCEPTED) as other:
         run(ledger, 0 * HOUR, IS_WRONG, as_json(service))
@@ -177,7 +185,7 @@ def test_an_address_is_known_by_itself_and_not_by_its_line(ledger: Ledger, servi
     assert (titles(service), titles(other)) == ([WRONG], [WRONG])
 
 
-def test_nothing_is_sent_that_cannot_be_remembered(tmp_path: Path, service: Line) -> None:
+def test_nothing_is_sent_that_cannot_be_remembered(tmp_path: Path, service: StubServer) -> None:
     """No message is sent if that cannot be recorded: it would be sent again and again."""
     with opened(tmp_path) as ledger:
         ledger.record(event(1), NOW)
@@ -188,7 +196,9 @@ def test_nothing_is_sent_that_cannot_be_remembered(tmp_path: Path, service: Line
     assert titles(service) == []
 
 
-def test_a_service_that_is_told_to_stop_sends_nothing_more(ledger: Ledger, service: Line) -> None:
+def test_a_service_that_is_told_to_stop_sends_nothing_more(
+    ledger: Ledger, service: StubServer
+) -> None:
     """A service that is told to stop sends nothing more; the rest is sent after the next start."""
     stop = threading.Event()
     stop.set()

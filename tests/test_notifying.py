@@ -23,7 +23,7 @@ from reconciler.service.notifying import NOTIFY, NOTIFY_EVERY
 from tests import postgres
 from tests.daemon import free_port
 from tests.program import exits
-from tests.support_http import Line, answering, http
+from tests.support_http import StubServer, answering, http
 from tests.support_ledger import sql, url
 from tests.support_notify import BROKEN, as_json, mailbox, messages, titles, urls_file
 from tests.support_sweep import Stage, run
@@ -32,7 +32,7 @@ from tests.waiting import eventually
 DAY = timedelta(days=1)
 
 
-def notify(scene: Stage, *lines: Line, **more: str) -> None:
+def notify(scene: Stage, *lines: StubServer, **more: str) -> None:
     """Configure these addresses."""
     path = urls_file(scene.folder, *map(as_json, lines))
     scene.environ["RECONCILER_NOTIFY__URLS_FILE"] = str(path)
@@ -71,7 +71,7 @@ def running(scene: Stage, *, is_suspended: bool = False) -> Iterator[Daemon]:
         daemon.stop()
 
 
-def sends(daemon: Daemon, service: Line, number: int) -> bool:
+def sends(daemon: Daemon, service: StubServer, number: int) -> bool:
     """Notify until so many messages have arrived; a turn is skipped while another is running."""
 
     def holds() -> bool:
@@ -82,7 +82,7 @@ def sends(daemon: Daemon, service: Line, number: int) -> bool:
     return eventually(holds, 20)
 
 
-def test_the_daemon_tells_of_a_dead_key_and_of_its_end(scene: Stage, service: Line) -> None:
+def test_the_daemon_tells_of_a_dead_key_and_of_its_end(scene: Stage, service: StubServer) -> None:
     """The daemon sends a dead key with what to do, and its end, while the sweep continues."""
     notify(scene, service)
     scene.portal.faults.add(Fault("*", "status", status=401, times=None))
@@ -99,7 +99,9 @@ def test_the_daemon_tells_of_a_dead_key_and_of_its_end(scene: Stage, service: Li
     assert (wrong["type"], over["type"]) == ("warning", "success")
 
 
-def test_of_several_daemons_only_the_one_that_sweeps_sends(scene: Stage, service: Line) -> None:
+def test_of_several_daemons_only_the_one_that_sweeps_sends(
+    scene: Stage, service: StubServer
+) -> None:
     """Of several daemons only the one that sweeps sends, so no message comes twice."""
     notify(scene, service)
     began = datetime.now(UTC)
@@ -110,7 +112,7 @@ def test_of_several_daemons_only_the_one_that_sweeps_sends(scene: Stage, service
 
 
 def test_the_daemon_that_takes_over_repeats_no_message(
-    scene: Stage, service: Line, postgres_server: str
+    scene: Stage, service: StubServer, postgres_server: str
 ) -> None:
     """When another daemon takes over, no message is repeated, and the end is sent."""
     notify(scene, service)
@@ -143,7 +145,7 @@ def test_the_daemon_tells_the_watcher_of_its_sweeps(scene: Stage) -> None:
     assert lines == ["GET /ping/start HTTP/1.1", "GET /ping HTTP/1.1"]
 
 
-def test_a_reconcile_that_fails_tells_why(scene: Stage, service: Line) -> None:
+def test_a_reconcile_that_fails_tells_why(scene: Stage, service: StubServer) -> None:
     """A `reconcile` that fails sends the reason: with cron no other process would."""
     notify(scene, service)
     scene.portal.faults.add(Fault("*", "status", status=401, times=None))
@@ -155,7 +157,7 @@ def test_a_reconcile_that_fails_tells_why(scene: Stage, service: Line) -> None:
 
 
 def test_a_webhook_that_nobody_has_looked_at_since_is_not_told_to_be_fine(
-    scene: Stage, service: Line
+    scene: Stage, service: StubServer
 ) -> None:
     """A webhook that was not checked since a long stop is not reported as repaired; only a newer
     check ends the alert.
@@ -172,7 +174,9 @@ def test_a_webhook_that_nobody_has_looked_at_since_is_not_told_to_be_fine(
     ]
 
 
-def test_what_one_reconcile_marked_is_told_by_a_later_one(scene: Stage, service: Line) -> None:
+def test_what_one_reconcile_marked_is_told_by_a_later_one(
+    scene: Stage, service: StubServer
+) -> None:
     """Files marked by several runs of `reconcile` are in one digest, once it is due."""
     notify(scene, service, RECONCILER_NOTIFY__DIGEST_EVERY="1h")
     reconcile_here(scene)
@@ -228,7 +232,7 @@ def test_notify_test_says_which_address_works(scene: Stage) -> None:
     assert [mail["Subject"] for mail in box.mails] == ["Test message"]
 
 
-def test_notify_test_exits_0_when_all_work(scene: Stage, service: Line) -> None:
+def test_notify_test_exits_0_when_all_work(scene: Stage, service: StubServer) -> None:
     """`notify test` exits 0 when each address got its message."""
     notify(scene, service)
     assert run(scene, "notify", "test").returncode == 0

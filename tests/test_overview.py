@@ -156,7 +156,7 @@ def test_hurrying_without_ids_takes_all_that_nobody_works_on(ledger: Ledger) -> 
     assert ledger.health.retry([], DUE) == {1, 2} - {held.entry.id}
 
 
-# How updates arrived.
+# How updates were detected.
 
 
 def latencies(ledger: Ledger) -> dict[Source, int]:
@@ -276,7 +276,7 @@ def test_days_long_past_are_folded_into_one(ledger: Ledger) -> None:
     assert see(ledger).days == {EPOCH: {Source.SWEEP: 1}}
 
 
-# Sweeps and troubles.
+# Sweeps and problems.
 
 
 def test_the_last_sweeps_are_remembered(ledger: Ledger) -> None:
@@ -484,7 +484,7 @@ def test_who_holds_which_role_is_told(ledger: Ledger) -> None:
     assert see(ledger).holders == {}
 
 
-# The questions.
+# Queries.
 
 
 @kit.SQLITE_ONLY

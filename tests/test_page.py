@@ -104,7 +104,7 @@ def page(watched: Watched, path: str = "/") -> Seen:
     return Seen(answer.body)
 
 
-# What it says.
+# Content.
 
 
 def test_it_begins_with_the_verdict_and_keeps_its_order(watched: Watched) -> None:
@@ -223,7 +223,7 @@ def test_times_are_also_told_from_now(seconds: int, words: str) -> None:
     assert ago(NOW + timedelta(seconds=seconds), NOW) == words
 
 
-# Other people's words.
+# Other people's texts.
 
 
 @pytest.mark.parametrize("path", VIEWS)

@@ -155,7 +155,7 @@ def test_a_ledger_that_knows_neither_is_refused(moved: Stage) -> None:
     assert run(moved, "reconcile").returncode == 5
 
 
-# Another portal, or nobody can tell.
+# Another portal, or no proof.
 
 
 @pytest.mark.parametrize("owner", [True, False])
@@ -219,7 +219,7 @@ def test_a_retry_is_no_proof(moved: Stage) -> None:
     assert "state adopt" in exits(5, run(moved, "failed", "retry")).stderr
 
 
-# A person's word.
+# A person's confirmation.
 
 
 def test_a_person_may_adopt_it(another: Stage, scene: Stage) -> None:

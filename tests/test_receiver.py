@@ -124,7 +124,7 @@ def as_sent(name: str) -> tuple[bytes, dict[str, Any]]:
     return http["rawBody"].encode(), {WSGI_HEADER: http["headers"][HEADER]}
 
 
-# What is let in.
+# What is accepted.
 
 
 def test_a_delivery_becomes_an_event() -> None:

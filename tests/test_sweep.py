@@ -39,7 +39,7 @@ from tests.support_sweep import (
 )
 from tests.world import START, TARGET, Clock, World, scan_settings
 
-# For what is about the ledger and not about paging: there a server could differ from a file.
+# For tests of the ledger, not of paging: PostgreSQL could differ from SQLite.
 ON_EACH_DATABASE = pytest.mark.usefixtures("each_database")
 IDLE = {"GET files/rooms": 1, "GET files/@my": 1}
 
@@ -730,7 +730,7 @@ def test_a_sweep_that_is_killed_anywhere_goes_on_and_loses_nothing(
     assert due(here) == set(files)
 
 
-# Whose clock it is.
+# Clocks.
 
 
 @pytest.mark.parametrize("hours", [-30, -5, 5, 30])
@@ -869,7 +869,7 @@ def test_a_file_that_may_not_be_commented_is_not_looked_at_anew_by_each_sweep(
     assert here.comment() == TARGET
 
 
-# What no date tells.
+# Updates that raise no date.
 
 
 def test_once_a_day_the_dates_are_not_believed(here: World) -> None:
@@ -916,7 +916,7 @@ def test_a_full_scan_reads_each_room_no_further_than_the_one_before(here: World)
     assert asked(here, here.sweep) == IDLE
 
 
-# Saves of which file.updated never tells (docspace.md 4.2).
+# Saves that publish no file.updated (docspace.md 4.2).
 
 Act = Callable[[World, int], object]
 UNTOLD: dict[str, Act] = {
@@ -947,7 +947,7 @@ def test_every_way_to_save_is_found(here: World, act: str) -> None:
     assert here.comment(file) == TARGET
 
 
-# Whose responsibility it is.
+# The origin.
 
 
 def test_the_first_sweep_learns_that_the_portal_is_known(tmp_path: Path) -> None:
@@ -1004,7 +1004,7 @@ def test_texts_that_are_kept_from_a_list_are_counted(fresh: World) -> None:
     assert rows(here.path)["texts"] == [("Redaguota", 2, 0)]
 
 
-# List items that are no longer true.
+# Outdated list items.
 
 
 @ON_EACH_DATABASE

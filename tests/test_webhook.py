@@ -114,14 +114,6 @@ def test_a_webhook_whose_secret_was_lost_is_no_success(scene: Scene) -> None:
     assert (done.returncode, "reconciler webhook rotate" in done.stderr) == (2, True)
 
 
-def test_a_webhook_is_not_removed_without_an_answer(scene: Scene) -> None:
-    """Without a terminal, removing a webhook needs --yes."""
-    number = scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
-    done = scene.run("remove", str(number))
-    assert (done.returncode, "needs --yes" in done.stderr) == (2, True)
-    assert list(scene.portal.webhooks) == [number]
-
-
 def test_without_a_daemon_it_says_what_to_start(scene: Scene) -> None:
     """Without a daemon the command says what to start, and does not ask the portal."""
     done = exits(2, scene.run("register"))
@@ -387,9 +379,12 @@ def test_without_a_running_daemon_nothing_is_rotated(scene: Scene) -> None:
     assert scene.portal.webhooks[1].secret == FIRST
 
 
-def test_removing_without_a_terminal_takes_yes(scene: Scene) -> None:
-    """Removing a webhook without a terminal needs --yes."""
-    scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
+def test_removing_without_a_terminal_needs_yes(scene: Scene) -> None:
+    """Without a terminal a webhook is removed only with --yes, which the error names."""
+    number = scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
+    refused = scene.run("remove", str(number))
+    assert (refused.returncode, "needs --yes" in refused.stderr) == (2, True)
+    assert list(scene.portal.webhooks) == [number]
     assert scene.run("remove", "ours", "--yes").returncode == 0
     assert not scene.portal.webhooks
 

@@ -60,7 +60,7 @@ needs_mounts = pytest.mark.skipif(
 )
 
 
-# Which one is ours, and what is wrong.
+# Which webhook is ours, and its issues.
 
 
 def test_a_sound_webhook_has_nothing_wrong() -> None:
@@ -277,7 +277,7 @@ def in_a_mount(there: Path, mounted: Path, code: str) -> "subprocess.CompletedPr
     return output([*words, whole])
 
 
-# A file that changes.
+# The file of secrets changes.
 
 
 @dataclass
@@ -334,7 +334,7 @@ def test_without_any_secret_nothing_starts(tmp_path: Path) -> None:
         ReloadingSecrets(tmp_path / "secrets", RecordedLog([]))
 
 
-# A rotation in the midst of a delivery.
+# A rotation during a delivery.
 
 
 def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Path) -> None:
@@ -379,7 +379,7 @@ def save_and_deliver(here: Stand, times: int = 1) -> None:
         assert here.server.drain()
 
 
-# The probe.
+# The test of the webhook's address.
 
 
 def test_an_address_that_answers_head_is_fine() -> None:

@@ -14,7 +14,7 @@ from reconciler.worker import FileProcessor, Processed
 from tests.support_ledger import next_due, totals
 from tests.world import TARGET, World, world
 
-# For what is about the ledger and not about the portal: there a server could differ from a file.
+# For tests of the ledger, not of the portal: PostgreSQL could differ from SQLite.
 ON_EACH_DATABASE = pytest.mark.usefixtures("each_database")
 
 

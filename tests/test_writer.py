@@ -13,7 +13,7 @@ from reconciler.errors import LedgerError
 from reconciler.ledger.store.writer import Job, Writer
 from tests.waiting import eventually
 
-PATIENCE = 60.0  # seconds: longer than these tests wait for anything
+PATIENCE = 60.0  # seconds, longer than any wait of these tests
 SHORT = 0.01
 
 
