@@ -160,9 +160,7 @@ def test_a_key_file_that_others_can_read_is_found(tmp_path: Path, mode: int, exp
 
 
 def test_a_folder_in_the_place_of_a_key_file_is_not_called_exposed(tmp_path: Path) -> None:
-    """A folder in place of a key file is not reported as exposed: the advice, chmod 600, would lock
-    its owner out.
-    """
+    """A folder in place of a key file is not called exposed: chmod 600 would lock its owner out."""
     config = load(None, {"RECONCILER_PORTAL__API_KEY_FILE": str(tmp_path)})
     tmp_path.chmod(0o755)
     assert config.exposed_files() == ()
@@ -189,9 +187,7 @@ def test_whatever_the_daemon_writes_is_its_owners_alone(scene: Scene) -> None:
 
 @pytest.mark.parametrize("missing", ["files:write", "files:read", "rooms:read", None])
 def test_a_key_is_usable_with_all_the_scopes_that_we_need(here: World, missing: str | None) -> None:
-    """A key is usable with every scope that we need; a write scope includes reading, no other scope
-    replaces another.
-    """
+    """A key needs every scope of ours; a write scope includes reading, no other replaces one."""
     scopes = {"files:read", "files:write", "rooms:read", "accounts.self:read"} - {missing}
     key = here.portal.add_key(here.bot, permissions=tuple(str(scope) for scope in scopes))
     with closing(DocSpace(Transport(here.server.url, key))) as docspace:

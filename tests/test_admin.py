@@ -127,9 +127,7 @@ def watched(ledger: Ledger) -> Iterator[Watched]:
     ],
 )
 def test_without_a_password_only_local_names_are_answered(host: str, status: int) -> None:
-    """Without a password only local host names are answered, so that no page in a browser gets
-    access under its own name.
-    """
+    """Without a password only local names are answered, so that no web page gets access."""
     app = Admin({"/": lambda _: Page("here\n")}, Guard(), fail)
     assert ask(app, "/", HTTP_HOST=host).status == status
 
@@ -194,9 +192,7 @@ class Doorman:
 
 
 def test_after_five_wrong_passwords_one_a_second_is_looked_at() -> None:
-    """After five wrong passwords one per second is checked. The others get 429 with Retry-After,
-    even with the right password.
-    """
+    """After five wrong passwords one a second is checked; others, even right ones, get 429."""
     gate = Doorman()
     assert gate.statuses(5) == {401: 5}
     for password in ("wrong", PASSWORD):
@@ -371,9 +367,7 @@ def test_readyz_needs_a_ledger_that_can_be_written(tmp_path: Path) -> None:
 
 
 def test_readyz_names_a_failed_write_until_one_succeeds(watched: Watched, tmp_path: Path) -> None:
-    """/readyz names a failed write to the ledger until a write succeeds, as when another program
-    keeps the database locked.
-    """
+    """/readyz names a failed write to the ledger until a write succeeds."""
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerError):
@@ -404,9 +398,7 @@ def test_no_reason_of_readyz_writes_to_a_terminal(watched: Watched) -> None:
 
 
 def test_metrics_tell_a_ledger_that_cannot_be_written(watched: Watched) -> None:
-    """The metrics report a ledger that cannot be written, like /readyz, even while reading still
-    works on a full disk.
-    """
+    """The metrics report a ledger that cannot be written, even while reading still works."""
     assert watched.number("problem", kind="ledger") == 0
     text = exposition(lambda: watched.ledger.health.overview(NOW), {}, 9000, LedgerError("full"))
     assert 'reconciler_problem{kind="ledger"} 1.0' in text
@@ -570,9 +562,7 @@ def test_a_daemon_tells_its_numbers(scene: Scene) -> None:
 
 
 def test_beyond_this_machine_a_password_is_required(scene: Scene) -> None:
-    """Beyond this machine a password is required (exit 2 without). It is then asked for, except on
-    a container's health probe.
-    """
+    """Beyond this machine a password is required, except for a container's health probe."""
     environ = scene.environ | {"RECONCILER_ADMIN__HOST": "0.0.0.0"}  # noqa: S104
     refused = exits(2, serve(environ, scene.folder))
     assert "set admin.password_file" in refused.stderr

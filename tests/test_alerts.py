@@ -85,9 +85,7 @@ def test_a_queue_that_is_worked_off_slowly_is_not_sent(seen: Overview) -> None:
 
 
 def test_an_address_that_fails_is_a_harmless_problem(seen: Overview) -> None:
-    """An address that fails is a non-blocking problem: `status` names it with the command that
-    tests it, but no alert is sent.
-    """
+    """An address that fails is a non-blocking problem with a hint, and causes no alert."""
     failing = Notified("address 2 (mailto)", NOW, failing_since=NOW, failed_at=NOW, error="refused")
     overview = replace(seen, unreachable=(failing,))
     (problem,) = [one for one in find_problems(overview) if one.kind is ProblemKind.NOTIFY]

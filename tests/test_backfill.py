@@ -209,9 +209,7 @@ def settled(scene: Stage) -> set[int]:
 
 
 def test_observing_writes_nothing_and_leaves_open_what_is_not_plain(scene: Stage) -> None:
-    """Observing writes nothing to the portal. It settles our comments and people's; a later
-    backfill marks the rest.
-    """
+    """Observing writes nothing; it settles our and people's comments, and leaves the rest."""
     done = run(scene, "backfill", "--since", "60d", "--observe", "--json", "--yes")
     assert (done.returncode, scene.portal.count("PUT"), scene.comments()) == (0, 0, TEXTS)
     assert (json_of(done)["already"], json_of(done)["kept"]) == (1, 1)
@@ -224,9 +222,7 @@ def test_observing_writes_nothing_and_leaves_open_what_is_not_plain(scene: Stage
 
 
 def test_a_backfill_that_was_killed_goes_on_and_says_so(scene: Stage) -> None:
-    """A backfill that was killed in the second of three rooms resumes there and says so; nothing is
-    lost or written twice.
-    """
+    """A backfill killed in the second of three rooms resumes there; nothing is lost or doubled."""
     more = [scene.add_room(f"Room {number}") for number in range(2)]
     files = [scene.add_files(f"{room}.docx", room, days=9)[0] for room in more]
     words = ("backfill", "--since", "60d", "--yes")
@@ -274,9 +270,7 @@ def test_a_room_that_failed_is_read_by_the_next_run(scene: Stage) -> None:
 def test_a_file_that_an_earlier_run_left_failed_is_exit_1(
     scene: Stage, span: tuple[str, str]
 ) -> None:
-    """A file that an earlier run left failed is exit 1, whether this run lists it or not, and also
-    for an estimate.
-    """
+    """A file that an earlier run left failed is exit 1, listed or not, also for an estimate."""
     comment = f"PUT {FILE}/comment"
     scene.portal.faults.add(Fault(comment, "status", times=None, status=400))
     assert run(scene, "backfill", "--since", "60d", "--yes").returncode == 1
@@ -401,9 +395,7 @@ def test_a_dry_run_estimates_and_writes_nothing(scene: Stage) -> None:
 
 
 def test_without_a_terminal_it_says_plain_lines(scene: Stage) -> None:
-    """Without a terminal it prints one plain line per folder, without colours and bars, and only
-    results to stdout.
-    """
+    """Without a terminal it prints one plain line per folder, and only results to stdout."""
     done = run(scene, "backfill", "--since", "60d", "--yes")
     lines = done.stderr.splitlines()
     assert lines[0] == f"1/2 Legal ({scene.room}) done"

@@ -318,9 +318,7 @@ def test_what_the_portal_may_still_deliver_is_no_failure(sound: Healthy) -> None
 def test_a_second_webhook_to_the_same_receiver_is_named(
     sound: Healthy, change: Callable[[str], str], warns: bool
 ) -> None:
-    """A second webhook to the same receiver is named: each event would come twice, and a rotation
-    would leave its secret.
-    """
+    """A second webhook to the same receiver is named: each event would come twice."""
     url = sound.portal.webhooks[1].url
     sound.portal.webhooks[2] = replace(sound.portal.webhooks[1], id=2, url=change(url))
     assert bool(sound.wrong()) is warns
@@ -359,9 +357,7 @@ def test_our_address_is_trusted_by_the_configured_certificates(sound: Healthy) -
 
 
 def test_it_says_why_nothing_is_marked_though_all_is_there(sound: Healthy) -> None:
-    """It says why nothing is marked in a correct setup: no process works, or it only observes, or
-    it has to wait.
-    """
+    """It says why nothing is marked: no process works, or it only observes or waits."""
     assert [one.about for one in sound.lines() if one.level is Level.WARNING] == ["service"]
     sound.environ["RECONCILER_REVIEW__OBSERVE"] = "true"
     (line,) = sound.wrong()
@@ -500,9 +496,7 @@ def with_deliveries(facts: Facts, succeeded_on: str = "", failed_on: str = "") -
 
 
 def test_only_ten_of_many_rooms_are_named(facts: Facts) -> None:
-    """Of many rooms without rights ten are named; rooms of third parties, archived and excluded
-    ones do not count.
-    """
+    """Ten of many rooms without rights are named; third-party, archived, excluded ones are not."""
     when = datetime.now(UTC)
     rooms = [Room(n, f"Room {n}", when, False, commentable=False) for n in range(1, 13)]
     rooms += [Room("drive-4", "Drive", when, False), Room(99, "Old", when, False, Section.ARCHIVE)]
@@ -556,9 +550,7 @@ def test_what_is_no_file_is_not_to_be_hidden(tmp_path: Path, other: str) -> None
     ("seconds", "hint"), [(-60, "after the next delivery"), (60, "remove all lines but the first")]
 )
 def test_older_secrets_may_go_after_a_delivery(sound: Healthy, seconds: int, hint: str) -> None:
-    """Older secrets may be removed once a delivery was accepted after the file changed; until then
-    the portal may use them.
-    """
+    """Older secrets may go once a delivery was accepted after the file changed."""
     changed = datetime.fromtimestamp(with_secret_file(sound).stat().st_mtime, UTC)
     with closing(Ledger(sound.environ["RECONCILER_STATE__URL"], sound.server.url)) as ledger:
         ledger.record(event(1), changed + timedelta(seconds=seconds))
@@ -653,9 +645,7 @@ def test_the_command_is_not_content_while_updates_are_not_marked(scene: Stage) -
 def test_what_keeps_updates_from_being_marked_is_an_error(
     facts: Facts, kind: ProblemKind, level: Level
 ) -> None:
-    """What keeps updates from being marked is an error; what needs the portal's administrator, or
-    only time, is a warning.
-    """
+    """What keeps updates from being marked is an error; what only others can end is a warning."""
     line = first(with_ledger(facts, problems=(Problem(kind, "why"),), has_run=True))
     assert (line.message, line.level) == ("why", level)
 

@@ -34,9 +34,7 @@ def client(line: StubServer, **settings: Any) -> Iterator[DocSpace]:
 
 
 def test_a_look_is_one_get_with_the_key_as_bearer() -> None:
-    """A look is one GET below the API's root, with the key as bearer and our name as user agent,
-    and asks for JSON.
-    """
+    """A look is one GET below the API's root, with key, user agent and a wish for JSON."""
     with answering(enveloped(response("get_file.json"))) as line, client(line) as docspace:
         file = docspace.file(1245)
     assert isinstance(file, File)

@@ -217,9 +217,7 @@ def test_403_with_a_missing_scope_names_the_scope(
 
 @pytest.mark.parametrize("ask", [ASKS["file"], ASKS["set_comment"]], ids=["file", "set_comment"])
 def test_403_everywhere_is_an_outage(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
-    """403 on every route is an outage, as with an address filter or a restore under way, and says
-    nothing about the file.
-    """
+    """403 on every route is an outage, as with an address filter, and not about the file."""
     everywhere(portal, 403, b"Your IP is not allowed", content_type="text/plain")
     with pytest.raises(TransientError, match="refuses everything"):
         ask(docspace)
@@ -358,9 +356,7 @@ def test_a_pause_is_asked_for_in_seconds_or_until_a_date(
     text: str,
     pause: timedelta | None,
 ) -> None:
-    """Retry-After is in seconds or a date, counted from the answer's own Date, at least 0 and at
-    most a day and an hour.
-    """
+    """Retry-After is in seconds or a date, by the answer's Date, at most a day and an hour."""
     everywhere(portal, status, headers=NOON | {"Retry-After": text})
     with pytest.raises(error) as caught:
         docspace.file(1245)

@@ -241,9 +241,7 @@ def test_the_file_that_was_seen_last_may_be_gone_too(portal: Portal, docspace: D
 
 
 def test_where_no_file_was_ever_seen_none_is_gone(portal: Portal, docspace: DocSpace) -> None:
-    """If no file was ever seen, none is gone: the portal may be suspended and answer 404 to
-    everything (docspace.md 2).
-    """
+    """If no file was ever seen, none is gone: the portal may be suspended (docspace.md 2)."""
     without_routes(portal)
     portal.get(FILE, status=404)
     with pytest.raises(TransientError):

@@ -37,9 +37,7 @@ CONFIGS: dict[str, Any] = response("webhook_configs.json")[0]["configs"]
 
 
 def test_the_sample_webhook_field_by_field() -> None:
-    """The fields of the sample of GET settings/webhook; its dates are of the portal's clock, whose
-    zone is not known.
-    """
+    """The sample webhook's fields are read; its dates are in the portal's unknown zone."""
     assert parse_webhooks(response("webhook_configs.json")) == (
         Webhook(
             id=7,
@@ -58,9 +56,7 @@ def test_the_sample_webhook_field_by_field() -> None:
 
 
 def test_the_sample_log_is_read_with_the_bodies_own_dates() -> None:
-    """A log entry has the date in the event's body; the entry's own may be shifted by the portal's
-    offset (docspace.md 3).
-    """
+    """A log entry has its body's date; its own may be shifted by an offset (docspace.md 3)."""
     page = parse_failures(response("webhooks_log_all.json"), None)
     (entry,) = page.entries
     assert (entry.id, entry.status) == (90211, 200)

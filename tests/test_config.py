@@ -289,9 +289,7 @@ def test_an_empty_key_switches_no_file_off(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["DOCSPACE_WEBHOOK_SECRET", "RECONCILER_WEBHOOK__SECRET"])
 def test_an_empty_secret_switches_no_file_off(name: str, tmp_path: Path) -> None:
-    """An empty secret does not replace the secret file; without a file there is then no secret,
-    which is not an empty one.
-    """
+    """An empty secret does not replace the secret file; without one there is no secret."""
     (tmp_path / "s").write_text("from-file\n", encoding="utf-8")
     path = write(tmp_path, '[webhook]\nsecret_file = "s"\n')
     assert load(path, {name: ""}).secrets() == ("from-file",)
@@ -323,9 +321,7 @@ DOCKER = {
 
 @pytest.mark.parametrize("of", ["", "ADMIN_", "WEBHOOK_", "STATE_", "CONFIG_", "1_", "MY_TEAM_"])
 def test_what_an_orchestrator_injects_is_passed_over(of: str) -> None:
-    """Variables that Kubernetes and Docker inject for a service called reconciler, or
-    reconciler-admin, are ignored.
-    """
+    """Variables that Kubernetes and Docker inject for a service called reconciler are ignored."""
     injected = {f"RECONCILER_{of}{name}": text for name, text in (KUBERNETES | DOCKER).items()}
     assert load(None, injected) == load(None, {})
 
@@ -447,9 +443,7 @@ def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
-    """A byte order mark, as editors on Windows write it, is accepted in the configuration and in
-    files of secrets.
-    """
+    """A byte order mark, as from Windows, is accepted in config.toml and files of secrets."""
     path = write(tmp_path, '\ufeff[webhook]\nsecret_file = "s"\n')
     (tmp_path / "s").write_text("\ufeffnew\n", encoding="utf-8")
     assert load(path, {}).secrets() == ("new",)
@@ -533,9 +527,7 @@ def test_a_comment_may_be_any_printable_text(text: str) -> None:
     ],
 )
 def test_a_comment_that_the_portal_cannot_keep_apart_is_refused(text: str, words: str) -> None:
-    """A comment that the portal would cut, change or confuse with its own is refused: it would be
-    written again and again.
-    """
+    """A comment that the portal would cut, change or confuse with its own is refused."""
     with pytest.raises(ConfigError, match=words) as caught:
         load(None, {"RECONCILER_REVIEW__COMMENT": text})
     assert str(caught.value).startswith("review.comment: ")
@@ -559,9 +551,7 @@ def test_a_configured_portal_text_is_no_comment(key: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("key", ["portal_texts", "unlock_texts"])
 @pytest.mark.parametrize("text", ["", " ", "{0}", " {0} {0}"])
 def test_a_portal_text_has_a_word_of_its_own(key: str, text: str, tmp_path: Path) -> None:
-    """An entry of `review.portal_texts` needs a word beside {0}; otherwise every comment would
-    count as the portal's.
-    """
+    """An entry of `review.portal_texts` needs a word beside {0}, which matches anything."""
     (problem,) = problems(f'[review]\n{key} = ["{text}"]\n', tmp_path)
     assert "a word of its own" in problem
 
@@ -633,9 +623,7 @@ def test_an_address_that_is_none_is_refused(text: str) -> None:
 
 
 def test_the_whole_value_is_tried_before_its_parts() -> None:
-    """The whole value of DOCSPACE_WEBHOOK_SECRET is tried before its comma-separated parts, whose
-    blanks are stripped.
-    """
+    """DOCSPACE_WEBHOOK_SECRET is tried as a whole, then its comma-separated, stripped parts."""
     config = load(None, {"DOCSPACE_WEBHOOK_SECRET": "new, old"})
     assert config.secrets() == ("new, old", "new", "old")
 
@@ -833,9 +821,7 @@ def test_the_password_of_a_database_has_a_variable_or_a_file_of_its_own(tmp_path
 
 
 def test_a_database_without_a_password_stays_as_it_is(tmp_path: Path) -> None:
-    """Without a password the address stays as it is: the driver may have it from elsewhere, and
-    SQLite needs none.
-    """
+    """Without a password the address stays as it is: the driver may have it from elsewhere."""
     for url in ("postgresql+psycopg://u@h/db", "postgresql:///db?host=/run", "sqlite:////var/l.db"):
         assert load(None, {"RECONCILER_STATE__URL": url}).database() == url
 

@@ -22,9 +22,7 @@ def test_nobody_is_notified_by_default() -> None:
 
 
 def test_the_file_has_one_address_a_line(tmp_path: Path) -> None:
-    """The file has one address per line; blank lines and comments are ignored, and a repeated
-    address counts once.
-    """
+    """The file has one address per line; blank lines, comments and repetitions are ignored."""
     text = "# ours\njson://a.example\n\n  ntfy://b.example/x  \njson://a.example\n"
     assert configured(tmp_path, text).notify.urls() == ("json://a.example", "ntfy://b.example/x")
 

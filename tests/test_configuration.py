@@ -35,9 +35,7 @@ def test_every_key_is_shown(tmp_path: Path) -> None:
 
 
 def test_each_origin_is_told(tmp_path: Path) -> None:
-    """The origin is the file, the variable of the key or of its section, or a well-known variable:
-    the one that took effect.
-    """
+    """The origin is the file or variable, of key or section, that took effect."""
     path = write(tmp_path, '[webhook]\nport = 1\nhost = "::1"\n[sweep]\nevery = "5m"\n')
     environ = {
         "PORT": "2",
@@ -55,9 +53,7 @@ def test_each_origin_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_a_secret_is_only_told_to_be_set(form: tuple[str, ...], tmp_path: Path) -> None:
-    """A secret is only shown as set; a password in an address is left out, and so is an address
-    that is a secret.
-    """
+    """A secret is only shown as set, also one within an address or an address that is one."""
     path = write(tmp_path, "")
     done = CliRunner().invoke(app, ["config", "show", "-c", str(path), *form], env=SECRETS)
     assert done.exit_code == 0

@@ -46,9 +46,7 @@ def fresh_port() -> int:
 def test_a_read_is_tried_once_more_on_a_new_connection(
     forget: Callable[[socket.socket], None],
 ) -> None:
-    """A read on a reused connection that ended before any byte of the answer is repeated once on a
-    new connection.
-    """
+    """A read on a reused connection that ended without an answer is repeated once on a new one."""
     with answering((kept(1), forget), kept(2)) as line, transport(line) as client:
         assert client.get("a").response == 1
         assert client.get("b").response == 2
@@ -59,9 +57,7 @@ def test_a_read_is_tried_once_more_on_a_new_connection(
 
 
 def test_a_silent_reused_connection_is_given_up_for_a_new_one() -> None:
-    """A reused connection that stays silent until the timeout is replaced by a new one: a device
-    may have dropped it.
-    """
+    """A reused connection that stays silent until the timeout is replaced by a new one."""
     done = threading.Event()
 
     def swallow(_: socket.socket) -> None:
@@ -74,9 +70,7 @@ def test_a_silent_reused_connection_is_given_up_for_a_new_one() -> None:
 
 
 def test_a_connection_that_was_closed_after_its_answer_fails_nothing() -> None:
-    """A connection that was closed after an answer fails no request, whether the end is seen before
-    the next request or after.
-    """
+    """A connection that was closed after its answer fails no request, seen or unseen."""
     with answering((kept(1),), (kept(2),)) as line, transport(line) as client:
         client.get("a")
         assert client.get("b").response == 2

@@ -159,9 +159,7 @@ POINTS: dict[str, Callable[[Scene], threading.Event]] = {
 def test_a_kill_at_a_named_point_loses_nothing_and_writes_nothing_twice(
     scene: Scene, point: str
 ) -> None:
-    """After a SIGKILL at any named point and a restart the file is marked, by exactly one write
-    that took effect.
-    """
+    """After a SIGKILL at any named point the file is marked by exactly one effective write."""
     crash(scene, POINTS[point])
     finish(scene)
     effective = [w for w in scene.portal.comment_writes(scene.file) if w.after == TARGET]

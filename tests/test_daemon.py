@@ -310,18 +310,14 @@ def test_a_second_signal_ends_it_at_once(scene: Scene) -> None:
 
 
 def test_sigterm_gives_a_hanging_portal_a_bounded_time(scene: Scene) -> None:
-    """After SIGTERM a late answer of the portal is awaited for a bounded time; the exit code is 0
-    and no file stays claimed.
-    """
+    """After SIGTERM a late answer is awaited for a bounded time, and no file stays claimed."""
     with hanging(scene, 1) as running:
         assert running.terminate() == 0
     assert scene.marked()
 
 
 def test_a_log_that_nobody_reads_holds_up_neither_answer_nor_end(scene: Scene) -> None:
-    """A log that is not read, as on a terminal stopped with Ctrl-S, delays neither answers nor the
-    end of a real process.
-    """
+    """A log that is not read, as after Ctrl-S, delays neither answers nor the end."""
     unread, log = os.pipe()
     fcntl.fcntl(unread, fcntl.F_SETPIPE_SZ, 4096)
     with start(scene, stdout=subprocess.PIPE, stderr=log) as process:
@@ -407,9 +403,7 @@ def test_nothing_secret_is_in_the_log(scene: Scene) -> None:
 
 
 def test_after_a_clean_stop_the_ledger_is_one_file(scene: Scene) -> None:
-    """After a clean stop the ledger is one file, which can be copied to another machine, where
-    nothing is done twice.
-    """
+    """After a clean stop the ledger is one file, and a copy of it does nothing twice."""
     with daemon(scene.environ, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)
         wait_until_idle(scene, running)
@@ -428,9 +422,7 @@ def test_after_a_clean_stop_the_ledger_is_one_file(scene: Scene) -> None:
 def test_a_sweep_that_takes_longer_than_its_interval_is_not_run_twice(
     environ: dict[str, str],
 ) -> None:
-    """A sweep that takes longer than its interval is not started twice: its turn is skipped, and
-    the log says why.
-    """
+    """A sweep longer than its interval is not started twice: its turn is skipped and logged."""
     service, pause = Daemon(load(None, environ)), threading.Event()
     service.start()
     try:
@@ -463,9 +455,7 @@ def test_a_task_that_is_under_way_is_not_begun_again() -> None:
 
 
 def test_a_clock_that_is_set_back_stops_no_sweep(environ: dict[str, str]) -> None:
-    """A clock that is set back delays no sweep, although the next one was planned for a time that
-    is now far ahead.
-    """
+    """A clock that is set back delays no sweep, although its planned time is now far ahead."""
     service = Daemon(load(None, environ))
     service.start()
     try:
@@ -496,9 +486,7 @@ def test_a_daemon_that_never_started_can_be_stopped(environ: dict[str, str]) -> 
 
 
 def test_a_schedule_tells_whether_it_runs() -> None:
-    """A schedule reports whether it runs: a daemon that no longer sweeps is not healthy, although
-    it accepts and works.
-    """
+    """A schedule reports whether it runs: a daemon that no longer sweeps is not healthy."""
     schedule = Schedule()
     assert not schedule.is_alive()
     schedule.start()

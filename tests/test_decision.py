@@ -198,9 +198,7 @@ def test_row_8_emptied_and_renamed() -> None:
 
 
 def test_row_8_emptied_over_an_intent() -> None:
-    """If a write's answer was lost and the comment is empty, but was not before, a person emptied
-    it, and it is kept.
-    """
+    """After a lost answer an empty comment that was not empty before is a person's: kept."""
     assert rule(file(comment=""), WRITING) is Rule.CHANGED
 
 
@@ -226,9 +224,7 @@ def test_row_8_an_intent_for_another_version() -> None:
     ],
 )
 def test_row_8_an_unclear_comment(entry: Entry, policy: Policy) -> None:
-    """On an unknown portal, or where comments are overwritten, an unclear comment is overwritten
-    once per version.
-    """
+    """Where no comment is known to be a person's, it is overwritten once per version."""
     strange = file(comment="Redaktita")
     assert rule(strange, entry, policy) is Rule.UPDATED
     settled = replace(entry, created=CREATED, settled=SAVED, marked_by_us=True)

@@ -382,9 +382,7 @@ def keeping(*rules: Rule) -> Decide:
 
 
 def keeping_the_same_revision(file: File | Absent, entry: Entry, policy: Policy) -> Decision:
-    """A table that keeps one of the portal's texts on the settled revision, which is a second save
-    in its second.
-    """
+    """A table that keeps a portal's text on the settled revision, a second save in its second."""
     decision = decide(file, entry, policy)
     same = isinstance(file, File) and file.revision == entry.settled
     return Decision(Rule.CHANGED) if same and decision.rule is Rule.UPDATED else decision

@@ -240,9 +240,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def test_the_shipped_facts_number_each_section_once() -> None:
-    """The section numbers of docspace.md are unique and ascending, and a subsection carries its
-    section's number.
-    """
+    """docspace.md's section numbers are unique and ascending, subsections within theirs."""
     numbers = [tuple(map(int, number.split("."))) for number in sections()]
     assert numbers
     assert numbers == sorted(set(numbers))

@@ -185,9 +185,7 @@ def test_one_name_that_leads_to_another_server_is_enough(pair: Pair) -> None:
 
 
 def test_while_there_is_none_to_write_to_nothing_is_accepted_and_nothing_ready(pair: Pair) -> None:
-    """Without a writable server nothing is accepted and /readyz is not ready; when it is writable
-    again, no restart is needed.
-    """
+    """Without a writable server nothing is accepted or ready; later no restart is needed."""
     with closing(Ledger(pair.on(pair.old), PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         pair.old.take_writings(False)

@@ -46,9 +46,7 @@ EXAMPLES = [(path, line) for path, command in TREE.items() for line in examples(
 
 @pytest.mark.parametrize("path", TREE, ids=NAMES)
 def test_every_command_has_examples(path: tuple[str, ...]) -> None:
-    """Every command has a block "Examples:" that fits into 80 columns: a blank line, then four
-    spaces before each.
-    """
+    """Every command has a block "Examples:" of 80 columns: a blank line, four spaces each."""
     lines = examples(TREE[path])
     assert lines, "its help has no Examples"
     assert [line for line in lines if len(line) > 76] == []

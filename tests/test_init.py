@@ -72,9 +72,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 def test_a_script_installs_with_one_command(scene: Scene) -> None:
-    """One command installs everything: the webhook is registered before `serve` has run, and
-    `serve` accepts its deliveries.
-    """
+    """One command installs and registers everything, before `serve` has run."""
     port = str(free_port())
     done = exits(0, scene.install("--port", port, "--public-url", f"http://127.0.0.1:{port}"))
     for word in ("DocSpace 3.7.2", "Review Bot", "*:write", "Legal"):
@@ -199,9 +197,7 @@ def test_without_the_right_the_webhook_is_left_to_a_person(scene: Scene) -> None
 
 
 def test_an_address_that_is_not_reached_leaves_a_configuration(scene: Scene) -> None:
-    """If the public address is not reached, all but the webhook is written, and the exit code is
-    that of `webhook register`.
-    """
+    """If the public address is not reached, all but the webhook is written, with its exit code."""
     done = exits(2, scene.install("--port", "0", "--public-url", f"http://127.0.0.1:{free_port()}"))
     assert "nobody answers" in done.stderr
     assert set(scene.files()) == {"config.toml", "webhook_secret"}

@@ -408,9 +408,7 @@ def test_forgetting_and_settling_go_together(ledger: Ledger) -> None:
 
 
 def test_a_permit_for_a_reused_id_forgets_too(ledger: Ledger) -> None:
-    """Beginning a write for a reused id resets the row too, so that the old file's settling is not
-    used after a crash.
-    """
+    """Beginning a write for a reused id resets the row, so that a crash keeps no old settling."""
     attempt(ledger, marked())
     ledger.record(event(), DUE)
     claim = claimed(ledger, DUE + SECOND)
@@ -451,9 +449,7 @@ def test_a_day_later_there_is_room_again(tmp_path: Path) -> None:
 
 
 def test_exhausted_writes_hold_until_there_is_room(ledger: Ledger) -> None:
-    """When the writes are used up nothing is claimed; the files are due in the hour in which a
-    write becomes free.
-    """
+    """When the writes are used up nothing is claimed until the hour in which one is free."""
     ledger.quota = Quota(1, 1)
     for file in (1, 2):
         ledger.record(event(file), NOW)
@@ -505,9 +501,7 @@ def test_a_write_of_a_clock_that_is_a_little_ahead_counts(ledger: Ledger) -> Non
 
 
 def test_a_backfill_takes_no_more_than_its_share(ledger: Ledger) -> None:
-    """A backfill uses no more than its share of writes: then live events are claimed while it waits
-    for the next day.
-    """
+    """A backfill uses no more than its share of writes; live events are claimed meanwhile."""
     ledger.quota = Quota(per_day=10, backfill=1)
     ledger.record(event(1), NOW)
     claim = claimed(ledger, NOW)
@@ -694,9 +688,7 @@ def test_where_our_responsibility_begins_is_fixed_once(tmp_path: Path) -> None:
 
 
 def test_a_rows_own_since_counts_when_it_is_earlier(ledger: Ledger, tmp_path: Path) -> None:
-    """A row's own `since` counts if it is earlier than the origin: a backfill goes back further,
-    and may overwrite comments.
-    """
+    """A row's own `since`, set by a backfill, counts if it is earlier than the origin."""
     ledger.set_origin(NOW, HOUR)
     ledger.record(event(), NOW)
     earlier = int((NOW - 9 * HOUR).timestamp()) * 1_000_000
@@ -821,9 +813,7 @@ def test_a_closed_ledger_opens_no_connection_again(tmp_path: Path) -> None:
 
 
 def test_another_portal_is_refused(tmp_path: Path) -> None:
-    """A ledger of another portal is refused, since its ids mean other files; the right portal is
-    still accepted afterwards.
-    """
+    """A ledger of another portal is refused, since its ids mean other files."""
     with opened(tmp_path) as ledger:
         ledger.set_owner("us")
     with pytest.raises(LedgerError, match=r"belongs to https://p\.example: give https://q\.ex"):

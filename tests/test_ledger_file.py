@@ -283,9 +283,7 @@ def test_what_is_lost_during_its_writing_is_not_accepted(path: Path) -> None:
 def test_a_daemon_whose_file_is_gone_answers_503_and_says_why(
     scene: Scene, lose: Callable[[Path], None]
 ) -> None:
-    """A daemon whose file is gone answers 503 and says why in /readyz, in its log, and in `status`
-    of another process.
-    """
+    """A daemon whose file is gone answers 503; /readyz, its log and `status` say why."""
     ledger, log = scene.folder / "ledger.db", scene.folder / "serve.log"
     with daemon(scene.environ, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)

@@ -46,9 +46,7 @@ def two(address: str) -> Iterator[tuple[Ledger, Ledger]]:
 
 
 def test_its_indexes_hold_only_the_rows_that_are_asked_for(address: str) -> None:
-    """The partial indexes hold only the rows that are asked for: a million settled files are in
-    none that each delivery uses.
-    """
+    """The partial indexes hold only the rows that are asked for, not a million settled ones."""
     with (
         closing(Ledger(address, PORTAL)),
         closing(psycopg.connect(postgres.plain(address))) as asking,
@@ -98,9 +96,7 @@ def cut(address: str) -> None:
 def test_a_server_that_crashes_and_returns_needs_no_restart(
     server: PostgresServer, address: str
 ) -> None:
-    """While the server is down events are refused at once; afterwards everything recorded is there,
-    without a restart.
-    """
+    """While the server is down events are refused at once; later no restart is needed."""
     with closing(Ledger(address, PORTAL)) as ledger:
         assert ledger.record(event(1), NOW)
         server.stop("immediate")
@@ -141,9 +137,7 @@ def test_a_server_that_hangs_is_not_waited_for(server: PostgresServer, address: 
 
 
 def test_a_process_that_stops_amid_a_writing_is_not_waited_for(address: str) -> None:
-    """If a process stops within a write, holding the lock, other deliveries are answered in time,
-    and later all continue.
-    """
+    """If a process stops within a write, with the lock, deliveries are answered in time."""
     with closing(Ledger(address, PORTAL)) as ledger:
         plain = address.replace("+psycopg", "")
         with closing(psycopg.connect(plain)) as other:
@@ -172,9 +166,7 @@ def test_a_database_in_another_encoding_is_refused(server: PostgresServer) -> No
 
 
 def test_a_role_is_lost_with_its_connection_and_that_is_noticed(address: str) -> None:
-    """A role is lost with its connection: another process can take it at once, and the old holder
-    notices it when it checks.
-    """
+    """A role is lost with its connection: another takes it, and the old holder notices."""
     with two(address) as (one, other), ExitStack() as held:
         is_ours = held.enter_context(one.role(Role.SWEEP))
         with pytest.raises(RoleHeldError), other.role(Role.SWEEP):
@@ -229,9 +221,7 @@ def test_the_claims_of_the_living_are_left_alone(address: str) -> None:
 
 
 def test_what_a_dead_process_was_looking_at_is_due_again(address: str) -> None:
-    """A claim of a dead process is due soon after its connection ended, without waiting for its
-    lease of minutes.
-    """
+    """A claim of a dead process is due soon after its connection ended, before its lease."""
     with closing(Ledger(address, PORTAL)) as ledger:
         with closing(Ledger(address, PORTAL)) as dead:
             dead.record(event(1), NOW)

@@ -110,9 +110,7 @@ def queued(store: Store, *jobs: Callable[[], object]) -> None:
 
 
 def test_eight_threads_lose_nothing(ledger: Ledger) -> None:
-    """Eight threads lose nothing: each record is on disk when its call returns, with no more
-    commits than records.
-    """
+    """Eight threads lose nothing: each record is on disk when its call returns."""
 
     def work(thread: int) -> None:
         for number in range(50):

@@ -141,9 +141,7 @@ def test_waiting_for_a_place_ends_when_we_are_told_to_stop(here: World) -> None:
 
 
 def test_nothing_waits_between_a_look_and_its_write(here: World) -> None:
-    """Look and write are reserved together before the look, so that no wait is between them in
-    which a person may comment.
-    """
+    """Look and write are reserved together, so that no wait is between them."""
     order: list[str] = []
 
     def reserve(_: int) -> float:

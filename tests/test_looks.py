@@ -230,9 +230,7 @@ def test_a_root_shell_leaves_nothing_that_the_service_cannot_write(
 
 @AS_ROOT
 def test_a_ledger_that_root_makes_belongs_to_whom_the_folder_does(scene: Stage) -> None:
-    """A ledger that root creates, as by `reconcile` before the service's first start, belongs to
-    the folder's owner.
-    """
+    """A ledger that root creates before the service's first start belongs to the folder's owner."""
     give_away(scene.folder / "state")
     assert run(scene, "reconcile").returncode == 0
     assert "ledger.db" in contents(scene)

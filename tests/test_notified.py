@@ -38,9 +38,7 @@ def test_the_newly_marked_are_those_of_the_span(ledger: Ledger) -> None:
 
 
 def test_a_failing_address_is_told_in_the_overview(ledger: Ledger) -> None:
-    """A failing address is in the overview as long as it is retried; one that was removed from the
-    configuration is not.
-    """
+    """A failing address is in the overview as long as it is configured and retried."""
     ledger.settings.set(NOTIFIED, {"a": FAILING, "b": Notified("address 2", NOW)})
     assert ledger.health.overview(NOW + MINUTE).unreachable == (FAILING,)
     assert ledger.health.overview(NOW + 3 * HOUR).unreachable == ()

@@ -159,9 +159,7 @@ def test_a_reconcile_that_fails_tells_why(scene: Stage, service: StubServer) -> 
 def test_a_webhook_that_nobody_has_looked_at_since_is_not_told_to_be_fine(
     scene: Stage, service: StubServer
 ) -> None:
-    """A webhook that was not checked since a long stop is not reported as repaired; only a newer
-    check ends the alert.
-    """
+    """A webhook that was not checked since a long stop is not reported as repaired."""
     notify(scene, service)
     with closing(Ledger(url(scene.folder), scene.server.url)) as ledger:
         for hours, state in ((0, "disabled"), (2, "disabled"), (0, "ok")):

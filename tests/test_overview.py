@@ -342,9 +342,7 @@ def test_a_reconcile_is_not_late_after_a_daemon(ledger: Ledger) -> None:
 
 
 def test_a_queue_that_is_not_worked_off_is_told(ledger: Ledger) -> None:
-    """A queue whose oldest file has been due for two minutes is a non-blocking problem, since
-    others may be marked.
-    """
+    """A queue whose oldest file has been due for two minutes is a non-blocking problem."""
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
         ledger.record(kit.event(1), NOW)
         ledger.record(kit.event(2), NOW + MINUTE)
@@ -376,9 +374,7 @@ def test_between_two_runs_of_cron_a_file_may_be_due(ledger: Ledger) -> None:
 
 
 def test_a_refused_file_is_told_with_where_to_look(ledger: Ledger) -> None:
-    """A refused file is a non-blocking problem with where to look: it stays unmarked until the
-    account gets the right.
-    """
+    """A refused file is a non-blocking problem that says where to look for the missing right."""
     kit.attempt(ledger, kit.result(Outcome.REFUSED, reason="forbidden", retry_at=DUE + HOUR))
     (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.REFUSED]
     assert (problem.is_blocking, problem.is_harmless) == (False, False)
@@ -450,9 +446,7 @@ def set_webhook_state(ledger: Ledger, state: str, message: str = "webhook 1 is d
 
 @pytest.mark.parametrize("state", ["disabled", "missing", "signature"])
 def test_what_ails_the_webhook_is_told_with_its_cure(ledger: Ledger, state: str) -> None:
-    """A problem of the webhook has its hint and blocks nothing, since the sweep finds all updates;
-    an old state is ignored.
-    """
+    """A problem of the webhook has its hint and blocks nothing; an old state is ignored."""
     set_webhook_state(ledger, state)
     (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.WEBHOOK]
     assert problem.message == "webhook 1 is disabled; run: it"

@@ -24,9 +24,7 @@ def shipped() -> set[str]:
 
 
 def test_the_project_is_published_under_a_name_of_its_own() -> None:
-    """The package has its own name: `reconciler` is another project, which an upgrade by that name
-    would install.
-    """
+    """The package has its own name, since `reconciler` is another project."""
     assert PROJECT["name"] == DISTRIBUTION == "docspace-reconciler"
     assert version() == PROJECT["version"]
     assert PROJECT["scripts"] == {"reconciler": "reconciler.cli:main"}

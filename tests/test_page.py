@@ -229,9 +229,7 @@ def test_times_are_also_told_from_now(seconds: int, words: str) -> None:
 @pytest.mark.parametrize("path", VIEWS)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_other_peoples_words_are_text(watched: Watched, path: str, text: str) -> None:
-    """Titles, names, rooms, comments and errors are shown as text: no tag, no link, no text
-    direction, limited length.
-    """
+    """Other people's texts are shown as text: no tag, link or direction, limited length."""
     plain = page(watched, path).tags
     watched.ledger.watermarks.set_room(10, NOW, text)
     mark(watched.ledger, text, 1)
@@ -384,9 +382,7 @@ SHOWS = "return document.body.innerText.includes(arguments[0])"
 
 
 def test_hostile_words_execute_nothing(browser: Browser, site: Site) -> None:
-    """Hostile titles are shown as text: nothing is executed, the console is empty, and nothing is
-    loaded from elsewhere.
-    """
+    """Hostile titles execute nothing, load nothing from elsewhere, and log nothing."""
     for number, text in enumerate(HOSTILE):
         mark(site.ledger, text, 100 + number, NOW + HOUR)
     browser.open(site.review)
@@ -432,9 +428,7 @@ def test_dark_is_dark(browser: Browser, site: Site) -> None:
 
 
 def test_times_are_the_viewers(browser: Browser, site: Site) -> None:
-    """Times are in the browser's time zone, which is named, with UTC beside them; without a script
-    they are in UTC.
-    """
+    """Times are in the browser's zone, with UTC beside them; without a script in UTC."""
     browser.lives_in("Asia/Kolkata")
     browser.open(site.review)
     time = "const one = document.querySelector('td time'); return [one.textContent, one.title]"
@@ -452,9 +446,7 @@ def test_times_are_the_viewers(browser: Browser, site: Site) -> None:
 
 
 def test_a_search_needs_no_form_that_is_sent(browser: Browser, site: Site) -> None:
-    """A search needs no form submission, which the policy forbids, and a refresh does not lose what
-    is being typed.
-    """
+    """A search needs no form submission, and a refresh does not lose what is being typed."""
     browser.open(site.review)
     note = "return document.getElementById('note').textContent"
     browser.run("document.getElementById('q').value = 'report 7.';" + LOOK_NOW)

@@ -213,9 +213,7 @@ def test_a_file_of_an_id_alone_is_a_file_in_a_room() -> None:
 def test_a_wrong_dispensable_field_is_as_if_missing(
     value: object, name: str, field: str, expected: object
 ) -> None:
-    """A wrong value in an optional field is read as if it were missing, so that it does not keep
-    the file from being marked.
-    """
+    """A wrong value in an optional field is read as missing, so that the file is marked."""
     assert getattr(parse_file(with_changes(**{name: value}), None), field) == expected
 
 

@@ -93,9 +93,7 @@ def test_an_equivalent_address_needs_no_proof(scene: Stage) -> None:
 
 
 def test_the_same_portal_at_another_address_goes_on(moved: Stage) -> None:
-    """At another address of the same portal, settled files stay settled, new ones are marked, and
-    the address is stored.
-    """
+    """At another address of the same portal work continues, and the address is stored."""
     moved.portal.comment(moved.files[0], "Approved", by=moved.ann)
     (new,) = moved.add_files("New.docx")
     summary = json_of(run(moved, "reconcile", "--json"))

@@ -600,9 +600,7 @@ def test_no_request_gets_any_other_status(
     secure: tuple[str, bool],
     record: Callable[[Event, datetime], bool],
 ) -> None:
-    """Any request gets one of seven statuses with JSON: never 410, which would delete the webhook,
-    nor 3xx, nor 500.
-    """
+    """Any request gets one of seven statuses with JSON: never 410, 3xx or 500."""
     environ = posted(body, SECRET if signed else None, PATH_INFO=path, REQUEST_METHOD=method)
     environ |= {"wsgi.url_scheme": secure[0]}
     environ |= {} if signed else {WSGI_HEADER: header}

@@ -37,9 +37,7 @@ def here(scene: Stage) -> Summary:
 
 
 def test_one_run_marks_everything_and_the_next_asks_twice(scene: Stage) -> None:
-    """One run marks everything and exits 0 with an empty stderr; the next one, after the overlap,
-    sends 2 GET and 0 PUT.
-    """
+    """One run marks everything; the next one, after the overlap, sends 2 GET and 0 PUT."""
     scene.clock.advance(10)
     first = run(scene, "reconcile", RECONCILER_SWEEP__OVERLAP="1s")
     assert (first.returncode, first.stderr) == (0, "")
@@ -167,9 +165,7 @@ def test_a_refused_key_is_exit_3(scene: Stage) -> None:
 
 
 def test_a_key_that_dies_during_the_work_leaves_the_rest_for_the_next_run(scene: Stage) -> None:
-    """A key that dies during the work is exit 3 with the reason and the remaining files; the counts
-    add up, and nothing hangs.
-    """
+    """A key that dies during the work is exit 3 with the reason and the remaining files."""
     scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", status=401, times=None))
     done = run(scene, "reconcile", "--json")
     assert (done.returncode, json_of(done)["remaining"]) == (3, 3)

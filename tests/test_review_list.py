@@ -61,9 +61,7 @@ def run(tmp_path: Path, *options: str) -> "subprocess.CompletedProcess[str]":
 def test_the_list_is_complete_and_the_longest_waiting_comes_first(
     ledger: Ledger, tmp_path: Path
 ) -> None:
-    """The list has every file with its address, the longest waiting first; files kept without a
-    mark are separate.
-    """
+    """The list has every file, the longest waiting first; files kept without a mark follow."""
     review(ledger, 1, 1, Outcome.MARKED, updated_by_name="Ann Lee")
     review(ledger, 2, 9, Outcome.MARKED, updated_by_name="Bob Roe")
     review(ledger, 3, 2, Outcome.KEPT, comment="Final")
@@ -141,9 +139,7 @@ def test_on_a_terminal_the_list_is_a_table_with_links(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("title", ["=1+2.docx", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_no_cell_of_the_csv_is_a_formula(capsys: pytest.CaptureFixture[str], title: str) -> None:
-    """No cell of the CSV is computed by a spreadsheet as a formula: anybody who may save a file
-    chooses its title.
-    """
+    """No cell of the CSV is computed as a formula: titles are other people's."""
     evil = FileInReview(8, title, 1, SAVED, None, title, 3, title, since=SAVED)
     write_csv(Found(NOW, PORTAL, [evil, CONTRACT], [KEPT]))
     first, second, third = csv.DictReader(StringIO(capsys.readouterr().out))

@@ -30,9 +30,7 @@ def files(seen: Seen) -> list[int]:
 
 
 def test_what_waits_is_told_with_all_that_a_reviewer_needs(watched: Watched) -> None:
-    """A waiting file has its title, a link into the portal, room, version, author, date, and how
-    long it has waited.
-    """
+    """A waiting file has title, link, room, version, author, date, and how long it waited."""
     watched.ledger.watermarks.set_titles({10: "Legal"})
     mark(watched.ledger, "Contract.docx", 1245)
     watched.now = NOW + 4 * HOUR + MINUTE
@@ -52,9 +50,7 @@ def test_with_nothing_to_review_it_says_so(watched: Watched) -> None:
 
 
 def test_the_longest_waiting_comes_first_a_page_at_a_time(watched: Watched) -> None:
-    """The longest waiting files are on the first page; pages are linked, and a number beyond the
-    last is the last.
-    """
+    """The longest waiting files come first; a page number beyond the last is the last."""
     for file in range(1, PER_PAGE + 3):
         mark(watched.ledger, f"{file}.docx", file, NOW + file * MINUTE)
     watched.now = NOW + 2 * HOUR

@@ -206,9 +206,7 @@ def test_a_room_that_is_only_listed_has_its_title(tmp_path: Path) -> None:
 
 
 def test_what_a_person_decided_is_told_in_his_words(ledger: Ledger) -> None:
-    """A person's decision has its text and the time when it was first seen, latest first; a rename
-    keeps that time.
-    """
+    """A person's decision has its text and when it was first seen; a rename keeps that."""
     for file in (1, 2):
         mark(ledger, file)
         keep(ledger, Rule.ANSWERED, NOW + file * HOUR, id=file, comment=f"Approved {file}")

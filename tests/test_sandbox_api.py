@@ -34,9 +34,7 @@ def test_comment_on_a_missing_file_or_version(
 
 
 def test_comment_on_a_locked_file(world: World) -> None:
-    """A comment on a file locked by another user is refused with the sample's body; the lock's
-    owner may comment.
-    """
+    """A comment on a file locked by another user is refused with the sample's body."""
     fid = world.create()
     world.portal.lock(fid, by=world.admin)
     reply = world.api.comment(fid, 1, "x")

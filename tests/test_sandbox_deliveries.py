@@ -163,9 +163,7 @@ def test_an_address_at_fault_disables_its_webhook_at_once(
 def test_a_private_address_deletes_where_refused(
     world: World, subscriber: Receiver, found: str
 ) -> None:
-    """A webhook is deleted if its host resolves to a private address when an event is sent, where
-    those are refused.
-    """
+    """Where private addresses are refused, a webhook that resolves to one is deleted."""
     world.portal.refuse_private_addresses = True
     world.portal.resolve = lambda _: [found]
     drained(world)

@@ -285,9 +285,7 @@ def test_copy_is_a_new_file(world: Small) -> None:
 
 
 def test_restore_from_trash_moves_no_date(world: Small) -> None:
-    """Moving a file to the trash sets its date; restoring keeps it and the room's, and the folder
-    is the old one.
-    """
+    """Moving a file to the trash sets its date; restoring keeps it, and its old folder."""
     world.portal.trash(world.fid, by=world.ann)
     trashed = world.file
     world.clock.advance(60)

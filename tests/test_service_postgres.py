@@ -54,9 +54,7 @@ def deliver(running: Daemon, scene: Scene) -> tuple[int, float]:
 def test_another_daemon_takes_over_the_sweep_of_a_killed_one(
     scene: Scene, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """When the sweeping daemon is killed, another one, which was running all the time, sweeps and
-    finds an unannounced save.
-    """
+    """When the sweeping daemon is killed, another one finds an unannounced save."""
     scene.portal.network = Network(drop=1.0)
     second, folder = another(environ, tmp_path)
     with daemon(environ, scene.folder) as first:
@@ -72,9 +70,7 @@ def test_another_daemon_takes_over_the_sweep_of_a_killed_one(
 def test_an_outage_of_the_server_is_answered_503_and_needs_no_restart(
     scene: Scene, environ: dict[str, str], server: PostgresServer
 ) -> None:
-    """During an outage of the server deliveries are answered 503 in time; afterwards the same
-    process accepts and marks.
-    """
+    """During an outage deliveries are answered 503 in time; later the same process accepts."""
     with daemon(environ, scene.folder) as running:
         server.stop("immediate")
         answers = [deliver(running, scene) for _ in range(3)]

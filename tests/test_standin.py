@@ -126,9 +126,7 @@ def test_every_file_is_marked_once_and_at_once(dialect: Dialect, tmp_path: Path)
 
 
 def test_whatever_stands_on_a_version_gives_way_once(tmp_path: Path) -> None:
-    """On a portal that never showed a known text, the comment on a version is overwritten once, as
-    in the tutorial.
-    """
+    """On a portal of unknown texts a version's comment is overwritten once, as in the tutorial."""
     with serving(Dialect(), tmp_path) as scene:
         for file, comment in zip(FILES, ("", "Draft", "v1 by Ann", WORD), strict=True):
             scene.portal.comment(file, comment)
@@ -173,9 +171,7 @@ def test_a_later_version_is_marked_again(name: str, tmp_path: Path) -> None:
 
 
 def test_an_event_of_a_newer_date_than_the_file_has_is_believed_in_the_end(tmp_path: Path) -> None:
-    """An event with a newer date than the file's is accepted after three early looks, since this
-    portal's dates never change.
-    """
+    """An event newer than the file's date, which never changes here, is accepted after 3 looks."""
     with serving(Dialect(announced_now=True), tmp_path) as scene:
         for file in FILES:
             scene.portal.announce(file)

@@ -191,9 +191,7 @@ def test_a_pause_makes_status_exit_1(scene: Stage, ledger: Ledger) -> None:
 
 
 def test_what_only_makes_it_slower_is_named_and_exits_0(scene: Stage, ledger: Ledger) -> None:
-    """A problem that only delays, such as one of the webhook, is named and exits 0: the sweep finds
-    every update.
-    """
+    """A problem that only delays, such as one of the webhook, is named and exits 0."""
     record = WebhookRecord("disabled", now(), "it is disabled", "enable it")
     ledger.settings.set(WEBHOOK, record)
     with serving(ledger):

@@ -80,9 +80,7 @@ def test_a_file_in_a_folder_of_a_folder_is_found(here: World) -> None:
 
 
 def test_rooms_are_read_one_by_one_and_their_root_never(here: World) -> None:
-    """Each room is read by itself: their root with FilesOnly answers nothing, as if nothing had
-    changed (docspace.md 1.2).
-    """
+    """Each room is read by itself, since their root with FilesOnly is empty (docspace.md 1.2)."""
     other = add_room(here)
     (file,) = add_files(here, 1, other)
     save(here, here.file, file)
@@ -92,9 +90,7 @@ def test_rooms_are_read_one_by_one_and_their_root_never(here: World) -> None:
 
 
 def test_the_newest_files_come_first_though_that_is_not_the_default(here: World) -> None:
-    """The newest files are requested first: in the default ascending order they would be on the
-    last page (docspace.md 1.1).
-    """
+    """The newest files are requested first, which is not the default (docspace.md 1.1)."""
     files = add_files(here, 250)
     here.sweep()
     here.clock.advance(HOUR)
@@ -140,9 +136,7 @@ def test_more_than_a_page_of_changed_rooms_are_all_read(here: World) -> None:
 
 
 def test_paging_of_rooms_ends_with_the_first_that_did_not_change(here: World) -> None:
-    """Paging of rooms ends with the first unchanged one, behind which no other changed: one page of
-    two (docspace.md 1.5).
-    """
+    """Paging of rooms ends with the first unchanged one: one page of two (docspace.md 1.5)."""
     for number in range(150):
         add_room(here, f"Room {number}")
     here.sweep(after=HOUR)
@@ -152,9 +146,7 @@ def test_paging_of_rooms_ends_with_the_first_that_did_not_change(here: World) ->
 
 
 def test_a_room_with_an_order_of_its_own_is_read_whole(here: World) -> None:
-    """A room with automatic indexing is read completely, since its newest file may be the last
-    (docspace.md 1.1).
-    """
+    """A room with automatic indexing is read completely (docspace.md 1.1)."""
     room = add_room(here, "Data room", indexing=True)
     files = add_files(here, 250, room)
     here.sweep()
@@ -166,9 +158,7 @@ def test_a_room_with_an_order_of_its_own_is_read_whole(here: World) -> None:
 
 
 def test_a_third_party_room_is_not_read(here: World) -> None:
-    """A third-party room, whose files take no comment, is not read: only internal rooms are
-    requested (docspace.md 8).
-    """
+    """Third-party rooms, whose files take no comment, are not requested (docspace.md 8)."""
     room = here.portal.add_room("Drive", owner=here.ann, third_party=True)
     here.portal.invite(room, here.bot, access=9)
     file = here.portal.create(room, "Far.docx", by=here.ann)
@@ -243,9 +233,7 @@ def test_an_update_that_was_listed_and_then_hidden_is_found_when_its_room_is_bac
 
 
 def test_a_room_that_is_archived_while_it_is_behind_keeps_its_watermark(here: World) -> None:
-    """A room that is archived while it is incomplete keeps its watermark: its files are listed, but
-    not decided on.
-    """
+    """A room that is archived while incomplete keeps its watermark, and decides nothing."""
     save(here, here.file)
     here.clock.advance(600)
     here.portal.faults.add(Fault(f"GET {LISTING}", "status"))
@@ -260,9 +248,7 @@ def test_a_room_that_is_archived_while_it_is_behind_keeps_its_watermark(here: Wo
 
 @ON_EACH_DATABASE
 def test_updates_that_no_date_told_of_are_counted_and_remembered(here: World) -> None:
-    """Updates that only a full scan finds, since the portal does not raise its folders' dates, are
-    counted and stored.
-    """
+    """Updates that only a full scan finds are counted and stored."""
     quiet = add_room(here, "Quiet")
     (old,) = add_files(here, 1, quiet)
     save(here, old)
@@ -360,9 +346,7 @@ def test_a_conversion_on_the_last_of_several_pages_is_noticed(here: World) -> No
 
 
 def test_a_conversion_on_the_only_page_is_covered_by_the_overlap(here: World) -> None:
-    """A file being converted on the only page is not noticed, but is listed by the next sweep
-    within the overlap.
-    """
+    """A conversion on the only page is not noticed, but listed again within the overlap."""
     save(here, here.file)
     here.portal.start_converting(here.file)
     here.sweep()
@@ -484,9 +468,7 @@ def three_rooms(here: World) -> tuple[int, int, int]:
 
 @ON_EACH_DATABASE
 def test_a_room_that_fails_once_holds_up_no_other_and_is_read_again(here: World) -> None:
-    """A room that fails once (500) delays no other and is read by the next sweep, although nothing
-    has changed since.
-    """
+    """A room that fails once (500) delays no other and is read by the next sweep."""
     files = three_rooms(here)
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", skip=1))
     assert len(here.sweep().incomplete) == 1
@@ -669,9 +651,7 @@ def test_files_kept_for_a_text_that_is_the_portals_are_marked_once_it_is_told(
 
 @pytest.mark.parametrize("ahead", [timedelta(days=31), timedelta(hours=30)])
 def test_a_portal_whose_clock_was_ahead_once_hides_nothing(fresh: World, ahead: timedelta) -> None:
-    """A portal whose clock was ahead once hides no update: the origin is no later than the portal's
-    present time.
-    """
+    """A portal whose clock was ahead once hides no update: the origin is no later than now."""
     here = fresh
     here.clock.now += ahead
     here.sweep()
@@ -769,9 +749,7 @@ class Undated(DocSpace):
 
 
 def test_without_a_date_header_the_newest_save_is_the_watermark(here: World) -> None:
-    """Without a Date header the newest save is the watermark: nothing is missed, and an idle sweep
-    reads one room more.
-    """
+    """Without a Date header the newest save is the watermark, and nothing is missed."""
     here.docspace = Undated(here.docspace._http)
     save(here, here.file)
     sweep_and_work(here)
@@ -951,9 +929,7 @@ def test_every_way_to_save_is_found(here: World, act: str) -> None:
 
 
 def test_the_first_sweep_learns_that_the_portal_is_known(tmp_path: Path) -> None:
-    """The first sweep of an idle portal finds out whether the portal is known: later each visible
-    text may be a person's.
-    """
+    """The first sweep of an idle portal finds out whether the portal is known."""
     with silent(tmp_path / "ledger.db") as here:
         (other,) = add_files(here, 1)
         assert here.sweep(after=9 * DAY).scanned == 0
@@ -1050,9 +1026,7 @@ def test_an_item_settles_nothing_while_its_file_is_in_work(here: World) -> None:
 
 @ON_EACH_DATABASE
 def test_a_dry_run_counts_the_same_and_writes_nothing_at_all(fresh: World) -> None:
-    """A dry run counts like a sweep and writes no row, no watermark and no comment, before and
-    after the first sweep.
-    """
+    """A dry run counts like a sweep and writes no row, no watermark and no comment."""
     here = fresh
     files = add_files(here, 120)
     save(here, *files)
@@ -1095,9 +1069,7 @@ def backfilled(here: World, since: timedelta, *, overwrite: bool = False) -> Non
 
 @ON_EACH_DATABASE
 def test_an_update_that_a_backfill_has_put_off_is_taken_over_by_the_sweep(here: World) -> None:
-    """An update that waits as part of a backfill, perhaps until tomorrow, is due at once when the
-    sweep finds it.
-    """
+    """An update that waits as part of a backfill is due when the sweep finds it."""
     save(here, here.file)
     backfilled(here, timedelta(days=9))
     assert here.ledger.count_due(here.clock(), BACKFILL) == 1

@@ -174,9 +174,7 @@ def people(turns: Sequence[Sequence[tuple[str, int]]]) -> Callable[[Pager], None
 def test_what_stayed_was_read_whatever_people_did_meanwhile(
     sizes: list[int], back_to: int | None, seed: int | None, turns: list[list[tuple[str, int]]]
 ) -> None:
-    """A reading that claims to be complete has every file that stayed, despite saves, creations,
-    trashings and ties.
-    """
+    """A reading that claims to be complete has every file that stayed unchanged."""
     pager = Pager(groups(sizes), shuffled(seed), people(turns))
     before = dict(pager.ages)
     sound, found = read(pager, back_to)
@@ -261,18 +259,14 @@ def test_fifty_trashed_files_let_the_folder_be_read_again() -> None:
 
 
 def test_a_folder_that_shrinks_to_less_than_a_page_is_read_again() -> None:
-    """After sixty trashed files the second page is empty, and the folder is read again for the rows
-    that moved to the first.
-    """
+    """After sixty trashed files the second page is empty, and the folder is read again."""
     pager = Pager(groups([1] * 150), gap=people([[("many", 50), ("many", 10)]]))
     sound, found = read(pager)
     assert (sound, len(found)) == (True, 150)
 
 
 def test_a_group_of_ties_that_moves_onto_the_boundary_is_not_taken_for_whole() -> None:
-    """After three trashed files a group of fourteen of one second is across the boundary and is not
-    taken for complete.
-    """
+    """A group of ties that moves onto the page boundary is not taken for complete."""
     sizes = [1] * 95 + [14] + [1] * 92  # the last groups come first
     for seed in range(20):
         pager = Pager(

@@ -89,9 +89,7 @@ def test_the_secrets_of_a_unit_are_those_that_the_configuration_reads(tmp_path: 
 
 
 def test_a_first_installation_has_the_usual_places(tmp_path: Path) -> None:
-    """Without a configuration the files use the usual places: /etc for the configuration, /var/lib
-    for the ledger.
-    """
+    """Without a configuration the files use /etc for it and /var/lib for the ledger."""
     unit = texts(tmp_path)["reconciler.service"]
     assert "--config /etc/reconciler/config.toml" in unit
     assert "LoadCredential=api_key:/etc/reconciler/api_key" in unit
@@ -100,9 +98,7 @@ def test_a_first_installation_has_the_usual_places(tmp_path: Path) -> None:
 
 
 def test_what_is_configured_is_taken_over(tmp_path: Path) -> None:
-    """The configured address, path and size are in the proxies' files, the secret files and the
-    ledger's place in the unit.
-    """
+    """The configured address, path, size, secret files and ledger are in the files."""
     toml = (
         'portal.api_key_file = "/run/key"\n'
         'webhook = {host = "::", port = 8123, path = "/in", max_body_bytes = 4096}\n'

@@ -270,9 +270,7 @@ def test_a_webhook_without_issues_is_recorded_as_ok(watched: Watched) -> None:
 
 
 def test_a_secret_that_differs_is_recorded_until_a_delivery_is_accepted(watched: Watched) -> None:
-    """A differing secret, as after a rotation that the portal has undone, is an issue until a
-    delivery is accepted.
-    """
+    """A differing secret, as of an undone rotation, is an issue until a delivery is accepted."""
     watched.watch.run()
     watched.world.portal.retry_seconds = ()
     watched.change(secret="Another-Secret-1!")
@@ -406,9 +404,7 @@ def test_a_removal_by_command_is_not_healed(healing: Watched) -> None:
 def test_reconcile_reads_the_log_only_where_the_key_is_known_to_be_allowed(
     scene: Stage,
 ) -> None:
-    """`reconcile` reads the log only if the key is known to be allowed; otherwise it sends no
-    additional request.
-    """
+    """`reconcile` reads the log only if the key is known to be allowed."""
     wide = scene.portal.add_key(scene.bot, WIDE)
     scene.portal.add_webhook(by=scene.bot, url="http://127.0.0.1:9/x", secret=SECRET)
     assert run(scene, "reconcile", DOCSPACE_API_KEY=wide).returncode == 0
@@ -437,9 +433,7 @@ def test_a_daemon_watches_where_its_key_may(scene: Stage) -> None:
 
 
 def test_a_watch_that_meets_a_dead_key_says_so_for_all(scene: Stage) -> None:
-    """A watch that meets a dead key stores the outage for all processes, since the next sweep may
-    be an hour away.
-    """
+    """A watch that meets a dead key stores the outage for all processes."""
     wide = scene.portal.add_key(scene.bot, WIDE)
     idle = {"RECONCILER_SWEEP__EVERY": "1h", "RECONCILER_REVIEW__ROOMS": "[999]"}
     with daemon(scene.environ | idle | {"DOCSPACE_API_KEY": wide}, scene.folder) as running:

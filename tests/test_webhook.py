@@ -105,9 +105,7 @@ def test_a_second_registration_changes_nothing(registered: Scene) -> None:
 
 
 def test_a_webhook_whose_secret_was_lost_is_no_success(scene: Scene) -> None:
-    """With a new secret in the file, which the registered webhook does not have, registering fails:
-    it must be rotated.
-    """
+    """A new secret in the file that the registered webhook lacks is an error: rotate it."""
     scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
     (scene.folder / "secrets").unlink()
     done = scene.run("register")
@@ -247,9 +245,7 @@ def test_what_is_wrong_is_said_with_what_to_do(
     [("list", "*:read"), ("register", "*:write"), ("enable", "*:write"), ("rotate", "*:write")],
 )
 def test_a_key_without_the_scope_is_told_which(scene: Scene, command: str, scope: str) -> None:
-    """A key without the scope is exit 3 with the scope's name, and nothing changes, the file of
-    secrets included.
-    """
+    """A key without the scope is exit 3 with the scope's name, and no file changes."""
     scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
     permissions = NARROW if scope == "*:read" else (*NARROW, "*:read")
     key = scene.portal.add_key(scene.bot, permissions)
@@ -305,9 +301,7 @@ def test_an_address_that_the_portal_does_not_like_is_told_with_all_that_it_asks_
 
 
 def test_another_accounts_webhook_at_the_address_needs_another_name(scene: Scene) -> None:
-    """If another account has a webhook at the address, which is not visible, another name is needed
-    (docspace.md 6).
-    """
+    """Another account's invisible webhook at the address needs another name (docspace.md 6)."""
     scene.portal.add_webhook(by=scene.ann, url=scene.url, secret=FIRST, name="reconciler")
     with daemon(scene.environ, scene.folder):
         assert scene.run("register").returncode == 3
@@ -348,9 +342,7 @@ def test_a_rotation_that_the_portal_took_back_is_noticed(registered: Scene) -> N
 
 
 def test_when_the_portal_refuses_the_new_secret_the_file_is_put_back(registered: Scene) -> None:
-    """After a definite refusal (400, 403, 429) the file of secrets is restored, since the portal
-    has changed nothing.
-    """
+    """After a definite refusal (400, 403, 429) the file of secrets is restored."""
     route = "PUT settings/webhook"
     refusals = [Fault(route, "status", status=status) for status in (400, 403)]
     for fault in (*refusals, Fault(route, "throttle")):
@@ -390,9 +382,7 @@ def test_removing_without_a_terminal_needs_yes(scene: Scene) -> None:
 
 
 def test_a_daemon_mends_its_webhook_when_told_to(scene: Scene) -> None:
-    """A daemon with self-healing enables its webhook some seconds after its start, and answers the
-    portal's test.
-    """
+    """A daemon with self-healing enables its webhook and answers the portal's test."""
     scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST, enabled=False)
     with daemon(scene.environ | {"RECONCILER_WEBHOOK__SELF_HEAL": "true"}, scene.folder):
         assert scene.logged("webhook_enabled_again")

@@ -180,9 +180,7 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 @needs_mounts
 def test_a_file_that_is_mounted_by_itself_is_written_in_place(tmp_path: Path) -> None:
-    """A file that is itself a mount, as a container's secret, is written in place, since it cannot
-    be replaced (EBUSY).
-    """
+    """A file that is itself a mount is written in place: it cannot be replaced (EBUSY)."""
     there, mounted = tmp_path / "there", tmp_path / "folder" / "secrets"
     mounted.parent.mkdir()
     mounted.touch()

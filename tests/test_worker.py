@@ -265,9 +265,7 @@ def test_a_portal_that_was_set_back_is_marked_anew(here: World) -> None:
 
 
 def test_a_save_between_look_and_write_is_marked_too(here: World) -> None:
-    """A save between look and write is marked too: the PUT goes to the older version, and the event
-    makes the newer one due.
-    """
+    """A save between look and write is marked too: its event makes the file due again."""
     here.portal.save(here.file, by=here.ann)
     here.before_put(lambda: here.portal.save(here.file, by=here.ann))
     here.settle()
@@ -276,9 +274,7 @@ def test_a_save_between_look_and_write_is_marked_too(here: World) -> None:
 
 
 def test_an_answer_that_was_lost_after_the_write_is_not_written_again(here: World) -> None:
-    """After a write whose answer was lost, the next look finds that it took effect, by the intent,
-    and it is not repeated.
-    """
+    """A write whose answer was lost is found by the next look, and not repeated."""
     here.portal.save(here.file, by=here.ann)
     here.portal.faults.add(Fault(route="PUT", kind="reset_after"))
     assert [a.result.outcome for a in here.settle()] == [Outcome.FAILED]
@@ -317,9 +313,7 @@ def test_a_refused_write_is_told_apart_by_a_second_look(here: World) -> None:
 
 @ON_EACH_DATABASE
 def test_a_throttled_portal_pauses_everything_and_costs_no_attempts(here: World) -> None:
-    """After a 429 with Retry-After nothing is sent before its end, no attempts are counted, and the
-    pause survives a restart.
-    """
+    """After a 429 with Retry-After nothing is sent before its end, even after a restart."""
     here.portal.save(here.file, by=here.ann)
     here.portal.faults.add(Fault(route="PUT", kind="throttle_day", retry_after=7200))
     here.settle()
@@ -390,9 +384,7 @@ def test_an_outage_is_told_once_the_breaker_is_open(here: World) -> None:
 
 
 def test_a_portal_that_answers_no_sweep_is_told(here: World) -> None:
-    """Failing listings of the sweep are an outage too, since without due files no look would show
-    it; they stop no look.
-    """
+    """Failing listings are an outage too, which without due files only a sweep shows."""
     here.portal.down = True
     with pytest.raises(TransientError) as met:
         here.docspace.rooms(0)
@@ -406,9 +398,7 @@ def test_a_portal_that_answers_no_sweep_is_told(here: World) -> None:
 
 @pytest.mark.parametrize("kind", ["status", "html"])
 def test_questions_that_the_tutorial_does_not_ask_hold_nothing_up(here: World, kind: str) -> None:
-    """Requests that the tutorial does not make may fail: after a few tries it is assumed that the
-    portal is unknown.
-    """
+    """Requests that the tutorial does not make may fail: the portal then counts as unknown."""
     for route in ("GET files/file/{id}/history", "GET files/rooms", "GET files/@my"):
         here.portal.faults.add(Fault(route, kind, times=None))
     here.portal.save(here.file, by=here.ann)
@@ -559,9 +549,7 @@ def process_while_ledger_is_away(here: World, returns_at: int) -> tuple[Processe
 
 
 def test_a_write_is_recorded_once_the_ledger_is_back(here: World) -> None:
-    """A write during an outage of the ledger is recorded once the ledger is back, and the file does
-    not stay claimed.
-    """
+    """A write during an outage of the ledger is recorded once the ledger is back."""
     processed, _ = process_while_ledger_is_away(here, returns_at=2)
     assert processed is not None
     assert processed.result.outcome is Outcome.MARKED
