@@ -97,7 +97,7 @@ FORESEEN: list[ReconcilerError] = [
 
 
 @pytest.mark.parametrize("error", FORESEEN, ids=lambda error: type(error).__name__)
-def test_the_reference_has_the_cure_of_every_error(error: ReconcilerError) -> None:
+def test_the_reference_has_the_remedy_of_every_error(error: ReconcilerError) -> None:
     """The reference has every error message, by its first words, with its remedy."""
     begins = re.findall(r"^\| `([A-Z][^`]+)` \|", REFERENCE, re.MULTILINE)
     _, message = messages.in_words(error)

@@ -1,5 +1,4 @@
-"""Reading a folder while people work in it: a pager in memory shows every effect of docspace.md
-1.1.
+"""Reading a folder while people work in it: a pager in memory has each effect of docspace.md 1.1.
 
 The pager orders by whole seconds, newest first, and shuffles ties for each page; between two pages
 people save, create and trash files; files that are being converted are left out of their page.
