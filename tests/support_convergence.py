@@ -39,7 +39,7 @@ class Scene(People):
     """Everything together; ``check_write`` is called for each write."""
 
     def __init__(self, here: World, check_write: Callable[[Wrote], None]) -> None:
-        """Start as `People` does."""
+        """Start like `People`; pass each write of ours to ``check_write``."""
         super().__init__(here)
         self._check_write = check_write
         self.full_scan_tick = 0  # the last full scan that lacked no room

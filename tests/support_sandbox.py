@@ -43,7 +43,7 @@ def shape(value: object) -> object:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer of the API."""
+    """An answer of the sandbox's API."""
 
     status: int
     headers: dict[str, str]
@@ -82,11 +82,11 @@ class Api:
             connection.close()
 
     def get(self, path: str) -> Reply:
-        """GET."""
+        """Send a GET."""
         return self.send("GET", path)
 
     def put(self, path: str, body: object = None) -> Reply:
-        """PUT."""
+        """Send a PUT."""
         return self.send("PUT", path, {} if body is None else body)
 
     def comment(self, fid: EntryId, version: int, text: str) -> Reply:

@@ -105,7 +105,7 @@ def basic(text: str) -> str:
 
 @pytest.fixture
 def watched(ledger: Ledger) -> Iterator[Watched]:
-    """A daemon's ledger: its roles are held."""
+    """A daemon's ledger with its roles held."""
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
         yield Watched(ledger)
 
@@ -499,7 +499,7 @@ def test_metrics_without_a_ledger_say_so() -> None:
 
 
 def admin_url(folder: Path) -> str:
-    """Return the address that the daemon's log names."""
+    """Return the address of the admin pages in the daemon's log."""
     assert logged(folder, '"admin": "http://')
     found = re.search(r'"admin": "(http://[^"]+)"', (folder / "serve.log").read_text("utf-8"))
     assert found is not None
@@ -518,7 +518,7 @@ def fetch(url: str, **headers: str) -> Answer:
 
 
 def becomes(url: str, status: int, text: str) -> Answer:
-    """Wait for an answer of a daemon."""
+    """Wait until a daemon gives this answer."""
     answers: list[Answer] = []
 
     def comes() -> bool:

@@ -95,7 +95,7 @@ def test_it_writes_nothing_to_the_portal(sound: Healthy) -> None:
 
 
 def wrong_key(here: Healthy) -> None:
-    """The key was deleted at the portal."""
+    """Delete the key at the portal."""
     here.environ["DOCSPACE_API_KEY"] = "sk-none"
 
 
@@ -137,39 +137,39 @@ def let_a_delivery_fail(here: Healthy, status: int) -> None:
 
 
 def wrong_secret(here: Healthy) -> None:
-    """The portal's webhook signs with another secret, so our receiver answers 401."""
+    """Let the portal's webhook sign with another secret, so that our receiver answers 401."""
     let_a_delivery_fail(here, 401)
 
 
 def missing_scope(here: Healthy) -> None:
-    """The key may not list rooms."""
+    """Use a key that may not list rooms."""
     here.with_key("files:read", "files:write", "accounts.self:read", "*:write")
 
 
 def room_without_rights(here: Healthy) -> None:
-    """The account is a viewer in one room."""
+    """Make the account a viewer in one room."""
     room = here.portal.add_room("Sales", owner=here.ann)
     here.portal.invite(room, here.bot, access=2)
 
 
 def no_room_with_rights(here: Healthy) -> None:
-    """The account is a viewer everywhere."""
+    """Make the account a viewer everywhere."""
     here.portal.invite(here.room, here.bot, access=2)
 
 
 def ledger_of_another_portal(here: Healthy) -> None:
-    """The database was copied from the test portal."""
+    """Use a ledger of another portal, as after a copy of its database."""
     with closing(Ledger(here.environ["RECONCILER_STATE__URL"], "https://test.example.org")) as one:
         one.set_owner("somebody")
 
 
 def ledger_that_is_read_only(here: Healthy) -> None:
-    """Nothing can be created beside it."""
+    """Put the ledger where nothing can be created."""
     here.environ["RECONCILER_STATE__URL"] = "sqlite:////proc/ledger.db"
 
 
 def ledger_that_is_damaged(here: Healthy) -> None:
-    """It is no database at all."""
+    """Use a ledger's file that is no database."""
     (here.folder / "ledger.db").write_bytes(b"no database" * 500)
 
 
@@ -179,7 +179,7 @@ def url_of_a_page(here: Healthy) -> None:
 
 
 def portal_down(here: Healthy) -> None:
-    """Every connection is reset."""
+    """Let the portal reset every connection."""
     here.portal.down = True
 
 
@@ -195,7 +195,7 @@ def key_that_ends(here: Healthy) -> None:
 
 
 def deaf_address(here: Healthy) -> None:
-    """Stop the daemon; the webhook at the portal is correct."""
+    """Use an address without a daemon; the webhook at the portal has it too."""
     gone = "http://127.0.0.1:9/docspace/review-comment"
     here.environ["RECONCILER_WEBHOOK__PUBLIC_URL"] = gone
     here.change(url=gone)

@@ -197,7 +197,7 @@ def wrong_to_stay(world: World, table: Table) -> str:
 
 
 def run(world: World, table: Table) -> World:
-    """Let the worker run until it is idle, or waits for a lock."""
+    """Run the worker until it is idle, or waits for a lock."""
     for _ in range(12):
         if world.work is None:
             after = look(world, table)

@@ -57,8 +57,8 @@ def colleague(here: World, culture: str) -> User:
 def backfilled(here: World, *rooms: int) -> None:
     """Run a backfill of the last sixty days, of some rooms or of all."""
     job = Job("all", here.clock() - timedelta(days=60), rooms=frozenset(rooms))
-    configured = Backfill(here.ledger, here.docspace, scan_settings(here.policy), here.clock)
-    list(configured.run(job, lambda _: None))
+    backfill = Backfill(here.ledger, here.docspace, scan_settings(here.policy), here.clock)
+    list(backfill.run(job, lambda _: None))
     work(here)
 
 

@@ -49,7 +49,7 @@ def review(ledger: Ledger, file: int, days: float, outcome: Outcome, **seen: Any
 
 
 def run(tmp_path: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command on the ledger in a folder, with no terminal."""
+    """Run the command on the ledger in a folder, without a terminal."""
     environ = {
         "DOCSPACE_API_HOST": PORTAL,
         "RECONCILER_STATE__URL": url(tmp_path),

@@ -191,7 +191,7 @@ def test_the_log_entry_has_status_0_until_the_delivery_has_ended(
 def test_a_batch_of_ten_holds_its_places_through_all_retries(
     world: World, subscriber: Receiver
 ) -> None:
-    """The eleventh delivery waits until all ten have ended, though nine did long ago."""
+    """The eleventh delivery waits until all of a batch of ten have ended."""
     world.portal.hold_deliveries()
     subscriber.decide = lambda body: 503 if body["event"]["id"] == 1 else 200
     fid = world.create()
@@ -387,7 +387,7 @@ def test_log_filters(world: World, query: str, ids: list[int]) -> None:
 
 @pytest.mark.usefixtures("filled_log")
 def test_log_belongs_to_the_creator(world: World) -> None:
-    """Users see the log of their own webhooks, admins of all."""
+    """A user sees the log of own webhooks, an administrator of all."""
     assert world.as_user(world.ann).get("settings/webhooks/log").json["total"] == 0
     assert world.as_user(world.admin).get("settings/webhooks/log").json["total"] == 2
 

@@ -247,7 +247,7 @@ def test_my_documents(world: World) -> None:
 
 
 def test_fields_trim_the_answer(world: World) -> None:
-    """?fields= keeps the named members only."""
+    """?fields= keeps only the named members."""
     world.create()
     found = world.api.get(f"files/{world.room}?fields=total,files.id").response
     assert found == {"files": [{"id": 1245}], "total": 1}

@@ -41,7 +41,7 @@ def sdk() -> Any:
 
 @pytest.fixture
 def api(world: World) -> Iterator[Any]:
-    """What makes an API of the SDK, for a key of the bot's of the usual permissions."""
+    """Return a factory of the SDK's APIs, with a key of the bot's with the usual permissions."""
     package = sdk()
     configuration = package.Configuration(host=world.server.url)
     with package.ApiClient(configuration) as made:

@@ -32,7 +32,7 @@ def heard(ear: socket.socket) -> list[str]:
 
 
 def seconds(clock: Clock) -> float:
-    """Return a clock's time as a monotonic clock tells it."""
+    """Return a wall clock's time as monotonic seconds."""
     return clock().timestamp()
 
 

@@ -34,7 +34,7 @@ def texts(
 
 
 def written(folder: Path, toml: str | None = None) -> Path:
-    """Write the files; return the folder."""
+    """Write the files; return their folder."""
     for name, text in texts(folder, toml).items():
         (folder / name).write_text(text, encoding="utf-8")
     return folder

@@ -28,7 +28,7 @@ _PAGE = 0.1  # seconds: it is asked for every ten
 
 
 def figures(settings: LoadSettings) -> Iterator[Figure]:
-    """Measure both."""
+    """Measure the large ledger beside the empty one, and the start of commands."""
     number = max(round(_FILES * settings.scale), 1)
     with tempfile.TemporaryDirectory() as folder:
         empty, full = Path(folder) / "empty.db", Path(folder) / "full.db"
