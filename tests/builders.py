@@ -1,8 +1,8 @@
 """A small pure portal, ledger, sweep and worker for one file, and every step that they can take.
 
-A step leads from one world to another, or returns None where it is impossible. The decisions
-are the real ones, passed in as a `Table`. Times are seconds relative to now, so that worlds
-that differ only in the date are equal. `test_decision_model.py` explores them.
+A step leads from one world to another, or returns None if it is impossible. The decisions are the
+real ones, passed in as a `Table`. Times are seconds relative to now, so that worlds that differ
+only in the date are equal. `test_decision_model.py` explores them.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ Ids = tuple[int, int, int]
 
 
 class Seen(NamedTuple):
-    """The file as the portal shows it, and below what only the checker knows of it."""
+    """The file as the portal shows it; the last fields are known to the checker alone."""
 
     version: int = 2
     updated: int = AGES
@@ -44,16 +44,16 @@ class Seen(NamedTuple):
     locked: bool = False
     trashed: bool = False
     content: int = 0  # a new number with every save
-    update: bool = False  # this content was saved in the time we are responsible for
-    persons: bool = False  # a person's comment stands there, be it an emptied one
-    early: bool = False  # it was left there before the ledger knew this content
+    update: bool = False  # this content was saved after the origin
+    persons: bool = False  # the comment is a person's, perhaps an empty one
+    early: bool = False  # it was typed before the ledger knew this content
     answered: bool = False  # a person has commented on this content
-    lost: bool = False  # unlocking wiped a person's comment
+    lost: bool = False  # unlocking overwrote a person's comment
     writes: int = 0  # of ours to this content
 
 
 class Ledger(NamedTuple):
-    """One row. ``knows`` is the checker's: the content last recorded."""
+    """One row; ``knows`` is the checker's: the content that was recorded last."""
 
     due: int | None = None
     announced: bool = False
@@ -67,7 +67,7 @@ class Ledger(NamedTuple):
 
 
 class Work(NamedTuple):
-    """A claim after its look said "mark". ``flaw`` is what a write would do wrong."""
+    """A claim whose look decided to mark; ``flaw`` is what a write would do wrong."""
 
     seen: Seen
     flaw: str = ""
@@ -75,7 +75,7 @@ class Work(NamedTuple):
 
 
 class World(NamedTuple):
-    """Everything. ``page`` is a list item not yet decided on, with the time it was asked for."""
+    """The state of everything; ``page`` is a list item not decided on yet, with its time."""
 
     file: Seen
     row: Ledger = Ledger()
@@ -86,10 +86,10 @@ class World(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The decision that is checked, the real one or a mutant, and what is wrong about a write.
+    """The decision under test, real or a mutant, and the property of a write.
 
-    ``known`` says whether the portal has shown texts that we know. One that has not speaks a
-    language of its own.
+    ``known`` says whether the portal has shown texts that we know; one that has not uses an unknown
+    language.
     """
 
     wrong: Callable[[Seen, Ledger], str]
@@ -148,7 +148,7 @@ def as_entry(row: Ledger, known: bool = True) -> Entry:
 
 
 def pass_time(world: World, by: int) -> World:
-    """Let seconds pass: every date is that much older. What was long ago stays long ago."""
+    """Let seconds pass: every date becomes older by that, up to a limit."""
     if by == 0:
         return world
 
@@ -181,13 +181,13 @@ def pass_time(world: World, by: int) -> World:
 # ---------------------------------------------------------------- the portal and its people
 
 
-def told(world: World, file: Seen, author: str = "person") -> World:
+def publish(world: World, file: Seen, author: str = "person") -> World:
     """Change the file and publish file.updated."""
     return world._replace(file=file, events=world.events | {(author, file.updated)})
 
 
 def save(world: World, version: int, other_size: bool) -> World | None:
-    """Save content: in a new version or, like a forcesave, in the same one."""
+    """Save content in a new version or, like a forcesave, in the same one."""
     file = world.file
     if file.trashed:
         return None
@@ -201,7 +201,7 @@ def save(world: World, version: int, other_size: bool) -> World | None:
         content=file.content + 1,
         update=True,
     )
-    return told(world, saved)
+    return publish(world, saved)
 
 
 def comment(world: World, text: str) -> World | None:
@@ -209,17 +209,17 @@ def comment(world: World, text: str) -> World | None:
     if file.trashed:
         return None
     early = world.row.knows != file.content
-    return told(world, file._replace(comment=text, persons=True, early=early, answered=True))
+    return publish(world, file._replace(comment=text, persons=True, early=early, answered=True))
 
 
 def rename(world: World) -> World | None:
     file = world.file
-    return None if file.trashed else told(world, file._replace(updated=0))
+    return None if file.trashed else publish(world, file._replace(updated=0))
 
 
 def lock(world: World) -> World | None:
     file = world.file
-    return None if file.trashed or file.locked else told(world, file._replace(locked=True))
+    return None if file.trashed or file.locked else publish(world, file._replace(locked=True))
 
 
 def unlock(world: World) -> World | None:
@@ -234,7 +234,7 @@ def unlock(world: World) -> World | None:
         lost=file.lost or file.persons,
         writes=0 if file.comment == TARGET else file.writes,
     )
-    return told(world, wiped)
+    return publish(world, wiped)
 
 
 def trash(world: World) -> World | None:
@@ -255,7 +255,7 @@ def make_due(row: Ledger, seconds: int) -> Ledger:
 
 
 def deliver(world: World, event: tuple[str, int]) -> World:
-    """Deliver an event. It stays in the queue, so it may be lost, late or delivered twice."""
+    """Deliver an event; it stays in the queue, so it may be lost, late or delivered twice."""
     value = Event(1, "file.updated", 1, "", event[0], at(event[1]))
     if is_echo(value, as_entry(world.row), owner="us"):
         return world
@@ -275,14 +275,14 @@ def settle(row: Ledger, seen: Seen, ours: bool) -> Ledger:
 
 
 def read_page(world: World) -> World | None:
-    """The sweep reads a page. It lists nothing in the trash, and nothing that is long unchanged."""
+    """The sweep reads a page, without files in the trash and without old ones."""
     if world.page or world.file.trashed or world.file.updated < RECENT:
         return None
     return world._replace(page=(world.file, 0))
 
 
 def use_page(world: World, table: Table) -> World | None:
-    """The sweep decides on the item that it has read; it settles nothing under a worker's hands."""
+    """The sweep decides on the item that it has read; on a claimed file it settles nothing."""
     if world.page is None:
         return None
     (seen, asked), row = world.page, world.row
@@ -316,7 +316,7 @@ def look(world: World, table: Table) -> World | None:
     if decision.action is Action.MARK:
         return world._replace(row=row, work=Work(seen, table.wrong(seen, world.row)))
     if decision.rule is Rule.LOCKED:
-        row = row._replace(intent=None)  # whatever is typed now, unlocking wipes it
+        row = row._replace(intent=None)  # unlocking overwrites whatever is typed now
     if decision.retry_after:
         row = make_due(row, int(decision.retry_after.total_seconds()))
     elif decision.action is not Action.LEAVE:
@@ -339,7 +339,7 @@ def intend(world: World, table: Table) -> World | None:
 
 
 def put(world: World, answered: bool) -> World | None:
-    """The PUT takes effect, on the version that was looked at; its answer comes or is lost."""
+    """The PUT takes effect on the version of the look; its answer arrives or is lost."""
     work, file = world.work, world.file
     if work is None or not work.intended or file.locked or file.trashed:
         return None
@@ -348,11 +348,11 @@ def put(world: World, answered: bool) -> World | None:
     row = world.row
     done = settle(row, work.seen, ours=True)._replace(announced=row.due is not None)
     row = done if answered else make_due(row, 1)
-    return told(world, file, "us")._replace(row=row, work=None, flaw=work.flaw)
+    return publish(world, file, "us")._replace(row=row, work=None, flaw=work.flaw)
 
 
 def refused(world: World) -> World | None:
-    """The PUT is refused: nothing was written; the intent still tells what stood there before."""
+    """The PUT is refused and nothing is written; the intent keeps the comment before it."""
     work = world.work
     if work is None or not work.intended:
         return None
@@ -360,5 +360,5 @@ def refused(world: World) -> World | None:
 
 
 def crash(world: World) -> World | None:
-    """The worker dies: its claim is lost and runs out, an intent stays."""
+    """The worker dies: its claim expires, its intent stays."""
     return world.work and world._replace(work=None, row=make_due(world.row, 1))

@@ -13,18 +13,17 @@ import responses
 from reconciler.ledger import Ledger
 from reconciler.model import UNLIMITED
 from tests import postgres, support_sandbox
-from tests.support_http import Line, answering
+from tests.support_http import StubServer, answering
 from tests.support_ledger import ADDRESS, opened
 from tests.support_notify import ACCEPTED
 from tests.support_sweep import Stage, stage
 from tests.world import World, world
 
-# Times are told in the zone of whoever reads them; here that is nobody in particular.
+# Times are printed in the zone of TZ, which is UTC in the tests.
 os.environ["TZ"] = "UTC"
 time.tzset()
 
-# The files that take longest, the longest first: a worker that began with one of them when
-# nothing else is left would keep all waiting.
+# The slowest test files, the slowest first: one of them started last would delay the end.
 LONGEST = (
     "test_standin",
     "test_ledger",
@@ -62,13 +61,13 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the workers begin with what takes longest."""
+    """Start the longest tests first."""
     order = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what stays: it took a fifth of the time."""
+    """Exclude the present objects from garbage collection, which took a fifth of the time."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
@@ -89,42 +88,42 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Stage]:
-    """Three files, saved an hour ago, and nobody told us."""
+    """Three files, saved an hour ago without any event."""
     with stage(tmp_path) as built:
         yield built
 
 
 @pytest.fixture
 def portal() -> Iterator[responses.RequestsMock]:
-    """A portal that answers only what a test put into it."""
+    """A portal that answers only what a test has scripted."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock
 
 
 @pytest.fixture(name="world")
 def sandbox_world() -> Iterator[support_sandbox.World]:
-    """A sandbox portal that is served."""
+    """A sandbox portal with a server."""
     with support_sandbox.served() as served:
         yield served
 
 
 @pytest.fixture
-def hook() -> Iterator[support_sandbox.Receiver]:
+def endpoint() -> Iterator[support_sandbox.Receiver]:
     """A receiver of the sandbox's webhooks."""
     with support_sandbox.receiver() as receiver:
         yield receiver
 
 
 @pytest.fixture
-def service() -> Iterator[Line]:
-    """A service that takes every message."""
+def service() -> Iterator[StubServer]:
+    """A notification service that accepts every message."""
     with answering(ACCEPTED) as line:
         yield line
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The address of a PostgreSQL server on which databases may be created."""
+    """The address of a PostgreSQL server on which databases can be created."""
     postgres.needed()
     with ExitStack() as stack:
         named = os.environ.get(postgres.NAMED)
@@ -133,14 +132,14 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_database(postgres_server: str) -> Iterator[str]:
-    """A database that the tests of this process share; each has a schema of its own."""
+    """A database shared by the tests of this process; each has its own schema."""
     with postgres.database(postgres_server) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[postgres.PostgresServer]:
-    """A PostgreSQL server of the module's own, which its tests may stop."""
+    """A PostgreSQL server of this module, which its tests may stop."""
     postgres.needed(own=True)
     with postgres.server() as own:
         yield own
@@ -155,7 +154,7 @@ def address(server: postgres.PostgresServer) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def each_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    """Run the test on each database: the ledger of ``tmp_path`` lies there."""
+    """Run the test on each database, with the ledger of ``tmp_path``."""
     with ExitStack() as stack:
         if request.param == "postgres":
             place = request.getfixturevalue("postgres_database")

@@ -1,4 +1,4 @@
-"""A real `reconciler serve` in a process of its own, to be watched, stopped and killed."""
+"""A real `reconciler serve` in a process of its own, which tests can observe, stop and kill."""
 
 import os
 import signal
@@ -21,14 +21,14 @@ SECRET = "Daemon-Secret-1!"
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def environment(portal: str, key: str, folder: Path, port: int, **more: str) -> dict[str, str]:
-    """Return the environment of a daemon; its ledger lies in ``folder``."""
+    """Return the environment of a daemon whose ledger is in ``folder``."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return inherited | {
         "DOCSPACE_API_HOST": portal,
@@ -43,30 +43,30 @@ def environment(portal: str, key: str, folder: Path, port: int, **more: str) -> 
 
 @dataclass
 class Daemon:
-    """A running daemon and the address it printed."""
+    """A running daemon and its printed address."""
 
     process: Program
     address: str
 
     def deliver(self, file: int) -> int:
-        """Send it a delivery about a file; return the status of the answer."""
+        """Send a delivery about a file; return the status of the answer."""
         body = sample_body(file, "Contract.docx", "file.updated", datetime.now(UTC))
         headers = {HEADER: sign(body, SECRET), "Content-Type": "application/json"}
         return fetch(Request(self.address, body, headers))[0]
 
     def kill(self) -> None:
-        """Kill it without any warning."""
+        """Kill it with SIGKILL."""
         self.process.kill()
         self.process.wait()
 
     def terminate(self, timeout: float = 25) -> int:
-        """Ask it to stop; return its exit code."""
+        """Send SIGTERM; return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout)
 
 
 def fetch(request: Request | str) -> tuple[int, str]:
-    """Return the status and the text of an answer, also of one that refuses."""
+    """Return the status and text of an answer, also of an error."""
     try:
         with urlopen(request, timeout=10) as answer:
             return answer.status, answer.read().decode()
@@ -78,19 +78,19 @@ def fetch(request: Request | str) -> tuple[int, str]:
 @contextmanager
 def daemon(environ: dict[str, str], folder: Path) -> Iterator[Daemon]:
     """Run a daemon within the block; its log goes to ``folder``/serve.log."""
-    log, said = folder / "serve.log", folder / f"{uuid.uuid4().hex}.out"
-    process = Program(["serve"], environ, folder, said, log)
+    log, out = folder / "serve.log", folder / f"{uuid.uuid4().hex}.out"
+    process = Program(["serve"], environ, folder, out, log)
     try:
-        yield Daemon(process, _address(process, said, log))
+        yield Daemon(process, _address(process, out, log))
     finally:
         process.kill()
         process.wait()
 
 
-def _address(process: Program, said: Path, log: Path) -> str:
-    """Wait until the daemon tells where it listens."""
+def _address(process: Program, out: Path, log: Path) -> str:
+    """Wait until the daemon has printed its address."""
     turn = threading.Event()
-    while not (line := said.read_text("utf-8") if said.exists() else "").endswith("\n"):
+    while not (line := out.read_text("utf-8") if out.exists() else "").endswith("\n"):
         assert process.poll() is None, log.read_text("utf-8")
         turn.wait(0.01)
     return line.removeprefix("listening on ").strip()

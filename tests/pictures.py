@@ -1,6 +1,7 @@
-"""`python -m tests.pictures`: make the pictures of README again, the demonstration and the page.
+"""`python -m tests.pictures`: draw the pictures of README and the guide, the demonstration and the
+page.
 
-The numbers in them are measured while they are made; their sizes are the same each time.
+The numbers in them are measured while they are drawn; their sizes are the same each time.
 """
 
 import argparse
@@ -54,7 +55,7 @@ def draw_demo(path: Path) -> None:
 
 
 def draw_page(path: Path, view: str = "") -> None:
-    """Photograph a view of the page of a daemon some days after its start."""
+    """Take a screenshot of a view of the page, some days after the daemon's start."""
     with tempfile.TemporaryDirectory() as name, world(Path(name) / "ledger.db") as here:
         folder, port = Path(name), free_port()
         files = live(here)
@@ -69,7 +70,7 @@ def draw_page(path: Path, view: str = "") -> None:
 
 
 def live(here: World) -> list[int]:
-    """Let people save files for some days, and approve a few; return the files."""
+    """Let users save files for some days, and approve a few; return the files."""
     now = datetime.now(UTC)
     here.clock.now = now - timedelta(days=5)
     files = []
@@ -92,7 +93,7 @@ def live(here: World) -> list[int]:
 
 
 def await_mark(here: World, file: int) -> None:
-    """Wait until a file is marked, and the page knows it."""
+    """Wait until a file is marked and the page shows it."""
     for _ in range(200):
         threading.Event().wait(0.05)
         if here.comment(file) == "Need Review":
@@ -101,7 +102,7 @@ def await_mark(here: World, file: int) -> None:
 
 
 def photograph(browser: Browser, url: str, path: Path) -> None:
-    """Photograph a page from its top."""
+    """Take a screenshot of a page from its top."""
     browser.open(url, WIDTH)
     height = min(int(browser.run("return document.documentElement.scrollHeight")), HEIGHT)
     clip = {"x": 0, "y": 0, "width": WIDTH, "height": height, "scale": 1}
@@ -119,7 +120,7 @@ PICTURES: dict[str, Callable[[Path], None]] = {
 
 
 def main() -> None:
-    """Make the pictures that are named, or all."""
+    """Draw the named pictures, or all."""
     parser = argparse.ArgumentParser(prog="python -m tests.pictures", description=__doc__)
     parser.add_argument("what", nargs="*", help=f"{' or '.join(PICTURES)} (default: all)")
     parser.add_argument("--folder", type=Path, default=DOCS, help="where they are put")

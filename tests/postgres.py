@@ -36,7 +36,7 @@ _CONFIGURED = [
 
 @cache
 def binaries() -> Path | None:
-    """Return where the server's programs are, the newest; None when there are none."""
+    """Return the folder of the server's newest programs, None if there are none."""
     found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     found.sort(key=lambda path: int(path.parent.name))
     on_path = shutil.which("initdb")
@@ -44,7 +44,7 @@ def binaries() -> Path | None:
 
 
 def needed(*, own: bool = False) -> None:
-    """Skip the test where there is no server (of our ``own``); in CI that is a failure."""
+    """Skip the test if there is no server (or none of our ``own``); in CI, fail."""
     if binaries() is not None or (NAMED in os.environ and not own):
         return
     if os.environ.get("CI"):
@@ -54,7 +54,7 @@ def needed(*, own: bool = False) -> None:
 
 @dataclass
 class PostgresServer:
-    """A server of our own, to be stopped, killed and started again."""
+    """A server of our own that tests stop, kill and start."""
 
     folder: Path
     port: int
@@ -66,30 +66,30 @@ class PostgresServer:
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start it, and wait until it answers."""
         options = " ".join(f"-c {one}" for one in (*_CONFIGURED, f"port={self.port}"))
         self._control("-w", "-l", str(self.folder / "log"), "-o", options, "start")
 
     def stop(self, how: str = "fast") -> None:
-        """Stop; ``how`` is fast, or immediate for a crash."""
+        """Stop it; ``how`` is fast, or immediate for a crash."""
         self._control("-w", "-m", how, "stop")
 
     def create(self) -> None:
-        """Make an empty cluster."""
+        """Create an empty cluster."""
         self._run(
             "initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync"
         )
 
     def copy(self, other: "PostgresServer") -> None:
-        """Become a standby of another server, which is running."""
+        """Become a standby of another running server."""
         self._run("pg_basebackup", "-R", "-c", "fast", "--no-sync", "-d", plain(other.url))
 
     def promote(self) -> None:
-        """Let a standby become the server to write to."""
+        """Make a standby the writable server."""
         self._control("-w", "promote")
 
     def take_writings(self, yes: bool) -> None:
-        """Stay up, and take writings from anybody, or from nobody any more."""
+        """Become writable for all, or read-only while it stays up."""
         with _asking(self.url) as connection:
             connection.execute("SET default_transaction_read_only = off")
             value = "off" if yes else "on"
@@ -119,7 +119,7 @@ def _lent() -> pwd.struct_passwd:
 
 @contextmanager
 def server(standby_of: PostgresServer | None = None) -> Iterator[PostgresServer]:
-    """Run a server of our own within the block: a new one, or the standby of another."""
+    """A server of our own within the block: a new one, or the standby of another."""
     folder = Path(tempfile.mkdtemp(prefix="reconciler-postgres-"))
     user: dict[str, object] = {}
     if os.geteuid() == 0:
@@ -155,7 +155,7 @@ def database(place: str, encoding: str = "UTF8") -> Iterator[str]:
 
 @contextmanager
 def schema(place: str) -> Iterator[str]:
-    """Create a schema in the database, which is quicker; yield its address."""
+    """Create a schema in the database, which is faster than a database; yield its address."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     with _asking(place) as connection:
         connection.execute(f"CREATE SCHEMA {name}")
@@ -163,12 +163,12 @@ def schema(place: str) -> Iterator[str]:
 
 
 def plain(place: str) -> str:
-    """Return the address as the driver alone takes it."""
+    """Return the address in the driver's own form."""
     return make_url(place).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def connected(place: str) -> "psycopg.Connection[tuple[object, ...]]":
-    """Return a connection by the driver alone; each statement is a transaction of its own."""
+    """Return a connection of the driver, with a transaction for each statement."""
     return psycopg.connect(plain(place), autocommit=True)
 
 

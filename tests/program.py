@@ -1,8 +1,8 @@
-"""`reconciler` in a process of its own that begins at once.
+"""`reconciler` in a process of its own that starts at once.
 
-A process that starts by itself imports for half a second, and the suite starts hundreds. These are
-forked from one that has imported everything and runs no threads. Where the start itself is
-tested, as in test_help.py and test_demo.py, it is `python -m reconciler`.
+A process that starts normally imports for half a second, and the tests start hundreds. These are
+forked from one that has imported everything and has no threads. Where the start itself is tested,
+as in test_help.py and test_demo.py, it is `python -m reconciler`.
 """
 
 import multiprocessing
@@ -34,7 +34,7 @@ FORKSERVER.set_forkserver_preload(
 
 
 class Program:
-    """A running command, with as much of subprocess.Popen as tests need."""
+    """A running command, with the part of subprocess.Popen that tests need."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Program:
         err: Path,
         terminal: str = "",
     ) -> None:
-        """Start it in ``folder``; its output is added to the files ``out`` and ``err``.
+        """Start it in ``folder``; its output is appended to the files ``out`` and ``err``.
 
         With a ``terminal`` it reads from there, and may ask.
         """
@@ -76,19 +76,19 @@ class Program:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """Kill it without any warning."""
+        """Kill it with SIGKILL."""
         self._process.kill()
 
 
 class Dialogue:
-    """A command that asks on a terminal, and what it has said there."""
+    """A command that asks on a terminal, and its output there."""
 
     def __init__(self, words: Sequence[str], environ: Mapping[str, str], folder: Path) -> None:
         """Start it."""
         self._own, self._other = os.openpty()
         name = os.ttyname(self._other)
         self._program = Program(words, environ, folder, Path(name), Path(name), name)
-        self.said = ""
+        self.transcript = ""
 
     def answer(self, question: str, text: str) -> None:
         """Wait for a question and type a line. Raises TimeoutError."""
@@ -96,7 +96,7 @@ class Dialogue:
         os.write(self._own, f"{text}\n".encode())
 
     def interrupt(self, question: str) -> None:
-        """Wait for a question and press Ctrl-C; then Enter, for a read that begins only now."""
+        """Wait for a question and press Ctrl-C, then Enter in case the read starts only now."""
         self._wait_for(question)
         os.write(self._own, b"\x03\n")
 
@@ -113,18 +113,18 @@ class Dialogue:
         os.close(self._own)
 
     def _wait_for(self, question: str) -> None:
-        """Wait until its blank is there too: what is typed before that may be dropped."""
-        seen, asked = len(self.said), re.compile(re.escape(question) + r"[^\n]*: ")
-        while not asked.search(self.said, seen):
+        """Wait until the blank after the question is there: earlier input may be dropped."""
+        seen, asked = len(self.transcript), re.compile(re.escape(question) + r"[^\n]*: ")
+        while not asked.search(self.transcript, seen):
             if not self._read(30):
-                raise TimeoutError(self.said)
+                raise TimeoutError(self.transcript)
 
     def _read(self, seconds: float) -> bool:
-        """Read what there is, or comes in time; whether anything came."""
+        """Read what is available in time; return whether anything was."""
         if not select.select([self._own], [], [], seconds)[0]:
             return False
         with suppress(OSError):  # nobody is at the other end
-            self.said += os.read(self._own, 65536).decode()
+            self.transcript += os.read(self._own, 65536).decode()
         return True
 
 
@@ -139,14 +139,14 @@ def run(
             code = program.wait(timeout)
         finally:
             program.kill()
-        said = [path.read_text("utf-8") for path in (out, err)]
-    return subprocess.CompletedProcess(words, code, *said)
+        captured = [path.read_text("utf-8") for path in (out, err)]
+    return subprocess.CompletedProcess(words, code, *captured)
 
 
 def output(
     command: Sequence[str], *, check: bool = False, **options: Any
 ) -> "subprocess.CompletedProcess[str]":
-    """Run any command line to its end, and read what it says. Raises TimeoutExpired."""
+    """Run any command line to its end, and capture its output. Raises TimeoutExpired."""
     return subprocess.run(
         command, capture_output=True, text=True, timeout=30, check=check, **options
     )
@@ -155,7 +155,7 @@ def output(
 def exits(
     code: int, done: "subprocess.CompletedProcess[str]"
 ) -> "subprocess.CompletedProcess[str]":
-    """Return a command that has ended, which must have done so with this exit code."""
+    """Return a completed command after a check of its exit code."""
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     return done
 

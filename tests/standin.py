@@ -1,8 +1,8 @@
-"""A portal no richer than the tutorial needs: GET a file, PUT its comment, webhooks, no more.
+"""A portal that can do no more than the tutorial needs: GET a file, PUT its comment, webhooks.
 
-What it answers differs in every way that the tutorial's script would not notice: a `Dialect`. It
-serves on the loopback interface, and a courier of its own posts its webhooks, signed, one after
-the other, those of its own PUTs too.
+Its answers differ in every way that the tutorial's script would not notice: a `Dialect`. It serves
+on the loopback interface, and a thread posts its signed webhooks one after the other, also those of
+our own PUTs.
 """
 
 import json
@@ -27,11 +27,11 @@ _ROUTE = "/api/2.0/files/file/"
 
 @dataclass(frozen=True)
 class Dialect:
-    """How it answers and announces.
+    """How the portal answers and announces.
 
-    ``version`` is the field's name, or empty for none; ``put`` what a PUT is answered with: the
-    "text", an "object" of the comment, or the whole "file". ``announced_now`` gives events the
-    date of now, whatever the file's own is.
+    ``version`` is the field's name, or empty for none; ``put`` is the answer to a PUT: the "text",
+    an "object" with the comment, or the whole "file". ``announced_now`` gives events the present
+    date, whatever the file's own is.
     """
 
     wrapped: bool = True
@@ -45,8 +45,8 @@ class Dialect:
 
 
 @dataclass
-class Paper:
-    """A file: its version and the comment on it, None for one that was never set."""
+class FileState:
+    """A file's version and comment, None if it was never set."""
 
     version: int = 1
     comment: str | None = None
@@ -54,58 +54,58 @@ class Paper:
 
 @dataclass
 class StandIn:
-    """The portal. ``hook`` is where its webhooks go, once there is anybody."""
+    """The portal. ``webhook_url`` receives its webhooks once it is set."""
 
     dialect: Dialect
     secret: str
     url: str = ""
-    hook: str = ""
-    papers: dict[int, Paper] = field(default_factory=dict)
+    webhook_url: str = ""
+    files: dict[int, FileState] = field(default_factory=dict)
     gets: Counter[int] = field(default_factory=Counter)
     writes: dict[int, list[str]] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
     changed: threading.Condition = field(default_factory=threading.Condition)
-    letters: "queue.Queue[tuple[int, str] | None]" = field(default_factory=queue.Queue)
+    deliveries: "queue.Queue[tuple[int, str] | None]" = field(default_factory=queue.Queue)
 
     def save(self, file: int, comment: str | None = None) -> None:
-        """Let a person save a new version, with what this portal writes as its comment."""
+        """Save a new version as a person, with the comment that this portal writes."""
         with self.changed:
-            self.papers[file].version += 1
-            self.papers[file].comment = comment
+            self.files[file].version += 1
+            self.files[file].comment = comment
         self.announce(file)
 
     def comment(self, file: int, text: str) -> None:
-        """Let a person type a comment."""
+        """Set a comment as a person."""
         with self.changed:
-            self.papers[file].comment = text
+            self.files[file].comment = text
         self.announce(file)
 
     def announce(self, file: int, author: str = PERSON) -> None:
         """Publish file.updated."""
-        self.letters.put((file, author))
+        self.deliveries.put((file, author))
 
     def wait_for(self, holds: Callable[[], bool], seconds: float = 5) -> bool:
-        """Wait until a request makes it so; whether it came."""
+        """Wait until a request makes the condition true; return whether it did."""
         with self.changed:
             return self.changed.wait_for(holds, seconds)
 
     def delivered(self) -> None:
-        """Wait until all that was published so far is delivered."""
-        self.letters.join()
+        """Wait until all events published so far are delivered."""
+        self.deliveries.join()
 
     def number(self, name: int) -> int | str:
-        """Return an id as this portal writes it in its webhooks."""
+        """Return an id in the form of this portal's webhooks."""
         return str(name) if self.dialect.quoted else name
 
     def shown(self, file: int) -> dict[str, Any]:
-        """Return the file as a GET shows it."""
-        paper = self.papers[file]
+        """Return the file as a GET answers it."""
+        state = self.files[file]
         shown: dict[str, Any] = {"id": file, "title": f"{file}.docx"}
         if self.dialect.version:
-            shown[self.dialect.version] = paper.version
+            shown[self.dialect.version] = state.version
         if self.dialect.dated:
             shown |= {"created": _OLD, "updated": _OLD}
-        return shown if paper.comment is None else shown | {"comment": paper.comment}
+        return shown if state.comment is None else shown | {"comment": state.comment}
 
     def look(self, file: int) -> tuple[int, Any]:
         """Answer a GET."""
@@ -115,12 +115,12 @@ class StandIn:
             return 200, self.shown(file)
 
     def write(self, file: int, body: dict[str, Any]) -> tuple[int, Any]:
-        """Answer a PUT; one without a version that is there is refused."""
+        """Answer a PUT; one for another version is refused."""
         with self.changed:
-            paper, text = self.papers[file], str(body["comment"])
-            if body["version"] != (paper.version if self.dialect.version else 1):
+            state, text = self.files[file], str(body["comment"])
+            if body["version"] != (state.version if self.dialect.version else 1):
                 return 403, "no such version"
-            paper.comment = text
+            state.comment = text
             self.writes.setdefault(file, []).append(text)
             self.changed.notify_all()
         self.announce(file, BOT)
@@ -136,18 +136,18 @@ class StandIn:
         return json.dumps({"event": event, "payload": payload}).encode()
 
     def deliver(self) -> None:
-        """Post what is published, in order, until told to end; nothing is tried again."""
+        """Post the published events in order until told to end, without retries."""
         number = 0
-        while letter := self.letters.get():
+        while delivery := self.deliveries.get():
             number += 1
-            body = self.body(*letter, number)
+            body = self.body(*delivery, number)
             headers = {HEADER: sign(body, self.secret), "Content-Type": "application/json"}
             try:
-                post = urllib.request.Request(self.hook, body, headers, method="POST")
+                post = urllib.request.Request(self.webhook_url, body, headers, method="POST")
                 urllib.request.urlopen(post, timeout=5).close()
             except (URLError, OSError, ValueError):
                 self.unknown["undelivered"] += 1
-            self.letters.task_done()
+            self.deliveries.task_done()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -171,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         portal = self.server.portal
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         name = self.path.removeprefix(_ROUTE).removesuffix(end)
-        if not (name.isdecimal() and int(name) in portal.papers and self.path.endswith(end)):
+        if not (name.isdecimal() and int(name) in portal.files and self.path.endswith(end)):
             with portal.changed:
                 portal.unknown[self.path.partition("?")[0]] += 1
             self._send(404, "not found")
@@ -180,15 +180,15 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(*act(portal, int(name), body))
 
-    def _send(self, status: int, said: Any) -> None:
+    def _send(self, status: int, answer: Any) -> None:
         dialect = self.server.portal.dialect
         if status == 200:
-            data: Any = {"response": said} if dialect.wrapped else said
+            data: Any = {"response": answer} if dialect.wrapped else answer
             body, kind = json.dumps(data).encode(), "application/json"
         elif dialect.json_errors:
-            body, kind = json.dumps({"error": {"message": said}}).encode(), "application/json"
+            body, kind = json.dumps({"error": {"message": answer}}).encode(), "application/json"
         else:
-            body, kind = f"<h1>{said}</h1>".encode(), "text/html"
+            body, kind = f"<h1>{answer}</h1>".encode(), "text/html"
         self.send_response_only(status)
         if dialect.date_header:
             self.send_header("Date", self.date_time_string())
@@ -211,7 +211,7 @@ class _Http(ThreadingHTTPServer):
 @contextmanager
 def stand_in(dialect: Dialect, secret: str, *files: int) -> Iterator[StandIn]:
     """Serve a stand-in with these files within the block."""
-    portal = StandIn(dialect, secret, papers={file: Paper() for file in files})
+    portal = StandIn(dialect, secret, files={file: FileState() for file in files})
     with _Http(portal) as http:
         portal.url = f"http://127.0.0.1:{http.server_address[1]}"
         threads = [
@@ -223,7 +223,7 @@ def stand_in(dialect: Dialect, secret: str, *files: int) -> Iterator[StandIn]:
         try:
             yield portal
         finally:
-            portal.letters.put(None)
+            portal.deliveries.put(None)
             http.shutdown()
             for thread in threads:
                 thread.join()

@@ -1,4 +1,4 @@
-"""A real browser for tests: Debian's Chromium, driven by its own driver, which asks nobody else."""
+"""A real browser for tests: Debian's Chromium with its own driver, without any network request."""
 
 import os
 import shutil
@@ -27,21 +27,21 @@ _HOW = "Chromium is missing: apt-get install chromium chromium-driver"
 
 
 class Browser:
-    """A browser with one page. What a script returns is what `run` returns."""
+    """A browser with one page; `run` returns what its script returns."""
 
     def __init__(self, driver: webdriver.Chrome) -> None:
-        """Drive it."""
+        """Use this driver."""
         self.driver = driver
 
     def open(self, url: str, width: int = 1200) -> None:
-        """Load a page in a window of that width."""
+        """Load a page in a window of this width."""
         size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.complaints()  # forget what an earlier page had to say
         self.driver.get(url)
 
     def run(self, script: str, *values: object) -> Any:
-        """Run a script in the page, which its policy does not bind."""
+        """Run a script in the page; the page's policy does not apply to it."""
         return self.driver.execute_script(script, *values)
 
     def becomes(self, script: str, *values: object) -> None:
@@ -51,16 +51,16 @@ class Browser:
         )
 
     def prefers(self, scheme: str) -> None:
-        """Let the person who looks prefer "dark" or "light"."""
+        """Set the user's preference, "dark" or "light"."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
     def lives_in(self, zone: str) -> None:
-        """Let the person who looks live in that time zone; none is the machine's own."""
+        """Set the user's time zone; none is the machine's own."""
         self.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": zone})
 
     def complaints(self) -> list[str]:
-        """Return what the console says: errors, and what the page's policy forbade."""
+        """Return the console's errors and the violations of the page's policy."""
         lines = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         return [line["message"] for line in lines]
 
@@ -84,7 +84,7 @@ def chromium(folder: Path) -> Iterator[Browser]:
 
 
 def missing(how: str) -> None:
-    """Skip a test whose service is not on this machine; where everything must be, fail it."""
+    """Skip a test whose service is not installed; where everything must be, fail it."""
     if os.environ.get("CI"):
         pytest.fail(how)
     pytest.skip(how)

@@ -1,5 +1,5 @@
-"""A scene for `test_convergence.py`: the world of `world.py` with more rooms and files, people
-whose every action is written down, letters that a test delivers itself, and faults.
+"""A scene for `test_convergence.py`: the world of `world.py` with more rooms and files, users whose
+every action is recorded, deliveries that a test sends itself, and faults.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ LOOKBACK = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Wrote:
-    """One write of ours: the file as it stood before it, the row then, and the write."""
+    """One write of ours: the file and its row as they were before it, and the write."""
 
     known: Known
     file: FileInfo
@@ -31,21 +31,21 @@ class Wrote:
 
 
 def revision(file: FileInfo) -> Revision:
-    """Return what a look can tell of the content."""
+    """Return the revision that a look shows."""
     return Revision(file.version, file.updated, file.size)
 
 
 class Scene(People):
-    """Everything together; ``judge`` hears of each write."""
+    """Everything together; ``check_write`` is called for each write."""
 
-    def __init__(self, here: World, judge: Callable[[Wrote], None]) -> None:
-        """Start as `People` does."""
+    def __init__(self, here: World, check_write: Callable[[Wrote], None]) -> None:
+        """Start like `People`; pass each write of ours to ``check_write``."""
         super().__init__(here)
-        self._judge = judge
-        self.deep_tick = 0  # the last deep sweep that lacked no room
+        self._check_write = check_write
+        self.full_scan_tick = 0  # the last full scan that lacked no room
 
     def act(self, file: int, what: str) -> None:
-        """Let somebody do something with a file, if that is possible, or the worker a step."""
+        """Let a user do something with a file, if that is possible, or the worker a step."""
         if what == "work":
             self.step()
         elif file in self.files:
@@ -54,12 +54,12 @@ class Scene(People):
     # ------------------------------------------------------------ what the machinery does
 
     def since(self) -> datetime:
-        """Return where our responsibility begins, or would begin now."""
+        """Return the origin, or what it would be now."""
         since = self.here.ledger.baseline().since
         return self.now.replace(microsecond=0) - LOOKBACK if since == EPOCH else since
 
     def step(self) -> Processed | None:
-        """Let the worker work off one due file, and judge what it wrote."""
+        """Let the worker process one due file, and check what it wrote."""
         before = self._before()
         attempt = self.here.step()
         self.tick += 1
@@ -70,7 +70,7 @@ class Scene(People):
         return attempt
 
     def _before(self) -> list[tuple[Known, FileInfo, Entry]]:
-        """Return the file that is to be claimed, as it stands, and what is known of it."""
+        """Return the file that will be claimed, as it is, and its row."""
         found = []
         for entry in self.here.ledger.due(self.now, 1):
             if entry.id in self.files:
@@ -80,13 +80,13 @@ class Scene(People):
         return found
 
     def after(self, before: list[tuple[Known, FileInfo, Entry]]) -> None:
-        """Judge the writes of ours that there are now and were not before."""
+        """Check the writes of ours that were not there before."""
         since, befores = self.since(), {known.id: (f, e) for known, f, e in before}
         for known in list(self.files.values()):
             for write in self.portal.comment_writes(known.id)[known.writes :]:
                 assert write.by == self.here.bot
                 assert known.id in befores, f"{known.id} was written to and was not due"
-                self._judge(Wrote(known, *befores[known.id], since, write))
+                self._check_write(Wrote(known, *befores[known.id], since, write))
                 known.marked.add(known.content)
                 known.writes += 1
             entry = self.here.ledger.entry(known.id)
@@ -102,7 +102,7 @@ class Scene(People):
         known.looked.add(known.content)
 
     def killed(self, how: str) -> None:
-        """Claim a file and get as far as ``how`` says, then die: the claim stays open."""
+        """Claim a file and proceed as far as ``how`` says, then die: the claim stays open."""
         before = self._before()
         ledger, now = self.here.ledger, self.now
         claims = ledger.claims.take(now, 1, timedelta(seconds=180))
@@ -112,7 +112,7 @@ class Scene(People):
         try:
             if entry.since == EPOCH:
                 return
-            look = self.here.making.looker.look(entry)
+            look = self.here.processor.looker.look(entry)
             file, decision = look.file, look.decision
             if file is None or decision.action is not Action.MARK:
                 return
@@ -142,20 +142,20 @@ class Scene(People):
             self.tick += 1
             self.after([])
         if report.full_scan and not report.incomplete:
-            self.deep_tick = self.tick
+            self.full_scan_tick = self.tick
         assert report.scanned == report.enqueued + sum(report.ended.values())
         return not report.incomplete
 
     def restart(self) -> None:
-        """Close ledger and client, and open them again."""
+        """Close the ledger and the client, and open them again."""
         self.here.restart()
 
     # ------------------------------------------------------------ coming to rest
 
     def work_off(self) -> int:
-        """Step until nothing is due, however long that takes; return how many attempts it took.
+        """Step until nothing is due, however long that takes; return the number of attempts.
 
-        What waits for a lock that is still there may wait.
+        A file that waits for a lock that still exists may wait.
         """
         for steps in range(300):
             due = self.here.ledger.claims.next_at(self.now)
@@ -179,12 +179,12 @@ class Scene(People):
         return locked and row["reason"] == "locked" and row["claim"] is None
 
     def settle(self, *, arrives: bool) -> None:
-        """End all trouble, deliver what is late or lose it, sweep and work until all is quiet."""
+        """End all faults, deliver or lose what is late, then sweep and work until all is done."""
         self.portal.faults.clear()
         self.post = ONCE if arrives else DROP
-        letters, self.late = self.late, []
-        for letter in letters if arrives else []:
-            self.deliver(letter)
+        deliveries, self.late = self.late, []
+        for delivery in deliveries if arrives else []:
+            self.deliver(delivery)
         for _ in range(12):
             attempts = self.work_off()
             self.advance(1)  # an item read in the very moment of a settling decides nothing
@@ -197,7 +197,7 @@ class Scene(People):
 
 
 @contextmanager
-def scene(path: Path, judge: Callable[[Wrote], None]) -> Iterator[Scene]:
+def scene(path: Path, check_write: Callable[[Wrote], None]) -> Iterator[Scene]:
     """Build a scene within the block; its ledger lies at ``path``."""
     with world(path) as here:
-        yield Scene(here, judge)
+        yield Scene(here, check_write)

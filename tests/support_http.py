@@ -1,4 +1,4 @@
-"""A portal of bytes on the loopback: what is sent to it is kept, what it answers is scripted."""
+"""A scripted portal on the loopback interface: it keeps the requests and sends scripted bytes."""
 
 import json
 import socket
@@ -28,20 +28,20 @@ def enveloped(response: Any) -> bytes:
 
 
 def kept(response: Any) -> bytes:
-    """Return such a 200 after which the connection stays open."""
+    """Return such a 200 that keeps the connection open."""
     body = json.dumps({"response": response}).encode()
     return http(200, body, Connection="keep-alive")
 
 
 def reset(connection: socket.socket) -> None:
-    """End a connection as something does that has forgotten it."""
+    """Reset a connection, as a device does that has dropped it."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
 @dataclass
 class Request:
-    """One request as it came."""
+    """A request as received."""
 
     line: str
     headers: Mapping[str, str]
@@ -49,18 +49,18 @@ class Request:
 
 
 @dataclass
-class Line:
-    """A listening portal: its address and what was sent to it."""
+class StubServer:
+    """A listening portal: its address and the requests that it received."""
 
     url: str
     requests: list[Request] = field(default_factory=list)
 
 
 @contextmanager
-def answering(*answers: Connection) -> Iterator[Line]:
-    """Answer one connection after another, and those after the last like the last."""
+def answering(*answers: Connection) -> Iterator[StubServer]:
+    """Answer one connection after another; the last answer is repeated."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        line = Line(f"http://127.0.0.1:{server.getsockname()[1]}")
+        line = StubServer(f"http://127.0.0.1:{server.getsockname()[1]}")
         served: list[threading.Thread] = []
 
         def accept() -> None:
@@ -87,7 +87,7 @@ def answering(*answers: Connection) -> Iterator[Line]:
                 thread.join()
 
 
-def _serve(connection: socket.socket, answers: Connection, line: Line) -> None:
+def _serve(connection: socket.socket, answers: Connection, line: StubServer) -> None:
     with connection:
         for answer in answers if isinstance(answers, tuple) else (answers,):
             request = _read(connection)

@@ -1,4 +1,4 @@
-"""Short words for ledgers in tests: events, files and endings with plain defaults."""
+"""Short helpers for ledgers in tests: events, files and results with plain defaults."""
 
 import os
 import sqlite3
@@ -42,13 +42,13 @@ REVISION = Revision(version=2, updated=SAVED, size=100)
 
 
 def url(folder: Path) -> str:
-    """Return the address of the ledger in a folder, or of the one that the folder names."""
+    """Return the address of the ledger in a folder, or the one that the folder names."""
     named = folder / ADDRESS
     return named.read_text("utf-8") if named.exists() else f"sqlite:///{folder / 'ledger.db'}"
 
 
 def sql(folder: Path, *statements: str, **values: object) -> list[Any]:
-    """Do something to the database behind the ledger's back; return the last answer's rows."""
+    """Execute a statement directly on the ledger's database; return the last result's rows."""
     engine = create_engine(url(folder), poolclass=NullPool)
     rows: list[Any] = []
     with engine.begin() as connection:
@@ -60,7 +60,7 @@ def sql(folder: Path, *statements: str, **values: object) -> list[Any]:
 
 
 def tables(folder: Path) -> list[str]:
-    """Return the tables that are there."""
+    """Return the database's tables."""
     engine = create_engine(url(folder), poolclass=NullPool)
     with engine.connect() as connection:
         names = inspect(connection).get_table_names()
@@ -97,51 +97,51 @@ def a_file(file: int = 1, **changes: Any) -> File:
 
 
 def result(outcome: Outcome = Outcome.SKIPPED, **changes: Any) -> AttemptResult:
-    """Return how an attempt ended; the reason is the outcome's name."""
+    """Return the result of an attempt; the reason is the outcome's name."""
     return replace(AttemptResult(outcome, outcome.value), **changes)
 
 
 def marked(file: int = 1, **changes: Any) -> AttemptResult:
-    """Return the ending of a confirmed write."""
+    """Return the result of a confirmed write."""
     return result(Outcome.MARKED, seen=a_file(file), settled=True, marked_by_us=True, **changes)
 
 
 def claimed(ledger: Ledger, now: datetime) -> Claim:
-    """Return the only claim that is to be had."""
+    """Return the only claim that is available."""
     (claim,) = ledger.claims.take(now, 10, LEASE)
     return claim
 
 
 def in_work(ledger: Ledger, file: int = 1) -> Claim:
-    """Let an event about a file come, and the worker claim it a second later."""
+    """Record an event about a file, and claim it a second later."""
     ledger.record(event(file), NOW)
     return claimed(ledger, NOW + SECOND)
 
 
 def attempt(
-    ledger: Ledger, ended: AttemptResult, file: int = 1, now: datetime = NOW, **told: Any
+    ledger: Ledger, ended: AttemptResult, file: int = 1, now: datetime = NOW, **fields: Any
 ) -> None:
-    """Let an event about a file come, and the worker end its work on it a second later."""
-    ledger.record(event(file, **told), now)
+    """Record an event about a file, and finish the attempt at it a second later."""
+    ledger.record(event(file, **fields), now)
     ledger.claims.finish(claimed(ledger, now + SECOND), ended, now + SECOND)
 
 
 def list_updates(
     ledger: Ledger, files: Iterable[File], options: EnqueueOptions, now: datetime
 ) -> None:
-    """Let a listing find that files must be marked."""
+    """Apply a listing whose files must be marked."""
     listed = [ListedFile(file, Decision(Rule.UPDATED), None) for file in files]
     ledger.listings.apply([RowChange(one, makes_due=True) for one in listed], options, now)
 
 
-def permit(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> WriteGrant:
-    """Ask for a write to the claimed file, with room for it."""
+def begin_write(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> WriteGrant:
+    """Begin a write to the claimed file, with room in the quota."""
     file = changes.pop("file", None) or a_file(claim.entry.id)
     return ledger.claims.begin_write(claim, file, now, until=now + LEASE, **changes)
 
 
 def query_plans(folder: Path, ask: Callable[[Ledger], object]) -> list[tuple[str, str]]:
-    """Return each question that ``ask`` leads to, with the steps by which SQLite answers it."""
+    """Return each query of ``ask``, with the steps of SQLite's plan."""
     asked: list[tuple[str, Any]] = []
 
     def note(*call: Any) -> None:
@@ -164,7 +164,7 @@ def query_plans(folder: Path, ask: Callable[[Ledger], object]) -> list[tuple[str
 
 @dataclass(frozen=True)
 class Totals:
-    """The events and listings so far: each has ended in one way, or is pending."""
+    """The events and listings so far: each has one outcome, or is pending."""
 
     accepted: int
     ended: Mapping[tuple[str, str], int]
@@ -174,7 +174,7 @@ class Totals:
 
 
 def totals(ledger: Ledger) -> Totals:
-    """Return the counts of the overview, and what is pending in the rows."""
+    """Return the counts of the overview, and the pending ones of the rows."""
     seen, pending = ledger.health.overview(NOW), select(func.sum(files.c.pending))
     open_events = ledger._store.read(lambda c: c.execute(pending).scalar()) or 0
     return Totals(seen.accepted, seen.ended, open_events, seen.queue.depth, seen.echoes)
@@ -192,11 +192,11 @@ def writes_in_a_day(ledger: Ledger, now: datetime) -> int:
 
 
 def is_root() -> bool:
-    """Return whether file modes do not bind us."""
+    """Return whether file modes do not restrict this user."""
     return os.geteuid() == 0
 
 
 def mark(ledger: Ledger, file: int, at: datetime) -> None:
-    """Let the worker mark a file at a time."""
+    """Let the worker mark one file after the other."""
     ledger.record(event(file), at)
     ledger.claims.finish(claimed(ledger, at), marked(file), at)

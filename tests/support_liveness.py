@@ -1,7 +1,7 @@
-"""A life for `test_liveness.py`: the world of `world.py`, kept going as `service/` does it.
+"""A simulation for `test_liveness.py`: the world of `world.py`, run as `service/` runs it.
 
-The worker works when something is due, the sweep comes each minute of our clock, the key is asked
-about each quarter of a minute while something is wrong with it. Time only passes in `Life.run`.
+The worker works when something is due, the sweep runs each minute of our clock, the key is probed
+every 15 seconds while it, or looks, fail. Time only passes in `Life.run`.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from tests.support_sweep import add_room
 from tests.world import TARGET, World, scan_settings, world
 
 EVERY, PROBE, MOMENT = 60.0, 15.0, 5.0  # seconds: a sweep, the key's probe, a poll and its work
-_LONG = 200.0  # seconds of a long time that are played, at its beginning and at its end
+_LONG = 200.0  # seconds that are simulated at the beginning and the end of a long time
 _POLL = timedelta(seconds=1)
 _PROBED = {OutageKind.DEAD_KEY, OutageKind.LOOKS}
 _BESIDE = {ProblemKind.NO_SERVE}  # no process of ours holds a role
@@ -28,27 +28,27 @@ _BESIDE = {ProblemKind.NO_SERVE}  # no process of ours holds a role
 
 @dataclass
 class Life:
-    """The world and its files, with what people did to them, and when what comes is due."""
+    """The world and its files, what people did to them, and the next sweep and probe."""
 
     here: World
     rooms: tuple[int, ...]
     files: tuple[int, ...]
     saved: set[int] = field(default_factory=set)
     answered: set[int] = field(default_factory=set)
-    hidden: set[int] = field(default_factory=set)  # rooms that nobody works in
-    calm: datetime = EPOCH  # when the last pause that the portal asked for is over
+    hidden: set[int] = field(default_factory=set)  # rooms without users
+    calm: datetime = EPOCH  # the end of the last pause that the portal asked for
     next_sweep: datetime = EPOCH
     next_probe: datetime = EPOCH
 
     def __post_init__(self) -> None:
-        """Sweep and probe at once."""
+        """Make the first sweep and probe due at once."""
         self.next_sweep, self.next_probe = self.here.now(), self.here.clock()
         self.calm = self.here.clock()
 
     # ------------------------------------------------------------ people
 
     def save(self, file: int, *, arrives: bool = True) -> None:
-        """Save a file, if anybody can; its delivery ``arrives`` or is lost."""
+        """Save a file, if a user can; its delivery ``arrives`` or is lost."""
         if self._is_open(file):
             by = self.here.ann if self.here.portal.file(file).locked_by else self.here.bob
             self._post(lambda: self.here.portal.save(file, by=by), arrives=arrives)
@@ -56,7 +56,7 @@ class Life:
             self.answered.discard(file)
 
     def say(self, file: int, *, arrives: bool = True) -> None:
-        """Type a word upon our comment, if it is there."""
+        """Replace our comment with a person's, if it is there."""
         portal = self.here.portal
         if self.here.comment(file) == TARGET and not portal.file(file).locked_by:
             act = self.here.portal.comment
@@ -76,7 +76,7 @@ class Life:
     # ------------------------------------------------------------ the machinery
 
     def pass_time(self, seconds: float) -> None:
-        """Let so much time pass; in the middle of hours nothing happens, as if we were asleep."""
+        """Let so much time pass; in the middle of hours nothing runs."""
         if seconds > 3 * _LONG:
             self.run(_LONG)
             self.here.clock.advance(seconds - 2 * _LONG)
@@ -84,7 +84,7 @@ class Life:
         self.run(seconds)
 
     def run(self, seconds: float) -> None:
-        """Let so much time pass, and all that is due in it happen."""
+        """Let so much time pass, and run all that becomes due."""
         clock = self.here.clock
         end = clock() + timedelta(seconds=seconds)
         while True:
@@ -111,7 +111,7 @@ class Life:
         raise AssertionError("the worker does not come to rest")
 
     def _next(self) -> datetime:
-        """Return when something comes next, by the portal's clock."""
+        """Return when the next thing is due, by the portal's clock."""
         here = self.here
         now = here.now()
         coming = [self.next_probe, self.next_sweep - here.skew]
@@ -121,15 +121,15 @@ class Life:
         return min(coming)
 
     def _probe(self) -> None:
-        """As `Daemon._probe`."""
+        """Probe as the daemon's `KeyDuty` does."""
         here = self.here
         if not _PROBED & {outage.kind for outage in here.ledger.health.outages()}:
             return
         with suppress(PortalError):
-            here.making.check_recovery()
+            here.processor.check_recovery()
 
     def _sweep(self) -> None:
-        """As `Daemon._try_sweep`."""
+        """Sweep as the daemon's `SweepDuty` does."""
         here, now = self.here, self.here.now()
         self.next_sweep = now + timedelta(seconds=EVERY)
         pause = here.ledger.paused(now)
@@ -148,14 +148,14 @@ class Life:
     # ------------------------------------------------------------ what must hold
 
     def rest(self) -> None:
-        """Let one sweep interval and five seconds pass, after which nothing may be left."""
+        """Let one sweep interval and five seconds pass, after which nothing may be left to do."""
         pause = (self.calm - self.here.clock()).total_seconds()
         self.run(max(pause, 0.0) + EVERY + MOMENT)
         assert self.unmarked() == {}
         assert self.problems() == []
 
     def unmarked(self) -> dict[int, object]:
-        """Return the updates that are not marked, and what the ledger knows of them."""
+        """Return the updates that are not marked, with their rows."""
         return {
             file: self.here.ledger.file_row(file) for file in self.saved if not self._done(file)
         }
@@ -164,7 +164,7 @@ class Life:
         return self.here.comment(file) == TARGET or file in self.answered
 
     def problems(self) -> list[str]:
-        """Return in words what `status` names that is not harmless."""
+        """Return the problems that `status` names, as text, except for harmless ones."""
         here = self.here
         found = find_problems(here.ledger.health.overview(here.now()))
         return [p.message for p in found if not p.is_harmless and p.kind not in _BESIDE]
@@ -172,7 +172,7 @@ class Life:
     def restart(
         self, *, key: str | None = None, owner: User | None = None, quota: Quota | None = None
     ) -> None:
-        """Start anew, with another key or another limit where one is named."""
+        """Restart, with another key or another limit if one is given."""
         here = self.here
         here.key, here.bot, here.quota = key or here.key, owner or here.bot, quota or here.quota
         here.restart()
@@ -181,7 +181,7 @@ class Life:
 
 @contextmanager
 def life(path: Path, files: int = 4) -> Iterator[Life]:
-    """Begin a life of two rooms with so many files, an hour after they were created."""
+    """Start with two rooms with that many files, an hour after their creation."""
     with world(path) as here:
         other = add_room(here, "Sales")
         made = [here.file]

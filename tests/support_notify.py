@@ -13,27 +13,27 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.support_http import Line, http
+from tests.support_http import StubServer, http
 
 ACCEPTED, BROKEN = http(200), http(500, b"broken")
 
 
 @dataclass
 class Mailbox:
-    """What was delivered by mail, and the address to notify that leads here."""
+    """The delivered mails, and the address to notify that leads here."""
 
     url: str = ""
     mails: list[EmailMessage] = field(default_factory=list)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        """Take a mail."""
+        """Store a mail."""
         assert isinstance(envelope.content, bytes)
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"
 
 
 class _OnAnyPort(Controller):
-    """A mail server on a port that the system gives it."""
+    """A mail server on a free port."""
 
     def _trigger_server(self) -> None:
         assert isinstance(self.server, Server)
@@ -54,18 +54,18 @@ def mailbox() -> Iterator[Mailbox]:
         server.stop()
 
 
-def as_json(line: Line) -> str:
-    """Return the address to notify that leads to a service which takes JSON."""
+def as_json(line: StubServer) -> str:
+    """Return the address to notify of a service that takes JSON."""
     return line.url.replace("http://", "json://")
 
 
-def messages(line: Line) -> list[dict[str, Any]]:
-    """Return what the service was sent."""
+def messages(line: StubServer) -> list[dict[str, Any]]:
+    """Return the messages that the service received."""
     return [json.loads(request.body) for request in line.requests]
 
 
-def titles(line: Line) -> list[str]:
-    """Return the titles of what it was sent."""
+def titles(line: StubServer) -> list[str]:
+    """Return the titles of these messages."""
     return [message["title"] for message in messages(line)]
 
 

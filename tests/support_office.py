@@ -1,4 +1,4 @@
-"""The portal of most tests: a room of Ann's, in which the bot may comment."""
+"""The portal of most tests: a room of Ann's in which the bot may comment."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from reconciler.sandbox import Portal, User
 
 @dataclass
 class Office:
-    """Who and what is in the portal."""
+    """The users, the room and the portal."""
 
     portal: Portal
     ann: User
@@ -21,7 +21,7 @@ class Office:
 
 
 def office(bot: str = "user", **options: Any) -> Office:
-    """Return a portal with these ``options``, whose bot is of that kind."""
+    """Return a portal with these ``options`` and a bot of this kind."""
     portal = Portal(**options)
     ann = portal.add_user("Ann Lee", kind="room_admin")
     made = Office(portal, ann, portal.add_user("Review Bot", kind=bot), 0)

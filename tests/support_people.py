@@ -1,8 +1,8 @@
-"""The people of `test_convergence.py`, of many languages, and the letters that tell of their acts.
+"""The users of `test_convergence.py`, of many languages, and the deliveries about their actions.
 
-`Known` holds about each file what only the test knows: which content stands there, when it was
-saved, who typed what upon it. Nothing is delivered by itself: each event waits as a letter
-until the scene's post sends it, once, twice, late, or never.
+`Known` has what only the test knows about each file: its content, when it was saved, who typed
+which comment. Nothing is delivered automatically: each event waits until the scene's ``post`` sends
+it, once, twice, late, or never.
 """
 
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ NOTHING_ARRIVES = Network(drop=1.0)
 
 @dataclass
 class Known:
-    """What only the test knows of a file. Ticks order what happened; 0 is never."""
+    """What only the test knows of a file. Ticks order the actions; 0 is never."""
 
     id: int
     content: int = 0  # a new number with every save
@@ -29,12 +29,12 @@ class Known:
     saved_at: datetime = EPOCH
     waiting_from: datetime | None = None  # the first event, if that came before the first look
     looked: set[int] = field(default_factory=set)  # contents that were looked at or settled
-    decided: set[int] = field(default_factory=set)  # those whose look had not to wait
-    marked: set[int] = field(default_factory=set)  # contents that we wrote the target upon
-    answered: set[int] = field(default_factory=set)  # contents that a person wrote a word upon
-    emptied_early: bool = False  # the comment that stands was emptied before the first look
-    wiped: str = ""  # what the last unlocking wiped that was no unlock text itself
-    writes: int = 0  # comment writes that were judged
+    decided: set[int] = field(default_factory=set)  # those whose look led to no wait
+    marked: set[int] = field(default_factory=set)  # contents on which we wrote the target
+    answered: set[int] = field(default_factory=set)  # contents on which a person commented
+    emptied_early: bool = False  # the comment was emptied before the first look
+    wiped: str = ""  # the comment that the last unlocking overwrote, if no text of unlocking
+    writes: int = 0  # comment writes that were checked
     saved_tick: int = 0
     heard_tick: int = 0  # the last delivery of an event that a person caused
     unlocked_tick: int = 0
@@ -44,15 +44,15 @@ class Known:
 
 
 def is_unlocked(comment: str | None) -> bool:
-    """Whether an unlocking wrote it, in any language."""
+    """Whether a comment is a text of unlocking, in any language."""
     return comment in unlock_texts()
 
 
 class People:
-    """What people do with the files of a world. ``post`` says how letters travel."""
+    """The actions of users on the files of a world; ``post`` says how events are delivered."""
 
     def __init__(self, here: World) -> None:
-        """Furnish the world: old files, new ones, an indexed room, documents of the bot's own."""
+        """Add old files, new ones, an indexed room, and the bot's own documents."""
         self.here, self.portal = here, here.portal
         self.post, self.tick, self._words, self._titles, self._acts = ONCE, 1, 0, 0, 0
         self.files: dict[int, Known] = {}
@@ -84,7 +84,7 @@ class People:
         self.save(hidden)
         self.advance(3600)
 
-    # ------------------------------------------------------------ time and letters
+    # ------------------------------------------------------------ time and deliveries
 
     @property
     def now(self) -> datetime:
@@ -96,23 +96,23 @@ class People:
         self.here.clock.advance(seconds)
 
     def collect(self) -> None:
-        """Take what was published since, and let it travel as ``post`` says."""
-        letters = range(self._posted + 1, self.portal.next_log_id)
+        """Take the events published since, and deliver them as ``post`` says."""
+        deliveries = range(self._posted + 1, self.portal.next_log_id)
         self._posted = self.portal.next_log_id - 1
-        for letter in letters:
+        for delivery in deliveries:
             if self.post == HOLD:
-                self.late.append(letter)
+                self.late.append(delivery)
             elif self.post != DROP:
-                self.deliver(letter)
+                self.deliver(delivery)
             if self.post == TWICE:
-                self.deliver(letter)
+                self.deliver(delivery)
 
-    def deliver(self, letter: int) -> None:
-        """Deliver one letter over HTTP, now."""
-        if letter not in self.portal.logs:
+    def deliver(self, delivery: int) -> None:
+        """Send one delivery over HTTP, now."""
+        if delivery not in self.portal.logs:
             return
         self.portal.network = Network()
-        again = self.portal.retry_log(letter)
+        again = self.portal.retry_log(delivery)
         assert self.here.server.drain()
         self.portal.network = NOTHING_ARRIVES
         self._posted = max(self._posted, again)
@@ -128,27 +128,27 @@ class People:
     # ------------------------------------------------------------ what people do
 
     def person(self, file: int, *, anonymous: bool = False) -> User:
-        """Ann works; what she locked is hers alone. She locks everything."""
+        """Return who acts on a file: Ann if she has locked it, since it is then hers alone."""
         if self.portal.file(file).locked_by:
             return self.ann
         return self.speaking(self.portal.anonymous if anonymous else self.here.bob)
 
     @property
     def ann(self) -> User:
-        """Ann, who speaks another language with each act."""
+        """Ann, with another language at each action."""
         return self.speaking(self.here.ann)
 
     def speaking(self, person: User) -> User:
-        """Let a person act in another language than the last one did."""
+        """Return a user with another language than at the last action."""
         self._acts += 1
         return replace(person, culture=LANGUAGES[self._acts % len(LANGUAGES)])
 
     def workable(self, file: int) -> bool:
-        """Whether the file is there and people can work on it."""
+        """Return whether the file is there and can be edited."""
         return file in self.files and not self.portal.file(file).trashed
 
     def create(self, folder: int) -> int:
-        """Create a file of its own title."""
+        """Create a file with its own title."""
         self._titles += 1
         file = int(self.portal.create(folder, f"File {self._titles}.docx", by=self.ann))
         self._know(file)
@@ -156,7 +156,7 @@ class People:
         return file
 
     def recreate(self, file: int) -> bool:
-        """Delete a file and create another one of the same id, in another second."""
+        """Delete a file and create another one with the same id in another second."""
         before = self.portal.file(file)
         if before.created == self.portal.now():
             return False
@@ -170,13 +170,13 @@ class People:
         return True
 
     def delete(self, file: int) -> None:
-        """Delete a file for good."""
+        """Delete a file permanently."""
         self.portal.delete(file, by=self.ann)
         del self.files[file]
         self.collect()
 
     def save(self, file: int, how: str = "save", size: int | None = None) -> None:
-        """Save new content in one of the many ways; the last three publish no file.updated."""
+        """Save new content in one of several ways; the last three publish no file.updated."""
         portal, info = self.portal, self.portal.file(file)
         by = self.person(file, anonymous=how.startswith("anonymous"))
         match how.removeprefix("anonymous "):
@@ -203,7 +203,7 @@ class People:
         self._saved(file)
 
     def say(self, file: int) -> None:
-        """Type a word that nobody has typed before."""
+        """Type a comment that was not typed before."""
         self._words += 1
         self._type(file, f"{WORD} {self._words}")
 
@@ -225,12 +225,12 @@ class People:
         self._touched(file)
 
     def lock(self, file: int) -> None:
-        """Lock a file against everybody but Ann."""
+        """Lock a file as Ann."""
         self.portal.lock(file, by=self.ann)
         self._touched(file)
 
     def unlock(self, file: int) -> None:
-        """Unlock it: the portal writes over the comment."""
+        """Unlock it: the portal overwrites the comment."""
         known, before = self.files[file], self.portal.file(file).comment or ""
         known.wiped = known.wiped if is_unlocked(before) else before
         self.portal.unlock(file, by=self.ann)
@@ -247,12 +247,12 @@ class People:
         self.files[file].trashed_tick = self._touched(file)
 
     def restore(self, file: int) -> None:
-        """Take it out again."""
+        """Restore it from the trash."""
         self.portal.restore(file, by=self.ann)
         self.files[file].restored_tick = self._touched(file)
 
     def do(self, file: int, what: str) -> None:
-        """Let somebody do something with a file, if that is possible."""
+        """Let a user do something with a file, if that is possible."""
         info = self.portal.file(file)
         if what == "trash":
             (self.restore if info.trashed else self.trash)(file)
@@ -285,7 +285,7 @@ class People:
         known.saved_tick = self._touched(file)
 
     def _touched(self, file: int) -> int:
-        """Let the event of what was done to the file travel."""
+        """Deliver the event of an action on the file."""
         self.tick += 1
         tick = self.tick
         known = self.files[file]

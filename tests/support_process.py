@@ -1,4 +1,4 @@
-"""What tests let another process do, which tells of it over a line."""
+"""Functions that tests run in another process, which reports over a pipe."""
 
 import io
 import os
@@ -21,7 +21,7 @@ _PLACE = "https://p.example"
 
 
 def ask(url: str, key: str) -> None:
-    """Make one request with this process's environment."""
+    """Send one request with this process's environment."""
     with closing(Transport(url, key)) as transport:
         transport.get("keys/@self")
 
@@ -36,7 +36,7 @@ def on_error(url: str) -> None:
 
 
 def verify(bundle: str) -> None:
-    """Print what a certificate would be checked against."""
+    """Print the certificates that would be trusted."""
     with responses.RequestsMock() as portal, closing(Transport(_PLACE, "k", ca_bundle=bundle)) as t:
         portal.get(f"{_PLACE}/api/2.0/keys/@self", json={"response": {}})
         t.get("keys/@self")
@@ -45,7 +45,7 @@ def verify(bundle: str) -> None:
 
 
 def record(line: Connection, url: str, first: int, number: int) -> None:
-    """Record events about so many files, when told to or left alone."""
+    """Record events about so many files, when told to or when the pipe is closed."""
     with closing(Ledger(url, PORTAL)) as ledger:
         line.send("ready")
         _wait(line)
@@ -55,14 +55,14 @@ def record(line: Connection, url: str, first: int, number: int) -> None:
 
 
 def hold(line: Connection, url: str, role: Role) -> None:
-    """Hold a role, say so, and keep it until we are left alone or killed."""
+    """Hold a role, report it, and keep it until the pipe is closed or the process is killed."""
     with closing(Ledger(url, PORTAL)) as ledger, ledger.role(role):
         line.send("held")
         _wait(line)
 
 
 def accept(line: Connection, url: str) -> None:
-    """Record an event, say so, and wait to be killed."""
+    """Record an event, report it, and wait to be killed."""
     ledger = Ledger(url, PORTAL)
     ledger.record(event(7), NOW)
     line.send("recorded")
@@ -70,7 +70,7 @@ def accept(line: Connection, url: str) -> None:
 
 
 def fill(line: Connection, url: str) -> None:
-    """Record until no file may grow any more; say why, make room, record once more."""
+    """Record until the file size limit is reached; report why, raise the limit, record again."""
     with closing(Ledger(url, PORTAL)) as ledger:
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
@@ -94,7 +94,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def another_process(act: Callable[..., None], *arguments: str, **environ: str) -> str:
-    """Let a process with an environment of its own do something; return what it prints."""
+    """Run a function in a process with these environment variables; return its output."""
     clean = {k: v for k, v in os.environ.items() if not k.upper().endswith(("PROXY", "BUNDLE"))}
     with helper(_print, clean | environ, act, arguments) as one:
         return one.on_file()
@@ -111,7 +111,7 @@ def _print(
 
 
 class Helper:
-    """A process that does one of the above, and the line to it."""
+    """A process that runs one of these functions, and the pipe to it."""
 
     def __init__(self, act: Callable[..., None], *arguments: object) -> None:
         """Start it."""
@@ -123,11 +123,11 @@ class Helper:
         self.pid = self._process.pid
 
     def on_file(self) -> str:
-        """Wait for its next word."""
+        """Wait for its next report."""
         return str(self._line.recv())
 
     def go_on(self) -> None:
-        """Let it go on from where it waits."""
+        """Let it continue."""
         self._line.send("")
 
     def signal(self, number: int) -> None:
@@ -135,7 +135,7 @@ class Helper:
         os.kill(self.pid, number)
 
     def end(self) -> int:
-        """Leave it alone and see it end; return its exit code."""
+        """Close its pipe and wait for its end; return its exit code."""
         self._line.close()
         self._process.join(30)
         assert self._process.exitcode is not None
@@ -144,7 +144,7 @@ class Helper:
 
 @contextmanager
 def helper(act: Callable[..., None], *arguments: object) -> Iterator[Helper]:
-    """Have a helper within the block."""
+    """A helper within the block."""
     one = Helper(act, *arguments)
     try:
         yield one

@@ -1,7 +1,7 @@
-"""What must hold after every history of `test_convergence.py`, and what README excepts from it.
+"""What must hold after every history of `test_convergence.py`, and the exceptions in design.md.
 
-An update is marked, once; a person's word is written over by nothing. What cannot be told apart
-is a list of predicates, each with its sentence.
+An update is marked, once; a person's comment is never overwritten. The cases that cannot be
+distinguished are a list of predicates, each with its sentence.
 """
 
 from collections.abc import Callable
@@ -17,15 +17,15 @@ POLICY = Policy()
 
 
 def emptied_before_first_look(wrote: Wrote) -> bool:
-    """A comment that somebody emptied before the first look.
+    """A comment that a person emptied before the first look.
 
-    Also one that was emptied so again, over a write whose answer was lost.
+    Also one that was emptied again, over a write whose answer was lost.
     """
     return wrote.write.before == "" and (wrote.known.emptied_early or emptied_again(wrote))
 
 
 def emptied_again(wrote: Wrote) -> bool:
-    """Whether a write was begun over an emptied comment of this version, and none stands there."""
+    """Whether a write began over an emptied comment of this version, and none is there."""
     match wrote.entry.intent:
         case Intent(seen, before):
             return (seen.version, before) == (wrote.file.version, "")
@@ -38,7 +38,7 @@ def touched_never_settled(wrote: Wrote) -> bool:
 
 
 def touched_portals_text(wrote: Wrote) -> bool:
-    """A file with a text of the portal's on it that is renamed or comes back from the trash."""
+    """A file with one of the portal's texts that is renamed or comes back from the trash."""
     settled = wrote.entry.settled
     if settled is None or not POLICY.texts.is_portal_text(wrote.write.before or ""):
         return False
@@ -48,12 +48,12 @@ def touched_portals_text(wrote: Wrote) -> bool:
 
 
 def mark_was_wiped(wrote: Wrote) -> bool:
-    """No exception: our comment stood there, and unlocking wiped it."""
+    """No exception: our comment was there, and unlocking overwrote it."""
     return is_unlocked(wrote.write.before) and wrote.known.wiped == TARGET
 
 
 def word_wiped_unseen(wrote: Wrote) -> bool:
-    """A word that an unlocking wiped before we saw it gives way to our comment."""
+    """A person's comment that an unlocking overwrote before we saw it is replaced by ours."""
     unseen = wrote.entry.marked_by_us or wrote.entry.intent is not None
     return is_unlocked(wrote.write.before) and unseen
 
@@ -73,23 +73,23 @@ def unlocking_without_event(stage: Scene, known: Known) -> bool:
 def trashed_before_a_look(stage: Scene, known: Known) -> bool:
     """A save that nobody looked at, trashed before the next sweep and restored after the overlap.
 
-    The README says "that no event announces"; an event whose look finds the trash is no help.
+    An event whose look finds the trash does not help.
     """
     hidden = known.saved_tick < known.trashed_tick < known.restored_tick
     return hidden and unseen_since(stage, known, known.restored_tick)
 
 
 def moved_before_a_look(stage: Scene, known: Known) -> bool:
-    """A save that no event announces, moved before the next sweep: late, as README says.
+    """A save that no event announces, moved before the next sweep, is marked late.
 
     A move raises no date, so the new room is not read back that far before the full scan.
     """
     left = known.saved_tick < known.moved_tick and unseen_since(stage, known, known.moved_tick)
-    return left and stage.deep_tick < known.moved_tick
+    return left and stage.full_scan_tick < known.moved_tick
 
 
 def unseen_since(stage: Scene, known: Known, tick: int) -> bool:
-    """Whether no look decided on the content, and no event brings one since ``tick``."""
+    """Whether no look has decided on the content, and no event leads to one since ``tick``."""
     return known.content not in known.decided and known.heard_tick < tick
 
 
@@ -111,14 +111,14 @@ NEVER_MARKED = (
 # ---------------------------------------------------------------- what must hold
 
 
-def judge(wrote: Wrote) -> None:
-    """A write of ours must be of the target, on an update, over no person, and the first."""
+def check_write(wrote: Wrote) -> None:
+    """Check that a write of ours is the first, on an update, and overwrites no person."""
     known, write = wrote.known, wrote.write
     assert write.after == TARGET
     assert write.version == wrote.file.version, "an older version was written to"
-    assert write.before != TARGET, "the target was written over itself"
+    assert write.before != TARGET, "the target was overwritten by itself"
     if is_word(write.before or ""):
-        assert excused(wrote, OVER_A_PERSON), f"a person's word was written over: {wrote}"
+        assert excused(wrote, OVER_A_PERSON), f"a person's comment was overwritten: {wrote}"
     if known.content in known.marked:
         assert excused(wrote, TWICE_WRITTEN), f"an update was marked twice: {wrote}"
     if not known.saved or known.saved_at < begins(wrote):
@@ -126,7 +126,7 @@ def judge(wrote: Wrote) -> None:
 
 
 def begins(wrote: Wrote) -> datetime:
-    """Return where our responsibility for the file begins.
+    """Return the origin that holds for the file.
 
     An event that was accepted before the portal was ever asked counts from its own time on, until
     the file is settled.
@@ -142,12 +142,12 @@ def excused(wrote: Wrote, excuses: tuple[Callable[[Wrote], bool], ...]) -> bool:
 
 
 def is_word(comment: str) -> bool:
-    """Whether a person typed it: every save writes some text, so only people leave none."""
+    """Whether a person made the comment: every save writes some text, so only people leave none."""
     return comment == "" or comment.startswith(WORD)
 
 
 def marked_or_answered(stage: Scene, known: Known) -> bool:
-    """Whether an update has what it needs; nothing is asked of what nobody may write to."""
+    """Return whether an update is marked or decided, or may not be written to."""
     file = stage.portal.file(known.id)
     ours = known.saved and known.saved_at >= stage.since()
     if not ours or file.trashed or file.locked_by:
@@ -159,7 +159,7 @@ def marked_or_answered(stage: Scene, known: Known) -> bool:
 
 
 def at_rest(stage: Scene) -> None:
-    """What must hold when all trouble has ended and nothing is due any more."""
+    """Check what must hold when all faults have ended and nothing is due any more."""
     ledger, now = stage.here.ledger, stage.now
     for known in stage.files.values():
         assert marked_or_answered(stage, known), f"never marked: {stage.portal.file(known.id)}"

@@ -1,4 +1,4 @@
-"""The sample answers and deliveries of the portal, as files beside the tests."""
+"""The portal's sample answers and deliveries, in files beside the tests."""
 
 import json
 from pathlib import Path
@@ -13,5 +13,5 @@ def sample(name: str) -> Any:
 
 
 def response(name: str) -> Any:
-    """Return what a sample answer has inside its envelope."""
+    """Return the content of a sample answer's envelope."""
     return sample(name)["response"]

@@ -1,4 +1,4 @@
-"""What the tests of the sandbox share: a served portal, a client, a webhook receiver."""
+"""Helpers for the tests of the sandbox: a served portal, a client, a webhook receiver."""
 
 import json
 import threading
@@ -33,7 +33,7 @@ def sample(name: str) -> Any:
 
 
 def shape(value: object) -> object:
-    """Return the names and types in a JSON value; of a list those of its first item."""
+    """Return the names and types in a JSON value; for a list those of its first item."""
     if isinstance(value, dict):
         return {name: shape(one) for name, one in value.items()}
     if isinstance(value, list):
@@ -43,7 +43,7 @@ def shape(value: object) -> object:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer of the API."""
+    """An answer of the sandbox's API."""
 
     status: int
     headers: dict[str, str]
@@ -62,7 +62,7 @@ class Reply:
 
 @dataclass
 class Api:
-    """A client with one key; None sends none."""
+    """A client with one key; None sends no key."""
 
     url: str
     key: str | None
@@ -82,11 +82,11 @@ class Api:
             connection.close()
 
     def get(self, path: str) -> Reply:
-        """GET."""
+        """Send a GET."""
         return self.send("GET", path)
 
     def put(self, path: str, body: object = None) -> Reply:
-        """PUT."""
+        """Send a PUT."""
         return self.send("PUT", path, {} if body is None else body)
 
     def comment(self, fid: EntryId, version: int, text: str) -> Reply:
@@ -109,7 +109,7 @@ class World:
 
     @property
     def full(self) -> "Api":
-        """A client of the bot's that may do all that the bot may."""
+        """A client of the bot's whose key has every scope."""
         return self.as_user(self.bot)
 
     def as_user(self, user: User, *permissions: str) -> Api:
@@ -123,7 +123,7 @@ class World:
 
 @contextmanager
 def served(**options: Any) -> Iterator[World]:
-    """Serve a portal for a test, on a manual clock at 2025-11-20 09:01:10 UTC."""
+    """Serve a portal for a test, with a clock at 2025-11-20 09:01:10 UTC that the test sets."""
     clock = ManualClock(utc("2025-11-20T09:01:10"))
     portal = Portal(clock, **options)
     admin = portal.add_user("Portal Admin", kind="owner", user_id=ADMIN)
@@ -141,7 +141,7 @@ def served(**options: Any) -> Iterator[World]:
 
 @dataclass
 class Receiver:
-    """A webhook receiver: answers each POST with what ``decide`` says of its body."""
+    """A webhook receiver: it answers each POST with the status that ``decide`` returns."""
 
     url: str = ""
     decide: Callable[[dict[str, Any]], int] = lambda _: 200
@@ -178,7 +178,7 @@ def receiver() -> Iterator[Receiver]:
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Stay silent."""
+            """Log nothing."""
 
     class Listener(ThreadingHTTPServer):
         request_queue_size = 64

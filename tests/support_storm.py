@@ -1,4 +1,4 @@
-"""A storm of edits with lossy deliveries, and real daemons that can be killed in it."""
+"""A storm of edits with lossy deliveries, and real daemons that can be killed during it."""
 
 import random
 import threading
@@ -22,7 +22,7 @@ FILES = 40
 
 @dataclass
 class Storm:
-    """A portal whose people edit, and the way to start a daemon."""
+    """A portal with users who edit, and the means to start a daemon."""
 
     portal: Portal
     server: Server
@@ -36,21 +36,21 @@ class Storm:
     edits: int = 0
 
     def start(self, number: int = 0) -> Program:
-        """Start a daemon, on one of the ports."""
+        """Start a daemon on one of the ports."""
         environ = self.environ | {"PORT": str(self.ports[number])}
         return Program(["serve"], environ, self.folder, self.folder / "serve.out", self.log)
 
     def await_daemons(self) -> None:
-        """Wait until each listens: one that has just begun cannot be stopped in peace."""
+        """Wait until each listens: one that is still starting cannot be stopped cleanly."""
         assert eventually(lambda: all(map(is_open, self.ports)))
 
     @property
     def log(self) -> Path:
-        """What the daemons log."""
+        """The daemons' log."""
         return self.folder / "serve.log"
 
     def act(self) -> None:
-        """Let somebody save a file, or approve one that carries the comment."""
+        """Save a file, or approve one that carries the comment."""
         file = self.chance.choice(self.files)
         if self.chance.random() < 0.2 and self.portal.file(file).comment == TARGET:
             self.portal.comment(file, f"Approved {self.edits}", by=self.people[1])
@@ -59,20 +59,20 @@ class Storm:
             self.edits += 1
 
     def blow(self, edits: int, calm: threading.Event, rest: float = 0.04) -> None:
-        """Make ``edits`` edits, with a rest between them, then set ``calm``."""
+        """Make ``edits`` edits with pauses, then set ``calm``."""
         while self.edits < edits:
             self.act()
             pause(rest)
         calm.set()
 
     def is_settled(self) -> bool:
-        """Return whether every file carries the comment or a person's word upon it."""
+        """Return whether every file carries the comment or a person's on it."""
         return all(self._is_right(self.portal.file(file).comment or "") for file in self.files)
 
     def settle(self, look: Callable[[], None] = lambda: None) -> None:
-        """Wait until every file is as promised, all deliveries have ended and nothing is owed.
+        """Wait until every file is as promised, all deliveries have ended and nothing is due.
 
-        ``look`` is called now and then, to look after the daemons.
+        ``look`` is called now and then, to check the daemons.
         """
         for _ in range(1000):
             look()
@@ -82,7 +82,7 @@ class Storm:
         raise AssertionError(self.log.read_text("utf-8")[-4000:])
 
     def totals(self) -> Totals:
-        """Return what the ledger has counted."""
+        """Return the ledger's counts."""
         portal = self.environ["DOCSPACE_API_HOST"]
         with closing(Ledger(self.environ["RECONCILER_STATE__URL"], portal)) as ledger:
             return totals(ledger)
@@ -93,9 +93,9 @@ class Storm:
 
 @contextmanager
 def storm(folder: Path, seed: int, daemons: int = 1, **more: str) -> Iterator[Storm]:
-    """A portal of forty files whose deliveries are lost, doubled and out of order.
+    """A portal with forty files whose deliveries are lost, duplicated and reordered.
 
-    Each of the daemons has a webhook of its own; ``more`` is set for all of them.
+    Each daemon has its own webhook; ``more`` are variables for all of them.
     """
     portal = Portal(retry_seconds=(0.2, 0.4, 0.8, 1.6, 3.2))
     ann = portal.add_user("Ann Lee", kind="room_admin")
@@ -108,12 +108,12 @@ def storm(folder: Path, seed: int, daemons: int = 1, **more: str) -> Iterator[St
     ports = [free_port() for _ in range(daemons)]
     with Server(portal) as server:
         portal.network = Network(drop=0.2, duplicate=0.1, reorder=True, seed=seed)
-        told = {
+        variables = {
             "RECONCILER_SWEEP__EVERY": "2s",
             "RECONCILER_LIMITS__REQUESTS_PER_MINUTE": "100000",  # that is another test's
         }
         key = portal.add_key(bot)
-        environ = environment(server.url, key, folder, ports[0], **(told | more))
+        environ = environment(server.url, key, folder, ports[0], **(variables | more))
         for port in ports:
             webhook = f"http://127.0.0.1:{port}/docspace/review-comment"
             portal.add_webhook(by=ann, url=webhook, secret=SECRET)
@@ -122,7 +122,7 @@ def storm(folder: Path, seed: int, daemons: int = 1, **more: str) -> Iterator[St
 
 
 def check_comments(here: Storm) -> None:
-    """No person's word was written over, and no version was written to twice."""
+    """Check that no person's comment was overwritten, and no version was written to twice."""
     for file in here.files:
         writes = [w for w in here.portal.comment_writes(file) if w.by.id == here.bot.id]
         over_a_person = [w for w in writes if (w.before or "").startswith("Approved")]
@@ -132,7 +132,7 @@ def check_comments(here: Storm) -> None:
 
 
 def check_ledger(here: Storm) -> None:
-    """Every accepted event and listing ended in one counted outcome; nothing is owed."""
+    """Check that every event and listing ended in one counted outcome, and none is pending."""
     totals = here.totals()
     assert totals.accepted == sum(totals.ended.values()) + totals.pending
     assert totals.pending == 0

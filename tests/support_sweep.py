@@ -1,4 +1,4 @@
-"""Short words for sweeps in tests: a world of which no webhook tells, and what a sweep found."""
+"""Short helpers for sweeps in tests: a world without deliveries, and what a sweep found."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ LISTING = "files/{id}"
 
 @contextmanager
 def silent(path: Path, policy: Policy | None = None) -> Iterator[World]:
-    """Build a world whose deliveries are all lost, before its first sweep."""
+    """Build a world without deliveries, before its first sweep."""
     with world(path, policy) as here:
         here.portal.network = Network(drop=1.0)
         yield here
@@ -34,7 +34,7 @@ def silent(path: Path, policy: Policy | None = None) -> Iterator[World]:
 
 @contextmanager
 def run_sweep(path: Path, policy: Policy | None = None) -> Iterator[World]:
-    """Build a world whose deliveries are all lost, an hour after its first sweep."""
+    """Build a world without deliveries, an hour after its first sweep."""
     with silent(path, policy) as here:
         here.sweep()
         here.clock.advance(HOUR)
@@ -72,14 +72,14 @@ def due(here: World) -> set[int]:
 
 
 def work(here: World) -> None:
-    """Work off what is due."""
+    """Process what is due."""
     here.clock.advance(2)
     while here.step() is not None:
         pass
 
 
 def sweep_and_work(here: World, after: float = 0) -> Report:
-    """Sweep once, ``after`` so many seconds, and work off what it found."""
+    """Sweep once, ``after`` so many seconds, and process what it found."""
     report = here.sweep(after=after)
     work(here)
     return report
@@ -91,14 +91,14 @@ def unmarked(here: World, *files: int) -> list[int]:
 
 
 def asked(here: World, act: Callable[[], object]) -> Counter[str]:
-    """Return how often each route was asked for while ``act`` ran."""
+    """Return how often each route was requested while ``act`` ran."""
     before = len(here.portal.requests)
     act()
     return Counter(one.path for one in here.portal.requests[before:])
 
 
 def at_listing(here: World, number: int, act: Callable[[], object], route: str = LISTING) -> None:
-    """Let ``act`` happen just before the portal computes the so-many-th answer of a route."""
+    """Run ``act`` just before the portal computes the n-th answer of a route."""
     left = [number]
 
     def webhook(method: str, seen: str, file: EntryId | None) -> None:
@@ -112,9 +112,9 @@ def at_listing(here: World, number: int, act: Callable[[], object], route: str =
 
 
 def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Return everything that is in a ledger, table by table, but the pace of the requests.
+    """Return all rows of a ledger by table, except the times of requests.
 
-    Of that all processes tell each other, also those that write nothing else.
+    All processes share those, also the ones that write nothing else.
     """
     names = set(tables(path.parent)) - {"paces"}
     return {
@@ -125,7 +125,7 @@ def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 @dataclass
 class Stage(Office):
-    """A portal for real processes: three files in one room, saved an hour ago, untold."""
+    """A portal for real processes: three files in one room, saved an hour ago without any event."""
 
     server: Server
     clock: ManualClock
@@ -135,11 +135,11 @@ class Stage(Office):
 
     @property
     def ledger(self) -> Path:
-        """Where the processes keep their ledger."""
+        """The processes' ledger."""
         return self.folder / "ledger.db"
 
     def add_files(self, titles: str, room: int | None = None, days: float = 0) -> list[int]:
-        """Add files that are created, and a minute later saved, so many days ago."""
+        """Add files that were created so many days ago and saved a minute later."""
         now = self.clock()
         self.clock.set(now - timedelta(days=days, seconds=120))
         where = self.room if room is None else room
@@ -157,17 +157,17 @@ class Stage(Office):
         return room
 
     def comments(self, files: Sequence[int] = ()) -> list[str]:
-        """Return the comments on files, all three of the room if none are named."""
+        """Return the comments on files, by default on the three of the room."""
         return [self.portal.file(file).comment or "" for file in files or self.files]
 
     def effective(self, file: int) -> int:
-        """Return how often the comment was really written."""
+        """Return how many writes took effect."""
         return sum(w.after == TARGET != w.before for w in self.portal.comment_writes(file))
 
 
 @contextmanager
 def stage(folder: Path) -> Iterator[Stage]:
-    """Set the stage; the portal's clock stands, and is near the real one."""
+    """Build the stage; the portal's clock stands still near the real time."""
     clock = ManualClock(datetime.now(UTC) - timedelta(hours=2))
     place = office(clock=clock)
     place.portal.network = Network(drop=1.0)
@@ -189,8 +189,8 @@ def run(scene: Stage, *words: str, **more: str) -> subprocess.CompletedProcess[s
 def held(
     scene: Stage, method: str, route: str, *words: str, after: bool = False, number: int = 1
 ) -> Iterator[program.Program]:
-    """Run a command, and enter the block when its so-many-th request of a route has arrived
-    (or, with ``after``, has taken effect); it goes on, or is dead, when the block is left.
+    """Run a command, and enter the block when its n-th request of a route has arrived (or, with
+    ``after``, has taken effect); after the block it continues, unless it was killed.
     """
     arrived, left, count = threading.Event(), threading.Event(), [number]
 
@@ -203,7 +203,7 @@ def held(
             arrived.set()
             left.wait(20)
             if process.poll() is not None:
-                raise ConnectionResetError  # nobody is there any more: without effect
+                raise ConnectionResetError  # the process is gone: without effect
 
     if after:
         scene.portal.on_answer = webhook
@@ -226,8 +226,8 @@ def killed(scene: Stage, method: str, route: str, *words: str, **when: Any) -> N
         process.wait()
 
 
-def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """Return the one JSON object that was printed."""
+def json_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Return the JSON object that a command printed."""
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -1,4 +1,4 @@
-"""A certificate authority that nobody knows, and a server that has a certificate of it."""
+"""A certificate authority that no system trusts, and a server with its certificate."""
 
 import shutil
 import ssl
@@ -12,7 +12,7 @@ needs_openssl = pytest.mark.skipif(OPENSSL is None, reason="openssl is not on th
 
 
 def authority(folder: Path, name: str = "IP:127.0.0.1") -> tuple[Path, ssl.SSLContext]:
-    """Return the file of certificates to trust, and what a server of that name serves with."""
+    """Return the file of the authority, and the TLS context of a server with this name."""
     assert OPENSSL is not None
     key, certificate = folder / "tls.key", folder / "ca.pem"
     names = f"subjectAltName={name}"

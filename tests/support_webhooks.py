@@ -1,4 +1,4 @@
-"""A portal with webhooks for tests: its people, a key that may administer, and an address."""
+"""A portal with webhooks for tests: its users, a key that may administer, and an address."""
 
 import ssl
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ NARROW = WIDE[:4]
 
 @dataclass
 class Stand(Office):
-    """A portal being served, and the client of one key."""
+    """A served portal, and the client of one key."""
 
     server: Server
     clock: ManualClock
@@ -30,14 +30,14 @@ class Stand(Office):
 
 
 class RecordedLog:
-    """A log that keeps the names of its events."""
+    """A log that collects the names of its events."""
 
     def __init__(self, events: list[str]) -> None:
         """Append to ``events``."""
         self._events = events
 
     def info(self, event: str, **fields: object) -> None:
-        """Keep the event, whatever its level."""
+        """Collect the event, whatever its level."""
         self._events.append(event)
 
     warning = error = info
@@ -70,7 +70,7 @@ def client(server: Server, key: str) -> Transport:
 def serving(
     app: Any, threads: int = 2, proxy: str | None = None, port: int = 0
 ) -> Iterator[WebServer]:
-    """Serve a WSGI application within the block, behind a trusted proxy or none."""
+    """Serve a WSGI application within the block, with or without a trusted proxy."""
     server = WebServer(
         app, "127.0.0.1", port, threads=threads, max_bytes=2**20, trusted_proxy=proxy
     )
@@ -85,7 +85,7 @@ def serving(
 def address(
     status: int = 200, *, tls: ssl.SSLContext | None = None, **headers: str
 ) -> Iterator[str]:
-    """Answer every HEAD and POST with ``status`` within the block; give the address."""
+    """Serve within the block an address that answers HEAD and POST with ``status``."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:

@@ -49,14 +49,14 @@ def post(server: Server, **headers: str) -> int:
 
 
 def test_without_https_nothing_is_let_in_where_it_is_required() -> None:
-    """Plain HTTP is refused, whatever its headers."""
+    """With `require_https`, plain HTTP is refused, whatever its headers say."""
     with served(https=True) as server:
         assert post(server) == 403
         assert post(server, X_Forwarded_Proto="https") == 403
 
 
 def test_only_the_trusted_proxy_is_believed() -> None:
-    """Its X-Forwarded-Proto counts; that of another address does not."""
+    """X-Forwarded-Proto counts only when it comes from the trusted proxy."""
     with served(https=True, proxy="127.0.0.1") as server:
         assert post(server, X_Forwarded_Proto="https") == 200
         assert post(server, X_Forwarded_Proto="http") == 403
@@ -86,7 +86,9 @@ def test_only_the_trusted_proxy_is_believed() -> None:
     ],
 )
 def test_of_several_proxies_the_trusted_one_counts(header: str, status: int) -> None:
-    """It is the last: each adds its own, and the first may be a stranger's. Never 400."""
+    """Of several X-Forwarded-Proto values the last counts: each proxy adds its own, and the first
+    may be forged. The answer is never 400.
+    """
     with served(https=True, proxy="127.0.0.1") as server:
         assert post(server, X_Forwarded_Proto=header) == status
 
@@ -96,7 +98,7 @@ def test_of_several_proxies_the_trusted_one_counts(header: str, status: int) -> 
 )
 @pytest.mark.parametrize("name", ["Forwarded", "X_Forwarded_For", "X_Forwarded_Host"])
 def test_other_headers_of_proxies_are_passed_over(name: str, header: str) -> None:
-    """However they look, and whoever sends them."""
+    """Other forwarding headers are ignored, whatever they say and whoever sends them."""
     for proxy, status in (("127.0.0.1", 200), ("192.0.2.1", 403), (None, 403)):
         with served(https=True, proxy=proxy) as server:
             more = {name: header, "X_Forwarded_Port": "x, y"}
@@ -104,7 +106,7 @@ def test_other_headers_of_proxies_are_passed_over(name: str, header: str) -> Non
 
 
 def test_the_word_of_two_header_lines_is_that_of_one() -> None:
-    """A proxy may add a line of its own instead."""
+    """Two X-Forwarded-Proto header lines count like one line with two values."""
     with served(https=True, proxy="127.0.0.1") as server:
         for lines, status in ((("http", "https"), 200), (("https", "http"), 403)):
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
@@ -120,7 +122,7 @@ def test_the_word_of_two_header_lines_is_that_of_one() -> None:
 
 @pytest.fixture(scope="module")
 def arrived() -> Iterator[tuple[str, list[str]]]:
-    """A server that notes the paths that it is asked for, and its address."""
+    """A server that records the requested paths, and its address."""
     paths: list[str] = []
 
     def note(environ: dict[str, str], start: Callable[..., object]) -> list[bytes]:
@@ -140,7 +142,7 @@ def arrived() -> Iterator[tuple[str, list[str]]]:
 def test_every_path_that_is_accepted_arrives_as_it_stands(
     arrived: tuple[str, list[str]], path: str
 ) -> None:
-    """The receiver finds it equal to what it listens on, whatever a client makes of it."""
+    """A request for any accepted path reaches the receiver, however a client normalises it."""
     with suppress(ConfigError):
         config = load(None, {"RECONCILER_WEBHOOK__PATH": path})
         assert send_request("HEAD", arrived[0] + config.webhook.path).status == 204
@@ -149,7 +151,7 @@ def test_every_path_that_is_accepted_arrives_as_it_stands(
 
 @pytest.mark.parametrize(("mode", "exposed"), [(0o600, False), (0o640, True), (0o604, True)])
 def test_a_key_file_that_others_can_read_is_found(tmp_path: Path, mode: int, exposed: bool) -> None:
-    """Its path is named in a warning."""
+    """A key file that others can read causes a warning that names its path."""
     file = tmp_path / "api-key"
     file.write_text("sk-1", "utf-8")
     file.chmod(mode)
@@ -158,14 +160,14 @@ def test_a_key_file_that_others_can_read_is_found(tmp_path: Path, mode: int, exp
 
 
 def test_a_folder_in_the_place_of_a_key_file_is_not_called_exposed(tmp_path: Path) -> None:
-    """What the warning advises, chmod 600, would lock its owner out of the folder."""
+    """A folder in place of a key file is not called exposed: chmod 600 would lock its owner out."""
     config = load(None, {"RECONCILER_PORTAL__API_KEY_FILE": str(tmp_path)})
     tmp_path.chmod(0o755)
     assert config.exposed_files() == ()
 
 
 def test_whatever_the_daemon_writes_is_its_owners_alone(scene: Scene) -> None:
-    """Database, log of writes, locks: no group, no others; and no secret in any of them."""
+    """The daemon's files are readable by their owner only, and contain no secret."""
     key = scene.environ["DOCSPACE_API_KEY"]
     with daemon(scene.environ, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)
@@ -185,7 +187,7 @@ def test_whatever_the_daemon_writes_is_its_owners_alone(scene: Scene) -> None:
 
 @pytest.mark.parametrize("missing", ["files:write", "files:read", "rooms:read", None])
 def test_a_key_is_usable_with_all_the_scopes_that_we_need(here: World, missing: str | None) -> None:
-    """Who may write may read; nothing else stands in for another."""
+    """A key needs every scope of ours; a write scope includes reading, no other replaces one."""
     scopes = {"files:read", "files:write", "rooms:read", "accounts.self:read"} - {missing}
     key = here.portal.add_key(here.bot, permissions=tuple(str(scope) for scope in scopes))
     with closing(DocSpace(Transport(here.server.url, key))) as docspace:

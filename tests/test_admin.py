@@ -46,7 +46,7 @@ PASSWORD = "correct horse: battery"
 
 @dataclass
 class Answer:
-    """What was answered."""
+    """An answer of the admin application."""
 
     status: int
     headers: Mapping[str, str]
@@ -55,7 +55,7 @@ class Answer:
 
 @dataclass
 class Watched:
-    """The admin pages over a ledger, with a clock and parts that a test changes."""
+    """The admin pages of a ledger, with a clock and components that a test changes."""
 
     ledger: Ledger
     now: datetime = NOW
@@ -76,7 +76,7 @@ class Watched:
         return ask(Admin(pages_of(subject), Guard(), fail), path, **asked)
 
     def number(self, name: str, **labels: str) -> float | None:
-        """Return one number of the metrics, None where it is not told."""
+        """Return one number of the metrics, None if it is missing."""
         for family in text_string_to_metric_families(self.get("/metrics").body):
             for sample in family.samples:
                 if sample.name == f"reconciler_{name}" and sample.labels == labels:
@@ -104,12 +104,12 @@ def basic(text: str) -> str:
 
 @pytest.fixture
 def watched(ledger: Ledger) -> Iterator[Watched]:
-    """A daemon's ledger: its roles are held."""
+    """A daemon's ledger with its roles held."""
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
         yield Watched(ledger)
 
 
-# Who is answered.
+# Access.
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def watched(ledger: Ledger) -> Iterator[Watched]:
     ],
 )
 def test_without_a_password_only_local_names_are_answered(host: str, status: int) -> None:
-    """A page in a browser cannot come in under a name of its own."""
+    """Without a password only local names are answered, so that no web page gets access."""
     app = Admin({"/": lambda _: Page("here\n")}, Guard(), fail)
     assert ask(app, "/", HTTP_HOST=host).status == status
 
@@ -146,7 +146,7 @@ def test_without_a_password_only_local_names_are_answered(host: str, status: int
     ],
 )
 def test_with_a_password_nothing_is_answered_without_it(header: str, status: int) -> None:
-    """Under any name, and by any path."""
+    """With a password, a request without it is refused under any host name and on any path."""
     app = Admin({"/": lambda _: Page("here\n")}, Guard(PASSWORD), fail)
     for path in ("/", "/none"):
         answer = ask(app, path, HTTP_HOST="watch.example", HTTP_AUTHORIZATION=header)
@@ -159,7 +159,7 @@ def test_with_a_password_nothing_is_answered_without_it(header: str, status: int
 
 @dataclass
 class Doorman:
-    """A page behind a password; ``now`` are seconds, ``heard`` whose passwords were refused."""
+    """A page behind a password; ``heard`` lists the clients with refused passwords."""
 
     now: float = 1_000.0
     heard: list[str] = field(default_factory=list)
@@ -182,7 +182,7 @@ class Doorman:
     def statuses(
         self, number: int, address: str = "192.0.2.7", per_second: float = 1e9
     ) -> Counter[int]:
-        """Guess so often; return how often each status was answered."""
+        """Send so many wrong passwords; return how often each status was answered."""
         found: Counter[int] = Counter()
         for guess in range(number):
             found[self.try_(f"guess {guess}", address).status] += 1
@@ -191,7 +191,7 @@ class Doorman:
 
 
 def test_after_five_wrong_passwords_one_a_second_is_looked_at() -> None:
-    """429 else, with when to come again; then the right one is not looked at either."""
+    """After five wrong passwords one a second is checked; others, even right ones, get 429."""
     gate = Doorman()
     assert gate.statuses(5) == {401: 5}
     for password in ("wrong", PASSWORD):
@@ -207,14 +207,14 @@ def test_after_five_wrong_passwords_one_a_second_is_looked_at() -> None:
 
 @pytest.mark.parametrize("per_second", [20, 2400])
 def test_guessing_is_slowed_to_one_a_second(per_second: int) -> None:
-    """However quickly somebody asks."""
+    """However fast a client guesses, one password per second is checked."""
     found = Doorman().statuses(60 * per_second, per_second=per_second)
     assert 60 <= found[401] <= 66
     assert found[401] + found[429] == 60 * per_second
 
 
 def test_who_mistypes_now_and_then_is_not_slowed() -> None:
-    """The right password makes the wrong ones before forgotten."""
+    """The right password resets the count of wrong ones."""
     gate = Doorman()
     for _ in range(5):
         assert gate.statuses(4) == {401: 4}
@@ -222,14 +222,14 @@ def test_who_mistypes_now_and_then_is_not_slowed() -> None:
 
 
 def test_a_watchdog_with_the_password_is_never_slowed() -> None:
-    """It may ask as often as it likes."""
+    """Requests with the right password are never slowed."""
     gate = Doorman()
     assert {gate.try_(PASSWORD).status for _ in range(1000)} == {200}
     assert gate.heard == []
 
 
 def test_who_gives_no_password_guesses_nothing() -> None:
-    """A browser asks once without, to learn that one is needed."""
+    """A request without a password is no guess: browsers send one before they ask for it."""
     gate = Doorman()
     for _ in range(100):
         assert ask(gate.app, "/", REMOTE_ADDR="192.0.2.7").status == 401
@@ -238,7 +238,7 @@ def test_who_gives_no_password_guesses_nothing() -> None:
 
 @pytest.mark.parametrize("header", ["Basic %%%", "Bearer x", "x", "Basic"])
 def test_what_is_no_password_is_a_guess_all_the_same(header: str) -> None:
-    """It is no way around the limit."""
+    """A malformed password counts as a guess, so that it does not bypass the limit."""
     gate = Doorman()
     for _ in range(10):
         answer = ask(gate.app, "/", REMOTE_ADDR="192.0.2.7", HTTP_AUTHORIZATION=header)
@@ -247,7 +247,7 @@ def test_what_is_no_password_is_a_guess_all_the_same(header: str) -> None:
 
 @pytest.mark.parametrize("address", ["192.0.2.8", "127.0.0.1", "::1", "2001:db8:1::7"])
 def test_one_who_guesses_keeps_nobody_else_out(address: str) -> None:
-    """Each address has tries of its own."""
+    """Each address has its own number of tries, so a guesser locks out nobody else."""
     gate = Doorman()
     gate.statuses(1000)
     assert gate.try_(PASSWORD, address).status == 200
@@ -255,7 +255,9 @@ def test_one_who_guesses_keeps_nobody_else_out(address: str) -> None:
 
 @pytest.mark.parametrize("network", ["10.{}.{}.1", "2001:db8:{:x}:{:x}::1"])
 def test_guesses_from_many_addresses_have_a_limit_together(network: str) -> None:
-    """The administrator who was there before, and the machine itself, are let in all the same."""
+    """Guesses from many addresses share a limit. It does not affect an administrator who was logged
+    in before, nor the machine itself.
+    """
     gate = Doorman()
     assert gate.try_(PASSWORD, "192.0.2.99").status == 200
     addresses = [network.format(n // 250, n % 250) for n in range(5000)]
@@ -270,14 +272,14 @@ def test_guesses_from_many_addresses_have_a_limit_together(network: str) -> None
 
 
 def test_one_network_of_ipv6_is_one_client() -> None:
-    """Whoever has one of its addresses has them all."""
+    """All addresses of an IPv6 network count as one client, since one client can use them all."""
     gate = Doorman()
     found = Counter(gate.try_("guess", f"2001:db8::{n:x}").status for n in range(100))
     assert found == {401: 5, 429: 95}
 
 
 def test_every_failed_login_is_told_with_where_it_came_from() -> None:
-    """Also those that were not looked at, and never the password."""
+    """The log has each failed login with its address, checked or not, without the password."""
     gate = Doorman()
     gate.statuses(7)
     gate.try_("guess", "::ffff:192.0.2.9")
@@ -285,41 +287,41 @@ def test_every_failed_login_is_told_with_where_it_came_from() -> None:
 
 
 def test_the_password_is_not_shown() -> None:
-    """Not even in a traceback."""
+    """The password is not shown, not even in a traceback."""
     assert PASSWORD not in repr(Guard(PASSWORD))
 
 
 def test_head_is_answered_without_a_body(watched: Watched) -> None:
-    """For watchdogs that only want the status."""
+    """HEAD is answered like GET, without a body, for monitors that only need the status."""
     app = Admin({"/": lambda _: Page("here\n")}, Guard(), fail)
     assert ask(app, "/", "HEAD", **LOCAL).body == ""
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 def test_nothing_can_be_changed(method: str) -> None:
-    """405, and what is allowed."""
+    """Every method but GET and HEAD is answered 405 with the allowed ones."""
     answer = ask(Admin({"/": lambda _: Page("here\n")}, Guard(), fail), "/", method, **LOCAL)
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
 
 
 def test_another_path_is_not_found(watched: Watched) -> None:
-    """404."""
+    """Any other path is answered 404."""
     assert watched.get("/secret").status == 404
 
 
 def test_a_bug_is_told_to_the_log_alone() -> None:
-    """500 without a word of what it was."""
+    """A bug is answered 500 without its cause, which only the log has."""
     heard: list[Exception] = []
     answer = ask(Admin({"/": lambda _: 1 / 0}, Guard(), heard.append), "/", **LOCAL)  # type: ignore[dict-item, return-value]
     assert (answer.status, len(heard)) == (500, 1)
     assert "division" not in answer.body
 
 
-# What is answered.
+# Answers.
 
 
 def test_healthz_names_the_part_that_ended(watched: Watched) -> None:
-    """200 while all run, else 503."""
+    """/healthz is 200 while all parts of the process run, else 503 with the part that has ended."""
     assert (watched.get("/healthz").status, watched.get("/healthz").body) == (200, "ok\n")
     watched.alive["worker"] = False
     answer = watched.get("/healthz")
@@ -327,13 +329,13 @@ def test_healthz_names_the_part_that_ended(watched: Watched) -> None:
 
 
 def test_readyz_is_ready_when_nothing_is_wrong(watched: Watched) -> None:
-    """Files that failed do not matter: the others are marked."""
+    """/readyz is 200 when nothing is wrong. Failed files do not matter: the others are marked."""
     kit.attempt(watched.ledger, kit.result(Outcome.FAILED, retry_at=NOW + HOUR))
     assert (watched.get("/readyz").status, watched.get("/readyz").body) == (200, "ready\n")
 
 
 def test_readyz_names_every_reason_on_a_line(watched: Watched) -> None:
-    """A dead key, a pause of hours, a sweep that does not come."""
+    """/readyz has each reason on a line: a dead key, a pause of hours, an overdue sweep."""
     watched.ledger.health.open_outage(OutageKind.DEAD_KEY, "answered\n401", NOW)
     watched.ledger.pause(NOW, HOUR, "too many requests")
     watched.ledger.settings.set(NEXT_SWEEP, NOW - HOUR)
@@ -347,7 +349,7 @@ def test_readyz_names_every_reason_on_a_line(watched: Watched) -> None:
 
 
 def test_readyz_names_a_backfill_that_works_in_our_place(ledger: Ledger) -> None:
-    """The daemon waits for the worker's role."""
+    """/readyz names a backfill for which the daemon waits because it has the worker's role."""
     watched = Watched(ledger)
     with ledger.role(Role.SWEEP):
         assert watched.get("/readyz").body.startswith("idle: ")
@@ -356,7 +358,7 @@ def test_readyz_names_a_backfill_that_works_in_our_place(ledger: Ledger) -> None
 
 
 def test_readyz_needs_a_ledger_that_can_be_written(tmp_path: Path) -> None:
-    """A full disk, or a ledger that is locked or gone."""
+    """/readyz names a ledger that cannot be written: a full disk, or locked or gone."""
     with opened(tmp_path) as ledger:
         watched = Watched(ledger)
     answer = watched.get("/readyz")
@@ -364,7 +366,7 @@ def test_readyz_needs_a_ledger_that_can_be_written(tmp_path: Path) -> None:
 
 
 def test_readyz_names_a_failed_write_until_one_succeeds(watched: Watched, tmp_path: Path) -> None:
-    """As when another program keeps the database locked."""
+    """/readyz names a failed write to the ledger until a write succeeds."""
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerError):
@@ -376,7 +378,7 @@ def test_readyz_names_a_failed_write_until_one_succeeds(watched: Watched, tmp_pa
 
 @pytest.mark.parametrize("path", ["/", "/readyz", "/metrics"])
 def test_no_page_writes_to_the_ledger(watched: Watched, tmp_path: Path, path: str) -> None:
-    """SQLite counts what other connections committed."""
+    """No page writes to the ledger: SQLite counts what other connections have committed."""
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
         [before] = other.execute("PRAGMA data_version")
         assert watched.get(path).status == 200
@@ -384,7 +386,9 @@ def test_no_page_writes_to_the_ledger(watched: Watched, tmp_path: Path, path: st
 
 
 def test_no_reason_of_readyz_writes_to_a_terminal(watched: Watched) -> None:
-    """The portal's own words stand in it, and people ask with curl."""
+    """The reasons of /readyz contain no control characters: they include the portal's messages, and
+    people read them with curl.
+    """
     why = "\x1b[2J\u202egone"
     watched.ledger.health.open_outage(OutageKind.LOOKS, why, NOW)
     body = watched.get("/readyz").body
@@ -393,7 +397,7 @@ def test_no_reason_of_readyz_writes_to_a_terminal(watched: Watched) -> None:
 
 
 def test_metrics_tell_a_ledger_that_cannot_be_written(watched: Watched) -> None:
-    """It is one of the kinds of /readyz, and reading it may still work: the disk is full."""
+    """The metrics report a ledger that cannot be written, even while reading still works."""
     assert watched.number("problem", kind="ledger") == 0
     text = exposition(lambda: watched.ledger.health.overview(NOW), {}, 9000, LedgerError("full"))
     assert 'reconciler_problem{kind="ledger"} 1.0' in text
@@ -401,7 +405,7 @@ def test_metrics_tell_a_ledger_that_cannot_be_written(watched: Watched) -> None:
 
 
 def test_metrics_tell_the_queue_and_what_ended(watched: Watched) -> None:
-    """As Prometheus reads them."""
+    """The metrics have the queue and the outcomes in the format of Prometheus."""
     for file in (1, 2):
         watched.ledger.record(kit.event(file), NOW)
     claim = watched.ledger.claims.take(NOW + SECOND, 1, HOUR)[0]
@@ -414,7 +418,7 @@ def test_metrics_tell_the_queue_and_what_ended(watched: Watched) -> None:
 
 
 def test_metrics_tell_missed_updates_and_how_long_they_waited(watched: Watched) -> None:
-    """The buckets add up, as a histogram's must."""
+    """The metrics have the missed updates and a histogram of latencies whose buckets add up."""
     sweep_finds(watched.ledger)
     (claim,) = watched.ledger.claims.take(NOW, 1, HOUR)
     watched.ledger.claims.finish(claim, kit.marked(), NOW)
@@ -434,7 +438,7 @@ def test_metrics_tell_missed_updates_and_how_long_they_waited(watched: Watched) 
 def test_a_histogram_counts_each_wait_from_the_first_bucket_that_holds_it(
     watched: Watched, seconds: float, first: str
 ) -> None:
-    """And in every larger one."""
+    """A histogram counts each latency in the first bucket that holds it and in every larger one."""
     sweep_finds(watched.ledger)
     (claim,) = watched.ledger.claims.take(NOW, 1, HOUR)
     now = kit.SAVED + seconds * SECOND
@@ -447,14 +451,14 @@ def test_a_histogram_counts_each_wait_from_the_first_bucket_that_holds_it(
 
 
 def test_metrics_tell_the_requests_to_the_portal(watched: Watched) -> None:
-    """By method, route and status."""
+    """The metrics count the requests to the portal by method, route and status."""
     watched.requests = {("GET", "files/file/{id}", "200"): 3}
     labels = {"method": "GET", "route": "files/file/{id}", "status": "200"}
     assert watched.number("api_requests_total", **labels) == 3
 
 
 def test_metrics_tell_what_is_wrong_and_the_last_sweep(watched: Watched) -> None:
-    """Each kind of trouble is a number of its own, for alerts."""
+    """The metrics have each kind of problem separately, for alerts, and the last sweep."""
     watched.ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2, scanned=7))
     watched.ledger.health.open_outage(OutageKind.DEAD_KEY, "401", NOW)
     watched.ledger.pause(NOW, HOUR, "too many requests")
@@ -465,7 +469,7 @@ def test_metrics_tell_what_is_wrong_and_the_last_sweep(watched: Watched) -> None
 
 
 def test_the_reference_names_every_metric(watched: Watched) -> None:
-    """And promises none that is not there."""
+    """The reference names every metric, and none that does not exist."""
     watched.ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
     text = watched.get("/metrics").body
     names = set(re.findall(r"^# TYPE reconciler_(\w+) ", text, re.MULTILINE))
@@ -479,7 +483,7 @@ def test_the_reference_names_every_metric(watched: Watched) -> None:
 
 
 def test_metrics_without_a_ledger_say_so() -> None:
-    """What needs no ledger is told all the same."""
+    """Without a ledger the metrics say so and still have everything else."""
 
     def look() -> Overview:
         raise LedgerError("damaged")
@@ -494,7 +498,7 @@ def test_metrics_without_a_ledger_say_so() -> None:
 
 
 def admin_url(folder: Path) -> str:
-    """Return the address that the daemon's log names."""
+    """Return the address of the admin pages in the daemon's log."""
     assert logged(folder, '"admin": "http://')
     found = re.search(r'"admin": "(http://[^"]+)"', (folder / "serve.log").read_text("utf-8"))
     assert found is not None
@@ -513,7 +517,7 @@ def fetch(url: str, **headers: str) -> Answer:
 
 
 def becomes(url: str, status: int, text: str) -> Answer:
-    """Wait for an answer of a daemon."""
+    """Wait until a daemon gives this answer."""
     answers: list[Answer] = []
 
     def comes() -> bool:
@@ -525,7 +529,7 @@ def becomes(url: str, status: int, text: str) -> Answer:
 
 
 def test_a_dead_key_is_visible_until_it_works_again(scene: Scene) -> None:
-    """In /readyz and in `status`, with its beginning; nobody has to tell that it is over."""
+    """A dead key and its beginning are in /readyz and `status` until the key works again."""
     key = scene.environ["DOCSPACE_API_KEY"]
     environ = scene.environ | {"RECONCILER_SWEEP__EVERY": "1s"}
     with daemon(environ, scene.folder) as running:
@@ -544,7 +548,7 @@ def test_a_dead_key_is_visible_until_it_works_again(scene: Scene) -> None:
 
 
 def test_a_daemon_tells_its_numbers(scene: Scene) -> None:
-    """An edit that a webhook announced is one, and nothing secret is told."""
+    """A daemon counts an announced edit as one, and its metrics contain no secret."""
     with daemon(scene.environ, scene.folder) as running:
         url = admin_url(scene.folder)
         assert fetch(f"{url}/healthz").body == "ok\n"
@@ -557,7 +561,7 @@ def test_a_daemon_tells_its_numbers(scene: Scene) -> None:
 
 
 def test_beyond_this_machine_a_password_is_required(scene: Scene) -> None:
-    """Exit 2 without; with it, it is asked for, but for the probe of a container."""
+    """Beyond this machine a password is required, except for a container's health probe."""
     environ = scene.environ | {"RECONCILER_ADMIN__HOST": "0.0.0.0"}  # noqa: S104
     refused = exits(2, serve(environ, scene.folder))
     assert "set admin.password_file" in refused.stderr
@@ -578,7 +582,7 @@ def test_beyond_this_machine_a_password_is_required(scene: Scene) -> None:
 
 
 def test_an_admin_port_in_use_is_named(scene: Scene) -> None:
-    """Exit 69, with what to set."""
+    """An admin port in use is exit 69, with the key to set."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         refused = exits(69, serve(scene.environ | {"RECONCILER_ADMIN__PORT": port}, scene.folder))

@@ -1,4 +1,4 @@
-"""Which problems are sent to a person: pure, from an overview."""
+"""Which problems are sent as alerts: computed from an overview, without side effects."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,7 +25,7 @@ def seen(tmp_path: Path) -> Iterator[Overview]:
 
 
 def kinds(seen: Overview) -> list[ProblemKind]:
-    """Return what is sent."""
+    """Return the kinds of the alerts that are sent."""
     return [problem.kind for problem in find_alerts(seen, find_problems(seen))]
 
 
@@ -40,13 +40,15 @@ def marked(ago: timedelta) -> FileInReview:
 
 
 def test_nothing_is_sent_where_nothing_runs(seen: Overview) -> None:
-    """Who would send it does not run either."""
+    """Without a running daemon no alert is due: no process would send it."""
     assert [problem.kind for problem in find_problems(seen)] == [ProblemKind.NO_SERVE]
     assert kinds(seen) == []
 
 
 def test_what_only_a_person_ends_is_sent_at_once(seen: Overview) -> None:
-    """A dead key, a webhook that is disabled or deleted, texts that look like the portal's."""
+    """What only a person can end is sent at once: a dead key, a disabled or deleted webhook, texts
+    that look like the portal's.
+    """
     wrong = replace(
         seen,
         outages=outage(OutageKind.DEAD_KEY, 0),
@@ -60,36 +62,36 @@ def test_what_only_a_person_ends_is_sent_at_once(seen: Overview) -> None:
 def test_a_portal_that_is_away_is_sent_after_ten_minutes(
     minutes: int, sent: list[ProblemKind], seen: Overview
 ) -> None:
-    """Shorter ones end by themselves."""
+    """An unavailable portal is sent after ten minutes; shorter outages end by themselves."""
     away = replace(seen, outages=outage(OutageKind.LOOKS, minutes), unfinished=WAITS)
     assert kinds(away) == sent
 
 
 def test_a_portal_that_is_away_while_nothing_waits_is_not_sent(seen: Overview) -> None:
-    """Nobody misses a comment."""
+    """An unavailable portal is not sent while no update waits."""
     assert kinds(replace(seen, outages=outage(OutageKind.LOOKS, 60))) == []
 
 
 def test_a_queue_of_which_nothing_is_marked_is_sent(seen: Overview) -> None:
-    """With the problem that explains it."""
+    """A queue of which nothing is marked is sent as the problem that explains it."""
     assert kinds(replace(seen, queue=DUE)) == [ProblemKind.BACKLOG]
 
 
 def test_a_queue_that_is_worked_off_slowly_is_not_sent(seen: Overview) -> None:
-    """Something was marked within ten minutes."""
+    """A queue is not sent as long as something was marked within ten minutes."""
     busy = replace(seen, queue=DUE, reviews=(marked(5 * MINUTE),))
     assert kinds(busy) == []
     assert kinds(replace(busy, reviews=(marked(11 * MINUTE),))) == [ProblemKind.BACKLOG]
 
 
 def test_an_address_that_fails_is_a_harmless_problem(seen: Overview) -> None:
-    """`status` names it with the command that tests it; no other address is told."""
+    """An address that fails is a non-blocking problem with a hint, and causes no alert."""
     failing = Notified("address 2 (mailto)", NOW, failing_since=NOW, failed_at=NOW, error="refused")
-    told = replace(seen, unreachable=(failing,))
-    (problem,) = [one for one in find_problems(told) if one.kind is ProblemKind.NOTIFY]
+    overview = replace(seen, unreachable=(failing,))
+    (problem,) = [one for one in find_problems(overview) if one.kind is ProblemKind.NOTIFY]
     assert problem.is_harmless
     assert str(problem) == (
         "address 2 (mailto) of notify.urls_file cannot be notified since "
         "2025-11-24 09:15:42 UTC: refused -> run: reconciler notify test"
     )
-    assert kinds(told) == []
+    assert kinds(overview) == []

@@ -1,4 +1,4 @@
-"""`reconciler backfill`: what it writes over, how far it goes, and how it goes on."""
+"""`reconciler backfill`: which comments it overwrites, how far it reads, how it resumes."""
 
 import os
 import pty
@@ -30,13 +30,13 @@ from tests.support_sweep import (
     added_up,
     due,
     held,
+    json_of,
     killed,
     rows,
     run,
     save,
     silent,
     stage,
-    told,
     work,
 )
 from tests.world import TARGET, World, scan_settings
@@ -57,7 +57,7 @@ def scene(tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[World]:
-    """A world of which no webhook tells, without a sweep so far."""
+    """A world without deliveries, before its first sweep."""
     with silent(tmp_path / "ledger.db") as built:
         yield built
 
@@ -96,10 +96,12 @@ def test_another_option_makes_another_job() -> None:
 def test_by_default_only_empty_comments_and_the_portals_own_are_written_over(
     scene: Stage,
 ) -> None:
-    """What a person wrote stays, and every file of the portal is accounted for."""
+    """By default only empty comments and the portal's texts are overwritten. A person's comment
+    stays, and every file is counted.
+    """
     done = exits(0, run(scene, "backfill", "--since", "60d", "--json", "--yes"))
     assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
-    summary = told(done)
+    summary = json_of(done)
     assert {outcome: summary[outcome] for outcome in OUTCOMES} == {
         "marked": 5,
         "already": 1,
@@ -115,21 +117,21 @@ def test_by_default_only_empty_comments_and_the_portals_own_are_written_over(
 
 
 def test_comments_are_overwritten_when_that_is_asked_for(scene: Stage) -> None:
-    """With an option, or as it is configured."""
+    """Comments are overwritten with the option, or with `review.overwrite_comments`."""
     words = ("backfill", "--since", "60d", "--overwrite-comments", "--yes")
     assert run(scene, *words).returncode == 0
     assert scene.comments() == [TARGET] * 4
 
 
 def test_since_is_where_it_begins(scene: Stage) -> None:
-    """The files of thirty days ago are not its business; those of an hour ago are."""
+    """Files updated before --since stay as they are; later ones are marked."""
     summary = through(scene, job(scene, days=20))
     assert (summary.report.scanned, summary.number(Outcome.MARKED)) == (3, 3)
     assert scene.comments() == TEXTS
 
 
 def test_until_is_where_it_ends(scene: Stage) -> None:
-    """The files of an hour ago stay as they are."""
+    """Files updated after --until stay as they are."""
     until = scene.clock() - timedelta(days=1)
     summary = through(scene, replace(job(scene), until=until))
     assert (summary.report.scanned, summary.number(Outcome.MARKED)) == (4, 2)
@@ -137,7 +139,7 @@ def test_until_is_where_it_ends(scene: Stage) -> None:
 
 
 def test_files_that_nobody_updated_and_those_in_the_trash_are_left_alone(scene: Stage) -> None:
-    """As ever."""
+    """Files that were never updated, and files in the trash, are not marked."""
     (trashed,) = scene.add_files("trashed.docx", days=10)
     new = int(scene.portal.create(scene.room, "new.docx", by=scene.ann))
     scene.portal.trash(trashed, by=scene.ann)
@@ -147,7 +149,7 @@ def test_files_that_nobody_updated_and_those_in_the_trash_are_left_alone(scene: 
 
 
 def test_only_the_rooms_that_are_named_are_read(scene: Stage) -> None:
-    """--room can be repeated; the others are not even asked for."""
+    """With --room, which can be repeated, only those rooms are requested."""
     wanted, other = scene.add_room("Wanted"), scene.add_room("Other")
     (inside,), (outside,) = scene.add_files("in.docx", wanted), scene.add_files("out.docx", other)
     words = (
@@ -166,7 +168,7 @@ def test_only_the_rooms_that_are_named_are_read(scene: Stage) -> None:
 
 
 def test_a_room_that_is_not_there_is_exit_2(scene: Stage) -> None:
-    """It is named, and nothing is read or written."""
+    """An unknown room is exit 2 and is named; nothing is read or written."""
     words = ("backfill", "--since", "60d", "--yes", "--room", "4711", "--room", f"{scene.room}")
     done = run(scene, *words)
     assert (done.returncode, scene.portal.count("PUT")) == (2, 0)
@@ -178,7 +180,7 @@ def test_a_room_that_is_not_there_is_exit_2(scene: Stage) -> None:
     [("--since", "soon"), ("--since", "9d", "--until", "later"), ("--since", "2999-01-01")],
 )
 def test_a_date_that_is_none_is_exit_2(scene: Stage, words: tuple[str, ...]) -> None:
-    """With what to give instead."""
+    """An invalid date is exit 2, with a valid example."""
     assert "2026-01-01" in exits(2, run(scene, "backfill", *words)).stderr
 
 
@@ -186,15 +188,15 @@ def test_a_date_that_is_none_is_exit_2(scene: Stage, words: tuple[str, ...]) -> 
 
 
 def renamed(here: World, *, over: bool) -> int:
-    """Let a reviewed file of ten days ago be there, perhaps observe it, and rename it."""
+    """Make a reviewed file of ten days ago, perhaps observe it, and rename it."""
     (file,) = add_files(here, 1)
     save(here, file)
     here.portal.comment(file, "Approved", by=here.bob)
     here.sweep(after=10 * DAY)
     if over:
         observing = BackfillJob("o", here.clock() - timedelta(days=20), observe=True)
-        terms = scan_settings(here.policy)
-        list(Backfill(here.ledger, here.docspace, terms, here.clock).run(observing, _ignore))
+        settings = scan_settings(here.policy)
+        list(Backfill(here.ledger, here.docspace, settings, here.clock).run(observing, _ignore))
     here.clock.advance(DAY)
     here.portal.network = Network()
     here.portal.rename(file, "Other.docx", by=here.ann)
@@ -203,40 +205,39 @@ def renamed(here: World, *, over: bool) -> int:
 
 
 def _ignore(_: object) -> None:
-    """Hear the report, and let it be."""
+    """Ignore a report."""
 
 
 @pytest.mark.parametrize("over", [True, False])
 def test_an_old_reviewed_file_survives_its_rename(here: World, over: bool) -> None:
-    """A person's comment stays, whether the file was ever observed or not."""
+    """A reviewed file's comment stays after a rename, whether it was observed before or not."""
     file = renamed(here, over=over)
     assert here.attempts[-1].rule is Rule.UNMARKED
     assert here.comment(file) == "Approved"
 
 
 def settled(scene: Stage) -> set[int]:
-    """Return the files of which the ledger has settled a revision."""
+    """Return the files with a settled revision."""
     with closing(sqlite3.connect(scene.ledger)) as connection:
         found = connection.execute("SELECT id FROM files WHERE settled_version IS NOT NULL")
         return {int(row[0]) for row in found}
 
 
 def test_observing_writes_nothing_and_leaves_open_what_is_not_plain(scene: Stage) -> None:
-    """Ours and a person's are settled; the rest is marked by a later backfill."""
+    """Observing writes nothing; it settles our and people's comments, and leaves the rest."""
     done = run(scene, "backfill", "--since", "60d", "--observe", "--json", "--yes")
     assert (done.returncode, scene.portal.count("PUT"), scene.comments()) == (0, 0, TEXTS)
-    assert (told(done)["already"], told(done)["kept"]) == (1, 1)
+    assert (json_of(done)["already"], json_of(done)["kept"]) == (1, 1)
     assert settled(scene) == set(scene.files[2:])
     through(scene, job(scene))
     assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
 
 
-# How it goes on.
+# Resuming.
 
 
 def test_a_backfill_that_was_killed_goes_on_and_says_so(scene: Stage) -> None:
-    """SIGKILL in the second of three rooms: the first is not read again, nothing is lost or
-    written twice."""
+    """A backfill killed in the second of three rooms resumes there; nothing is lost or doubled."""
     more = [scene.add_room(f"Room {number}") for number in range(2)]
     files = [scene.add_files(f"{room}.docx", room, days=9)[0] for room in more]
     words = ("backfill", "--since", "60d", "--yes")
@@ -251,7 +252,7 @@ def test_a_backfill_that_was_killed_goes_on_and_says_so(scene: Stage) -> None:
 
 
 def test_a_backfill_that_is_complete_is_not_gone_on_with(scene: Stage) -> None:
-    """The same words a month later start anew, with a beginning of their own."""
+    """A completed backfill is not resumed: the same command a month later starts anew."""
     through(scene, job(scene))
     scene.add_files("later.docx")
     with backfill(load(None, scene.environ), job(scene)) as opened:
@@ -261,7 +262,7 @@ def test_a_backfill_that_is_complete_is_not_gone_on_with(scene: Stage) -> None:
 
 
 def test_a_room_that_may_not_be_read_does_not_keep_a_backfill_from_its_end(scene: Stage) -> None:
-    """It is counted; were it waited for, the same words would go on for ever."""
+    """A room that may not be read is counted and skipped, so that the backfill can end."""
     scene.add_files("second.docx", scene.add_room("Second"))
     scene.portal.faults.add(Fault(f"GET {LISTING}", "status", status=403))
     summary = through(scene, job(scene))
@@ -270,7 +271,7 @@ def test_a_room_that_may_not_be_read_does_not_keep_a_backfill_from_its_end(scene
 
 
 def test_a_room_that_failed_is_read_by_the_next_run(scene: Stage) -> None:
-    """A 500: exit 1, the other rooms are done, and the same command goes on with this one."""
+    """A room that failed (500) is exit 1, and the same command resumes with this one."""
     (file,) = scene.add_files("second.docx", scene.add_room("Second"))
     scene.portal.faults.add(Fault(f"GET {LISTING}", "status"))
     words = ("backfill", "--since", "60d", "--yes")
@@ -284,7 +285,7 @@ def test_a_room_that_failed_is_read_by_the_next_run(scene: Stage) -> None:
 def test_a_file_that_an_earlier_run_left_failed_is_exit_1(
     scene: Stage, span: tuple[str, str]
 ) -> None:
-    """Whether this run lists it or not, and also of an estimate."""
+    """A file that an earlier run left failed is exit 1, listed or not, also for an estimate."""
     comment = f"PUT {FILE}/comment"
     scene.portal.faults.add(Fault(comment, "status", times=None, status=400))
     assert run(scene, "backfill", "--since", "60d", "--yes").returncode == 1
@@ -299,20 +300,20 @@ SHARE = {"RECONCILER_LIMITS__WRITES_PER_DAY": "10", "RECONCILER_LIMITS__BACKFILL
 
 
 def a_day_later(scene: Stage) -> None:
-    """Make everything that the ledger keeps about writes a day older."""
+    """Make all records of writes in the ledger a day older."""
     with closing(sqlite3.connect(scene.ledger)) as connection:
         connection.execute("UPDATE writes SET hour = hour - 90000000000")
         connection.commit()
 
 
 def test_a_share_that_is_spent_is_exit_1_with_the_time_to_go_on(scene: Stage) -> None:
-    """Three of ten writes; live updates have the others; the next day it goes on by itself."""
+    """A used-up share of writes is exit 1 with the time to resume; live updates have the rest."""
     words = ("backfill", "--since", "60d", "--yes", "--json")
     first = run(scene, *words, **SHARE)
     assert (first.returncode, scene.portal.count("PUT")) == (1, 3)
     assert "the day's writes for backfills are used up" in first.stderr
-    assert told(first)["resume_at"][:13].replace("T", " ") in first.stderr
-    assert (told(first)["marked"], told(first)["remaining"]) == (3, 2)
+    assert json_of(first)["resume_at"][:13].replace("T", " ") in first.stderr
+    assert (json_of(first)["marked"], json_of(first)["remaining"]) == (3, 2)
     (live,) = scene.add_files("live.docx")
     scene.clock.advance(10)
     quick = reconcile(load(None, scene.environ | SHARE), dry_run=False, on_planned=lambda _: None)
@@ -325,7 +326,7 @@ def test_a_share_that_is_spent_is_exit_1_with_the_time_to_go_on(scene: Stage) ->
 
 
 def test_a_pause_of_the_portal_is_not_called_a_spent_share(scene: Stage) -> None:
-    """429: the run ends with exit 1 and says what the portal said."""
+    """A pause that the portal asks for (429) is exit 1, and not called a used-up share."""
     scene.portal.faults.add(
         Fault("PUT files/file/{id}/comment", "throttle_day", retry_after=3600, times=None)
     )
@@ -335,7 +336,7 @@ def test_a_pause_of_the_portal_is_not_called_a_spent_share(scene: Stage) -> None
 
 
 def test_live_events_are_worked_off_before_a_backfill(here: World) -> None:
-    """Ten files of the backfill are due first, and one event comes: it is next."""
+    """An event is processed before ten files of a backfill that have been due for longer."""
     files = add_files(here, 10)
     save(here, *files)
     here.clock.advance(3 * DAY)
@@ -357,20 +358,20 @@ def test_live_events_are_worked_off_before_a_backfill(here: World) -> None:
     assert here.comment(files[0]) == TARGET
 
 
-# Beside others.
+# Beside other processes.
 
 
 def test_beside_a_daemon_the_daemon_does_the_writing(scene: Stage) -> None:
-    """The backfill waits for it, and ends when its files are marked."""
+    """Beside a daemon the backfill waits until the daemon has marked its files."""
     with daemon(scene.environ, scene.folder) as running:
         done = exits(0, run(scene, "backfill", "--since", "60d", "--json", "--yes"))
         assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
-        assert told(done)["requests"]["put"] == 0
+        assert json_of(done)["requests"]["put"] == 0
         assert running.terminate() == 0
 
 
 def test_a_second_backfill_is_exit_4_and_names_the_first(scene: Stage) -> None:
-    """Whatever it was asked for."""
+    """A second backfill is exit 4 and names the first, whatever its options."""
     words = ("backfill", "--since", "60d", "--yes")
     with held(scene, "GET", LISTING, *words) as first:
         done = exits(4, run(scene, "backfill", "--since", "3d", "--yes"))
@@ -378,11 +379,11 @@ def test_a_second_backfill_is_exit_4_and_names_the_first(scene: Stage) -> None:
     assert first.wait() == 0
 
 
-# What it says.
+# Output.
 
 
 def test_ctrl_c_says_that_the_same_command_goes_on(scene: Stage) -> None:
-    """Exit 130, as for every program that is interrupted."""
+    """After Ctrl-C the backfill exits 130 and says that the same command resumes."""
     words = ("backfill", "--since", "60d", "--yes")
     with held(scene, "PUT", "files/file/{id}/comment", *words) as process:
         process.send_signal(signal.SIGINT)
@@ -391,13 +392,16 @@ def test_ctrl_c_says_that_the_same_command_goes_on(scene: Stage) -> None:
 
 
 def test_a_dry_run_estimates_and_writes_nothing(scene: Stage) -> None:
-    """How many files, how many days, and which texts stand there how often."""
+    """A dry run shows how many files would be marked, how many days that takes, and how often each
+    comment occurs; it writes nothing.
+    """
     reconcile(load(None, scene.environ), dry_run=True, on_planned=lambda _: None)
     before = rows(scene.ledger)
     done = run(scene, "backfill", "--since", "60d", "--dry-run", "--json", **SHARE)
     assert (done.returncode, rows(scene.ledger), scene.portal.count("PUT")) == (0, before, 0)
-    assert (told(done)["dry_run"], told(done)["scanned"]) == (True, 7)
-    assert (told(done)["marked"], added_up(told(done)), told(done)["remaining"]) == (5, 7, 0)
+    summary = json_of(done)
+    assert (summary["dry_run"], summary["scanned"]) == (True, 7)
+    assert (summary["marked"], added_up(summary), summary["remaining"]) == (5, 7, 0)
     assert "7 files in 2 folders" in done.stderr
     assert "about 5 to be marked" in done.stderr
     assert "1.7 days at 3 writes a day" in done.stderr
@@ -406,7 +410,7 @@ def test_a_dry_run_estimates_and_writes_nothing(scene: Stage) -> None:
 
 
 def test_without_a_terminal_it_says_plain_lines(scene: Stage) -> None:
-    """One a folder, without colours and bars; results alone on stdout."""
+    """Without a terminal it prints one plain line per folder, and only results to stdout."""
     done = run(scene, "backfill", "--since", "60d", "--yes")
     lines = done.stderr.splitlines()
     assert lines[0] == f"1/2 Legal ({scene.room}) done"
@@ -420,7 +424,7 @@ def test_without_a_terminal_it_says_plain_lines(scene: Stage) -> None:
 def test_on_a_terminal_it_asks_and_shows_a_bar_with_rate_and_time_left(
     scene: Stage, answer: str, marked: bool
 ) -> None:
-    """The estimate, the question, and the progress; "no" leaves everything as it is."""
+    """On a terminal it shows the estimate, asks, and shows a progress bar; "no" changes nothing."""
     done, text = on_a_terminal(scene, answer, "backfill", "--since", "9d")
     assert "Begin? [y/N]" in text
     assert ("files/s" in text) is marked

@@ -7,7 +7,7 @@ from tests.benchmarks.__main__ import main
 
 
 def test_the_sweeps_benchmark_runs_and_its_counts_hold(capsys: pytest.CaptureFixture[str]) -> None:
-    """A hundredth of everything: the same table, and no count beyond its goal."""
+    """The sweep's benchmark runs at a hundredth of its size, and no count exceeds its goal."""
     main(["sweep", "--scale", "0.01", "--latency", "0"])
     table = capsys.readouterr().out
     for words in ("Machine: ", "idle sweep, 10 rooms", "files changed in", "peak memory, MB"):
@@ -47,7 +47,7 @@ def test_the_sweeps_benchmark_runs_and_its_counts_hold(capsys: pytest.CaptureFix
 def test_the_other_benchmarks_run_and_print(
     what: str, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A moment of each load: the same table, whatever the times are."""
+    """The other benchmarks run for a moment and print their table, whatever the times."""
     if what == "shared":
         postgres.needed(own=True)
     main([what, "--scale", "0.001", "--seconds", "0.1"])

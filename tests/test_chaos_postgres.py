@@ -1,7 +1,7 @@
 """Three real daemons on one PostgreSQL, in a storm: they are killed, and the server is too.
 
-Each edit is told to all three at once, so that they race for every file. While the server is
-away nothing can be accepted; a daemon that starts then ends by itself, and is started again.
+Each edit is delivered to all three at once, so that they race for every file. While the server is
+down nothing can be accepted; a daemon that starts then exits, and is started again.
 """
 
 import json
@@ -25,7 +25,7 @@ DAEMONS = 3
 def test_three_daemons_keep_the_promises_whatever_is_killed(
     tmp_path: Path, edits: int, restarts: int
 ) -> None:
-    """P1 to P4: all updates are marked, no word written over, no revision written twice."""
+    """P1 to P4: all updates are marked, no comment is overwritten, no revision is written twice."""
     postgres.needed(own=True)
     with (
         postgres.server() as server,
@@ -51,7 +51,7 @@ def test_three_daemons_keep_the_promises_whatever_is_killed(
 def survive(
     here: Storm, server: PostgresServer, edits: int, restarts: int
 ) -> tuple[list[Program], int]:
-    """Kill daemons until the storm is over, and now and then the server; keep three running."""
+    """Kill daemons, and now and then the server, until the storm is over; keep three running."""
     calm, killed, restarted = threading.Event(), 0, 0
     daemons = [here.start(number) for number in range(DAEMONS)]
     weather = threading.Thread(target=here.blow, args=(edits, calm, 0.025))
@@ -74,16 +74,15 @@ def survive(
 
 
 def keep_running(here: Storm, daemons: list[Program]) -> None:
-    """Start again what has ended."""
+    """Restart the daemons that have ended."""
     for number, daemon in enumerate(daemons):
         if daemon.poll() is not None:
             daemons[number] = here.start(number)
 
 
 def bring_to_rest(here: Storm, daemons: list[Program]) -> None:
-    """Let the daemons live until every file is as promised, and stop them in peace.
-
-    What a killed one may have written comes back at the end of the portal's longest answer.
+    """Let the daemons run until every file is as promised, and stop them cleanly. A write that a
+    killed daemon may have sent is looked at after the portal's longest answer time.
     """
     here.settle(lambda: keep_running(here, daemons))
     here.await_daemons()
@@ -93,10 +92,10 @@ def bring_to_rest(here: Storm, daemons: list[Program]) -> None:
 
 
 def check_log(here: Storm) -> None:
-    """Somebody swept to the end, and nothing was met but what the ledger says of itself."""
+    """A sweep was completed, and the log has no errors but those of the ledger."""
     lines = here.log.read_text("utf-8").splitlines()
-    told = [json.loads(line) for line in lines if line.startswith("{")]
-    assert any(line["event"] == "sweep" for line in told)
-    errors = [line for line in told if line["level"] == "error"]
+    records = [json.loads(line) for line in lines if line.startswith("{")]
+    assert any(line["event"] == "sweep" for line in records)
+    errors = [line for line in records if line["level"] == "error"]
     assert [line for line in errors if line.get("kind") != "ledger"] == []
-    assert [line for line in told if line["event"] == "library"] == []
+    assert [line for line in records if line["event"] == "library"] == []

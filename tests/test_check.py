@@ -1,4 +1,4 @@
-"""`reconciler check`: break one thing at a time, and the cause must stand in the first line."""
+"""`reconciler check`: one thing is broken at a time, and its cause must be in the first line."""
 
 import json
 import os
@@ -36,7 +36,7 @@ SECRET = "Check-Secret-1!"
 
 @dataclass
 class Healthy(Office):
-    """An installation in which everything is as it should be, until a test breaks it."""
+    """A working installation, until a test breaks it."""
 
     server: Server
     clock: ManualClock
@@ -48,7 +48,7 @@ class Healthy(Office):
         return run_check(load(None, self.environ))
 
     def wrong(self) -> list[Finding]:
-        """Return the lines that are not ok, but for the daemon that does not run here."""
+        """Return the lines that are not ok, except for the daemon that does not run here."""
         bad = [one for one in self.lines() if one.level in {Level.ERROR, Level.WARNING}]
         return [one for one in bad if not one.message.startswith("the daemon is not running")]
 
@@ -63,7 +63,7 @@ class Healthy(Office):
 
 @pytest.fixture
 def sound(tmp_path: Path) -> Iterator[Healthy]:
-    """Build it: a room, a key of all scopes, a webhook at an address that answers."""
+    """A working installation: a room, a key with all scopes, a webhook that answers."""
     clock = ManualClock(datetime.now(UTC))
     place = office(clock=clock, retry_seconds=())
     portal, bot, _ = place.portal, place.bot, place.create()
@@ -76,7 +76,7 @@ def sound(tmp_path: Path) -> Iterator[Healthy]:
 
 
 def test_nothing_is_wrong_where_nothing_is(sound: Healthy) -> None:
-    """Every line is ok, and each check says something."""
+    """In a working installation every line is ok, and each check has one."""
     assert sound.wrong() == []
     about = {line.about for line in sound.lines()}
     assert about >= {"configuration", "ledger", "disk", "portal", "key", "scopes", "account"}
@@ -84,50 +84,50 @@ def test_nothing_is_wrong_where_nothing_is(sound: Healthy) -> None:
 
 
 def test_it_writes_nothing_to_the_portal(sound: Healthy) -> None:
-    """And reads little."""
+    """The check writes nothing to the portal and sends few requests."""
     sound.lines()
     methods = [one.method for one in sound.portal.requests]
     assert set(methods) == {"GET"}
     assert len(methods) <= 10
 
 
-# Ten breakages and some more.
+# Causes to be found.
 
 
 def wrong_key(here: Healthy) -> None:
-    """The key was deleted at the portal."""
+    """Delete the key at the portal."""
     here.environ["DOCSPACE_API_KEY"] = "sk-none"
 
 
 def wrong_url(here: Healthy) -> None:
-    """Somebody else's web server answers there."""
+    """Another web server answers at the portal's address."""
     here.environ["DOCSPACE_API_HOST"] = here.environ["RECONCILER_WEBHOOK__PUBLIC_URL"].rpartition(
         "/docspace"
     )[0]
 
 
 def no_webhook(here: Healthy) -> None:
-    """It was deleted."""
+    """Delete the webhook."""
     here.portal.webhooks.clear()
 
 
 def disabled_webhook(here: Healthy) -> None:
-    """The portal gave up on it."""
+    """Let the portal disable the webhook."""
     here.change(enabled=False)
 
 
 def moved_webhook(here: Healthy) -> None:
-    """The host was renamed, and the portal calls the old one."""
+    """Register another host name, as before a move."""
     here.change(url="http://old.example.org/docspace/review-comment")
 
 
 def deaf_webhook(here: Healthy) -> None:
-    """Somebody ticked another event."""
+    """Register another event."""
     here.change(triggers=256)
 
 
 def let_a_delivery_fail(here: Healthy, status: int) -> None:
-    """Let a delivery be answered so by somebody else."""
+    """Let something else answer a delivery with this status."""
     with address(status) as url:
         good = here.portal.webhooks[1].url
         here.change(url=url)
@@ -137,77 +137,77 @@ def let_a_delivery_fail(here: Healthy, status: int) -> None:
 
 
 def wrong_secret(here: Healthy) -> None:
-    """The portal's webhook signs with another secret, so our receiver answers 401."""
+    """Let the portal's webhook sign with another secret, so that our receiver answers 401."""
     let_a_delivery_fail(here, 401)
 
 
 def missing_scope(here: Healthy) -> None:
-    """The key may not list rooms."""
+    """Use a key that may not list rooms."""
     here.with_key("files:read", "files:write", "accounts.self:read", "*:write")
 
 
 def room_without_rights(here: Healthy) -> None:
-    """The account is a viewer in one room."""
+    """Make the account a viewer in one room."""
     room = here.portal.add_room("Sales", owner=here.ann)
     here.portal.invite(room, here.bot, access=2)
 
 
 def no_room_with_rights(here: Healthy) -> None:
-    """The account is a viewer everywhere."""
+    """Make the account a viewer everywhere."""
     here.portal.invite(here.room, here.bot, access=2)
 
 
 def ledger_of_another_portal(here: Healthy) -> None:
-    """The database was copied from the test portal."""
+    """Use a ledger of another portal, as after a copy of its database."""
     with closing(Ledger(here.environ["RECONCILER_STATE__URL"], "https://test.example.org")) as one:
         one.set_owner("somebody")
 
 
 def ledger_that_is_read_only(here: Healthy) -> None:
-    """Nothing can be created beside it."""
+    """Put the ledger where nothing can be created."""
     here.environ["RECONCILER_STATE__URL"] = "sqlite:////proc/ledger.db"
 
 
 def ledger_that_is_damaged(here: Healthy) -> None:
-    """It is no database at all."""
+    """Use a ledger's file that is no database."""
     (here.folder / "ledger.db").write_bytes(b"no database" * 500)
 
 
 def url_of_a_page(here: Healthy) -> None:
-    """As it stands in the browser."""
+    """Configure the address of a page, as copied from a browser."""
     here.environ["DOCSPACE_API_HOST"] += "/rooms/shared"
 
 
 def portal_down(here: Healthy) -> None:
-    """Every connection is reset."""
+    """Let the portal reset every connection."""
     here.portal.down = True
 
 
 def clock_off(here: Healthy) -> None:
-    """Ours goes before by an hour."""
+    """Set our clock an hour ahead."""
     here.clock.advance(-3600)
 
 
 def key_that_ends(here: Healthy) -> None:
-    """In a week."""
+    """Let the key expire in a week."""
     ends = here.clock() + timedelta(days=7)
     here.environ["DOCSPACE_API_KEY"] = here.portal.add_key(here.bot, WIDE, expires=ends)
 
 
 def deaf_address(here: Healthy) -> None:
-    """The daemon does not run; the portal's webhook is as it should be."""
+    """Use an address without a daemon; the webhook at the portal has it too."""
     gone = "http://127.0.0.1:9/docspace/review-comment"
     here.environ["RECONCILER_WEBHOOK__PUBLIC_URL"] = gone
     here.change(url=gone)
 
 
 def no_proxy(here: Healthy) -> None:
-    """HTTPS is required, and nobody is believed."""
+    """Require HTTPS without a trusted proxy."""
     here.environ["RECONCILER_WEBHOOK__REQUIRE_HTTPS"] = "true"
 
 
 def no_key(here: Healthy) -> None:
-    """It was never set."""
+    """Configure no key."""
     del here.environ["DOCSPACE_API_KEY"]
 
 
@@ -245,7 +245,7 @@ def test_the_cause_stands_in_the_first_line(
     message: str,
     hint: str,
 ) -> None:
-    """With what to do about it."""
+    """The first line names the cause and what to do."""
     break_it(sound)
     first = sound.lines()[0]
     assert (first.level, first.about) == (level, about), first
@@ -254,7 +254,7 @@ def test_the_cause_stands_in_the_first_line(
 
 
 def test_a_cause_hides_no_other_check(sound: Healthy) -> None:
-    """A dead key and a broken ledger are both told; what hangs on them is skipped."""
+    """A dead key and a broken ledger are both reported; checks that depend on them are skipped."""
     wrong_key(sound)
     ledger_that_is_damaged(sound)
     lines = sound.lines()
@@ -264,21 +264,21 @@ def test_a_cause_hides_no_other_check(sound: Healthy) -> None:
 
 
 def test_without_the_wide_scope_the_webhook_is_skipped(sound: Healthy) -> None:
-    """The sweep alone is no error."""
+    """Without the scope `*:read` the check of the webhook is skipped, which is no error."""
     sound.with_key(*NARROW)
     assert sound.wrong() == []
     assert any("not read" in line.message for line in sound.lines())
 
 
 def test_a_key_that_may_not_tell_whose_it_is_works_all_the_same(sound: Healthy) -> None:
-    """Nothing that is marked needs that scope: a warning, and exit 0."""
+    """A key without the scope for its own account is a warning: marking works."""
     sound.with_key(*(scope for scope in NARROW if not scope.startswith("accounts")))
     (line,) = sound.wrong()
     assert (line.level, line.about) == (Level.WARNING, "scopes")
 
 
 def test_a_webhook_of_another_account_is_told(sound: Healthy) -> None:
-    """It announces only what that account may read."""
+    """A webhook of another account is reported: it announces only what that account may read."""
     boss = sound.portal.add_user("Boss", kind="owner")
     sound.environ["DOCSPACE_API_KEY"] = sound.portal.add_key(boss, WIDE)
     (line,) = [one for one in sound.wrong() if one.about == "webhook"]
@@ -286,14 +286,14 @@ def test_a_webhook_of_another_account_is_told(sound: Healthy) -> None:
 
 
 def test_failures_that_nobody_read_are_counted(sound: Healthy) -> None:
-    """Also those that the portal never sent."""
+    """Failed deliveries are counted, also those that the portal never sent."""
     let_a_delivery_fail(sound, 500)
     (line,) = sound.wrong()
     assert "1 failures not read" in line.message
 
 
 def test_what_the_portal_may_still_deliver_is_no_failure(sound: Healthy) -> None:
-    """Until eleven minutes have passed without an answer; the dates are the portal's own."""
+    """A delivery without an answer is no failure until eleven minutes have passed."""
     sound.portal.network = Network(drop=1.0)
     sound.portal.save(1000, by=sound.ann)
     assert sound.server.drain()
@@ -318,7 +318,7 @@ def test_what_the_portal_may_still_deliver_is_no_failure(sound: Healthy) -> None
 def test_a_second_webhook_to_the_same_receiver_is_named(
     sound: Healthy, change: Callable[[str], str], warns: bool
 ) -> None:
-    """Each event would come twice, and a rotation would leave its secret as it was."""
+    """A second webhook to the same receiver is named: each event would come twice."""
     url = sound.portal.webhooks[1].url
     sound.portal.webhooks[2] = replace(sound.portal.webhooks[1], id=2, url=change(url))
     assert bool(sound.wrong()) is warns
@@ -328,14 +328,14 @@ def test_a_second_webhook_to_the_same_receiver_is_named(
         assert line.hint == "run: reconciler webhook remove 2"
 
 
-def test_a_disabled_second_webhook_is_no_trouble(sound: Healthy) -> None:
-    """It delivers nothing."""
+def test_a_disabled_second_webhook_is_no_problem(sound: Healthy) -> None:
+    """A disabled second webhook delivers nothing and is not reported."""
     sound.portal.webhooks[2] = replace(sound.portal.webhooks[1], id=2, enabled=False)
     assert sound.wrong() == []
 
 
 def test_a_webhooks_dates_are_told_as_the_portals(sound: Healthy) -> None:
-    """Their zone is not known (docspace.md 3)."""
+    """A webhook's dates are those of the portal's clock, in an unknown zone (docspace.md 3)."""
     sound.portal.save(1000, by=sound.ann)
     assert sound.server.drain()
     (line,) = [one for one in sound.lines() if one.about == "deliveries"]
@@ -344,7 +344,7 @@ def test_a_webhooks_dates_are_told_as_the_portals(sound: Healthy) -> None:
 
 @needs_openssl
 def test_our_address_is_trusted_by_the_configured_certificates(sound: Healthy) -> None:
-    """And without them the key to set is named."""
+    """Our address is trusted by the configured certificates; without, the key to set is named."""
     bundle, tls = authority(sound.folder)
     with address(200, tls=tls) as url:
         sound.environ["RECONCILER_WEBHOOK__PUBLIC_URL"] = url
@@ -357,7 +357,7 @@ def test_our_address_is_trusted_by_the_configured_certificates(sound: Healthy) -
 
 
 def test_it_says_why_nothing_is_marked_though_all_is_there(sound: Healthy) -> None:
-    """Nobody works, or what works is only to observe, or has to wait."""
+    """It says why nothing is marked: no process works, or it only observes or waits."""
     assert [one.about for one in sound.lines() if one.level is Level.WARNING] == ["service"]
     sound.environ["RECONCILER_REVIEW__OBSERVE"] = "true"
     (line,) = sound.wrong()
@@ -372,17 +372,17 @@ def test_it_says_why_nothing_is_marked_though_all_is_there(sound: Healthy) -> No
 
 
 def test_what_serve_refuses_is_no_complete_configuration(sound: Healthy) -> None:
-    """The admin pages beyond the loopback need a password."""
+    """What `serve` refuses is an error: admin pages beyond the loopback need a password."""
     sound.environ["RECONCILER_ADMIN__HOST"] = "0.0.0.0"  # noqa: S104 - never bound
     assert "admin.password_file" in sound.wrong()[0].message
 
 
-# What cannot easily be broken from outside: pure functions on a snapshot.
+# Causes that are hard to produce: pure functions on a snapshot.
 
 
 @pytest.fixture
 def snapshot(sound: Healthy) -> Snapshot:
-    """What a sound installation tells, beside a daemon that runs."""
+    """What the checks gather from a working installation with a running daemon."""
     config = load(None, sound.environ)
     return with_ledger(full_snapshot(config), problems=())
 
@@ -394,19 +394,21 @@ def with_ledger(snapshot: Snapshot, **changes: Any) -> Snapshot:
 
 
 def first(snapshot: Snapshot, **changes: Any) -> Finding:
-    """Return the first finding about a changed snapshot."""
+    """Return the first finding for a changed snapshot."""
     return check(replace(snapshot, **changes))[0]
 
 
 def test_little_room_on_the_disk_is_told_before_there_is_none(snapshot: Snapshot) -> None:
-    """Below 200 MB a warning, below 20 MB an error."""
+    """Less than 200 MB free on the disk is a warning, less than 20 MB an error."""
     assert first(snapshot, free=199 * 2**20).level is Level.WARNING
     assert first(snapshot, free=19 * 2**20).level is Level.ERROR
     assert first(snapshot, free=201 * 2**20).level is Level.OK
 
 
 def test_a_text_that_was_kept_right_after_saves_may_be_the_portals(snapshot: Snapshot) -> None:
-    """Of a newer server, say: the line for the configuration is told; others are people's."""
+    """A text kept right after saves may be the portal's own, of a newer server: the check prints
+    the configuration line. Other texts are people's.
+    """
     texts = (("Redaguota", 20), ("Fine", 19))
     line = first(with_ledger(snapshot, texts=texts, unknown_texts=("Redaguota",)))
     assert line.about == "texts"
@@ -414,8 +416,8 @@ def test_a_text_that_was_kept_right_after_saves_may_be_the_portals(snapshot: Sna
     assert first(with_ledger(snapshot, texts=texts)).level is Level.OK
 
 
-def test_what_the_deep_sweep_found_is_told(snapshot: Snapshot) -> None:
-    """A portal that does not raise its folders' dates."""
+def test_what_the_full_scan_found_is_reported(snapshot: Snapshot) -> None:
+    """Updates that only a full scan found are reported: the portal raises no folder's dates."""
     line = first(with_ledger(snapshot, hidden=HiddenUpdates(snapshot.portal.at, 3)))
     assert (line.about, "found 3 updates" in line.message) == ("sweep", True)
 
@@ -435,31 +437,35 @@ GOOD, BAD = "2025-11-24T12:20:10", "2025-11-24T12:15:45"
 def test_an_address_that_cannot_be_reached_from_here_is_a_warning_while_deliveries_arrive(
     snapshot: Snapshot, found: AddressUnreachableError
 ) -> None:
-    """Not every router leads back to its own network; some answer there themselves."""
-    line = first(told(snapshot, succeeded_on=GOOD, failed_on=BAD), address=found)
+    """An address that cannot be reached from here is a warning while deliveries arrive: not every
+    router leads back to its own network.
+    """
+    line = first(with_deliveries(snapshot, succeeded_on=GOOD, failed_on=BAD), address=found)
     assert (line.level, line.about) == (Level.WARNING, "address")
     assert "asked from here; but deliveries arrive" in line.message
     assert "--no-probe" in line.hint
 
 
 def test_an_address_where_deliveries_fail_is_an_error(snapshot: Snapshot) -> None:
-    """The last one that is known did, or none is known."""
+    """An address is an error if its last known delivery failed, or none is known."""
     for dates in ({"succeeded_on": BAD, "failed_on": GOOD}, {"failed_on": GOOD}, {}):
-        lines = check(replace(told(snapshot, **dates), address=UNREACHED))
+        lines = check(replace(with_deliveries(snapshot, **dates), address=UNREACHED))
         assert [one.level for one in lines if one.about == "address"] == [Level.ERROR]
 
 
 def test_an_address_without_a_daemon_behind_it_is_an_error(snapshot: Snapshot) -> None:
-    """What arrived before it ended says nothing."""
+    """An address without a running daemon is an error: earlier deliveries prove nothing."""
     ended = with_ledger(snapshot, problems=(Problem(ProblemKind.NO_SERVE, "no serve is running"),))
-    lines = check(replace(told(ended, succeeded_on=GOOD), address=UNREACHED))
+    lines = check(replace(with_deliveries(ended, succeeded_on=GOOD), address=UNREACHED))
     assert [one.level for one in lines if one.about == "address"] == [Level.ERROR]
 
 
 def test_a_key_that_may_not_see_the_webhook_leaves_it_to_the_ledger_whether_any_arrive(
     snapshot: Snapshot,
 ) -> None:
-    """Within a day; an event out of the portal's log or from a sweep is no delivery."""
+    """If the key may not see the webhook, an event in the ledger within a day shows that deliveries
+    arrive. An event from the portal's log or a sweep is no delivery.
+    """
     unseen = replace(snapshot.portal, webhooks=None, state=None, failures=None)
     for hours, level in ((1, Level.WARNING), (25, Level.ERROR)):
         known = with_ledger(snapshot, delivered=snapshot.portal.at - timedelta(hours=hours))
@@ -468,7 +474,7 @@ def test_a_key_that_may_not_see_the_webhook_leaves_it_to_the_ledger_whether_any_
 
 
 def test_only_what_a_webhook_brought_counts_as_a_delivery(sound: Healthy) -> None:
-    """The newest event, when it was accepted."""
+    """The newest accepted event of the webhook counts as the last delivery."""
     config, now = load(None, sound.environ), datetime.now(UTC).replace(microsecond=0)
     minute = timedelta(minutes=1)
     with closing(Ledger(config.state.url, config.portal_url())) as ledger:
@@ -480,8 +486,8 @@ def test_only_what_a_webhook_brought_counts_as_a_delivery(sound: Healthy) -> Non
     assert found.delivered == now + 2 * minute
 
 
-def told(snapshot: Snapshot, succeeded_on: str = "", failed_on: str = "") -> Snapshot:
-    """Return the snapshot with what the portal tells of the webhook's last deliveries."""
+def with_deliveries(snapshot: Snapshot, succeeded_on: str = "", failed_on: str = "") -> Snapshot:
+    """Return these snapshot with the portal's dates of the webhook's last deliveries."""
     state = snapshot.portal.state
     assert state is not None
     assert state.webhook is not None
@@ -490,7 +496,7 @@ def told(snapshot: Snapshot, succeeded_on: str = "", failed_on: str = "") -> Sna
 
 
 def test_only_ten_of_many_rooms_are_named(snapshot: Snapshot) -> None:
-    """Rooms of third parties, archived and excluded ones do not count."""
+    """Ten of many rooms without rights are named; third-party, archived, excluded ones are not."""
     when = datetime.now(UTC)
     rooms = [Room(n, f"Room {n}", when, False, commentable=False) for n in range(1, 13)]
     rooms += [Room("drive-4", "Drive", when, False), Room(99, "Old", when, False, Section.ARCHIVE)]
@@ -501,14 +507,14 @@ def test_only_ten_of_many_rooms_are_named(snapshot: Snapshot) -> None:
 
 
 def test_a_disabled_key_is_told(snapshot: Snapshot) -> None:
-    """The portal may still answer who it was."""
+    """A disabled key is reported, even if the portal still says whose it is."""
     assert isinstance(snapshot.portal.key, Key)
     dead = replace(snapshot.portal, key=replace(snapshot.portal.key, active=False))
     assert first(snapshot, portal=dead).message == "the key is disabled"
 
 
 def test_a_check_that_fails_stops_no_other(snapshot: Snapshot) -> None:
-    """A bug in one is one line."""
+    """A bug in one check is one line and stops no other check."""
 
     def buggy(_: Snapshot) -> list[Finding]:
         raise KeyError("secret")
@@ -528,14 +534,14 @@ def with_secret_file(here: Healthy) -> Path:
 
 
 def test_a_file_of_secrets_that_others_can_read_is_named(sound: Healthy) -> None:
-    """With the command that ends it."""
+    """A file of secrets that others can read is reported with the command that restricts it."""
     with_secret_file(sound).chmod(0o644)
     assert any("chmod 600" in line.hint for line in sound.lines() if line.about == "files")
 
 
 @pytest.mark.parametrize("other", ["/dev/zero", "/dev/null", "pipe", "."])
 def test_what_is_no_file_is_not_to_be_hidden(tmp_path: Path, other: str) -> None:
-    """A chmod of a device, a pipe or a folder would break more than it protects."""
+    """No chmod is advised for a device, a pipe or a folder, where it would do harm."""
     os.mkfifo(tmp_path / "pipe", 0o644)
     assert not is_exposed(tmp_path / other)
 
@@ -544,7 +550,7 @@ def test_what_is_no_file_is_not_to_be_hidden(tmp_path: Path, other: str) -> None
     ("seconds", "hint"), [(-60, "after the next delivery"), (60, "remove all lines but the first")]
 )
 def test_older_secrets_may_go_after_a_delivery(sound: Healthy, seconds: int, hint: str) -> None:
-    """Until a delivery was accepted since the file changed, the portal may still use them."""
+    """Older secrets may go once a delivery was accepted after the file changed."""
     changed = datetime.fromtimestamp(with_secret_file(sound).stat().st_mtime, UTC)
     with closing(Ledger(sound.environ["RECONCILER_STATE__URL"], sound.server.url)) as ledger:
         ledger.record(event(1), changed + timedelta(seconds=seconds))
@@ -555,7 +561,7 @@ def test_older_secrets_may_go_after_a_delivery(sound: Healthy, seconds: int, hin
 
 
 def test_a_single_secret_is_no_finding(sound: Healthy) -> None:
-    """There is nothing to remove."""
+    """A single secret is no finding: there is nothing to remove."""
     SecretFile(with_secret_file(sound)).write((SECRET,))
     assert [line for line in sound.lines() if line.about == "files"] == []
 
@@ -564,7 +570,9 @@ def test_a_single_secret_is_no_finding(sound: Healthy) -> None:
 
 
 def test_the_command_prints_the_worst_first_and_its_code(scene: Stage) -> None:
-    """0 when all is well, 3 for a key, 5 for a ledger, 2 for a configuration."""
+    """The command prints the worst finding first. It exits 0 when all is well, 3 for a key, 5 for a
+    ledger, 2 for a configuration.
+    """
     scene.clock.set(datetime.now(UTC))
     good = run(scene, "check")
     assert (good.returncode, "error" in good.stdout) == (0, False), good.stdout
@@ -573,9 +581,9 @@ def test_the_command_prints_the_worst_first_and_its_code(scene: Stage) -> None:
     other = run(scene, "check", RECONCILER_STATE__URL="sqlite:////proc/x.db")
     assert (other.returncode, other.stdout.split()[:2]) == (5, ["error", "ledger"])
     wrong = run(scene, "check", "--json", RECONCILER_SWEEP__EVERY="soon")
-    told = json.loads(wrong.stdout)
-    assert (wrong.returncode, told["exit_code"]) == (2, 2)
-    assert "sweep.every" in told["lines"][0]["message"]
+    report = json.loads(wrong.stdout)
+    assert (wrong.returncode, report["exit_code"]) == (2, 2)
+    assert "sweep.every" in report["lines"][0]["message"]
 
 
 @pytest.mark.parametrize(
@@ -584,7 +592,7 @@ def test_the_command_prints_the_worst_first_and_its_code(scene: Stage) -> None:
 def test_the_parallel_limits_of_all_processes_count_together(
     sound: Healthy, reads: int, writes: int, warned: list[str]
 ) -> None:
-    """Two processes, each with its own limits: the portal allows 50 reads and 15 writes in all."""
+    """The limits of two processes are added up: the portal allows 50 reads and 15 writes."""
     sound.environ |= {
         "RECONCILER_LIMITS__CONCURRENT_READS": str(reads),
         "RECONCILER_LIMITS__CONCURRENT_WRITES": str(writes),
@@ -596,12 +604,12 @@ def test_the_parallel_limits_of_all_processes_count_together(
         helper(hold, database, Role.BACKFILL) as other,
     ):
         assert other.on_file() == "held"
-        told = [line.message for line in sound.wrong() if line.about == "instances"]
-    assert [message.split("_")[1].split()[0] for message in told] == warned
+        report = [line.message for line in sound.wrong() if line.about == "instances"]
+    assert [message.split("_")[1].split()[0] for message in report] == warned
 
 
 def test_the_command_is_not_content_while_updates_are_not_marked(scene: Stage) -> None:
-    """Exit 1 for a file that failed, a daemon that has ended, a pause; 0 before the first start."""
+    """A failed file, a stopped daemon or a pause is exit 1; before the first start it is 0."""
     scene.clock.set(datetime.now(UTC))
     assert run(scene, "check").returncode == 0
     now = datetime.now(UTC)
@@ -639,13 +647,13 @@ def test_the_command_is_not_content_while_updates_are_not_marked(scene: Stage) -
 def test_what_keeps_updates_from_being_marked_is_an_error(
     snapshot: Snapshot, kind: ProblemKind, level: Level
 ) -> None:
-    """What needs somebody at the portal, or only time, is a warning."""
+    """What keeps updates from being marked is an error; what only others can end is a warning."""
     line = first(with_ledger(snapshot, problems=(Problem(kind, "why"),), has_run=True))
     assert (line.message, line.level) == ("why", level)
 
 
 def test_the_command_leaves_the_ledger_as_it_is(scene: Stage) -> None:
-    """But for the time of the check."""
+    """The command changes nothing in the ledger but the time of the check."""
     assert run(scene, "reconcile").returncode == 0
     before = _rows(scene.ledger)
     run(scene, "check")

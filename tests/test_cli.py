@@ -1,4 +1,4 @@
-"""The commands that need no portal, as a user runs them, and README's walk on the sandbox."""
+"""The commands that need no portal, as a user runs them, and README's steps on the sandbox."""
 
 import errno
 import json
@@ -50,14 +50,14 @@ SECOND = timedelta(seconds=1)
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in an environment of its own."""
+    """Run a command with these environment variables."""
     alone = {"PATH": os.environ["PATH"], "HOME": "/nowhere", **environ}
     return program.run(arguments, alone, Path.cwd())
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
 def test_an_output_without_room_is_no_bug() -> None:
-    """Exit 2, and what to do."""
+    """A full disk behind stdout is no bug: exit 2, with what to do."""
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "reconciler", "--version"],
@@ -76,23 +76,23 @@ def commands() -> list[str]:
 
 
 def test_the_version_is_printed() -> None:
-    """For bug reports; and as a module, the command is the same."""
+    """--version prints the version, for bug reports; `python -m reconciler` prints the same."""
     command = [sys.executable, "-m", "reconciler", "--version"]
     done = program.output(command)
     assert (done.returncode, done.stdout[:11]) == (0, "reconciler ")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [(["-h"], "Usage:"), (["-V"], "reconciler "), (["webhook", "list", "-h"], "Usage:")],
 )
-def test_a_short_option_does_as_its_long_one(words: list[str], said: str) -> None:
-    """As elsewhere: -h for --help, -V for --version; a group takes it, and what is below it."""
-    assert CliRunner().invoke(app, words).stdout.lstrip().startswith(said)
+def test_a_short_option_does_as_its_long_one(words: list[str], expected: str) -> None:
+    """-h is --help and -V is --version, in groups and their commands too."""
+    assert CliRunner().invoke(app, words).stdout.lstrip().startswith(expected)
 
 
 def test_the_configuration_is_the_named_one_else_the_first_that_is_there(tmp_path: Path) -> None:
-    """The working directory comes before the machine's own place."""
+    """Without --config the first existing file counts; the working directory comes before /etc."""
     named, here, machine = (tmp_path / name for name in ("named", "here", "machine"))
     assert found_config(None, (here, machine)) is None
     machine.touch()
@@ -114,7 +114,7 @@ def test_the_configuration_is_the_named_one_else_the_first_that_is_there(tmp_pat
     ],
 )
 def test_what_is_refused_stands_on_the_first_line(words: tuple[str, ...], line: str) -> None:
-    """And where the right words are on the next."""
+    """The first line says what was refused, the next line names the help."""
     done = run(*words)
     first, second = done.stderr.splitlines()
     assert (done.returncode, done.stdout) == (2, "")
@@ -124,7 +124,7 @@ def test_what_is_refused_stands_on_the_first_line(words: tuple[str, ...], line: 
 
 
 def test_a_port_of_the_command_line_wins(tmp_path: Path) -> None:
-    """Over the file and the environment: it is the one that cannot be bound here."""
+    """--port overrides the file and the environment, whose port may not be usable here."""
     config = tmp_path / "config.toml"
     config.write_text('[portal]\nurl = "http://127.0.0.1:9"\n', encoding="utf-8")
     secrets = {"DOCSPACE_API_KEY": "sk-1", "DOCSPACE_WEBHOOK_SECRET": "s", "PORT": "0"}
@@ -136,12 +136,12 @@ def test_a_port_of_the_command_line_wins(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_has_help(command: str) -> None:
-    """Help needs neither configuration nor portal."""
+    """Every command has help, without configuration and portal."""
     assert "Usage" in exits(0, run(command, "--help")).stdout
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (("serve", "--port", "abc"), "must be a number, at least 0 and at most 65535, not abc"),
         (("sandbox", "--drop", "3"), "must be a number, at least 0 and at most 1, not 3"),
@@ -154,15 +154,17 @@ def test_every_command_has_help(command: str) -> None:
     ],
 )
 def test_a_value_that_an_option_does_not_take_is_told_in_our_words(
-    words: tuple[str, ...], said: str
+    words: tuple[str, ...], expected: str
 ) -> None:
-    """With what it takes."""
+    """A value that an option does not take is refused with our own message and the valid values."""
     done = CliRunner().invoke(app, words)
-    assert (done.exit_code, said in re.sub(r"[\s│]+", " ", done.stderr)) == (2, True), done.stderr
+    assert (done.exit_code, expected in re.sub(r"[\s│]+", " ", done.stderr)) == (2, True), (
+        done.stderr
+    )
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (("recocile",), "reconcile"),
         (
@@ -173,13 +175,13 @@ def test_a_value_that_an_option_does_not_take_is_told_in_our_words(
     ],
     ids=["a command that is unknown", "an end before the beginning", "a fault that is none"],
 )
-def test_what_cannot_be_meant_is_a_usage_error(words: tuple[str, ...], said: str) -> None:
-    """Exit 2, and what could be meant."""
-    assert said in exits(2, run(*words)).stderr
+def test_what_cannot_be_meant_is_a_usage_error(words: tuple[str, ...], expected: str) -> None:
+    """A command line that cannot be right is exit 2, with what may be meant."""
+    assert expected in exits(2, run(*words)).stderr
 
 
 def test_send_is_accepted_with_the_right_secret(scene: Scene) -> None:
-    """Signed as the portal would, and put on disk by the daemon."""
+    """`send` with the right secret is signed as by the portal, and the event is on disk."""
     with daemon(scene.environ, scene.folder) as running:
         secret = scene.environ["DOCSPACE_WEBHOOK_SECRET"]
         done = run(
@@ -192,7 +194,7 @@ def test_send_is_accepted_with_the_right_secret(scene: Scene) -> None:
 
 
 def test_send_needs_nothing_that_is_configured(scene: Scene) -> None:
-    """Port, path and secret are those of the daemon, whatever it listens on."""
+    """`send` needs no configured portal: port, path and secret are the daemon's."""
     path = {"RECONCILER_WEBHOOK__PATH": "/hook", "RECONCILER_WEBHOOK__HOST": "0.0.0.0"}  # noqa: S104
     secret_file = scene.folder / "secrets"
     secret_file.write_text(f"{scene.environ.pop('DOCSPACE_WEBHOOK_SECRET')}\n", "utf-8")
@@ -219,12 +221,12 @@ def test_send_needs_nothing_that_is_configured(scene: Scene) -> None:
 def test_a_file_is_named_by_its_id_or_by_the_address_of_the_document(
     text: str, number: int
 ) -> None:
-    """As it stands in the browser."""
+    """A file is named by its id, or by the address of the document as copied from a browser."""
     assert document(text) == number
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("Contract.docx", "neither a file's id nor the address"),
         ("0", "neither a file's id nor the address"),
@@ -234,14 +236,14 @@ def test_a_file_is_named_by_its_id_or_by_the_address_of_the_document(
         ("https://portal.example.com/doceditor?fileId=sbox-12-L2Ru", "connected storage"),
     ],
 )
-def test_what_names_no_file_is_refused(text: str, said: str) -> None:
-    """With what would."""
-    with pytest.raises(typer.BadParameter, match=said):
+def test_what_names_no_file_is_refused(text: str, expected: str) -> None:
+    """An argument that names no file is refused, with valid ones."""
+    with pytest.raises(typer.BadParameter, match=expected):
         document(text)
 
 
 def test_an_address_at_another_portal_is_told(scene: Scene) -> None:
-    """There the id is another file's."""
+    """An address at another portal is refused: the id there is another file's."""
     there = f"{scene.environ['DOCSPACE_API_HOST']}/doceditor?fileId={scene.file}"
     here = run("explain", there, **scene.environ)
     assert (here.returncode, here.stderr) == (0, "")
@@ -254,18 +256,18 @@ def test_an_address_at_another_portal_is_told(scene: Scene) -> None:
 
 @pytest.mark.parametrize("name", ["RECONCILER_CONFIG", "DOCSPACE_API_HOST"])
 def test_an_empty_variable_is_not_set(name: str) -> None:
-    """Neither the path of the configuration nor a key."""
+    """An empty variable counts as not set, for the path of the configuration and for a key."""
     assert "portal.url is missing" in exits(2, run("status", **{name: ""})).stderr
 
 
 def test_up_to_a_day_includes_that_day() -> None:
-    """A person who says --until 2026-01-31 means its evening."""
+    """--until 2026-01-31 includes that day."""
     assert moment("2026-01-31", "--until") == datetime(2026, 1, 31, 23, 59, 59, 999999, UTC)
     assert moment("2026-01-31", "--since") == datetime(2026, 1, 31, tzinfo=UTC)
 
 
 def test_a_backfill_without_a_terminal_needs_a_yes() -> None:
-    """Nobody can be asked: it does not begin, and says so before it looks for a portal."""
+    """A backfill without a terminal needs --yes, and says so before it contacts a portal."""
     done = run("backfill", "--since", "30d")
     assert (done.returncode, done.stdout) == (2, "")
     assert "Without a terminal it needs --yes" in done.stderr
@@ -273,7 +275,7 @@ def test_a_backfill_without_a_terminal_needs_a_yes() -> None:
 
 
 def test_a_working_directory_that_is_gone_is_no_bug(tmp_path: Path) -> None:
-    """Exit 2, and what to do."""
+    """A deleted working directory is no bug: exit 2, with what to do."""
     (tmp_path / "here").mkdir()
     gone = f'rmdir "$PWD" && exec {sys.executable} -m reconciler status'
     environ = {"PATH": os.environ["PATH"]}
@@ -283,17 +285,17 @@ def test_a_working_directory_that_is_gone_is_no_bug(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "expected"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "A disk is full: free some space"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "A disk is full: free some space"),
         (PermissionError(errno.EACCES, "Permission denied", "/etc/x"), "/etc/x cannot be used: "),
     ],
 )
-def test_what_the_machine_refuses_is_no_bug(error: OSError, said: str) -> None:
-    """Wherever it was met."""
+def test_what_the_machine_refuses_is_no_bug(error: OSError, expected: str) -> None:
+    """An error of the operating system is no bug, wherever it occurs."""
     code, text = unforeseen(error)
-    assert (code, text.startswith(said)) == (2, True)
+    assert (code, text.startswith(expected)) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +310,7 @@ def test_what_the_machine_refuses_is_no_bug(error: OSError, said: str) -> None:
     ],
 )
 def test_send_says_what_is_wrong(arguments: tuple[str, ...], code: int) -> None:
-    """Without a traceback."""
+    """`send` says what is wrong, without a traceback."""
     done = run("send", *arguments)
     assert done.returncode == code
     assert done.stderr
@@ -317,14 +319,14 @@ def test_send_says_what_is_wrong(arguments: tuple[str, ...], code: int) -> None:
 
 @pytest.mark.parametrize(("trigger", "number"), [("file.updated", 512), ("form.submit", 1 << 28)])
 def test_send_names_the_trigger_with_the_portals_number(trigger: str, number: int) -> None:
-    """As the portal's own deliveries do (docspace.md 10)."""
+    """`send` puts the trigger's number into the event, as the portal does (docspace.md 10)."""
     event = json.loads(sample_body(7, "A.docx", trigger, START))["event"]
     assert (event["trigger"], event["triggerId"]) == (trigger, number)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_send_follows_no_redirect(status: int) -> None:
-    """Nor does the portal: the address that it leads to is named, and nothing was delivered."""
+    """`send` follows no redirect, like the portal: it names the target, and delivers nothing."""
     there = "https://hooks.example.org/docspace/review-comment"
     with answering(http(status, Location=there), http(200)) as line:
         done = run("send", "5", "--url", f"{line.url}/hook")
@@ -336,7 +338,7 @@ def test_send_follows_no_redirect(status: int) -> None:
 
 @needs_openssl
 def test_send_trusts_the_configured_certificates(tmp_path: Path) -> None:
-    """By the environment, a configuration that is named, or the one that lies here."""
+    """`send` trusts the certificates of the environment, of --config, or of ./config.toml."""
     bundle, tls = authority(tmp_path)
     config = tmp_path / "config.toml"
     config.write_text(f'[portal]\nca_bundle = "{bundle.name}"\n', "utf-8")
@@ -350,14 +352,14 @@ def test_send_trusts_the_configured_certificates(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
 def test_send_asks_no_proxy_for_this_machine(variable: str) -> None:
-    """One elsewhere would ask its own loopback."""
+    """`send` uses no proxy for this machine: a proxy would connect to its own loopback."""
     with address(200) as url:
         done = run("send", "5", "--url", url, **{variable: "http://127.0.0.1:9"})
     assert (done.returncode, done.stdout) == (0, "200 \n")
 
 
 def test_send_names_the_proxy_that_it_goes_by() -> None:
-    """When that does not answer, and when what it answers is not the receiver's."""
+    """`send` names the proxy when it does not answer, and when its answer is not the receiver's."""
     url = "http://hooks.example.org/x"
     done = run("send", "5", "--url", url, HTTP_PROXY="http://127.0.0.1:9")
     assert (done.returncode, "through the proxy of HTTP_PROXY" in done.stderr) == (3, True)
@@ -373,7 +375,7 @@ def test_send_names_the_proxy_that_it_goes_by() -> None:
 
 @contextmanager
 def sandbox(*options: str) -> Iterator[tuple[dict[str, str], list[str]]]:
-    """Run `sandbox`; give what it tells to export, and the lines that its people leave."""
+    """Run `sandbox`; yield the variables that it prints, and its further lines."""
     command = [sys.executable, "-u", "-m", "reconciler", "sandbox", "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -393,7 +395,7 @@ def sandbox(*options: str) -> Iterator[tuple[dict[str, str], list[str]]]:
 
 
 def test_the_walk_of_readme_leads_to_a_marked_file(tmp_path: Path) -> None:
-    """A sandbox in one terminal, a daemon in another with what it printed: files get marked."""
+    """README's steps lead to marked files: a sandbox in one terminal, a daemon in another."""
     port = free_port()
     webhook = f"http://127.0.0.1:{port}/docspace/review-comment"
     with sandbox("--webhook", webhook, "--edit-every", "0.3") as (exports, _):
@@ -410,7 +412,7 @@ def test_the_walk_of_readme_leads_to_a_marked_file(tmp_path: Path) -> None:
 
 
 def test_the_webhook_of_a_sandbox_can_be_administered() -> None:
-    """With the second key that it prints."""
+    """The webhook of a sandbox can be administered with the second key that it prints."""
     address = "http://127.0.0.1:9/docspace/review-comment"
     with sandbox("--webhook", address, "--edit-every", "0") as (exports, lines):
         for _ in range(200):
@@ -423,7 +425,7 @@ def test_the_webhook_of_a_sandbox_can_be_administered() -> None:
 
 
 def test_a_sandbox_on_a_port_in_use_says_so() -> None:
-    """Exit 69 and what to try."""
+    """A sandbox on a port in use exits 69 and says what to try."""
     with sandbox("--webhook", "") as (exports, _):
         port = exports["DOCSPACE_API_HOST"].rpartition(":")[2]
         done = exits(69, run("sandbox", "--port", port))
@@ -461,13 +463,13 @@ def test_a_sandbox_on_a_port_in_use_says_so() -> None:
 def test_every_error_has_its_code_and_its_next_step(
     error: ReconcilerError, code: int, hint: str
 ) -> None:
-    """What happened, and what to do."""
+    """Every error has its exit code, what happened, and what to do."""
     found, text = in_words(error)
     assert (found, hint in text) == (code, True)
 
 
 def test_a_bug_says_what_to_report() -> None:
-    """Where it happened, and nothing secret."""
+    """A bug is reported with its place and without any secret."""
     try:
         raise KeyError("sk-secret")
     except KeyError as error:
@@ -477,6 +479,6 @@ def test_a_bug_says_what_to_report() -> None:
 
 
 def test_what_others_wrote_is_safe_for_a_terminal() -> None:
-    """Escape sequences and line ends lose their power."""
+    """Escape sequences and line ends in other people's texts are made harmless for a terminal."""
     assert "\x1b" not in shown("\x1b[2Ja\nb")
     assert "\n" not in shown("\x1b[2Ja\nb")

@@ -1,4 +1,4 @@
-"""The client on the wire: what exactly goes out, what comes back, and what never leaks."""
+"""The client on the wire: what exactly is sent, what comes back, and that no secret leaks."""
 
 import gzip
 import json
@@ -15,7 +15,7 @@ import pytest
 from reconciler.client import DocSpace, RateLimiter, Transport
 from reconciler.errors import ForbiddenError, PortalError, TransientError
 from reconciler.model import File, Section
-from tests.support_http import Line, answering, enveloped, http
+from tests.support_http import StubServer, answering, enveloped, http
 from tests.support_process import another_process, ask, verify
 from tests.support_samples import response, sample
 from tests.world import World
@@ -24,17 +24,17 @@ KEY = "sk-hush"
 
 
 @contextmanager
-def client(line: Line, **settings: Any) -> Iterator[DocSpace]:
+def client(line: StubServer, **settings: Any) -> Iterator[DocSpace]:
     """Return a client of the loopback portal."""
     with closing(DocSpace(Transport(line.url, KEY, **{"timeout": 5} | settings))) as docspace:
         yield docspace
 
 
-# What goes out.
+# Requests.
 
 
 def test_a_look_is_one_get_with_the_key_as_bearer() -> None:
-    """The path below the API's root, our name, JSON wanted."""
+    """A look is one GET below the API's root, with key, user agent and a wish for JSON."""
     with answering(enveloped(response("get_file.json"))) as line, client(line) as docspace:
         file = docspace.file(1245)
     assert isinstance(file, File)
@@ -47,7 +47,7 @@ def test_a_look_is_one_get_with_the_key_as_bearer() -> None:
 
 
 def test_setting_a_comment_sends_version_and_comment_and_nothing_else() -> None:
-    """The stored text comes back: the portal may have cut it."""
+    """Setting a comment sends version and comment only, and returns the stored text."""
     with answering(enveloped("Need Revi")) as line, client(line) as docspace:
         assert docspace.set_comment(1245, 4, "Need Review") == "Need Revi"
     (request,) = line.requests
@@ -57,14 +57,14 @@ def test_setting_a_comment_sends_version_and_comment_and_nothing_else() -> None:
 
 
 def test_a_comment_of_any_script_arrives() -> None:
-    """The body is JSON in ASCII or UTF-8; the text is the same."""
+    """A comment of any script arrives unchanged, as JSON in ASCII or UTF-8."""
     with answering(enveloped("Нужна проверка")) as line, client(line) as docspace:
         assert docspace.set_comment(1, 1, "Нужна проверка") == "Нужна проверка"
     assert json.loads(line.requests[0].body)["comment"] == "Нужна проверка"
 
 
 def test_asking_for_a_room_leaves_the_users_order_alone() -> None:
-    """A sortBy would be kept as the user's own (docspace.md 1.1)."""
+    """Reading a room sends no sortBy, which would become the user's own (docspace.md 1.1)."""
     content = response("folder_content_files_only.json")
     with answering(enveloped(content)) as line, client(line) as docspace:
         assert docspace.room_of(615) == 610
@@ -73,7 +73,7 @@ def test_asking_for_a_room_leaves_the_users_order_alone() -> None:
 
 
 def test_the_portals_path_is_kept() -> None:
-    """A portal may live below a path of its host."""
+    """The portal may be below a path of its host; requests keep it."""
     with answering(enveloped(response("keys_self.json"))) as line:
         line.url += "/docs"
         with client(line) as docspace:
@@ -82,7 +82,7 @@ def test_the_portals_path_is_kept() -> None:
 
 
 def test_requests_are_counted_by_method() -> None:
-    """Every one that went out counts, failed ones too: they count for the portal."""
+    """Every request that was sent is counted, failed ones too, as the portal does."""
     sent = [enveloped(response("get_file.json")), http(500), enveloped("x"), http(500)]
     with answering(*sent) as line, client(line) as docspace:
         assert docspace.requests == {"get": 0, "put": 0}
@@ -96,7 +96,7 @@ def test_requests_are_counted_by_method() -> None:
 
 
 def test_no_failure_is_retried_behind_our_back() -> None:
-    """One call, one request: the worker owns the retries and the write is counted."""
+    """One call is one request: the worker does the retries, so that every write is counted."""
     for answer in (http(503), http(429, Retry_After="1"), b"", http(413, Retry_After="1")):
         with answering(answer) as line, client(line) as docspace:
             with pytest.raises(Exception, match="PUT files/file"):
@@ -104,11 +104,11 @@ def test_no_failure_is_retried_behind_our_back() -> None:
             assert len(line.requests) == 1
 
 
-# What comes back.
+# Answers.
 
 
 def test_the_answers_date_is_kept() -> None:
-    """It is the portal's clock, by which a look is judged."""
+    """The answer's Date is kept: it is the portal's clock, which a look needs."""
     body = json.dumps(sample("get_file.json")).encode()
     dated = http(200, body, Date="Mon, 24 Nov 2025 09:20:00 GMT")
     with answering(dated) as line, client(line) as docspace:
@@ -130,7 +130,7 @@ def test_the_answers_date_is_kept() -> None:
     ],
 )
 def test_a_date_that_is_none_is_no_error(date: str) -> None:
-    """A proxy's nonsense must not stop the work."""
+    """An invalid Date, as of a faulty proxy, is no error."""
     answer = enveloped(response("keys_self.json")).replace(b"\r\n\r\n", b"\r\nDate: %s\r\n\r\n", 1)
     answer = answer.replace(b"%s", date.encode("latin-1"))
     with answering(answer) as line, client(line) as docspace:
@@ -138,14 +138,14 @@ def test_a_date_that_is_none_is_no_error(date: str) -> None:
 
 
 def test_a_date_without_a_zone_is_utc() -> None:
-    """HTTP dates are GMT, whatever they are marked with."""
+    """A Date without a zone is UTC, as HTTP dates are."""
     answer = http(200, b'{"response": {}}', Date="Mon, 24 Nov 2025 09:20:00 -0000")
     with answering(answer) as line, client(line) as docspace:
         assert docspace.build().date == datetime(2025, 11, 24, 9, 20, tzinfo=UTC)
 
 
 def test_a_compressed_answer_is_read() -> None:
-    """Portals behind a proxy compress."""
+    """A compressed answer is read; proxies compress."""
     body = gzip.compress(json.dumps(sample("keys_self.json")).encode())
     with (
         answering(http(200, body, Content_Encoding="gzip")) as line,
@@ -155,7 +155,7 @@ def test_a_compressed_answer_is_read() -> None:
 
 
 def test_a_chunked_answer_is_read() -> None:
-    """Without a length."""
+    """A chunked answer, without a length, is read."""
     body = json.dumps(sample("keys_self.json")).encode()
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     chunks = b"".join(b"1\r\n" + bytes([byte]) + b"\r\n" for byte in body) + b"0\r\n\r\n"
@@ -164,7 +164,9 @@ def test_a_chunked_answer_is_read() -> None:
 
 
 def test_rooms_of_any_section_come_with_the_date_of_the_rooms_root(here: World) -> None:
-    """An archived room is among them, told by its section (docspace.md 1.3, 10)."""
+    """Rooms of any section come with the date of the rooms' root; an archived one is recognised by
+    its section (docspace.md 1.3, 10).
+    """
     old = int(here.portal.add_room("Old", owner=here.ann))
     here.portal.invite(old, here.bot, access=9)
     here.portal.archive_room(old)
@@ -178,7 +180,7 @@ def test_rooms_of_any_section_come_with_the_date_of_the_rooms_root(here: World) 
     assert page.updated == here.clock().replace(microsecond=0)
 
 
-# What may go wrong on the wire.
+# Failures on the wire.
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,7 @@ def test_rooms_of_any_section_come_with_the_date_of_the_rooms_root(here: World) 
     ids=["closed", "head", "noise", "body", "chunk", "size", "gzip", "gzip cut", "header"],
 )
 def test_a_broken_answer_is_transient(answer: bytes) -> None:
-    """Cut off or garbled at any place: it may work later."""
+    """An answer that is cut off or garbled at any place is a transient error."""
     with answering(answer) as line, client(line) as docspace:
         with pytest.raises(TransientError) as caught:
             docspace.set_comment(1, 1, "x")
@@ -206,16 +208,19 @@ def test_a_broken_answer_is_transient(answer: bytes) -> None:
 
 
 def test_a_refused_connection_is_transient() -> None:
-    """Nobody listens: no status, the system's reason."""
+    """A refused connection is a transient error without a status, with the system's reason."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-    with client(Line(url)) as docspace, pytest.raises(TransientError, match="refused") as caught:
+    with (
+        client(StubServer(url)) as docspace,
+        pytest.raises(TransientError, match="refused") as caught,
+    ):
         docspace.file(1)
     assert caught.value.status is None
 
 
 def test_a_silent_portal_is_transient() -> None:
-    """The timeout ends the wait for the first byte."""
+    """A portal that sends no first byte within the timeout is a transient error."""
     done = threading.Event()
     with answering(lambda _: _wait(done)) as line, client(line, timeout=0.1) as docspace:
         with pytest.raises(TransientError) as caught:
@@ -225,7 +230,7 @@ def test_a_silent_portal_is_transient() -> None:
 
 
 def test_a_trickling_answer_ends_with_the_deadline() -> None:
-    """Each byte comes in time, the answer as a whole does not."""
+    """The deadline ends an answer whose bytes each arrive in time."""
     done = threading.Event()
 
     def trickle(connection: socket.socket) -> None:
@@ -243,7 +248,7 @@ def test_a_trickling_answer_ends_with_the_deadline() -> None:
 
 
 def test_an_endless_answer_is_not_kept_in_memory() -> None:
-    """64 MiB are more than any answer of the portal; a small body may unfold to more."""
+    """An answer of more than 64 MiB is not read into memory, even if it is sent compressed."""
     bomb = gzip.compress(b" " * (65 * 1024 * 1024), 1)
     with (
         answering(http(200, bomb, Content_Encoding="gzip")) as line,
@@ -254,7 +259,7 @@ def test_an_endless_answer_is_not_kept_in_memory() -> None:
 
 
 def test_a_redirect_is_not_followed() -> None:
-    """requests would turn the PUT into a GET; the Location is named for the administrator."""
+    """A redirect is not followed, since a PUT would become a GET; the Location is named."""
     moved = http(301, Location="https://new.example/api/2.0/files/file/1/comment")
     with answering(moved) as line, client(line) as docspace:
         with pytest.raises(TransientError, match=r"https://new\.example") as caught:
@@ -268,7 +273,7 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 def test_cookies_are_not_kept() -> None:
-    """A session cookie could outlive or outrank the key."""
+    """Cookies are not kept: a session cookie could take precedence over the key."""
     body = json.dumps(sample("keys_self.json")).encode()
     with answering(http(200, body, Set_Cookie="asc_auth_key=x; Path=/")) as line:
         with client(line) as docspace:
@@ -278,7 +283,7 @@ def test_cookies_are_not_kept() -> None:
 
 
 def test_a_password_in_netrc_is_not_used(tmp_path: Path) -> None:
-    """requests would send it in place of the key."""
+    """A password in .netrc is not sent in place of the key."""
     netrc = tmp_path / ".netrc"
     netrc.write_text("machine 127.0.0.1 login ann password other\n", encoding="utf-8")
     netrc.chmod(0o600)
@@ -288,13 +293,13 @@ def test_a_password_in_netrc_is_not_used(tmp_path: Path) -> None:
 
 
 def test_the_configured_ca_bundle_wins_over_the_environments(tmp_path: Path) -> None:
-    """portal.ca_bundle is what was meant for this portal."""
+    """portal.ca_bundle takes precedence over the environment's certificates."""
     ours = str(tmp_path / "ours.pem")
     assert another_process(verify, ours, REQUESTS_CA_BUNDLE=__file__) == ours
 
 
 def test_the_key_does_not_show() -> None:
-    """Neither in a repr nor in an error, whatever went wrong."""
+    """The key is neither in a repr nor in any error."""
     with answering(http(500), http(403), http(403), b"") as line, client(line) as docspace:
         transport = Transport(line.url, KEY)
         shown = [repr(docspace), repr(transport), str(transport)]
@@ -310,7 +315,7 @@ def test_the_key_does_not_show() -> None:
 
 
 def test_an_error_names_the_route_without_the_id() -> None:
-    """Errors are counted by route; ids would make each one its own."""
+    """An error names the route without the id, so that errors can be counted by route."""
     with answering(http(500)) as line, client(line) as docspace:
         with pytest.raises(TransientError) as caught:
             docspace.file(987654)
@@ -322,7 +327,7 @@ def test_an_error_names_the_route_without_the_id() -> None:
 
 
 def test_a_failed_request_gives_its_slot_back() -> None:
-    """One slot serves one failure after another."""
+    """A failed request releases its slot: a single slot serves one failure after another."""
     with (
         answering(b"", http(500), enveloped("x")) as line,
         client(line, rate_limiter=RateLimiter(reads=1, writes=1)) as docspace,
@@ -334,7 +339,7 @@ def test_a_failed_request_gives_its_slot_back() -> None:
 
 
 def test_a_forbidden_write_is_confirmed_with_one_get() -> None:
-    """The key is asked about, and works: the refusal is about the file."""
+    """After a forbidden write one GET checks the key; if it works, the file is refused."""
     refused = sample("error_403_put_comment.http.json")
     body = json.dumps(refused["body"]).encode()
     with (
@@ -351,7 +356,7 @@ def _wait(done: threading.Event) -> None:
 
 
 def test_requests_are_counted_by_route_and_status() -> None:
-    """By the route's template, and where no answer came as such; each thread counts its own."""
+    """Requests are counted by route template and status; each thread counts its own."""
     with answering(enveloped({}), http(404), b"") as line, closing(Transport(line.url, "k")) as one:
         one.get("files/file/{id}", id=7)
         for _ in range(2):

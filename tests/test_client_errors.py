@@ -1,4 +1,4 @@
-"""Every class of failure of docspace.md 2, and what the client makes of it."""
+"""Every class of failure in docspace.md 2, and the error that the client raises for it."""
 
 import json
 import socket
@@ -45,7 +45,7 @@ PERSON = f"{API}people/@self"
 
 
 def caused_by(error: Exception, cause: Exception) -> Exception:
-    """Return an error as it is raised from another."""
+    """Return an error as raised from another."""
     error.__cause__ = cause
     return error
 
@@ -60,7 +60,7 @@ def docspace() -> Iterator[DocSpace]:
 def everywhere(
     portal: Portal, status: int, body: str | bytes | Exception = b"", **more: Any
 ) -> None:
-    """Let the portal answer every request alike."""
+    """Give the same answer to every request."""
     for method, url in (
         ("GET", FILE),
         ("PUT", COMMENT),
@@ -72,7 +72,7 @@ def everywhere(
 
 
 def answer(portal: Portal, method: str, url: str, name: str) -> None:
-    """Let the portal answer one request with a sample."""
+    """Answer one request with a sample."""
     http = sample(name)
     if "status" not in http or "headers" not in http:
         http = {"status": 200, "headers": {}, "body": http}
@@ -83,7 +83,7 @@ def answer(portal: Portal, method: str, url: str, name: str) -> None:
 
 
 def scoped(portal: Portal, *scopes: str, **changes: Any) -> None:
-    """Let keys/@self tell of a key with these permissions."""
+    """Let keys/@self describe a key with these permissions."""
     key = response("keys_self.json") | {"permissions": list(scopes)} | changes
     portal.get(SELF, json={"response": key})
 
@@ -93,7 +93,7 @@ def scoped(portal: Portal, *scopes: str, **changes: Any) -> None:
 
 @every_ask
 def test_401_means_a_dead_key(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
-    """An empty body, as the portal's handlers send it."""
+    """401 with an empty body, as the portal sends it, means a dead key."""
     everywhere(portal, 401)
     with pytest.raises(UnauthorizedError) as caught:
         ask(docspace)
@@ -104,7 +104,7 @@ def test_401_means_a_dead_key(portal: Portal, docspace: DocSpace, ask: Ask) -> N
 
 
 def test_403_on_a_look_with_a_working_key_is_no_file(portal: Portal, docspace: DocSpace) -> None:
-    """It is not for us to read; what is gone is answered 404."""
+    """403 on a look with a working key means an unreadable file; a missing one is 404."""
     answer(portal, "GET", FILE, "error_403_put_comment_missing_file.http.json")
     answer(portal, "GET", SELF, "keys_self.json")
     assert docspace.file(1245) is Absent.UNREADABLE
@@ -116,7 +116,7 @@ def test_403_on_a_look_with_a_working_key_is_no_file(portal: Portal, docspace: D
 def test_403_on_a_write_with_a_working_key_is_forbidden(
     portal: Portal, docspace: DocSpace, name: str
 ) -> None:
-    """It is about the file; the next look tells why."""
+    """403 on a write with a working key is about the file; the next look shows why."""
     answer(portal, "PUT", COMMENT, f"error_403_{name}.http.json")
     answer(portal, "GET", SELF, "keys_self.json")
     with pytest.raises(ForbiddenError) as caught:
@@ -125,7 +125,7 @@ def test_403_on_a_write_with_a_working_key_is_forbidden(
 
 
 def test_the_portals_words_are_shown(portal: Portal, docspace: DocSpace) -> None:
-    """They are localised: to show, never to decide by."""
+    """The portal's message is kept to be shown; it is localised, so no decision depends on it."""
     answer(portal, "PUT", COMMENT, "error_403_locked.http.json")
     answer(portal, "GET", SELF, "keys_self.json")
     with pytest.raises(ForbiddenError, match="currently locked by another user"):
@@ -134,7 +134,9 @@ def test_the_portals_words_are_shown(portal: Portal, docspace: DocSpace) -> None
 
 @pytest.mark.parametrize("ask", [ASKS["file"], ASKS["set_comment"]], ids=["file", "set_comment"])
 def test_403_with_a_dead_key_is_about_the_key(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
-    """A dead key is an anonymous visitor on these routes; keys/@self tells (docspace.md 2)."""
+    """403 with a dead key is about the key: on these routes it counts as an anonymous visitor, and
+    keys/@self shows it (docspace.md 2).
+    """
     answer(portal, "GET", FILE, "error_403_put_comment.http.json")
     answer(portal, "PUT", COMMENT, "error_403_put_comment.http.json")
     answer(portal, "GET", SELF, "error_401_bad_token.http.json")
@@ -147,7 +149,7 @@ def test_403_with_a_dead_key_is_about_the_key(portal: Portal, docspace: DocSpace
 def test_a_refusal_of_a_key_that_was_replaced_meanwhile_says_nothing(
     portal: Portal, status: int, ask: Ask
 ) -> None:
-    """The old key was refused; that the new one works does not make the file unreadable or gone."""
+    """A refusal of a key that was replaced meanwhile does not make the file unreadable or gone."""
     with closing(Transport("https://p.example", "sk-old")) as transport:
 
         def refuse(_: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
@@ -172,7 +174,7 @@ OLD_KEYS = {
 def test_a_dead_key_that_was_replaced_meanwhile_is_no_dead_key(
     portal: Portal, url: str, ask: Callable[[DocSpace], object]
 ) -> None:
-    """The answer comes once the new key is in use, of which it says nothing."""
+    """A late 401 for a key that was replaced meanwhile says nothing about the new key."""
     with closing(Transport("https://p.example", "sk-old")) as transport:
 
         def refuse(_: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
@@ -187,7 +189,7 @@ def test_a_dead_key_that_was_replaced_meanwhile_is_no_dead_key(
 
 
 def test_403_with_a_disabled_key_is_about_the_key(portal: Portal, docspace: DocSpace) -> None:
-    """Should the portal still describe it, it says that it is not active."""
+    """403 is about the key if the portal says that the key is not active."""
     answer(portal, "GET", FILE, "error_403_put_comment.http.json")
     scoped(portal, isActive=False)
     with pytest.raises(UnauthorizedError, match="disabled"):
@@ -205,7 +207,7 @@ def test_403_with_a_disabled_key_is_about_the_key(portal: Portal, docspace: DocS
 def test_403_with_a_missing_scope_names_the_scope(
     portal: Portal, docspace: DocSpace, ask: Ask, granted: tuple[str, ...], lacking: str
 ) -> None:
-    """A key that may not do its work stops it, with what to add to the key."""
+    """403 with a missing scope names the scope to add to the key."""
     answer(portal, "GET", FILE, "error_403_scope_or_status.http.json")
     answer(portal, "PUT", COMMENT, "error_403_scope_or_status.http.json")
     scoped(portal, *granted)
@@ -215,7 +217,7 @@ def test_403_with_a_missing_scope_names_the_scope(
 
 @pytest.mark.parametrize("ask", [ASKS["file"], ASKS["set_comment"]], ids=["file", "set_comment"])
 def test_403_everywhere_is_an_outage(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
-    """An address filter or a restore under way says nothing about the file."""
+    """403 on every route is an outage, as with an address filter, and not about the file."""
     everywhere(portal, 403, b"Your IP is not allowed", content_type="text/plain")
     with pytest.raises(TransientError, match="refuses everything"):
         ask(docspace)
@@ -224,7 +226,9 @@ def test_403_everywhere_is_an_outage(portal: Portal, docspace: DocSpace, ask: As
 def test_403_with_a_token_that_is_no_api_key_is_about_the_file(
     portal: Portal, docspace: DocSpace
 ) -> None:
-    """keys/@self knows API keys alone; people/@self tells that another token works."""
+    """With a token that is no API key, 403 is about the file: keys/@self knows API keys only, but
+    people/@self shows that the token works.
+    """
     answer(portal, "GET", FILE, "error_403_put_comment.http.json")
     portal.get(SELF, status=404)
     answer(portal, "GET", PERSON, "people_self.json")
@@ -234,7 +238,7 @@ def test_403_with_a_token_that_is_no_api_key_is_about_the_file(
 def test_the_owner_of_a_token_that_is_no_api_key_is_known(
     portal: Portal, docspace: DocSpace
 ) -> None:
-    """Its echoes are recognised too."""
+    """The owner of a token that is no API key is known, so that echoes are recognised."""
     portal.get(SELF, status=404)
     answer(portal, "GET", PERSON, "people_self.json")
     assert docspace.key().owner == "b2a7c6d0-8d3f-4f0e-9a5a-1d0f5c1e7a11"
@@ -247,7 +251,7 @@ def test_the_owner_of_a_token_that_is_no_api_key_is_known(
 def test_403_that_cannot_be_confirmed_is_no_verdict(
     portal: Portal, docspace: DocSpace, status: int, error: type[PortalError]
 ) -> None:
-    """When keys/@self fails, the failure is that one."""
+    """If keys/@self fails, a 403 is not classified; the error is that of keys/@self."""
     answer(portal, "GET", FILE, "error_403_put_comment.http.json")
     portal.get(SELF, status=status)
     with pytest.raises(error):
@@ -259,14 +263,14 @@ def test_403_that_cannot_be_confirmed_is_no_verdict(
 
 @every_ask
 def test_402_is_an_outage(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
-    """The portal is not paid; nothing is wrong with the file."""
+    """402 (unpaid portal) is an outage and says nothing about the file."""
     everywhere(portal, 402, b'{"title": "Payment Required"}')
     with pytest.raises(TransientError, match="not paid"):
         ask(docspace)
 
 
 def test_404_with_the_envelope_is_no_file(portal: Portal, docspace: DocSpace) -> None:
-    """The portal looked and found nothing: no second request."""
+    """404 with the API's envelope means that there is no file; no second request is needed."""
     answer(portal, "GET", FILE, "error_404_get_file.http.json")
     assert docspace.file(1245) is Absent.GONE
     assert docspace.requests == {"get": 1, "put": 0}
@@ -276,28 +280,28 @@ PROBLEM = b'{"type": "about:blank", "title": "Not Found", "status": 404}'
 
 
 def test_404_without_the_envelope_is_confirmed(portal: Portal, docspace: DocSpace) -> None:
-    """With a working key it is about the file."""
+    """404 without the envelope is about the file if the key works."""
     portal.get(FILE, PROBLEM, status=404, content_type="application/problem+json")
     answer(portal, "GET", SELF, "keys_self.json")
     assert docspace.file(1245) is Absent.GONE
 
 
 def test_404_everywhere_is_an_outage(portal: Portal, docspace: DocSpace) -> None:
-    """A suspended portal answers so; no file is gone for that."""
+    """404 on every route is a suspended portal, an outage; no file is gone."""
     everywhere(portal, 404, PROBLEM, content_type="application/problem+json")
     with pytest.raises(TransientError):
         docspace.file(1245)
 
 
 def test_404_of_a_folder_is_permanent(portal: Portal, docspace: DocSpace) -> None:
-    """Asking again brings the same answer."""
+    """404 for a folder is permanent: another request brings the same answer."""
     answer(portal, "GET", f"{API}files/1245", "error_404_get_file.http.json")
     with pytest.raises(PermanentError):
         docspace.room_of(1245)
 
 
 def test_400_is_permanent(portal: Portal, docspace: DocSpace) -> None:
-    """A request that the portal does not understand will not be understood later."""
+    """400 is permanent: the portal will not accept the same request later."""
     answer(portal, "GET", f"{API}files/1245", "error_400_count_range.http.json")
     with pytest.raises(PermanentError) as caught:
         docspace.room_of(1245)
@@ -314,7 +318,7 @@ def test_400_is_permanent(portal: Portal, docspace: DocSpace) -> None:
 def test_429_tells_what_the_portal_asked_for(
     portal: Portal, docspace: DocSpace, name: str, pause: timedelta | None
 ) -> None:
-    """The daily limit sends seconds, the short ones send nothing."""
+    """429 has the requested pause: the daily limit sends seconds, the short limits nothing."""
     answer(portal, "PUT", COMMENT, f"error_429_{name}.http.json")
     with pytest.raises(RateLimitedError) as caught:
         docspace.set_comment(1245, 4, "x")
@@ -352,7 +356,7 @@ def test_a_pause_is_asked_for_in_seconds_or_until_a_date(
     text: str,
     pause: timedelta | None,
 ) -> None:
-    """Counted from the answer's own date, never negative, at most a day and an hour."""
+    """Retry-After is in seconds or a date, by the answer's Date, at most a day and an hour."""
     everywhere(portal, status, headers=NOON | {"Retry-After": text})
     with pytest.raises(error) as caught:
         docspace.file(1245)
@@ -361,7 +365,7 @@ def test_a_pause_is_asked_for_in_seconds_or_until_a_date(
 
 
 def test_a_date_without_the_portals_clock_is_counted_from_ours(portal: Portal) -> None:
-    """There is no better one."""
+    """Without the portal's Date, a Retry-After date is counted from our clock."""
     noon = datetime(2025, 11, 24, 12, tzinfo=UTC)
     everywhere(portal, 503, headers={"Retry-After": "Mon, 24 Nov 2025 12:05:00 GMT"})
     with (
@@ -380,7 +384,7 @@ def test_a_date_without_the_portals_clock_is_counted_from_ours(portal: Portal) -
 def test_a_connections_failure_is_passing(
     portal: Portal, docspace: DocSpace, ask: Ask, status: int
 ) -> None:
-    """A timeout, another server, too early: nothing is wrong with the file."""
+    """A timeout, a wrong server (421) or a too early request (425) is transient."""
     everywhere(portal, status, b'{"error": {"message": "too late"}}')
     with pytest.raises(TransientError) as caught:
         ask(docspace)
@@ -392,7 +396,7 @@ def test_a_connections_failure_is_passing(
 def test_a_page_is_not_the_apis_answer(
     portal: Portal, docspace: DocSpace, ask: Ask, status: int
 ) -> None:
-    """A firewall or a proxy shows pages, the API none: it may pass."""
+    """An HTML page comes from a firewall or proxy, not from the API: it is transient."""
     everywhere(portal, status, b"<html>No.</html>", content_type="text/html; charset=utf-8")
     with pytest.raises(TransientError, match="a page instead of the API's answer"):
         ask(docspace)
@@ -403,7 +407,7 @@ def test_a_page_is_not_the_apis_answer(
 def test_another_4xx_is_permanent(
     portal: Portal, docspace: DocSpace, status: int, body: bytes
 ) -> None:
-    """The same request will be answered the same."""
+    """Any other 4xx is permanent."""
     everywhere(portal, status, body)
     with pytest.raises(PermanentError) as caught:
         docspace.file(1245)
@@ -411,7 +415,7 @@ def test_another_4xx_is_permanent(
 
 
 def test_a_proxy_that_asks_for_a_password_is_passing(portal: Portal, docspace: DocSpace) -> None:
-    """It is about the way to the portal."""
+    """A proxy that asks for a password (407) is transient and not about the file."""
     everywhere(portal, 407, b"<html>")
     with pytest.raises(TransientError, match="the proxy asks for a name and a password"):
         docspace.file(1245)
@@ -429,7 +433,7 @@ def test_a_proxy_that_asks_for_a_password_is_passing(portal: Portal, docspace: D
 def test_a_certificate_names_the_setting(
     portal: Portal, docspace: DocSpace, ask: Ask, error: Exception
 ) -> None:
-    """What to trust is portal.ca_bundle."""
+    """An untrusted certificate names portal.ca_bundle."""
     everywhere(portal, 200, error)
     with pytest.raises(TransientError, match=r"^.*p\.example: .*portal\.ca_bundle"):
         ask(docspace)
@@ -438,7 +442,7 @@ def test_a_certificate_names_the_setting(
 def test_a_portal_that_speaks_plain_http_is_told_from_one_with_a_wrong_certificate(
     portal: Portal, docspace: DocSpace
 ) -> None:
-    """The library's words for https:// in the place of http:// help nobody."""
+    """A portal that speaks plain HTTP is reported as such, not as one with a wrong certificate."""
     error = requests.exceptions.SSLError("[SSL: WRONG_VERSION_NUMBER] wrong version (_ssl.c:1006)")
     everywhere(portal, 200, error)
     with pytest.raises(TransientError, match=r"no TLS is spoken there: http:// instead of https"):
@@ -463,7 +467,7 @@ def test_a_portal_that_speaks_plain_http_is_told_from_one_with_a_wrong_certifica
 def test_5xx_is_an_outage(
     portal: Portal, docspace: DocSpace, ask: Ask, status: int, body: bytes
 ) -> None:
-    """Whatever the body."""
+    """5xx is an outage, whatever the body."""
     everywhere(portal, status, body)
     with pytest.raises(TransientError) as caught:
         ask(docspace)
@@ -473,7 +477,7 @@ def test_5xx_is_an_outage(
 @every_ask
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_3xx_names_the_location(portal: Portal, docspace: DocSpace, ask: Ask, status: int) -> None:
-    """The request is not sent there; the administrator is told what to set."""
+    """3xx is not followed and names the location."""
     everywhere(portal, status, headers={"Location": "https://new.example/x"})
     portal.add("GET", "https://new.example/x", json={"response": {}})
     with pytest.raises(TransientError, match=r"moved to https://new\.example: set portal\.url"):
@@ -497,7 +501,7 @@ def test_3xx_names_the_location(portal: Portal, docspace: DocSpace, ask: Ask, st
 def test_a_redirection_names_the_portals_own_address(
     portal: Portal, docspace: DocSpace, location: str, words: str
 ) -> None:
-    """What is to be set is the address of a portal, without path, question and password."""
+    """A redirect names the portal's address to set, without path, query and password."""
     everywhere(portal, 302, headers={"Location": location})
     with pytest.raises(TransientError) as caught:
         docspace.file(1245)
@@ -507,7 +511,7 @@ def test_a_redirection_names_the_portals_own_address(
 
 @every_ask
 def test_304_without_a_location_is_no_answer(portal: Portal, docspace: DocSpace, ask: Ask) -> None:
-    """A cache in between has nothing to say."""
+    """304 without a location, as from a cache, is no answer."""
     everywhere(portal, 304)
     with pytest.raises(TransientError):
         ask(docspace)
@@ -530,7 +534,7 @@ def test_304_without_a_location_is_no_answer(portal: Portal, docspace: DocSpace,
 def test_no_answer_is_an_outage(
     portal: Portal, docspace: DocSpace, ask: Ask, error: Exception
 ) -> None:
-    """No status; the reason in one line; the cause kept."""
+    """No answer is an outage without a status, with a one-line reason and its cause."""
     everywhere(portal, 200, error)
     with pytest.raises(TransientError) as caught:
         ask(docspace)
@@ -557,7 +561,7 @@ def test_no_answer_is_an_outage(
 def test_a_200_that_is_not_the_apis_is_an_outage(
     portal: Portal, docspace: DocSpace, ask: Ask, body: bytes, words: str
 ) -> None:
-    """A sign-in page or another server in the portal's place; a write is looked at then."""
+    """A 200 that is not the API's, such as a sign-in page, is an outage."""
     everywhere(portal, 200, body, content_type="text/html")
     with pytest.raises(TransientError, match=words):
         ask(docspace)
@@ -567,7 +571,7 @@ def test_a_200_that_is_not_the_apis_is_an_outage(
 def test_a_missing_field_is_named(
     portal: Portal, docspace: DocSpace, changes: dict[str, object]
 ) -> None:
-    """An answer that lacks it will lack it again."""
+    """A missing field is named and permanent: the same request will lack it again."""
     portal.get(FILE, json={"response": response("get_file.json") | changes})
     with pytest.raises(
         PermanentError, match=f"unexpected answer: {next(iter(changes))} is"
@@ -577,7 +581,7 @@ def test_a_missing_field_is_named(
 
 
 def test_a_host_without_an_address_is_named(portal: Portal, docspace: DocSpace) -> None:
-    """Beside the system's reason."""
+    """A host name without an address is named beside the system's reason."""
     unknown = socket.gaierror(-2, "Name or service not known")
     everywhere(portal, 200, caused_by(requests.ConnectionError("Max retries exceeded"), unknown))
     with pytest.raises(TransientError, match=r"p\.example: Name or service not known$"):
@@ -604,16 +608,16 @@ def test_a_host_without_an_address_is_named(portal: Portal, docspace: DocSpace) 
 def test_whatever_the_portal_answers_is_a_value_or_a_portal_error(
     status: int, body: bytes, retry: str
 ) -> None:
-    """Nothing else leaves the client, and never the key."""
+    """Whatever the portal answers is a value or a PortalError, without the key."""
     with (
         responses.RequestsMock(assert_all_requests_are_fired=False) as portal,
         closing(DocSpace(Transport("https://p.example", KEY))) as docspace,
     ):
         everywhere(portal, status, body, headers={"Retry-After": retry})
         for ask in ASKS.values():
-            said = _asked(docspace, ask)
-            assert said is None or not isinstance(said, PortalError) or KEY not in repr(said)
-            assert not isinstance(said, File) or said.id
+            result = _asked(docspace, ask)
+            assert result is None or not isinstance(result, PortalError) or KEY not in repr(result)
+            assert not isinstance(result, File) or result.id
 
 
 def _asked(docspace: DocSpace, ask: Ask) -> Any:

@@ -1,4 +1,4 @@
-"""A portal no richer than the tutorial needs: a file can be looked at and commented, no more."""
+"""A portal that can do no more than the tutorial needs: GET a file and PUT its comment."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -33,19 +33,19 @@ Portal = responses.RequestsMock
 
 @pytest.fixture
 def docspace() -> Iterator[DocSpace]:
-    """A client of that portal, by a clock that stands still."""
+    """A client of that portal, with a clock that stands still."""
     with closing(Transport("https://p.example", "sk", clock=lambda: NOW)) as transport:
         yield DocSpace(transport)
 
 
 def without_routes(portal: Portal, status: int = 404, body: str = "Cannot GET") -> None:
-    """Let no route but those of files exist."""
+    """Remove all routes but those of files."""
     for url in (KEYS, PEOPLE, ROOMS, MINE, f"{API}files/7"):
         portal.get(url, body, status=status, content_type="text/html")
 
 
 def shown(portal: Portal, comment: str = "", version: int = 1) -> None:
-    """Let the file be there."""
+    """Answer with this file."""
     portal.get(FILE, json={"id": 13, "version": version, "comment": comment})
 
 
@@ -71,14 +71,14 @@ def test_an_id_and_a_version_suffice(
     fields: Mapping[str, object],
     version: int,
 ) -> None:
-    """With the envelope or without it."""
+    """An id and a version suffice, with the envelope or without it."""
     portal.get(FILE, json=wrap(fields))
     file = seen(docspace)
     assert (file.id, file.revision.version, file.created) == (13, version, None)
 
 
 def test_a_file_without_a_date_has_the_answers(portal: Portal, docspace: DocSpace) -> None:
-    """The portal's clock where it tells it, else ours."""
+    """A file without a date has the answer's Date, or else our time."""
     portal.get(FILE, json={"id": 13}, headers={"Date": "Mon, 24 Nov 2025 08:00:00 GMT"})
     portal.get(FILE, json={"id": 13})
     assert seen(docspace).revision.updated == datetime(2025, 11, 24, 8, tzinfo=UTC)
@@ -101,7 +101,7 @@ def test_a_file_without_a_date_has_the_answers(portal: Portal, docspace: DocSpac
 def test_the_comment_in_the_answer_confirms_a_write(
     portal: Portal, docspace: DocSpace, answer: object
 ) -> None:
-    """However it is wrapped; no second request."""
+    """The comment in the answer confirms a write, in whatever form, without a second request."""
     portal.put(COMMENT, json=answer)
     assert docspace.set_comment(13, 1, TARGET) == TARGET
     assert docspace.requests == {"get": 0, "put": 1}
@@ -130,7 +130,7 @@ any_answer = pytest.mark.parametrize("answer", ANSWERS)
 def test_another_answer_is_confirmed_by_a_look(
     portal: Portal, docspace: DocSpace, answer: bytes, status: int
 ) -> None:
-    """A success that says nothing of the text: the file shows it."""
+    """A successful answer without the text is confirmed by a look."""
     portal.put(COMMENT, b"" if status == 204 else answer, status=status)
     shown(portal, TARGET)
     assert docspace.set_comment(13, 1, TARGET) == TARGET
@@ -142,7 +142,9 @@ def test_another_answer_is_confirmed_by_a_look(
 def test_a_write_that_a_look_does_not_show_is_not_taken_for_one(
     portal: Portal, docspace: DocSpace, answer: bytes, comment: str, version: int
 ) -> None:
-    """It was not stored, or somebody was quicker: that is for another look to decide."""
+    """A write that the look does not show is not taken for stored: it failed, or a person was
+    quicker, and another look decides.
+    """
     portal.put(COMMENT, answer)
     shown(portal, comment, version)
     with pytest.raises(TransientError, match="not the comment"):
@@ -150,7 +152,7 @@ def test_a_write_that_a_look_does_not_show_is_not_taken_for_one(
 
 
 def test_a_text_that_the_portal_changed_is_told(portal: Portal, docspace: DocSpace) -> None:
-    """It answers with what it stored, and it stands there."""
+    """A stored text that differs from the sent one is reported."""
     portal.put(COMMENT, json={"response": "NEED REVIEW"})
     shown(portal, "NEED REVIEW")
     assert docspace.set_comment(13, 1, TARGET) == "NEED REVIEW"
@@ -158,7 +160,7 @@ def test_a_text_that_the_portal_changed_is_told(portal: Portal, docspace: DocSpa
 
 @pytest.mark.parametrize("status", [400, 404, 405, 409])
 def test_a_refused_write_stays_refused(portal: Portal, docspace: DocSpace, status: int) -> None:
-    """Only a 2xx is looked at."""
+    """A refused write stays refused; only after a 2xx a look follows."""
     portal.put(COMMENT, json={"error": {"message": "no"}}, status=status)
     with pytest.raises(PermanentError):
         docspace.set_comment(13, 1, TARGET)
@@ -171,7 +173,7 @@ def test_a_refused_write_stays_refused(portal: Portal, docspace: DocSpace, statu
 def test_without_its_routes_the_keys_owner_is_unknown(
     portal: Portal, docspace: DocSpace, status: int
 ) -> None:
-    """The key may be all right: it is not known to lack anything."""
+    """Without its routes the key's owner is unknown, but no scope is said to be missing."""
     without_routes(portal, status)
     key = docspace.key()
     assert (key.owner, key.active, key.missing_scope("files:write")) == ("", True, None)
@@ -187,7 +189,7 @@ def test_without_its_routes_the_keys_owner_is_unknown(
 def test_a_list_that_does_not_exist_is_missing(
     portal: Portal, docspace: DocSpace, ask: Callable[[DocSpace], Any], status: int
 ) -> None:
-    """That is no outage: files can be looked at all the same."""
+    """A missing list is no outage: files can be looked at."""
     without_routes(portal, status)
     shown(portal)
     seen(docspace)
@@ -199,7 +201,7 @@ def test_a_list_that_does_not_exist_is_missing(
 def test_a_list_that_is_refused_in_the_apis_words_is_missing(
     portal: Portal, docspace: DocSpace
 ) -> None:
-    """No request for the key's owner is needed then."""
+    """A list that is refused in the API's format is missing, without another request."""
     portal.get(ROOMS, json={"error": {"message": "no such route"}}, status=404)
     with pytest.raises(RouteMissingError):
         docspace.rooms()
@@ -209,7 +211,7 @@ def test_a_list_that_is_refused_in_the_apis_words_is_missing(
 def test_a_list_that_only_the_keys_owner_is_known_beside_is_missing(
     portal: Portal, docspace: DocSpace
 ) -> None:
-    """A portal that answers anything is not suspended."""
+    """A list is missing if the key's owner is known: such a portal is not suspended."""
     portal.get(ROOMS, status=404)
     portal.get(KEYS, json={"createBy": {"id": "BOT"}})
     with pytest.raises(RouteMissingError):
@@ -219,7 +221,7 @@ def test_a_list_that_only_the_keys_owner_is_known_beside_is_missing(
 def test_a_file_that_is_not_there_is_gone_where_another_is(
     portal: Portal, docspace: DocSpace
 ) -> None:
-    """The portal has shown a file before, and shows it still."""
+    """A file is gone if the portal still shows another that it has shown before."""
     without_routes(portal)
     shown(portal)
     portal.get(f"{API}files/file/14", "no such file", status=404)
@@ -228,7 +230,7 @@ def test_a_file_that_is_not_there_is_gone_where_another_is(
 
 
 def test_the_file_that_was_seen_last_may_be_gone_too(portal: Portal, docspace: DocSpace) -> None:
-    """The one before it tells."""
+    """If the file that was seen last is gone too, the one before it is asked for."""
     without_routes(portal)
     shown(portal)
     portal.get(f"{API}files/file/14", json={"id": 14})
@@ -239,7 +241,7 @@ def test_the_file_that_was_seen_last_may_be_gone_too(portal: Portal, docspace: D
 
 
 def test_where_no_file_was_ever_seen_none_is_gone(portal: Portal, docspace: DocSpace) -> None:
-    """It may be a portal that is suspended and answers 404 to everything (docspace.md 2)."""
+    """If no file was ever seen, none is gone: the portal may be suspended (docspace.md 2)."""
     without_routes(portal)
     portal.get(FILE, status=404)
     with pytest.raises(TransientError):
@@ -249,7 +251,7 @@ def test_where_no_file_was_ever_seen_none_is_gone(portal: Portal, docspace: DocS
 def test_where_nothing_is_there_any_more_the_portal_is_suspended(
     portal: Portal, docspace: DocSpace
 ) -> None:
-    """Not even the file that was there a moment ago: no file and no list is gone for that."""
+    """If not even the file seen last is there, the portal is suspended, and nothing is gone."""
     without_routes(portal)
     shown(portal)
     portal.get(FILE, status=404)
@@ -263,7 +265,7 @@ def test_where_nothing_is_there_any_more_the_portal_is_suspended(
 def test_a_refusal_without_a_route_for_the_key_is_about_the_file(
     portal: Portal, docspace: DocSpace
 ) -> None:
-    """Nothing says that the key is to blame."""
+    """A refusal without a route for the key is about the file: the key is not at fault."""
     without_routes(portal)
     portal.get(FILE, json={"error": {"message": "no"}}, status=403)
     portal.put(COMMENT, json={"error": {"message": "no"}}, status=403)
@@ -276,7 +278,7 @@ def test_a_refusal_without_a_route_for_the_key_is_about_the_file(
 
 
 def test_rooms_of_any_kind_are_asked_for(portal: Portal, docspace: DocSpace) -> None:
-    """Newer portals list form rooms apart unless any are asked for (docspace.md 10)."""
+    """Rooms of any kind are requested: newer portals omit form rooms otherwise (docspace.md 10)."""
     portal.get(ROOMS, json={"response": {"folders": []}})
     docspace.rooms(count=1)
     docspace.rooms(start=90)
@@ -306,27 +308,27 @@ def test_rooms_of_any_kind_are_asked_for(portal: Portal, docspace: DocSpace) -> 
 def test_a_room_tells_its_root(
     portal: Portal, docspace: DocSpace, root: Mapping[str, object], section: Section
 ) -> None:
-    """Only one that lies among the rooms is active."""
+    """Only a room whose root is the rooms' root is active."""
     portal.get(ROOMS, json={"folders": [{"id": 7, **root}]})
     (room,) = docspace.rooms().rooms
     assert (room.section, room.active) == (section, section is Section.ROOMS)
 
 
 def test_what_has_no_date_has_just_changed(portal: Portal, docspace: DocSpace) -> None:
-    """So that it is read, and nothing in it is lost."""
+    """A folder without a date counts as changed now, so that it is read."""
     portal.get(ROOMS, json={"folders": [{"id": 7}], "current": {"updated": "today"}})
     page = docspace.rooms()
     assert (page.updated, page.rooms[0].updated) == (NOW, NOW)
 
 
 def test_my_documents_may_have_no_id(portal: Portal, docspace: DocSpace) -> None:
-    """They are read all the same; 0 is no folder's id."""
+    """ "My documents" are read even without an id; 0 is no folder's id."""
     portal.get(MINE, json={"files": [{"id": 13}]})
     assert docspace.my_files().folder == 0
 
 
 @pytest.mark.parametrize(
-    ("told", "number", "count", "behind"),
+    ("fields", "number", "count", "behind"),
     [
         ({}, 1, PAGE, 0),
         ({}, PAGE - 1, PAGE, 0),
@@ -343,13 +345,13 @@ def test_my_documents_may_have_no_id(portal: Portal, docspace: DocSpace) -> None
 def test_without_a_total_a_full_page_is_not_the_last(
     portal: Portal,
     docspace: DocSpace,
-    told: Mapping[str, object],
+    fields: Mapping[str, object],
     number: int,
     count: int,
     behind: int,
 ) -> None:
-    """A total that is told is believed."""
-    portal.get(MINE, json={"files": [{"id": n} for n in range(1, number + 1)], **told})
+    """Without a total a full page is not the last; a given total is trusted."""
+    portal.get(MINE, json={"files": [{"id": n} for n in range(1, number + 1)], **fields})
     assert docspace.my_files(count=count).remaining == behind
 
 
@@ -373,7 +375,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 @settings(deadline=None, max_examples=150)
 def test_any_list_is_a_page_or_a_portal_error(content: Mapping[str, Any]) -> None:
-    """Whatever is missing or of another type."""
+    """Any list is a page or a PortalError, whatever is missing or of another type."""
     with (
         responses.RequestsMock(assert_all_requests_are_fired=False) as portal,
         closing(DocSpace(Transport("https://p.example", "sk"))) as docspace,

@@ -37,7 +37,7 @@ CONFIGS: dict[str, Any] = response("webhook_configs.json")[0]["configs"]
 
 
 def test_the_sample_webhook_field_by_field() -> None:
-    """GET settings/webhook of the portal; dates are of its clock, whose zone is not known."""
+    """The sample webhook's fields are read; its dates are in the portal's unknown zone."""
     assert parse_webhooks(response("webhook_configs.json")) == (
         Webhook(
             id=7,
@@ -56,7 +56,7 @@ def test_the_sample_webhook_field_by_field() -> None:
 
 
 def test_the_sample_log_is_read_with_the_bodies_own_dates() -> None:
-    """The entry's own date may be shifted by the portal's offset (docspace.md 3)."""
+    """A log entry has its body's date; its own may be shifted by an offset (docspace.md 3)."""
     page = parse_failures(response("webhooks_log_all.json"), None)
     (entry,) = page.entries
     assert (entry.id, entry.status) == (90211, 200)
@@ -65,7 +65,7 @@ def test_the_sample_log_is_read_with_the_bodies_own_dates() -> None:
 
 
 def test_the_sample_failures_are_read_newest_first() -> None:
-    """None of them has a delivery, and all have a body."""
+    """The sample failures are read newest first; each has a body, none a delivery date."""
     entries = parse_failures(response("webhooks_log_failures.json"), None).entries
     ids = [entry.id for entry in entries]
     assert ids == sorted(ids, reverse=True)
@@ -73,7 +73,7 @@ def test_the_sample_failures_are_read_newest_first() -> None:
 
 
 def test_the_sample_build_and_person() -> None:
-    """settings/version/build and people/@self."""
+    """The samples of settings/version/build and people/@self are read."""
     assert parse_build(response("settings_version_build.json"), None).docspace == "3.7.2"
     assert parse_person(response("people_self.json")) == Person(
         "b2a7c6d0-8d3f-4f0e-9a5a-1d0f5c1e7a11", "Review Bot", guest=False, admin=False
@@ -81,7 +81,7 @@ def test_the_sample_build_and_person() -> None:
 
 
 def test_a_key_tells_when_it_ends() -> None:
-    """`expiresAt` is absent for a key without an end."""
+    """`expiresAt` is the end of a key; it is absent for a key without an end."""
     shown = response("keys_self.json")
     assert parse_key(shown).expires is None
     ends = parse_key(shown | {"expiresAt": "2026-01-01T03:00:00.0000000+03:00"}).expires
@@ -89,12 +89,12 @@ def test_a_key_tells_when_it_ends() -> None:
 
 
 def test_a_trigger_that_is_named_twice_counts_once() -> None:
-    """The mask is of bits, not a sum."""
+    """A trigger that is named twice counts once: the mask is of bits, not a sum."""
     assert mask_of(["file.updated", "file.updated"]) == 512
 
 
 def test_zero_stands_for_every_trigger() -> None:
-    """A webhook of all events lacks none."""
+    """The mask 0 stands for every trigger, so such a webhook lacks none."""
     every = parse_webhook(CONFIGS | {"triggers": 0})
     assert (every.missing_triggers("form.submit"), every.trigger_names) == ((), ("*",))
     one = parse_webhook(CONFIGS)
@@ -118,7 +118,7 @@ def test_zero_stands_for_every_trigger() -> None:
 def test_every_trigger_has_its_name_and_a_newer_one_its_bit(
     bits: int, names: tuple[str, ...]
 ) -> None:
-    """Only 0 is everything (docspace.md 10)."""
+    """Each trigger has its name, a newer one its bit; only 0 is all of them (docspace.md 10)."""
     assert parse_webhook(CONFIGS | {"triggers": bits}).trigger_names == names
 
 
@@ -137,7 +137,9 @@ _SHOWN = "2025-11-24 12:15:45 by the portal's"
     ],
 )
 def test_a_webhooks_dates_are_told_without_their_offset(sent: str, kept: str, shown: str) -> None:
-    """It may be the server's, beside the wall time of the portal (docspace.md 3)."""
+    """A webhook's dates are read without their offset, which may be the server's beside the
+    portal's wall time (docspace.md 3).
+    """
     assert parse_webhook(CONFIGS | {"lastSuccessOn": sent}).succeeded_on == kept
     assert portal_time(kept).startswith(shown)
     assert portal_time(sent) == portal_time(kept)
@@ -146,7 +148,7 @@ def test_a_webhooks_dates_are_told_without_their_offset(sent: str, kept: str, sh
 @settings(max_examples=200, deadline=None)
 @given(JSON)
 def test_whatever_the_portal_sends_is_a_value_or_a_named_problem(data: Any) -> None:
-    """No parser fails with anything but ValueError."""
+    """The parsers return a value or raise ValueError with the field's name."""
     for parse, given_data in (
         (parse_webhooks, data),
         (parse_webhooks, [{"configs": data}]),
@@ -170,7 +172,7 @@ def failures(data: Any) -> object:
 
 @given(st.text(max_size=40))
 def test_a_body_that_is_no_event_has_no_age(body: str) -> None:
-    """It is a failure all the same."""
+    """A failure whose body is no event has no age and is still counted."""
     (entry,) = parse_failures([{"id": 1, "requestPayload": body}], None).entries
     assert entry.created is None
 
@@ -180,7 +182,7 @@ def test_a_body_that_is_no_event_has_no_age(body: str) -> None:
 
 @contextmanager
 def canned() -> Iterator[tuple[WebhooksClient, list[Request]]]:
-    """A client whose every request is answered with the sample webhook, and the requests."""
+    """A client whose every request gets the sample webhook, and the list of requests."""
     with (
         answering(enveloped(CONFIGS)) as line,
         closing(Transport(line.url, "sk", timeout=5)) as transport,
@@ -192,7 +194,7 @@ def canned() -> Iterator[tuple[WebhooksClient, list[Request]]]:
 
 
 def test_a_webhook_lives_and_ends() -> None:
-    """Created, listed, switched off and on, given another secret, removed."""
+    """A webhook is created, listed, disabled, enabled, given another secret and removed."""
     with stand() as here, address() as url:
         made = here.webhooks.create("need-review", url, SECRET, ["file.updated", "form.submit"])
         assert here.webhooks.all() == (made,)
@@ -218,7 +220,7 @@ def test_a_webhook_lives_and_ends() -> None:
     ],
 )
 def test_a_certificate_is_asked_for_by_the_scheme(url: str, ssl: bool) -> None:
-    """`ssl` with a plain address is refused, in POST and PUT alike (docspace.md 6)."""
+    """`ssl` follows the address's scheme: with a plain one it is refused (docspace.md 6)."""
     with canned() as (webhooks, requests):
         webhooks.create("need-review", url, SECRET, ["file.updated"])
         known = replace(parse_webhook(CONFIGS), url=url, ssl=True)
@@ -228,14 +230,14 @@ def test_a_certificate_is_asked_for_by_the_scheme(url: str, ssl: bool) -> None:
 
 
 def test_a_certificate_that_somebody_chose_not_to_verify_stays_unverified() -> None:
-    """A self-signed one, say: another secret must not end the deliveries."""
+    """A webhook whose certificate is not verified stays so when its secret changes."""
     with canned() as (webhooks, requests):
         webhooks.set_secret(replace(parse_webhook(CONFIGS), ssl=False), SECRET)
     assert json.loads(requests[0].body)["ssl"] is False
 
 
 def test_a_plain_webhook_that_asked_for_a_certificate_is_enabled_without() -> None:
-    """A portal before 3.7.1 took it; the newer one has disabled it, and keeps its secret."""
+    """A plain webhook with `ssl`, of a portal before 3.7.1, is enabled without it."""
     with stand() as here, address() as url:
         made = here.webhooks.create("need-review", url, SECRET, ["file.updated"])
         stored = replace(here.portal.webhooks[made.id], ssl=True, enabled=False)
@@ -246,7 +248,7 @@ def test_a_plain_webhook_that_asked_for_a_certificate_is_enabled_without() -> No
 
 
 def test_writes_are_counted_as_writes() -> None:
-    """POST and DELETE share the portal's limit with PUT."""
+    """POST and DELETE count as writes, like PUT, as in the portal's limit."""
     with stand() as here, address() as url:
         made = here.webhooks.create("need-review", url, SECRET, ["file.updated"])
         here.webhooks.remove(made.id)
@@ -254,14 +256,14 @@ def test_writes_are_counted_as_writes() -> None:
 
 
 def test_an_address_that_does_not_answer_is_refused_by_the_portal() -> None:
-    """400 with a localised message."""
+    """An address that does not answer is refused by the portal with 400 and a localised message."""
     with stand() as here, address(404) as url, pytest.raises(PermanentError) as caught:
         here.webhooks.create("need-review", url, SECRET, ["file.updated"])
     assert caught.value.status == 400
 
 
 def test_a_key_without_the_scope_is_told_which() -> None:
-    """Reading needs *:read, writing *:write."""
+    """A key without the scope is refused with its name: reading needs *:read, writing *:write."""
     with stand(NARROW) as here:
         with pytest.raises(UnauthorizedError) as reading:
             here.webhooks.all()
@@ -271,7 +273,7 @@ def test_a_key_without_the_scope_is_told_which() -> None:
 
 
 def test_a_guest_is_refused_by_the_log_and_not_by_the_key() -> None:
-    """The key is well; it is the account."""
+    """A guest's 403 on the log is about the account, not the key."""
     with stand() as here:
         here.portal.users[here.bot.id] = here.portal.add_user(
             "Bot", kind="guest", user_id=here.bot.id
@@ -281,13 +283,13 @@ def test_a_guest_is_refused_by_the_log_and_not_by_the_key() -> None:
 
 
 def test_the_portal_tells_its_triggers() -> None:
-    """Names and bits."""
+    """The portal lists its triggers with names and bits."""
     with stand() as here:
         assert here.webhooks.triggers()["file.updated"] == 512
 
 
 def test_failures_come_newest_first_and_page_by_page() -> None:
-    """A hundred a page; successes are not among them."""
+    """Failures come newest first, a hundred per page, without successes."""
     with stand() as here:
         number = here.portal.add_webhook(by=here.bot, url="http://127.0.0.1:9/", secret=SECRET)
         here.portal.network = Network(drop=1.0)
@@ -301,7 +303,7 @@ def test_failures_come_newest_first_and_page_by_page() -> None:
 
 
 def test_the_build_is_asked_for_as_nobody() -> None:
-    """A key of few scopes would be refused even what strangers may know."""
+    """The build is requested without the key: one of few scopes would be refused it."""
     with stand(NARROW) as here:
         build = here.docspace.build()
         assert build.docspace == "3.7.2"
@@ -312,7 +314,7 @@ def test_the_build_is_asked_for_as_nobody() -> None:
 
 
 def test_rooms_tell_whether_the_account_may_comment() -> None:
-    """Managers and owners may, reviewers may not."""
+    """The list of rooms says where the account may comment: managers and owners may."""
     with stand() as here:
         other = here.portal.add_room("Sales", owner=here.ann)
         here.portal.invite(other, here.bot, access=5)

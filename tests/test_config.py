@@ -1,4 +1,4 @@
-"""The configuration: defaults, both sources, every refusal at once, and nothing secret told."""
+"""The configuration: defaults, both sources, all problems at once, and no secret shown."""
 
 import re
 import stat
@@ -163,8 +163,8 @@ def problems(text: str, folder: Path, environ: Mapping[str, str] | None = None) 
     return caught.value.problems
 
 
-def told(path: Path | None, environ: Mapping[str, str]) -> str:
-    """Return the words of the refusal, nothing when there is none."""
+def refusal(path: Path | None, environ: Mapping[str, str]) -> str:
+    """Return the messages of the refusal, "" if there is none."""
     try:
         load(path, environ)
     except ConfigError as error:
@@ -176,12 +176,12 @@ def told(path: Path | None, environ: Mapping[str, str]) -> str:
 
 
 def test_the_keys_and_defaults_are_those_of_the_design() -> None:
-    """The reference table is the truth about every key and its default."""
+    """The keys and defaults are those of the reference's table."""
     assert keys() == DEFAULTS
 
 
 def test_nothing_given_means_the_defaults() -> None:
-    """Without a file and a variable every key has its default, the ledger's path made absolute."""
+    """Without a file and a variable every key has its default, the ledger's path absolute."""
     config = load(None, {})
     found = {key: value(config, key) for key in DEFAULTS}
     assert found == DEFAULTS | {"state.url": f"sqlite:///{Path.cwd() / 'reconciler.db'}"}
@@ -221,7 +221,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 
 
 def test_the_four_well_known_names(tmp_path: Path) -> None:
-    """The names of the DocSpace samples and of hosting platforms are understood, over the file."""
+    """The variables of DocSpace samples and hosting platforms are read, and override the file."""
     path = write(tmp_path, '[portal]\nurl = "https://old.example"\n[webhook]\nport = 1\n')
     config = load(
         path,
@@ -239,12 +239,12 @@ def test_the_four_well_known_names(tmp_path: Path) -> None:
 
 
 def test_our_own_name_wins_over_a_well_known_one() -> None:
-    """PORT may be set by a platform for another reason; RECONCILER_WEBHOOK__PORT is meant."""
+    """RECONCILER_WEBHOOK__PORT takes precedence over PORT, set for another reason."""
     assert load(None, {"PORT": "1", "RECONCILER_WEBHOOK__PORT": "2"}).webhook.port == 2
 
 
 def test_an_empty_well_known_name_is_not_set(tmp_path: Path) -> None:
-    """Compose files pass unset variables on as empty ones."""
+    """An empty variable of these names counts as not set, as from Compose files."""
     path = write(tmp_path, "[webhook]\nport = 4000\n")
     config = load(path, {"PORT": "", "DOCSPACE_API_KEY": "", "DOCSPACE_WEBHOOK_SECRET": ""})
     assert (config.webhook.port, config.portal.api_key, config.secrets()) == (4000, None, ())
@@ -255,7 +255,7 @@ EMPTY = [*map(variable, DEFAULTS), *NAMED, CONFIG, "RECONCILER_SWEEP", "RECONCIL
 
 @pytest.mark.parametrize("name", EMPTY)
 def test_an_empty_variable_is_not_set(name: str, tmp_path: Path) -> None:
-    """Of any key, of a whole section, of a misspelt one: ${X:-} hands on nothing as empty."""
+    """An empty variable of a key, section or misspelt name is not set, as from ${X:-}."""
     path = write(tmp_path, "[webhook]\nport = 4000\n")
     assert load(path, {name: ""}) == load(path, {})
 
@@ -273,7 +273,7 @@ SERVED = 'url = "postgresql+psycopg://u@h/db"\n'
     ],
 )
 def test_an_empty_password_switches_no_file_off(environ: dict[str, str], tmp_path: Path) -> None:
-    """Wherever it comes from, it is none."""
+    """An empty password, wherever it is set, does not replace the password file."""
     (tmp_path / "p").write_text("from-file\n", encoding="utf-8")
     path = write(tmp_path, f'[state]\n{SERVED}password_file = "p"\n')
     assert load(path, environ).database() == "postgresql+psycopg://u:from-file@h/db"
@@ -281,7 +281,7 @@ def test_an_empty_password_switches_no_file_off(environ: dict[str, str], tmp_pat
 
 @pytest.mark.parametrize("name", ["DOCSPACE_API_KEY", "RECONCILER_PORTAL__API_KEY"])
 def test_an_empty_key_switches_no_file_off(name: str, tmp_path: Path) -> None:
-    """The file has it."""
+    """An empty key does not replace the key file."""
     (tmp_path / "k").write_text("sk-1\n", encoding="utf-8")
     path = write(tmp_path, '[portal]\napi_key_file = "k"\n')
     assert load(path, {name: ""}).api_key() == "sk-1"
@@ -289,7 +289,7 @@ def test_an_empty_key_switches_no_file_off(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["DOCSPACE_WEBHOOK_SECRET", "RECONCILER_WEBHOOK__SECRET"])
 def test_an_empty_secret_switches_no_file_off(name: str, tmp_path: Path) -> None:
-    """And without a file there is no secret, which is another thing than an empty one."""
+    """An empty secret does not replace the secret file; without one there is no secret."""
     (tmp_path / "s").write_text("from-file\n", encoding="utf-8")
     path = write(tmp_path, '[webhook]\nsecret_file = "s"\n')
     assert load(path, {name: ""}).secrets() == ("from-file",)
@@ -321,7 +321,7 @@ DOCKER = {
 
 @pytest.mark.parametrize("of", ["", "ADMIN_", "WEBHOOK_", "STATE_", "CONFIG_", "1_", "MY_TEAM_"])
 def test_what_an_orchestrator_injects_is_passed_over(of: str) -> None:
-    """Kubernetes and Docker tell of a service named reconciler, or reconciler-admin, so."""
+    """Variables that Kubernetes and Docker inject for a service called reconciler are ignored."""
     injected = {f"RECONCILER_{of}{name}": text for name, text in (KUBERNETES | DOCKER).items()}
     assert load(None, injected) == load(None, {})
 
@@ -339,20 +339,20 @@ def test_what_an_orchestrator_injects_is_passed_over(of: str) -> None:
     ],
 )
 def test_a_mistake_beside_them_is_still_refused(name: str, text: str, meant: str) -> None:
-    """With the nearest name."""
+    """Beside these, an unknown variable is still refused with the nearest valid name."""
     injected = {f"RECONCILER_{one}": value for one, value in KUBERNETES.items()}
-    found = told(None, injected | {name: text})
+    found = refusal(None, injected | {name: text})
     assert found.startswith(f"unknown environment variable {name}")
     assert meant in found
 
 
 def test_other_programs_variables_are_left_alone() -> None:
-    """Only our prefix is ours; the path of the configuration is no key."""
+    """Variables without our prefix are ignored, and the configuration's path is no key."""
     assert load(None, {"PATH": "/bin", "SWEEP__EVERY": "x", CONFIG: "/etc/c.toml"})
 
 
 def test_the_shipped_file_names_every_key_with_its_default() -> None:
-    """config.toml is the reference: each key once, set or commented out, none a secret."""
+    """config.toml has each key once with its default, set or commented out, and no secret."""
     text = SHIPPED.read_text(encoding="utf-8")
     whole = tomllib.loads(re.sub(r"(?m)^# (?=\w+ = )", "", text))
     named = [f"{section}.{name}" for section, content in whole.items() for name in content]
@@ -360,7 +360,7 @@ def test_the_shipped_file_names_every_key_with_its_default() -> None:
 
 
 def test_the_shipped_file_sets_nothing_but_defaults(tmp_path: Path) -> None:
-    """Copying the shipped file changes nothing."""
+    """A copy of the shipped file sets only defaults."""
     path = write(tmp_path, SHIPPED.read_text(encoding="utf-8"))
     assert load(path, {}) == load(write(tmp_path, ""), {})
 
@@ -369,7 +369,7 @@ def test_the_shipped_file_sets_nothing_but_defaults(tmp_path: Path) -> None:
 
 
 def test_every_unknown_key_is_listed_with_the_nearest_valid_one(tmp_path: Path) -> None:
-    """File and environment, sections and keys: all problems at once, each with a way out."""
+    """All unknown keys and sections are listed at once with the nearest valid name."""
     found = problems(
         '[sweep]\nevrey = "5m"\n[portall]\nurl = "x"\n',
         tmp_path,
@@ -386,12 +386,12 @@ def test_every_unknown_key_is_listed_with_the_nearest_valid_one(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["_env_file", "_cli_parse_args", "__pydantic_self__", "_"])
 def test_a_key_that_means_something_to_the_library_is_unknown(name: str, tmp_path: Path) -> None:
-    """config.toml cannot reach the settings library's own switches."""
+    """config.toml cannot set the settings library's own options."""
     assert problems(f"{name} = true\n", tmp_path) == (f"unknown key {name}",)
 
 
 def test_wrong_values_are_listed_beside_unknown_keys(tmp_path: Path) -> None:
-    """One run of the program shows everything there is to correct."""
+    """Wrong values and unknown keys are listed together."""
     found = problems(
         '[webhook]\nport = 70000\nhost = 3\npath = "hook"\nports = 1\n[log]\nlevel = "loud"\n',
         tmp_path,
@@ -406,7 +406,7 @@ def test_wrong_values_are_listed_beside_unknown_keys(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", SECRETS)
 def test_a_secret_in_the_file_is_refused(key: str, tmp_path: Path) -> None:
-    """config.toml is shown to others; the answer says where a secret belongs."""
+    """A secret in config.toml, which others may see, is refused with the right place."""
     section, _, name = key.partition(".")
     (problem,) = problems(f'[{section}]\n{name} = "hush-hush"\n', tmp_path)
     assert problem.startswith(f"{key} is a secret")
@@ -416,19 +416,19 @@ def test_a_secret_in_the_file_is_refused(key: str, tmp_path: Path) -> None:
 
 
 def test_a_section_that_is_no_table_is_named(tmp_path: Path) -> None:
-    """A value in a section's place is an error of that section."""
+    """A value in a section's place is named as an error of that section."""
     assert problems("portal = 3\n", tmp_path)[0].startswith("portal: ")
 
 
 def test_invalid_toml_tells_where(tmp_path: Path) -> None:
-    """The file, the line and the column of a syntax error are named."""
+    """A syntax error in TOML is reported with file, line and column."""
     (problem,) = problems("[portal]\nurl = \n", tmp_path)
     assert problem.startswith(f"{tmp_path / 'config.toml'} is not valid TOML: ")
     assert "line 2, column 7" in problem
 
 
 def test_a_file_that_is_not_utf8_is_no_toml(tmp_path: Path) -> None:
-    """Bytes of another encoding are an error of the file, not a crash."""
+    """A file that is not UTF-8 is refused as no TOML."""
     path = tmp_path / "config.toml"
     path.write_bytes(b"[review]\ncomment = '\xff'\n")
     with pytest.raises(ConfigError, match="is not valid TOML"):
@@ -437,13 +437,13 @@ def test_a_file_that_is_not_utf8_is_no_toml(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["none.toml", ""])
 def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
-    """A missing file and a directory in its place are errors with the system's reason."""
+    """A missing file, or a directory in its place, is named with the system's reason."""
     with pytest.raises(ConfigError, match=r"cannot be read: .+"):
         load(tmp_path / name, {})
 
 
 def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
-    """Editors on Windows put one in front of each file: of the configuration and of secrets."""
+    """A byte order mark, as from Windows, is accepted in config.toml and files of secrets."""
     path = write(tmp_path, '\ufeff[webhook]\nsecret_file = "s"\n')
     (tmp_path / "s").write_text("\ufeffnew\n", encoding="utf-8")
     assert load(path, {}).secrets() == ("new",)
@@ -451,22 +451,22 @@ def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
 
 @given(data=st.binary(max_size=60))
 def test_no_bytes_break_the_reading(data: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Any file is a configuration or a list of problems."""
+    """Any bytes are a configuration or a list of problems."""
     path = tmp_path_factory.getbasetemp() / "any.toml"
     path.write_bytes(data)
-    assert told(path, {}) is not None
+    assert refusal(path, {}) is not None
 
 
 @given(name=st.text(max_size=20), text=st.text(max_size=20))
 def test_no_variable_breaks_the_reading(name: str, text: str) -> None:
-    """Any variable of our prefix is understood or a problem with its name."""
-    assert told(None, {f"RECONCILER_{name}": text}) is not None
+    """Any variable of our prefix is read or is a problem with its name."""
+    assert refusal(None, {f"RECONCILER_{name}": text}) is not None
 
 
 @given(key=st.sampled_from(sorted(DEFAULTS)), text=st.text())
 def test_no_value_breaks_the_reading(key: str, text: str) -> None:
-    """Any value of any key is understood or a problem that names the key."""
-    words = told(None, {variable(key): text})
+    """Any value of any key is read or is a problem that names the key."""
+    words = refusal(None, {variable(key): text})
     assert not words or key in words or variable(key) in words
 
 
@@ -477,19 +477,19 @@ def test_no_value_breaks_the_reading(key: str, text: str) -> None:
     ("text", "seconds"), [("30s", 30), ("5m", 300), ("24h", 86400), ("7d", 604800), ("0s", 0)]
 )
 def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
-    """Seconds, minutes, hours, days."""
+    """A duration is a number and a unit: seconds, minutes, hours or days."""
     assert duration(text) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("text", ["", "5", "m", "5 m", "5M", "-5m", "1h30m", "1.5h", 5, None, "5w"])
 def test_anything_else_is_no_duration(text: object) -> None:
-    """A bare number has no unit, and guessing one would be wrong by sixty."""
+    """A number without a unit is no duration: a guess could be wrong by a factor of sixty."""
     with pytest.raises(ValueError, match="a number and a unit"):
         duration(text)
 
 
 def test_a_bad_duration_is_a_problem_of_its_key(tmp_path: Path) -> None:
-    """The message shows what a duration looks like."""
+    """A wrong duration is a problem of its key, with an example."""
     (problem,) = problems("[sweep]\nevery = 5\n", tmp_path)
     assert problem == (
         'sweep.every: must be a number and a unit, such as "30s", "5m", "24h" or "7d"; it is 5'
@@ -497,7 +497,7 @@ def test_a_bad_duration_is_a_problem_of_its_key(tmp_path: Path) -> None:
 
 
 def test_a_lookback_before_the_calendar_is_refused(tmp_path: Path) -> None:
-    """Longer than ten years is a slip of the hand; subtracted from a date it must not overflow."""
+    """A lookback of more than ten years is refused as a mistake; it could overflow a date."""
     (problem,) = problems('[sweep]\nfirst_lookback = "999999d"\n', tmp_path)
     assert problem.startswith("sweep.first_lookback: ")
 
@@ -507,7 +507,7 @@ def test_a_lookback_before_the_calendar_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["Need Review", "x", "é" * 255, "Нужна проверка", "審査待ち"])
 def test_a_comment_may_be_any_printable_text(text: str) -> None:
-    """Every script of the basic plane, up to what the portal stores."""
+    """A comment may be any printable text of the basic plane, up to the portal's length."""
     assert load(None, {"RECONCILER_REVIEW__COMMENT": text}).review.comment == text
 
 
@@ -527,7 +527,7 @@ def test_a_comment_may_be_any_printable_text(text: str) -> None:
     ],
 )
 def test_a_comment_that_the_portal_cannot_keep_apart_is_refused(text: str, words: str) -> None:
-    """Cut, lost or ambiguous comments would be written again and again."""
+    """A comment that the portal would cut, change or confuse with its own is refused."""
     with pytest.raises(ConfigError, match=words) as caught:
         load(None, {"RECONCILER_REVIEW__COMMENT": text})
     assert str(caught.value).startswith("review.comment: ")
@@ -535,7 +535,7 @@ def test_a_comment_that_the_portal_cannot_keep_apart_is_refused(text: str, words
 
 @pytest.mark.parametrize("culture", by_culture())
 def test_none_of_the_portals_texts_is_a_comment(culture: str) -> None:
-    """A text of any language is refused, whatever stands in its place holder."""
+    """A comment equal to one of the portal's texts, in any language, is refused."""
     for text in by_culture()[culture].values():
         with pytest.raises(ConfigError, match="by itself"):
             load(None, {"RECONCILER_REVIEW__COMMENT": text.replace("{0}", "1")})
@@ -543,7 +543,7 @@ def test_none_of_the_portals_texts_is_a_comment(culture: str) -> None:
 
 @pytest.mark.parametrize("key", ["portal_texts", "unlock_texts"])
 def test_a_configured_portal_text_is_no_comment(key: str, tmp_path: Path) -> None:
-    """A text named as the portal's cannot be ours at the same time."""
+    """A comment equal to one of `review.portal_texts` is refused."""
     (problem,) = problems(f'[review]\ncomment = "Redaguota"\n{key} = ["Redag{{0}}"]\n', tmp_path)
     assert "the portal writes by itself" in problem
 
@@ -551,7 +551,7 @@ def test_a_configured_portal_text_is_no_comment(key: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("key", ["portal_texts", "unlock_texts"])
 @pytest.mark.parametrize("text", ["", " ", "{0}", " {0} {0}"])
 def test_a_portal_text_has_a_word_of_its_own(key: str, text: str, tmp_path: Path) -> None:
-    """Else every comment would be the portal's, and give way."""
+    """An entry of `review.portal_texts` needs a word beside {0}, which matches anything."""
     (problem,) = problems(f'[review]\n{key} = ["{text}"]\n', tmp_path)
     assert "a word of its own" in problem
 
@@ -570,7 +570,7 @@ def test_the_policy_is_what_was_configured(tmp_path: Path) -> None:
 
 
 def test_the_default_policy_is_the_models() -> None:
-    """The defaults of the file and of the pure code are the same."""
+    """The defaults of the configuration and of the pure code are the same."""
     assert load(None, {}).review.policy() == Policy()
 
 
@@ -592,7 +592,7 @@ def test_the_default_policy_is_the_models() -> None:
     ],
 )
 def test_an_address_is_kept_without_what_people_paste_along(text: str, url: str) -> None:
-    """A trailing slash, the API's path and white space are no part of the address."""
+    """A trailing slash, the API's path and white space are removed from the portal's address."""
     assert load(None, {"DOCSPACE_API_HOST": text}).portal_url() == url
 
 
@@ -612,7 +612,7 @@ def test_an_address_is_kept_without_what_people_paste_along(text: str, url: str)
     ],
 )
 def test_an_address_that_is_none_is_refused(text: str) -> None:
-    """Without a scheme, with a password, or one that no request could go to."""
+    """An address is refused without a scheme, with a password, or if it is unusable."""
     with pytest.raises(ConfigError) as caught:
         load(None, {"DOCSPACE_API_HOST": text})
     assert str(caught.value).startswith("portal.url: ")
@@ -623,31 +623,31 @@ def test_an_address_that_is_none_is_refused(text: str) -> None:
 
 
 def test_the_whole_value_is_tried_before_its_parts() -> None:
-    """A secret may itself hold a comma; blanks around parts are no part of them."""
+    """DOCSPACE_WEBHOOK_SECRET is tried as a whole, then its comma-separated, stripped parts."""
     config = load(None, {"DOCSPACE_WEBHOOK_SECRET": "new, old"})
     assert config.secrets() == ("new, old", "new", "old")
 
 
 def test_one_secret_is_listed_once() -> None:
-    """The whole and its only part are the same secret."""
+    """A secret without a comma is listed once."""
     assert load(None, {"DOCSPACE_WEBHOOK_SECRET": " s "}).secrets() == ("s",)
 
 
 def test_a_secret_file_has_one_secret_a_line(tmp_path: Path) -> None:
-    """Newest first; empty lines, blanks and line ends of any system are passed over."""
+    """A secret file has one secret per line, newest first; blanks and empty lines are ignored."""
     (tmp_path / "s").write_text("new, er\r\n\n  old\n", encoding="utf-8")
     config = load(write(tmp_path, '[webhook]\nsecret_file = "s"\n'), {})
     assert config.secrets() == ("new, er", "old")
 
 
 def test_the_secret_of_the_environment_wins_over_the_file(tmp_path: Path) -> None:
-    """The file is not even read."""
+    """A secret in the environment takes precedence over the file, which is not even read."""
     path = write(tmp_path, '[webhook]\nsecret_file = "none"\n')
     assert load(path, {"DOCSPACE_WEBHOOK_SECRET": "s"}).secrets() == ("s",)
 
 
 def test_an_empty_secret_file_is_an_error(tmp_path: Path) -> None:
-    """A file without a secret must not mean that nothing is verified."""
+    """A secret file without a secret is an error: it must not mean that nothing is verified."""
     (tmp_path / "s").write_text("\n \n", encoding="utf-8")
     config = load(write(tmp_path, '[webhook]\nsecret_file = "s"\n'), {})
     with pytest.raises(ConfigError, match="has no secret"):
@@ -656,27 +656,27 @@ def test_an_empty_secret_file_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", [" ", "\t", "\n"])
 def test_a_blank_secret_is_an_error(text: str) -> None:
-    """A variable that holds nothing must not mean that nothing is verified."""
+    """A blank secret is an error: it must not mean that nothing is verified."""
     with pytest.raises(ConfigError, match=r"webhook\.secret: must not be empty"):
         load(None, {"RECONCILER_WEBHOOK__SECRET": text})
 
 
 @pytest.mark.parametrize("name", ["DOCSPACE_WEBHOOK_SECRET", "RECONCILER_WEBHOOK__SECRET"])
 def test_a_secret_that_is_no_text_is_refused(name: str) -> None:
-    """Bytes that are not UTF-8 reach us as lone surrogates, with which nothing can be signed."""
+    """A secret that is not UTF-8 is refused: nothing can be signed with lone surrogates."""
     with pytest.raises(ConfigError, match=r"webhook\.secret"):
         load(None, {name: "s\udcff"})
 
 
 def test_a_key_file_has_the_key(tmp_path: Path) -> None:
-    """Its line end is no part of the key."""
+    """The key is read from its file without the line end."""
     (tmp_path / "k").write_text("sk-1\n", encoding="utf-8")
     assert load(write(tmp_path, '[portal]\napi_key_file = "k"\n'), {}).api_key() == "sk-1"
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"two words", b"k\xc3\xa9y", b"\xff", b"a\nb"])
 def test_a_key_file_without_a_key_is_an_error(content: bytes, tmp_path: Path) -> None:
-    """The file is named, its content is not shown."""
+    """A key file without a key is an error that names the file, not its content."""
     (tmp_path / "k").write_bytes(content)
     config = load(write(tmp_path, '[portal]\napi_key_file = "k"\n'), {})
     with pytest.raises(ConfigError, match=r"portal\.api_key_file") as caught:
@@ -686,7 +686,7 @@ def test_a_key_file_without_a_key_is_an_error(content: bytes, tmp_path: Path) ->
 
 @pytest.mark.parametrize("key", ["portal.api_key_file", "webhook.secret_file"])
 def test_a_missing_file_of_secrets_is_named(key: str, tmp_path: Path) -> None:
-    """The key and the path are in the message."""
+    """A missing file of secrets is named with its key and path."""
     section, _, name = key.partition(".")
     config = load(write(tmp_path, f'[{section}]\n{name} = "none"\n'), {})
     ask = config.api_key if section == "portal" else config.secrets
@@ -697,7 +697,7 @@ def test_a_missing_file_of_secrets_is_named(key: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
 @pytest.mark.parametrize("key", ["api_key", "secrets", "admin_password", "database"])
 def test_a_file_of_secrets_without_an_end_is_refused(key: str, device: str) -> None:
-    """Whatever is named by mistake, the start does not hang."""
+    """A file of secrets without an end, such as a device, is refused instead of read forever."""
     environ = {
         "RECONCILER_PORTAL__API_KEY_FILE": device,
         "RECONCILER_WEBHOOK__SECRET_FILE": device,
@@ -709,14 +709,14 @@ def test_a_file_of_secrets_without_an_end_is_refused(key: str, device: str) -> N
 
 
 def test_a_configuration_without_an_end_is_refused() -> None:
-    """As is one that is no text."""
+    """A configuration without an end, or of bytes that are no text, is refused."""
     with pytest.raises(ConfigError, match="longer than 1,000,000 characters"):
         load(Path("/dev/zero"), {})
 
 
 @pytest.mark.parametrize("text", [" ", "two words", "kéy", "a\tb", "a\nb"])
 def test_a_key_that_cannot_be_sent_is_refused(text: str) -> None:
-    """It goes into a header: one word of plain characters; the key itself is not shown."""
+    """A key that cannot be sent in a header is refused without being shown."""
     with pytest.raises(ConfigError) as caught:
         load(None, {"DOCSPACE_API_KEY": text})
     assert str(caught.value).startswith("portal.api_key: ")
@@ -724,7 +724,7 @@ def test_a_key_that_cannot_be_sent_is_refused(text: str) -> None:
 
 
 def test_nothing_secret_shows() -> None:
-    """Neither repr nor str nor a dump shows the key or the webhook's secret."""
+    """The key and the secret are in no repr, str or dump."""
     environ = {"DOCSPACE_API_KEY": "sk-hush", "DOCSPACE_WEBHOOK_SECRET": "hush,hushed"}
     config = load(None, environ)
     for shown in (repr(config), str(config), config.model_dump_json(), repr(config.portal)):
@@ -732,7 +732,7 @@ def test_nothing_secret_shows() -> None:
 
 
 def test_nothing_secret_shows_in_errors(tmp_path: Path) -> None:
-    """Wrong values beside them do not bring the secrets into the message."""
+    """Errors about other values do not contain the secrets."""
     environ = {
         "DOCSPACE_API_KEY": "sk hush",
         "DOCSPACE_WEBHOOK_SECRET": "hush\udcff",
@@ -745,7 +745,7 @@ def test_nothing_secret_shows_in_errors(tmp_path: Path) -> None:
 
 
 def test_a_configuration_is_frozen() -> None:
-    """Nobody changes it after it was parsed."""
+    """A parsed configuration cannot be changed."""
     config = load(None, {})
     with pytest.raises(ValueError, match="frozen"):
         config.sweep.every = DAY
@@ -757,7 +757,7 @@ def test_a_configuration_is_frozen() -> None:
 
 
 def test_relative_paths_are_anchored_at_the_file(tmp_path: Path) -> None:
-    """Cron and systemd start elsewhere; the file's folder is the same for all."""
+    """Relative paths are relative to the configuration's folder: cron starts elsewhere."""
     path = write(
         tmp_path,
         '[portal]\napi_key_file = "k"\nca_bundle = "ca/c.pem"\n[webhook]\nsecret_file = "../s"\n'
@@ -772,12 +772,12 @@ def test_relative_paths_are_anchored_at_the_file(tmp_path: Path) -> None:
 
 
 def test_the_ledger_lies_beside_the_file_by_default(tmp_path: Path) -> None:
-    """The same file means the same ledger, wherever it is started from."""
+    """By default the ledger is beside the configuration, wherever the command is started."""
     assert load(write(tmp_path, ""), {}).state.url == f"sqlite:///{tmp_path}/reconciler.db"
 
 
 def test_an_absolute_path_of_the_ledger_stays(tmp_path: Path) -> None:
-    """Only a relative path is anchored."""
+    """An absolute path of the ledger is kept."""
     given = load(write(tmp_path, '[state]\nurl = "sqlite:////var/l.db"\n'), {})
     assert given.state.url == "sqlite:////var/l.db"
 
@@ -786,13 +786,13 @@ def test_an_absolute_path_of_the_ledger_stays(tmp_path: Path) -> None:
     "url", ["/var/l.db", "mysql://u@h/db", "sqlite://", "postgresql://u@h:x/db", "postgresql://[/d"]
 )
 def test_another_kind_of_ledger_is_refused(url: str, tmp_path: Path) -> None:
-    """The form that is meant is shown."""
+    """Another kind of ledger address is refused with the right form."""
     with pytest.raises(ConfigError, match=r"state\.url: must be sqlite:/// and a path"):
         load(write(tmp_path, f'[state]\nurl = "{url}"\n'), {})
 
 
 def test_a_ledger_on_a_server_has_a_database(tmp_path: Path) -> None:
-    """The driver would take the user's name for it."""
+    """A ledger on a server needs a database's name; otherwise the driver would use the user's."""
     with pytest.raises(ConfigError, match=r"state\.url: must name a database"):
         load(write(tmp_path, '[state]\nurl = "postgresql+psycopg://u@h"\n'), {})
 
@@ -801,7 +801,7 @@ SERVER = "postgresql+psycopg://u:hush%40%2F@h:5433/db?sslmode=require"
 
 
 def test_the_password_of_a_database_shows_nowhere() -> None:
-    """It is moved away from the address, which logs and errors may tell."""
+    """The database's password is removed from the address, which logs and errors may show."""
     config = load(None, {"RECONCILER_STATE__URL": SERVER})
     assert config.state.url == "postgresql+psycopg://u@h:5433/db?sslmode=require"
     assert "hush" not in f"{config!r}{config}{config.model_dump()}"
@@ -809,7 +809,9 @@ def test_the_password_of_a_database_shows_nowhere() -> None:
 
 
 def test_the_password_of_a_database_has_a_variable_or_a_file_of_its_own(tmp_path: Path) -> None:
-    """The address may then stand in config.toml; what is no letter is encoded by us."""
+    """The database's password has a variable and a file of its own, so that config.toml can have
+    the address; we encode special characters.
+    """
     (tmp_path / "p").write_text("hush@/\n", encoding="utf-8")
     address = 'url = "postgresql+psycopg://u@h:5433/db?sslmode=require"\n'
     path = write(tmp_path, f"[state]\n{address}")
@@ -819,13 +821,13 @@ def test_the_password_of_a_database_has_a_variable_or_a_file_of_its_own(tmp_path
 
 
 def test_a_database_without_a_password_stays_as_it_is(tmp_path: Path) -> None:
-    """The driver may know it from elsewhere, and a file needs none."""
+    """Without a password the address stays as it is: the driver may have it from elsewhere."""
     for url in ("postgresql+psycopg://u@h/db", "postgresql:///db?host=/run", "sqlite:////var/l.db"):
         assert load(None, {"RECONCILER_STATE__URL": url}).database() == url
 
 
 def test_a_password_of_a_database_does_not_belong_into_the_file(tmp_path: Path) -> None:
-    """As no other secret does; it is not repeated."""
+    """A database password in config.toml is refused without being repeated."""
     with pytest.raises(ConfigError, match="RECONCILER_STATE__PASSWORD") as caught:
         load(write(tmp_path, f'[state]\nurl = "{SERVER}"\n'), {})
     assert "hush" not in f"{caught.value}{caught.value!r}"
@@ -833,13 +835,13 @@ def test_a_password_of_a_database_does_not_belong_into_the_file(tmp_path: Path) 
 
 @pytest.mark.parametrize("password", ["hush@", "hush/1", "hush?", "hush#", "hush:1"])
 def test_a_password_that_is_not_encoded_is_not_repeated(password: str) -> None:
-    """It may break the address in two, and half of it must not be shown either."""
-    said: object = None
+    """A password that is not encoded, and may split the address, is not repeated."""
+    result: object = None
     try:
-        said = load(None, {"RECONCILER_STATE__URL": f"postgresql://u:{password}@h/db"})
+        result = load(None, {"RECONCILER_STATE__URL": f"postgresql://u:{password}@h/db"})
     except ConfigError as error:
-        said = error
-    assert "hush" not in f"{said}{said!r}"
+        result = error
+    assert "hush" not in f"{result}{result!r}"
 
 
 @pytest.mark.parametrize(
@@ -866,7 +868,7 @@ def test_a_password_that_is_not_encoded_is_not_repeated(password: str) -> None:
     ],
 )
 def test_a_path_that_no_request_would_match_is_refused(path: str, reason: str) -> None:
-    """With the reason: it would listen, and answer 404 to that very address."""
+    """A webhook path that no request would match is refused with the reason."""
     with pytest.raises(ConfigError) as caught:
         load(None, {"RECONCILER_WEBHOOK__PATH": path})
     assert [one.startswith("webhook.path: must ") for one in caught.value.problems] == [True]
@@ -874,7 +876,7 @@ def test_a_path_that_no_request_would_match_is_refused(path: str, reason: str) -
 
 
 def test_a_trusted_proxy_is_an_address(tmp_path: Path) -> None:
-    """A name would never match the address that a request comes from."""
+    """A trusted proxy must be an IP address: a name would never match a request's."""
     with pytest.raises(ConfigError, match=r"trusted_proxy: must be the proxy's IP address"):
         load(write(tmp_path, '[webhook]\ntrusted_proxy = "localhost"\n'), {})
 
@@ -883,7 +885,7 @@ def test_a_trusted_proxy_is_an_address(tmp_path: Path) -> None:
 
 
 def test_everything_missing_is_listed_at_once() -> None:
-    """Address, key and secret, each with the name of its variable."""
+    """The missing address, key and secret are listed at once, each with its variable."""
     with pytest.raises(ConfigError) as caught:
         require(load(None, {}), webhook=True)
     assert len(caught.value.problems) == 3
@@ -892,7 +894,7 @@ def test_everything_missing_is_listed_at_once() -> None:
 
 
 def test_a_pass_without_a_webhook_needs_no_secret() -> None:
-    """`reconcile` receives nothing."""
+    """`reconcile` needs no webhook secret, since it receives nothing."""
     environ = {"DOCSPACE_API_HOST": "https://p.example", "DOCSPACE_API_KEY": "k"}
     require(load(None, environ), webhook=False)
     with pytest.raises(ConfigError, match="anyone could send events"):
@@ -900,7 +902,7 @@ def test_a_pass_without_a_webhook_needs_no_secret() -> None:
 
 
 def test_unsigned_deliveries_must_be_allowed_in_so_many_words() -> None:
-    """Without a secret, allow_unsigned is the way to receive."""
+    """Without a secret, deliveries are accepted only with allow_unsigned."""
     environ = {
         "DOCSPACE_API_HOST": "https://p.example",
         "DOCSPACE_API_KEY": "k",
@@ -911,7 +913,9 @@ def test_unsigned_deliveries_must_be_allowed_in_so_many_words() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "watch.example"])  # noqa: S104
 def test_admin_pages_beyond_this_machine_need_a_password(host: str, tmp_path: Path) -> None:
-    """Others could read the titles of documents; to serve is refused, a pass is not."""
+    """Admin pages beyond this machine need a password, since they show titles of documents: `serve`
+    is refused, `reconcile` is not.
+    """
     environ = {
         "DOCSPACE_API_HOST": "https://p.example",
         "DOCSPACE_API_KEY": "k",
@@ -934,12 +938,12 @@ def test_admin_pages_beyond_this_machine_need_a_password(host: str, tmp_path: Pa
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.0.0.2"])
 def test_admin_pages_on_this_machine_need_none(host: str) -> None:
-    """Unless a file with one is named."""
+    """Admin pages on this machine need no password unless a password file is named."""
     assert load(None, {"RECONCILER_ADMIN__HOST": host}).admin_password() is None
 
 
 def test_the_shipped_file_is_no_secret() -> None:
-    """Everybody may read it."""
+    """The shipped configuration is no secret and may be readable by all."""
     assert SHIPPED.stat().st_mode & stat.S_IROTH
 
 
@@ -948,6 +952,6 @@ def test_the_shipped_file_is_no_secret() -> None:
     ["ftp://hooks.example.org/x", "hooks.example.org", "https://me:pw@h.example/", "https:///x"],
 )
 def test_the_public_address_must_be_one_that_a_portal_can_call(url: str) -> None:
-    """http or https, a host, and nothing secret in it."""
+    """webhook.public_url must be http or https with a host and without a secret."""
     with pytest.raises(ConfigError, match=r"webhook\.public_url"):
         load(None, {"RECONCILER_WEBHOOK__PUBLIC_URL": url})

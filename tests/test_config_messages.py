@@ -1,4 +1,4 @@
-"""What a person reads about a value that was refused: the key, what it takes, and what it is."""
+"""The messages about a refused value: the key, what it takes, and the value."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ MANY_FILES = "file.created, file.uploaded, file.updated, "
 @pytest.mark.parametrize("key", keys())
 @pytest.mark.parametrize("text", ["{}", "[[1]]", "nan", "-1", "''", "2020-01-01", "9e99", "[1.5]"])
 def test_no_word_of_a_library_reaches_a_person(key: str, text: str, tmp_path: Path) -> None:
-    """Whatever a key is set to: the sentence is ours, and begins with the key."""
+    """Whatever a key is set to, the message is our own, not a library's, and names the key."""
     section, _, name = key.partition(".")
     try:
         load(write(tmp_path, f"[{section}]\n{name} = {text}\n"), {})
@@ -27,7 +27,7 @@ def test_no_word_of_a_library_reaches_a_person(key: str, text: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "expected"),
     [
         ("webhook.port = 70000", "at least 0 and at most 65535; it is 70000"),
         ("webhook.threads = 'x'", 'whole number, at least 1 and at most 64; it is "x"'),
@@ -53,16 +53,16 @@ def test_no_word_of_a_library_reaches_a_person(key: str, text: str, tmp_path: Pa
         ("portal.url = 'docs'", 'such as https://portal.example.com; it is "docs"'),
     ],
 )
-def test_the_range_and_the_value_are_told(setting: str, said: str, tmp_path: Path) -> None:
-    """So that nobody has to look them up."""
+def test_the_range_and_the_value_are_told(setting: str, expected: str, tmp_path: Path) -> None:
+    """The message has the valid range and the value."""
     key = setting.partition(" ")[0]
     (problem,) = problems(f"{setting}\n", tmp_path)
     assert problem.startswith(f"{key}: must ")
-    assert problem.endswith(said)
+    assert problem.endswith(expected)
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "expected"),
     [
         ("webhook.triggers = ['file.update']", 'mean "file.updated"?); one is "file.update"'),
         ("webhook.triggers = ['room.created']", f"(there are {MANY_FILES}"),
@@ -75,15 +75,15 @@ def test_the_range_and_the_value_are_told(setting: str, said: str, tmp_path: Pat
         ("review = {rooms = [7, 8], exclude_rooms = [8]}", "both name 8: take it out of one"),
     ],
 )
-def test_what_could_never_work_is_refused(setting: str, said: str, tmp_path: Path) -> None:
-    """With the reason: it would be passed over in silence."""
+def test_what_could_never_work_is_refused(setting: str, expected: str, tmp_path: Path) -> None:
+    """A value that could never work is refused with the reason, not silently ignored."""
     (problem,) = problems(f"{setting}\n", tmp_path)
-    assert said in problem
+    assert expected in problem
 
 
 @pytest.mark.parametrize("key", ["portal.api_key_file", "state.url"])
 def test_a_path_that_no_file_can_have_is_refused(key: str, tmp_path: Path) -> None:
-    """The system would refuse it later, in no words for a person."""
+    """A path that no file can have is refused, before the system refuses it in unclear words."""
     section, _, name = key.partition(".")
     (problem,) = problems(f'[{section}]\n{name} = "sqlite:///a\\u0000b"\n', tmp_path)
     assert problem == f"{key}: must have no NUL character"
@@ -91,7 +91,7 @@ def test_a_path_that_no_file_can_have_is_refused(key: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("quote", ["'", '"'])
 def test_a_quoted_key_of_the_environment_is_named(quote: str) -> None:
-    """Files of variables for containers keep quotes, which no shell has removed."""
+    """A key in quotes is refused: container files of variables keep the quotes."""
     with pytest.raises(ConfigError) as caught:
         load(None, {"DOCSPACE_API_KEY": f"{quote}sk-hush{quote}"})
     (problem,) = caught.value.problems
@@ -102,13 +102,13 @@ def test_a_quoted_key_of_the_environment_is_named(quote: str) -> None:
 
 @pytest.mark.parametrize("name", ["PORT", variable("webhook.port")])
 def test_the_variable_that_set_a_wrong_value_is_named(name: str) -> None:
-    """config.toml would be searched in vain."""
+    """The message names the variable that set a wrong value: config.toml is not at fault."""
     with pytest.raises(ConfigError, match=rf"it is '\"3000\"' \(from the variable {name}\)"):
         load(None, {name: '"3000"'})
 
 
 def test_a_variable_that_is_no_list_is_shown(tmp_path: Path) -> None:
-    """With what a list looks like."""
+    """A variable that is no list is refused with an example of a list."""
     name = variable("review.extensions")
     (problem,) = problems("", tmp_path, {name: "docx"})
     assert problem.startswith(f"environment variable {name}: must be JSON, such as ")
@@ -129,7 +129,7 @@ def test_a_variable_that_is_no_list_is_shown(tmp_path: Path) -> None:
     ],
 )
 def test_a_secret_is_not_repeated(key: str, value: str) -> None:
-    """Nor an address that has one."""
+    """A secret, or an address with one, is not repeated in the message."""
     with pytest.raises(ConfigError) as caught:
         load(None, {variable(key): value})
     assert "hush" not in f"{caught.value}{caught.value!r}"
@@ -137,7 +137,7 @@ def test_a_secret_is_not_repeated(key: str, value: str) -> None:
 
 @pytest.mark.parametrize("text", ["[review]\nrooms = [" + "9" * 5000 + "]", "a = " + "[" * 5000])
 def test_toml_beyond_all_measure_is_no_bug(text: str, tmp_path: Path) -> None:
-    """The parser gives up in ways of its own."""
+    """TOML nested too deeply for the parser is an error of the file, not a bug."""
     (problem,) = problems(text, tmp_path)
     assert "is not valid TOML" in problem
 
@@ -146,7 +146,7 @@ def test_toml_beyond_all_measure_is_no_bug(text: str, tmp_path: Path) -> None:
 
 
 def test_a_comment_in_a_file_of_secrets_is_refused(tmp_path: Path) -> None:
-    """Whoever knows it could sign events with it."""
+    """A comment line in a file of secrets is refused: anyone who knew it could sign events."""
     (tmp_path / "s").write_text("# from the portal's page\nnew\n", encoding="utf-8")
     config = load(write(tmp_path, '[webhook]\nsecret_file = "s"\n'), {})
     with pytest.raises(ConfigError, match="begins with #"):
@@ -157,7 +157,7 @@ def test_a_comment_in_a_file_of_secrets_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["admin.password_file", "state.password_file"])
 def test_a_password_has_a_line_of_its_own(key: str, tmp_path: Path) -> None:
-    """A comment above it would be a part of the password."""
+    """A comment above the password in its file is refused: it would be part of the password."""
     section, _, name = key.partition(".")
     (tmp_path / "p").write_text("# the password\nsesame\n", encoding="utf-8")
     config = load(write(tmp_path, f'[{section}]\n{name} = "p"\n'), {})
@@ -166,7 +166,7 @@ def test_a_password_has_a_line_of_its_own(key: str, tmp_path: Path) -> None:
 
 
 def test_a_comment_in_a_key_file_is_refused(tmp_path: Path) -> None:
-    """The key stands alone."""
+    """A comment in a key file is refused: the key must stand alone."""
     (tmp_path / "k").write_text("# mine\nsk-1\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="and nothing else"):
         load(write(tmp_path, '[portal]\napi_key_file = "k"\n'), {}).api_key()

@@ -1,4 +1,4 @@
-"""`reconciler config`: what is configured, where it came from, and whether it can be used."""
+"""`reconciler config`: the settings, their origin, and whether they are valid."""
 
 import json
 from datetime import timedelta
@@ -29,13 +29,13 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_every_key_is_shown(tmp_path: Path) -> None:
-    """Also those that nobody has set."""
+    """Every key is shown, also those with their default."""
     assert [one.key for one in effective_settings(None, {})] == list(keys())
     assert {one.origin for one in effective_settings(None, {})} == {DEFAULT}
 
 
 def test_each_origin_is_told(tmp_path: Path) -> None:
-    """The file, a variable of a key, of a section, and a well-known one; the winner counts."""
+    """The origin is the file or variable, of key or section, that took effect."""
     path = write(tmp_path, '[webhook]\nport = 1\nhost = "::1"\n[sweep]\nevery = "5m"\n')
     environ = {
         "PORT": "2",
@@ -43,17 +43,17 @@ def test_each_origin_is_told(tmp_path: Path) -> None:
         "RECONCILER_LOG__LEVEL": "debug",
     }
     found = {one.key: one for one in effective_settings(path, environ)}
-    told = {key: (found[key].value, found[key].origin) for key in found}
-    assert told["webhook.host"] == ("::1", str(path))
-    assert told["webhook.port"] == (2, "PORT")
-    assert told["sweep.every"] == ("90s", "RECONCILER_SWEEP")
-    assert told["log.level"] == ("debug", "RECONCILER_LOG__LEVEL")
-    assert told["review.comment"] == ("Need Review", DEFAULT)
+    shown = {key: (found[key].value, found[key].origin) for key in found}
+    assert shown["webhook.host"] == ("::1", str(path))
+    assert shown["webhook.port"] == (2, "PORT")
+    assert shown["sweep.every"] == ("90s", "RECONCILER_SWEEP")
+    assert shown["log.level"] == ("debug", "RECONCILER_LOG__LEVEL")
+    assert shown["review.comment"] == ("Need Review", DEFAULT)
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_a_secret_is_only_told_to_be_set(form: tuple[str, ...], tmp_path: Path) -> None:
-    """A password in an address too, and an address that is a secret itself."""
+    """A secret is only shown as set, also one within an address or an address that is one."""
     path = write(tmp_path, "")
     done = CliRunner().invoke(app, ["config", "show", "-c", str(path), *form], env=SECRETS)
     assert done.exit_code == 0
@@ -65,26 +65,26 @@ def test_a_secret_is_only_told_to_be_set(form: tuple[str, ...], tmp_path: Path) 
 
 
 def test_a_program_reads_the_settings(tmp_path: Path) -> None:
-    """One object: the file, and by key the value and its origin."""
+    """--json prints one object with the file and, by key, the value and its origin."""
     path = write(tmp_path, '[review]\nrooms = [12, 7]\ncomment = "Prüfen"\n')
     done = CliRunner().invoke(app, ["config", "show", "--json", "-c", str(path)])
-    told = json.loads(done.stdout)
-    assert told["file"] == str(path)
-    assert told["settings"]["review.rooms"] == {"value": [7, 12], "origin": str(path)}
-    assert told["settings"]["webhook.secret"]["value"] == "not set"
+    shown = json.loads(done.stdout)
+    assert shown["file"] == str(path)
+    assert shown["settings"]["review.rooms"] == {"value": [7, 12], "origin": str(path)}
+    assert shown["settings"]["webhook.secret"]["value"] == "not set"
     assert "Prüfen" in done.stdout
 
 
 @pytest.mark.parametrize("text", ["1s", "90s", "5m", "36h", "400d", "0s"])
 def test_a_duration_is_shown_as_it_is_written(text: str) -> None:
-    """It can be copied."""
+    """A duration is shown as in config.toml, so that it can be copied."""
     length = duration(text)
     assert isinstance(length, timedelta)
     assert duration(duration_text(length)) == length
 
 
 def test_a_check_of_the_configuration_asks_nobody(tmp_path: Path) -> None:
-    """Neither the portal nor the public address, and it makes no ledger."""
+    """`config check` contacts neither the portal nor the public address, and creates no ledger."""
     with answering(http(500)) as line:
         path = write(
             tmp_path,
@@ -100,13 +100,13 @@ def test_a_check_of_the_configuration_asks_nobody(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [("[webhook]\nport = 70000\n", "webhook.port"), ("", "portal.url is missing")],
     ids=["refused", "incomplete"],
 )
 def test_a_configuration_that_cannot_be_used_is_an_error(
-    text: str, said: str, tmp_path: Path
+    text: str, expected: str, tmp_path: Path
 ) -> None:
-    """Exit 2, as with `check`."""
+    """An invalid configuration is exit 2, as with `check`."""
     done = CliRunner().invoke(app, ["config", "check", "-c", str(write(tmp_path, text))])
-    assert (done.exit_code, said in done.stdout) == (2, True)
+    assert (done.exit_code, expected in done.stdout) == (2, True)

@@ -1,4 +1,4 @@
-"""Connections that something between us and the portal has forgotten, and those through a proxy."""
+"""Connections that a device in between has dropped, and connections through a proxy."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 from reconciler.client import Transport
 from reconciler.client.connections import LONGEST_IDLE, Adapter, Connection, is_loopback
 from reconciler.errors import TransientError
-from tests.support_http import Answer, Line, answering, enveloped, http, kept, reset
+from tests.support_http import Answer, StubServer, answering, enveloped, http, kept, reset
 from tests.support_process import another_process, ask, on_error
 
 PROXY = "http://proxy.example.org:3128"
@@ -22,14 +22,14 @@ ELSEWHERE = "https://portal.example.org/api/2.0/"
 
 
 @contextmanager
-def transport(line: Line, timeout: float = 5) -> Iterator[Transport]:
+def transport(line: StubServer, timeout: float = 5) -> Iterator[Transport]:
     """Return the client's side of a loopback portal."""
     with closing(Transport(line.url, "sk", timeout=timeout)) as one:
         yield one
 
 
 def close(connection: socket.socket) -> None:
-    """End a connection as a portal does that is done with it."""
+    """End a connection in an orderly way, as a portal does."""
     connection.close()
 
 
@@ -46,7 +46,7 @@ def fresh_port() -> int:
 def test_a_read_is_tried_once_more_on_a_new_connection(
     forget: Callable[[socket.socket], None],
 ) -> None:
-    """It had answered before, and now it ended before any byte of the answer."""
+    """A read on a reused connection that ended without an answer is repeated once on a new one."""
     with answering((kept(1), forget), kept(2)) as line, transport(line) as client:
         assert client.get("a").response == 1
         assert client.get("b").response == 2
@@ -57,7 +57,7 @@ def test_a_read_is_tried_once_more_on_a_new_connection(
 
 
 def test_a_silent_reused_connection_is_given_up_for_a_new_one() -> None:
-    """What forgot it may swallow the request: the timeout ends the wait."""
+    """A reused connection that stays silent until the timeout is replaced by a new one."""
     done = threading.Event()
 
     def swallow(_: socket.socket) -> None:
@@ -70,14 +70,14 @@ def test_a_silent_reused_connection_is_given_up_for_a_new_one() -> None:
 
 
 def test_a_connection_that_was_closed_after_its_answer_fails_nothing() -> None:
-    """Whether its end is seen before the next request goes out, or after."""
+    """A connection that was closed after its answer fails no request, seen or unseen."""
     with answering((kept(1),), (kept(2),)) as line, transport(line) as client:
         client.get("a")
         assert client.get("b").response == 2
 
 
 def test_the_second_try_is_the_last() -> None:
-    """A new connection that fails tells of the portal."""
+    """A second failure, on a new connection, is the portal's and is reported."""
     with answering((kept(1), reset), reset) as line, transport(line) as client:
         client.get("a")
         with pytest.raises(TransientError):
@@ -87,7 +87,7 @@ def test_the_second_try_is_the_last() -> None:
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", http(502)])
 def test_what_was_answered_is_not_asked_for_again(answer: Answer) -> None:
-    """Half an answer and a failure come from the portal, or from what stands before it."""
+    """A read that got half an answer, or a failure, is not repeated: it reached the portal."""
     with answering((kept(1), answer)) as line, transport(line) as client:
         client.get("a")
         with pytest.raises(TransientError):
@@ -100,7 +100,7 @@ def test_what_was_answered_is_not_asked_for_again(answer: Answer) -> None:
 def test_a_write_that_went_out_is_not_repeated(
     forget: Callable[[socket.socket], None], method: str
 ) -> None:
-    """It may have been done: the worker looks before it writes again."""
+    """A write that was sent completely is not repeated, since it may have taken effect."""
     with answering((kept(1), forget), kept(2)) as line, transport(line) as client:
         client.get("a")
         with pytest.raises(TransientError):
@@ -109,7 +109,9 @@ def test_a_write_that_went_out_is_not_repeated(
 
 
 def test_after_a_lost_write_the_next_one_has_a_connection_of_its_own() -> None:
-    """Else it would be lost again and again where a connection answers only once."""
+    """After a lost write the next one uses a new connection; otherwise it would be lost again where
+    a connection answers only once.
+    """
     with answering((kept(1), reset)) as line, transport(line) as client:
         for _ in range(3):
             client.get("a")
@@ -124,7 +126,7 @@ def test_after_a_lost_write_the_next_one_has_a_connection_of_its_own() -> None:
 
 
 def test_a_write_that_did_not_go_out_whole_is_repeated() -> None:
-    """Nobody can have acted on half of it."""
+    """A write that was not sent completely is repeated: nothing can have acted on half of it."""
     long = "x" * 30_000_000
     with answering(kept_and_reset, kept(2)) as line, transport(line) as client:
         client.get("a")
@@ -135,14 +137,14 @@ def test_a_write_that_did_not_go_out_whole_is_repeated() -> None:
 
 
 def kept_and_reset(connection: socket.socket) -> None:
-    """Answer once, then forget the connection with the first bytes of the next request."""
+    """Answer once, then reset the connection at the first bytes of the next request."""
     connection.sendall(kept(1))
     connection.recv(1000)
     reset(connection)
 
 
 def test_a_connection_that_was_idle_for_long_is_not_used_again() -> None:
-    """Who forgets connections does so after a minute or later."""
+    """A connection that was idle for a minute is not used again: devices drop it after that."""
     with answering((kept(1),)) as line:
         connection = Connection("127.0.0.1", int(line.url.rpartition(":")[2]))
         connection.request("GET", "/")
@@ -153,7 +155,7 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again() -> None:
 
 
 def test_open_connections_are_probed() -> None:
-    """By the system, while an answer takes its time."""
+    """The system probes open connections (TCP keep-alive) while an answer takes long."""
     with answering((kept(1),)) as line, closing(Adapter()) as adapter:
         pool = adapter.poolmanager.connection_from_url(line.url)
         connection = pool.ConnectionCls("127.0.0.1", pool.port, **pool.conn_kw)
@@ -163,12 +165,12 @@ def test_open_connections_are_probed() -> None:
         connection.close()
 
 
-# The way to the portal.
+# Proxies.
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
 def test_this_machine_is_not_asked_through_a_proxy(variable: str) -> None:
-    """A proxy elsewhere would ask its own loopback."""
+    """This machine is not asked through a proxy, which would use its own loopback."""
     proxy = f"http://127.0.0.1:{fresh_port()}"
     with answering(enveloped({})) as line:
         another_process(ask, line.url, "sk", **{variable: proxy})
@@ -177,7 +179,7 @@ def test_this_machine_is_not_asked_through_a_proxy(variable: str) -> None:
 
 @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])
 def test_another_machine_is_asked_through_the_proxy(variable: str) -> None:
-    """As the environment says."""
+    """Another machine is asked through the proxy that the environment names."""
     with answering(enveloped({})) as line:
         another_process(ask, "http://p.example", "sk", **{variable: line.url})
     assert line.requests[0].line == "GET http://p.example/api/2.0/keys/@self HTTP/1.1"
@@ -188,28 +190,28 @@ def test_another_machine_is_asked_through_the_proxy(variable: str) -> None:
     [("http_proxy", "http"), ("HTTPS_PROXY", "https"), ("ALL_PROXY", "https")],
 )
 def test_a_proxy_that_fails_is_named(variable: str, place: str) -> None:
-    """By the variable that says to use it."""
+    """A proxy that fails is named by its variable."""
     proxy = f"http://127.0.0.1:{fresh_port()}"
-    said = another_process(on_error, f"{place}://p.example", **{variable: proxy})
-    assert "p.example: " in said
-    assert f"refused (through the proxy of {variable})" in said
+    message = another_process(on_error, f"{place}://p.example", **{variable: proxy})
+    assert "p.example: " in message
+    assert f"refused (through the proxy of {variable})" in message
 
 
 @pytest.mark.parametrize("place", ["http", "https"])
 def test_a_proxy_that_wants_a_password_is_named(place: str) -> None:
-    """Whether it is asked for the page itself or for a tunnel."""
+    """A proxy that asks for a password is named, for a plain request and for a tunnel."""
     with answering(http(407)) as line:
-        said = another_process(on_error, f"{place}://p.example", **{f"{place}_proxy": line.url})
-    assert f"proxy of {place}_proxy" in said
+        message = another_process(on_error, f"{place}://p.example", **{f"{place}_proxy": line.url})
+    assert f"proxy of {place}_proxy" in message
 
 
 def test_a_refused_connection_names_host_and_port() -> None:
-    """What is set in portal.url."""
+    """A refused connection names host and port, as set in portal.url."""
     port = fresh_port()
-    said = f"127.0.0.1:{port}: .*refused"
+    message = f"127.0.0.1:{port}: .*refused"
     with (
-        transport(Line(f"http://127.0.0.1:{port}")) as client,
-        pytest.raises(TransientError, match=said),
+        transport(StubServer(f"http://127.0.0.1:{port}")) as client,
+        pytest.raises(TransientError, match=message),
     ):
         client.get("a")
 
@@ -230,7 +232,7 @@ def test_a_refused_connection_names_host_and_port() -> None:
     ],
 )
 def test_this_machine_is_known_by_every_name_it_has(url: str) -> None:
-    """A proxy elsewhere would ask its own loopback."""
+    """Each name and address of this machine is recognised, so that no proxy is used."""
     assert is_loopback(url)
 
 
@@ -249,12 +251,12 @@ def test_this_machine_is_known_by_every_name_it_has(url: str) -> None:
     ],
 )
 def test_every_other_address_is_elsewhere(url: str) -> None:
-    """Also one that only looks like this machine, and one that is none."""
+    """Every other address is elsewhere, also one that resembles this machine's or is invalid."""
     assert not is_loopback(url)
 
 
 def asked(url: str, **environ: str) -> tuple[dict[str, str], str]:
-    """Return the proxies and the variable for an address in an environment of its own."""
+    """Return the proxies and the variable for an address, with these environment variables."""
     text = (
         "import json; from reconciler.client.connections import proxies_for, proxy_variable; "
         f"print(json.dumps([proxies_for({url!r}), proxy_variable({url!r})]))"
@@ -279,12 +281,12 @@ def asked(url: str, **environ: str) -> tuple[dict[str, str], str]:
     ],
 )
 def test_the_variable_whose_proxy_is_asked_is_named(environ: dict[str, str], variable: str) -> None:
-    """In either case; not where no_proxy keeps the host from it."""
+    """The variable whose proxy is used is named, unless no_proxy excludes the host."""
     assert asked(ELSEWHERE, **environ)[1] == variable
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "https://localhost:1/", "http://[::1]:1/"])
 def test_this_machine_has_no_proxy_whatever_is_set(url: str) -> None:
-    """Upper and lower case, for each scheme and for all."""
+    """This machine has no proxy, whatever the variables say, for each scheme."""
     named = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     assert asked(url, **dict.fromkeys(named, PROXY)) == ({}, "")

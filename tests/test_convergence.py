@@ -1,10 +1,10 @@
-"""Random histories on the real thing, and after each of them the promise must hold.
+"""Random histories on the real parts, and after each of them the promises must hold.
 
-The sandbox portal over HTTP, the receiver on waitress, the ledger on disk, the worker stepped
-by hand, the sweep. People of many languages do what people do; letters are lost, doubled, late and
-out of order; the portal fails; processes are killed. When all that ends, the system must come to
-rest, with every update marked, no person's word written over, nothing written twice, all counts
-adding up, and a further sweep changing nothing (`support_promise.py`).
+The sandbox portal over HTTP, the receiver on waitress, the ledger on disk, the worker stepped by
+the test, the sweep. Users of many languages act; deliveries are lost, duplicated, late and out of
+order; the portal fails; processes are killed. When all that ends, the system must come to rest,
+with every update marked, no person's comment overwritten, nothing written twice, all counts adding
+up, and a further sweep changing nothing (`support_promise.py`).
 
 `RECONCILER_TEST_EXAMPLES` asks for more histories than the few of a normal run.
 """
@@ -33,7 +33,7 @@ from reconciler.sandbox import Fault
 from tests.support_convergence import scene
 from tests.support_ledger import totals
 from tests.support_people import DROP, HOLD, ONCE, TWICE
-from tests.support_promise import at_rest, judge
+from tests.support_promise import at_rest, check_write
 from tests.world import TARGET
 
 EXAMPLES = int(os.environ.get("RECONCILER_TEST_EXAMPLES", "10"))
@@ -64,7 +64,7 @@ WAITS = (0.3, 0.7, 1.0, 1.0, 2.0, 10.0, 61.0, 200.0, 400.0, 3600.0, 6 * 3600.0, 
 
 
 class Histories(RuleBasedStateMachine):
-    """People of many languages, letters, trouble, worker and sweep, in any order."""
+    """Users of many languages, deliveries, faults, worker and sweep, in any order."""
 
     files: Bundle[int] = Bundle("files")
 
@@ -72,7 +72,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         folder = self.stack.enter_context(tempfile.TemporaryDirectory())
-        self.stage = self.stack.enter_context(scene(Path(folder) / "ledger.db", judge))
+        self.stage = self.stack.enter_context(scene(Path(folder) / "ledger.db", check_write))
         self.portal = self.stage.portal
 
     def teardown(self) -> None:
@@ -118,7 +118,7 @@ class Histories(RuleBasedStateMachine):
     def people_after_a_mark(
         self, file: int, word: list[str], acts: list[str], seconds: float
     ) -> None:
-        """What people do with a file that was just saved, marked and perhaps reviewed."""
+        """Let users act on a file that was just saved, marked and perhaps reviewed."""
         for act in ("save", *word, *acts):
             self.people_and_work(file, [act])
             self.stage.advance(seconds)
@@ -128,26 +128,26 @@ class Histories(RuleBasedStateMachine):
         if self.stage.workable(file) and self.stage.workable(source) and source != file:
             self.stage.copy_over(source, file)
 
-    # time and letters
+    # time and deliveries
 
     @rule(seconds=st.sampled_from(WAITS))
     def wait(self, seconds: float) -> None:
         self.stage.advance(seconds)
 
     @rule(post=st.sampled_from((ONCE, ONCE, ONCE, TWICE, HOLD, DROP)))
-    def letters_travel(self, post: str) -> None:
+    def deliveries_travel(self, post: str) -> None:
         self.stage.post = post
 
     @precondition(lambda self: self.stage.late)
     @rule(number=st.integers(0, 9), keep=st.booleans())
     def late_letter(self, number: int, keep: bool) -> None:
         place = number % len(self.stage.late)
-        letter = self.stage.late[place]
+        delivery = self.stage.late[place]
         if not keep:
             del self.stage.late[place]
-        self.stage.deliver(letter)
+        self.stage.deliver(delivery)
 
-    # trouble
+    # faults
 
     @rule(
         kind=st.sampled_from(FAULTS),
@@ -165,7 +165,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(file=files, kind=st.sampled_from(FAULTS), act=st.sampled_from((*ACTS[:8], "work")))
     def write_fails(self, file: int, kind: str, act: str) -> None:
-        """A save whose write fails, or whose answer is lost, and what people do meanwhile."""
+        """Save a file whose write fails, or whose answer is lost, and let users act meanwhile."""
         self.portal.faults.add(Fault("PUT", kind))
         self.people_and_work(file, ["save"])
         self.stage.act(file, act)
@@ -198,7 +198,7 @@ class Histories(RuleBasedStateMachine):
         request=st.integers(1, 5),
     )
     def sweep_meanwhile(self, file: int, act: str, request: int) -> None:
-        """Something happens after an answer of the sweep was made, before it is used."""
+        """Let something happen between an answer to the sweep and its use."""
         left = [request]
 
         def meanwhile(method: str, route: str, which: object) -> None:
@@ -222,7 +222,7 @@ class Histories(RuleBasedStateMachine):
 
 
 def test_whatever_happens_the_portal_converges() -> None:
-    """Every history ends with every update marked, no word lost, and nothing left to do."""
+    """Every history ends with every update marked, no person's comment lost, all done."""
     run_state_machine_as_test(
         Histories,
         settings=settings(
@@ -237,8 +237,8 @@ def test_whatever_happens_the_portal_converges() -> None:
 
 
 def test_an_unannounced_save_that_was_moved_is_marked_a_day_later(tmp_path: Path) -> None:
-    """A move raises no date: the full scan finds the file in its new room."""
-    with scene(tmp_path / "ledger.db", judge) as stage:
+    """An unannounced save that was moved is found by the full scan: a move raises no date."""
+    with scene(tmp_path / "ledger.db", check_write) as stage:
         stage.settle(arrives=True)
         stage.post = DROP
         stage.act(stage.recent, "save")
@@ -250,8 +250,10 @@ def test_an_unannounced_save_that_was_moved_is_marked_a_day_later(tmp_path: Path
 
 
 def test_an_old_update_whose_event_had_to_wait_is_still_marked(tmp_path: Path) -> None:
-    """Its event came days before the portal was first asked; then unlocking wiped a word."""
-    with scene(tmp_path / "ledger.db", judge) as stage:
+    """An update whose event came days before the portal was first asked is marked, also after an
+    unlocking removed a person's comment.
+    """
+    with scene(tmp_path / "ledger.db", check_write) as stage:
         old = next(file for file, known in stage.files.items() if known.answered)
         stage.act(old, "lock and unlock")
         stage.settle(arrives=True)

@@ -1,4 +1,6 @@
-"""A ledger from one database to another: all of it or nothing, and never under somebody's feet."""
+"""A ledger is copied from one database to another completely or not at all, and never while it is
+in use.
+"""
 
 import os
 import sys
@@ -16,10 +18,10 @@ from tests.support_ledger import (
     NOW,
     PORTAL,
     SECOND,
+    begin_write,
     claimed,
     event,
     marked,
-    permit,
     result,
     totals,
     writes_in_a_day,
@@ -42,24 +44,24 @@ def file(tmp_path: Path) -> str:
 
 
 def fill(address: str) -> dict[str, object]:
-    """Let a ledger have some of everything; return what it says."""
+    """Fill a ledger with rows of every kind; return its contents."""
     with closing(Ledger(address, PORTAL)) as ledger:
         ledger.set_owner("bot")
         ledger.set_origin(NOW, SECOND)
         for number in (1, 2, 3):
             ledger.record(event(number, title=f"Größe {number} \u4e2d.docx"), NOW)
         one, two, _ = ledger.claims.take(DUE, 3, 60 * SECOND)
-        permit(ledger, one, DUE)
+        begin_write(ledger, one, DUE)
         ledger.claims.finish(one, marked(one.entry.id), DUE)
         ledger.claims.finish(two, result(Outcome.WAITING, retry_at=DUE + SECOND), DUE)
         ledger.watermarks.set_portal(NOW)
         ledger.watermarks.set_room(7, NOW, "Legal")
         ledger.reserve(DUE, 4, 100)
-    return said(address)
+    return contents(address)
 
 
-def said(address: str) -> dict[str, object]:
-    """Return what a ledger says."""
+def contents(address: str) -> dict[str, object]:
+    """Return the contents of a ledger."""
     with closing(Ledger(address, PORTAL)) as ledger:
         return {
             "totals": totals(ledger),
@@ -74,18 +76,18 @@ def said(address: str) -> dict[str, object]:
 
 
 def test_a_ledger_goes_to_a_server_and_comes_back(file: str, server: str, tmp_path: Path) -> None:
-    """Nothing is lost on either way, and both say the same."""
+    """A ledger copied to a server and back has lost nothing."""
     known = fill(file)
     numbers = copy(file, server)
     assert numbers["files"] == 3
-    assert said(server) == known
+    assert contents(server) == known
     back = f"sqlite:///{tmp_path / 'back.db'}"
     assert copy(server, back) == numbers
-    assert said(back) == known == said(file)
+    assert contents(back) == known == contents(file)
 
 
 def test_work_goes_on_after_a_copy(file: str, server: str) -> None:
-    """What was in work at the old place is due again: its process is gone."""
+    """A file that was claimed in the source is due again in the copy: its process has ended."""
     fill(file)
     copy(file, server)
     with closing(Ledger(server, PORTAL)) as ledger:
@@ -94,18 +96,18 @@ def test_work_goes_on_after_a_copy(file: str, server: str) -> None:
 
 
 def test_what_holds_something_is_not_written_over(file: str, server: str) -> None:
-    """Not even by the same ledger again; what is there stays."""
+    """A database that is not empty is not overwritten, not even with the same ledger."""
     fill(file)
     copy(file, server)
-    before = said(server)
+    before = contents(server)
     with pytest.raises(LedgerError, match=r"not empty: it has .*files"):
         copy(file, server)
-    assert said(server) == before
+    assert contents(server) == before
 
 
 @pytest.mark.parametrize("role", Role)
 def test_a_file_in_use_is_not_copied(file: str, server: str, role: Role) -> None:
-    """Whoever works on it would go on at the old place."""
+    """A file in use is not copied: its process would continue with the source."""
     fill(file)
     with (
         closing(Ledger(file, PORTAL)) as ledger,
@@ -116,7 +118,7 @@ def test_a_file_in_use_is_not_copied(file: str, server: str, role: Role) -> None
 
 
 def test_a_server_in_use_is_not_copied(server: str, file: str) -> None:
-    """Any process that has it open may write."""
+    """A server in use is not copied: any process that has it open may write."""
     fill(server)
     with (
         closing(Ledger(server, PORTAL)),
@@ -126,7 +128,7 @@ def test_a_server_in_use_is_not_copied(server: str, file: str) -> None:
 
 
 def test_what_is_not_there_is_not_copied(file: str, server: str) -> None:
-    """Nor created by asking."""
+    """A source that does not exist is not copied, and not created."""
     with pytest.raises(LedgerError, match="no ledger at FROM"):
         copy(file, server)
     assert not Path(file.removeprefix("sqlite:///")).exists()
@@ -135,14 +137,14 @@ def test_what_is_not_there_is_not_copied(file: str, server: str) -> None:
 
 
 def test_a_ledger_is_not_copied_onto_itself(file: str) -> None:
-    """It is in use by the copying."""
+    """A ledger is not copied onto itself."""
     fill(file)
     with pytest.raises((RoleHeldError, LedgerError)):
         copy(file, file)
 
 
 @pytest.mark.parametrize(
-    ("source", "target", "code", "said"),
+    ("source", "target", "code", "expected"),
     [
         ("sqlite:///{}/none.db", "sqlite:///{}/new.db", 5, "there is no ledger at FROM"),
         ("sqlite:///{}/text", "sqlite:///{}/new.db", 5, "FROM: file is not a database"),
@@ -154,20 +156,20 @@ def test_a_ledger_is_not_copied_onto_itself(file: str) -> None:
     ],
 )
 def test_a_mistyped_address_is_told_as_one(
-    source: str, target: str, code: int, said: str, tmp_path: Path
+    source: str, target: str, code: int, expected: str, tmp_path: Path
 ) -> None:
-    """Which of the two it is, and not to move a ledger away."""
+    """A mistyped address is named as FROM or TO, without the advice to move a ledger away."""
     fill(f"sqlite:///{tmp_path}/l.db")
     (tmp_path / "text").write_text("no database, but words " * 99, encoding="utf-8")
     words = ("state", "copy", source.format(tmp_path), target.format(tmp_path))
     done = program.run(words, dict(os.environ), tmp_path)
-    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    assert (done.returncode, expected in done.stderr) == (code, True), done.stderr
     assert not any(word in done.stderr for word in ("hush", "away", "state.url", "Traceback"))
     assert code == 2 or "Check both addresses" in done.stderr
 
 
 def test_the_command_says_what_to_do_next(file: str, server: str) -> None:
-    """How much was copied, and the address to set, without any password."""
+    """The command reports how much was copied and the address to set, without a password."""
     fill(file)
     target = server.replace("postgres@", "postgres:hush@")
     command = [sys.executable, "-m", "reconciler", "state", "copy", file, target]

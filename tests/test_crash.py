@@ -24,7 +24,7 @@ TARGET = "Need Review"
 
 @dataclass
 class Scene:
-    """A portal with one file that is about to be saved, and the ledger's folder."""
+    """A portal with one file that will be saved, and the ledger's folder."""
 
     portal: Portal
     server: Server
@@ -82,7 +82,7 @@ def after_effect(scene: Scene) -> threading.Event:
 
 @contextmanager
 def unsettled(scene: Scene) -> Iterator[threading.Event]:
-    """Keep the daemon from writing to its ledger from the moment the PUT took effect."""
+    """Keep the daemon from writing to its ledger after the PUT has taken effect."""
     locked = threading.Event()
     lock = (scene.folder / "ledger.db.lock").open("w")
 
@@ -114,7 +114,7 @@ def finish(scene: Scene) -> None:
 
 
 def wait_until_idle(scene: Scene, running: Daemon) -> None:
-    """Wait until the file is marked, the echo of that was seen to, and the ledger owes nothing."""
+    """Wait until the file is marked, its echo was handled, and the ledger has nothing pending."""
 
     def at_rest() -> bool:
         return scene.marked() and count_due(scene) == 0
@@ -136,7 +136,7 @@ def count_due(scene: Scene) -> int:
 
 
 def accepted(scene: Scene) -> threading.Event:
-    """Return an event that is set when the delivery was answered with 200."""
+    """Return an event that is set when the delivery is answered with 200."""
     answered = threading.Event()
 
     def watch() -> None:
@@ -159,7 +159,7 @@ POINTS: dict[str, Callable[[Scene], threading.Event]] = {
 def test_a_kill_at_a_named_point_loses_nothing_and_writes_nothing_twice(
     scene: Scene, point: str
 ) -> None:
-    """After the restart the file is marked, by exactly one write that took effect."""
+    """After a SIGKILL at any named point the file is marked by exactly one effective write."""
     crash(scene, POINTS[point])
     finish(scene)
     effective = [w for w in scene.portal.comment_writes(scene.file) if w.after == TARGET]
@@ -167,7 +167,7 @@ def test_a_kill_at_a_named_point_loses_nothing_and_writes_nothing_twice(
 
 
 def test_an_answered_delivery_is_on_disk_whatever_is_killed(scene: Scene) -> None:
-    """P1 by the ledger alone, without the sweep's help: 200, SIGKILL, and the event is there."""
+    """P1 without the sweep's help: after the answer 200 and SIGKILL the event is on disk."""
     crash(scene, accepted)
     assert scene.portal.deliveries[0].status == 200
     with closing(sqlite3.connect(scene.folder / "ledger.db")) as connection:
@@ -176,7 +176,7 @@ def test_an_answered_delivery_is_on_disk_whatever_is_killed(scene: Scene) -> Non
 
 
 def test_a_kill_after_the_answer_and_before_settling_writes_nothing_twice(scene: Scene) -> None:
-    """The comment stands, the ledger does not know it yet: the next look sees it."""
+    """If the comment was set and not recorded, the next look finds it and writes nothing."""
     with daemon(scene.environ, scene.folder) as first, unsettled(scene) as locked:
         scene.portal.save(scene.file, by=scene.ann)
         assert locked.wait(10)
@@ -187,7 +187,7 @@ def test_a_kill_after_the_answer_and_before_settling_writes_nothing_twice(scene:
 
 
 def test_a_persons_word_after_the_crash_is_kept(scene: Scene) -> None:
-    """Killed after the effect; the reviewer answers before the restart; it stands."""
+    """A reviewer's comment typed between the crash and the restart is kept."""
     crash(scene, after_effect)
     scene.portal.comment(scene.file, "Approved", by=scene.ann)
     with daemon(scene.environ, scene.folder) as second:

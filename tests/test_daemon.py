@@ -1,4 +1,4 @@
-"""The daemon as a process: what it prints, how it starts, refuses and stops."""
+"""The daemon as a process: what it prints, how it starts, refuses to start, and stops."""
 
 import errno
 import fcntl
@@ -41,7 +41,7 @@ __all__ = ["scene"]
 
 
 def serve(environ: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run `serve` that is expected to refuse."""
+    """Run a `serve` that is expected to refuse."""
     return program.run(["serve"], environ, folder, timeout=20)
 
 
@@ -61,7 +61,7 @@ def may_listen_on(port: int) -> bool:
 
 
 def hang(scene: Scene, seconds: float) -> threading.Event:
-    """Let every question about a file wait; return an event that is set by the first."""
+    """Let every request for a file wait; return an event that is set by the first."""
     hung = threading.Event()
 
     def slow(method: str, route: str, file: object) -> None:
@@ -75,7 +75,7 @@ def hang(scene: Scene, seconds: float) -> threading.Event:
 
 @contextmanager
 def hanging(scene: Scene, seconds: float) -> Iterator[RunningDaemon]:
-    """A daemon that waits for the portal to tell of a file."""
+    """A daemon that waits for the portal's answer about a file."""
     hung = hang(scene, seconds)
     with daemon(scene.environ, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)
@@ -93,7 +93,7 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def test_a_delivery_leads_to_the_comment_and_sigterm_to_exit_0(scene: Scene) -> None:
-    """The whole path in a real process."""
+    """A delivery leads to the comment in a real process, and SIGTERM to exit 0."""
     with daemon(scene.environ, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)
         wait_until_idle(scene, running)
@@ -102,14 +102,14 @@ def test_a_delivery_leads_to_the_comment_and_sigterm_to_exit_0(scene: Scene) -> 
 
 
 def test_it_prints_the_address_it_listens_on(environ: dict[str, str], tmp_path: Path) -> None:
-    """Port 0 takes a free one, and the line names it."""
+    """It prints the address on which it listens, also for port 0, which takes a free one."""
     environ["PORT"] = "0"
     with daemon(environ, tmp_path) as running, urllib.request.urlopen(running.address) as answer:
         assert json.load(answer) == {"status": "ok"}
 
 
 def test_without_secret_key_and_address_it_refuses_and_lists_all_three(tmp_path: Path) -> None:
-    """Every problem at once, exit 2."""
+    """Without secret, key and address it lists all three problems and exits 2."""
     refused = exits(2, serve({"HOME": str(tmp_path)}, tmp_path))
     for variable in ("DOCSPACE_API_HOST", "DOCSPACE_API_KEY", "DOCSPACE_WEBHOOK_SECRET"):
         assert variable in refused.stderr
@@ -118,7 +118,7 @@ def test_without_secret_key_and_address_it_refuses_and_lists_all_three(tmp_path:
 def test_without_a_secret_it_serves_only_when_told_to(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """`allow_unsigned` is a decision, not a default."""
+    """Without a secret it serves only with `allow_unsigned`."""
     del environ["DOCSPACE_WEBHOOK_SECRET"]
     assert serve(environ, tmp_path).returncode == 2
     with daemon(environ | {"RECONCILER_WEBHOOK__ALLOW_UNSIGNED": "true"}, tmp_path) as running:
@@ -126,7 +126,7 @@ def test_without_a_secret_it_serves_only_when_told_to(
 
 
 def test_a_port_in_use_is_named(environ: dict[str, str], tmp_path: Path) -> None:
-    """Exit 69, with what to set; the ledger is given back."""
+    """A port in use is exit 69 with the key to set, and the ledger is released."""
     with daemon(environ, tmp_path):
         other = tmp_path / "other.db"
         refused = exits(
@@ -141,7 +141,7 @@ def test_a_port_in_use_is_named(environ: dict[str, str], tmp_path: Path) -> None
 def test_an_address_that_is_not_ours_is_an_exit_code_of_its_own(
     section: str, host: str, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """Exit 69: it may become ours, as when a network comes up late."""
+    """An address that is not this machine's is exit 69: the network may come up later."""
     (tmp_path / "password").write_text("correct horse", "utf-8")
     named = {
         f"RECONCILER_{section.upper()}__HOST": host,
@@ -156,7 +156,7 @@ def test_an_address_that_is_not_ours_is_an_exit_code_of_its_own(
 
 @pytest.mark.parametrize("host", ["::1", "::"])
 def test_an_ipv6_port_in_use_is_named(host: str, environ: dict[str, str], tmp_path: Path) -> None:
-    """As one of IPv4 is."""
+    """An IPv6 port in use is named like one of IPv4."""
     with socket.create_server((host, 0), family=socket.AF_INET6) as other:
         port = str(other.getsockname()[1])
         refused = exits(
@@ -169,21 +169,21 @@ def test_an_ipv6_port_in_use_is_named(host: str, environ: dict[str, str], tmp_pa
 def test_a_port_that_needs_a_right_is_an_exit_code_of_its_own(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """Exit 69, and the name of the right."""
+    """A port that needs a privilege is exit 69 with the name of the privilege."""
     assert "CAP_NET_BIND_SERVICE" in exits(69, serve(environ | {"PORT": "80"}, tmp_path)).stderr
 
 
 def test_a_second_daemon_on_the_same_ledger_is_refused(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """Exit 4, and who holds it."""
+    """A second daemon on the same ledger is exit 4 with the process that holds it."""
     with daemon(environ, tmp_path) as running:
         refused = exits(4, serve(environ | {"PORT": "0"}, tmp_path))
         assert f"process {running.process.pid}" in refused.stderr
 
 
 def test_a_corrupt_ledger_is_exit_5(environ: dict[str, str], tmp_path: Path) -> None:
-    """The file is left as it is, and the message says which setting to check."""
+    """A corrupt ledger is exit 5, is not changed, and the setting to check is named."""
     (tmp_path / "ledger.db").write_bytes(b"this is no database" * 100)
     refused = exits(5, serve(environ, tmp_path))
     assert "state.url" in refused.stderr
@@ -193,14 +193,14 @@ def test_a_corrupt_ledger_is_exit_5(environ: dict[str, str], tmp_path: Path) -> 
 def test_a_ledger_in_a_folder_that_is_not_there_is_exit_5(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """Nothing is created in unexpected places."""
+    """A ledger in a missing folder is exit 5, and nothing is created."""
     missing = tmp_path / "missing" / "ledger.db"
     refused = exits(5, serve(environ | {"RECONCILER_STATE__URL": f"sqlite:///{missing}"}, tmp_path))
     assert "Traceback" not in refused.stderr
 
 
 def test_a_dead_key_keeps_accepting(scene: Scene) -> None:
-    """The daemon starts, accepts, says what is wrong, and marks when the key works again."""
+    """With a dead key the daemon accepts and reports it, and marks once the key works."""
     scene.portal.disable_key(scene.environ["DOCSPACE_API_KEY"])
     with daemon(scene.environ, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)
@@ -212,7 +212,9 @@ def test_a_dead_key_keeps_accepting(scene: Scene) -> None:
 
 @pytest.mark.parametrize("account", ["the same", "another"])
 def test_a_new_key_in_its_file_is_taken_at_the_next_probe(scene: Scene, account: str) -> None:
-    """After a dead one, nothing is restarted; whether it is another account's is to be asked."""
+    """After a dead key, a new key in its file is used at the next probe without a restart, and its
+    account is determined again.
+    """
     portal, file = scene.portal, scene.folder / "key"
     dead = scene.environ["DOCSPACE_API_KEY"]
     bot = portal.person(portal.keys[dead].user_id)
@@ -241,7 +243,7 @@ def test_a_new_key_in_its_file_is_taken_at_the_next_probe(scene: Scene, account:
 
 
 def test_sighup_reads_the_key_and_the_secrets_again(scene: Scene) -> None:
-    """And says so: whoever replaced them sees that they are taken, without a restart."""
+    """SIGHUP reads the key and the secrets again, and the log says so."""
     key_file, secrets = scene.folder / "key", scene.folder / "secrets"
     key_file.write_text(scene.environ.pop("DOCSPACE_API_KEY"), "utf-8")
     secrets.write_text(f"{scene.environ.pop('DOCSPACE_WEBHOOK_SECRET')}\n", "utf-8")
@@ -262,7 +264,7 @@ def test_sighup_reads_the_key_and_the_secrets_again(scene: Scene) -> None:
 
 
 def test_a_terminal_that_is_closed_ends_it(scene: Scene) -> None:
-    """A daemon that somebody started by hand does not outlive his window."""
+    """A daemon in the foreground ends when its terminal is closed."""
     ours, theirs = pty.openpty()
     streams = {"stdin": theirs, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with start(scene, **streams) as process:
@@ -275,7 +277,7 @@ def test_a_terminal_that_is_closed_ends_it(scene: Scene) -> None:
 
 
 def test_a_signal_during_the_start_ends_it_in_peace(scene: Scene) -> None:
-    """It asks the portal before it listens: the handlers are there before anything else."""
+    """A signal during the start ends it cleanly, even while the portal is asked."""
     with daemon(scene.environ, scene.folder) as before:
         scene.portal.save(scene.file, by=scene.ann)
         wait_until_idle(scene, before)
@@ -300,7 +302,7 @@ def test_a_signal_during_the_start_ends_it_in_peace(scene: Scene) -> None:
 
 
 def test_a_second_signal_ends_it_at_once(scene: Scene) -> None:
-    """While the first waits for a portal that hangs."""
+    """A second signal ends it at once while the first waits for a portal that hangs."""
     with hanging(scene, 3) as running:
         running.process.send_signal(signal.SIGTERM)
         threading.Event().wait(0.3)
@@ -308,14 +310,14 @@ def test_a_second_signal_ends_it_at_once(scene: Scene) -> None:
 
 
 def test_sigterm_gives_a_hanging_portal_a_bounded_time(scene: Scene) -> None:
-    """An answer that comes late is waited for; the exit is 0 and nothing stays claimed."""
+    """After SIGTERM a late answer is awaited for a bounded time, and no file stays claimed."""
     with hanging(scene, 1) as running:
         assert running.terminate() == 0
     assert scene.marked()
 
 
 def test_a_log_that_nobody_reads_holds_up_neither_answer_nor_end(scene: Scene) -> None:
-    """As on a terminal that was stopped with Ctrl-S; the process is a real one, as its end is."""
+    """A log that is not read, as after Ctrl-S, delays neither answers nor the end."""
     unread, log = os.pipe()
     fcntl.fcntl(unread, fcntl.F_SETPIPE_SZ, 4096)
     with start(scene, stdout=subprocess.PIPE, stderr=log) as process:
@@ -345,7 +347,7 @@ def test_a_log_that_nobody_reads_holds_up_neither_answer_nor_end(scene: Scene) -
 def test_a_setting_that_is_likely_a_mistake_is_told_at_the_start(
     scene: Scene, setting: dict[str, str], event: str
 ) -> None:
-    """As a warning with its hint, and not where all is well."""
+    """A setting that is likely a mistake causes a warning with a hint at the start."""
     with daemon(scene.environ | setting, scene.folder) as running:
         assert logged(scene.folder, f'"{event}"')
         assert running.terminate() == 0
@@ -357,7 +359,7 @@ def test_a_setting_that_is_likely_a_mistake_is_told_at_the_start(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
 def test_an_output_that_takes_nothing_does_not_matter(scene: Scene) -> None:
-    """The line with the address is a courtesy; the log has it too."""
+    """A stdout that cannot be written is ignored: the address is also in the log."""
     with (
         Path("/dev/full").open("w") as full,
         start(scene, stdout=full, stderr=subprocess.PIPE) as process,
@@ -369,7 +371,9 @@ def test_an_output_that_takes_nothing_does_not_matter(scene: Scene) -> None:
 
 
 def test_it_works_without_a_stream_to_log_to(scene: Scene) -> None:
-    """Closed as by some supervisors: what would be said goes nowhere, not into the ledger."""
+    """It works with stdout and stderr closed, as some supervisors start it: log lines are dropped
+    and do not end up in the ledger.
+    """
     command = f"exec {sys.executable} -m reconciler serve 2>&-"
     with subprocess.Popen(
         ["/bin/sh", "-c", command],
@@ -388,7 +392,7 @@ def test_it_works_without_a_stream_to_log_to(scene: Scene) -> None:
 
 
 def test_nothing_secret_is_in_the_log(scene: Scene) -> None:
-    """Neither the key nor the secret, whatever goes wrong."""
+    """The log contains neither the key nor the secret, whatever goes wrong."""
     with daemon(scene.environ | {"RECONCILER_LOG__LEVEL": "debug"}, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)
         wait_until_idle(scene, running)
@@ -399,7 +403,7 @@ def test_nothing_secret_is_in_the_log(scene: Scene) -> None:
 
 
 def test_after_a_clean_stop_the_ledger_is_one_file(scene: Scene) -> None:
-    """It can be copied to another machine, where nothing is done twice."""
+    """After a clean stop the ledger is one file, and a copy of it does nothing twice."""
     with daemon(scene.environ, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)
         wait_until_idle(scene, running)
@@ -418,22 +422,22 @@ def test_after_a_clean_stop_the_ledger_is_one_file(scene: Scene) -> None:
 def test_a_sweep_that_takes_longer_than_its_interval_is_not_run_twice(
     environ: dict[str, str],
 ) -> None:
-    """The turn is left out, and the log says why."""
+    """A sweep longer than its interval is not started twice: its turn is skipped and logged."""
     service, pause = Daemon(load(None, environ)), threading.Event()
     service.start()
     try:
-        with service.listing.lock, capture_logs() as said:
+        with service.listing.lock, capture_logs() as events:
             for _ in range(100):
                 service.schedule.run_at(SWEEP, datetime.now(UTC))
-                if pause.wait(0.05) or "sweep_still_running" in [line["event"] for line in said]:
+                if pause.wait(0.05) or "sweep_still_running" in [line["event"] for line in events]:
                     break
     finally:
         service.stop()
-    assert "sweep_still_running" in [line["event"] for line in said]
+    assert "sweep_still_running" in [line["event"] for line in events]
 
 
 def test_a_task_that_is_under_way_is_not_begun_again() -> None:
-    """Its turn is left out, and the end waits for it."""
+    """A task that is running is not started again; its turn is skipped, and the end waits."""
     began, goes_on, left_out = threading.Event(), threading.Event(), threading.Event()
 
     def run() -> None:
@@ -451,7 +455,7 @@ def test_a_task_that_is_under_way_is_not_begun_again() -> None:
 
 
 def test_a_clock_that_is_set_back_stops_no_sweep(environ: dict[str, str]) -> None:
-    """The next one would lie ahead by as much; what is due is set right by it too."""
+    """A clock that is set back delays no sweep, although its planned time is now far ahead."""
     service = Daemon(load(None, environ))
     service.start()
     try:
@@ -467,7 +471,7 @@ def test_a_clock_that_is_set_back_stops_no_sweep(environ: dict[str, str]) -> Non
 
 
 def test_a_daemon_whose_start_failed_can_be_stopped(environ: dict[str, str]) -> None:
-    """Nothing of it may keep the process, which the supervisor is to start again."""
+    """A daemon whose start failed can be stopped, so that systemd can restart it."""
     service = Daemon(load(None, environ))
     service.schedule.start()  # the second start of it fails
     with pytest.raises(SchedulerAlreadyRunningError):
@@ -477,12 +481,12 @@ def test_a_daemon_whose_start_failed_can_be_stopped(environ: dict[str, str]) -> 
 
 
 def test_a_daemon_that_never_started_can_be_stopped(environ: dict[str, str]) -> None:
-    """Each part lets go of what it has opened."""
+    """A daemon that was never started can be stopped, and each part closes what it opened."""
     assert Daemon(load(None, environ)).stop()
 
 
 def test_a_schedule_tells_whether_it_runs() -> None:
-    """A daemon that sweeps no more is not alive, though it accepts and works."""
+    """A schedule reports whether it runs: a daemon that no longer sweeps is not healthy."""
     schedule = Schedule()
     assert not schedule.is_alive()
     schedule.start()

@@ -1,4 +1,6 @@
-"""The decision table, row by row and gate by gate, and what else `review` answers."""
+"""The decision table row by row, the gates, and the helpers of the decision: echoes, texts and the
+scope.
+"""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -105,7 +107,7 @@ def test_row_4_scope() -> None:
 
 
 def test_row_5_id_used_again() -> None:
-    """A file of another creation date is another file: the row is forgotten, then decided."""
+    """A file with another creation date is another file: the row is reset first."""
     decision = decide(file(comment=""), replace(THEIRS, created=CREATED - DAY), POLICY)
     assert decision == Decision(Rule.UPDATED, is_new_identity=True)
 
@@ -118,12 +120,12 @@ def test_row_5_id_used_again() -> None:
     ],
 )
 def test_row_5_without_a_creation_date(seen: File, entry: Entry) -> None:
-    """A creation date that is not told identifies nothing, and forgets nothing."""
+    """Without a creation date the file is not taken for another one, and nothing is reset."""
     assert decide(seen, entry, POLICY) == Decision(Rule.CHANGED)
 
 
 def test_row_5_portal_was_set_back() -> None:
-    """A version lower than the settled one means a restored portal: the row is forgotten."""
+    """A version lower than the settled one means that the portal was restored: the row is reset."""
     settled = replace(SAVED, version=4)
     decision = decide(FILE, replace(THEIRS, settled=settled), POLICY)
     assert decision == Decision(Rule.UPDATED, is_new_identity=True)
@@ -136,19 +138,19 @@ def test_row_5_forgets_the_intent_too() -> None:
 
 
 def test_row_5_keeps_where_our_responsibility_begins() -> None:
-    """Forgetting a row does not forget its `since`."""
+    """A reset row keeps its own `since`."""
     entry = replace(OURS, created=CREATED - DAY, since=NOW)
     assert decide(FILE, entry, POLICY) == Decision(Rule.OLD, is_new_identity=True)
 
 
 def test_row_6_already() -> None:
-    """A file that carries the target is settled as ours, whoever wrote it."""
+    """A file that carries the target is settled as marked, whoever wrote it."""
     decision = decide(file(comment=TARGET), BEFORE, POLICY)
     assert (decision.rule, decision.action) == (Rule.ALREADY, Action.SETTLE_MARKED)
 
 
 def test_row_6_a_former_target() -> None:
-    """What was written before the comment was configured anew still says what it said."""
+    """A file that carries an earlier value of `review.comment` counts as marked."""
     policy = Policy(target="Please check", former_targets=frozenset({TARGET}))
     assert rule(file(comment=TARGET), BEFORE, policy) is Rule.ALREADY
     assert rule(file(comment=TARGET), BEFORE, replace(policy, former_targets=frozenset())) is (
@@ -158,14 +160,14 @@ def test_row_6_a_former_target() -> None:
 
 @pytest.mark.parametrize("entry", [OURS, WRITING, replace(THEIRS, settled=SAVED)])
 def test_row_7_a_person_replaced_our_comment(entry: Entry) -> None:
-    """A person's comment on a version that carried ours is kept, and settled as theirs."""
+    """A person's comment on a version that carried ours is kept and settled as a person's."""
     decision = decide(file(comment=APPROVED), entry, POLICY)
     assert (decision.rule, decision.action) == (Rule.ANSWERED, Action.SETTLE_KEPT)
 
 
 @pytest.mark.parametrize("entry", [BLANK, BEFORE, replace(BLANK, since=NOW)])
 def test_row_7_a_version_that_was_never_marked(entry: Entry) -> None:
-    """A person's comment on an update that was never marked is kept, and counted apart."""
+    """A person's comment on an update that was never marked is kept, and counted separately."""
     decision = decide(file(comment=APPROVED), entry, POLICY)
     assert (decision.rule, decision.action) == (Rule.UNMARKED, Action.SETTLE_KEPT)
 
@@ -183,31 +185,31 @@ def test_row_7_beside_a_text_of_the_portals(comment: str) -> None:
 
 @pytest.mark.parametrize("entry", [OURS, THEIRS])
 def test_row_8_emptied(entry: Entry) -> None:
-    """A settled version whose comment was emptied is kept: a person did it."""
+    """A settled version whose comment was emptied is kept: only a person can empty it."""
     decision = decide(file(comment=""), entry, POLICY)
     assert (decision.rule, decision.action) == (Rule.CHANGED, Action.SETTLE_KEPT)
 
 
 def test_row_8_emptied_and_renamed() -> None:
-    """It is the version that was settled, whatever happened to its date or size."""
+    """A settled version whose comment was emptied is kept, also after its date or size changed."""
     assert rule(touched(comment=""), OURS) is Rule.CHANGED
     seen = file(comment="", revision=replace(SAVED, size=1))
     assert rule(seen, OURS) is Rule.CHANGED
 
 
 def test_row_8_emptied_over_an_intent() -> None:
-    """The write's answer was lost, and the comment is another than before: a person's act."""
+    """After a lost answer an empty comment that was not empty before is a person's: kept."""
     assert rule(file(comment=""), WRITING) is Rule.CHANGED
 
 
 def test_row_8_as_before_the_intent() -> None:
-    """What stood there before the write says that it never happened: to be marked."""
+    """If the comment is the one before the intent, no write happened, and the file is marked."""
     writing = replace(WRITING, intent=Intent(SAVED, ""))
     assert rule(file(comment=""), writing) is Rule.UPDATED
 
 
 def test_row_8_an_intent_for_another_version() -> None:
-    """An intent for an older version says nothing about this one."""
+    """An intent for an older version does not affect this one."""
     writing = replace(BEFORE, intent=Intent(OLDER, "Edited"))
     assert rule(file(comment=""), writing) is Rule.UPDATED
 
@@ -222,7 +224,7 @@ def test_row_8_an_intent_for_another_version() -> None:
     ],
 )
 def test_row_8_an_unclear_comment(entry: Entry, policy: Policy) -> None:
-    """On an unknown portal, or where comments are overwritten, it gives way once per version."""
+    """Where no comment is known to be a person's, it is overwritten once per version."""
     strange = file(comment="Redaktita")
     assert rule(strange, entry, policy) is Rule.UPDATED
     settled = replace(entry, created=CREATED, settled=SAVED, marked_by_us=True)
@@ -232,18 +234,18 @@ def test_row_8_an_unclear_comment(entry: Entry, policy: Policy) -> None:
 
 
 def test_row_9_unlocking_wiped_a_persons_comment() -> None:
-    """Unlocking a file whose comment was a person's puts no mark there."""
+    """An unlocked file whose comment was a person's is not marked."""
     decision = decide(file(comment=UNLOCKED), THEIRS, POLICY)
     assert (decision.rule, decision.action) == (Rule.UNLOCKED, Action.SETTLE_KEPT)
 
 
 def test_row_9_is_about_this_very_revision() -> None:
-    """With a newer date the file was saved, or renamed, since: to be marked."""
+    """A text of unlocking on a newer date is an update, by a save or a rename, and is marked."""
     assert rule(touched(comment=UNLOCKED), THEIRS) is Rule.UPDATED
 
 
 def test_row_10_new() -> None:
-    """A new file is not an updated one: skipped, and nothing is settled."""
+    """A new file that was never updated is skipped, and nothing is settled."""
     seen = file(revision=Revision(1, CREATED, 10), comment="Created")
     decision = decide(seen, BLANK, POLICY)
     assert (decision.rule, decision.action) == (Rule.NEW, Action.LEAVE)
@@ -257,40 +259,40 @@ def test_row_10_mark_new_files() -> None:
 
 
 def test_row_10_version_1_saved_later() -> None:
-    """Version 1 with a later date was updated."""
+    """Version 1 with a date after its creation was updated."""
     assert rule(file(revision=Revision(1, NOW - HOUR, 10))) is Rule.UPDATED
 
 
 def test_row_10_a_new_file_of_ours() -> None:
-    """A mark on a new file that unlocking wiped is put back."""
+    """A mark on a new file that unlocking removed is set again."""
     seen = file(revision=Revision(1, CREATED, 10), comment=UNLOCKED)
     assert rule(seen, replace(OURS, settled=seen.revision)) is Rule.RESTORED
 
 
 def test_row_11_old() -> None:
-    """What was updated before our responsibility begins is skipped and settles nothing."""
+    """A file updated before the origin is skipped, and nothing is settled."""
     decision = decide(FILE, replace(BLANK, since=SAVED.updated + SECOND), POLICY)
     assert (decision.rule, decision.action) == (Rule.OLD, Action.LEAVE)
 
 
 def test_row_11_the_very_second() -> None:
-    """The second in which our responsibility begins is ours."""
+    """A file updated in the very second of the origin is marked."""
     assert rule(FILE, replace(BLANK, since=SAVED.updated)) is Rule.UPDATED
 
 
 def test_row_11_is_not_about_a_version_above_the_settled_one() -> None:
-    """It is younger than what we settled, whatever its date says."""
+    """A version above the settled one is marked, whatever its date."""
     assert rule(FILE, replace(BEFORE, since=NOW)) is Rule.UPDATED
 
 
 def test_row_11_is_not_about_a_settled_revision() -> None:
-    """A mark that unlocking wiped is put back, however old the revision."""
+    """A mark that unlocking removed is set again, however old the revision."""
     assert rule(file(comment=UNLOCKED), replace(OURS, since=NOW)) is Rule.RESTORED
 
 
 @pytest.mark.parametrize("comment", ["", "Redaktita"])
 def test_rows_10_and_11_an_event_is_believed(comment: str) -> None:
-    """On a portal of unknown texts an event leads to a mark, on a new or an old file too."""
+    """On a portal with unknown texts an event leads to a mark, also on a new or old file."""
     new = file(revision=Revision(1, CREATED, 10), comment=comment)
     old = file(comment=comment)
     assert rule(new, BELIEVED) is rule(old, replace(BELIEVED, since=NOW)) is Rule.UPDATED
@@ -302,7 +304,9 @@ def test_rows_10_and_11_an_event_is_believed(comment: str) -> None:
 
 @pytest.mark.parametrize("comment", ["", "Edited"])
 def test_rows_10_and_11_an_event_without_a_date_is_believed(comment: str) -> None:
-    """It is not DocSpace itself that sends it, so the dates of the file may say nothing either."""
+    """On such a portal an event without a date leads to a mark too: DocSpace itself did not send
+    it, so the file's dates may be meaningless.
+    """
     undated = replace(BELIEVED, portal_known=True)
     new = file(revision=Revision(1, CREATED, 10), comment=comment)
     old = file(comment=comment)
@@ -312,7 +316,7 @@ def test_rows_10_and_11_an_event_without_a_date_is_believed(comment: str) -> Non
 
 @pytest.mark.parametrize("comment", ["", "Edited"])
 def test_row_12_a_new_version(comment: str) -> None:
-    """A new version with a text of the portal's, or none, is marked."""
+    """A new version with one of the portal's texts, or none, is marked."""
     decision = decide(file(comment=comment), BEFORE, POLICY)
     assert decision == Decision(Rule.UPDATED)
     assert decision.action is Action.MARK
@@ -325,13 +329,13 @@ def test_row_12_a_new_version(comment: str) -> None:
     ids=["saved later", "unlocked later", "saved again in its second"],
 )
 def test_row_12_saved_again(seen: File, entry: Entry) -> None:
-    """A text of the portal's on a newer date, or on the settled revision itself, is a save."""
+    """A portal's text on a newer date, or on the settled revision, is a save and is marked."""
     assert rule(seen, entry) is Rule.UPDATED
 
 
 @pytest.mark.parametrize("culture", by_culture())
 def test_row_12_unlocked_in_any_language(culture: str) -> None:
-    """A mark that unlocking wiped is put back, whatever language the person speaks."""
+    """A mark that unlocking removed is set again, in whatever language the person works."""
     unlocked = by_culture()[culture]["unlocked"]
     assert rule(file(comment=unlocked), OURS) is Rule.RESTORED
     assert Rule.RESTORED.action is Action.MARK
@@ -339,7 +343,7 @@ def test_row_12_unlocked_in_any_language(culture: str) -> None:
 
 @pytest.mark.parametrize("text", ["Failas atrakintas", "Atrakinta {0}"])
 def test_row_12_unlock_texts_are_added(text: str) -> None:
-    """A text of unlocking that is configured counts beside the known ones."""
+    """The texts of `review.unlock_texts` count like the known ones."""
     policy = Policy(unlock_texts=(text,))
     seen = file(comment=text.replace("{0}", "9:15"))
     assert rule(seen, OURS, policy) is rule(file(comment=UNLOCKED), OURS, policy) is Rule.RESTORED
@@ -347,19 +351,19 @@ def test_row_12_unlock_texts_are_added(text: str) -> None:
 
 
 def test_row_12_portal_texts_are_added() -> None:
-    """A text that is configured as the portal's own is a person's no more."""
+    """A text of `review.portal_texts` no longer counts as a person's."""
     seen = file(comment="Redaguota")
     assert rule(seen, THEIRS) is Rule.ANSWERED
     assert rule(seen, THEIRS, Policy(portal_texts=("Redaguota",))) is Rule.UPDATED
 
 
 def test_row_12_over_the_portals_text_under_an_intent() -> None:
-    """An open intent over which the portal wrote leads to a mark again."""
+    """If the portal's text replaces the comment of an open intent, the file is marked again."""
     assert rule(file(comment="Autosaved"), WRITING) is Rule.UPDATED
 
 
 def test_row_12_never_seen() -> None:
-    """A file never heard of, updated in our time, is marked."""
+    """A file without a row that was updated after the origin is marked."""
     assert rule(FILE) is Rule.UPDATED
 
 
@@ -399,7 +403,7 @@ def test_the_first_row_that_matches_wins(
 
 
 def test_rows_are_numbered_as_in_the_table() -> None:
-    """Every row but the one that only forgets stands in the code under its number, in order."""
+    """Each row has its number in the code, in order, except row 5, which only resets."""
     numbers = [rule.row for rule in Rule if rule.row is not None]
     assert numbers == sorted(numbers)
     assert set(numbers) == set(range(1, 13)) - {5}
@@ -412,13 +416,13 @@ def test_rows_are_numbered_as_in_the_table() -> None:
     ("attempts", "minutes"), [(0, 5), (1, 10), (2, 20), (6, 320), (7, 360), (10**9, 360)]
 )
 def test_gate_lock(attempts: int, minutes: int) -> None:
-    """A lock is waited for: five minutes, doubling to six hours."""
+    """A locked file is looked at again after five minutes, doubling to six hours."""
     decision = decide(file(locked=True), replace(BEFORE, attempts=attempts), POLICY)
     assert decision == Decision(Rule.LOCKED, timedelta(minutes=minutes))
 
 
 def test_gate_forbidden() -> None:
-    """Where the key's account may not comment it is refused, and looked at again in a day."""
+    """A file that the account may not comment is refused, and looked at after a day."""
     decision = decide(file(editable=False), BEFORE, POLICY)
     assert decision == Decision(Rule.FORBIDDEN, DAY)
     assert decision.rule.outcome is Outcome.REFUSED
@@ -426,36 +430,36 @@ def test_gate_forbidden() -> None:
 
 @pytest.mark.parametrize("comment", ["Edited", TARGET, APPROVED])
 def test_gate_early(comment: str) -> None:
-    """A look older than the date that an event told says nothing: look again after a second."""
+    """A file older than its event's date is looked at again after a second."""
     entry = replace(BEFORE, announced_date=SAVED.updated + SECOND)
     assert decide(file(comment=comment), entry, POLICY) == Decision(Rule.EARLY, SECOND)
 
 
 def test_gate_early_three_times_at_most() -> None:
-    """A portal whose dates never agree is believed after three looks."""
+    """After three such looks the portal's date is accepted."""
     entry = replace(BEFORE, announced_date=NOW, attempts=2)
     assert rule(FILE, entry) is Rule.EARLY
     assert rule(FILE, replace(entry, attempts=3)) is Rule.UPDATED
 
 
 def test_gate_early_is_not_about_the_same_date() -> None:
-    """A look of the very date that the event told is not early."""
+    """A file with exactly its event's date is not early."""
     assert rule(FILE, replace(BEFORE, announced_date=SAVED.updated)) is Rule.UPDATED
 
 
 def test_there_is_no_waiting_for_a_second_to_be_over() -> None:
-    """What was saved in this very second is marked at once."""
+    """A file saved in this very second is marked at once."""
     assert rule(file(revision=replace(SAVED, updated=NOW)), BEFORE) is Rule.UPDATED
 
 
 def test_gate_observe() -> None:
-    """Observing, what would be marked is left, and nothing is settled."""
+    """With `review.observe`, a file that would be marked is left, and nothing is settled."""
     decision = decide(FILE, BEFORE, Policy(observe=True))
     assert (decision.rule, decision.action) == (Rule.OBSERVED, Action.LEAVE)
 
 
 def test_gates_stand_before_unlocking_too() -> None:
-    """A mark that unlocking wiped is put back through the same gates."""
+    """A mark that unlocking removed passes the same gates before it is set again."""
     assert rule(file(comment=UNLOCKED, locked=True), OURS) is Rule.LOCKED
 
 
@@ -468,12 +472,12 @@ def test_gates_stand_before_unlocking_too() -> None:
     ],
 )
 def test_the_first_gate_that_is_shut_wins(seen: File, expected: Rule) -> None:
-    """Locked, forbidden, observing: in this order."""
+    """Of several closed gates the first decides: locked, forbidden, observing."""
     assert rule(seen, BEFORE, Policy(observe=True)) is expected
 
 
 def test_a_row_that_is_forgotten_keeps_its_attempts() -> None:
-    """The wait for a lock grows also when the row was about another file."""
+    """A reset row keeps its attempts, so that the wait for a lock grows."""
     entry = replace(OURS, created=CREATED - DAY, attempts=1)
     decision = decide(file(locked=True), entry, POLICY)
     assert decision == Decision(Rule.LOCKED, timedelta(minutes=10), is_new_identity=True)
@@ -483,13 +487,13 @@ def test_a_row_that_is_forgotten_keeps_its_attempts() -> None:
 
 
 def test_listed_decides_like_a_look() -> None:
-    """A list item is a whole file: it is decided on by the same rows."""
+    """A list item is decided on by the same rows as a look, since it is a whole file."""
     assert decide_listed(file(comment=APPROVED), OURS, POLICY, NOW).rule is Rule.ANSWERED
     assert decide_listed(file(section=Section.TRASH), OURS, POLICY, NOW).rule is Rule.SECTION
 
 
 def test_listed_leaves_the_gates_to_the_worker() -> None:
-    """What must be marked goes to the worker, which looks again: no gate here."""
+    """A list item that must be marked goes to the worker, whose look checks the gates."""
     seen = file(locked=True, editable=False)
     entry = replace(BEFORE, announced_date=NOW)
     assert decide_listed(seen, entry, Policy(observe=True), NOW) == Decision(Rule.UPDATED)
@@ -497,13 +501,13 @@ def test_listed_leaves_the_gates_to_the_worker() -> None:
 
 @pytest.mark.parametrize("late", [timedelta(0), SECOND])
 def test_listed_before_the_last_touch(late: timedelta) -> None:
-    """An item asked for before the last settling or intent decides nothing: look."""
+    """An item requested before the last settling or intent decides nothing: a look is needed."""
     decision = decide_listed(FILE, replace(OURS, touched_at=NOW + late), POLICY, NOW)
     assert (decision.rule, decision.action) == (Rule.STALE, Action.LOOK)
 
 
 def test_listed_after_the_last_touch() -> None:
-    """An item asked for after the last settling or intent decides."""
+    """An item requested after the last settling or intent decides."""
     entry = replace(OURS, touched_at=NOW - SECOND)
     assert decide_listed(file(comment=TARGET), entry, POLICY, NOW).rule is Rule.ALREADY
 
@@ -513,7 +517,7 @@ def test_listed_after_the_last_touch() -> None:
     [replace(OURS, created=CREATED - DAY), replace(OURS, settled=replace(SAVED, version=4))],
 )
 def test_listed_another_file(entry: Entry) -> None:
-    """Only a look can tell that an id was used again or the portal set back."""
+    """An item with another creation date or a lower version needs a look."""
     assert decide_listed(FILE, entry, POLICY, NOW) == Decision(Rule.STALE)
 
 
@@ -526,7 +530,7 @@ def event(author: str = "us", modified: datetime | None = SAVED.updated) -> Even
 
 @pytest.mark.parametrize("entry", [OURS, replace(BLANK, intent=Intent(SAVED, ""))])
 def test_echo(entry: Entry) -> None:
-    """Our own event with the date of the settled revision or of the open intent is an echo."""
+    """Our own event with the date of the settled revision or the open intent is an echo."""
     assert is_echo(event(), entry, owner="us")
 
 
@@ -550,7 +554,7 @@ def test_no_echo(heard: Event, entry: Entry, owner: str | None) -> None:
 
 @pytest.mark.parametrize("culture", by_culture())
 def test_portals_texts(culture: str) -> None:
-    """Every text of every language is the portal's, whatever stands for {0}."""
+    """Every text in every language is the portal's, with any text in place of {0}."""
     for text in by_culture()[culture].values():
         assert POLICY.texts.is_portal_text(text.replace("{0}", "11/24/2025 (9:15)\nAM"))
 
@@ -563,19 +567,19 @@ def test_joined_texts(texts: list[str]) -> None:
 
 @pytest.mark.parametrize("text", ["edited", "Edited by me", "Not Edited", TARGET, "Edited;Saved"])
 def test_not_the_portals_texts(text: str) -> None:
-    """A text is the portal's as a whole, letter by letter, or not at all."""
+    """A text is the portal's only if it matches completely and exactly."""
     assert not POLICY.texts.is_portal_text(text)
 
 
 @given(st.text())
 def test_a_persons_part_makes_the_comment_a_persons(text: str) -> None:
-    """Whatever a person writes behind a text of the portal's, the comment is a person's."""
+    """A comment that a person appended to a portal's text is a person's."""
     assume(not all(map(POLICY.texts.is_portal_text, text.split("; "))))
     assert not POLICY.texts.is_portal_text(f"Autosaved; {text}")
 
 
 def test_configured_portal_texts() -> None:
-    """Texts of another server are added, and only {0} is special in them."""
+    """Configured texts of another server are added; only {0} is special in them."""
     texts = texts_of(("Redaguota (v.{0})",))
     assert texts.is_portal_text("Redaguota (v.12)")
     assert texts.is_portal_text("Edited; Redaguota (v.12)")
@@ -622,7 +626,7 @@ def test_scope(scope: Scope, seen: File, holds: bool) -> None:
     ],
 )
 def test_scope_by_room(scope: Scope, needed: bool) -> None:
-    """A file's room is asked for only where rooms are configured."""
+    """A file's room is requested only if rooms are configured."""
     assert scope.by_room is needed
 
 
@@ -679,7 +683,7 @@ policies = st.builds(
 @given(st.sampled_from(Absent) | files, entries, policies)
 @example(file(locked=True), replace(BEFORE, attempts=10**9), POLICY)
 def test_a_decision_for_everything(seen: File | Absent, entry: Entry, policy: Policy) -> None:
-    """Whatever file meets whatever entry, there is an answer; only waiting comes with a delay."""
+    """Every file has a decision with every entry, and only a wait has a delay."""
     decision = decide(seen, entry, policy)
     assert isinstance(decision.action, Action)
     assert (decision.retry_after is not None) == (decision.action is Action.WAIT)
@@ -689,14 +693,14 @@ def test_a_decision_for_everything(seen: File | Absent, entry: Entry, policy: Po
 
 
 def test_every_rule_has_an_action() -> None:
-    """Every rule says what to do, and every one but a stale item how it ends."""
+    """Every rule has an action, and every rule but the stale item an outcome."""
     assert all(isinstance(rule.action, Action) and rule.description for rule in Rule)
     assert [rule for rule in Rule if rule.outcome is None] == [Rule.STALE]
 
 
 @given(files, entries, policies)
 def test_the_target_is_never_written_again(seen: File, entry: Entry, policy: Policy) -> None:
-    """A file that carries the target is never marked: our own events cannot make a loop."""
+    """A file that carries the target is never marked, so our own events cannot cause a loop."""
     seen = replace(seen, comment=policy.target)
     assert decide(seen, entry, policy).action is not Action.MARK
     assert decide_listed(seen, entry, policy, NOW).action is not Action.MARK
@@ -706,7 +710,7 @@ def test_the_target_is_never_written_again(seen: File, entry: Entry, policy: Pol
 def test_a_persons_comment_is_never_overwritten(
     seen: File, entry: Entry, policy: Policy, comment: str
 ) -> None:
-    """On a known portal no text of a person's gives way, whatever the ledger knows."""
+    """On a known portal a person's comment is never overwritten, whatever the ledger has."""
     policy = replace(policy, overwrite=False)
     entry = replace(entry, portal_known=True, overwrite=False)
     assume(not policy.texts.is_portal_text(comment))
@@ -717,7 +721,7 @@ def test_a_persons_comment_is_never_overwritten(
 def test_a_settled_version_keeps_what_no_portal_writes(
     seen: File, entry: Entry, policy: Policy, comment: str
 ) -> None:
-    """A settled version is marked again over texts of the portal's alone, on any portal."""
+    """On any portal, a settled version is marked again only over the portal's texts."""
     assume(not policy.texts.is_portal_text(comment))
     entry = replace(entry, settled=seen.revision, created=seen.created)
     assert decide(replace(seen, comment=comment), entry, policy).action is not Action.MARK

@@ -1,15 +1,15 @@
 """A model checker for the decision: one file, one worker, every history of up to six steps.
 
-On the two portals where no text counts as a person's it is five, unless RECONCILER_TEST_DEPTH says
-more.
+On the two portals where no text counts as a person's the limit is five, unless
+RECONCILER_TEST_DEPTH is higher. Every step of `builders` leads from one small world to another;
+equal worlds are explored once; after each history the system is left alone until it rests. The real
+`decide`, `decide_listed` and `is_echo` decide, and nothing waits for time to pass.
 
-Every step of `builders` leads from one small world to another; worlds that are equal are
-explored once; after each history the system is left alone until it rests. The real `decide`,
-`decide_listed` and `is_echo` decide, and nothing waits for time to pass. What must hold is in
-`wrong_to_write`, `wrong_to_stay` and `rest`; what cannot be told apart is a list of predicates,
-each with its sentence. Every history is explored on a portal whose texts are known, and again
-where no text counts as a person's: with `overwrite_comments`, and on a portal in a language of its
-own. Not explored: an id used again, a lapse of the sweep's overlap.
+The properties are in `wrong_to_write`, `wrong_to_stay` and `rest`; the cases that cannot be
+distinguished are a list of predicates, each with its sentence. Every history is explored on a
+portal whose texts are known, and again where no text counts as a person's: with
+`overwrite_comments`, and on a portal in an unknown language. Not explored: an id used again, a
+sweep later than the overlap.
 """
 
 import os
@@ -55,16 +55,16 @@ from tests.builders import (
     use_page,
 )
 
-# ---------------------------------------------------------------- what cannot be told apart
+# ---------------------------------------------------------------- what cannot be distinguished
 
 
 def emptied_before_first_look(seen: Seen, row: Ledger) -> bool:
-    """A comment that was emptied before the first look, or again over a write without answer."""
+    """A comment emptied before the first look, or over a write whose answer was lost."""
     return seen.comment == "" and (seen.early or same_comment_again(seen, row))
 
 
 def same_comment_again(seen: Seen, row: Ledger) -> bool:
-    """The same comment left again over a write whose answer was lost."""
+    """The same comment typed again over a write whose answer was lost."""
     if row.intent is None:
         return False
     (version, *_), before = row.intent
@@ -89,23 +89,23 @@ def touched_before_first_look(seen: Seen, row: Ledger) -> bool:
 
 
 def touched_portals_text(seen: Seen, row: Ledger) -> bool:
-    """A settled file, a text of the portal's upon it, that is renamed or back from the trash."""
+    """A settled file with a portal's text that is renamed or comes back from the trash."""
     same = row.settled is not None and (row.settled[0], row.settled[2]) == (seen.version, seen.size)
     return same and seen.comment in PORTALS and row.settled != ids(seen)
 
 
 def comment_wiped_unseen(seen: Seen, row: Ledger) -> bool:
-    """A person's comment that an unlocking wiped before it was seen: our mark is put back."""
+    """A person's comment that an unlocking removed before it was seen: our mark is set again."""
     return seen.lost and seen.comment == UNLOCKED and (row.ours or row.intent is not None)
 
 
 def mark_put_back(seen: Seen, row: Ledger) -> bool:
-    """Not an exception but row 12: the target stood there when we left it, unlocking wiped it."""
+    """No exception but row 12: the revision was settled as marked, and was unlocked."""
     return row.ours and row.settled == ids(seen) and seen.comment == UNLOCKED
 
 
 def announced(seen: Seen, row: Ledger) -> bool:
-    """Not an exception but the tutorial's rule: on an unknown portal an event is believed."""
+    """No exception but the tutorial's rule: on an unknown portal an event is trusted."""
     return row.announced
 
 
@@ -120,7 +120,7 @@ def second_of_creation(world: World) -> bool:
 
 
 def once_a_version(world: World) -> bool:
-    """A later save in a version that was settled: its text may be a person's."""
+    """A later save of a version that was settled: its text may be a person's."""
     row = world.row
     return row.settled is not None and row.settled[0] == world.file.version
 
@@ -129,7 +129,7 @@ Excuse = Callable[[Seen, Ledger], bool]
 
 
 class Excuses(NamedTuple):
-    """What cannot be told apart on a portal, by what goes wrong."""
+    """The cases that a portal does not let us distinguish, by what goes wrong."""
 
     over_a_person: tuple[Excuse, ...]
     not_updated: tuple[Excuse, ...]
@@ -162,7 +162,7 @@ UNKNOWN = Excuses(
 
 
 def wrong_to_write(excuses: Excuses) -> Callable[[Seen, Ledger], str]:
-    """Return what says what is wrong about a write that a look leads to, or nothing."""
+    """Return what is wrong with the write that follows a look, or ""."""
 
     def wrong(seen: Seen, row: Ledger) -> str:
         if not seen.update and not any(excuse(seen, row) for excuse in excuses.not_updated):
@@ -170,7 +170,7 @@ def wrong_to_write(excuses: Excuses) -> Callable[[Seen, Ledger], str]:
         if seen.writes and not any(excuse(seen, row) for excuse in excuses.twice):
             return "an update is marked twice"
         if seen.persons and not any(excuse(seen, row) for excuse in excuses.over_a_person):
-            return "a person's comment is written over"
+            return "a person's comment is overwritten"
         return ""
 
     return wrong
@@ -188,7 +188,7 @@ EXCUSED = {table: excuses.never_marked for table, excuses in PORTAL_TABLES.value
 
 
 def wrong_to_stay(world: World, table: Table) -> str:
-    """Return what is wrong about a world at rest, or nothing."""
+    """Return what is wrong with a world at rest, or ""."""
     file = world.file
     if file.locked or file.trashed or not file.update or file.comment == TARGET or file.answered:
         return ""
@@ -197,7 +197,7 @@ def wrong_to_stay(world: World, table: Table) -> str:
 
 
 def run(world: World, table: Table) -> World:
-    """Let the worker run until it is idle, or waits for a lock."""
+    """Run the worker until it is idle, or waits for a lock."""
     for _ in range(12):
         if world.work is None:
             after = look(world, table)
@@ -212,11 +212,11 @@ def run(world: World, table: Table) -> World:
 
 
 def rest(world: World, table: Table) -> str:
-    """Leave the system alone: a sweep and no event; then every event, our own among them."""
+    """Leave the system alone: one sweep and no event; then every event, our own included."""
     return rest_of(run(world._replace(page=None), table), table)
 
 
-@cache  # many histories come to rest in the same world
+@cache  # many histories end in the same world
 def rest_of(world: World, table: Table) -> str:
     world = run(sweep(world, table) or world, table)
     for _ in range(12):
@@ -239,7 +239,7 @@ def step(function: Callable[..., World | None], *args: object) -> Step:
 
 
 def attempt(world: World, table: Table) -> World | None:
-    """A look and, where it says so, the write: with nothing between."""
+    """Look and, if the decision is to mark, write, with nothing in between."""
     looked = look(world, table)
     intended = looked and intend(looked, table)
     return (intended and put(intended, answered=True)) or looked
@@ -303,7 +303,7 @@ STARTS = {
 def explore(
     table: Table, starts: Iterable[World], steps: dict[str, Step], depth: int
 ) -> tuple[str, int]:
-    """Return a shortest history that goes wrong ("" when there is none), and how many worlds."""
+    """Return a shortest history that goes wrong ("" if there is none), and the number of worlds."""
     level = dict.fromkeys(starts, "")
     seen = set(level)
     for _ in range(depth):
@@ -341,7 +341,7 @@ ALPHABETS = {
 @pytest.mark.parametrize("portal", PORTAL_TABLES)
 @pytest.mark.parametrize("alphabet", ALPHABETS)
 def test_no_history_goes_wrong(alphabet: str, portal: str) -> None:
-    """Whatever happens in so many steps: nothing is lost, written over, or written twice."""
+    """In every history of so many steps nothing is lost, overwritten, or written twice."""
     table, _ = PORTAL_TABLES[portal]
     depth = DEPTH + (portal == "known")
     history, worlds = explore(table, STARTS.values(), ALPHABETS[alphabet], depth)
@@ -353,7 +353,7 @@ def test_no_history_goes_wrong(alphabet: str, portal: str) -> None:
 
 
 def marking(*rules: Rule) -> Decide:
-    """A table that marks where these rules would do something else."""
+    """A table that marks where these rules decide otherwise."""
 
     def mutant(file: File | Absent, entry: Entry, policy: Policy) -> Decision:
         decision = decide(file, entry, policy)
@@ -363,7 +363,7 @@ def marking(*rules: Rule) -> Decide:
 
 
 def forgetting(**known: Any) -> Decide:
-    """A table that never learns what the ledger knows of these."""
+    """A table that never uses what the ledger knows of these fields."""
 
     def mutant(file: File | Absent, entry: Entry, policy: Policy) -> Decision:
         return decide(file, replace(entry, **known), policy)
@@ -372,7 +372,7 @@ def forgetting(**known: Any) -> Decide:
 
 
 def keeping(*rules: Rule) -> Decide:
-    """A table that keeps what these rules would mark."""
+    """A table that keeps files that these rules would mark."""
 
     def mutant(file: File | Absent, entry: Entry, policy: Policy) -> Decision:
         decision = decide(file, entry, policy)
@@ -382,7 +382,7 @@ def keeping(*rules: Rule) -> Decide:
 
 
 def keeping_the_same_revision(file: File | Absent, entry: Entry, policy: Policy) -> Decision:
-    """A text of the portal's on the settled revision is no second save in its second."""
+    """A table that keeps a portal's text on the settled revision, a second save in its second."""
     decision = decide(file, entry, policy)
     same = isinstance(file, File) and file.revision == entry.settled
     return Decision(Rule.CHANGED) if same and decision.rule is Rule.UPDATED else decision
@@ -410,7 +410,7 @@ MUTANTS = {
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_wrong_table_is_found_out(name: str) -> None:
-    """With a row or a gate less, some history goes wrong: the checker is not blind."""
+    """With a row or a gate removed, some history goes wrong, so the checker detects errors."""
     alphabet, portal, mutant = MUTANTS[name]
     table, _ = PORTAL_TABLES[portal]
     assert explore(table._replace(decide=mutant), STARTS.values(), ALPHABETS[alphabet], DEPTH)[0]

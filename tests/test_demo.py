@@ -1,4 +1,4 @@
-"""The demonstration is itself a claim of README: it must pass, and show what it says it shows."""
+"""`reconciler demo` must succeed, and show what README claims of it."""
 
 import html
 import io
@@ -31,7 +31,7 @@ TITLES = ["One edit", "A burst", "A person's words", "Lost deliveries", "A crash
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return an environment whose only place for temporary files is ``folder``."""
+    """Return environment variables whose only folder for temporary files is ``folder``."""
     return {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder)}
 
 
@@ -39,8 +39,8 @@ def environment(folder: Path) -> dict[str, str]:
 def demonstration(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     """`reconciler demo` as a user runs it, in an empty folder and behind a company's proxy.
 
-    This machine itself is never asked through one, so that nobody answers there hurts nothing.
-    Nor do settings that are meant for a portal of his own.
+    The proxy does not exist, which is harmless: this machine is never asked through a proxy.
+    Settings for a real portal are ignored too.
     """
     nobody = dict.fromkeys(("http_proxy", "HTTPS_PROXY", "all_proxy"), "http://127.0.0.1:9")
     own = {"DOCSPACE_API_KEY": "his", "PORT": "9", "RECONCILER_REVIEW__OBSERVE": "true"}
@@ -61,7 +61,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> subprocess.Comple
 def test_the_demonstration_ends_with_a_verdict(
     demonstration: subprocess.CompletedProcess[str],
 ) -> None:
-    """Exit 0, what to do next, and nothing on stderr."""
+    """The demonstration exits 0, says what to do next, and prints nothing to stderr."""
     assert demonstration.returncode == 0, demonstration.stdout + demonstration.stderr
     assert re.search(r"^All 9 checks held, in \d+ s\.$", demonstration.stdout, re.MULTILINE)
     assert demonstration.stdout.endswith("\nNext: reconciler init\n")
@@ -72,7 +72,7 @@ def test_the_demonstration_ends_with_a_verdict(
 def test_each_scene_is_as_promised(
     demonstration: subprocess.CompletedProcess[str], number: int, title: str
 ) -> None:
-    """It has a title, says what is expected, and each of its checks has a tick."""
+    """Each scene has a title and what is expected, and each of its checks has a tick."""
     scene = demonstration.stdout.split(f"\n{number}. {title}\n")[1].split("\n\n")[0]
     assert "Expected: " in scene
     assert "✓" in scene
@@ -82,7 +82,7 @@ def test_each_scene_is_as_promised(
 def test_the_tutorials_script_never_ends_with_one_edit(
     demonstration: subprocess.CompletedProcess[str],
 ) -> None:
-    """One edit, two seconds, dozens of writes: each is an update to the script."""
+    """One edit makes the tutorial's script write dozens of times, in answer to its own writes."""
     found = re.search(r"script: (\d+) writes in 2\.\d s, and no end", demonstration.stdout)
     assert found is not None
     assert int(found[1]) > 10
@@ -91,13 +91,13 @@ def test_the_tutorials_script_never_ends_with_one_edit(
 def test_the_demonstration_is_plain_text_for_80_columns(
     demonstration: subprocess.CompletedProcess[str],
 ) -> None:
-    """Where it is not a terminal."""
+    """Without a terminal the demonstration is plain text of 80 columns."""
     assert "\x1b" not in demonstration.stdout
     assert [line for line in demonstration.stdout.splitlines() if len(line) > 80] == []
 
 
 def test_the_picture_shows_the_scenes_of_today() -> None:
-    """It is made anew by `python -m tests.pictures demo.svg`."""
+    """The documents' picture shows the current scenes; tests.pictures draws it."""
     picture = files("reconciler").joinpath("docs", "demo.svg").read_text("utf-8")
     text = html.unescape(picture).replace("\xa0", " ")
     for number, title in enumerate(TITLES, 1):
@@ -107,7 +107,7 @@ def test_the_picture_shows_the_scenes_of_today() -> None:
 
 @contextmanager
 def begun(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Have a demonstration that has begun; in the end nothing of it is left behind."""
+    """A demonstration that has begun; at the end nothing of it may be left behind."""
     catch = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     with subprocess.Popen(
         [sys.executable, "-c", f"{catch}; from reconciler.cli import main; main()", "demo"],
@@ -133,21 +133,21 @@ def begun(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 def test_an_interrupted_demonstration_leaves_nothing_behind(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Neither its daemon nor its folder; exit 130, as for every program that is interrupted."""
+    """An interrupted demonstration exits 130 and leaves neither its daemon nor its folder."""
     with begun(tmp_path) as process:
         process.send_signal(number)
         assert process.wait(40) == 130
 
 
 def test_the_demonstration_ends_when_nobody_reads_it(tmp_path: Path) -> None:
-    """As before `| head`: the daemon in it must not go on alone."""
+    """The demonstration ends when its output is closed, as by `| head`, and so does its daemon."""
     with begun(tmp_path) as process:
         assert process.stdout is not None
         process.stdout.close()
         process.wait(40)
 
 
-# A reconciler that breaks a promise is found out.
+# A broken promise is detected.
 
 GOOD, LOST, TWICE = Version(TARGET, 1), Version("Edited", 0), Version(TARGET, 2)
 FOUND, UNFOUND = Version(TARGET, 1, is_announced=False), Version("Edited", 0, is_announced=False)
@@ -181,12 +181,12 @@ FOUND, UNFOUND = Version(TARGET, 1, is_announced=False), Version("Edited", 0, is
     ],
 )
 def test_a_check_holds_for_what_is_promised_alone(check: Check, holds: bool) -> None:
-    """It is judged by what the portal recorded, and says what that was."""
+    """A check succeeds only if the portal recorded what is promised, and shows what it recorded."""
     assert check.holds is holds
 
 
 def shown(lines: Sequence[Scene | Check], encoding: str = "utf-8") -> tuple[bool, str]:
-    """Return whether everything held, and what is printed of it."""
+    """Return whether everything held, and the printed text."""
     page = io.BytesIO()
     with io.TextIOWrapper(page, encoding) as file:
         held = Demonstration(Console(file=file, width=80)).show(lines)
@@ -195,7 +195,7 @@ def shown(lines: Sequence[Scene | Check], encoding: str = "utf-8") -> tuple[bool
 
 
 def test_a_broken_promise_is_said() -> None:
-    """By the check, by the verdict, and by what the command returns."""
+    """A broken promise is shown by its check, by the summary, and by the exit code."""
     held, text = shown([Scene("A", "b", "c"), Check("this", True), Check("that", False)])
     assert not held
     assert "✗ that" in text
@@ -204,7 +204,7 @@ def test_a_broken_promise_is_said() -> None:
 
 
 def test_a_daemon_that_cannot_start_is_said() -> None:
-    """In the daemon's own words."""
+    """A daemon that cannot start is reported with its own message."""
     with daemon("nonsense", "key") as running:
         running.start()
         with pytest.raises(DaemonEndedError, match="The configuration cannot be used"):
@@ -212,14 +212,14 @@ def test_a_daemon_that_cannot_start_is_said() -> None:
 
 
 def test_what_is_only_compared_breaks_no_promise() -> None:
-    """The tutorial's script may do as it likes."""
+    """The tutorial's script is only compared: whatever it does breaks no promise."""
     held, text = shown([Check("the script: 300 writes", None), Check("this", True)])
     assert held
     assert "All 1 checks held" in text
 
 
 def test_a_terminal_without_the_tick_is_told_in_letters() -> None:
-    """As in the C locale."""
+    """A terminal whose locale lacks the tick, such as C, gets words instead."""
     _, text = shown([Check("this", True), Check("that", False)], "ascii")
     assert "ok this" in text
     assert "NO that" in text

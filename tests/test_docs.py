@@ -1,6 +1,7 @@
-"""The documentation names every command, key, event, metric, reason, exit code and variable; the
-commands that it shows are the real ones, its links lead somewhere, and what the code cites of the
-portal stands in the shipped docspace.md."""
+"""The documents name every command, key, event, metric, reason, exit code and variable; the
+commands in them exist, their links are valid, and every section of docspace.md that the code cites
+exists.
+"""
 
 import inspect
 import json
@@ -38,9 +39,9 @@ GUIDE, REFERENCE, DESIGN = (
 
 
 def shown_commands() -> list[str]:
-    """Return what the documents run of ours, in blocks and in text, without our name."""
-    told = "\n".join((README, GUIDE, REFERENCE, DESIGN)).split("```")
-    text, blocks = told[::2], told[1::2]
+    """Return the commands of ours in the documents, in blocks and in text, without our name."""
+    documents = "\n".join((README, GUIDE, REFERENCE, DESIGN)).split("```")
+    text, blocks = documents[::2], documents[1::2]
     shell = [
         line for block in blocks if block.startswith(("sh\n", "\n")) for line in block.splitlines()
     ]
@@ -96,15 +97,15 @@ FORESEEN: list[ReconcilerError] = [
 
 
 @pytest.mark.parametrize("error", FORESEEN, ids=lambda error: type(error).__name__)
-def test_the_reference_has_the_cure_of_every_error(error: ReconcilerError) -> None:
-    """By the words with which its message begins."""
+def test_the_reference_has_the_remedy_of_every_error(error: ReconcilerError) -> None:
+    """The reference has every error message, by its first words, with its remedy."""
     begins = re.findall(r"^\| `([A-Z][^`]+)` \|", REFERENCE, re.MULTILINE)
-    _, said = messages.in_words(error)
-    assert [one for one in begins if said.startswith(one)]
+    _, message = messages.in_words(error)
+    assert [one for one in begins if message.startswith(one)]
 
 
 def test_every_foreseen_error_is_among_those() -> None:
-    """A new class needs messages, a hint in the reference, and a place in the list above."""
+    """Each error class is in the list above, and so has a message and a row."""
     classes = {one for one in vars(errors).values() if isinstance(one, type)}
     ends = {one for one in classes if issubclass(one, ReconcilerError)}
     inside = {ReconcilerError, errors.PortalError, errors.ShutdownRequested}
@@ -120,16 +121,16 @@ def test_the_reference_names_every_exit_code() -> None:
 
 
 def test_no_command_or_key_is_listed_that_is_not_there() -> None:
-    """The tables promise nothing that does not exist."""
+    """The tables list no command and no key that does not exist."""
     for text in (README, REFERENCE):
-        told = set(re.findall(r"^\| `reconciler ([a-z-]+)", text, re.MULTILINE)) - {"--version"}
-        assert told == set(commands())
+        listed = set(re.findall(r"^\| `reconciler ([a-z-]+)", text, re.MULTILINE)) - {"--version"}
+        assert listed == set(commands())
     assert set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", REFERENCE, re.MULTILINE)) == set(keys())
 
 
 @pytest.mark.parametrize("rule", Rule)
 def test_the_reference_names_the_reason(rule: Rule) -> None:
-    """With its row, its outcome and its words, as `explain` tells them."""
+    """The reference lists each rule with its row, outcome and description."""
     row = "gate" if rule.row is None else rule.row
     outcome = rule.outcome.value if rule.outcome else "looked at"
     assert f"| `{rule.value}` | {row} | {outcome} | {rule.description} |" in REFERENCE
@@ -137,28 +138,28 @@ def test_the_reference_names_the_reason(rule: Rule) -> None:
 
 @pytest.mark.parametrize("reason", AttemptReason)
 def test_the_reference_names_the_reason_that_is_no_rule(reason: AttemptReason) -> None:
-    """With its words."""
+    """The reference lists each reason that is no rule, with its description."""
     assert f"| `{reason.value}` | {reason.description} |" in REFERENCE
 
 
 def test_the_reference_names_every_kind_of_the_portals_errors() -> None:
-    """An attempt that such an error ended has its kind as the reason."""
-    told = set(re.findall(r"^\| `([a-z_]+)` \|", REFERENCE, re.MULTILINE))
+    """The reference lists the kinds of the portal's errors, as reasons of attempts."""
+    listed = set(re.findall(r"^\| `([a-z_]+)` \|", REFERENCE, re.MULTILINE))
     kinds = {
         one.kind
         for one in vars(errors).values()
         if isinstance(one, type) and issubclass(one, errors.PortalError)
     }
-    assert kinds <= told
+    assert kinds <= listed
 
 
 def test_readme_is_short() -> None:
-    """Three hundred lines at most: the rest has files of its own."""
+    """README has at most three hundred lines; the rest is in other documents."""
     assert len(README.splitlines()) <= 300
 
 
 def anchors(text: str) -> set[str]:
-    """Return the anchors that a forge makes of the headings."""
+    """Return the anchors that GitHub and the like make of the headings."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -167,7 +168,7 @@ def anchors(text: str) -> set[str]:
     "path", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda p: p.name
 )
 def test_every_link_leads_somewhere(path: Path) -> None:
-    """To a file of the repository, and to a heading in it."""
+    """Every link leads to a file of the repository and to a heading in it."""
     links = re.findall(r"\]\(([^)\s]+)\)", path.read_text("utf-8"))
     for link in links:
         if link.startswith("http"):
@@ -189,13 +190,13 @@ def test_every_dependency_has_a_reason() -> None:
 
 
 def test_the_drawing_is_mermaid() -> None:
-    """The path is drawn in a form that the forge renders."""
+    """The drawing is in Mermaid, which GitHub and the like render."""
     assert "```mermaid" in README
 
 
 @pytest.mark.parametrize("line", shown_commands())
 def test_a_command_that_is_shown_can_be_run(line: str) -> None:
-    """Its commands and options exist."""
+    """The commands and options in the documents exist."""
     words = shlex.split(line, comments=True)
     command = typer.main.get_command(app)
     while words and words[0] in getattr(command, "commands", {}):
@@ -206,7 +207,7 @@ def test_a_command_that_is_shown_can_be_run(line: str) -> None:
 
 
 def test_the_configuration_that_the_guide_shows_can_be_used(tmp_path: Path) -> None:
-    """As it stands there."""
+    """The configuration in the guide is valid as it is."""
     (block,) = re.findall(r"^```toml\n(.*?)```", GUIDE, re.MULTILINE | re.DOTALL)
     (tmp_path / "config.toml").write_text(block, encoding="utf-8")
     config = load(tmp_path / "config.toml", {})
@@ -224,12 +225,12 @@ CITATION = re.compile(rf"docspace\.md ({SECTION}(?:(?:, | and | to ){SECTION})*)
 
 
 def sections() -> list[str]:
-    """Return the numbers of the sections of the shipped file, in its order."""
+    """Return the numbers of docspace.md's sections, in order."""
     return re.findall(rf"^##+ ({SECTION})", FACTS, re.MULTILINE)
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Yield each file that may cite, and its text with its lines joined."""
+    """Yield each file that may cite docspace.md, and its text with its lines joined."""
     for path in sorted([*(ROOT / "reconciler").rglob("*"), *(ROOT / "tests").rglob("*")]):
         tells = path.suffix in {".py", ".md", ".html"}
         if tells and path.name not in {"docspace.md", Path(__file__).name}:
@@ -239,7 +240,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def test_the_shipped_facts_number_each_section_once() -> None:
-    """The numbers are unique and rise, and a section within another carries its number."""
+    """docspace.md's section numbers are unique and ascending, subsections within theirs."""
     numbers = [tuple(map(int, number.split("."))) for number in sections()]
     assert numbers
     assert numbers == sorted(set(numbers))
@@ -247,7 +248,7 @@ def test_the_shipped_facts_number_each_section_once() -> None:
 
 
 def test_every_cited_section_is_shipped() -> None:
-    """Whatever section of docspace.md the code names is in the package's file."""
+    """Every section of docspace.md that is cited exists."""
     there = set(sections())
     cited = {
         (path, number)
@@ -260,14 +261,14 @@ def test_every_cited_section_is_shipped() -> None:
 
 
 def test_every_citation_is_complete() -> None:
-    """The file is cited with a section, and a section with its file."""
+    """A citation has both the file and the section."""
     for path, text in texts():
         assert not re.findall(rf"(?<!/)docspace\.md(?! {SECTION})", text), path
         assert not re.findall(r" \(\d+\.\d+\)", text), path
 
 
 def test_readme_links_the_shipped_facts() -> None:
-    """The link leads to the file that the package ships."""
+    """README links to the docspace.md that the package ships."""
     (link,) = set(re.findall(r"\]\(([^)]*docspace\.md)\)", README))
     assert (ROOT / link).read_text("utf-8") == FACTS
 
@@ -289,7 +290,7 @@ def printed_files() -> str:
     ("command", "printed"), [("status", printed_status), ("failed list", printed_files)]
 )
 def test_the_reference_names_the_fields_of_json(command: str, printed: Callable[[], str]) -> None:
-    """Scripts read them: each field of the object, and of each problem or file in it."""
+    """The reference names every field of the JSON output and of each problem or file in it."""
     start = REFERENCE.index(f"**{command}** with `--json`")
     named = set(re.findall(r"`(\w+)`", REFERENCE[start : REFERENCE.index("\n\n", start)]))
     shown = json.loads(printed())
@@ -299,7 +300,7 @@ def test_the_reference_names_the_fields_of_json(command: str, printed: Callable[
 
 
 def reasons_in(module: ModuleType) -> set[str]:
-    """Return what the source of a module names as the reason of an answer."""
+    """Return the reasons of answers in a module's source."""
     named = r'(?:"(?:refused|ignored)", |_unavailable\(|IgnoredDelivery\()f?"([a-z_{}]+)"'
     found = re.findall(named, inspect.getsource(module))
     return {reason.replace("{name}", part) for reason in found for part in ("event", "payload")}
@@ -307,13 +308,13 @@ def reasons_in(module: ModuleType) -> set[str]:
 
 @pytest.mark.parametrize("reason", sorted(reasons_in(receiver) | reasons_in(event)))
 def test_the_reference_names_every_reason_of_the_webhooks_answers(reason: str) -> None:
-    """Whoever reads the portal's log of deliveries finds it there."""
+    """The reference names every reason that the portal's log of deliveries may contain."""
     section = REFERENCE.partition("## The webhook's answers")[2].partition("\n## ")[0]
     assert f"`{reason}`" in section or f'"reason": "{reason}"' in section
 
 
 @pytest.mark.parametrize("kind", sorted(BLOCKING - {ProblemKind.NO_SERVE}))
 def test_the_reference_names_every_reason_of_readyz(kind: ProblemKind) -> None:
-    """But for a daemon that does not run: nobody answers then."""
+    """The reference names every reason of /readyz; a daemon that does not run cannot answer."""
     start = REFERENCE.index("The reasons of `/readyz`")
     assert f"`{kind.value}`" in REFERENCE[start : REFERENCE.index("\n\n", start)]

@@ -1,4 +1,4 @@
-"""A comment that somebody empties after we looked, while the write has to wait."""
+"""A comment that a person empties after the first look, while the write has to wait."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from tests.world import World
 
 
 def failing_writes(here: World) -> None:
-    """Let so many writes fail that no other is sent for a while."""
+    """Make so many writes fail that the breaker opens."""
     here.portal.faults.add(Fault("PUT", "status", times=1000))
     for file in add_files(here, 8):
         here.portal.save(file, by=here.ann)
@@ -18,7 +18,7 @@ def failing_writes(here: World) -> None:
 
 
 def missing_rights(here: World) -> None:
-    """Let the key's account read and not comment."""
+    """Let the key's account read but not comment."""
     here.portal.invite(here.room, here.bot, access=2)
 
 
@@ -26,7 +26,7 @@ def missing_rights(here: World) -> None:
 def test_a_comment_that_is_emptied_after_the_first_look_stays_empty(
     here: World, hinder: Callable[[World], None]
 ) -> None:
-    """The look said "mark", and the write had to wait: what is done meanwhile is a person's."""
+    """A comment that a person empties while the decided write waits stays empty."""
     hinder(here)
     assert here.file in {attempt.file for attempt in here.edit()}
     assert here.comment() == "Edited"

@@ -1,4 +1,4 @@
-"""A delivery as an event: what it must say, and in how many ways it may say it."""
+"""The webhook's body as an event: what it must contain, and the forms that are accepted."""
 
 import json
 
@@ -18,7 +18,7 @@ def delivery(file_id: object) -> bytes:
 
 @pytest.mark.parametrize("file_id", [13, "13", "0013"])
 def test_an_id_in_quotes_is_a_number(file_id: object) -> None:
-    """Its digits are what the file is asked for with."""
+    """An id in quotes is read as a number."""
     assert parse_event(delivery(file_id), UPDATED).file == 13
 
 
@@ -26,7 +26,7 @@ def test_an_id_in_quotes_is_a_number(file_id: object) -> None:
     "file_id", ["drive-4-|1", "sbox-1245", "13a", "-13", "1.3", "\u0661\u0663", " 13", "9" * 30]
 )
 def test_an_id_that_is_no_number_is_third_partys(file_id: str) -> None:
-    """Comments cannot be set there (docspace.md 8)."""
+    """An id that is no number is third-party storage's, without comments (docspace.md 8)."""
     with pytest.raises(IgnoredDelivery, match="third_party"):
         parse_event(delivery(file_id), UPDATED)
 
@@ -37,6 +37,6 @@ IDS_OF_NO_FILE += [True, False, 1.0, 1.5, float("inf"), float("nan"), "", None, 
 
 @pytest.mark.parametrize("file_id", IDS_OF_NO_FILE)
 def test_an_id_that_no_file_has_is_ignored(file_id: object) -> None:
-    """The ids of internal files are positive and have 31 bits (docspace.md 5)."""
+    """An id outside the positive 31-bit numbers of internal files is ignored (docspace.md 5)."""
     with pytest.raises(IgnoredDelivery, match="file_id"):
         parse_event(delivery(file_id), UPDATED)

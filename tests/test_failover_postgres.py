@@ -1,4 +1,6 @@
-"""Another server is promoted, and the old one stays up, read-only: everything moves to the new."""
+"""A standby is promoted while the old server stays up read-only: all connections move to the new
+server.
+"""
 
 import socket
 import threading
@@ -24,18 +26,18 @@ AT_MOST = 10.0  # seconds
 
 @dataclass
 class Pair:
-    """A server, and one that follows it and may take its place."""
+    """A server and its standby, which may take its place."""
 
     old: PostgresServer
     new: PostgresServer
     database: str
 
     def on(self, server: PostgresServer) -> str:
-        """Return the address of the ledger on one of them."""
+        """Return the address of the ledger on one of the two."""
         return server.url.removesuffix("postgres") + self.database
 
     def fail_over(self) -> None:
-        """Promote the follower once it has everything; the old one takes no more writings."""
+        """Promote the standby once it has everything, and make the old server read-only."""
         self.old.take_writings(False)
         with closing(postgres.connected(self.old.url)) as asking:
             row = asking.execute("SELECT pg_current_wal_lsn()::text").fetchone()
@@ -48,14 +50,14 @@ class Pair:
 
 @pytest.fixture
 def pair(server: PostgresServer, address: str) -> Iterator[Pair]:
-    """A server with an empty database, and a second one that follows it."""
+    """A server with an empty database, and its standby."""
     with postgres.server(standby_of=server) as new:
         yield Pair(server, new, address.rpartition("/")[2])
     server.take_writings(True)
 
 
 def works(act: Callable[[], object]) -> bool:
-    """Return whether the ledger does something without refusing."""
+    """Return whether the ledger accepts an event."""
     try:
         act()
     except LedgerError:
@@ -64,19 +66,19 @@ def works(act: Callable[[], object]) -> bool:
 
 
 def due(ledger: Ledger) -> set[int]:
-    """Return which files are due, as reading shows it."""
+    """Return which files are due, read by the reader's connection."""
     return {entry.id for entry in ledger.due(DUE, 10)}
 
 
 def several(pair: Pair) -> str:
-    """Return an address that names both servers, the old one first."""
+    """Return an address with both servers, the old one first."""
     hosts = "&".join(f"host=127.0.0.1:{one.port}" for one in (pair.old, pair.new))
     return f"postgresql+psycopg://postgres@/{pair.database}?{hosts}"
 
 
 @dataclass
 class Name:
-    """One address, behind which another server may stand from some moment on."""
+    """One address that leads to another server from some moment on."""
 
     target: int
     database: str
@@ -89,7 +91,7 @@ class Name:
         return f"postgresql+psycopg://postgres@127.0.0.1:{port}/{self.database}"
 
     def serve(self) -> None:
-        """Pass each connection on to the server that is behind the name now."""
+        """Forward each connection to the current server."""
         self.listener.bind(("127.0.0.1", 0))
         self.listener.listen()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -118,7 +120,7 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 @contextmanager
 def name_of(pair: Pair) -> Iterator[Name]:
-    """Have a name that leads to the old server within the block."""
+    """An address that leads to the old server, within the block."""
     name = Name(pair.old.port, pair.database)
     name.serve()
     with name.listener:
@@ -127,7 +129,9 @@ def name_of(pair: Pair) -> Iterator[Name]:
 
 
 def test_writer_reader_and_session_meet_on_the_promoted_server(pair: Pair) -> None:
-    """What is accepted after it is read and claimed; roles are held where the others look."""
+    """After a failover, writer, reader and session use the promoted server: an event is read and
+    claimed, and roles are held where others look for them.
+    """
     with closing(Ledger(several(pair), PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         assert due(ledger) == {1}
@@ -149,7 +153,7 @@ def _hold(ledger: Ledger) -> None:
 
 
 def test_reading_moves_though_nothing_is_written(pair: Pair) -> None:
-    """What another process writes on the new server is seen."""
+    """The reader moves even if this process writes nothing, and sees others' writes."""
     with closing(Ledger(several(pair), PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         assert due(ledger) == {1}
@@ -160,7 +164,7 @@ def test_reading_moves_though_nothing_is_written(pair: Pair) -> None:
 
 
 def test_the_session_moves_though_nothing_is_asked(pair: Pair) -> None:
-    """It speaks up, and finds that its server is not the one any more."""
+    """The idle session checks its server, and moves when it is no longer writable."""
     with closing(Ledger(several(pair), PORTAL)) as ledger, ledger.role(Role.WORKER):
         pair.fail_over()
         with closing(Ledger(pair.on(pair.new), PORTAL)) as other:
@@ -168,7 +172,7 @@ def test_the_session_moves_though_nothing_is_asked(pair: Pair) -> None:
 
 
 def test_one_name_that_leads_to_another_server_is_enough(pair: Pair) -> None:
-    """As with a virtual address, or DNS; whoever is connected to the old one leaves it."""
+    """With a virtual address or DNS the connections to the old server are given up."""
     with name_of(pair) as name, closing(Ledger(name.url, PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         assert due(ledger) == {1}
@@ -181,7 +185,7 @@ def test_one_name_that_leads_to_another_server_is_enough(pair: Pair) -> None:
 
 
 def test_while_there_is_none_to_write_to_nothing_is_accepted_and_nothing_ready(pair: Pair) -> None:
-    """A read-only server is as good as none; it needs no restart to be one again."""
+    """Without a writable server nothing is accepted or ready; later no restart is needed."""
     with closing(Ledger(pair.on(pair.old), PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         pair.old.take_writings(False)
@@ -194,7 +198,7 @@ def test_while_there_is_none_to_write_to_nothing_is_accepted_and_nothing_ready(p
 
 
 def test_a_daemon_marks_what_is_delivered_afterwards(scene: Scene, pair: Pair) -> None:
-    """It is told once that its server is gone as one to write to, and needs no restart."""
+    """A daemon logs once that no server is writable, and marks later without a restart."""
     environ = scene.environ | {"RECONCILER_STATE__URL": several(pair)}
     log = scene.folder / "serve.log"
     with daemon(environ, scene.folder) as running:

@@ -1,6 +1,7 @@
-"""Every fault of the portal, on the way to a look and on the way to a write: nothing is lost.
+"""Every fault of the portal, during a look and during a write: nothing is lost.
 
-Each fault happens once, or for ten minutes of a clock that the tests move; then the portal works.
+Each fault happens once, or for ten minutes of a clock that the tests advance; then the portal
+works.
 """
 
 from collections import Counter
@@ -37,7 +38,7 @@ FAULTS = {
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[World]:
-    """The small world, with a client that does not wait for long."""
+    """The small world, with a client that has a short timeout."""
     with world(tmp_path / "ledger.db") as built:
         hasty = DocSpace(Transport(built.server.url, built.key, timeout=0.4))
         built.work_with(hasty)
@@ -46,12 +47,12 @@ def here(tmp_path: Path) -> Iterator[World]:
 
 
 def effective(here: World, file: int) -> int:
-    """Return how often the comment was really written."""
+    """Return how many writes took effect."""
     return sum(one.after == TARGET != one.before for one in here.portal.comment_writes(file))
 
 
 def added_up(here: World) -> bool:
-    """Whether every accepted event has ended, or is still to end, in one counted outcome."""
+    """Return whether every accepted event has ended in one counted outcome or is pending."""
     counts = totals(here.ledger)
     return counts.accepted == counts.pending + sum(counts.ended.values())
 
@@ -69,7 +70,7 @@ EMPTY = "an empty answer"  # to a write it is no fault: a look confirms that it 
     ],
 )
 def test_a_fault_is_made_good_with_one_write(here: World, name: str, route: str) -> None:
-    """Whatever went wrong once: the comment stands within two days, and was set once."""
+    """After a single fault of any kind the comment is set within two days, and written once."""
     fault = FAULTS[name]
     here.portal.save(here.file, by=here.ann)
     here.portal.faults.add(
@@ -84,7 +85,7 @@ def test_a_fault_is_made_good_with_one_write(here: World, name: str, route: str)
 
 
 def test_a_write_that_is_answered_with_nothing_is_confirmed_by_a_look(here: World) -> None:
-    """It is marked at once, for one request more."""
+    """A write whose answer has no text is confirmed by a look, at once and for one request."""
     here.portal.save(here.file, by=here.ann)
     here.portal.faults.add(Fault(WRITE, "empty", 1))
     before = here.portal.count("GET")
@@ -96,7 +97,7 @@ def test_a_write_that_is_answered_with_nothing_is_confirmed_by_a_look(here: Worl
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_persons_word_after_a_fault_of_the_write_is_kept(here: World, name: str) -> None:
-    """The person saw the file, whether or not our write had taken effect before."""
+    """A person's comment typed after a faulty write is kept, whether it took effect or not."""
     fault = FAULTS[name]
     here.portal.save(here.file, by=here.ann)
     here.portal.faults.add(
@@ -109,7 +110,7 @@ def test_a_persons_word_after_a_fault_of_the_write_is_kept(here: World, name: st
 
 
 def test_an_event_that_waited_for_the_very_first_answer_is_no_old_update(here: World) -> None:
-    """Installed with a key that did not work for a week: what was accepted meanwhile is ours."""
+    """An event accepted while the first key did not work for a week is no old update."""
     here.portal.disable_key(here.key)
     here.portal.save(here.file, by=here.ann)
     here.settle(6 * DAY)
@@ -136,7 +137,7 @@ REFUSALS: dict[str, tuple[Act, Rule]] = {
 @pytest.mark.parametrize("when", ["before the look", "between look and write"])
 @pytest.mark.parametrize("name", REFUSALS)
 def test_each_class_of_403_ends_in_its_own_outcome(here: World, name: str, when: str) -> None:
-    """And no other file pays for it: the next one is marked at once."""
+    """Each class of 403 has its own outcome, and the next file is marked at once."""
     act, rule = REFUSALS[name]
     room = int(here.portal.add_room("Sales", owner=here.ann))
     here.portal.invite(room, here.bot, access=9)
@@ -169,7 +170,9 @@ OUTAGES: dict[str, Callable[[World], None]] = {
 def test_ten_minutes_of_outage_cost_a_probe_now_and_then_and_no_attempts(
     here: World, name: str
 ) -> None:
-    """A save every half a minute; each is accepted, and marked within one probe interval."""
+    """During ten minutes of outage with a save every half minute each event is accepted, only
+    probes are sent, no attempts are counted, and all is marked within one probe interval after it.
+    """
     files = [int(here.portal.create(here.room, f"{n}.docx", by=here.ann)) for n in range(20)]
     here.clock.advance(60)
     asked = len(here.portal.requests)

@@ -1,4 +1,4 @@
-"""A hundred thousand hostile requests: no crash, none unsigned accepted, memory flat."""
+"""A hundred thousand hostile requests: no crash, no unsigned one accepted, no growth of memory."""
 
 import json
 import random
@@ -24,7 +24,7 @@ TRIGGERS = ["file.updated"] * 5 + ["file.trashed", "", None, 512]
 
 
 class Recorder:
-    """Keeps what was accepted."""
+    """Collects the accepted events."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -37,7 +37,7 @@ class Recorder:
 
 
 def hostile_body(chance: random.Random) -> bytes:
-    """Return a body: near to a real one, or far from any."""
+    """Return a body that is almost valid, or arbitrary."""
     kind = chance.randrange(6)
     if kind == 0:
         return chance.randbytes(chance.randrange(200))
@@ -69,7 +69,7 @@ def hostile_environ(chance: random.Random) -> tuple[dict[str, Any], bool]:
 
 
 def test_a_hundred_thousand_hostile_requests() -> None:
-    """Every one gets an answer that is allowed; only signed ones are accepted."""
+    """Each of 100,000 hostile requests gets an allowed answer; only signed ones are accepted."""
     chance, recorder, statuses = random.Random(7), Recorder(), Counter[int]()
     receiver: Any = Receiver(SETTINGS, recorder, lambda: START, lambda _: None)
 
@@ -94,7 +94,7 @@ def test_a_hundred_thousand_hostile_requests() -> None:
 
 
 def raw_request(chance: random.Random) -> bytes:
-    """Return bytes for the socket: a request with something wrong about it."""
+    """Return bytes for the socket: an invalid request."""
     body = hostile_body(chance)
     head = chance.choice(
         [
@@ -126,7 +126,7 @@ def raw_request(chance: random.Random) -> bytes:
 
 
 def test_hostile_bytes_on_the_socket() -> None:
-    """waitress and the receiver together: no 5xx, no 410, no redirect, none accepted."""
+    """Behind waitress, hostile bytes get no 5xx, no 410 and no redirect, and are not accepted."""
     chance, recorder = random.Random(11), Recorder()
     receiver = Receiver(SETTINGS, recorder, lambda: START, lambda _: None)
     statuses = Counter[int]()
@@ -140,7 +140,7 @@ def test_hostile_bytes_on_the_socket() -> None:
 
 
 def exchange(connection: socket.socket, request: bytes) -> int:
-    """Send and hang up; return the status of the last answer, 0 where there was none."""
+    """Send and close; return the status of the last answer, 0 without one."""
     try:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""Help as a manual: every command has examples that are real, and it is there at once."""
+"""Help as a manual: every command has working examples, and help appears quickly."""
 
 import os
 import re
@@ -25,7 +25,7 @@ BIN = Path(sys.executable).parent
 
 
 def walk(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Return every command and group below one, itself included, by its words."""
+    """Yield every command and group below one, itself included, with its words."""
     yield path, command
     for name, below in getattr(command, "commands", {}).items():
         yield from walk(below, *path, name)
@@ -36,7 +36,7 @@ NAMES = [" ".join(("reconciler", *path)) for path in TREE]
 
 
 def examples(command: Any) -> list[str]:
-    """Return the lines under "Examples:" in a command's help."""
+    """Return the example lines of a command's help."""
     block = re.search(r"^Examples:\n\n((?:    .*\n?)+)", command.help or "", re.MULTILINE)
     return [] if block is None else [line.strip() for line in block[1].splitlines()]
 
@@ -46,7 +46,7 @@ EXAMPLES = [(path, line) for path, command in TREE.items() for line in examples(
 
 @pytest.mark.parametrize("path", TREE, ids=NAMES)
 def test_every_command_has_examples(path: tuple[str, ...]) -> None:
-    """In a block that no terminal of 80 columns breaks: "Examples:", a blank line, four spaces."""
+    """Every command has a block "Examples:" of 80 columns: a blank line, four spaces each."""
     lines = examples(TREE[path])
     assert lines, "its help has no Examples"
     assert [line for line in lines if len(line) > 76] == []
@@ -54,7 +54,7 @@ def test_every_command_has_examples(path: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("path", TREE, ids=NAMES)
 def test_every_option_is_explained(path: tuple[str, ...]) -> None:
-    """In a sentence."""
+    """Every option has a sentence of help."""
     for param in TREE[path].params:
         if param.name not in {"install_completion", "show_completion"}:
             assert (param.help or "").endswith("."), param.name
@@ -62,7 +62,7 @@ def test_every_option_is_explained(path: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("path", TREE, ids=NAMES)
 def test_help_shows_no_type_of_python(path: tuple[str, ...]) -> None:
-    """But the name of what an option takes, such as PORT or SECONDS."""
+    """Help shows no Python type; an option's value has a name such as PORT or SECONDS."""
     command = TREE[path]
     context = command.context_class(command)
     for param in command.get_params(context):
@@ -73,7 +73,7 @@ def test_help_shows_no_type_of_python(path: tuple[str, ...]) -> None:
 
 
 def test_help_lists_the_faults_that_there_are() -> None:
-    """They are written twice, so that help need not load the sandbox."""
+    """Help lists the sandbox's faults, written twice so that it need not load the sandbox."""
     (fail,) = (param for param in TREE[("sandbox",)].params if param.name == "fail")
     named = re.search(r"KIND is one of (.*)\. Repeatable", fail.help)
     assert named is not None
@@ -82,7 +82,7 @@ def test_help_lists_the_faults_that_there_are() -> None:
 
 @pytest.mark.parametrize(("path", "line"), EXAMPLES, ids=[line for _, line in EXAMPLES])
 def test_the_example_can_be_run(path: tuple[str, ...], line: str) -> None:
-    """Its command exists, and takes these options and arguments."""
+    """Each example's command, options and arguments exist."""
     words = shlex.split(line, comments=True)
     while re.fullmatch(r"[A-Z_]+=.*", words[0]):
         words.pop(0)
@@ -97,7 +97,7 @@ def test_the_example_can_be_run(path: tuple[str, ...], line: str) -> None:
 
 
 def test_help_loads_nothing_that_only_work_needs() -> None:
-    """It is there as soon as typer and rich are."""
+    """Help loads typer and rich, but no library that only work needs."""
     code = f"import reconciler.cli, sys; print(*(set({HEAVY}) & set(sys.modules)))"
     assert output([sys.executable, "-c", code], check=True).stdout.split() == []
 
@@ -110,18 +110,18 @@ def test_help_loads_nothing_that_only_work_needs() -> None:
     ],
 )
 def test_what_a_command_does_without_is_not_loaded(modules: str, unused: str) -> None:
-    """A ledger in a file needs no server, and status no client: each library delays the start."""
+    """A command loads only its own libraries: SQLite needs no PostgreSQL driver."""
     code = f"import {modules}, sys; print(*(n for n in sys.modules if {unused!r} in n))"
     assert output([sys.executable, "-c", code], check=True).stdout.split() == []
 
 
 def test_what_help_knows_by_itself_is_what_the_rooms_below_know() -> None:
-    """It is written twice, so that help need not load the others."""
+    """The values that help repeats, to load no other modules, equal those of the modules."""
     assert (options.CONFIG, options.LAST_FILE_ID) == (CONFIG, LAST_FILE_ID)
 
 
 def completed(shell: str, **environ: str) -> str:
-    """Return what the shell's completion is told."""
+    """Return the completions for a shell's input."""
     whole = {"PATH": os.environ["PATH"], "_RECONCILER_COMPLETE": shell, **environ}
     return output([str(BIN / "reconciler")], env=whole).stdout
 
@@ -141,7 +141,7 @@ def completed(shell: str, **environ: str) -> str:
     ],
 )
 def test_a_shell_completes_the_command(shell: str, environ: dict[str, str]) -> None:
-    """bash, zsh and fish ask in ways of their own."""
+    """Commands are completed in bash, zsh and fish, each by its own protocol."""
     answer = completed(shell, **environ)
     assert "reconcile" in answer
     assert "serve" not in answer
@@ -149,7 +149,7 @@ def test_a_shell_completes_the_command(shell: str, environ: dict[str, str]) -> N
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_takes_the_script(shell: str, tmp_path: Path) -> None:
-    """What is to be installed is free of errors, in the eyes of the shell itself."""
+    """The completion script has no errors for the shell itself."""
     script = completed(f"source_{shell}")
     assert "_RECONCILER_COMPLETE=complete_" + shell in script
     program = shutil.which(shell)
@@ -162,7 +162,7 @@ def test_a_shell_takes_the_script(shell: str, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not on this machine")
 def test_bash_completes_with_the_script() -> None:
-    """As when a person presses Tab."""
+    """bash completes with the script when Tab is pressed."""
     lines = (
         "source <(_RECONCILER_COMPLETE=source_bash reconciler)",
         "COMP_WORDS=(reconciler backfill --ob) COMP_CWORD=2",

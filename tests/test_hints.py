@@ -1,4 +1,4 @@
-"""One cause has one wording: in a command's message, in a finding of `check`, and in the log."""
+"""One cause has one hint: in a command's message, in a finding of `check`, and in the log."""
 
 import json
 from dataclasses import replace
@@ -30,9 +30,9 @@ from reconciler.service import configure_log
 from reconciler.service.logging import OutageLog, log_error
 from reconciler.webhooks import WebhookSpec
 from tests.support_ledger import NOW, opened
-from tests.test_logging import Said, said
+from tests.test_logging import LogText, log_text
 
-__all__ = ["said"]
+__all__ = ["log_text"]
 
 ROUTE = "GET keys/@self"
 ERRORS: list[ReconcilerError] = [
@@ -57,7 +57,7 @@ ERRORS: list[ReconcilerError] = [
 
 
 def found_by_check(error: ReconcilerError) -> list[Finding]:
-    """Return what `check` says where it met the error, and nothing else."""
+    """Return the findings of `check` for this error alone."""
     spec = WebhookSpec(None, "/", ())
     snapshot = Snapshot(load(None, {}), spec, (), PortalSnapshot(datetime.now(UTC)))
     if isinstance(error, PortalError):
@@ -71,27 +71,27 @@ def found_by_check(error: ReconcilerError) -> list[Finding]:
 
 @pytest.mark.parametrize("error", ERRORS, ids=str)
 def test_a_message_a_finding_and_a_log_line_give_the_same_hint(
-    error: ReconcilerError, said: Said
+    error: ReconcilerError, log_text: LogText
 ) -> None:
-    """Whoever read it in the log finds it again."""
+    """A message, a finding and a log line for one cause have the same hint."""
     hint = hint_for(error)
     assert in_words(error)[1].endswith(f"\n{hint[0].upper()}{hint[1:]}.")
     assert hint in {finding.hint for finding in found_by_check(error)}
     configure_log("info", "json")
     log_error(error)
-    assert json.loads(said())["hint"] == hint
+    assert json.loads(log_text())["hint"] == hint
 
 
-def test_the_log_of_an_outage_has_the_hint_of_its_cause(said: Said) -> None:
-    """Not the advice to look for it elsewhere."""
+def test_the_log_of_an_outage_has_the_hint_of_its_cause(log_text: LogText) -> None:
+    """The log of an outage has the hint of its cause, not the advice to run another command."""
     configure_log("info", "json")
     for error in (one for one in ERRORS if isinstance(one, PortalError)):
         OutageLog(lambda: datetime.now(UTC)).on_outage(OutageKind.LOOKS, error)
-        assert json.loads(said())["hint"] == hint_for(error)
+        assert json.loads(log_text())["hint"] == hint_for(error)
 
 
 def test_a_ledger_that_cannot_be_written_has_that_hint_too(tmp_path: Path) -> None:
-    """In `status` and on the page."""
+    """A ledger that cannot be written has the same hint in `status` and on the page."""
     error = LedgerError("database or disk is full", LedgerCause.DISK_FULL)
     with opened(tmp_path) as ledger:
         problem, *_ = find_problems(ledger.health.overview(NOW), error)
@@ -99,14 +99,14 @@ def test_a_ledger_that_cannot_be_written_has_that_hint_too(tmp_path: Path) -> No
 
 
 def test_a_message_that_says_what_to_do_is_the_only_line() -> None:
-    """Advice about something else would mislead."""
+    """A message that already says what to do has no further hint, which would mislead."""
     error = LedgerError("it needs a driver: pip install it", LedgerCause.STATED)
     assert in_words(error)[1] == "The ledger cannot be used: it needs a driver: pip install it."
     assert {one.hint for one in found_by_check(error) if one.about == "ledger"} == {""}
 
 
-def test_what_says_all_by_itself_has_no_hint(said: Said) -> None:
-    """A bug is reported, and nothing can be done about it."""
+def test_what_says_all_by_itself_has_no_hint(log_text: LogText) -> None:
+    """A bug has no hint, since nothing can be done about it but to report it."""
     configure_log("info", "json")
     log_error(KeyError("x"))
-    assert "hint" not in json.loads(said())
+    assert "hint" not in json.loads(log_text())

@@ -1,4 +1,4 @@
-"""`reconciler init`: from an address and a key to files that work, with and without a terminal."""
+"""`reconciler init`: from an address and a key to working files, with and without a terminal."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ PATH = "/docspace/review-comment"
 
 @dataclass
 class Scene(Office):
-    """A portal, an empty folder to install in, and the file of a key."""
+    """A portal, an empty folder to install into, and a key file."""
 
     server: Server
     file: int
@@ -36,12 +36,12 @@ class Scene(Office):
         """Run `reconciler init` without a terminal."""
         return program.run(["init", *options], self.environ(**environ), self.folder)
 
-    def told(self, *more: str) -> subprocess.CompletedProcess[str]:
-        """Run it with the portal's address and the key's file."""
+    def install(self, *more: str) -> subprocess.CompletedProcess[str]:
+        """Run it with the portal's address and the key file."""
         return self.run("--portal", self.server.url, "--key-file", str(self.key_file), *more)
 
     def environ(self, **more: str) -> dict[str, str]:
-        """Return an environment that tells nothing of ours."""
+        """Return environment variables without any of ours."""
         return {"PATH": os.environ["PATH"], "HOME": "/nowhere", **more}
 
     @property
@@ -51,11 +51,11 @@ class Scene(Office):
 
     @property
     def config(self) -> Path:
-        """The configuration to be."""
+        """The configuration file to be written."""
         return self.folder / "config.toml"
 
     def files(self) -> dict[str, bytes]:
-        """Return what lies in the folder."""
+        """Return the names of the files in the folder."""
         return {path.name: path.read_bytes() for path in self.folder.iterdir()}
 
 
@@ -72,9 +72,9 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 def test_a_script_installs_with_one_command(scene: Scene) -> None:
-    """The webhook is registered before `serve` has run, and `serve` takes its deliveries."""
+    """One command installs and registers everything, before `serve` has run."""
     port = str(free_port())
-    done = exits(0, scene.told("--port", port, "--public-url", f"http://127.0.0.1:{port}"))
+    done = exits(0, scene.install("--port", port, "--public-url", f"http://127.0.0.1:{port}"))
     for word in ("DocSpace 3.7.2", "Review Bot", "*:write", "Legal"):
         assert word in done.stderr
     assert f"Webhook 1 calls http://127.0.0.1:{port}{PATH}" in done.stdout
@@ -88,9 +88,9 @@ def test_a_script_installs_with_one_command(scene: Scene) -> None:
 
 
 def test_a_second_run_changes_nothing(scene: Scene) -> None:
-    """It says what is so already; the portal gets no second webhook."""
+    """A second run changes nothing and says so; the portal gets no second webhook."""
     port = str(free_port())
-    scene.told("--port", port, "--public-url", f"http://127.0.0.1:{port}")
+    scene.install("--port", port, "--public-url", f"http://127.0.0.1:{port}")
     before = scene.files()
     again = exits(0, scene.run())
     assert scene.files() == before
@@ -103,14 +103,14 @@ def test_a_second_run_changes_nothing(scene: Scene) -> None:
 def test_without_a_terminal_a_missing_answer_is_named(
     scene: Scene, given: tuple[str, ...], missing: str
 ) -> None:
-    """Exit 2, by the name of its option."""
+    """Without a terminal a missing answer is exit 2, with the name of its option."""
     done = scene.run(*given, *(scene.server.url for _ in given))
     assert (done.returncode, done.stderr.split()[0]) == (2, missing)
     assert scene.files() == {}
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "expected"),
     [
         (http(200, b"<html>", Content_Type="text/html"), "instead of JSON"),
         (http(301, Location="https://portal.test/api/2.0/x"), "set portal.url"),
@@ -118,31 +118,31 @@ def test_without_a_terminal_a_missing_answer_is_named(
     ],
     ids=["a page", "moved", "down"],
 )
-def test_an_address_that_is_no_portal_ends_it(scene: Scene, answer: bytes, said: str) -> None:
-    """Exit 3 with the cause first; nothing is written."""
+def test_an_address_that_is_no_portal_ends_it(scene: Scene, answer: bytes, expected: str) -> None:
+    """An address that is no portal's is exit 3 with the cause first, and nothing is written."""
     with answering(answer) as line:
         done = exits(3, scene.run("--portal", line.url, "--key-file", str(scene.key_file)))
-    assert said in done.stderr.splitlines()[0]
+    assert expected in done.stderr.splitlines()[0]
     assert scene.files() == {}
 
 
 def test_a_wrong_key_ends_it(scene: Scene) -> None:
-    """Exit 3, and what to do."""
+    """A wrong key is exit 3, with what to do."""
     scene.key_file.write_text("sk-wrong", encoding="utf-8")
-    done = exits(3, scene.told())
+    done = exits(3, scene.install())
     assert "Developer Tools" in done.stderr
     assert scene.files() == {}
 
 
 def test_a_key_file_that_is_not_there_is_named(scene: Scene) -> None:
-    """Exit 2."""
+    """A missing key file is exit 2 and is named."""
     scene.key_file.unlink()
-    assert str(scene.key_file) in exits(2, scene.told()).stderr
+    assert str(scene.key_file) in exits(2, scene.install()).stderr
 
 
 @needs_openssl
 def test_an_unknown_authority_is_told(scene: Scene) -> None:
-    """Exit 3, and the setting that trusts it."""
+    """An unknown certificate authority is exit 3, with the setting that trusts it."""
     _, context = authority(scene.folder.parent)
     with address(tls=context) as url:
         portal = url.removesuffix(PATH)
@@ -151,8 +151,8 @@ def test_an_unknown_authority_is_told(scene: Scene) -> None:
 
 
 def test_another_answer_replaces_nothing_unasked(scene: Scene) -> None:
-    """Without a terminal it needs --yes; then that key alone changes."""
-    scene.told("--port", "3456")
+    """Without a terminal a different answer needs --yes; then only that key changes."""
+    scene.install("--port", "3456")
     text = scene.config.read_text("utf-8") + '\n[review]\ncomment = "Check me"  # ours\n'
     scene.config.write_text(text, encoding="utf-8")
     refused = scene.run("--port", "3457")
@@ -164,9 +164,9 @@ def test_another_answer_replaces_nothing_unasked(scene: Scene) -> None:
 
 
 def test_what_the_environment_tells_is_written_down(scene: Scene) -> None:
-    """Address, key and secret: a service has another environment."""
-    told = {"DOCSPACE_API_HOST": scene.server.url, "DOCSPACE_API_KEY": scene.key}
-    exits(0, scene.run(DOCSPACE_WEBHOOK_SECRET="Hooks-Secret-1!", **told))
+    """Address, key and secret of the environment are written to files, for the service."""
+    variables = {"DOCSPACE_API_HOST": scene.server.url, "DOCSPACE_API_KEY": scene.key}
+    exits(0, scene.run(DOCSPACE_WEBHOOK_SECRET="Hooks-Secret-1!", **variables))
     config = load(scene.config, {})
     assert (config.portal.url, config.api_key()) == (scene.server.url, scene.key)
     assert config.secrets() == ("Hooks-Secret-1!",)
@@ -174,7 +174,7 @@ def test_what_the_environment_tells_is_written_down(scene: Scene) -> None:
 
 
 def test_a_variable_that_would_win_is_refused(scene: Scene) -> None:
-    """Else what was written would not be what `serve` does."""
+    """A variable that would override an option is refused, since `serve` would obey it."""
     done = exits(
         2,
         program.run(
@@ -188,45 +188,47 @@ def test_a_variable_that_would_win_is_refused(scene: Scene) -> None:
 
 
 def test_without_the_right_the_webhook_is_left_to_a_person(scene: Scene) -> None:
-    """It says where, with which address and which secret."""
+    """Without the scope to register, the webhook's address and secret are printed."""
     narrow = scene.portal.add_key(scene.bot, NARROW)
     scene.key_file.write_text(narrow, encoding="utf-8")
-    done = exits(0, scene.told("--public-url", "https://hooks.test"))
+    done = exits(0, scene.install("--public-url", "https://hooks.test"))
     assert f"https://hooks.test{PATH}" in done.stderr
     assert "webhook_secret" in done.stderr
 
 
 def test_an_address_that_is_not_reached_leaves_a_configuration(scene: Scene) -> None:
-    """All but the webhook is done; the exit code is that of `webhook register`."""
-    done = exits(2, scene.told("--port", "0", "--public-url", f"http://127.0.0.1:{free_port()}"))
+    """If the public address is not reached, all but the webhook is written, with its exit code."""
+    done = exits(2, scene.install("--port", "0", "--public-url", f"http://127.0.0.1:{free_port()}"))
     assert "no answer from" in done.stderr
     assert set(scene.files()) == {"config.toml", "webhook_secret"}
 
 
 def test_an_address_of_another_machine_is_told(scene: Scene) -> None:
-    """`serve` could not listen there either."""
-    done = exits(69, scene.told("--host", "192.0.2.1", "--public-url", "http://127.0.0.1:9"))
+    """An address of another machine is refused, since `serve` could not listen there."""
+    done = exits(69, scene.install("--host", "192.0.2.1", "--public-url", "http://127.0.0.1:9"))
     assert "Cannot listen on 192.0.2.1" in done.stderr
     assert scene.config.exists()
 
 
 def test_a_failure_takes_back_what_was_written(scene: Scene) -> None:
-    """The key's file is written first, and the secret's cannot be."""
+    """If a later file cannot be written, the earlier ones are removed."""
     text = '[webhook]\nsecret_file = "absent/secrets"\n'
     scene.config.write_text(text, encoding="utf-8")
-    told = {"DOCSPACE_API_HOST": scene.server.url, "DOCSPACE_API_KEY": scene.key}
-    done = exits(2, scene.run(**told))
+    variables = {"DOCSPACE_API_HOST": scene.server.url, "DOCSPACE_API_KEY": scene.key}
+    done = exits(2, scene.run(**variables))
     assert "webhook.secret_file" in done.stderr
     assert scene.files() == {"config.toml": text.encode()}
 
 
 def test_a_folder_that_is_not_there_is_named_first(scene: Scene) -> None:
-    """Before anything is asked."""
-    assert str(scene.folder / "absent") in exits(2, scene.told("-c", "absent/config.toml")).stderr
+    """A missing folder is named before anything is asked."""
+    assert (
+        str(scene.folder / "absent") in exits(2, scene.install("-c", "absent/config.toml")).stderr
+    )
 
 
 def test_what_a_service_writes_lies_where_it_may_write(tmp_path: Path) -> None:
-    """Beside the machine's own configuration only root may."""
+    """Files that a service writes are placed where it may write, not beside /etc's."""
     home, state = tmp_path / "etc", tmp_path / "lib"
     home.mkdir()
     state.mkdir()
@@ -239,14 +241,14 @@ def test_what_a_service_writes_lies_where_it_may_write(tmp_path: Path) -> None:
 
 
 def test_a_key_that_others_can_read_is_told(scene: Scene) -> None:
-    """As `config check` would."""
+    """A key that others can read is reported, as by `config check`."""
     scene.key_file.chmod(0o644)
-    assert f"chmod 600 {scene.key_file}" in scene.told().stderr
+    assert f"chmod 600 {scene.key_file}" in scene.install().stderr
 
 
 def test_a_public_address_that_is_none_is_refused(scene: Scene) -> None:
-    """Before anything is written."""
-    done = exits(2, scene.told("--public-url", "hooks.test"))
+    """An invalid public address is refused before anything is written."""
+    done = exits(2, scene.install("--public-url", "hooks.test"))
     assert "webhook.public_url" in done.stderr
     assert scene.files() == {}
 
@@ -255,13 +257,13 @@ def test_a_public_address_that_is_none_is_refused(scene: Scene) -> None:
 def test_a_wrong_answer_is_not_put_down_to_a_variable(
     scene: Scene, options: tuple[str, ...]
 ) -> None:
-    """Nobody set one: it is the option that must be mended."""
-    done = scene.told(*options)
+    """A wrong option is not blamed on an environment variable that is not set."""
+    done = scene.install(*options)
     assert (done.returncode, "variable" in done.stderr) == (2, False), done.stderr
 
 
 def test_on_a_terminal_it_asks_until_the_portal_accepts(scene: Scene) -> None:
-    """Again after a wrong address and after a wrong key; the key is never shown."""
+    """On a terminal it asks again after a wrong address and key, and never shows the key."""
     with closing(program.Dialogue(["init"], scene.environ(), scene.folder)) as one:
         one.answer("Address of the portal", "portal")
         one.answer("Address of the portal", "http://127.0.0.1:9")
@@ -273,8 +275,8 @@ def test_on_a_terminal_it_asks_until_the_portal_accepts(scene: Scene) -> None:
         one.answer("Listen on this port", "many")
         one.answer("Listen on this port", "3456")
         one.answer("Address under which", "")
-        assert one.end() == 0, one.said
-    assert scene.key not in one.said
+        assert one.end() == 0, one.transcript
+    assert scene.key not in one.transcript
     config = load(scene.config, {})
     assert (config.api_key(), config.webhook.host, config.webhook.port) == (
         scene.key,
@@ -284,10 +286,10 @@ def test_on_a_terminal_it_asks_until_the_portal_accepts(scene: Scene) -> None:
 
 
 def test_ctrl_c_leaves_nothing_behind(scene: Scene) -> None:
-    """Also after the portal has accepted the key."""
+    """Ctrl-C leaves nothing behind, even after the portal has accepted the key."""
     words = ["init", "--portal", scene.server.url, "--key-file", str(scene.key_file)]
     with closing(program.Dialogue(words, scene.environ(), scene.folder)) as one:
         one.interrupt("Listen on this address")
         assert one.end() != 0
-    assert "Traceback" not in one.said
+    assert "Traceback" not in one.transcript
     assert scene.files() == {}

@@ -1,4 +1,4 @@
-"""People of every language on one portal, and a portal of a language that nobody told us of."""
+"""Users of every language on one portal, and a portal in an unknown language."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -42,34 +42,36 @@ JOINED = [
 
 @pytest.fixture
 def silently(tmp_path: Path) -> Iterator[World]:
-    """A world whose deliveries are all lost, an hour after its first sweep."""
+    """A world without deliveries, an hour after its first sweep."""
     with run_sweep(tmp_path / "ledger.db") as built:
         yield built
 
 
 def colleague(here: World, culture: str) -> User:
-    """Add somebody of a language who works in the room."""
+    """Add a member of the room with this language."""
     person = here.portal.add_user(f"Person {culture}", culture=culture)
     here.portal.invite(here.room, person, access=11)
     return person
 
 
 def backfilled(here: World, *rooms: int) -> None:
-    """Backfill the last sixty days, of some rooms or of all."""
+    """Run a backfill of the last sixty days, of some rooms or of all."""
     job = BackfillJob("all", here.clock() - timedelta(days=60), rooms=frozenset(rooms))
-    told = Backfill(here.ledger, here.docspace, scan_settings(here.policy), here.clock)
-    list(told.run(job, lambda _: None))
+    backfill = Backfill(here.ledger, here.docspace, scan_settings(here.policy), here.clock)
+    list(backfill.run(job, lambda _: None))
     work(here)
 
 
-# One portal, people of all its languages.
+# One portal with users of all its languages.
 
 
 @pytest.mark.parametrize("culture", ALL)
 def test_a_marked_file_that_is_locked_and_unlocked_is_marked_again(
     here: World, culture: str
 ) -> None:
-    """Unlocking wipes the mark with a text of the person's language."""
+    """A marked file that is locked and unlocked is marked again: unlocking overwrites the mark with
+    a text in the user's language.
+    """
     person = colleague(here, culture)
     here.portal.save(here.file, by=person)
     here.settle()
@@ -83,7 +85,7 @@ def test_a_marked_file_that_is_locked_and_unlocked_is_marked_again(
 
 
 def test_a_backfill_marks_what_people_of_every_language_saved(silently: World) -> None:
-    """Of each language a file that was edited, autosaved, uploaded, converted and restored."""
+    """A backfill marks what was edited, autosaved, uploaded, converted or restored."""
     here, portal = silently, silently.portal
     acts: list[Callable[[int, User], object]] = [
         lambda file, by: portal.save(file, by=by),
@@ -115,7 +117,7 @@ def test_a_backfill_marks_what_people_of_every_language_saved(silently: World) -
 def test_a_save_over_the_same_version_is_marked_again(
     here: World, culture: str, comments: tuple[Comment, ...]
 ) -> None:
-    """Whatever texts a save writes, alone or joined, no person typed them."""
+    """A save over the same version is marked again, whatever texts it writes, alone or joined."""
     person = colleague(here, culture)
     here.portal.forcesave(here.file, by=person)
     here.settle()
@@ -132,7 +134,7 @@ def test_a_save_over_the_same_version_is_marked_again(
 def test_a_save_by_somebody_without_an_account_is_marked_again(
     here: World, culture: str, timer: bool
 ) -> None:
-    """Its texts are of the portal's language."""
+    """A save by a user without an account, with a text in the portal's language, is marked."""
     here.portal.culture = culture
     here.portal.forcesave(here.file, by=here.portal.anonymous, timer=timer)
     here.settle()
@@ -143,7 +145,7 @@ def test_a_save_by_somebody_without_an_account_is_marked_again(
 
 @pytest.mark.parametrize("culture", SOME)
 def test_a_submitted_form_that_is_filled_in_again_is_marked(silently: World, culture: str) -> None:
-    """At first it is a new file, then its content is replaced in the same version."""
+    """A submitted form is new; when its content is replaced in that version, it is marked."""
     here, person = silently, colleague(silently, culture)
     form = int(here.portal.submit_form(here.file, by=person))
     sweep_and_work(here, after=60)
@@ -154,14 +156,14 @@ def test_a_submitted_form_that_is_filled_in_again_is_marked(silently: World, cul
     assert here.comment(form) == TARGET
 
 
-# A person's word is kept, in every history.
+# A person's comment is kept, in every history.
 
 
 @pytest.mark.parametrize("culture", SOME)
 def test_a_word_typed_before_a_sweep_finds_the_update_is_kept(
     silently: World, culture: str
 ) -> None:
-    """The delivery of the update was lost, and a reviewer was quicker than the sweep."""
+    """A comment typed after an update whose delivery was lost, and before the sweep, is kept."""
     here, person = silently, colleague(silently, culture)
     here.portal.save(here.file, by=person)
     here.clock.advance(10)
@@ -175,7 +177,7 @@ def test_a_word_typed_before_a_sweep_finds_the_update_is_kept(
 def test_an_old_reviewed_file_that_gets_a_new_date_keeps_its_word(
     here: World, culture: str, again: str
 ) -> None:
-    """Its date says that it was updated, its comment that somebody has seen to it."""
+    """An old reviewed file whose date changes keeps its comment, which says reviewed."""
     person, portal = colleague(here, culture), here.portal
     portal.network = Network(drop=1.0)
     portal.save(here.file, by=person)
@@ -199,7 +201,7 @@ def test_an_old_reviewed_file_that_gets_a_new_date_keeps_its_word(
 def test_words_that_are_younger_than_the_ledger_are_kept(
     here: World, culture: str, lost: bool
 ) -> None:
-    """The ledger comes from a backup, or is a new one; the files were approved since."""
+    """Comments typed after the ledger's backup was made, or before a new ledger began, are kept."""
     person, portal, backup = colleague(here, culture), here.portal, here.path.with_suffix(".old")
     sweep_and_work(here)
     here.close()
@@ -224,7 +226,7 @@ def test_words_that_are_younger_than_the_ledger_are_kept(
 
 
 def test_a_lost_delivery_is_found_within_a_minute(silently: World) -> None:
-    """The daemon sweeps every minute, and one sweep is enough."""
+    """A lost delivery is found by one sweep, within a minute."""
     here = silently
     environ = {"DOCSPACE_API_HOST": here.server.url, "DOCSPACE_API_KEY": here.key}
     every = load(None, environ).sweep.every
@@ -235,19 +237,19 @@ def test_a_lost_delivery_is_found_within_a_minute(silently: World) -> None:
     assert here.comment() == TARGET
 
 
-# A whole portal in a language of its own.
+# A portal in an unknown language.
 
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Iterator[World]:
-    """A world whose portal writes texts that nobody told us of."""
+    """A world whose portal writes texts in an unknown language."""
     with world(tmp_path / "ledger.db", make=_foreign) as built:
         yield built
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Iterator[World]:
-    """The same, where the configuration has the texts."""
+def configured(tmp_path: Path) -> Iterator[World]:
+    """The same, with the texts in the configuration."""
     with world(tmp_path / "ledger.db", TOLD, make=_foreign) as built:
         yield built
 
@@ -256,7 +258,7 @@ _foreign = partial(Portal, culture="xx", texts=Comments({"xx": TEXTS}))
 
 
 def test_an_unknown_language_has_all_the_texts(foreign: World) -> None:
-    """Nothing that such a portal writes is a text that we know."""
+    """A portal in an unknown language writes none of the texts that we know."""
     assert len(TEXTS) == 19
     foreign.portal.save(foreign.file, by=foreign.ann)
     assert foreign.comment() == "xx edited"
@@ -264,7 +266,9 @@ def test_an_unknown_language_has_all_the_texts(foreign: World) -> None:
 
 
 def test_in_an_unknown_language_every_version_is_marked_once(foreign: World) -> None:
-    """The tutorial's rule: an event is believed; what follows on that version is a person's."""
+    """In an unknown language an event is trusted once per version, as in the tutorial; a later
+    comment on it counts as a person's.
+    """
     here = foreign
     for writes in (1, 2, 3):
         here.edit()
@@ -280,7 +284,7 @@ def test_in_an_unknown_language_every_version_is_marked_once(foreign: World) -> 
 def test_in_an_unknown_language_an_event_is_believed_of_new_and_old_files(
     foreign: World, age: int
 ) -> None:
-    """A file of version 1 with the date of its creation is marked too, however old it is."""
+    """In an unknown language an event marks a file of version 1, however old."""
     here, portal = foreign, foreign.portal
     file = int(portal.create(here.room, "New.docx", by=here.ann))
     here.clock.advance(age)
@@ -291,7 +295,9 @@ def test_in_an_unknown_language_an_event_is_believed_of_new_and_old_files(
 
 
 def test_in_an_unknown_language_an_unlocking_leaves_the_version_as_it_is(foreign: World) -> None:
-    """Nobody can tell its text from a person's, so nothing is written twice."""
+    """In an unknown language an unlocking leaves the version as it is: its text cannot be
+    distinguished from a person's, so nothing is written twice.
+    """
     here = foreign
     here.edit()
     here.portal.lock(here.file, by=here.ann)
@@ -301,7 +307,7 @@ def test_in_an_unknown_language_an_unlocking_leaves_the_version_as_it_is(foreign
 
 
 def test_in_an_unknown_language_the_sweep_finds_new_versions(foreign: World) -> None:
-    """An update of which no delivery comes is an update there too."""
+    """In an unknown language the sweep finds new versions without any delivery."""
     here = foreign
     here.portal.network = Network(drop=1.0)
     here.sweep()
@@ -311,9 +317,9 @@ def test_in_an_unknown_language_the_sweep_finds_new_versions(foreign: World) -> 
     assert here.comment() == TARGET
 
 
-def test_where_the_texts_are_configured_unlocking_is_told_apart(told: World) -> None:
-    """A portal of an unknown language behaves as any other."""
-    here = told
+def test_where_the_texts_are_configured_unlocking_is_told_apart(configured: World) -> None:
+    """With configured texts, unlocking works as on any other portal."""
+    here = configured
     here.edit()
     here.portal.lock(here.file, by=here.ann)
     here.portal.unlock(here.file, by=here.ann)
@@ -327,9 +333,11 @@ def test_where_the_texts_are_configured_unlocking_is_told_apart(told: World) -> 
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_where_the_texts_are_configured_words_typed_early_are_kept(told: World, lost: bool) -> None:
-    """Also those that were typed before anybody looked."""
-    here = told
+def test_where_the_texts_are_configured_words_typed_early_are_kept(
+    configured: World, lost: bool
+) -> None:
+    """With configured texts, comments typed before the first look are kept."""
+    here = configured
     here.sweep()
     here.portal.network = Network(drop=1.0 if lost else 0.0)
     here.portal.save(here.file, by=here.ann)
@@ -339,21 +347,21 @@ def test_where_the_texts_are_configured_words_typed_early_are_kept(told: World, 
     assert (here.comment(), here.portal.count("PUT")) == (WORD, 0)
 
 
-def test_where_the_texts_are_configured_restored_versions_are_updates(told: World) -> None:
-    """A text in which something varies is known too."""
-    here = told
+def test_where_the_texts_are_configured_restored_versions_are_updates(configured: World) -> None:
+    """With configured texts, restored versions are updates, also by texts with a variable part."""
+    here = configured
     here.edit()
     here.portal.restore_version(here.file, 1, by=here.ann)
     here.settle()
     assert (here.comment(), here.portal.count("PUT")) == (TARGET, 2)
 
 
-# Form rooms that are listed apart.
+# Form rooms that the list of rooms omits.
 
 
 @pytest.fixture
 def form(silently: World) -> int:
-    """A form that was filled in a minute ago, in a room that the list of rooms leaves out."""
+    """A form filled in a minute ago, in a room that the list of rooms omits."""
     portal = silently.portal
     portal.form_rooms_apart = True
     room = int(portal.add_room("Forms", owner=silently.ann, room_type=1))
@@ -366,20 +374,20 @@ def form(silently: World) -> int:
 
 
 def test_a_form_room_that_is_listed_apart_is_swept(silently: World, form: int) -> None:
-    """A portal may leave such rooms out of its list."""
+    """A form room that the portal omits from its list is swept."""
     sweep_and_work(silently)
     assert silently.comment(form) == TARGET
 
 
 def test_a_form_room_that_is_listed_apart_is_backfilled(silently: World, form: int) -> None:
-    """It can be named, as `--room ID` does, and is read alone."""
+    """Such a room can be named with `--room ID`, and is then read alone."""
     backfilled(silently, int(silently.portal.file(form).folder_id))
     assert silently.comment(form) == TARGET
     assert unmarked(silently, silently.file) == [silently.file]
 
 
 def test_a_form_room_that_is_listed_apart_is_found_by_its_number(scene: Stage) -> None:
-    """The command itself, in a process of its own."""
+    """The command in its own process finds such a room by its id."""
     scene.portal.form_rooms_apart = True
     room = int(scene.portal.add_room("Forms", owner=scene.ann, room_type=1))
     scene.portal.invite(room, scene.bot, access=9)
@@ -389,7 +397,7 @@ def test_a_form_room_that_is_listed_apart_is_found_by_its_number(scene: Stage) -
 
 
 def test_an_archived_form_room_is_left_alone(silently: World, form: int) -> None:
-    """What is archived comes in the same list, and is told by its root."""
+    """An archived form room is in the same list; it is recognised by its root and ignored."""
     room = silently.portal.file(form).folder_id
     silently.portal.archive_room(room)
     report = sweep_and_work(silently)

@@ -1,4 +1,6 @@
-"""What the ledger knows and owes: one row per file, whatever happens to the process."""
+"""What the ledger knows of files and what is due: one row per file, whatever happens to the
+process.
+"""
 
 import stat
 import tempfile
@@ -49,6 +51,7 @@ from tests.support_ledger import (
     SQLITE_ONLY,
     a_file,
     attempt,
+    begin_write,
     claimed,
     event,
     in_work,
@@ -56,7 +59,6 @@ from tests.support_ledger import (
     marked,
     next_due,
     opened,
-    permit,
     result,
     sql,
     tables,
@@ -71,7 +73,7 @@ NEWER = replace(REVISION, version=3)
 
 
 def balance(ledger: Ledger) -> tuple[int, int, int]:
-    """Return what was accepted, what ended and what is pending."""
+    """Return how many events were accepted, have ended and are pending."""
     counts = totals(ledger)
     return counts.accepted, sum(counts.ended.values()), counts.pending
 
@@ -80,7 +82,7 @@ def balance(ledger: Ledger) -> tuple[int, int, int]:
 
 
 def test_an_event_makes_its_file_due_at_once(ledger: Ledger) -> None:
-    """There is nothing to wait for: a save in the same second is told by its text."""
+    """An event makes its file due at once: a save in the same second is recognised by its text."""
     assert next_due(ledger) is None
     assert ledger.record(event(), NOW) is True
     assert next_due(ledger) == NOW
@@ -92,7 +94,7 @@ def test_an_event_makes_its_file_due_at_once(ledger: Ledger) -> None:
 def test_a_file_is_looked_at_no_more_often_than_once_a_second(
     ledger: Ledger, later: float, due: float
 ) -> None:
-    """An event that comes right after a look waits until its second is over."""
+    """A file is looked at once a second at most: a later event waits until then."""
     ledger.record(event(), NOW)
     ledger.claims.finish(claimed(ledger, NOW), result(), NOW)
     ledger.record(event(), NOW + later * SECOND)
@@ -100,7 +102,7 @@ def test_a_file_is_looked_at_no_more_often_than_once_a_second(
 
 
 def test_a_look_that_lies_ahead_holds_nothing_up(ledger: Ledger) -> None:
-    """The clock was set back since: the event is due at once."""
+    """A last look in the future, after the clock was set back, does not delay an event."""
     ledger.record(event(), NOW + HOUR)
     ledger.claims.finish(claimed(ledger, NOW + HOUR), result(), NOW + HOUR)
     ledger.record(event(), NOW)
@@ -113,7 +115,9 @@ def test_a_look_that_lies_ahead_holds_nothing_up(ledger: Ledger) -> None:
 def test_the_newest_date_that_was_announced_is_kept(
     ledger: Ledger, dates: tuple[datetime | None, ...]
 ) -> None:
-    """Deliveries come in any order, some without a date; an older look is an early one."""
+    """The newest announced date is kept, since deliveries come in any order, some without a date; a
+    look older than it is early.
+    """
     for date in dates:
         ledger.record(event(modified=date), NOW)
     claim = claimed(ledger, NOW)
@@ -125,7 +129,7 @@ def test_the_newest_date_that_was_announced_is_kept(
 
 
 def test_many_events_of_one_file_are_one_look(ledger: Ledger) -> None:
-    """Every one is accepted, all end together."""
+    """Many events of one file are one look, and all end with it."""
     for _ in range(50):
         ledger.record(event(), NOW)
     ledger.claims.finish(claimed(ledger, DUE), result(), DUE)
@@ -137,14 +141,14 @@ def test_many_events_of_one_file_are_one_look(ledger: Ledger) -> None:
 
 
 def test_a_burst_does_not_put_the_look_off(ledger: Ledger) -> None:
-    """While events come in, the file stays due since the first of them."""
+    """In a burst of events the file stays due from the first of them."""
     for second in range(20):
         ledger.record(event(), NOW + second * SECOND)
     assert [claim.entry.id for claim in ledger.claims.take(NOW, 10, LEASE)] == [1]
 
 
 def test_the_newest_title_is_shown(ledger: Ledger) -> None:
-    """The row carries the title that the last event told."""
+    """The row has the title of the newest event."""
     ledger.record(event(title="a.docx"), NOW)
     ledger.record(event(title="b.docx"), NOW)
     facts = ledger.file_row(1)
@@ -153,7 +157,7 @@ def test_the_newest_title_is_shown(ledger: Ledger) -> None:
 
 
 def test_an_event_brings_a_waiting_file_back_at_once(ledger: Ledger) -> None:
-    """A lock may just have been released: the back-off starts anew."""
+    """An event makes a waiting file due at once: its lock may have been released."""
     later = DUE + 6 * HOUR
     attempt(ledger, result(Outcome.WAITING, retry_at=later, attempts=7))
     assert next_due(ledger) == later
@@ -163,7 +167,7 @@ def test_an_event_brings_a_waiting_file_back_at_once(ledger: Ledger) -> None:
 
 
 def test_a_file_never_heard_of_is_a_blank_entry(ledger: Ledger) -> None:
-    """Nothing is known, and nothing is created by asking."""
+    """An unknown file is an entry with an id alone, and reading it creates no row."""
     assert ledger.entry(9) == Entry(9)
     assert ledger.file_row(9) is None
 
@@ -172,7 +176,7 @@ def test_a_file_never_heard_of_is_a_blank_entry(ledger: Ledger) -> None:
 
 
 def test_our_own_settled_write_is_an_echo(ledger: Ledger) -> None:
-    """By the key's owner, with the settled revision's date: no row, no look."""
+    """An event by the key's owner with the settled revision's date is an echo: no row is due."""
     ledger.set_owner("bot")
     attempt(ledger, marked())
     assert ledger.record(event(author="bot"), DUE + SECOND) is False
@@ -181,9 +185,9 @@ def test_our_own_settled_write_is_an_echo(ledger: Ledger) -> None:
 
 
 def test_the_write_under_way_is_an_echo_already(ledger: Ledger) -> None:
-    """The webhook may be faster than the PUT's answer."""
+    """The event of a write under way is an echo too: it may arrive before the PUT's answer."""
     ledger.set_owner("bot")
-    permit(ledger, in_work(ledger), DUE)
+    begin_write(ledger, in_work(ledger), DUE)
     assert ledger.record(event(author="bot"), DUE) is False
 
 
@@ -191,14 +195,14 @@ def test_the_write_under_way_is_an_echo_already(ledger: Ledger) -> None:
     "changes", [{"author": "ann"}, {"modified": SAVED + SECOND}, {"modified": None}]
 )
 def test_anything_else_is_no_echo(ledger: Ledger, changes: dict[str, Any]) -> None:
-    """Another author, or a save that slipped in between look and write."""
+    """An event by another author, or of a save between look and write, is no echo."""
     ledger.set_owner("bot")
     attempt(ledger, marked())
     assert ledger.record(event(**{"author": "bot"} | changes), DUE) is True
 
 
 def test_before_the_owner_is_known_nothing_is_an_echo(ledger: Ledger) -> None:
-    """A look too many does no harm."""
+    """Before the owner is known no event is an echo; an additional look is harmless."""
     attempt(ledger, marked())
     assert ledger.owner() is None
     assert ledger.record(event(author=""), DUE) is True
@@ -208,13 +212,13 @@ def test_before_the_owner_is_known_nothing_is_an_echo(ledger: Ledger) -> None:
 
 
 def test_a_claimed_file_is_nobody_elses(ledger: Ledger) -> None:
-    """Until its lease ends."""
+    """A claimed file is not claimed again until its lease ends."""
     in_work(ledger)
     assert ledger.claims.take(DUE + LEASE - SECOND, 10, LEASE) == []
 
 
 def test_no_more_is_claimed_than_asked_for(ledger: Ledger) -> None:
-    """The rest stays due."""
+    """No more files are claimed than requested; the rest stays due."""
     for file in range(1, 6):
         ledger.record(event(file), NOW)
     assert len(ledger.claims.take(DUE, 2, LEASE)) == 2
@@ -222,7 +226,7 @@ def test_no_more_is_claimed_than_asked_for(ledger: Ledger) -> None:
 
 
 def test_an_expired_lease_returns_the_row(ledger: Ledger) -> None:
-    """The worker was killed; its file comes back by itself, with all its events."""
+    """After the lease of a killed worker has expired its file is due again, with all its events."""
     old = in_work(ledger)
     new = claimed(ledger, DUE + LEASE)
     assert new.token != old.token
@@ -232,28 +236,28 @@ def test_an_expired_lease_returns_the_row(ledger: Ledger) -> None:
 
 
 def test_a_lost_claim_may_neither_write_nor_finish(ledger: Ledger) -> None:
-    """A worker that slept through its lease changes nothing and is told so."""
+    """A worker that slept through its lease can neither write nor finish, and is told so."""
     old = in_work(ledger)
     new = claimed(ledger, DUE + LEASE)
     before = ledger.file_row(1)
-    assert permit(ledger, old, DUE + LEASE) is WriteGrant.CLAIM_LOST
+    assert begin_write(ledger, old, DUE + LEASE) is WriteGrant.CLAIM_LOST
     assert ledger.claims.finish(old, marked(), DUE + LEASE) is False
     assert ledger.claims.release(old, DUE + LEASE) is False
     assert ledger.file_row(1) == before
-    assert permit(ledger, new, DUE + LEASE) is WriteGrant.GRANTED
+    assert begin_write(ledger, new, DUE + LEASE) is WriteGrant.GRANTED
 
 
 def test_an_ended_claim_may_do_nothing_more(ledger: Ledger) -> None:
-    """A claim is good for one ending."""
+    """A claim can be finished once."""
     claim = in_work(ledger)
     assert ledger.claims.finish(claim, result(), DUE) is True
     assert ledger.claims.finish(claim, result(), DUE) is False
-    assert permit(ledger, claim, DUE) is WriteGrant.CLAIM_LOST
+    assert begin_write(ledger, claim, DUE) is WriteGrant.CLAIM_LOST
     assert balance(ledger) == (1, 1, 0)
 
 
 def test_an_event_during_the_work_makes_the_file_due_again(ledger: Ledger) -> None:
-    """The look may have been before the save: it ends what it covers, the rest comes again."""
+    """An event during the work makes the file due again: the look may have been before the save."""
     claim = in_work(ledger)
     ledger.record(event(), DUE + SECOND / 2)
     assert next_due(ledger) == DUE + LEASE
@@ -265,7 +269,7 @@ def test_an_event_during_the_work_makes_the_file_due_again(ledger: Ledger) -> No
 
 
 def test_an_event_during_the_work_comes_before_a_later_try(ledger: Ledger) -> None:
-    """The earlier of the two times counts."""
+    """If an event and a later try make a file due, the earlier time counts."""
     claim = in_work(ledger)
     ledger.record(event(), DUE)
     ledger.claims.finish(claim, result(Outcome.FAILED, retry_at=DUE + HOUR), DUE)
@@ -273,7 +277,7 @@ def test_an_event_during_the_work_comes_before_a_later_try(ledger: Ledger) -> No
 
 
 def test_live_events_go_before_a_backfill(ledger: Ledger, tmp_path: Path) -> None:
-    """A backfill's file, due for longer, waits for the event of a person at work."""
+    """A file with a live event is claimed before a backfill's file that has been due for longer."""
     ledger.record(event(1), NOW)
     ledger.record(event(2), NOW + MINUTE)
     sql(tmp_path, "UPDATE files SET priority = 1 WHERE id = 1")
@@ -282,7 +286,7 @@ def test_live_events_go_before_a_backfill(ledger: Ledger, tmp_path: Path) -> Non
 
 
 def test_an_event_makes_a_backfills_file_a_live_one(ledger: Ledger, tmp_path: Path) -> None:
-    """Somebody saves it now."""
+    """An event for a backfill's file makes it a live one."""
     ledger.record(event(1), NOW)
     ledger.record(event(2), NOW)
     sql(tmp_path, "UPDATE files SET priority = 1")
@@ -291,7 +295,7 @@ def test_an_event_makes_a_backfills_file_a_live_one(ledger: Ledger, tmp_path: Pa
 
 
 def test_a_claim_given_back_is_due_at_once(ledger: Ledger) -> None:
-    """A worker that stops leaves its files to the next one, with all their events."""
+    """A claim that is given back is due at once, with all its events, as when a worker stops."""
     assert ledger.claims.release(in_work(ledger), DUE) is True
     assert next_due(ledger) == DUE
     ledger.claims.finish(claimed(ledger, DUE), result(), DUE)
@@ -299,7 +303,7 @@ def test_a_claim_given_back_is_due_at_once(ledger: Ledger) -> None:
 
 
 def test_the_claims_of_a_dead_process_are_released(tmp_path: Path) -> None:
-    """What it had begun is due at once, and it may not end it any more."""
+    """The claims of a dead process are due at once, and can no longer be finished by it."""
     with opened(tmp_path) as dead:
         for file in (1, 2, 3):
             dead.record(event(file), NOW)
@@ -315,7 +319,7 @@ def test_the_claims_of_a_dead_process_are_released(tmp_path: Path) -> None:
 
 
 def test_a_permit_is_an_intent_on_disk(tmp_path: Path) -> None:
-    """It survives the process: the next look can tell whether the write happened."""
+    """A begun write is an intent on disk, by which the next look sees whether it happened."""
     with opened(tmp_path) as ledger:
         claim = in_work(ledger)
         until = DUE + HOUR
@@ -330,9 +334,9 @@ def test_a_permit_is_an_intent_on_disk(tmp_path: Path) -> None:
 
 
 def test_settling_closes_the_intent(ledger: Ledger) -> None:
-    """A confirmed write settles its revision as ours."""
+    """A confirmed write settles its revision as marked and closes the intent."""
     claim = in_work(ledger)
-    permit(ledger, claim, DUE)
+    begin_write(ledger, claim, DUE)
     ledger.claims.finish(claim, marked(), DUE + SECOND)
     entry = ledger.entry(1)
     assert (entry.settled, entry.marked_by_us, entry.intent) == (REVISION, True, None)
@@ -344,7 +348,7 @@ def test_settling_closes_the_intent(ledger: Ledger) -> None:
 
 
 def test_a_look_that_tells_no_creation_date_forgets_none(ledger: Ledger) -> None:
-    """It identifies nothing; the date that is known still does."""
+    """A look without a creation date keeps the known one."""
     attempt(ledger, marked())
     untold = result(Outcome.KEPT, seen=a_file(created=None), settled=True)
     attempt(ledger, untold, now=DUE)
@@ -352,13 +356,13 @@ def test_a_look_that_tells_no_creation_date_forgets_none(ledger: Ledger) -> None
 
 
 def test_a_persons_word_settles_as_theirs(ledger: Ledger) -> None:
-    """`ours` says whose word stands."""
+    """A person's comment settles the revision without `marked_by_us`."""
     attempt(ledger, result(Outcome.KEPT, seen=a_file(), settled=True))
     assert (ledger.entry(1).settled, ledger.entry(1).marked_by_us) == (REVISION, False)
 
 
 def test_a_look_that_settles_nothing_leaves_what_was_settled(ledger: Ledger) -> None:
-    """Trashed, out of scope: the revision that we settled is still the one."""
+    """A look that settles nothing, as of a trashed file, keeps the settled revision."""
     attempt(ledger, marked())
     attempt(ledger, result(seen=a_file(revision=NEWER, title="new.docx")), now=DUE)
     entry = ledger.entry(1)
@@ -369,9 +373,9 @@ def test_a_look_that_settles_nothing_leaves_what_was_settled(ledger: Ledger) -> 
 def test_only_a_definite_refusal_closes_the_intent(
     ledger: Ledger, closes: bool, intent: Intent | None
 ) -> None:
-    """After a lost answer the write may have happened, so the intent stays open."""
+    """A lost answer leaves the intent open, a definite refusal closes it."""
     claim = in_work(ledger)
-    permit(ledger, claim, DUE)
+    begin_write(ledger, claim, DUE)
     failed = result(
         Outcome.FAILED, retry_at=DUE + MINUTE, clears_intent=closes, attempts=1, error="cut"
     )
@@ -384,7 +388,7 @@ def test_only_a_definite_refusal_closes_the_intent(
 
 
 def test_a_reused_id_forgets_the_other_file(ledger: Ledger) -> None:
-    """What was settled was about another file; what is seen now counts."""
+    """A file with another creation date resets what was settled for its id."""
     attempt(ledger, marked())
     attempt(ledger, result(is_new_identity=True), now=DUE)
     entry = ledger.entry(1)
@@ -393,7 +397,7 @@ def test_a_reused_id_forgets_the_other_file(ledger: Ledger) -> None:
 
 
 def test_forgetting_and_settling_go_together(ledger: Ledger) -> None:
-    """The new file's revision is settled in the same step."""
+    """Resetting the row and settling the new file's revision are one step."""
     attempt(ledger, marked())
     other = a_file(revision=Revision(1, SAVED, 5), created=SAVED, title="other.docx")
     kept = result(Outcome.KEPT, seen=other, settled=True, is_new_identity=True)
@@ -404,12 +408,12 @@ def test_forgetting_and_settling_go_together(ledger: Ledger) -> None:
 
 
 def test_a_permit_for_a_reused_id_forgets_too(ledger: Ledger) -> None:
-    """The old file's settling must not judge the new one after a crash."""
+    """Beginning a write for a reused id resets the row, so that a crash keeps no old settling."""
     attempt(ledger, marked())
     ledger.record(event(), DUE)
     claim = claimed(ledger, DUE + SECOND)
     other = a_file(created=SAVED, revision=Revision(1, SAVED, 5))
-    permit(ledger, claim, DUE + SECOND, file=other, is_new_identity=True)
+    begin_write(ledger, claim, DUE + SECOND, file=other, is_new_identity=True)
     entry = ledger.entry(1)
     assert (entry.settled, entry.marked_by_us, entry.marked_version) == (None, False, 1)
     assert (entry.created, entry.intent) == (SAVED, Intent(other.revision, "Edited"))
@@ -420,54 +424,54 @@ def test_a_permit_for_a_reused_id_forgets_too(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("ledger", [Quota(2, 2)], indirect=True)
 def test_the_days_writes_are_limited(ledger: Ledger) -> None:
-    """A write counts when it is permitted: a failed one counts for the portal too."""
+    """The day's writes are limited; a write counts when it begins, since failed ones count."""
     for file in (1, 2, 3):
         ledger.record(event(file), NOW)
     claims = ledger.claims.take(DUE, 3, 48 * HOUR)
-    said = [permit(ledger, claim, DUE) for claim in claims]
-    assert said == [WriteGrant.GRANTED, WriteGrant.GRANTED, WriteGrant.QUOTA_EXHAUSTED]
+    grants = [begin_write(ledger, claim, DUE) for claim in claims]
+    assert grants == [WriteGrant.GRANTED, WriteGrant.GRANTED, WriteGrant.QUOTA_EXHAUSTED]
     assert writes_in_a_day(ledger, DUE) == 2
     assert ledger.entry(claims[2].entry.id).intent is None
 
 
 def test_a_day_later_there_is_room_again(tmp_path: Path) -> None:
-    """Buckets of an hour: never more than the limit in any 24 hours, room after 25."""
+    """Writes are counted by the hour: never more than the limit in 24, and room after 25."""
     with opened(tmp_path, Quota(1, 1)) as ledger:
         for file in (1, 2):
             ledger.record(event(file), NOW)
         claim, other = ledger.claims.take(DUE, 2, 48 * HOUR)
-        assert permit(ledger, claim, NOW) is WriteGrant.GRANTED
+        assert begin_write(ledger, claim, NOW) is WriteGrant.GRANTED
     with opened(tmp_path, Quota(1, 1)) as ledger:
         for hours in (1, 12, 24):
-            assert permit(ledger, other, NOW + hours * HOUR) is WriteGrant.QUOTA_EXHAUSTED
+            assert begin_write(ledger, other, NOW + hours * HOUR) is WriteGrant.QUOTA_EXHAUSTED
         assert writes_in_a_day(ledger, NOW + 25 * HOUR) == 0
-        assert permit(ledger, other, NOW + 25 * HOUR) is WriteGrant.GRANTED
+        assert begin_write(ledger, other, NOW + 25 * HOUR) is WriteGrant.GRANTED
 
 
 @pytest.mark.parametrize("ledger", [Quota(1, 1)], indirect=True)
 def test_exhausted_writes_hold_until_there_is_room(ledger: Ledger) -> None:
-    """Nothing is claimed in vain: the files come back in the hour in which a write is free."""
+    """When the writes are used up nothing is claimed until the hour in which one is free."""
     for file in (1, 2):
         ledger.record(event(file), NOW)
     first, second = ledger.claims.take(DUE, 2, LEASE)
-    permit(ledger, first, DUE)
-    assert permit(ledger, second, DUE) is WriteGrant.QUOTA_EXHAUSTED
+    begin_write(ledger, first, DUE)
+    assert begin_write(ledger, second, DUE) is WriteGrant.QUOTA_EXHAUSTED
     ledger.claims.release(second, DUE)
     until = NOW.replace(minute=0, second=0) + 25 * HOUR
     assert ledger.claims.next_at(DUE) == ledger.next_write_at(DUE, backfill=False) == until
     assert ledger.claims.take(until - SECOND, 10, LEASE) == []
     claims = ledger.claims.take(until, 10, LEASE)
-    assert permit(ledger, claims[-1], until) is WriteGrant.GRANTED
+    assert begin_write(ledger, claims[-1], until) is WriteGrant.GRANTED
 
 
 @pytest.mark.parametrize("raised", [2, 100])
 def test_a_limit_that_is_raised_counts_at_once(tmp_path: Path, raised: int) -> None:
-    """What is used up is computed from today's setting, not remembered."""
+    """A raised limit counts at once, since the rest is computed from the current setting."""
     with opened(tmp_path, Quota(1, 1)) as ledger:
         for file in (1, 2):
             ledger.record(event(file), NOW)
         first, second = ledger.claims.take(DUE, 2, LEASE)
-        permit(ledger, first, DUE)
+        begin_write(ledger, first, DUE)
         ledger.claims.release(second, DUE)
         assert ledger.claims.take(DUE, 1, LEASE) == []
     with opened(tmp_path, Quota(raised, raised)) as ledger:
@@ -478,19 +482,19 @@ def test_a_limit_that_is_raised_counts_at_once(tmp_path: Path, raised: int) -> N
 @pytest.mark.parametrize("back", [2 * HOUR, 30 * HOUR, 4000 * 24 * HOUR])
 @pytest.mark.parametrize("ledger", [Quota(1, 1)], indirect=True)
 def test_writes_of_the_future_count_for_no_day(ledger: Ledger, back: timedelta) -> None:
-    """The clock was set back: they are dropped, and do not count once their hours come."""
+    """Writes recorded for the future, before the clock was set back, are never counted."""
     for file in (1, 2, 3):
         ledger.record(event(file), DUE - back - SECOND)
     ahead, then, later = ledger.claims.take(DUE, 3, LEASE)
-    assert permit(ledger, ahead, DUE) is WriteGrant.GRANTED
+    assert begin_write(ledger, ahead, DUE) is WriteGrant.GRANTED
     assert writes_in_a_day(ledger, DUE - back) == 0
-    assert permit(ledger, then, DUE - back) is WriteGrant.GRANTED
-    assert permit(ledger, later, DUE - back) is WriteGrant.QUOTA_EXHAUSTED
+    assert begin_write(ledger, then, DUE - back) is WriteGrant.GRANTED
+    assert begin_write(ledger, later, DUE - back) is WriteGrant.QUOTA_EXHAUSTED
     assert writes_in_a_day(ledger, DUE) == (1 if back < 24 * HOUR else 0)
 
 
 def test_a_write_of_a_clock_that_is_a_little_ahead_counts(ledger: Ledger) -> None:
-    """Another process's hour may have begun before ours."""
+    """A write of a process whose clock is a little ahead is counted."""
     hour = DUE.replace(minute=0, second=0, microsecond=0)
     ledger.count_write(hour + SECOND)
     assert writes_in_a_day(ledger, hour - SECOND) == 1
@@ -498,10 +502,10 @@ def test_a_write_of_a_clock_that_is_a_little_ahead_counts(ledger: Ledger) -> Non
 
 @pytest.mark.parametrize("ledger", [Quota(per_day=10, backfill=1)], indirect=True)
 def test_a_backfill_takes_no_more_than_its_share(ledger: Ledger) -> None:
-    """Live events are claimed while a backfill has to wait for the next day."""
+    """A backfill uses no more than its share of writes; live events are claimed meanwhile."""
     ledger.record(event(1), NOW)
     claim = claimed(ledger, NOW)
-    permit(ledger, claim, NOW)
+    begin_write(ledger, claim, NOW)
     ledger.claims.finish(claim, marked(), NOW)
     ledger.listings.enqueue([2], EnqueueOptions(BACKFILL), NOW)
     assert ledger.claims.take(NOW, 10, LEASE) == []
@@ -511,43 +515,43 @@ def test_a_backfill_takes_no_more_than_its_share(ledger: Ledger) -> None:
 
 
 def marked_again(ledger: Ledger, now: datetime, file: File | None = None) -> WriteGrant:
-    """Let the comment be found undone: record, claim, ask, and confirm what was granted."""
+    """Let the comment be found undone: record, claim, begin the write, confirm it if granted."""
     ledger.record(event(), now)
     claim = claimed(ledger, now)
     seen = file or a_file()
-    said = permit(ledger, claim, now, file=seen)
-    granted = said is WriteGrant.GRANTED
+    grant = begin_write(ledger, claim, now, file=seen)
+    granted = grant is WriteGrant.GRANTED
     done = marked() if granted else result(Outcome.FAILED, retry_at=now + HOUR)
     ledger.claims.finish(claim, replace(done, seen=seen), now)
-    return said
+    return grant
 
 
 def test_a_sixth_time_undone_is_a_loop(ledger: Ledger) -> None:
-    """Something undoes our comment: that file stops, and the write is not counted."""
-    said = [marked_again(ledger, NOW + minute * MINUTE) for minute in range(8)]
-    assert said == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOP] * 2
+    """A comment undone for the sixth time is a loop: the file stops, no write is counted."""
+    grants = [marked_again(ledger, NOW + minute * MINUTE) for minute in range(8)]
+    assert grants == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOP] * 2
     assert writes_in_a_day(ledger, DUE) == 6
 
 
 def test_writes_that_failed_are_no_loop(ledger: Ledger) -> None:
-    """Only what was confirmed can be undone."""
+    """Failed writes are no loop: only a confirmed comment can be undone."""
     ledger.record(event(), NOW)
     claim = claimed(ledger, NOW)
-    said = {permit(ledger, claim, NOW + minute * MINUTE) for minute in range(20)}
-    assert said == {WriteGrant.GRANTED}
+    grants = {begin_write(ledger, claim, NOW + minute * MINUTE) for minute in range(20)}
+    assert grants == {WriteGrant.GRANTED}
 
 
 def test_a_loop_is_remembered_across_restarts(tmp_path: Path) -> None:
-    """Each write is an attempt of its own, in whichever process."""
-    said = []
+    """A loop is detected across restarts, since each write may be of another process."""
+    grants = []
     for minute in range(7):
         with opened(tmp_path) as ledger:
-            said.append(marked_again(ledger, NOW + minute * MINUTE))
-    assert said == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOP]
+            grants.append(marked_again(ledger, NOW + minute * MINUTE))
+    assert grants == [WriteGrant.GRANTED] * 6 + [WriteGrant.LOOP]
 
 
 def test_new_revisions_are_no_loop(ledger: Ledger) -> None:
-    """Ten saves in ten minutes are ten writes; a save over the same version is new as well."""
+    """Ten saves in ten minutes are ten writes and no loop, also over the same version."""
     for number in range(20):
         revision = Revision(2 + number // 2, SAVED + number * SECOND, 100)
         now = NOW + number * MINUTE
@@ -555,7 +559,7 @@ def test_new_revisions_are_no_loop(ledger: Ledger) -> None:
 
 
 def test_an_hour_later_it_is_no_loop_any_more(ledger: Ledger) -> None:
-    """Five times in an hour, and five in the next."""
+    """Five undone comments in one hour and five in the next are no loop."""
     for minute in range(6):
         marked_again(ledger, NOW + minute * MINUTE)
     assert marked_again(ledger, NOW + 60 * MINUTE) is WriteGrant.LOOP
@@ -563,7 +567,7 @@ def test_an_hour_later_it_is_no_loop_any_more(ledger: Ledger) -> None:
 
 
 def test_a_clock_that_was_set_back_ends_a_loop(ledger: Ledger) -> None:
-    """A beginning that lies ahead is none."""
+    """A count of undone comments that began in the future, by a wrong clock, is ended."""
     for minute in range(8):
         marked_again(ledger, NOW + 6 * HOUR + minute * MINUTE)
     assert marked_again(ledger, NOW + 2 * HOUR) is WriteGrant.GRANTED
@@ -573,7 +577,7 @@ def test_a_clock_that_was_set_back_ends_a_loop(ledger: Ledger) -> None:
 
 
 def test_a_pause_survives_the_process(tmp_path: Path) -> None:
-    """The portal asked for hours; a restart must not ask it again at once."""
+    """A pause that the portal asked for survives a restart."""
     until = NOW + 6 * HOUR
     with opened(tmp_path) as ledger:
         ledger.record(event(), NOW)
@@ -586,13 +590,13 @@ def test_a_pause_survives_the_process(tmp_path: Path) -> None:
 
 
 def held(ledger: Ledger, now: datetime) -> tuple[datetime, str] | None:
-    """Return until when a pause holds, and why."""
+    """Return the end of the pause, and its reason."""
     pause = ledger.paused(now)
     return None if pause is None else (pause.until, pause.reason)
 
 
 def test_a_pause_is_never_shortened(ledger: Ledger) -> None:
-    """A short limit hit meanwhile does not end the long one; a longer one extends it."""
+    """A short limit met during a pause does not end it; a longer one extends it."""
     ledger.pause(NOW, HOUR, "long")
     ledger.pause(NOW, MINUTE, "short")
     assert held(ledger, NOW) == (NOW + HOUR, "long")
@@ -602,7 +606,7 @@ def test_a_pause_is_never_shortened(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("ahead", [SECOND, 2 * HOUR, timedelta(days=3650)])
 def test_a_pause_that_began_ahead_of_now_is_none(ledger: Ledger, ahead: timedelta) -> None:
-    """The clock was wrong when it was noted, and was put right."""
+    """A pause that began in the future, by a wrong clock, is over."""
     ledger.pause(NOW + ahead, HOUR, "daily limit")
     assert held(ledger, NOW) is None
     ledger.pause(NOW, MINUTE, "short")
@@ -610,7 +614,7 @@ def test_a_pause_that_began_ahead_of_now_is_none(ledger: Ledger, ahead: timedelt
 
 
 def test_a_pause_belongs_to_the_keys_owner(ledger: Ledger) -> None:
-    """The portal counts for each user: with another account's key nothing is paused."""
+    """A pause applies to the key's owner, as at the portal; another account is not paused."""
     ledger.set_owner("bot")
     ledger.pause(NOW, 24 * HOUR, "daily limit")
     assert held(ledger, NOW) is not None
@@ -621,7 +625,7 @@ def test_a_pause_belongs_to_the_keys_owner(ledger: Ledger) -> None:
 
 
 def test_what_was_refused_to_one_account_is_tried_with_another(ledger: Ledger) -> None:
-    """Another owner of the key may have the rights that the first one lacked."""
+    """A file that was refused to one account is due for another, which may have the rights."""
     ledger.set_owner("bot")
     ledger.record(event(), NOW)
     refused = result(Outcome.REFUSED, retry_at=NOW + 24 * HOUR)
@@ -633,7 +637,7 @@ def test_what_was_refused_to_one_account_is_tried_with_another(ledger: Ledger) -
 
 
 def test_what_waits_for_a_kind_of_request_is_released_together(ledger: Ledger) -> None:
-    """Looks that work say nothing about writes; a file of its own fault stays where it is."""
+    """Files that wait for one kind of request become due together; others do not."""
     waits = {1: OutageKind.LOOKS, 2: OutageKind.WRITES, 3: OutageKind.LOOKS, 4: None}
     for file in waits:
         ledger.record(event(file), NOW)
@@ -648,7 +652,7 @@ def test_what_waits_for_a_kind_of_request_is_released_together(ledger: Ledger) -
 
 @pytest.mark.parametrize("again", [MINUTE, 6 * HOUR])
 def test_waits_that_began_ahead_of_now_are_over(ledger: Ledger, again: timedelta) -> None:
-    """The clock was set back: what waits since then is due at once, what waits rightly is not."""
+    """A wait that began in the future, by a wrong clock, is due at once; others are kept."""
     wrong = NOW + 2 * HOUR
     for file in (1, 2, 3):
         ledger.record(event(file), wrong if file < 3 else NOW)
@@ -665,14 +669,14 @@ def test_waits_that_began_ahead_of_now_are_over(ledger: Ledger, again: timedelta
 
 
 def test_events_are_recorded_while_paused(ledger: Ledger) -> None:
-    """Only the acting stops."""
+    """Events are recorded during a pause: only looks and writes stop."""
     ledger.pause(NOW, HOUR, "key")
     assert ledger.record(event(), NOW) is True
     assert balance(ledger) == (1, 0, 1)
 
 
 def test_where_our_responsibility_begins_is_fixed_once(tmp_path: Path) -> None:
-    """It does not move with later sweeps, nor with a restart."""
+    """The origin is fixed at the first sweep; later sweeps and restarts do not move it."""
     with opened(tmp_path) as ledger:
         assert ledger.has_origin() is False
         ledger.set_origin(NOW, 24 * HOUR)
@@ -684,7 +688,7 @@ def test_where_our_responsibility_begins_is_fixed_once(tmp_path: Path) -> None:
 
 
 def test_a_rows_own_since_counts_when_it_is_earlier(ledger: Ledger, tmp_path: Path) -> None:
-    """A backfill reaches back beyond the first sweep, and may ask to overwrite comments."""
+    """A row's own `since`, set by a backfill, counts if it is earlier than the origin."""
     ledger.set_origin(NOW, HOUR)
     ledger.record(event(), NOW)
     earlier = int((NOW - 9 * HOUR).timestamp()) * 1_000_000
@@ -700,7 +704,7 @@ def test_a_rows_own_since_counts_when_it_is_earlier(ledger: Ledger, tmp_path: Pa
 def test_a_rows_own_since_lasts_as_long_as_it_is_due(
     ledger: Ledger, tmp_path: Path, outcome: Outcome, again: datetime | None, kept: bool
 ) -> None:
-    """What the row became due with holds until its work has ended."""
+    """A row's own `since` lasts until the work for which the row became due has ended."""
     ledger.set_origin(NOW, HOUR)
     ledger.record(event(), NOW)
     sql(tmp_path, "UPDATE files SET since = 0, overwrite = TRUE")
@@ -716,7 +720,7 @@ def test_a_rows_own_since_lasts_as_long_as_it_is_due(
 def test_every_outcome_ends_its_events_or_leaves_them_open(
     ledger: Ledger, outcome: Outcome
 ) -> None:
-    """Waiting and failed files will be looked at again: their events have not ended."""
+    """Each outcome ends the file's events, except waiting and failed, which are retried."""
     is_open = outcome in {Outcome.WAITING, Outcome.FAILED}
     attempt(ledger, result(outcome, retry_at=DUE + HOUR if is_open else None))
     assert balance(ledger) == ((1, 0, 1) if is_open else (1, 1, 0))
@@ -725,7 +729,7 @@ def test_every_outcome_ends_its_events_or_leaves_them_open(
 
 
 def test_a_look_without_an_event_is_no_ending(ledger: Ledger) -> None:
-    """A refused file that is looked at again in a day is counted once."""
+    """A look without an event counts no outcome: a daily look at a refused file is none."""
     ledger.record(event(), NOW)
     for day in range(3):
         now = DUE + day * 24 * HOUR
@@ -738,7 +742,7 @@ def test_a_look_without_an_event_is_no_ending(ledger: Ledger) -> None:
 def test_kept_texts_are_counted(
     ledger: Ledger, tmp_path: Path, seconds: int | None, counted: int
 ) -> None:
-    """A text of the portal's that we do not know shows by how soon after a save it stands."""
+    """Kept texts are counted by how soon after a save they stood, to find portal's texts."""
     read_at = None if seconds is None else SAVED + seconds * SECOND
     for file in (1, 2):
         ledger.record(event(file), NOW)
@@ -752,7 +756,7 @@ def test_kept_texts_are_counted(
 
 
 def test_what_is_learned_of_the_portal_is_remembered(tmp_path: Path) -> None:
-    """Whether it writes texts that we know is asked once, and may still turn out later."""
+    """Whether the portal is known is stored; an unknown portal can become known later."""
     with opened(tmp_path) as ledger:
         assert ledger.baseline().portal_known is None
         ledger.set_portal_known(False)
@@ -764,7 +768,7 @@ def test_what_is_learned_of_the_portal_is_remembered(tmp_path: Path) -> None:
 
 
 def test_every_comment_that_was_written_is_remembered(tmp_path: Path) -> None:
-    """Also when another one is configured by now."""
+    """Every comment that was ever configured and written is remembered."""
     with opened(tmp_path) as ledger:
         assert ledger.targets() == frozenset()
         for target in ("Need Review", "Bitte prüfen", "Need Review"):
@@ -774,7 +778,7 @@ def test_every_comment_that_was_written_is_remembered(tmp_path: Path) -> None:
 
 
 def test_times_come_back_exactly(ledger: Ledger) -> None:
-    """To the microsecond, in UTC, whatever the zone that they came in."""
+    """Times come back to the microsecond in UTC, whatever their zone was."""
     odd = datetime.fromisoformat("2025-11-24T12:15:42.123457+03:00")
     ledger.record(event(), odd)
     due = next_due(ledger)
@@ -787,7 +791,7 @@ def test_times_come_back_exactly(ledger: Ledger) -> None:
 
 
 def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
-    """Closing and opening change nothing."""
+    """Closing and opening the ledger changes nothing."""
     with opened(tmp_path) as ledger:
         ledger.set_owner("bot")
         for file in (1, 2):
@@ -800,7 +804,7 @@ def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
 
 
 def test_a_closed_ledger_opens_no_connection_again(tmp_path: Path) -> None:
-    """Nobody would close it: from Python 3.13 on that is a warning."""
+    """A closed ledger opens no connection, which nothing would close (a Python 3.13 warning)."""
     with opened(tmp_path) as ledger:
         ledger.record(event(), NOW)
     for ask in (ledger.baseline, ledger.owner, ledger.known_file):
@@ -811,7 +815,7 @@ def test_a_closed_ledger_opens_no_connection_again(tmp_path: Path) -> None:
 
 
 def test_another_portal_is_refused(tmp_path: Path) -> None:
-    """Ids mean nothing at another portal; the right one is still accepted afterwards."""
+    """A ledger of another portal is refused, since its ids mean other files."""
     with opened(tmp_path) as ledger:
         ledger.set_owner("us")
     with pytest.raises(LedgerError, match=r"belongs to https://p\.example: give https://q\.ex"):
@@ -821,7 +825,7 @@ def test_another_portal_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_mistyped_address_does_not_bind_the_ledger(tmp_path: Path) -> None:
-    """It becomes a portal's with that portal's first answer, not before."""
+    """A ledger is bound by the portal's first answer, so a mistyped address does not bind it."""
     Ledger(url(tmp_path), "https://mistyped.example").close()
     with opened(tmp_path) as ledger:
         ledger.set_origin(NOW, HOUR)
@@ -830,7 +834,7 @@ def test_a_mistyped_address_does_not_bind_the_ledger(tmp_path: Path) -> None:
 
 
 def test_rows_that_hold_nothing_to_remember_are_pruned(tmp_path: Path) -> None:
-    """Files that are gone go; what was settled stays, whoever's word stands."""
+    """Pruning deletes the rows of files that are gone; settled rows stay."""
     with opened(tmp_path) as ledger:
         for number in (1, 2, 3):
             ledger.record(event(number), NOW)
@@ -849,7 +853,7 @@ def test_rows_that_hold_nothing_to_remember_are_pruned(tmp_path: Path) -> None:
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
-    """An older program must not write into it; nothing is changed, and the way out is named."""
+    """A newer schema is refused, with the way out; nothing is changed."""
     with opened(tmp_path):
         pass
     sql(tmp_path, "UPDATE settings SET value = '99' WHERE name = 'schema'")
@@ -860,7 +864,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("schema", ["0", "x", ""])
 def test_a_schema_that_is_none_is_told(tmp_path: Path, schema: str) -> None:
-    """Somebody else's hand was in the ledger."""
+    """An invalid schema number, as after a manual change, is reported."""
     with opened(tmp_path):
         pass
     sql(tmp_path, "UPDATE settings SET value = :schema WHERE name = 'schema'", schema=schema)
@@ -870,7 +874,7 @@ def test_a_schema_that_is_none_is_told(tmp_path: Path, schema: str) -> None:
 
 @pytest.mark.parametrize("table", ["files", "users"])
 def test_another_programs_database_is_refused(table: str, tmp_path: Path) -> None:
-    """A wrong path must not grow our tables in it."""
+    """A database with another program's tables is refused and gets no tables of ours."""
     sql(tmp_path, f"CREATE TABLE {table} (id INTEGER)")
     with pytest.raises(LedgerError, match="another program"):
         Ledger(url(tmp_path), PORTAL)
@@ -880,7 +884,7 @@ def test_another_programs_database_is_refused(table: str, tmp_path: Path) -> Non
 @SQLITE_ONLY
 @pytest.mark.parametrize("content", [b"not a database" * 400, b"\0" * 4096, b"SQLite format 3\0x"])
 def test_a_file_that_is_no_database_is_refused(content: bytes, tmp_path: Path) -> None:
-    """And left as it is."""
+    """A file that is no database is refused and not changed."""
     (tmp_path / "ledger.db").write_bytes(content)
     with pytest.raises(LedgerError):
         Ledger(url(tmp_path), PORTAL)
@@ -889,7 +893,7 @@ def test_a_file_that_is_no_database_is_refused(content: bytes, tmp_path: Path) -
 
 @SQLITE_ONLY
 def test_a_damaged_database_is_told(tmp_path: Path) -> None:
-    """Garbage in the pages is an error of the ledger, not a bug of ours."""
+    """Garbage in the pages is reported as a damaged ledger, not as a bug."""
     with opened(tmp_path) as ledger:
         ledger.record(event(), NOW)
     path = tmp_path / "ledger.db"
@@ -904,7 +908,7 @@ def test_a_damaged_database_is_told(tmp_path: Path) -> None:
 @pytest.mark.skipif(is_root(), reason="file modes do not bind root")
 @pytest.mark.parametrize("mode", [0o500, 0o000])
 def test_a_folder_that_cannot_be_written_is_told(mode: int, tmp_path: Path) -> None:
-    """The lock could not be made there."""
+    """A folder that cannot be written is reported, since the lock cannot be created."""
     folder = tmp_path / "folder"
     folder.mkdir(mode)
     with pytest.raises(LedgerError):
@@ -920,7 +924,7 @@ def test_a_folder_that_cannot_be_written_is_told(mode: int, tmp_path: Path) -> N
     ],
 )
 def test_an_address_that_cannot_be_a_ledger_is_told(address: str, tmp_path: Path) -> None:
-    """One that is none, a directory, a missing folder, a file in a folder's place."""
+    """An invalid address, a directory, or a missing or wrong folder is reported."""
     (tmp_path / "file").touch()
     with pytest.raises(LedgerError):
         Ledger(address.format(tmp_path), PORTAL)
@@ -928,7 +932,7 @@ def test_an_address_that_cannot_be_a_ledger_is_told(address: str, tmp_path: Path
 
 @SQLITE_ONLY
 def test_the_ledgers_files_are_their_owners_alone(tmp_path: Path) -> None:
-    """Titles of documents are nobody else's business."""
+    """The ledger's files are readable by their owner only, since they contain titles."""
     with opened(tmp_path) as ledger:
         ledger.record(event(), NOW)
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
@@ -938,7 +942,7 @@ def test_the_ledgers_files_are_their_owners_alone(tmp_path: Path) -> None:
 
 @SQLITE_ONLY
 def test_the_database_is_safe_against_power_loss(tmp_path: Path) -> None:
-    """The log is a write-ahead one; closing folds it into the one file."""
+    """SQLite uses a write-ahead log with full sync; closing leaves one file."""
     with opened(tmp_path) as ledger:
         ledger.record(event(), NOW)
         assert sql(tmp_path, "PRAGMA journal_mode") == [("wal",)]
@@ -952,13 +956,13 @@ class History(RuleBasedStateMachine):
     """Events, claims, endings, crashes and time in any order: nothing is lost or counted twice."""
 
     def __init__(self, address: str) -> None:
-        """Take the place of its ledgers."""
+        """Create the folder of the ledgers."""
         super().__init__()
         self.place = address
 
     @initialize()
     def start(self) -> None:
-        """Open a ledger of its own."""
+        """Start with a new ledger."""
         self.folder = tempfile.TemporaryDirectory()
         self.address = f"sqlite:///{self.folder.name}/ledger.db"
         if not self.place.startswith("sqlite"):
@@ -981,24 +985,24 @@ class History(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.25, 1, 5, 60, 130]))
     def wait(self, seconds: float) -> None:
-        """Let time pass, sometimes beyond a lease."""
+        """Let time pass, sometimes more than a lease."""
         self.now += timedelta(seconds=seconds)
 
     @rule(limit=st.integers(1, 3))
     def claim(self, limit: int) -> None:
-        """Start to work."""
+        """Claim files."""
         self.claims += self.ledger.claims.take(self.now, limit, LEASE)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())
-    def permit(self, data: st.DataObject) -> None:
-        """Go on to write."""
-        permit(self.ledger, data.draw(st.sampled_from(self.claims)), self.now)
+    def begin_write(self, data: st.DataObject) -> None:
+        """Begin a write."""
+        begin_write(self.ledger, data.draw(st.sampled_from(self.claims)), self.now)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), outcome=st.sampled_from(Outcome), delay=st.none() | st.integers(0, 99))
     def finish(self, data: st.DataObject, outcome: Outcome, delay: int | None) -> None:
-        """End a claim, a lost one perhaps."""
+        """Finish a claim, perhaps a lost one."""
         claim = data.draw(st.sampled_from(self.claims))
         if outcome in {Outcome.WAITING, Outcome.FAILED}:
             delay = delay or 0
@@ -1016,7 +1020,7 @@ class History(RuleBasedStateMachine):
 
     @rule(release=st.booleans())
     def restart(self, release: bool) -> None:
-        """Lose the process; the claims that it had stay in the ledger, or are released."""
+        """Lose the process; its claims stay in the ledger, or are released."""
         self.ledger.close()
         self.open()
         if release:
@@ -1024,7 +1028,7 @@ class History(RuleBasedStateMachine):
 
     @invariant()
     def adds_up(self) -> None:
-        """Every accepted event has ended once or is pending, and what is pending is due."""
+        """Every accepted event has ended once or is pending in a row that is due."""
         accepted, ended, pending = balance(self.ledger)
         assert accepted == self.accepted == ended + pending
         for file in (1, 2, 3):
@@ -1033,7 +1037,7 @@ class History(RuleBasedStateMachine):
             assert facts is None or not facts["pending"] or facts["due_at"] is not None
 
     def teardown(self) -> None:
-        """Left alone, a worker ends everything; one look per file is enough."""
+        """A worker that continues alone ends everything with one look per file."""
         self.now += 10 * HOUR
         for claim in self.ledger.claims.take(self.now, 10, LEASE):
             assert self.ledger.claims.finish(claim, result(), self.now)
@@ -1044,7 +1048,7 @@ class History(RuleBasedStateMachine):
 
 
 def test_any_history_adds_up(tmp_path: Path) -> None:
-    """Fifteen of them, of twenty steps each; five on a server, where all take longer."""
+    """Fifteen histories of twenty steps each add up; on a server, which is slower, five."""
     place = url(tmp_path).partition("?")[0]
     number = 15 if place.startswith("sqlite") else 5
     once = settings(max_examples=number, stateful_step_count=20, deadline=None)

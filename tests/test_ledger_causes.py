@@ -1,4 +1,4 @@
-"""Why a ledger cannot be used is known by the codes of SQLite, PostgreSQL and the system."""
+"""Why a ledger is unusable is known by the codes of SQLite, PostgreSQL and the system."""
 
 import errno
 import sqlite3
@@ -46,7 +46,7 @@ def missing_folder(path: Path) -> None:
 def test_sqlite_says_why_by_its_code(
     tmp_path: Path, fail: Callable[[Path], None], cause: LedgerCause
 ) -> None:
-    """Its words may change, and the hint must not."""
+    """A cause in SQLite is recognised by its code, since its messages may change."""
     with pytest.raises(sqlite3.Error) as raised:
         fail(tmp_path / "x.db")
     assert cause_of(raised.value) is cause
@@ -61,14 +61,14 @@ def test_sqlite_says_why_by_its_code(
     ],
 )
 def test_the_system_says_why_by_its_number(number: int, cause: LedgerCause) -> None:
-    """In whatever language its words are."""
+    """A cause in the system is recognised by its errno, in whatever language its message is."""
     with pytest.raises(LedgerError) as raised, database_errors():
         raise OSError(number, "...")
     assert raised.value.cause is cause
 
 
 class ServerError(Exception):
-    """An error as the driver raises it, with the code of a server."""
+    """An error as the driver raises it, with a server's code."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -88,7 +88,7 @@ class ServerError(Exception):
     ],
 )
 def test_postgresql_says_why_by_its_code(code: str, cause: LedgerCause) -> None:
-    """In whatever language its words are."""
+    """A cause in PostgreSQL is recognised by its code, in whatever language its message is."""
     assert cause_of(ServerError(code)) is cause
 
 
@@ -104,7 +104,7 @@ def test_postgresql_says_why_by_its_code(code: str, cause: LedgerCause) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_without_a_code_the_kind_of_the_error_decides(error: Exception, cause: LedgerCause) -> None:
-    """A mistake in a statement is no server that is unavailable."""
+    """Without a code the class of the error decides: a wrong statement is no unavailable server."""
     base = psycopg.Error if isinstance(error, psycopg.Error) else sqlite3.Error
     wrapped = DBAPIError.instance(None, None, error, base)
     with pytest.raises(LedgerError) as raised, database_errors():
@@ -113,7 +113,7 @@ def test_without_a_code_the_kind_of_the_error_decides(error: Exception, cause: L
 
 
 def test_a_server_that_nobody_answers_for_cannot_be_reached() -> None:
-    """The driver has no code for that."""
+    """A server that does not answer is unreachable; the driver has no code for it."""
     with pytest.raises(LedgerError) as raised:
         Ledger(f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/none", PORTAL)
     assert raised.value.cause is LedgerCause.UNREACHABLE
@@ -123,7 +123,7 @@ def test_a_server_that_nobody_answers_for_cannot_be_reached() -> None:
 def test_a_server_that_lets_nobody_in_is_not_reached_either(
     postgres_server: str, user: str
 ) -> None:
-    """No such database, or no such user."""
+    """A server that refuses the database or the user counts as unreachable."""
     place = make_url(postgres_server).set(database="missing", username=user)
     with pytest.raises(LedgerError) as raised:
         Ledger(place.render_as_string(hide_password=False), PORTAL)
@@ -131,7 +131,7 @@ def test_a_server_that_lets_nobody_in_is_not_reached_either(
 
 
 def test_another_portals_ledger_is_not_a_fault_of_the_database(tmp_path: Path) -> None:
-    """There is a command for it."""
+    """A ledger of another portal is no fault of the database; its hint names the command to use."""
     with opened(tmp_path) as ledger:
         ledger.ownership.bind("https://other.example")
     with pytest.raises(LedgerError) as raised:

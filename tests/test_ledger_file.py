@@ -1,4 +1,4 @@
-"""The ledger's file under other names, without its lock files, deleted, replaced, and put back."""
+"""The ledger's file under other names, without its lock files, deleted, replaced, and restored."""
 
 import re
 import shutil
@@ -30,38 +30,38 @@ def address(path: Path) -> str:
 
 
 def itself(path: Path) -> Path:
-    """The same name."""
+    """Use the same name."""
     return path
 
 
 def symlink(path: Path) -> Path:
-    """A link to the file."""
+    """Use a link to the file."""
     link = path.with_name("link.db")
     link.symlink_to(path)
     return link
 
 
 def relative_symlink(path: Path) -> Path:
-    """A link that is relative to its folder, to a link."""
+    """Use a link, relative to its folder, to another link."""
     link = path.with_name("second.db")
     link.symlink_to(symlink(path).name)
     return link
 
 
 def linked_folder(path: Path) -> Path:
-    """The file in a link to its folder."""
+    """Use the file in a link to its folder."""
     folder = path.parent.parent / "elsewhere"
     folder.symlink_to(path.parent)
     return folder / path.name
 
 
 def way_around(path: Path) -> Path:
-    """A path that goes up and down again."""
+    """Use a path that goes up and down again."""
     return path.parent / ".." / path.parent.name / path.name
 
 
 def hard_link(path: Path) -> Path:
-    """A second name in another folder."""
+    """Use a second name in another folder."""
     folder = path.parent / "other"
     folder.mkdir()
     other = folder / "hard.db"
@@ -70,14 +70,14 @@ def hard_link(path: Path) -> Path:
 
 
 def unlocked(path: Path) -> Path:
-    """The same name, after somebody deleted the lock files."""
+    """Use the same name after the lock files were deleted."""
     for lock in path.parent.glob("*.lock"):
         lock.unlink()
     return path
 
 
 def tidied(path: Path) -> Path:
-    """A link to the file, after somebody deleted the lock files."""
+    """Use a link to the file after the lock files were deleted."""
     return symlink(unlocked(path))
 
 
@@ -95,7 +95,7 @@ NAMES = [
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the ledger lies."""
+    """The ledger's path."""
     (tmp_path / "state").mkdir()
     return tmp_path / "state" / "ledger.db"
 
@@ -105,7 +105,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_role_goes_by_the_file_and_not_by_its_name(
     path: Path, name: Callable[[Path], Path], role: Role
 ) -> None:
-    """Held by another process under one name, it is held under every name."""
+    """A role held by another process under one name of the file is held under every name."""
     with helper(hold, address(path), role) as child:
         assert child.on_file() == "held"
         with (
@@ -118,7 +118,7 @@ def test_a_role_goes_by_the_file_and_not_by_its_name(
 
 @pytest.mark.parametrize("name", [itself, linked_folder, tidied])
 def test_writings_take_turns_under_every_name(path: Path, name: Callable[[Path], Path]) -> None:
-    """The lock for writing is the file's too."""
+    """The write lock is the file's, whatever its name."""
     with (
         closing(Ledger(address(path), PORTAL)) as one,
         closing(Ledger(address(name(path)), PORTAL)) as two,
@@ -129,7 +129,9 @@ def test_writings_take_turns_under_every_name(path: Path, name: Callable[[Path],
 
 
 def test_a_file_is_not_opened_under_two_hard_links_at_once(path: Path) -> None:
-    """SQLite's log lies beside the name: two names would have two logs. Later either may be."""
+    """A file is not opened under two hard links at once: SQLite's log lies beside the name, so
+    there would be two. One after the other is allowed.
+    """
     with closing(Ledger(address(path), PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         other = hard_link(path)
@@ -145,7 +147,7 @@ def test_a_file_is_not_opened_under_two_hard_links_at_once(path: Path) -> None:
 def test_a_second_daemon_on_the_same_file_is_refused(
     scene: Scene, name: Callable[[Path], Path]
 ) -> None:
-    """Exit 4, whatever it calls the file, and though the lock files are gone."""
+    """A second daemon on the same file is exit 4, under any name, without lock files too."""
     with daemon(scene.environ, scene.folder) as running:
         other = address(name(scene.folder / "ledger.db"))
         again = scene.environ | {"PORT": str(free_port()), "RECONCILER_STATE__URL": other}
@@ -154,7 +156,7 @@ def test_a_second_daemon_on_the_same_file_is_refused(
 
 
 def test_a_lock_file_that_was_deleted_names_its_holder_again(path: Path) -> None:
-    """With the next writing; meanwhile the role is held all the same."""
+    """A deleted lock file is written again at the next write; the role stays held."""
     with closing(Ledger(address(path), PORTAL)) as ledger, ledger.role(Role.SWEEP):
         named = ledger.holder(Role.SWEEP)
         unlocked(path)
@@ -163,8 +165,8 @@ def test_a_lock_file_that_was_deleted_names_its_holder_again(path: Path) -> None
         assert ledger.holder(Role.SWEEP) == named
 
 
-def test_a_lock_file_that_was_deleted_is_no_lasting_trouble(path: Path) -> None:
-    """Whoever comes after the holder takes the role."""
+def test_a_lock_file_that_was_deleted_is_no_lasting_problem(path: Path) -> None:
+    """After a lock file was deleted, the next process takes the role as usual."""
     with closing(Ledger(address(path), PORTAL)) as ledger:
         with ledger.role(Role.SWEEP):
             unlocked(path)
@@ -174,7 +176,9 @@ def test_a_lock_file_that_was_deleted_is_no_lasting_trouble(path: Path) -> None:
 
 
 def test_closing_one_ledger_takes_no_lock_from_another(path: Path) -> None:
-    """Locks of SQLite are the process's: who closes a descriptor of the file drops them all."""
+    """Closing one ledger keeps the locks of another: SQLite's locks are the process's, and closing
+    any descriptor of the file would drop them all.
+    """
     with closing(Ledger(address(path), PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         Ledger(address(path), PORTAL).close()
@@ -190,35 +194,35 @@ def test_closing_one_ledger_takes_no_lock_from_another(path: Path) -> None:
 
 
 def deleted(path: Path) -> None:
-    """Somebody tidied up."""
+    """Delete the file."""
     path.unlink()
 
 
 def replaced(path: Path) -> None:
-    """A backup was put in its place."""
+    """Put a backup in its place."""
     copy = path.with_name("backup.db")
     shutil.copy(path, copy)
     copy.replace(path)
 
 
 def renamed(path: Path) -> None:
-    """Its folder has another name now."""
+    """Rename its folder."""
     path.parent.rename(path.parent.with_name("renamed"))
 
 
 def everything_deleted(path: Path) -> None:
-    """With all that lies beside it."""
+    """Delete the file and all beside it."""
     for file in path.parent.iterdir():
         file.unlink()
 
 
 def log_deleted(path: Path) -> None:
-    """The file stands there, but not its log, in which the newest is."""
+    """Delete the write-ahead log, which has the newest rows."""
     path.with_name(f"{path.name}-wal").unlink()
 
 
 def log_emptied(path: Path) -> None:
-    """Another log was put in its place."""
+    """Put another log in place of the write-ahead log."""
     other = path.with_name("other")
     other.touch()
     other.replace(path.with_name(f"{path.name}-wal"))
@@ -231,7 +235,7 @@ LOSSES = [deleted, replaced, renamed, everything_deleted, log_deleted, log_empti
 def test_nothing_is_accepted_into_a_file_that_is_gone(
     path: Path, lose: Callable[[Path], None]
 ) -> None:
-    """LedgerError with what to do, as often as it is tried."""
+    """A file that is gone is a LedgerError with what to do, at every write."""
     ledger = Ledger(address(path), PORTAL)
     ledger.record(event(1), NOW)
     lose(path)
@@ -243,7 +247,7 @@ def test_nothing_is_accepted_into_a_file_that_is_gone(
 
 @pytest.mark.parametrize("lose", [deleted, replaced, renamed])
 def test_nothing_is_read_from_a_file_that_is_gone(path: Path, lose: Callable[[Path], None]) -> None:
-    """What it says is not what a restart will find."""
+    """A file that is gone is not read, since a restart would not find the same."""
     ledger = Ledger(address(path), PORTAL)
     ledger.record(event(1), NOW)
     lose(path)
@@ -253,7 +257,7 @@ def test_nothing_is_read_from_a_file_that_is_gone(path: Path, lose: Callable[[Pa
 
 
 def test_a_file_that_was_put_back_is_the_ledger_again(path: Path) -> None:
-    """Nothing is lost, and no restart is needed."""
+    """A restored file is the ledger again: nothing is lost, and no restart is needed."""
     with closing(Ledger(address(path), PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         renamed(path)
@@ -265,21 +269,21 @@ def test_a_file_that_was_put_back_is_the_ledger_again(path: Path) -> None:
 
 
 def test_what_is_lost_during_its_writing_is_not_accepted(path: Path) -> None:
-    """Looked at before alone, the answer would be 200."""
+    """A write during which the file disappears is refused, not answered 200."""
     ledger = Ledger(address(path), PORTAL)
     with pytest.raises(LedgerError, match="gone"):
         ledger._store.write(lambda _: deleted(path))
     ledger.close()
 
 
-# Under a running daemon.
+# While a daemon is running.
 
 
 @pytest.mark.parametrize("lose", [deleted, replaced, log_deleted])
 def test_a_daemon_whose_file_is_gone_answers_503_and_says_why(
     scene: Scene, lose: Callable[[Path], None]
 ) -> None:
-    """To the portal, in /readyz, in its log, and in `status` of another process."""
+    """A daemon whose file is gone answers 503; /readyz, its log and `status` say why."""
     ledger, log = scene.folder / "ledger.db", scene.folder / "serve.log"
     with daemon(scene.environ, scene.folder) as running:
         scene.portal.save(scene.file, by=scene.ann)
@@ -292,14 +296,14 @@ def test_a_daemon_whose_file_is_gone_answers_503_and_says_why(
         code, words = fetch(f"{admin[1]}/readyz")
         assert (code, "restart serve" in words) == (503, True)
         if lose is not log_deleted:
-            said = exits(5, program.run(["status"], scene.environ, scene.folder))
-            assert f"process {running.process.pid} " in said.stdout + said.stderr
-            assert "restart it" in said.stdout + said.stderr
+            done = exits(5, program.run(["status"], scene.environ, scene.folder))
+            assert f"process {running.process.pid} " in done.stdout + done.stderr
+            assert "restart it" in done.stdout + done.stderr
         running.kill()
 
 
 def test_a_daemon_goes_on_when_its_folder_is_back(scene: Scene, tmp_path: Path) -> None:
-    """503 while it is away; then 200, and the update is marked."""
+    """While the folder is away the daemon answers 503; afterwards 200, and the update is marked."""
     state = tmp_path / "state"
     state.mkdir()
     environ = scene.environ | {"RECONCILER_STATE__URL": address(state / "ledger.db")}

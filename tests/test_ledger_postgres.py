@@ -1,4 +1,4 @@
-"""What only a server can do to a ledger: go away, hang, lose a connection, have another time."""
+"""What only a server can do to a ledger: stop, hang, lose a connection, or have another clock."""
 
 import os
 import signal
@@ -25,10 +25,10 @@ from tests.support_ledger import (
     NOW,
     PORTAL,
     SECOND,
+    begin_write,
     claimed,
     event,
     next_due,
-    permit,
     writes_in_a_day,
 )
 from tests.support_process import helper, hold
@@ -40,7 +40,7 @@ DEADLINE = 2.5  # seconds in which a delivery must be answered
 
 @contextmanager
 def two(address: str, quota: Quota = UNLIMITED) -> Iterator[tuple[Ledger, Ledger]]:
-    """Open the ledger twice, as two processes do."""
+    """A ledger opened twice, as by two processes."""
     with (
         closing(Ledger(address, PORTAL, quota=quota)) as one,
         closing(Ledger(address, PORTAL, quota=quota)) as other,
@@ -49,7 +49,7 @@ def two(address: str, quota: Quota = UNLIMITED) -> Iterator[tuple[Ledger, Ledger
 
 
 def test_its_indexes_hold_only_the_rows_that_are_asked_for(address: str) -> None:
-    """A million settled files are in none of them that is read or written for each delivery."""
+    """The partial indexes hold only the rows that are asked for, not a million settled ones."""
     with (
         closing(Ledger(address, PORTAL)),
         closing(psycopg.connect(postgres.plain(address))) as asking,
@@ -62,7 +62,7 @@ def test_its_indexes_hold_only_the_rows_that_are_asked_for(address: str) -> None
 
 @contextmanager
 def stopped(server: PostgresServer) -> Iterator[None]:
-    """Let the whole server hang within the block: connections stand, nothing is answered."""
+    """Stop the whole server within the block: connections stay, nothing is answered."""
     first = int((server.folder / "data" / "postmaster.pid").read_text("utf-8").split()[0])
     children = Path(f"/proc/{first}/task/{first}/children").read_text("utf-8").split()
     everything = [first, *map(int, children)]
@@ -76,7 +76,7 @@ def stopped(server: PostgresServer) -> Iterator[None]:
 
 
 def seconds(act: Callable[[], object]) -> float:
-    """Return how long it took until the ledger refused."""
+    """Return how many seconds the ledger took to refuse."""
     began = monotonic()
     with pytest.raises(LedgerError):
         act()
@@ -84,7 +84,7 @@ def seconds(act: Callable[[], object]) -> float:
 
 
 def cut(address: str) -> None:
-    """End every connection to the database but this one."""
+    """End every other connection to the database."""
     plain = address.replace("+psycopg", "")
     with closing(psycopg.connect(plain, autocommit=True)) as connection:
         connection.execute(
@@ -93,13 +93,13 @@ def cut(address: str) -> None:
         )
 
 
-# Away, and back.
+# The server is down, and back.
 
 
 def test_a_server_that_crashes_and_returns_needs_no_restart(
     server: PostgresServer, address: str
 ) -> None:
-    """Refused at once while it is unavailable; what was recorded is there, and work goes on."""
+    """While the server is down events are refused at once; later no restart is needed."""
     with closing(Ledger(address, PORTAL)) as ledger:
         assert ledger.record(event(1), NOW)
         server.stop("immediate")
@@ -113,7 +113,7 @@ def test_a_server_that_crashes_and_returns_needs_no_restart(
 
 
 def test_a_connection_that_broke_while_idle_is_not_noticed(address: str) -> None:
-    """The next delivery is accepted all the same, on a new one."""
+    """After an idle connection broke, the next delivery is accepted on a new one."""
     with closing(Ledger(address, PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         ledger.count_due(NOW)
@@ -123,7 +123,7 @@ def test_a_connection_that_broke_while_idle_is_not_noticed(address: str) -> None
 
 
 def test_a_server_that_hangs_is_not_waited_for(server: PostgresServer, address: str) -> None:
-    """Eight deliveries at once, and those behind them: each is refused in time."""
+    """While a server hangs, eight parallel deliveries and later ones are refused in time."""
     with closing(Ledger(address, PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         took: list[float] = []
@@ -140,7 +140,7 @@ def test_a_server_that_hangs_is_not_waited_for(server: PostgresServer, address: 
 
 
 def test_a_process_that_stops_amid_a_writing_is_not_waited_for(address: str) -> None:
-    """Whoever has the lock, a delivery is answered; then all goes on."""
+    """If a process stops within a write, with the lock, deliveries are answered in time."""
     with closing(Ledger(address, PORTAL)) as ledger:
         plain = address.replace("+psycopg", "")
         with closing(psycopg.connect(plain)) as other:
@@ -150,7 +150,7 @@ def test_a_process_that_stops_amid_a_writing_is_not_waited_for(address: str) -> 
 
 
 def test_a_server_that_is_not_there_is_told_without_the_password(server: PostgresServer) -> None:
-    """Neither in the error nor in what it came from."""
+    """A server that is down is reported without the password, in the error and in its cause."""
     address = f"postgresql+psycopg://ann:hush@127.0.0.1:{server.port}/none?connect_timeout=2"
     with pytest.raises(LedgerError, match="ann") as caught:
         Ledger(address, PORTAL)
@@ -158,7 +158,7 @@ def test_a_server_that_is_not_there_is_told_without_the_password(server: Postgre
 
 
 def test_a_database_in_another_encoding_is_refused(server: PostgresServer) -> None:
-    """Titles are in any language."""
+    """A database in another encoding than UTF-8 is refused, since titles are in any language."""
     wrong = postgres.database(server.url, "SQL_ASCII")
     refused = pytest.raises(LedgerError, match="SQL_ASCII: create it with UTF8")
     with wrong as address, refused:
@@ -169,7 +169,7 @@ def test_a_database_in_another_encoding_is_refused(server: PostgresServer) -> No
 
 
 def test_a_role_is_lost_with_its_connection_and_that_is_noticed(address: str) -> None:
-    """Another takes it at once; who had it knows as soon as it looks."""
+    """A role is lost with its connection: another takes it, and the old holder notices."""
     with two(address) as (one, other), ExitStack() as held:
         is_held = held.enter_context(one.role(Role.SWEEP))
         with pytest.raises(RoleHeldError), other.role(Role.SWEEP):
@@ -188,7 +188,7 @@ def test_a_role_is_lost_with_its_connection_and_that_is_noticed(address: str) ->
 
 
 def test_a_lost_connection_is_found_without_being_used(address: str) -> None:
-    """The session speaks up every few seconds, and has locks again soon after."""
+    """An idle session checks its connection every few seconds, and takes its locks again."""
     with closing(Ledger(address, PORTAL)) as ledger, ledger.role(Role.SWEEP) as is_held:
         cut(address)
         until, pause = monotonic() + 10, threading.Event()
@@ -199,7 +199,7 @@ def test_a_lost_connection_is_found_without_being_used(address: str) -> None:
 
 @pytest.mark.long
 def test_a_stopped_process_loses_its_role(address: str) -> None:
-    """Its machine may be gone as well: after ten seconds of silence another may have the role."""
+    """A process that is silent for ten seconds loses its role, since its machine may be gone."""
     with closing(Ledger(address, PORTAL)) as ledger, helper(hold, address, Role.SWEEP) as child:
         assert child.on_file() == "held"
         child.signal(signal.SIGSTOP)
@@ -215,16 +215,16 @@ def test_a_stopped_process_loses_its_role(address: str) -> None:
 
 
 def test_the_claims_of_the_living_are_left_alone(address: str) -> None:
-    """Any number of processes work at once; one that starts takes nothing away."""
+    """A process that starts releases no claims of running ones, so any number can work at once."""
     with two(address) as (one, other):
         one.record(event(1), NOW)
         claim = claimed(one, DUE)
         assert other.claims.release_orphaned(DUE) == 0
-        assert permit(one, claim, DUE) is WriteGrant.GRANTED
+        assert begin_write(one, claim, DUE) is WriteGrant.GRANTED
 
 
 def test_what_a_dead_process_was_looking_at_is_due_again(address: str) -> None:
-    """Its connection is gone; a lease of minutes need not be waited for."""
+    """A claim of a dead process is due soon after its connection ended, before its lease."""
     with closing(Ledger(address, PORTAL)) as ledger:
         with closing(Ledger(address, PORTAL)) as dead:
             dead.record(event(1), NOW)
@@ -234,17 +234,17 @@ def test_what_a_dead_process_was_looking_at_is_due_again(address: str) -> None:
 
 
 def test_a_write_of_a_dead_process_may_still_arrive(address: str) -> None:
-    """Its file comes back at the end of the portal's longest answer, not before."""
+    """A file to which a dead process was writing is due after the portal's longest answer time."""
     with closing(Ledger(address, PORTAL)) as ledger:
         with closing(Ledger(address, PORTAL)) as dead:
             dead.record(event(1), NOW)
-            assert permit(dead, claimed(dead, DUE), DUE) is WriteGrant.GRANTED
+            assert begin_write(dead, claimed(dead, DUE), DUE) is WriteGrant.GRANTED
         assert ledger.claims.release_orphaned(DUE) == 0
         assert next_due(ledger) == DUE + LEASE
 
 
 def test_who_lost_its_connection_while_it_looked_may_not_write(address: str) -> None:
-    """Its claim may be another's by now."""
+    """A process that lost its connection during a look may not write: its claim may be lost."""
     with two(address) as (one, other):
         one.record(event(1), NOW)
         claim = claimed(one, DUE)
@@ -252,15 +252,15 @@ def test_who_lost_its_connection_while_it_looked_may_not_write(address: str) -> 
         with pytest.raises(LedgerError), other.role(Role.BACKFILL):
             pass
         assert other.claims.release_orphaned(DUE) == 1
-        assert permit(other, claimed(other, DUE), DUE) is WriteGrant.GRANTED
-        assert permit(one, claim, DUE) is WriteGrant.CLAIM_LOST
+        assert begin_write(other, claimed(other, DUE), DUE) is WriteGrant.GRANTED
+        assert begin_write(one, claim, DUE) is WriteGrant.CLAIM_LOST
 
 
 # Clocks and limits.
 
 
 def test_all_go_by_the_databases_clock(address: str) -> None:
-    """One machine is an hour late, another an hour early: a lease is as long for both."""
+    """A lease is as long on machines whose clocks differ: the database's clock counts."""
 
     def late() -> datetime:
         return NOW - HOUR
@@ -278,7 +278,7 @@ def test_all_go_by_the_databases_clock(address: str) -> None:
 
 
 def test_the_days_writes_are_counted_over_all(address: str) -> None:
-    """Two processes ask at once for more than there is: no more is granted."""
+    """Two processes that write at once get no more than the day's writes together."""
     with two(address, Quota(10, 10)) as ledgers:
         for file in range(1, 31):
             ledgers[0].record(event(file), NOW)
@@ -286,7 +286,7 @@ def test_the_days_writes_are_counted_over_all(address: str) -> None:
 
         def work(ledger: Ledger) -> None:
             for claim in ledger.claims.take(DUE, 15, LEASE):
-                granted.append(permit(ledger, claim, DUE))
+                granted.append(begin_write(ledger, claim, DUE))
 
         together(*(partial(work, ledger) for ledger in ledgers))
         assert granted.count(WriteGrant.GRANTED) == 10
@@ -294,7 +294,7 @@ def test_the_days_writes_are_counted_over_all(address: str) -> None:
 
 
 def test_the_minute_is_shared_by_all(address: str) -> None:
-    """What one takes the other does not get."""
+    """The minute's requests are shared: what one process takes, the other does not get."""
     with two(address) as (one, other):
         assert one.reserve(NOW, 30, 60) == 0
         assert other.reserve(NOW, 30, 60) == 0

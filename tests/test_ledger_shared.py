@@ -1,4 +1,4 @@
-"""One ledger, many hands: threads that share commits, processes that share a file, roles."""
+"""One ledger in several threads and processes: shared commits, one shared file, roles."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def note(number: int) -> Callable[[Connection], None]:
-    """Return a job that writes one row."""
+    """Return a job that inserts one row."""
 
     def job(c: Connection) -> None:
         c.execute(text("INSERT INTO notes VALUES (:n)"), {"n": number})
@@ -51,7 +51,7 @@ def note(number: int) -> Callable[[Connection], None]:
 
 
 def pair(number: int) -> Callable[[Connection], None]:
-    """Return a job that writes two rows."""
+    """Return a job that inserts two rows."""
 
     def job(c: Connection) -> None:
         note(number)(c)
@@ -83,7 +83,7 @@ def counted() -> Iterator[list[int]]:
 
 
 def queued(store: Store, *jobs: Callable[[], object]) -> None:
-    """Let the jobs wait in one queue behind a transaction that is held up."""
+    """Queue the jobs behind a transaction that is held up."""
     going, go = threading.Event(), threading.Event()
 
     def hold(_: Connection) -> None:
@@ -110,7 +110,7 @@ def queued(store: Store, *jobs: Callable[[], object]) -> None:
 
 
 def test_eight_threads_lose_nothing(ledger: Ledger) -> None:
-    """Each record is on disk when it returns; commits are shared, never more than records."""
+    """Eight threads lose nothing: each record is on disk when its call returns."""
 
     def work(thread: int) -> None:
         for number in range(50):
@@ -125,7 +125,7 @@ def test_eight_threads_lose_nothing(ledger: Ledger) -> None:
 
 
 def test_no_two_threads_claim_one_file(ledger: Ledger) -> None:
-    """Forty files, eight workers: each file once."""
+    """Eight workers claim forty files, each file once."""
     for file in range(1, 41):
         ledger.record(delivery(file), NOW)
     taken: list[int] = []
@@ -142,7 +142,7 @@ def test_no_two_threads_claim_one_file(ledger: Ledger) -> None:
 
 
 def test_readers_see_whole_transactions(store: Store) -> None:
-    """While rows come in pairs, nobody ever sees half a pair."""
+    """A reader never sees half of a pair of rows that are inserted together."""
     done = threading.Event()
     odd: list[int] = []
 
@@ -161,7 +161,7 @@ def test_readers_see_whole_transactions(store: Store) -> None:
 
 
 def test_jobs_that_wait_together_share_one_commit(store: Store) -> None:
-    """Seven jobs behind a transaction that takes long: two commits in all."""
+    """Seven jobs behind a slow transaction share one commit."""
     with counted() as commits:
         queued(store, *(lambda n=n: store.write(note(n)) for n in range(7)))
     assert notes(store) == list(range(7))
@@ -169,7 +169,7 @@ def test_jobs_that_wait_together_share_one_commit(store: Store) -> None:
 
 
 def test_a_job_that_fails_does_not_fail_its_neighbours(store: Store) -> None:
-    """They share a commit; the bad one gets its own error, the others their rows."""
+    """A job that fails gets its own error; the others of its commit get their rows."""
     errors: list[Exception] = []
 
     def bad(job: Callable[[Connection], object]) -> None:
@@ -191,7 +191,7 @@ def test_a_job_that_fails_does_not_fail_its_neighbours(store: Store) -> None:
 
 
 def test_a_failed_job_leaves_nothing_behind(store: Store) -> None:
-    """Half a job is no job."""
+    """A failed job leaves no row behind."""
 
     def half(c: Connection) -> None:
         note(1)(c)
@@ -204,7 +204,7 @@ def test_a_failed_job_leaves_nothing_behind(store: Store) -> None:
 
 
 def test_reading_cannot_write(store: Store) -> None:
-    """Only the one writer writes: the lock between processes depends on it."""
+    """A read transaction cannot write, which the lock between processes relies on."""
     with pytest.raises(LedgerError, match=r"read-?only"):
         store.read(note(1))
 
@@ -213,7 +213,7 @@ def test_reading_cannot_write(store: Store) -> None:
 
 
 def test_two_processes_lose_nothing(ledger: Ledger, tmp_path: Path) -> None:
-    """They write at once into one file, some into one row; every record is there."""
+    """Two processes that write at once, partly to the same row, lose no record."""
     address = url(tmp_path)
     with (
         helper(record, address, 1, 60) as one,
@@ -231,7 +231,7 @@ def test_two_processes_lose_nothing(ledger: Ledger, tmp_path: Path) -> None:
 
 
 def test_two_processes_may_create_one_ledger(tmp_path: Path) -> None:
-    """`serve` and `reconcile` started at once on an empty folder."""
+    """Two processes may create one ledger at once, such as `serve` and `reconcile`."""
     address = url(tmp_path)
     with helper(record, address, 1, 1) as one, helper(record, address, 2, 1) as two:
         assert [child.on_file() for child in (one, two)] == ["ready", "ready"]
@@ -241,7 +241,7 @@ def test_two_processes_may_create_one_ledger(tmp_path: Path) -> None:
 
 
 def test_a_recorded_event_survives_a_kill(tmp_path: Path) -> None:
-    """record has returned: the answer to the portal may be 200."""
+    """An event is on disk once `record` has returned, so the portal can be answered 200."""
     with helper(accept, url(tmp_path)) as child:
         assert child.on_file() == "recorded"
         child.signal(signal.SIGKILL)
@@ -251,7 +251,7 @@ def test_a_recorded_event_survives_a_kill(tmp_path: Path) -> None:
 
 @SQLITE_ONLY
 def test_a_full_disk_is_told_and_passes(tmp_path: Path) -> None:
-    """LedgerError while it lasts; afterwards the same process goes on, with all it had."""
+    """A full disk is a LedgerError; afterwards the same process continues with all it had."""
     with helper(fill, url(tmp_path)) as child:
         words = [child.on_file() for _ in range(3)]
     assert child.end() == 0
@@ -266,7 +266,7 @@ def test_a_full_disk_is_told_and_passes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("role", [Role.SWEEP, Role.BACKFILL])
 def test_a_role_held_by_another_process_is_busy(ledger: Ledger, tmp_path: Path, role: Role) -> None:
-    """And the holder is named, so that a person can find it."""
+    """A role held by another process is refused with its holder's name."""
     with helper(hold, url(tmp_path), role) as child:
         assert child.on_file() == "held"
         with pytest.raises(RoleHeldError) as caught, ledger.role(role):
@@ -278,7 +278,7 @@ def test_a_role_held_by_another_process_is_busy(ledger: Ledger, tmp_path: Path, 
 
 @SQLITE_ONLY
 def test_one_process_works_on_a_file(ledger: Ledger, tmp_path: Path) -> None:
-    """Who starts to work gives all claims back: nobody else may be at it."""
+    """On a file only one process works, so a starting worker releases all claims."""
     with helper(hold, url(tmp_path), Role.WORKER) as child:
         assert child.on_file() == "held"
         with pytest.raises(RoleHeldError), ledger.role(Role.WORKER):
@@ -287,7 +287,7 @@ def test_one_process_works_on_a_file(ledger: Ledger, tmp_path: Path) -> None:
 
 @POSTGRES_ONLY
 def test_any_number_of_processes_works_on_a_server(ledger: Ledger, tmp_path: Path) -> None:
-    """Their claims are theirs alone, and nobody gives back what is not abandoned."""
+    """On a server any number of processes work, and each releases only abandoned claims."""
     with helper(hold, url(tmp_path), Role.WORKER) as child:
         assert child.on_file() == "held"
         with ledger.role(Role.WORKER):
@@ -295,7 +295,7 @@ def test_any_number_of_processes_works_on_a_server(ledger: Ledger, tmp_path: Pat
 
 
 def test_other_roles_are_free(ledger: Ledger, tmp_path: Path) -> None:
-    """A backfill runs beside a sweep."""
+    """A backfill may hold its role while a sweep holds another."""
     with helper(hold, url(tmp_path), Role.SWEEP) as child:
         assert child.on_file() == "held"
         with ledger.role(Role.BACKFILL), ledger.role(Role.WORKER):
@@ -303,7 +303,7 @@ def test_other_roles_are_free(ledger: Ledger, tmp_path: Path) -> None:
 
 
 def test_a_role_goes_with_a_killed_process(ledger: Ledger, tmp_path: Path) -> None:
-    """The lock is the operating system's; nothing has to expire."""
+    """The role of a killed process is free at once, since the system releases its lock."""
     with helper(hold, url(tmp_path), Role.SWEEP) as child:
         assert child.on_file() == "held"
         child.signal(signal.SIGKILL)
@@ -316,7 +316,7 @@ def test_a_role_goes_with_a_killed_process(ledger: Ledger, tmp_path: Path) -> No
 
 
 def test_a_role_is_free_after_its_block(ledger: Ledger) -> None:
-    """Also when the block fails."""
+    """A role is free after its block, even if the block fails."""
     with pytest.raises(ZeroDivisionError), ledger.role(Role.SWEEP):
         raise ZeroDivisionError
     with ledger.role(Role.SWEEP):
@@ -324,7 +324,7 @@ def test_a_role_is_free_after_its_block(ledger: Ledger) -> None:
 
 
 def test_a_role_is_held_once_within_a_process_too(ledger: Ledger) -> None:
-    """By us, as the message says."""
+    """A role cannot be held twice within a process; the message names this process."""
     with ledger.role(Role.SWEEP):
         assert ledger.holder(Role.SWEEP) == f"process {os.getpid()} on {os.uname().nodename}"
         with (
@@ -335,6 +335,6 @@ def test_a_role_is_held_once_within_a_process_too(ledger: Ledger) -> None:
 
 
 def test_a_busy_role_leaves_the_ledger_usable(ledger: Ledger) -> None:
-    """Recording needs no role."""
+    """Events can be recorded while a role is held."""
     with ledger.role(Role.WORKER):
         assert ledger.record(delivery(), NOW)

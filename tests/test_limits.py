@@ -1,4 +1,4 @@
-"""The limits of the portal: requests a minute and at once, over processes and restarts."""
+"""The portal's limits: requests per minute and in parallel, across processes and restarts."""
 
 import threading
 from datetime import timedelta
@@ -20,7 +20,7 @@ SECOND = timedelta(seconds=1)
 
 
 def test_a_minute_has_so_many_requests(ledger: Ledger) -> None:
-    """What does not fit waits until the oldest have left the window."""
+    """A request beyond the minute's limit waits until the oldest has left the window."""
     assert [ledger.reserve(START, 40, 100) for _ in range(2)] == [0, 0]
     delay = ledger.reserve(START + SECOND, 40, 100)
     assert 60 <= delay <= 70
@@ -28,7 +28,7 @@ def test_a_minute_has_so_many_requests(ledger: Ledger) -> None:
 
 
 def test_no_minute_ever_has_more_than_its_requests(ledger: Ledger) -> None:
-    """Whatever the moments: within any sixty seconds at most so many are admitted."""
+    """Whenever the requests come, no sixty seconds have more than the limit."""
     admitted: list[float] = []
     for second in range(300):
         if ledger.reserve(START + second * SECOND, 10, 100) == 0:
@@ -39,7 +39,7 @@ def test_no_minute_ever_has_more_than_its_requests(ledger: Ledger) -> None:
 
 
 def test_a_restart_does_not_give_a_new_minute(tmp_path: Path) -> None:
-    """The requests of the last minute are on disk."""
+    """The requests of the last minute are on disk, so a restart does not allow a new minute."""
     first = Ledger(url(tmp_path), "http://portal")
     assert first.reserve(START, 100, 100) == 0
     first.close()
@@ -50,14 +50,14 @@ def test_a_restart_does_not_give_a_new_minute(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("back", [timedelta(seconds=20), timedelta(hours=6), timedelta(days=4000)])
 def test_nobody_waits_for_a_minute_of_the_future(ledger: Ledger, back: timedelta) -> None:
-    """The clock was set back under load: what lies ahead of it is dropped."""
+    """Requests recorded for the future, by a wrong clock, are deleted and delay nothing."""
     assert ledger.reserve(START, 100, 100) == 0
     assert ledger.reserve(START - back, 100, 100) == 0
     assert 0 < ledger.reserve(START - back, 1, 100) <= 70
 
 
 def test_clocks_that_differ_a_little_share_a_minute(ledger: Ledger) -> None:
-    """What another process took a moment ahead of us counts."""
+    """A request of another process whose clock is a moment ahead is counted."""
     assert ledger.reserve(START + 2 * SECOND, 100, 100) == 0
     assert ledger.reserve(START, 1, 100) > 0
 
@@ -66,7 +66,7 @@ def test_clocks_that_differ_a_little_share_a_minute(ledger: Ledger) -> None:
     ("writes", "share", "backfill"), [(10, 0.05, 1), (1, 0.7, 1), (19, 0.1, 1), (10, 0.7, 7)]
 )
 def test_a_backfill_has_at_least_one_write_a_day(writes: int, share: float, backfill: int) -> None:
-    """A share of none would never come to an end."""
+    """A backfill has at least one write a day; with none it would never end."""
     environ = {
         "RECONCILER_LIMITS__WRITES_PER_DAY": str(writes),
         "RECONCILER_LIMITS__BACKFILL_SHARE": str(share),
@@ -75,7 +75,7 @@ def test_a_backfill_has_at_least_one_write_a_day(writes: int, share: float, back
 
 
 def test_two_ledgers_on_one_database_share_the_minute(tmp_path: Path) -> None:
-    """A backfill beside the daemon takes from the same minute."""
+    """A backfill and a daemon on one database share the minute."""
     one, other = Ledger(url(tmp_path), "http://portal"), Ledger(url(tmp_path), "http://portal")
     assert one.reserve(START, 60, 100) == 0
     assert other.reserve(START, 60, 100) > 0
@@ -84,7 +84,7 @@ def test_two_ledgers_on_one_database_share_the_minute(tmp_path: Path) -> None:
 
 
 def test_requests_at_once_are_bounded(here: World) -> None:
-    """Twenty threads with two places: the portal never sees more than two at once."""
+    """Twenty threads with a limit of two send at most two requests in parallel."""
     now, most, lock = 0, 0, threading.Lock()
 
     def arrive(*_: object) -> None:
@@ -109,7 +109,7 @@ def test_requests_at_once_are_bounded(here: World) -> None:
 
 
 def test_waiting_for_the_minute_ends_when_we_are_told_to_stop(here: World) -> None:
-    """A stop does not wait for a minute to pass."""
+    """A stop ends the wait for the minute's limit."""
     stop = threading.Event()
     limiter = RateLimiter(reads=1, writes=1, reserve=lambda _: 60.0, stop=stop)
     docspace = DocSpace(Transport(here.server.url, here.key, rate_limiter=limiter))
@@ -131,7 +131,7 @@ def test_waiting_for_the_minute_ends_when_we_are_told_to_stop(here: World) -> No
 
 
 def test_waiting_for_a_place_ends_when_we_are_told_to_stop(here: World) -> None:
-    """All places are taken and we are told to stop: no request goes out."""
+    """A stop ends the wait for a free slot, and no request is sent."""
     stop = threading.Event()
     limiter = RateLimiter(reads=1, writes=1, stop=stop)
     with limiter.acquire("GET", "one"):
@@ -141,7 +141,7 @@ def test_waiting_for_a_place_ends_when_we_are_told_to_stop(here: World) -> None:
 
 
 def test_nothing_waits_between_a_look_and_its_write(here: World) -> None:
-    """Both are paid for before the look: a person's comment must not fall into a minute's wait."""
+    """Look and write are reserved together, so that no wait is between them."""
     order: list[str] = []
 
     def reserve(_: int) -> float:
@@ -159,7 +159,7 @@ def test_nothing_waits_between_a_look_and_its_write(here: World) -> None:
 
 
 def test_what_was_paid_for_and_not_used_is_used_by_the_next(here: World) -> None:
-    """A look that leads to no write gives its second place back."""
+    """A look without a write returns its second reservation to the next request."""
     paid: list[int] = []
 
     def reserve(number: int) -> float:

@@ -1,4 +1,4 @@
-"""Times as a person reads them."""
+"""Times as a person reads and types them."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ MOMENT = datetime(2026, 1, 31, 8, 30, 5, tzinfo=UTC)
 
 
 def test_a_time_names_its_zone() -> None:
-    """Nobody has to guess it."""
+    """A time is printed with its zone."""
     assert local_time(MOMENT) == "2026-01-31 08:30:05 UTC"
 
 
@@ -24,7 +24,7 @@ print(local_time(datetime.fromisoformat("{MOMENT}")), moment("2026-01-31", "--si
 
 
 def test_a_time_is_told_in_the_zone_of_the_reader() -> None:
-    """As TZ has it; so is a date that is typed without one."""
+    """A time is printed in the zone of TZ, and a date without a zone is read in it."""
     done = subprocess.run(
         [sys.executable, "-c", CODE],
         env={"PATH": os.environ["PATH"], "TZ": "XST-9"},

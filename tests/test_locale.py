@@ -1,4 +1,4 @@
-"""A terminal or a cron job whose locale lacks the letters of a title: they are replaced."""
+"""A terminal or cron job whose locale lacks the characters of a title: they are replaced."""
 
 import json
 import os
@@ -29,7 +29,7 @@ LOCALES: dict[str, dict[str, str]] = {
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Stage]:
-    """A file of that title in the portal, and one that failed, in the ledger."""
+    """A file with such a title on the portal, and one that failed in the ledger."""
     with stage(tmp_path) as built:
         built.files = built.add_files(TITLE)
         url, portal = built.environ["RECONCILER_STATE__URL"], built.environ["DOCSPACE_API_HOST"]
@@ -67,7 +67,7 @@ def run(scene: Stage, locale: str, *words: str) -> subprocess.CompletedProcess[b
 def test_a_title_that_a_locale_lacks_is_printed_with_replacements(
     scene: Stage, words: tuple[str, ...], code: int, locale: str
 ) -> None:
-    """By every command that prints titles, each with the exit code that it has elsewhere."""
+    """Every command that prints titles replaces missing characters and keeps its exit code."""
     file = str(scene.files[0])
     done = run(scene, locale, *[file if word == "FILE" else word for word in words])
     assert (done.returncode, done.stderr) == (code, b"")
@@ -76,7 +76,7 @@ def test_a_title_that_a_locale_lacks_is_printed_with_replacements(
 
 @pytest.mark.parametrize("locale", ["C"])
 def test_progress_goes_on_in_every_locale(scene: Stage, locale: str) -> None:
-    """Nothing of a backfill is lost for want of a letter."""
+    """A backfill completes in every locale."""
     scene.files = scene.add_files(TITLE, scene.add_room(TITLE))
     done = run(scene, locale, "backfill", "--since", "30d", "--yes")
     assert (done.returncode, b"done" in done.stderr) == (1, True)  # 99 has failed before
@@ -85,14 +85,14 @@ def test_progress_goes_on_in_every_locale(scene: Stage, locale: str) -> None:
 
 @pytest.mark.parametrize("locale", ["koi8-r"])
 def test_json_is_the_same_in_every_locale(scene: Stage, locale: str) -> None:
-    """It says every letter by its number."""
-    told = json.loads(run(scene, locale, "failed", "list", "--json").stdout.decode("ascii"))
-    assert [(one["title"], one["error"]) for one in told["files"]] == [(TITLE, "Ошибка 審査")]
+    """JSON is the same in every locale, with characters escaped by number."""
+    fields = json.loads(run(scene, locale, "failed", "list", "--json").stdout.decode("ascii"))
+    assert [(one["title"], one["error"]) for one in fields["files"]] == [(TITLE, "Ошибка 審査")]
 
 
 @pytest.mark.parametrize("locale", ["latin-1"])
 def test_a_table_on_a_terminal_is_drawn_in_every_locale(scene: Stage, locale: str) -> None:
-    """With letters and lines that it has."""
+    """A table on a terminal is drawn in every locale with characters that it has."""
     ours, theirs = pty.openpty()
     done = subprocess.run(
         [sys.executable, "-m", "reconciler", "status"],
@@ -114,7 +114,7 @@ def test_a_table_on_a_terminal_is_drawn_in_every_locale(scene: Stage, locale: st
 def test_the_log_has_the_line_of_a_mark_in_every_locale(
     scene: Stage, locale: str, form: str
 ) -> None:
-    """A line that cannot be written as it is must not be missing."""
+    """The log has the line of a mark in every locale, even if it cannot be written as it is."""
     environ = scene.environ | LOCALES[locale] | {"RECONCILER_LOG__FORMAT": form, "PORT": "0"}
     command = [sys.executable, "-m", "reconciler", "serve"]
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The log's lines on their way out: whoever has one to write never waits for who reads them."""
+"""Log lines are written by a thread, so that no caller waits for a slow reader."""
 
 import io
 import threading
@@ -7,35 +7,35 @@ from reconciler.service.log_writer import LogWriter
 
 
 class Reader:
-    """A stream that takes nothing until it is let; ``asked`` tells that it was given something."""
+    """A stream that blocks until it is released; ``asked`` is set when something was written."""
 
     def __init__(self) -> None:
         self.asked, self.goes_on = threading.Event(), threading.Event()
         self.taken = ""
 
     def write(self, text: str) -> None:
-        """Take the text once it may."""
+        """Accept the text once released."""
         self.asked.set()
         assert self.goes_on.wait(10)
         self.taken += text
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Do nothing."""
 
 
 class Counted(io.StringIO):
-    """A stream that knows how often something was written to it."""
+    """A stream that counts the writes to it."""
 
     times = 0
 
     def write(self, text: str) -> int:
-        """Take some text."""
+        """Accept the text."""
         self.times += 1
         return super().write(text)
 
 
 def test_lines_are_written_in_order_and_all_of_them_at_the_end() -> None:
-    """Leaving the block waits for what was written last."""
+    """Lines are written in order, and leaving the block waits for the last one."""
     out = io.StringIO()
     with LogWriter(out, print) as lines:
         for number in range(1000):
@@ -44,7 +44,7 @@ def test_lines_are_written_in_order_and_all_of_them_at_the_end() -> None:
 
 
 def test_nobody_waits_for_a_reader_that_reads_nothing() -> None:
-    """A terminal that was stopped, a collector that hangs: what was written comes later."""
+    """A reader that reads nothing, such as a stopped terminal, delays no caller."""
     reader = Reader()
     with LogWriter(reader, print) as lines:
         lines.write("first\n")
@@ -55,7 +55,7 @@ def test_nobody_waits_for_a_reader_that_reads_nothing() -> None:
 
 
 def test_what_finds_no_room_is_lost_and_counted() -> None:
-    """Memory is bounded, and the loss is told as soon as there is room again."""
+    """Lines beyond the buffer are dropped and counted; the count is written once there is room."""
     reader, lost = Reader(), list[int]()
     with LogWriter(reader, lost.append, max_lines=2) as lines:
         lines.write("first\n")
@@ -68,7 +68,7 @@ def test_what_finds_no_room_is_lost_and_counted() -> None:
 
 
 def test_lines_that_come_together_are_written_together() -> None:
-    """Each writing costs those who answer deliveries a turn."""
+    """Lines that come together are written together, since each write costs a turn."""
     out, turn = Counted(), threading.Event()
     with LogWriter(out, print, batch_delay=60) as lines:
         for number in range(3):
@@ -78,7 +78,7 @@ def test_lines_that_come_together_are_written_together() -> None:
 
 
 def test_the_end_does_not_wait_for_ever() -> None:
-    """A daemon that is told to stop ends, though nobody reads its log."""
+    """A daemon that is stopped ends although its log is not read."""
     reader = Reader()
     with LogWriter(reader, print, timeout=0.05) as lines:
         lines.write("first\n")
@@ -87,7 +87,7 @@ def test_the_end_does_not_wait_for_ever() -> None:
 
 
 def test_after_the_end_lines_are_written_at_once() -> None:
-    """What is said between the daemon's end and that of its process is not lost."""
+    """A line logged after the writer's end is written at once."""
     out = io.StringIO()
     with LogWriter(out, print) as lines:
         pass
@@ -96,7 +96,7 @@ def test_after_the_end_lines_are_written_at_once() -> None:
 
 
 def test_a_stream_that_fails_fails_nobody() -> None:
-    """A full disk or a closed terminal takes the log, not the work."""
+    """A stream that fails, as on a full disk, loses the log and stops no work."""
 
     class Broken(Reader):
         def write(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Commands that only look create no ledger, change none, and leave nothing behind."""
+"""Read-only commands create no ledger, change none, and leave no file behind."""
 
 import os
 import pwd
@@ -16,7 +16,7 @@ from reconciler.ledger.store import schema
 from tests import postgres
 from tests.daemon import daemon
 from tests.support_ledger import NOW, PORTAL, event, is_root, totals
-from tests.support_sweep import Stage, run, stage, told
+from tests.support_sweep import Stage, json_of, run, stage
 from tests.waiting import eventually
 
 LOOKS = [
@@ -35,7 +35,7 @@ AS_ROOT = pytest.mark.skipif(not is_root(), reason="only root can give files awa
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Stage]:
-    """Three files, saved an hour ago, and nobody told us."""
+    """Three files, saved an hour ago without any event."""
     with stage(tmp_path) as built:
         (tmp_path / "state").mkdir()
         built.environ["RECONCILER_STATE__URL"] = f"sqlite:///{tmp_path / 'state' / 'ledger.db'}"
@@ -43,25 +43,25 @@ def scene(tmp_path: Path) -> Iterator[Stage]:
 
 
 def look(scene: Stage, words: str) -> str:
-    """Run a command that only looks; return what it said."""
+    """Run a read-only command; return its output."""
     done = run(scene, *words.format(file=scene.files[0]).split())
     assert done.returncode != 70, done.stderr
     return done.stdout + done.stderr
 
 
 def contents(scene: Stage) -> dict[str, bytes]:
-    """Return every file beside the ledger, and what is in it."""
+    """Return every file beside the ledger with its content."""
     return {path.name: path.read_bytes() for path in (scene.folder / "state").iterdir()}
 
 
 def give_away(folder: Path) -> None:
-    """Let a folder and all in it belong to the service's user."""
+    """Give a folder and its content to the service's user."""
     for path in (folder, *folder.iterdir()):
         os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
 
 
 def owners(folder: Path) -> set[int]:
-    """Return to whom the files in a folder belong."""
+    """Return the owners of the files in a folder."""
     return {path.stat().st_uid for path in folder.iterdir()}
 
 
@@ -70,13 +70,13 @@ def owners(folder: Path) -> set[int]:
 
 @pytest.mark.parametrize("words", [*LOOKS, "webhook list"])
 def test_a_look_makes_no_ledger(scene: Stage, words: str) -> None:
-    """Neither the database nor a file beside it: it would belong to whoever only asked."""
+    """A read-only command creates no ledger and no file, which would have a wrong owner."""
     look(scene, words)
     assert contents(scene) == {}
 
 
 def test_a_look_at_no_ledger_sees_an_empty_one(scene: Stage) -> None:
-    """What can be answered is answered, the rest says what to start."""
+    """Without a ledger a read-only command shows an empty one, or says what to start."""
     assert "to be marked" in look(scene, "explain {file}")
     assert "would be: 3 marked" in look(scene, "reconcile --dry-run")
     assert "about 3 to be marked" in look(scene, "backfill --since 30d --dry-run")
@@ -87,10 +87,10 @@ def test_a_look_at_no_ledger_sees_an_empty_one(scene: Stage) -> None:
 
 
 def test_a_run_after_dry_runs_does_what_they_said(scene: Stage) -> None:
-    """They took nothing away from it."""
+    """A run after dry runs does what they announced."""
     for words in ("reconcile --dry-run", "backfill --since 30d --dry-run"):
         look(scene, words)
-    assert told(run(scene, "reconcile", "--json"))["marked"] == 3
+    assert json_of(run(scene, "reconcile", "--json"))["marked"] == 3
 
 
 # With one.
@@ -98,7 +98,7 @@ def test_a_run_after_dry_runs_does_what_they_said(scene: Stage) -> None:
 
 @pytest.mark.parametrize("words", LOOKS)
 def test_a_look_changes_nothing(scene: Stage, words: str) -> None:
-    """Not a byte of the ledger, and no file beside it comes or goes."""
+    """A read-only command changes no byte of the ledger and no file beside it."""
     assert run(scene, "reconcile").returncode == 0
     before = contents(scene)
     look(scene, words)
@@ -107,7 +107,7 @@ def test_a_look_changes_nothing(scene: Stage, words: str) -> None:
 
 @pytest.mark.parametrize("words", ["status", "check", "explain {file}"])
 def test_a_look_leaves_the_log_of_a_killed_daemon_alone(scene: Stage, words: str) -> None:
-    """What is in it is seen; to fold it into the database is the next daemon's."""
+    """A read-only command sees a killed daemon's write-ahead log, and leaves it."""
     with daemon(scene.environ, scene.folder) as running:
         assert eventually(lambda: scene.comments() == ["Need Review"] * 3)
         running.kill()
@@ -121,7 +121,7 @@ def test_a_look_leaves_the_log_of_a_killed_daemon_alone(scene: Stage, words: str
 
 
 def test_a_look_beside_a_daemon_sees_what_it_does(scene: Stage) -> None:
-    """And takes nothing from it: it goes on, and ends as ever."""
+    """A read-only command sees what a running daemon does, and does not disturb it."""
     with daemon(scene.environ, scene.folder) as running:
         assert eventually(lambda: scene.comments() == ["Need Review"] * 3)
         assert f"process {running.process.pid} " in look(scene, "status")
@@ -131,7 +131,7 @@ def test_a_look_beside_a_daemon_sees_what_it_does(scene: Stage) -> None:
 
 
 def test_a_look_keeps_no_daemon_from_leaving_a_whole_file(tmp_path: Path) -> None:
-    """Whoever copies that one file after a stop has everything, though somebody looked then."""
+    """After a stop the ledger is one complete file, even if a command read it then."""
     path, copy = tmp_path / "ledger.db", tmp_path / "copy.db"
     ledger = Ledger(f"sqlite:///{path}", PORTAL)
     ledger.record(event(1), NOW)
@@ -144,7 +144,7 @@ def test_a_look_keeps_no_daemon_from_leaving_a_whole_file(tmp_path: Path) -> Non
 
 
 def test_what_is_open_to_look_cannot_be_written(tmp_path: Path) -> None:
-    """A look that writes is a bug, and shows as one."""
+    """A ledger opened for reading cannot be written: a write would be a bug, and raises."""
     address = f"sqlite:///{tmp_path / 'ledger.db'}"
     Ledger(address, PORTAL).close()
     with closing(Ledger(address, PORTAL, read_only=True)) as ledger:
@@ -154,7 +154,7 @@ def test_what_is_open_to_look_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_look_respects_roles_and_takes_none(tmp_path: Path) -> None:
-    """A dry run beside a daemon is refused as a run is, and refuses nobody."""
+    """A dry run beside a daemon is refused like a run, but holds no role itself."""
     address = f"sqlite:///{tmp_path / 'ledger.db'}"
     with (
         closing(Ledger(address, PORTAL)) as ledger,
@@ -167,7 +167,7 @@ def test_a_look_respects_roles_and_takes_none(tmp_path: Path) -> None:
 
 
 def test_an_older_ledger_is_left_as_it_is(tmp_path: Path) -> None:
-    """A look does not bring it to today's form, and says who does."""
+    """An older ledger is not migrated by a read-only command, which says what migrates it."""
     path = tmp_path / "ledger.db"
     Ledger(f"sqlite:///{path}", PORTAL).close()
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -179,7 +179,7 @@ def test_an_older_ledger_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_look_at_another_programs_database_leaves_it(tmp_path: Path) -> None:
-    """It is not a ledger, and is told to be none."""
+    """Another program's database is not changed and is reported as no ledger."""
     path = tmp_path / "other.db"
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE theirs (a)")
@@ -189,7 +189,7 @@ def test_a_look_at_another_programs_database_leaves_it(tmp_path: Path) -> None:
 
 
 def test_a_look_at_an_empty_server_makes_no_tables(postgres_database: str) -> None:
-    """Neither on PostgreSQL."""
+    """An empty PostgreSQL database gets no tables."""
     with postgres.schema(postgres_database) as address:
         with closing(Ledger(address, PORTAL, read_only=True)) as ledger:
             assert totals(ledger).accepted == 0
@@ -201,7 +201,7 @@ def test_a_look_at_an_empty_server_makes_no_tables(postgres_database: str) -> No
 
 
 def test_a_look_at_a_server_reads_what_is_there(postgres_database: str) -> None:
-    """And cannot write."""
+    """A ledger on a server can be read and not written."""
     with postgres.schema(postgres_database) as address:
         with closing(Ledger(address, PORTAL)) as ledger:
             ledger.record(event(1), NOW)
@@ -219,7 +219,7 @@ def test_a_look_at_a_server_reads_what_is_there(postgres_database: str) -> None:
 def test_a_root_shell_leaves_nothing_that_the_service_cannot_write(
     scene: Stage, words: str
 ) -> None:
-    """Whatever comes beside a ledger belongs to the ledger's owner."""
+    """Files that root creates beside a ledger belong to the ledger's owner."""
     assert run(scene, "reconcile").returncode == 0
     for path in (scene.folder / "state").glob("*.*.*"):
         path.unlink()
@@ -230,7 +230,7 @@ def test_a_root_shell_leaves_nothing_that_the_service_cannot_write(
 
 @AS_ROOT
 def test_a_ledger_that_root_makes_belongs_to_whom_the_folder_does(scene: Stage) -> None:
-    """`reconcile` by hand before the service's first start."""
+    """A ledger that root creates before the service's first start belongs to the folder's owner."""
     give_away(scene.folder / "state")
     assert run(scene, "reconcile").returncode == 0
     assert "ledger.db" in contents(scene)
@@ -239,7 +239,7 @@ def test_a_ledger_that_root_makes_belongs_to_whom_the_folder_does(scene: Stage) 
 
 @AS_ROOT
 def test_root_beside_the_service_leaves_its_log_to_it(tmp_path: Path) -> None:
-    """SQLite's own files too, while both are at it."""
+    """SQLite's own files belong to the service, even if root used the ledger at the same time."""
     path = tmp_path / "ledger.db"
     Ledger(f"sqlite:///{path}", PORTAL).close()
     give_away(tmp_path)

@@ -1,4 +1,4 @@
-"""The messages as people read them, from values."""
+"""The notification messages as people read them, computed from values."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -16,12 +16,12 @@ DEAD = Alert("dead_key", "the portal refuses the API key", "make a new one")
 
 
 def reviews(*files: FileInReview, number: int | None = None) -> ReviewPage:
-    """Return files in review, of so many."""
+    """Return so many files in review."""
     return ReviewPage(files, len(files) if number is None else number)
 
 
 def test_a_digest_names_room_title_author_and_link() -> None:
-    """One message, grouped by room, not one a file."""
+    """A digest is one message, grouped by room, with title, author and link of each file."""
     other = replace(FILE, file_id=8, title="Plan.xlsx", room=9, room_title="Legal", author="")
     found = digest(reviews(FILE, other), PORTAL)
     assert found.title == "2 files newly need review on portal.example.com"
@@ -37,7 +37,7 @@ def test_a_digest_names_room_title_author_and_link() -> None:
 
 
 def test_a_room_without_a_known_title_has_its_id() -> None:
-    """And a file of which no room is known stands apart."""
+    """A room without a known title has its id; files without a known room are separate."""
     files = (replace(FILE, room_title=""), replace(FILE, room=None, room_title=""))
     body = digest(reviews(*files), PORTAL).body
     assert [line for line in body.splitlines() if line.endswith(":")] == [
@@ -47,14 +47,14 @@ def test_a_room_without_a_known_title_has_its_id() -> None:
 
 
 def test_a_long_list_of_a_room_is_cut() -> None:
-    """It says how many more there are."""
+    """The list of a room is cut and says how many more files there are."""
     body = digest(reviews(*[FILE] * 13), PORTAL).body
     assert body.count("Offer.docx") == 10
     assert body.endswith("\n  and 3 more")
 
 
 def test_a_long_list_of_rooms_is_cut() -> None:
-    """So are the files that were not read at all."""
+    """The list of rooms is cut and counts the files that are not listed."""
     files = [replace(FILE, room=number, room_title=f"Room {number:02}") for number in range(25)]
     body = digest(reviews(*files, number=900), PORTAL).body
     assert body.count("Offer.docx") == 20
@@ -62,7 +62,7 @@ def test_a_long_list_of_rooms_is_cut() -> None:
 
 
 def test_a_title_cannot_add_lines() -> None:
-    """It is other people's words."""
+    """A title cannot add lines to a message."""
     body = digest(reviews(replace(FILE, title="a\nSales:\n- b")), PORTAL).body
     assert len(body.splitlines()) == 3
 
@@ -78,13 +78,13 @@ def test_a_title_cannot_add_lines() -> None:
     ],
 )
 def test_a_reminder_says_how_long_files_wait(length: timedelta, words: str) -> None:
-    """In the largest unit that fits."""
+    """A reminder says how long each file has waited, in the largest unit that fits."""
     title = reminder(reviews(FILE), PORTAL, length).title
     assert title == f"1 file waits for review for more than {words} on portal.example.com"
 
 
-def test_trouble_is_told_with_what_to_do() -> None:
-    """In the words of `status`; an alert without a cure has none."""
+def test_a_problem_is_told_with_what_to_do() -> None:
+    """An alert has the message and the hint of `status`; without a hint it has none."""
     found = began([DEAD, replace(DEAD, message="it is late", hint="")], PORTAL)
     assert (found.title, found.tone) == ("Needs attention on portal.example.com", Tone.ALERT)
     assert found.body == (
@@ -92,8 +92,8 @@ def test_trouble_is_told_with_what_to_do() -> None:
     )
 
 
-def test_the_end_of_a_trouble_has_its_words() -> None:
-    """So that both messages can be told to belong together."""
+def test_the_end_of_a_problem_has_its_words() -> None:
+    """The message of a problem's end repeats its name, so that both are recognised as a pair."""
     found = ended([DEAD.message], PORTAL)
     assert (found.title, found.tone) == ("Resolved on portal.example.com", Tone.RESOLVED)
     assert found.body == "Over: the portal refuses the API key"

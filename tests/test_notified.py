@@ -1,4 +1,4 @@
-"""What the ledger remembers for messages: what whom was told, and which files to tell of."""
+"""What the ledger stores for notifications: what each address was sent, and which files are new."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -15,21 +15,21 @@ LONG = 365 * 24 * HOUR
 
 
 def test_what_an_address_was_told_is_read_back_as_it_was_written(ledger: Ledger) -> None:
-    """With its dates, and with what it knows to be wrong."""
-    told = {"a": replace(FAILING, alerts={"dead_key": "no"}), "b": Notified("address 2", NOW)}
-    ledger.settings.set(NOTIFIED, told)
-    assert ledger.settings.get(NOTIFIED) == told
+    """The record of an address is read back as written, with its dates and alerts."""
+    stored = {"a": replace(FAILING, alerts={"dead_key": "no"}), "b": Notified("address 2", NOW)}
+    ledger.settings.set(NOTIFIED, stored)
+    assert ledger.settings.get(NOTIFIED) == stored
 
 
 def test_what_another_version_wrote_counts_as_never_told(tmp_path: Path, ledger: Ledger) -> None:
-    """The address begins anew."""
+    """A record in another version's format counts as missing: the address starts anew."""
     ledger.settings.set(NOTIFIED, {"a": FAILING})
     kit.sql(tmp_path, """UPDATE settings SET value = '{"a": "{}"}' WHERE name = 'notified'""")
     assert ledger.settings.get(NOTIFIED) == {}
 
 
 def test_the_newly_marked_are_those_of_the_span(ledger: Ledger) -> None:
-    """The beginning was told before, the end is included."""
+    """The newly marked files are those after the span's beginning, up to and including its end."""
     for number in range(4):
         mark(ledger, number, NOW + number * MINUTE)
     wanted = ReviewFilter(marked=(NOW, NOW + 2 * MINUTE))
@@ -38,7 +38,7 @@ def test_the_newly_marked_are_those_of_the_span(ledger: Ledger) -> None:
 
 
 def test_a_failing_address_is_told_in_the_overview(ledger: Ledger) -> None:
-    """As long as it is tried again; one that was taken from the configuration is forgotten."""
+    """A failing address is in the overview as long as it is configured and retried."""
     ledger.settings.set(NOTIFIED, {"a": FAILING, "b": Notified("address 2", NOW)})
     assert ledger.health.overview(NOW + MINUTE).unreachable == (FAILING,)
     assert ledger.health.overview(NOW + 3 * HOUR).unreachable == ()
@@ -49,12 +49,12 @@ def test_a_failing_address_is_told_in_the_overview(ledger: Ledger) -> None:
     [(1, MINUTE), (2, 2 * MINUTE), (6, 32 * MINUTE), (7, HOUR), (1000, HOUR)],
 )
 def test_a_failing_address_is_tried_more_and_more_rarely(failures: int, wait: timedelta) -> None:
-    """After a minute, doubling to an hour."""
+    """A failing address is retried after a minute, doubling to an hour."""
     failing = replace(FAILING, failures=failures)
     assert not failing.is_due(NOW + wait - SECOND)
     assert failing.is_due(NOW + wait)
 
 
 def test_a_failure_in_the_future_holds_nothing_up() -> None:
-    """The clock was set back since."""
+    """A failure in the future, before the clock was set back, delays no message."""
     assert FAILING.is_due(NOW - LONG)

@@ -1,4 +1,6 @@
-"""Messages of the daemon and of `reconcile`: a sandbox portal, addresses on the loopback."""
+"""The notifications of the daemon and of `reconcile`: a sandbox portal, addresses on the loopback
+interface.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -21,7 +23,7 @@ from reconciler.service.notifying import NOTIFY, NOTIFY_EVERY
 from tests import postgres
 from tests.daemon import free_port
 from tests.program import exits
-from tests.support_http import Line, answering, http
+from tests.support_http import StubServer, answering, http
 from tests.support_ledger import sql, url
 from tests.support_notify import BROKEN, as_json, mailbox, messages, titles, urls_file
 from tests.support_sweep import Stage, run
@@ -30,34 +32,33 @@ from tests.waiting import eventually
 DAY = timedelta(days=1)
 
 
-def notify(scene: Stage, *lines: Line, **more: str) -> None:
-    """Configure the addresses."""
+def notify(scene: Stage, *lines: StubServer, **more: str) -> None:
+    """Configure these addresses."""
     path = urls_file(scene.folder, *map(as_json, lines))
     scene.environ["RECONCILER_NOTIFY__URLS_FILE"] = str(path)
     scene.environ.update(more)
 
 
 def reconcile_here(scene: Stage) -> None:
-    """Do what the command does in this process, which is quicker."""
+    """Run `reconcile` in this process, which is faster."""
     reconcile(load(None, scene.environ), dry_run=False, on_planned=lambda _: None)
 
 
 def let_a_day_pass(scene: Stage) -> None:
-    """Make what the ledger remembers a day older."""
+    """Make the notification records a day older."""
     day = DAY // timedelta(microseconds=1)
     aged = "marked_at = marked_at - :day, comment_since = comment_since - :day"
     sql(scene.folder, f"UPDATE files SET {aged}", day=day)  # noqa: S608 - no words of others
     with closing(Ledger(url(scene.folder), scene.server.url)) as ledger:
-        told = ledger.settings.get(NOTIFIED) or {}
-        older = {k: replace(one, marked_until=one.marked_until - DAY) for k, one in told.items()}
+        stored = ledger.settings.get(NOTIFIED) or {}
+        older = {k: replace(one, marked_until=one.marked_until - DAY) for k, one in stored.items()}
         ledger.settings.set(NOTIFIED, older)
 
 
 @contextmanager
 def running(scene: Stage, *, is_suspended: bool = False) -> Iterator[Daemon]:
-    """Run a daemon within the block; suspended, as where another process has the sweep's role.
-
-    Then it knows of a dead key.
+    """Run a daemon within the block. A suspended one knows of a dead key but may not send: another
+    process has the sweep's role.
     """
     daemon = Daemon(load(None, scene.environ))
     if is_suspended:
@@ -70,8 +71,8 @@ def running(scene: Stage, *, is_suspended: bool = False) -> Iterator[Daemon]:
         daemon.stop()
 
 
-def sends(daemon: Daemon, service: Line, number: int) -> bool:
-    """Let it notify until so many messages arrived: a turn is left out while another runs."""
+def sends(daemon: Daemon, service: StubServer, number: int) -> bool:
+    """Notify until so many messages have arrived; a turn is skipped while another is running."""
 
     def holds() -> bool:
         if len(service.requests) < number:
@@ -81,8 +82,8 @@ def sends(daemon: Daemon, service: Line, number: int) -> bool:
     return eventually(holds, 20)
 
 
-def test_the_daemon_tells_of_a_dead_key_and_of_its_end(scene: Stage, service: Line) -> None:
-    """By itself, with what to do; the sweep goes on beside it."""
+def test_the_daemon_tells_of_a_dead_key_and_of_its_end(scene: Stage, service: StubServer) -> None:
+    """The daemon sends a dead key with what to do, and its end, while the sweep continues."""
     notify(scene, service)
     scene.portal.faults.add(Fault("*", "status", status=401, times=None))
     with running(scene) as daemon:
@@ -98,8 +99,10 @@ def test_the_daemon_tells_of_a_dead_key_and_of_its_end(scene: Stage, service: Li
     assert (wrong["type"], over["type"]) == ("warning", "success")
 
 
-def test_of_several_daemons_only_the_one_that_sweeps_sends(scene: Stage, service: Line) -> None:
-    """The others would tell everything once more."""
+def test_of_several_daemons_only_the_one_that_sweeps_sends(
+    scene: Stage, service: StubServer
+) -> None:
+    """Of several daemons only the one that sweeps sends, so no message comes twice."""
     notify(scene, service)
     began = datetime.now(UTC)
     with running(scene, is_suspended=True) as daemon:
@@ -109,9 +112,9 @@ def test_of_several_daemons_only_the_one_that_sweeps_sends(scene: Stage, service
 
 
 def test_the_daemon_that_takes_over_repeats_no_message(
-    scene: Stage, service: Line, postgres_server: str
+    scene: Stage, service: StubServer, postgres_server: str
 ) -> None:
-    """Two daemons know of the dead key: one tells of it, and the one that is left, of its end."""
+    """When another daemon takes over, no message is repeated, and the end is sent."""
     notify(scene, service)
     scene.portal.faults.add(Fault("*", "status", status=401, times=None))
     with postgres.database(postgres_server) as shared, ExitStack() as first:
@@ -133,7 +136,7 @@ def test_the_daemon_that_takes_over_repeats_no_message(
 
 
 def test_the_daemon_tells_the_watcher_of_its_sweeps(scene: Stage) -> None:
-    """Each has a beginning and an end."""
+    """The daemon signals the beginning and end of its sweeps to the heartbeat monitor."""
     with answering(http(200)) as watcher:
         scene.environ["RECONCILER_NOTIFY__HEARTBEAT_URL"] = f"{watcher.url}/ping"
         with running(scene):
@@ -142,8 +145,8 @@ def test_the_daemon_tells_the_watcher_of_its_sweeps(scene: Stage) -> None:
     assert lines == ["GET /ping/start HTTP/1.1", "GET /ping HTTP/1.1"]
 
 
-def test_a_reconcile_that_fails_tells_why(scene: Stage, service: Line) -> None:
-    """Where cron runs it, nobody else would."""
+def test_a_reconcile_that_fails_tells_why(scene: Stage, service: StubServer) -> None:
+    """A `reconcile` that fails sends the reason: with cron no other process would."""
     notify(scene, service)
     scene.portal.faults.add(Fault("*", "status", status=401, times=None))
     for _ in range(2):
@@ -154,9 +157,9 @@ def test_a_reconcile_that_fails_tells_why(scene: Stage, service: Line) -> None:
 
 
 def test_a_webhook_that_nobody_has_looked_at_since_is_not_told_to_be_fine(
-    scene: Stage, service: Line
+    scene: Stage, service: StubServer
 ) -> None:
-    """After a long stop its last state is old: it is told once more only after it was mended."""
+    """A webhook that was not checked since a long stop is not reported as repaired."""
     notify(scene, service)
     with closing(Ledger(url(scene.folder), scene.server.url)) as ledger:
         for hours, state in (
@@ -173,8 +176,10 @@ def test_a_webhook_that_nobody_has_looked_at_since_is_not_told_to_be_fine(
     ]
 
 
-def test_what_one_reconcile_marked_is_told_by_a_later_one(scene: Stage, service: Line) -> None:
-    """One message for all that was marked, once it is time."""
+def test_what_one_reconcile_marked_is_told_by_a_later_one(
+    scene: Stage, service: StubServer
+) -> None:
+    """Files marked by several runs of `reconcile` are in one digest, once it is due."""
     notify(scene, service, RECONCILER_NOTIFY__DIGEST_EVERY="1h")
     reconcile_here(scene)
     let_a_day_pass(scene)
@@ -185,14 +190,14 @@ def test_what_one_reconcile_marked_is_told_by_a_later_one(scene: Stage, service:
 
 
 def test_an_address_that_fails_fails_no_run_and_is_told_in_status(scene: Stage) -> None:
-    """Everything is marked all the same."""
+    """A failing address fails no run and is named in `status`; everything is marked."""
     with answering(BROKEN) as broken:
         notify(scene, broken, RECONCILER_NOTIFY__OVERDUE_AFTER="1h")
-        with capture_logs() as said:
+        with capture_logs() as events:
             reconcile_here(scene)
             let_a_day_pass(scene)
             reconcile_here(scene)
-    assert "notification_failed" in [line["event"] for line in said]
+    assert "notification_failed" in [line["event"] for line in events]
     shown = run(scene, "status").stdout
     assert "address 1 (json) of notify.urls_file cannot be notified" in shown
     assert "run: reconciler notify test" in shown
@@ -200,7 +205,7 @@ def test_an_address_that_fails_fails_no_run_and_is_told_in_status(scene: Stage) 
 
 @pytest.mark.parametrize("bad", ["nosuch://x", "hunter2"])
 def test_a_daemon_with_a_bad_address_does_not_start(bad: str, scene: Stage) -> None:
-    """Better than nobody being told when it matters."""
+    """A daemon with an invalid address does not start."""
     path = urls_file(scene.folder, bad)
     scene.environ["RECONCILER_NOTIFY__URLS_FILE"] = str(path)
     with pytest.raises(ConfigError, match=r"address 1.* is not an address that Apprise knows"):
@@ -208,18 +213,18 @@ def test_a_daemon_with_a_bad_address_does_not_start(bad: str, scene: Stage) -> N
 
 
 def test_check_names_a_bad_address(scene: Stage) -> None:
-    """Beside whatever else serve would refuse."""
+    """`check` names an invalid address beside whatever else `serve` would refuse."""
     path = urls_file(scene.folder, "nosuch://x")
     scene.environ["RECONCILER_NOTIFY__URLS_FILE"] = str(path)
-    said = [finding.message for finding in run_check(load(None, scene.environ))]
-    assert [one for one in said if one.startswith("address 1 (nosuch) of notify.urls_file")]
+    messages = [finding.message for finding in run_check(load(None, scene.environ))]
+    assert [one for one in messages if one.startswith("address 1 (nosuch) of notify.urls_file")]
 
 
 # The command.
 
 
 def test_notify_test_says_which_address_works(scene: Stage) -> None:
-    """And exits 1 when one does not."""
+    """`notify test` says which addresses work, and exits 1 when one does not."""
     with mailbox() as box, answering(BROKEN) as broken:
         path = urls_file(scene.folder, box.url, as_json(broken))
         done = run(scene, "notify", "test", RECONCILER_NOTIFY__URLS_FILE=str(path))
@@ -229,14 +234,14 @@ def test_notify_test_says_which_address_works(scene: Stage) -> None:
     assert [mail["Subject"] for mail in box.mails] == ["Test message"]
 
 
-def test_notify_test_exits_0_when_all_work(scene: Stage, service: Line) -> None:
-    """Each address got the message."""
+def test_notify_test_exits_0_when_all_work(scene: Stage, service: StubServer) -> None:
+    """`notify test` exits 0 when each address got its message."""
     notify(scene, service)
     assert run(scene, "notify", "test").returncode == 0
     assert titles(service) == ["Test message"]
 
 
 def test_notify_test_without_an_address_says_what_to_set(scene: Stage) -> None:
-    """It is a mistake of the configuration."""
+    """`notify test` without an address is a configuration error with the key to set."""
     done = exits(2, run(scene, "notify", "test"))
     assert "There is no address to notify: set notify.urls_file" in done.stderr

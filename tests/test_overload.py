@@ -1,4 +1,4 @@
-"""More than can be handled: answered quickly, and slow clients take nobody's place."""
+"""More deliveries than can be handled are answered quickly, and slow clients block no others."""
 
 import socket
 import threading
@@ -33,7 +33,7 @@ def served(record: "Record", threads: int = 2) -> Iterator[Server]:
 
 
 class Record:
-    """Takes events, but none before it is let go."""
+    """Records events, but only once it is released."""
 
     def __init__(self, held: bool = False) -> None:
         self.go, self.number = threading.Event(), 0
@@ -57,7 +57,7 @@ def status(connection: socket.socket) -> int:
 
 
 def test_a_delivery_is_answered_beside_idle_and_half_sent_requests() -> None:
-    """Five hundred connections that say nothing, or half a request, take nobody's place."""
+    """Five hundred connections that send nothing, or half a request, do not delay a delivery."""
     with served(Record()) as server, ExitStack() as stack:
         for number in range(500):
             slow = stack.enter_context(connect(server))
@@ -69,7 +69,7 @@ def test_a_delivery_is_answered_beside_idle_and_half_sent_requests() -> None:
 
 
 def test_more_than_can_be_handled_is_asked_to_come_later() -> None:
-    """While the ledger is slow the queue is bounded: what is beyond is answered 503 at once."""
+    """While the ledger is slow the queue is bounded: further deliveries get 503 at once."""
     record = Record(held=True)
     with served(record, threads=1) as server, ExitStack() as stack:
         connections = [stack.enter_context(connect(server)) for _ in range(330)]
@@ -87,7 +87,7 @@ def test_more_than_can_be_handled_is_asked_to_come_later() -> None:
 
 
 def test_a_hundred_connections_at_once_are_all_answered() -> None:
-    """A hundred deliveries at once are within the bounds."""
+    """A hundred deliveries at once are all answered 200."""
     record = Record()
     with served(record) as server, ExitStack() as stack:
         connections = [stack.enter_context(connect(server)) for _ in range(100)]

@@ -1,4 +1,6 @@
-"""The overview: what is due, waits, failed and needs review, how updates arrived, what is wrong."""
+"""The overview: what is due, waits, failed and needs review, how updates were detected, and what is
+wrong.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -32,7 +34,7 @@ DAY = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def see(ledger: Ledger, after: timedelta = SECOND) -> Overview:
-    """Return the overview a while after the beginning."""
+    """Return the overview some time after the beginning."""
     return ledger.health.overview(NOW + after)
 
 
@@ -43,13 +45,13 @@ def sweep_finds(ledger: Ledger, file: int = 1, options: EnqueueOptions | None = 
 
 
 def mark(ledger: Ledger, file: int = 1, **changes: Any) -> None:
-    """Let the worker mark the one file that is due."""
+    """Let the worker mark the only due file."""
     result = kit.marked(file)
     ledger.claims.finish(claimed(ledger, DUE), replace(result, **changes), DUE)
 
 
 def kinds(seen: Overview) -> list[ProblemKind]:
-    """Return what is wrong, but for the daemon that does not run in these tests."""
+    """Return the kinds of problems, except for the daemon that does not run in these tests."""
     return [
         problem.kind for problem in find_problems(seen) if problem.kind is not ProblemKind.NO_SERVE
     ]
@@ -59,14 +61,14 @@ def kinds(seen: Overview) -> list[ProblemKind]:
 
 
 def test_an_empty_ledger_has_nothing_to_tell(ledger: Ledger) -> None:
-    """No queue, no files, no sweep, nothing wrong but that nobody serves."""
+    """An empty ledger has no queue, file or sweep, and only the problem that no daemon runs."""
     seen = see(ledger)
     assert (seen.queue.depth, seen.files, seen.reviews, seen.sweeps) == (0, (), (), ())
     assert [problem.kind for problem in find_problems(seen)] == [ProblemKind.NO_SERVE]
 
 
 def test_the_queue_tells_what_is_due_and_since_when(ledger: Ledger) -> None:
-    """What is due later counts to the depth, and its time is the next."""
+    """The queue has the number of files, how many are due, since when, and the time of the next."""
     ledger.record(kit.event(1), NOW)
     ledger.record(kit.event(2), NOW + MINUTE)
     sweep_finds(ledger, 3, EnqueueOptions(BACKFILL))
@@ -76,7 +78,7 @@ def test_the_queue_tells_what_is_due_and_since_when(ledger: Ledger) -> None:
 
 
 def test_failed_files_come_before_waiting_ones_with_the_reason(ledger: Ledger) -> None:
-    """The worst first, with the error and the next try."""
+    """Failed files come before waiting ones, each with the error and the next try."""
     for file in (1, 2):
         ledger.record(kit.event(file), NOW)
     waits, fails = ledger.claims.take(DUE, 2, LEASE)
@@ -85,8 +87,8 @@ def test_failed_files_come_before_waiting_ones_with_the_reason(ledger: Ledger) -
     failed = kit.result(Outcome.FAILED, reason="transient", error="no answer", retry_at=again)
     ledger.claims.finish(fails, replace(failed, attempts=2), DUE)
     seen = see(ledger)
-    told = [(one.file_id, one.outcome, one.reason, one.error, one.retry_at) for one in seen.files]
-    assert told == [
+    listed = [(one.file_id, one.outcome, one.reason, one.error, one.retry_at) for one in seen.files]
+    assert listed == [
         (fails.entry.id, Outcome.FAILED, "transient", "no answer", again),
         (waits.entry.id, Outcome.WAITING, "locked", "", again),
     ]
@@ -95,7 +97,7 @@ def test_failed_files_come_before_waiting_ones_with_the_reason(ledger: Ledger) -
 
 
 def test_what_carries_our_comment_needs_review(ledger: Ledger) -> None:
-    """With its room and who saved it, where that is known."""
+    """A file that carries our comment needs review, with its room and who saved it, if known."""
     ledger.watermarks.set_room(7, NOW, "Legal")
     sweep_finds(ledger)
     look = a_file(folder=10, updated_by_name="Ann Lee")  # a look does not tell the room
@@ -107,14 +109,14 @@ def test_what_carries_our_comment_needs_review(ledger: Ledger) -> None:
 
 
 def test_a_file_that_moved_is_not_shown_in_its_old_room(ledger: Ledger) -> None:
-    """Its new folder may lie in any room."""
+    """A file that moved is not shown in its old room, since its new folder may be in any room."""
     sweep_finds(ledger)
     mark(ledger, seen=a_file(folder=11))
     assert see(ledger).reviews[0].room is None
 
 
 def test_a_file_at_the_top_of_a_room_is_known_to_lie_there(ledger: Ledger) -> None:
-    """Its folder is the room, if a listing ever read one of that id."""
+    """A file whose folder is itself a listed room is known to be in that room."""
     ledger.watermarks.set_room(10, NOW, "Legal")
     ledger.record(kit.event(), NOW)
     mark(ledger)
@@ -122,13 +124,13 @@ def test_a_file_at_the_top_of_a_room_is_known_to_lie_there(ledger: Ledger) -> No
 
 
 def test_what_a_person_answered_needs_no_review(ledger: Ledger) -> None:
-    """Their word stands."""
+    """A file with a person's comment needs no review."""
     kit.attempt(ledger, kit.result(Outcome.KEPT, seen=a_file(comment="Approved"), settled=True))
     assert (see(ledger).in_review, see(ledger).reviews) == (0, ())
 
 
 def test_lists_are_cut_and_have_the_newest_first(ledger: Ledger) -> None:
-    """As many as asked for; the number of all is told beside them."""
+    """Lists have the newest entries first, as many as requested, and the number of all."""
     for file in range(1, 5):
         kit.attempt(ledger, kit.marked(file), file, NOW + file * MINUTE)
     seen = ledger.health.overview(NOW + HOUR, shown=2)
@@ -137,7 +139,7 @@ def test_lists_are_cut_and_have_the_newest_first(ledger: Ledger) -> None:
 
 
 def test_unfinished_files_can_be_hurried(ledger: Ledger) -> None:
-    """Due at once and as if never tried; one that is not unfinished is left alone."""
+    """An unfinished file can be made due at once as if never tried; any other stays as it is."""
     kit.attempt(ledger, kit.result(Outcome.FAILED, retry_at=DUE + HOUR, attempts=7))
     assert ledger.waits.retry([2], DUE) == frozenset()
     assert ledger.waits.retry([1, 2], DUE) == {1}
@@ -146,7 +148,7 @@ def test_unfinished_files_can_be_hurried(ledger: Ledger) -> None:
 
 
 def test_hurrying_without_ids_takes_all_that_nobody_works_on(ledger: Ledger) -> None:
-    """A live claim keeps its lease."""
+    """Retrying without ids makes all unfinished files due, except claimed ones."""
     for file in (1, 2):
         ledger.record(kit.event(file), NOW)
     for claim in ledger.claims.take(DUE, 2, LEASE):
@@ -155,17 +157,17 @@ def test_hurrying_without_ids_takes_all_that_nobody_works_on(ledger: Ledger) -> 
     assert ledger.waits.retry([], DUE) == {1, 2} - {held.entry.id}
 
 
-# How updates arrived.
+# How updates were detected.
 
 
 def latencies(ledger: Ledger) -> dict[Source, int]:
-    """Return how many updates each source told of first."""
+    """Return how many updates each source announced first."""
     seen = see(ledger)
     return {source: seen.number_from(source) for source in Source if seen.number_from(source)}
 
 
 def test_an_update_that_a_webhook_brought_is_no_gap(ledger: Ledger) -> None:
-    """It counts for its day and its source."""
+    """An update that a webhook announced is counted by its day and source and is not missed."""
     ledger.record(kit.event(), NOW)
     mark(ledger)
     assert see(ledger).days == {DAY: {Source.WEBHOOK: 1}}
@@ -173,7 +175,7 @@ def test_an_update_that_a_webhook_brought_is_no_gap(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("event_first", [True, False])
 def test_an_event_counts_before_a_sweep(ledger: Ledger, event_first: bool) -> None:
-    """Whichever was there first, the delivery was not lost."""
+    """An event takes precedence over a sweep, whichever came first: the delivery was not lost."""
     if not event_first:
         sweep_finds(ledger)
     ledger.record(kit.event(), NOW)
@@ -184,7 +186,7 @@ def test_an_event_counts_before_a_sweep(ledger: Ledger, event_first: bool) -> No
 
 
 def test_an_event_that_comes_during_the_work_counts(ledger: Ledger) -> None:
-    """The delivery was late, not lost."""
+    """An event that arrives during the work counts: the delivery was late, not lost."""
     sweep_finds(ledger)
     claim = claimed(ledger, DUE)
     ledger.record(kit.event(), DUE)
@@ -193,14 +195,14 @@ def test_an_event_that_comes_during_the_work_counts(ledger: Ledger) -> None:
 
 
 def test_what_only_a_sweep_found_is_a_gap(ledger: Ledger) -> None:
-    """No delivery told of it."""
+    """An update that only a sweep found was missed by the webhook."""
     sweep_finds(ledger)
     mark(ledger)
     assert latencies(ledger) == {Source.SWEEP: 1}
 
 
 def test_the_delivery_log_counts_before_a_later_sweep_only(ledger: Ledger) -> None:
-    """Who told first is remembered, unless the webhook told as well."""
+    """The delivery log takes precedence over a later sweep, and a webhook over both."""
     ledger.record(kit.event(1), NOW, Source.LOG)
     sweep_finds(ledger, 1)
     mark(ledger, 1)
@@ -211,7 +213,7 @@ def test_the_delivery_log_counts_before_a_later_sweep_only(ledger: Ledger) -> No
 
 
 def test_a_later_update_is_counted_by_its_own_source(ledger: Ledger) -> None:
-    """What told of an earlier one is forgotten when that has ended."""
+    """A later update is counted by its own source, not by that of an earlier one."""
     ledger.record(kit.event(), NOW)
     mark(ledger)
     sweep_finds(ledger)
@@ -220,14 +222,14 @@ def test_a_later_update_is_counted_by_its_own_source(ledger: Ledger) -> None:
 
 
 def test_a_backfill_is_counted_for_itself(ledger: Ledger) -> None:
-    """It says nothing about deliveries."""
+    """A backfill has its own count, since it says nothing about deliveries."""
     sweep_finds(ledger, 1, EnqueueOptions(BACKFILL))
     mark(ledger)
     assert latencies(ledger) == {Source.BACKFILL: 1}
 
 
 def test_a_mark_that_an_unlocking_wiped_is_no_update(ledger: Ledger) -> None:
-    """The file was not saved."""
+    """A mark that was set again after an unlocking is no update."""
     ledger.record(kit.event(), NOW)
     mark(ledger, reason="restored")
     assert latencies(ledger) == {}
@@ -254,7 +256,9 @@ def test_a_mark_that_an_unlocking_wiped_is_no_update(ledger: Ledger) -> None:
 def test_the_wait_from_save_to_comment_is_counted_in_buckets(
     ledger: Ledger, seconds: float, bound: int
 ) -> None:
-    """A clock that is ahead makes no negative waits, and 1.99 s are not within one."""
+    """Latencies from save to comment are counted in buckets: none is negative for a clock that is
+    ahead, and 1.99 s are more than one.
+    """
     ledger.record(kit.event(), NOW)
     saved = replace(kit.REVISION, updated=DUE - timedelta(seconds=seconds))
     mark(ledger, seen=a_file(revision=saved))
@@ -264,7 +268,7 @@ def test_the_wait_from_save_to_comment_is_counted_in_buckets(
 
 
 def test_days_long_past_are_folded_into_one(ledger: Ledger) -> None:
-    """The sums stay: a counter must not go back."""
+    """Old days are added up into one, so that the sums do not decrease."""
     sweep_finds(ledger)
     mark(ledger)
     ledger.health.merge_old_days(NOW + timedelta(days=89))
@@ -273,11 +277,11 @@ def test_days_long_past_are_folded_into_one(ledger: Ledger) -> None:
     assert see(ledger).days == {EPOCH: {Source.SWEEP: 1}}
 
 
-# Sweeps and troubles.
+# Sweeps and problems.
 
 
 def test_the_last_sweeps_are_remembered(ledger: Ledger) -> None:
-    """Newest first, and no more than a hundred."""
+    """The last hundred sweeps are kept, newest first."""
     for number in range(102):
         ledger.health.record_sweep(
             SweepRecord(NOW + number * MINUTE, 0.5, requests=2, scanned=number)
@@ -288,14 +292,14 @@ def test_the_last_sweeps_are_remembered(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("ahead", [2 * HOUR, timedelta(days=3650)])
 def test_sweeps_that_lie_ahead_are_forgotten(ledger: Ledger, ahead: timedelta) -> None:
-    """A clock that was put right since had dated them: what failed then is not the last one."""
+    """Sweeps dated in the future, before the clock was set right, are deleted."""
     ledger.health.record_sweep(SweepRecord(NOW + ahead, 0.5, 2, error="the portal is unavailable"))
     ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
     assert [one.began for one in see(ledger).sweeps] == [NOW]
 
 
 def test_a_sweep_under_way_is_told_while_somebody_serves(ledger: Ledger) -> None:
-    """Until it is written down, or its process is gone."""
+    """A running sweep is shown until it is recorded or its process has ended."""
     ledger.settings.set(SWEEP_BEGAN, NOW)
     assert see(ledger).sweeping is None
     with ledger.role(Role.SWEEP):
@@ -305,7 +309,7 @@ def test_a_sweep_under_way_is_told_while_somebody_serves(ledger: Ledger) -> None
 
 
 def test_a_sweep_that_does_not_come_is_overdue(ledger: Ledger) -> None:
-    """A minute after its time; not while one is under way."""
+    """A sweep is overdue a minute after its time, but not while one is running."""
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
         ledger.settings.set(NEXT_SWEEP, NOW)
         assert kinds(see(ledger, MINUTE)) == []
@@ -316,7 +320,7 @@ def test_a_sweep_that_does_not_come_is_overdue(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("after", [MINUTE, 59 * MINUTE, 61 * MINUTE])
 def test_cron_takes_the_place_of_a_daemon(ledger: Ledger, after: timedelta) -> None:
-    """Where it sweeps now and then: only then nobody misses the daemon."""
+    """While cron sweeps regularly, a missing daemon is no problem."""
     ledger.settings.set(NEXT_SWEEP, NOW - HOUR)  # a daemon that was there long ago
     ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
     found = {problem.kind for problem in find_problems(see(ledger, after))}
@@ -324,14 +328,14 @@ def test_cron_takes_the_place_of_a_daemon(ledger: Ledger, after: timedelta) -> N
 
 
 def test_a_daemon_that_ended_is_missed_at_once(ledger: Ledger) -> None:
-    """It had told when it wanted to sweep next."""
+    """A daemon that ended is reported at once, since it had stored the time of its next sweep."""
     ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
     ledger.settings.set(NEXT_SWEEP, NOW + 5 * MINUTE)
     assert [problem.kind for problem in find_problems(see(ledger))] == [ProblemKind.NO_SERVE]
 
 
 def test_a_reconcile_is_not_late_after_a_daemon(ledger: Ledger) -> None:
-    """It holds the daemon's role, but keeps no times."""
+    """A `reconcile` after a daemon makes no sweep overdue, since it has no schedule."""
     ledger.settings.set(NEXT_SWEEP, NOW)
     ledger.health.record_sweep(SweepRecord(NOW + HOUR, 0.5, 2))
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
@@ -339,7 +343,7 @@ def test_a_reconcile_is_not_late_after_a_daemon(ledger: Ledger) -> None:
 
 
 def test_a_queue_that_is_not_worked_off_is_told(ledger: Ledger) -> None:
-    """When its oldest file is due for more than two minutes; not blocking: others may be marked."""
+    """A queue whose oldest file has been due for two minutes is a non-blocking problem."""
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
         ledger.record(kit.event(1), NOW)
         ledger.record(kit.event(2), NOW + MINUTE)
@@ -354,7 +358,7 @@ def test_a_queue_that_is_not_worked_off_is_told(ledger: Ledger) -> None:
 
 
 def test_what_is_due_for_a_backfill_may_wait(ledger: Ledger) -> None:
-    """Thousands of files are worked off in days, as the day's writes allow."""
+    """Files due for a backfill may wait: thousands are processed over several days."""
     sweep_finds(ledger, 1, EnqueueOptions(BACKFILL))
     with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
         assert see(ledger, HOUR).queue.due == 1
@@ -362,7 +366,7 @@ def test_what_is_due_for_a_backfill_may_wait(ledger: Ledger) -> None:
 
 
 def test_between_two_runs_of_cron_a_file_may_be_due(ledger: Ledger) -> None:
-    """What the last run left behind may not."""
+    """Between two runs of cron new files may be due; files that the last run left may not."""
     ledger.health.record_sweep(SweepRecord(NOW, 0.5, 2))
     ledger.record(kit.event(), NOW + SECOND)
     assert kinds(see(ledger, 5 * MINUTE)) == []
@@ -371,7 +375,7 @@ def test_between_two_runs_of_cron_a_file_may_be_due(ledger: Ledger) -> None:
 
 
 def test_a_refused_file_is_told_with_where_to_look(ledger: Ledger) -> None:
-    """Others are marked, but this one is not, until somebody gives the account the right."""
+    """A refused file is a non-blocking problem that says where to look for the missing right."""
     kit.attempt(ledger, kit.result(Outcome.REFUSED, reason="forbidden", retry_at=DUE + HOUR))
     (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.REFUSED]
     assert (problem.is_blocking, problem.is_harmless) == (False, False)
@@ -379,7 +383,7 @@ def test_a_refused_file_is_told_with_where_to_look(ledger: Ledger) -> None:
 
 
 def test_a_dead_key_is_told_with_its_beginning_until_it_works(ledger: Ledger) -> None:
-    """Also after the pause that each refusal brings."""
+    """A dead key is shown with its beginning until it works, also after each pause."""
     for later in (NOW, NOW + 20 * SECOND):
         ledger.health.open_outage(OutageKind.DEAD_KEY, "answered 401", later)
     seen = see(ledger, MINUTE)
@@ -391,7 +395,7 @@ def test_a_dead_key_is_told_with_its_beginning_until_it_works(ledger: Ledger) ->
 
 
 def test_looks_writes_and_sweeps_are_told_apart(ledger: Ledger) -> None:
-    """Good listings do not hide that every comment is refused."""
+    """Outages of looks, writes and listings are separate: one does not hide another."""
     ledger.health.open_outage(OutageKind.LOOKS, "no answer", NOW)
     ledger.health.open_outage(OutageKind.WRITES, "answered 500", NOW)
     ledger.health.record_sweep(SweepRecord(NOW, 1, 2, error="no answer"))
@@ -405,11 +409,13 @@ def test_looks_writes_and_sweeps_are_told_apart(ledger: Ledger) -> None:
     assert kinds(see(ledger)) == [ProblemKind.WRITES]
 
 
-@pytest.mark.parametrize(("times", "told"), [(2, False), (3, True)])
+@pytest.mark.parametrize(("times", "warned"), [(2, False), (3, True)])
 def test_texts_that_stand_there_right_after_saves_are_told(
-    ledger: Ledger, times: int, told: bool
+    ledger: Ledger, times: int, warned: bool
 ) -> None:
-    """From three on, with the line for the configuration; a person's comment takes longer."""
+    """A text seen three times right after saves is reported with the configuration line; people's
+    comments come later after a save.
+    """
     for file in range(times):
         for text, seconds in (('Saved "anew"', 10), ("Approved", 11)):
             ledger.record(kit.event(file), NOW)
@@ -420,11 +426,13 @@ def test_texts_that_stand_there_right_after_saves_are_told(
     words = [
         problem.hint for problem in find_problems(see(ledger)) if problem.kind is ProblemKind.TEXTS
     ]
-    assert [line.endswith(r'portal_texts = ["Saved \"anew\""]') for line in words] == [True] * told
+    assert [line.endswith(r'portal_texts = ["Saved \"anew\""]') for line in words] == [
+        True
+    ] * warned
 
 
 def test_a_long_pause_is_told_with_its_reason(ledger: Ledger) -> None:
-    """One of seconds is not worth a word."""
+    """A long pause is reported with its reason; a pause of seconds is not."""
     ledger.pause(NOW, 30 * SECOND, "too many requests")
     assert kinds(see(ledger)) == []
     ledger.pause(NOW, HOUR, "the 9000 writes of a day are used up")
@@ -432,15 +440,15 @@ def test_a_long_pause_is_told_with_its_reason(ledger: Ledger) -> None:
     assert problem.message.endswith("10:15:42 UTC: the 9000 writes of a day are used up")
 
 
-def told_of(ledger: Ledger, state: str, said: str = "webhook 1 is disabled") -> None:
-    """Leave in the ledger what the watch over the webhook leaves there."""
-    ledger.settings.set(WEBHOOK, WebhookRecord(WebhookState(state), NOW, said, "run: it"))
+def set_webhook_state(ledger: Ledger, state: str, message: str = "webhook 1 is disabled") -> None:
+    """Store this state of the webhook in the ledger, as the watch does."""
+    ledger.settings.set(WEBHOOK, WebhookRecord(WebhookState(state), NOW, message, "run: it"))
 
 
 @pytest.mark.parametrize("state", ["disabled", "missing", "signature"])
 def test_what_ails_the_webhook_is_told_with_its_cure(ledger: Ledger, state: str) -> None:
-    """Updates are found all the same, so it blocks nothing; what was said long ago is past."""
-    told_of(ledger, state)
+    """A problem of the webhook has its hint and blocks nothing; an old state is ignored."""
+    set_webhook_state(ledger, state)
     (problem,) = [one for one in find_problems(see(ledger)) if one.kind is ProblemKind.WEBHOOK]
     assert problem.message == "webhook 1 is disabled; run: it"
     assert problem.hint == "until then the sweep finds updates"
@@ -450,20 +458,20 @@ def test_what_ails_the_webhook_is_told_with_its_cure(ledger: Ledger, state: str)
 
 @pytest.mark.parametrize("state", ["ok", "unseen"])
 def test_a_webhook_that_is_well_or_not_ours_is_no_problem(ledger: Ledger, state: str) -> None:
-    """One of another account is not to be seen."""
-    told_of(ledger, state, said="the portal has no webhook")
+    """A working webhook is no problem, nor is one that may belong to another account."""
+    set_webhook_state(ledger, state, message="the portal has no webhook")
     assert kinds(see(ledger)) == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"state": "disabled"}'])
 def test_words_about_the_webhook_that_cannot_be_read_say_nothing(ledger: Ledger, text: str) -> None:
-    """The rest is told all the same."""
+    """An unreadable state of the webhook is ignored, and the rest is shown."""
     ledger.settings.set(LedgerSetting(WEBHOOK.name, str, str), text)
     assert kinds(see(ledger)) == []
 
 
 def test_who_holds_which_role_is_told(ledger: Ledger) -> None:
-    """And looking takes nothing away from whoever wants a role."""
+    """The holder of each role is shown, and reading takes no role from others."""
     with ledger.role(Role.BACKFILL):
         assert list(see(ledger).holders) == [Role.BACKFILL]
         with ledger.role(Role.SWEEP):
@@ -471,12 +479,12 @@ def test_who_holds_which_role_is_told(ledger: Ledger) -> None:
     assert see(ledger).holders == {}
 
 
-# The questions.
+# Queries.
 
 
 @kit.SQLITE_ONLY
 def test_no_question_reads_all_files(tmp_path: Path) -> None:
-    """Each goes by an index of its own: the ledger of a large portal has a million rows."""
+    """Each query uses an index, since the ledger of a large portal has a million rows."""
 
     def ask(ledger: Ledger) -> None:
         see(ledger)

@@ -1,4 +1,4 @@
-"""What is published: its name, and that wheel and sdist hold all that an installation needs."""
+"""What is published: its name, and a wheel and an sdist with all that an installation needs."""
 
 import re
 import tarfile
@@ -18,20 +18,20 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 def shipped() -> set[str]:
-    """Return the files of the package, templates, texts and documents among them."""
+    """Return the files of the package, including templates, texts and documents."""
     found = (path for path in (ROOT / "reconciler").rglob("*") if path.is_file())
     return {str(path.relative_to(ROOT)) for path in found if path.suffix != ".pyc"}
 
 
 def test_the_project_is_published_under_a_name_of_its_own() -> None:
-    """`reconciler` is another project: an upgrade by that name would install it."""
+    """The package has its own name, since `reconciler` is another project."""
     assert PROJECT["name"] == DISTRIBUTION == "docspace-reconciler"
     assert version() == PROJECT["version"]
     assert PROJECT["scripts"] == {"reconciler": "reconciler.cli:main"}
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
-    """With templates, the portal's texts and the documents."""
+    """The wheel contains the package with templates, texts and documents, and nothing else."""
     (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -39,7 +39,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_the_sdist_holds_what_builds_and_tests_it(tmp_path: Path) -> None:
-    """A wheel can be built from it, and its tests run."""
+    """A wheel can be built from the sdist, and its tests can be run."""
     (sdist,) = SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -48,7 +48,7 @@ def test_the_sdist_holds_what_builds_and_tests_it(tmp_path: Path) -> None:
 
 
 def install_hints() -> Iterator[tuple[str, str]]:
-    """Yield each package that a message or a document tells to install, and where."""
+    """Yield each package that a message or a document tells users to install, and where."""
     documents = [ROOT / "README.md", *(ROOT / "reconciler").rglob("*")]
     pattern = re.compile(r"(?:pip|pipx|uv tool) install (?:--?[\w-]+ )*['\"]?([\w{}./-]+)")
     for path in documents:
@@ -59,5 +59,5 @@ def install_hints() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("package", "where"), sorted(set(install_hints())))
 def test_what_is_to_be_installed_is_ours(package: str, where: str) -> None:
-    """The checkout, or the published name: a hint must not lead to somebody else's project."""
+    """Every package that users are told to install is the checkout or the published name."""
     assert package.startswith((".", "/source", "{DISTRIBUTION}", DISTRIBUTION))

@@ -1,4 +1,4 @@
-"""The views: what they say, in which order, where they may lead, and how a browser shows them."""
+"""The views of the status page: content, order, links, and how a browser shows them."""
 
 import base64
 import hashlib
@@ -48,10 +48,10 @@ HOSTILE = [
 
 
 class Seen(HTMLParser):
-    """What a reader of a page sees: its links, its headings, its words."""
+    """What a page contains: its links, headings and text."""
 
     def __init__(self, html: str) -> None:
-        """Read a page."""
+        """Parse a page."""
         super().__init__()
         self.links: list[str] = []
         self.headings: list[str] = []
@@ -61,31 +61,31 @@ class Seen(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember where a link leads."""
+        """Record a link's target."""
         self._tag = tag
         self.tags.append(tag)
         self.links += [value or "" for name, value in attrs if (tag, name) == ("a", "href")]
 
     def handle_data(self, data: str) -> None:
-        """Remember what is to be read."""
+        """Record visible text."""
         if self._tag not in {"style", "script"}:
             self.words += data
         if self._tag in {"h1", "h2"} and data.strip():
             self.headings.append(data.strip())
 
     def handle_endtag(self, tag: str) -> None:
-        """What follows is outside."""
+        """Leave a heading or a hidden element."""
         self._tag = ""
 
 
 def mark(ledger: Ledger, title: str, file: int = 1, now: datetime = NOW) -> None:
-    """Let a file be updated and marked, by somebody of the same name as the file."""
+    """Let a file be updated and marked, by a user with the same name as the file."""
     seen = kit.a_file(file, title=title, updated_by_name=title)
     kit.attempt(ledger, replace(kit.marked(file), seen=seen), file, now, title=title)
 
 
 def end(ledger: Ledger, outcome: Outcome, file: int = 1, **changes: Any) -> None:
-    """Let an attempt at a file end in such a way; it is tried again in an hour."""
+    """Let an attempt at a file end so; the next try is in an hour."""
     ended = kit.result(outcome, **{"retry_at": NOW + HOUR} | changes)
     kit.attempt(ledger, ended, file, title=f"{outcome}.docx")
 
@@ -98,17 +98,17 @@ def keep(ledger: Ledger, comment: str, rule: Rule, file: int, now: datetime = NO
 
 
 def page(watched: Watched, path: str = "/") -> Seen:
-    """Return what is to be seen now."""
+    """Return the present content of the page."""
     answer = watched.get(path)
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     return Seen(answer.body)
 
 
-# What it says.
+# Content.
 
 
 def test_it_begins_with_the_verdict_and_keeps_its_order(watched: Watched) -> None:
-    """What is wrong, then what did not end, then how it goes."""
+    """The page has the problems first, then the files without a final outcome, then the numbers."""
     mark(watched.ledger, "Contract.docx")
     assert page(watched).headings == [
         "All is well",
@@ -121,14 +121,14 @@ def test_it_begins_with_the_verdict_and_keeps_its_order(watched: Watched) -> Non
 
 
 def test_an_empty_ledger_has_a_page(watched: Watched) -> None:
-    """Which says that there is nothing yet."""
+    """An empty ledger has a page that says that there is nothing yet."""
     words = page(watched).words
     assert words.count("Nothing.") == 1
     assert "not known yet" in words
 
 
 def test_the_most_serious_is_named_first(watched: Watched) -> None:
-    """And what stops all updates is told apart from what does not."""
+    """The most serious problem is named first, and blocking ones are distinguished from others."""
     end(watched.ledger, Outcome.FAILED)
     watched.ledger.health.open_outage(OutageKind.DEAD_KEY, "answered 401", NOW)
     watched.alive["worker"] = False
@@ -141,7 +141,7 @@ def test_the_most_serious_is_named_first(watched: Watched) -> None:
 
 
 def test_what_failed_or_waits_has_its_reason_its_hint_and_its_next_try(watched: Watched) -> None:
-    """In words where there are some, else as it was said."""
+    """A file that failed or waits has its reason in plain words, a hint, and its next try."""
     end(watched.ledger, Outcome.FAILED, 1, reason="transient", error="answered 502")
     end(watched.ledger, Outcome.WAITING, 2, reason="locked")
     words = page(watched).words
@@ -152,7 +152,7 @@ def test_what_failed_or_waits_has_its_reason_its_hint_and_its_next_try(watched: 
 
 
 def test_a_refused_file_is_an_amber_problem_with_its_hint(watched: Watched) -> None:
-    """Updates of others are marked; this one needs a right that a person gives."""
+    """A refused file is an amber problem with a hint: it needs a right, others are marked."""
     end(watched.ledger, Outcome.REFUSED, 1, reason="forbidden")
     seen, body = page(watched), watched.get("/").body
     assert seen.headings[0] == "1 problem"
@@ -161,7 +161,7 @@ def test_a_refused_file_is_an_amber_problem_with_its_hint(watched: Watched) -> N
 
 
 def test_the_last_sweeps_are_told(watched: Watched) -> None:
-    """With what they cost and found, and why one was not completed."""
+    """The last sweeps are shown with their requests and files, and why one was incomplete."""
     watched.ledger.health.record_sweep(SweepRecord(NOW, 1.25, 6123, scanned=41, error="no answer"))
     watched.ledger.settings.set(NEXT_SWEEP, NOW + 5 * MINUTE)
     words = page(watched).words
@@ -170,7 +170,7 @@ def test_the_last_sweeps_are_told(watched: Watched) -> None:
 
 
 def test_a_ledger_that_cannot_be_read_has_a_page(tmp_path: Path) -> None:
-    """503, and why, but no numbers."""
+    """A ledger that cannot be read has a page with status 503 and the reason, without numbers."""
     with opened(tmp_path) as ledger:
         watched = Watched(ledger)
     (tmp_path / "ledger.db").write_bytes(b"no database" * 1000)
@@ -181,7 +181,7 @@ def test_a_ledger_that_cannot_be_read_has_a_page(tmp_path: Path) -> None:
 
 
 def test_the_webhook_is_told_as_its_watch_left_it(watched: Watched) -> None:
-    """What ails it stands above, with its hint."""
+    """A problem of the webhook is at the top, with its hint."""
     record = WebhookRecord(
         WebhookState.DISABLED,
         NOW,
@@ -201,12 +201,12 @@ def test_the_webhook_is_told_as_its_watch_left_it(watched: Watched) -> None:
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"state": ""}', "7"])
 def test_a_webhook_of_which_nothing_was_told_is_not_known(text: str | None) -> None:
-    """Nor one whose words cannot be read."""
+    """A webhook without a readable state is shown as unknown."""
     assert WEBHOOK.parse(text) is None
 
 
 def test_a_webhook_that_is_well_is_not_wrong() -> None:
-    """Nor one that only an administrator would see."""
+    """A working webhook, or one that only an administrator can see, is not shown as a problem."""
     states = (WebhookState.OK, WebhookState.UNSEEN, WebhookState.MISSING)
     assert [WebhookRecord(state, NOW).has_problem for state in states] == [False, False, True]
 
@@ -216,17 +216,17 @@ def test_a_webhook_that_is_well_is_not_wrong() -> None:
     [(0, "now"), (-59, "59 s ago"), (60, "in 1 min"), (-7200, "2 h ago"), (3 * 86400, "in 3 d")],
 )
 def test_times_are_also_told_from_now(seconds: int, words: str) -> None:
-    """In the largest unit that fits."""
+    """Times are also shown relative to now, in the largest unit that fits."""
     assert ago(NOW + timedelta(seconds=seconds), NOW) == words
 
 
-# Other people's words.
+# Other people's texts.
 
 
 @pytest.mark.parametrize("path", VIEWS)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_other_peoples_words_are_text(watched: Watched, path: str, text: str) -> None:
-    """In titles, names, rooms, comments and errors: no tag, no link, no direction, no flood."""
+    """Other people's texts are shown as text: no tag, link or direction, limited length."""
     plain = page(watched, path).tags
     watched.ledger.watermarks.set_room(10, NOW, text)
     mark(watched.ledger, text, 1)
@@ -248,7 +248,7 @@ def test_other_peoples_words_are_text(watched: Watched, path: str, text: str) ->
 
 @pytest.mark.parametrize("path", VIEWS)
 def test_a_browser_may_run_this_script_alone(watched: Watched, path: str) -> None:
-    """The policy names the hashes of what stands in the page; nobody may frame it or get a form."""
+    """The content security policy allows the page's script by hash, no frames and no forms."""
     answer = watched.get(path)
     policy = dict(
         one.split(" ", 1) for one in answer.headers["Content-Security-Policy"].split("; ")
@@ -264,7 +264,7 @@ def test_a_browser_may_run_this_script_alone(watched: Watched, path: str) -> Non
 
 @pytest.mark.parametrize("path", VIEWS)
 def test_nothing_in_the_page_comes_from_elsewhere(watched: Watched, path: str) -> None:
-    """No source, no import, no style of an element."""
+    """The page loads no source, no import and no element's style from elsewhere."""
     mark(watched.ledger, "Contract.docx")
     body = watched.get(path).body
     assert not re.search(r"\ssrc=|\sstyle=|@import|url\(|\son\w+=", body)
@@ -274,7 +274,7 @@ def test_nothing_in_the_page_comes_from_elsewhere(watched: Watched, path: str) -
 
 
 def test_days_without_updates_have_their_place() -> None:
-    """The newest at the right; what is older is one sum."""
+    """Days without updates have their place, the newest at the right; older ones are a sum."""
     days = {
         TODAY: {Source.WEBHOOK: 3},
         TODAY - 20 * DAY: {Source.SWEEP: 2},
@@ -294,7 +294,7 @@ def test_days_without_updates_have_their_place() -> None:
 def test_the_days_begin_with_the_first_update_of_all(
     days: dict[datetime, Any], number: int
 ) -> None:
-    """Where nothing was known there is no chart; its few columns are no slabs."""
+    """The chart begins with the first update of all, and few columns are not too wide."""
     shown = charts.last_days(days, NOW)
     chart = charts.days_chart(shown)
     assert (len(shown), len(chart.columns)) == (number, number)
@@ -306,12 +306,12 @@ def test_the_days_begin_with_the_first_update_of_all(
     [(0, 0, "good"), (1, 2, "good"), (4500, 50, "good"), (7200, 80, "warn"), (9999, 100, "bad")],
 )
 def test_a_meter_shows_the_least_that_is_used(used: int, filled: float, level: str) -> None:
-    """One of nine thousand is seen, and what is over the limit stays within."""
+    """A meter shows one of nine thousand writes, and stays within its limit beyond that."""
     assert charts.meter(used, 9000) == charts.Meter(filled, level)
 
 
 def test_one_lost_delivery_among_thousands_is_seen() -> None:
-    """No bar is too low for the eye, and none leaves the chart."""
+    """One lost delivery among thousands is visible, and no bar exceeds the chart."""
     days = charts.last_days({TODAY: {Source.WEBHOOK: 90_000, Source.SWEEP: 1}}, NOW)
     chart = charts.days_chart(days)
     webhook, sweep = chart.columns[-1].bars
@@ -321,10 +321,10 @@ def test_one_lost_delivery_among_thousands_is_seen() -> None:
 
 
 def test_the_wait_has_a_column_for_each_bound() -> None:
-    """And one for whatever took longer."""
+    """The chart of latencies has a column for each bound, and one for longer ones."""
     chart = charts.lag_chart(Source.SWEEP, LatencyHistogram({5: 2, 0: 1}, 90_000))
-    told = [column.caption for column in chart.columns if column.bars]
-    assert told == ["2 within 5s", "1 longer than a day"]
+    captions = [column.caption for column in chart.columns if column.bars]
+    assert captions == ["2 within 5s", "1 longer than a day"]
     assert chart.most == 2
 
 
@@ -340,7 +340,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @dataclass
 class Site:
-    """The page on an address of its own, over a ledger that a test changes."""
+    """The page at its own address, of a ledger that a test changes."""
 
     ledger: Ledger
     server: Server
@@ -348,12 +348,12 @@ class Site:
 
     @property
     def url(self) -> str:
-        """Where the view of the service is."""
+        """The address of the view Operation."""
         return f"{self.server.url}/"
 
     @property
     def review(self) -> str:
-        """Where the view for reviewers is."""
+        """The address of the view Review."""
         return f"{self.server.url}/review"
 
 
@@ -379,7 +379,7 @@ SHOWS = "return document.body.innerText.includes(arguments[0])"
 
 
 def test_hostile_words_execute_nothing(browser: Browser, site: Site) -> None:
-    """They are shown as they are; the console is silent, and nothing was asked for elsewhere."""
+    """Hostile titles execute nothing, load nothing from elsewhere, and log nothing."""
     for number, text in enumerate(HOSTILE):
         mark(site.ledger, text, 100 + number, NOW + HOUR)
     browser.open(site.review)
@@ -400,7 +400,7 @@ def test_hostile_words_execute_nothing(browser: Browser, site: Site) -> None:
 def test_nothing_is_wider_than_the_screen(
     browser: Browser, site: Site, width: int, path: str
 ) -> None:
-    """Not even titles and names without any place to break."""
+    """Nothing is wider than the screen, not even titles and names without a place to break."""
     site.ledger.watermarks.set_titles({10: "R" * 10_000})
     mark(site.ledger, "W" * 10_000, 100, NOW - HOUR)
     keep(site.ledger, "C" * 10_000, Rule.UNMARKED, 102)
@@ -415,7 +415,7 @@ def test_nothing_is_wider_than_the_screen(
 
 
 def test_dark_is_dark(browser: Browser, site: Site) -> None:
-    """The ground follows what the person prefers."""
+    """The background follows the user's preference for dark or light."""
     grounds = {}
     for scheme in ("dark", "light"):
         browser.prefers(scheme)
@@ -425,7 +425,7 @@ def test_dark_is_dark(browser: Browser, site: Site) -> None:
 
 
 def test_times_are_the_viewers(browser: Browser, site: Site) -> None:
-    """In the zone of the browser, which is named; UTC stays at hand, and without a script."""
+    """Times are in the browser's zone, with UTC beside them; without a script in UTC."""
     browser.lives_in("Asia/Kolkata")
     browser.open(site.review)
     time = "const one = document.querySelector('td time'); return [one.textContent, one.title]"
@@ -443,11 +443,11 @@ def test_times_are_the_viewers(browser: Browser, site: Site) -> None:
 
 
 def test_a_search_needs_no_form_that_is_sent(browser: Browser, site: Site) -> None:
-    """The policy forbids those; what is being typed is not lost by a refresh."""
+    """A search needs no form submission, and a refresh does not lose what is being typed."""
     browser.open(site.review)
-    told = "return document.getElementById('note').textContent"
+    note = "return document.getElementById('note').textContent"
     browser.run("document.getElementById('q').value = 'report 7.';" + LOOK_NOW)
-    browser.becomes(told + ".endsWith(': a search is being typed.')")
+    browser.becomes(note + ".endsWith(': a search is being typed.')")
     browser.run("document.querySelector('form button').click()")
     browser.becomes(
         "return location.search === '?q=report+7.' && document.readyState === 'complete'"
@@ -455,13 +455,13 @@ def test_a_search_needs_no_form_that_is_sent(browser: Browser, site: Site) -> No
     assert browser.run("return document.querySelectorAll('.review tbody tr').length") == 1
     assert browser.run("return document.getElementById('q').value") == "report 7."
     browser.run("window.kept = true;" + LOOK_NOW)
-    browser.becomes(told + " === ''")
+    browser.becomes(note + " === ''")
     assert browser.run("return document.querySelectorAll('.review tbody tr').length") == 1
     assert browser.complaints() == []
 
 
 def test_a_long_room_takes_two_lines(browser: Browser, site: Site) -> None:
-    """Whatever its length; its whole name is at hand."""
+    """A long room name takes at most two lines, with the whole name as a tooltip."""
     name = "Board of directors and supervisory committee " * 3
     site.ledger.watermarks.set_titles({10: name})
     browser.open(site.review)
@@ -476,7 +476,7 @@ def test_a_long_room_takes_two_lines(browser: Browser, site: Site) -> None:
 
 
 def test_it_refreshes_itself_and_keeps_its_place(browser: Browser, site: Site) -> None:
-    """By its own timer, without a new load: scroll, focus and what was opened stay."""
+    """The page refreshes without a reload: scroll position, focus and details stay."""
     browser.open(site.url)
     browser.run(
         "window.kept = true; document.querySelector('#gap-numbers').open = true;"
@@ -493,7 +493,7 @@ def test_it_refreshes_itself_and_keeps_its_place(browser: Browser, site: Site) -
 
 
 def test_what_is_old_is_said_to_be_old(browser: Browser, watched: Watched) -> None:
-    """When the daemon cannot be reached, until it can."""
+    """When the daemon cannot be reached, the page says that it is out of date, until it can."""
     stale = "return document.getElementById('note').textContent"
     with served(watched.ledger) as site:
         browser.open(site.url)
@@ -511,7 +511,7 @@ def test_what_is_old_is_said_to_be_old(browser: Browser, watched: Watched) -> No
 
 
 def test_a_page_behind_a_password_refreshes_itself(browser: Browser, watched: Watched) -> None:
-    """Also when name and password were given in its address."""
+    """A page behind a password refreshes itself, also if name and password were in its address."""
     with served(watched.ledger, password="sesame") as site:
         browser.open(site.review.replace("//", "//me:sesame@"))
         mark(watched.ledger, "Quite new.docx")
@@ -521,7 +521,7 @@ def test_a_page_behind_a_password_refreshes_itself(browser: Browser, watched: Wa
 
 
 def test_a_page_of_another_version_is_loaded_anew(browser: Browser, site: Site) -> None:
-    """Its own script and style may be others than those that it runs."""
+    """When the daemon has another version, the page is reloaded with its script."""
     browser.open(site.url)
     browser.run("window.kept = true; document.documentElement.dataset.look = 'old';" + LOOK_NOW)
     browser.becomes("return window.kept === undefined && document.readyState === 'complete'")
@@ -529,17 +529,17 @@ def test_a_page_of_another_version_is_loaded_anew(browser: Browser, site: Site) 
 
 
 def test_a_text_that_is_selected_stays(browser: Browser, site: Site) -> None:
-    """The page waits until it was copied, and says that it does."""
+    """While text is selected the page does not refresh, and says so."""
     browser.open(site.review)
     browser.run("getSelection().selectAllChildren(document.querySelector('td'));" + LOOK_NOW)
-    told = "return document.getElementById('note').textContent"
-    browser.becomes(told + ".endsWith(': text is selected.')")
+    note = "return document.getElementById('note').textContent"
+    browser.becomes(note + ".endsWith(': text is selected.')")
     browser.run("getSelection().empty();" + LOOK_NOW)
-    browser.becomes(told + " === ''")
+    browser.becomes(note + " === ''")
 
 
 def test_a_hidden_page_asks_nothing_until_it_is_seen(browser: Browser, site: Site) -> None:
-    """And then at once."""
+    """A hidden page sends no requests, and refreshes at once when it is shown."""
     browser.open(site.url)
     hide = (
         "window.hides = arguments[0];"
@@ -554,7 +554,7 @@ def test_a_hidden_page_asks_nothing_until_it_is_seen(browser: Browser, site: Sit
 
 
 def test_a_daemon_shows_what_it_marked(browser: Browser, scene: Scene) -> None:
-    """From the webhook to the screen, with a link that leads into the portal."""
+    """A daemon's page shows what it marked after a webhook, with a link into the portal."""
     with daemon(scene.environ, scene.folder) as running:
         url = admin_url(scene.folder)
         scene.portal.save(scene.file, by=scene.ann)

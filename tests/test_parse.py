@@ -1,4 +1,4 @@
-"""The portal's JSON into values: samples, dates, and whatever else a portal might send."""
+"""The portal's JSON as values: samples, dates, and anything else that a portal may send."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -31,7 +31,7 @@ def with_changes(**changes: Any) -> dict[str, Any]:
 
 
 def test_the_sample_file_field_by_field() -> None:
-    """GET file of the portal."""
+    """The fields of the sample of GET file are read."""
     assert parse_file(response("get_file.json"), READ_AT) == File(
         id=1245,
         title="Contract.docx",
@@ -51,12 +51,12 @@ def test_the_sample_file_field_by_field() -> None:
 
 
 def test_the_room_is_what_the_caller_knows() -> None:
-    """A file does not name its room; whoever listed the room does."""
+    """A file's room is the one of the caller, which listed it: the file does not name it."""
     assert parse_file(response("get_file.json"), None, room=610).room == 610
 
 
 def test_every_listed_file_is_a_whole_file() -> None:
-    """A listing's items parse like GET file; one of them is locked by someone else."""
+    """A listing's items are parsed like GET file; one of them is locked by another user."""
     files = [parse_file(item, None) for item in response("folder_content_files_only.json")["files"]]
     assert [(f.id, f.comment, f.locked) for f in files] == [
         (1245, "Edited", False),
@@ -66,14 +66,16 @@ def test_every_listed_file_is_a_whole_file() -> None:
 
 
 def test_every_version_of_the_history_is_a_file() -> None:
-    """The history has the same shape."""
+    """Each item of a file's history is parsed like a file."""
     assert [
         parse_file(item, None).revision.version for item in response("file_history_versions.json")
     ] == [4, 3]
 
 
 def test_an_admin_who_is_no_member_may_not_comment() -> None:
-    """`security.EditHistory` says whether a comment can be set (docspace.md 5)."""
+    """`security.EditHistory` says whether the account may comment, which an administrator who is no
+    member may not (docspace.md 5).
+    """
     assert parse_file(response("get_file_admin_not_member.json"), None).editable is False
 
 
@@ -82,7 +84,7 @@ def test_an_admin_who_is_no_member_may_not_comment() -> None:
     [({}, True), (None, True), ({"EditHistory": True}, True), ({"EditHistory": False}, False)],
 )
 def test_only_a_clear_no_is_a_no(security: object, editable: bool) -> None:
-    """Where the portal does not say, the PUT will tell."""
+    """A missing right to comment does not count as a no; the PUT will show it."""
     assert parse_file(with_changes(security=security), None).editable is editable
 
 
@@ -96,12 +98,12 @@ def test_only_a_clear_no_is_a_no(security: object, editable: bool) -> None:
     ],
 )
 def test_a_lock_of_our_own_is_no_lock(changes: dict[str, Any], locked: bool) -> None:
-    """`lockedBy` is there when it is someone else."""
+    """A lock of our own account is none: `lockedBy` is only sent for another user's."""
     assert parse_file(with_changes(**changes), None).locked is locked
 
 
 def test_a_comment_that_was_never_set_is_empty() -> None:
-    """Nulls are omitted (docspace.md 9)."""
+    """A comment that was never set is omitted, and read as empty (docspace.md 9)."""
     assert parse_file(with_changes(comment=...), None).comment == ""
 
 
@@ -119,19 +121,19 @@ def test_a_comment_that_was_never_set_is_empty() -> None:
     ],
 )
 def test_the_section_is_the_root_folders_kind(number: int, section: Section) -> None:
-    """Numbers of the portal; one of a later portal is none of ours."""
+    """The section is the kind of the root folder; an unknown number is another section."""
     assert parse_file(with_changes(rootFolderType=number), None).section is section
 
 
 def test_a_third_party_file_has_text_for_ids() -> None:
-    """Its provider is kept, so that the decision can refuse it."""
+    """A third-party file has text as ids and keeps its provider, so that it is refused."""
     fields = with_changes(id="drive-4-|1", folderId="drive-4-|0", providerKey="GoogleDrive")
     file = parse_file(fields, None)
     assert (file.id, file.folder, file.provider) == ("drive-4-|1", "drive-4-|0", "GoogleDrive")
 
 
 def test_unknown_fields_are_ignored() -> None:
-    """A later portal may say more."""
+    """Unknown fields are ignored."""
     plain = parse_file(response("get_file.json"), None)
     assert parse_file(with_changes(novelty={"a": [1]}, id2=3), None) == plain
 
@@ -142,14 +144,14 @@ WRONG: list[Any] = [..., None, [], {}, True, 1.5, 2**64]
 @pytest.mark.parametrize("name", ["id", "version"])
 @pytest.mark.parametrize("value", [[], {}, True, 1.5, 2**64, "", "\u0667", "9" * 30])
 def test_a_wrong_number_is_named(name: str, value: object) -> None:
-    """No guess is made for what a comment is written to."""
+    """A wrong number in a field that a write needs is an error that names it."""
     with pytest.raises(ValueError, match=f"^{name} is "):
         parse_file(with_changes(**{name: value}), None)
 
 
 @pytest.mark.parametrize("value", [..., None])
 def test_a_file_without_an_id_is_none(value: object) -> None:
-    """It could not be asked for, nor written to."""
+    """A file without an id is an error."""
     with pytest.raises(ValueError, match=r"^id is "):
         parse_file(with_changes(id=value), None)
 
@@ -168,19 +170,19 @@ def test_a_file_without_an_id_is_none(value: object) -> None:
     ],
 )
 def test_the_version_is_told_in_more_than_one_way(changes: dict[str, Any], version: int) -> None:
-    """`version`, else `versionNumber`, else 1; digits in quotes are a number."""
+    """The version is `version`, else `versionNumber`, else 1; digits in quotes are a number."""
     assert parse_file(with_changes(**changes), None).revision.version == version
 
 
 def test_an_id_in_quotes_is_a_number() -> None:
-    """The id of a third party is never all digits (docspace.md 8)."""
+    """An id in quotes is a number: a third party's id is never all digits (docspace.md 8)."""
     assert parse_file(with_changes(id="1245", folderId="610"), None) == parse_file(
         response("get_file.json"), None
     )
 
 
 def test_a_file_of_an_id_alone_is_a_file_in_a_room() -> None:
-    """What the tutorial needs suffices: nothing else keeps it from being marked."""
+    """A file with an id alone is a file in a room, as the tutorial needs."""
     assert parse_file({"id": 13}, READ_AT) == File(
         id=13,
         title="",
@@ -211,13 +213,13 @@ def test_a_file_of_an_id_alone_is_a_file_in_a_room() -> None:
 def test_a_wrong_dispensable_field_is_as_if_missing(
     value: object, name: str, field: str, expected: object
 ) -> None:
-    """Each has a value that keeps no file from being marked."""
+    """A wrong value in an optional field is read as missing, so that the file is marked."""
     assert getattr(parse_file(with_changes(**{name: value}), None), field) == expected
 
 
 @pytest.mark.parametrize("value", [*WRONG, "", "yesterday", "2025-11-24T09:15:42"])
 def test_a_file_without_its_date_was_updated_when_it_was_shown(value: object) -> None:
-    """By the portal's clock where it tells it, else by ours: never before our time."""
+    """A file without a date has the time of the answer, by the portal's clock or else by ours."""
     received = READ_AT + timedelta(seconds=3)
     fields = with_changes(updated=value)
     assert parse_file(fields, READ_AT, received=received).revision.updated == READ_AT
@@ -226,27 +228,27 @@ def test_a_file_without_its_date_was_updated_when_it_was_shown(value: object) ->
 
 @pytest.mark.parametrize("value", [0, False, 7, 1.5, [], ["Approved"], {}, {"text": "Approved"}])
 def test_a_comment_that_is_no_text_is_not_empty(value: object) -> None:
-    """Whatever it is, somebody may have meant something by it."""
+    """A comment that is no text is not read as empty, since it may have a meaning."""
     assert parse_file(with_changes(comment=value), None).comment == "(no text)"
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 1, True])
 def test_what_is_no_object_is_no_file(data: object) -> None:
-    """Nor a key, nor a folder."""
+    """A value that is no object is neither a file nor a key nor a folder."""
     for parse in (lambda d: parse_file(d, None), parse_key, parse_room):
         with pytest.raises(ValueError, match="is missing or no object"):
             parse(data)
 
 
 def test_texts_that_no_database_holds_are_made_storable() -> None:
-    """NUL and lone surrogates in title and comment are replaced."""
+    """NUL and lone surrogates in title and comment are replaced, for every database."""
     file = parse_file(with_changes(title="a\0b", comment="\ud800"), None)
     assert (file.title, file.comment) == ("a?b", "?")
 
 
 @given(data=JSON)
 def test_any_json_is_a_value_or_a_value_error(data: Any) -> None:
-    """Nothing else comes out of the parsers."""
+    """For any JSON the parsers return a value or raise ValueError."""
     for parse in (lambda d: parse_file(d, None), parse_key, parse_room):
         _parse(parse, data)
 
@@ -254,7 +256,7 @@ def test_any_json_is_a_value_or_a_value_error(data: Any) -> None:
 @given(changes=st.dictionaries(st.sampled_from(sorted(response("get_file.json"))), JSON))
 @settings(deadline=None)
 def test_any_change_to_a_file_is_a_value_or_a_value_error(changes: dict[str, Any]) -> None:
-    """A file that parses can be stored: numbers fit, texts encode, times are UTC."""
+    """A file that is parsed can be stored: numbers fit, texts can be encoded, times are UTC."""
     file = _parse(lambda d: parse_file(d, None), with_changes(**changes))
     if isinstance(file, File):
         assert all(abs(n) <= LAST_NUMBER for n in (file.revision.version, file.revision.size))
@@ -268,20 +270,20 @@ def test_any_change_to_a_file_is_a_value_or_a_value_error(changes: dict[str, Any
 )
 @settings(deadline=None)
 def test_an_id_and_a_version_always_make_a_file(fields: dict[str, Any], number: int | str) -> None:
-    """Any of the other fields may be missing or of any type."""
+    """An id and a version always make a file, whatever the other fields are."""
     file = parse_file(fields | {"id": number, "version": number}, None)
     assert (file.id, file.revision.version) == (int(number), int(number))
 
 
 @given(parts=JSON | st.lists(st.fixed_dictionaries({}, optional={"id": JSON, "roomType": JSON})))
 def test_any_path_is_a_room_or_none_or_a_value_error(parts: Any) -> None:
-    """A room is a number."""
+    """A room is a number or none; any other path raises ValueError."""
     assert isinstance(_parse(parse_room, {"pathParts": parts}), int | None)
 
 
 @given(changes=st.dictionaries(st.sampled_from(["createBy", "permissions", "isActive"]), JSON))
 def test_any_change_to_a_key_is_a_value_or_a_value_error(changes: dict[str, Any]) -> None:
-    """Permissions of any shape included."""
+    """A changed key, with permissions of any type, is a value or raises ValueError."""
     assert isinstance(_parse(parse_key, response("keys_self.json") | changes), Key | None)
 
 
@@ -302,7 +304,7 @@ def _parse(parse: Any, data: Any) -> Any:
     digit=st.integers(0, 9),
 )
 def test_seven_digits_and_any_offset(moment: datetime, minutes: int, digit: int) -> None:
-    """The portal's form; the seventh digit is dropped, the instant is kept in UTC."""
+    """A date with seven fractional digits and any offset is UTC; the seventh is dropped."""
     sign, (hours, rest) = "-" if minutes < 0 else "+", divmod(abs(minutes), 60)
     text = f"{moment.isoformat(timespec='microseconds')}{digit}{sign}{hours:02}:{rest:02}"
     expected = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
@@ -311,7 +313,7 @@ def test_seven_digits_and_any_offset(moment: datetime, minutes: int, digit: int)
 
 
 def test_z_is_an_offset() -> None:
-    """The portal writes Z where the offset is nought."""
+    """Z is read as the offset zero, as the portal writes it."""
     assert parse_date("2025-11-24T09:15:42.0000000Z", "x") == datetime(
         2025, 11, 24, 9, 15, 42, tzinfo=UTC
     )
@@ -326,7 +328,7 @@ def test_z_is_an_offset() -> None:
     ids=["the autumn hour that comes twice", "one revision in winter's and in summer's time"],
 )
 def test_the_offset_says_which_instant_it_is(first: str, second: str, hours: int) -> None:
-    """Not the wall clock."""
+    """The offset determines the instant, not the local time."""
     assert parse_date(second, "x") - parse_date(first, "x") == timedelta(hours=hours)
 
 
@@ -347,7 +349,7 @@ def test_the_offset_says_which_instant_it_is(first: str, second: str, hours: int
     ],
 )
 def test_what_is_no_instant_names_its_field(text: object) -> None:
-    """Without an offset it is no instant; a message stays short."""
+    """A date without an offset is an error that names its field, with a short message."""
     with pytest.raises(ValueError, match=r"^updated is ") as caught:
         parse_date(text, "updated")
     assert len(str(caught.value)) < 120
@@ -355,7 +357,7 @@ def test_what_is_no_instant_names_its_field(text: object) -> None:
 
 @given(text=st.text())
 def test_any_text_is_a_date_or_a_value_error(text: str) -> None:
-    """Never another exception."""
+    """Any text is a date or raises ValueError."""
     assert isinstance(_parse(lambda t: parse_date(t, "updated"), text), datetime | None)
 
 
@@ -363,7 +365,7 @@ def test_any_text_is_a_date_or_a_value_error(text: str) -> None:
 
 
 def test_the_sample_key() -> None:
-    """Whose it is, and what it may do."""
+    """The sample key's owner and permissions are read."""
     scopes = {"files:read", "files:write", "rooms:read", "accounts.self:read"}
     assert parse_key(response("keys_self.json")) == Key(
         owner="b2a7c6d0-8d3f-4f0e-9a5a-1d0f5c1e7a11",
@@ -389,12 +391,12 @@ def test_the_sample_key() -> None:
 def test_a_scope_is_granted_by_itself_or_by_a_wider_one(
     granted: set[str], asked: tuple[str, ...], lacking: str | None
 ) -> None:
-    """An empty list of permissions means all of them (docspace.md 5)."""
+    """A scope is granted by itself or a wider one; an empty list means all (docspace.md 5)."""
     assert Key("o", "", frozenset(granted), True).missing_scope(*asked) == lacking
 
 
 def test_a_disabled_key_is_not_active() -> None:
-    """`isActive` false is the only way to say so."""
+    """A key is disabled only if `isActive` is false."""
     assert parse_key(response("keys_self.json") | {"isActive": False}).active is False
 
 
@@ -402,7 +404,7 @@ def test_a_disabled_key_is_not_active() -> None:
 
 
 def test_the_room_of_a_sample_listing() -> None:
-    """The part of the path that has a room's type."""
+    """The room of a listing is the part of its path that has a room's type."""
     assert parse_room(response("folder_content_files_only.json")) == 610
 
 
@@ -417,11 +419,11 @@ def test_the_room_of_a_sample_listing() -> None:
     ],
 )
 def test_the_room_is_below_the_rooms_root(parts: list[Any], room: int | None) -> None:
-    """Whatever lies elsewhere is in no room."""
+    """Only a path below the rooms' root has a room."""
     assert parse_room({"pathParts": parts}) == room
 
 
 def test_a_listing_without_its_path_is_an_error() -> None:
-    """No room must not be taken for outside of the rooms."""
+    """A listing without its path is an error: an unknown room must not count as no room."""
     with pytest.raises(ValueError, match="pathParts is missing"):
         parse_room({"files": []})

@@ -1,4 +1,4 @@
-"""The portal's own texts, as the package brings them."""
+"""The portal's own texts, as shipped in the package."""
 
 from reconciler.portal_texts import by_culture, every_text, unlock_texts
 
@@ -15,7 +15,7 @@ def test_there_are_nineteen_texts_in_thirty_languages() -> None:
 
 
 def test_only_dates_and_titles_stand_for_anything() -> None:
-    """A placeholder stands in the texts of conversions and restorations alone."""
+    """{0} occurs only in the texts of conversions and restorations, for dates and titles."""
     for texts in by_culture().values():
         marked = {name for name, text in texts.items() if "{0}" in text}
         assert marked == {"converted", "restored_change", "restored_revision"}

@@ -1,4 +1,4 @@
-"""The webhook, call by call: what is let in, what is answered, and what is on disk by then."""
+"""The webhook, request by request: what is accepted, answered, and on disk by then."""
 
 import io
 import json
@@ -23,7 +23,7 @@ from reconciler.ledger import Ledger
 from reconciler.model import LAST_FILE_ID, Event
 from reconciler.receiver import Receiver, ReceiverSettings, Reply
 from reconciler.signature import HEADER, sign
-from tests.support_ledger import NOW, claimed, marked, next_due, permit, totals
+from tests.support_ledger import NOW, begin_write, claimed, marked, next_due, totals
 from tests.support_samples import sample
 
 PATH = "/docspace/review-comment"
@@ -38,7 +38,7 @@ WSGI_HEADER = "HTTP_" + HEADER.upper().replace("-", "_")
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """The answer to a call."""
 
     status: int
     headers: Mapping[str, str]
@@ -52,7 +52,7 @@ class Answer:
 
 @dataclass
 class Recorder:
-    """A receiver whose events and replies go into lists."""
+    """A receiver whose events and replies are collected in lists."""
 
     configured: ReceiverSettings = SETTINGS
     record: Callable[[Event, datetime], bool] | None = None
@@ -60,12 +60,12 @@ class Recorder:
     replies: list[Reply] = field(default_factory=list)
 
     def keep(self, event: Event, now: datetime) -> bool:
-        """Put the event into the list."""
+        """Collect the event."""
         self.events.append((event, now))
         return True
 
     def call(self, environ: dict[str, Any]) -> Answer:
-        """Make one request, as a WSGI server would."""
+        """Send one request, as a WSGI server would."""
         app = Receiver(self.configured, self.record or self.keep, lambda: NOW, self.replies.append)
         return called(app, environ)
 
@@ -126,11 +126,11 @@ def as_sent(name: str) -> tuple[bytes, dict[str, Any]]:
     return http["rawBody"].encode(), {WSGI_HEADER: http["headers"][HEADER]}
 
 
-# What is let in.
+# What is accepted.
 
 
 def test_a_delivery_becomes_an_event() -> None:
-    """The sample of the portal, field by field; its time of receipt is the clock's."""
+    """The portal's sample becomes an event, field by field."""
     body, signature = as_sent("webhook_file_updated.http.json")
     receiver = Recorder()
     answer = receiver.post(body, secret=None, **signature)
@@ -152,13 +152,13 @@ def test_a_delivery_becomes_an_event() -> None:
     ],
 )
 def test_every_other_sample_is_accepted(name: str) -> None:
-    """Retries by the portal or by hand and our own echo come in alike; the ledger tells."""
+    """The samples of retries and of our own echo are accepted; the ledger decides."""
     body, signature = as_sent(name)
     assert Recorder().post(body, secret=None, **signature).fields == {"status": "accepted"}
 
 
 def test_a_third_party_sample_is_ignored() -> None:
-    """Its file takes no comment, so there is nothing to look at."""
+    """A delivery about a third-party file is ignored, since no comment can be set on it."""
     body, signature = as_sent("webhook_file_updated_thirdparty.http.json")
     receiver = Recorder()
     answer = receiver.post(body, secret=None, **signature)
@@ -166,7 +166,7 @@ def test_a_third_party_sample_is_ignored() -> None:
 
 
 def test_a_submitted_form_is_the_file_that_changed() -> None:
-    """`form.submit` carries two files; the second one is new content."""
+    """`form.submit` carries two files; the second one has the new content."""
     forms = {"originalForm": {"id": 1}, "submittedForm": {"id": 2, "title": "Filled.pdf"}}
     data = {"event": {"trigger": "form.submit"}, "payload": forms}
     receiver = Recorder()
@@ -175,14 +175,14 @@ def test_a_submitted_form_is_the_file_that_changed() -> None:
 
 
 def test_the_matching_secret_is_known() -> None:
-    """During a rotation it shows that the old one is still in use."""
+    """The matching secret is reported, so that a rotation shows the use of an old one."""
     receiver = Recorder(replace(SETTINGS, secrets=lambda: ("new", "old")))
     assert receiver.post(delivery(), secret="old").status == 200
     assert receiver.replies[0].secret == 1
 
 
 def test_a_ping_is_answered_and_leaves_nothing_behind() -> None:
-    """Whoever knows the secret may ask whether we do; no file is looked at."""
+    """A signed ping is answered and not recorded; it shows whether we know the secret."""
     receiver = Recorder()
     answer = receiver.call(posted(ping(), SECRET))
     assert (answer.status, answer.fields) == (200, {"status": "ignored", "reason": "ping"})
@@ -190,7 +190,7 @@ def test_a_ping_is_answered_and_leaves_nothing_behind() -> None:
 
 
 def test_secrets_may_change_between_two_deliveries() -> None:
-    """Each delivery is verified with the secrets of its moment."""
+    """Each delivery is verified with the secrets that are valid at that moment."""
     current = ["old"]
     receiver = Recorder(replace(SETTINGS, secrets=lambda: current))
     assert receiver.call(posted(delivery(), "new")).status == 401
@@ -200,14 +200,14 @@ def test_secrets_may_change_between_two_deliveries() -> None:
 
 
 def test_the_secret_is_known_when_the_ledger_fails() -> None:
-    """The delivery was authentic all the same."""
+    """The matching secret is reported even if the ledger fails: the delivery was authentic."""
     receiver = Recorder(record=_fail)
     receiver.post(delivery())
     assert receiver.replies[0].secret == 0
 
 
 def test_unsigned_is_accepted_only_without_secrets() -> None:
-    """No secrets at all is what `allow_unsigned` means."""
+    """Unsigned deliveries are accepted only with no secrets at all, as with `allow_unsigned`."""
     unsigned = Recorder(replace(SETTINGS, secrets=tuple[str, ...]))
     assert unsigned.post(delivery(), secret=None).fields == {"status": "accepted"}
     assert unsigned.replies[0].secret is None
@@ -218,7 +218,7 @@ def test_unsigned_is_accepted_only_without_secrets() -> None:
 
 
 def test_get_and_head_are_answered_ok() -> None:
-    """The portal asks by HEAD before it enables a webhook."""
+    """GET and HEAD are answered 200; the portal sends HEAD before it enables a webhook."""
     for method in ("GET", "HEAD"):
         answer = Recorder().call(posted(b"", None, REQUEST_METHOD=method))
         assert answer.status == 200
@@ -226,7 +226,7 @@ def test_get_and_head_are_answered_ok() -> None:
 
 
 def test_only_posts_are_reported() -> None:
-    """Probes are no deliveries."""
+    """Only POST requests are reported: GET and HEAD are no deliveries."""
     receiver = Recorder()
     receiver.call(posted(b"", None, REQUEST_METHOD="GET"))
     receiver.call(posted(b"", None, PATH_INFO="/"))
@@ -236,7 +236,7 @@ def test_only_posts_are_reported() -> None:
 @pytest.mark.parametrize("path", ["/", "", PATH + "/", PATH.upper(), "/docspace", PATH + "x"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT"])
 def test_any_other_path_is_not_found(path: str, method: str) -> None:
-    """Only the configured path exists, whatever the method."""
+    """Any path but the configured one is 404, whatever the method."""
     receiver = Recorder()
     answer = receiver.call(posted(delivery(), SECRET, PATH_INFO=path, REQUEST_METHOD=method))
     assert (answer.status, receiver.events) == (404, [])
@@ -244,7 +244,7 @@ def test_any_other_path_is_not_found(path: str, method: str) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "post", "X"])
 def test_any_other_method_is_answered_with_the_allowed_ones(method: str) -> None:
-    """405 with Allow."""
+    """Any other method is 405 with Allow."""
     answer = Recorder().call(posted(b"", None, REQUEST_METHOD=method))
     assert answer.status == 405
     assert answer.headers["Allow"] == "GET, HEAD, POST"
@@ -252,7 +252,7 @@ def test_any_other_method_is_answered_with_the_allowed_ones(method: str) -> None
 
 
 def test_plain_http_is_refused_before_the_body_is_read() -> None:
-    """With require_https nothing of an http request is looked at."""
+    """With require_https, an http request is refused before its body is read."""
     receiver = Recorder(replace(SETTINGS, require_https=True))
     answer = receiver.post(delivery(), more={"wsgi.input": _Unreadable()})
     assert (answer.status, answer.fields) == (403, {"status": "refused", "reason": "https"})
@@ -261,21 +261,21 @@ def test_plain_http_is_refused_before_the_body_is_read() -> None:
 
 @pytest.mark.parametrize("length", ["4097", "9" * 18, "9" * 19, "-1", "x", "1e3", " 5", "²"])
 def test_a_body_that_is_too_large_is_not_read(length: str) -> None:
-    """413 by the announced length alone, and for a length that is none."""
+    """A body whose announced length is too large, or no number, is 413 without being read."""
     stream = _Unreadable()
     answer = Recorder().post(b"{}", CONTENT_LENGTH=length, more={"wsgi.input": stream})
     assert (answer.status, answer.fields) == (413, {"status": "refused", "reason": "size"})
 
 
 def test_the_largest_body_is_read_whole() -> None:
-    """The bound is inclusive."""
+    """A body of exactly the largest size is read completely."""
     body = delivery()
     body += b" " * (SETTINGS.max_bytes - len(body))
     assert Recorder().post(body).status == 200
 
 
 def test_no_more_than_the_announced_length_is_read() -> None:
-    """What follows belongs to the next request."""
+    """No more than the announced length is read: the rest belongs to the next request."""
     body = delivery()
     stream = io.BytesIO(body + b"garbage")
     assert Recorder().post(body, more={"wsgi.input": stream}).status == 200
@@ -284,14 +284,14 @@ def test_no_more_than_the_announced_length_is_read() -> None:
 
 @pytest.mark.parametrize("length", ["", None, "0"])
 def test_without_a_length_there_is_no_body(length: str | None) -> None:
-    """An empty body is signed too, or refused."""
+    """Without a length the body is empty, which must be signed too."""
     assert Recorder().post(b"", CONTENT_LENGTH=length).fields["reason"] == "not_json"
     assert Recorder().post(b"", secret=None, CONTENT_LENGTH=length).status == 401
 
 
 @pytest.mark.parametrize("body", [b"not json", b"[" * 4000, b"", b"{}", b"\xff"])
 def test_the_signature_is_checked_before_the_json(body: bytes) -> None:
-    """A stranger's bytes never reach the parser: 401, and not 200."""
+    """The signature is checked before the JSON is parsed: a stranger's bytes are 401."""
     receiver = Recorder()
     answer = receiver.post(body, secret="another")
     assert (answer.status, answer.fields) == (401, {"status": "refused", "reason": "signature"})
@@ -299,7 +299,7 @@ def test_the_signature_is_checked_before_the_json(body: bytes) -> None:
 
 
 def test_the_signature_is_over_the_raw_bytes() -> None:
-    """The same JSON written otherwise is another body."""
+    """The signature is over the raw bytes: the same JSON in another format is refused."""
     body, signature = as_sent("webhook_file_updated.http.json")
     again = json.dumps(json.loads(body)).encode()
     assert Recorder().post(again, secret=None, **signature).status == 401
@@ -307,7 +307,7 @@ def test_the_signature_is_over_the_raw_bytes() -> None:
 
 @pytest.mark.parametrize("header", ["", "sha256=", "ÿ\x80", "sha256=" + "0" * 64])
 def test_a_bad_signature_is_refused(header: str) -> None:
-    """Missing, empty, non-ASCII, wrong."""
+    """A missing, empty, non-ASCII or wrong signature is refused."""
     assert Recorder().post(delivery(), secret=None, more={WSGI_HEADER: header}).status == 401
 
 
@@ -353,7 +353,7 @@ def _event(payload: Any) -> bytes:
     ],
 )
 def test_what_is_no_event_is_ignored_with_its_reason(body: bytes, reason: str) -> None:
-    """Authentic but nothing to do: 200, the reason, and nothing recorded."""
+    """An authentic body that is no event is 200 with its reason, and nothing is recorded."""
     receiver = Recorder()
     answer = receiver.post(body)
     assert (answer.status, answer.fields["status"], receiver.events) == (200, "ignored", [])
@@ -362,14 +362,14 @@ def test_what_is_no_event_is_ignored_with_its_reason(body: bytes, reason: str) -
 
 
 def test_an_endless_number_is_no_json() -> None:
-    """Python refuses to read integers of thousands of digits; that is no crash."""
+    """An integer of thousands of digits, which Python refuses to parse, is no JSON and no crash."""
     body = b'{"event": {"id": ' + b"9" * 5000 + b"}}"
     assert Recorder(replace(SETTINGS, max_bytes=8192)).post(body).fields["reason"] == "not_json"
 
 
 @pytest.mark.parametrize("file_id", [1, LAST_FILE_ID])
 def test_every_internal_id_is_accepted(file_id: int) -> None:
-    """From one to the last int32."""
+    """Every id from one to the last int32 is accepted."""
     receiver = Recorder()
     assert receiver.post(delivery(id=file_id)).fields == {"status": "accepted"}
     assert receiver.events[0][0].file == file_id
@@ -386,14 +386,14 @@ def test_every_internal_id_is_accepted(file_id: int) -> None:
     ],
 )
 def test_a_title_that_no_database_holds_is_made_storable(title: object, kept: str) -> None:
-    """NUL and lone surrogates are replaced; a title that is no text is empty."""
+    """NUL and lone surrogates in a title are replaced; a title that is no text is empty."""
     receiver = Recorder()
     assert receiver.post(delivery(title=title)).status == 200
     assert receiver.events[0][0].title == kept
 
 
 def test_the_last_of_duplicate_keys_counts() -> None:
-    """As in the portal's own parser; the file is looked at anyway."""
+    """Of duplicate keys in the JSON the last counts, as in the portal's own parser."""
     body = delivery().replace(b'"id": 1245', b'"id": 1, "id": 1245')
     receiver = Recorder()
     receiver.post(body)
@@ -416,7 +416,7 @@ def test_the_last_of_duplicate_keys_counts() -> None:
     ],
 )
 def test_a_date_is_aware_or_none(text: object, moment: datetime | None) -> None:
-    """Any offset and number of digits; anything that is no date with an offset is unknown."""
+    """A date has any offset and number of digits; anything else is unknown."""
     receiver = Recorder()
     assert receiver.post(delivery(modifiedOn=text)).status == 200
     assert receiver.events[0][0].modified == moment
@@ -424,13 +424,13 @@ def test_a_date_is_aware_or_none(text: object, moment: datetime | None) -> None:
 
 @pytest.mark.parametrize("number", [None, "7", True, 1.5, 2**64, [1]])
 def test_an_events_number_is_a_number_or_nothing(number: object) -> None:
-    """It is only shown, so a strange one does not matter."""
+    """The event's number is only shown, so anything but a number is read as none."""
     data = {"event": {"trigger": "file.updated", "id": number}, "payload": {"id": 1}}
     assert parse_event(json.dumps(data).encode(), TRIGGERS).id == 0
 
 
 def test_an_author_is_compared_without_case() -> None:
-    """Guids come in either case; one that is no text is nobody."""
+    """Authors are compared without case, as GUIDs; one that is no text is nobody."""
     for author, kept in (("AB-1", "ab-1"), (7, ""), (None, "")):
         data = {"event": {"trigger": "file.updated", "createBy": author}, "payload": {"id": 1}}
         assert parse_event(json.dumps(data).encode(), TRIGGERS).author == kept
@@ -457,7 +457,7 @@ def test_only_a_new_event_on_disk_is_announced() -> None:
 
 
 def test_the_event_is_on_disk_before_the_answer(ledger: Ledger, tmp_path: Path) -> None:
-    """Another connection sees it when start_response is called."""
+    """When start_response is called, another connection can read the event."""
     seen: list[Any] = []
 
     def start(status: str, headers: list[tuple[str, str]]) -> None:
@@ -472,14 +472,14 @@ def test_the_event_is_on_disk_before_the_answer(ledger: Ledger, tmp_path: Path) 
 
 @pytest.mark.parametrize("title", ["a\0b", "\ud800", "\U0001f600", "x" * 3000, "'; DROP TABLE"])
 def test_any_title_reaches_the_disk(ledger: Ledger, title: str) -> None:
-    """What the receiver lets through, the database holds."""
+    """Any title that the receiver accepts can be stored in the database."""
     receiver = Recorder(record=ledger.record)
     assert receiver.post(delivery(title=title)).fields == {"status": "accepted"}
     assert totals(ledger).pending == 1
 
 
 def test_the_echo_of_our_own_write_is_ignored(ledger: Ledger) -> None:
-    """By the key's owner, with the date of the revision that we settled: no work at all."""
+    """The echo of our own write, with the settled revision's date, is ignored."""
     body, signature = as_sent("webhook_file_updated_own_comment_echo.http.json")
     echo = parse_event(body, TRIGGERS)
     assert echo.modified is not None
@@ -487,7 +487,7 @@ def test_the_echo_of_our_own_write_is_ignored(ledger: Ledger) -> None:
     receiver = Recorder(record=ledger.record)
     assert receiver.post(body, secret=None, **signature).fields == {"status": "accepted"}
     claim = claimed(ledger, NOW + timedelta(seconds=2))
-    permit(ledger, claim, NOW)
+    begin_write(ledger, claim, NOW)
     seen = marked(claim.entry.id).seen
     assert seen is not None
     revision = replace(seen.revision, updated=echo.modified)
@@ -502,7 +502,7 @@ def _fail(event: Event, now: datetime) -> bool:
 
 
 def test_a_ledger_that_cannot_be_written_is_503() -> None:
-    """So that the portal tries again; the reason goes to us, not to the portal."""
+    """If the ledger cannot be written the answer is 503, for a retry; the log has the reason."""
     receiver = Recorder(record=_fail)
     answer = receiver.post(delivery())
     assert (answer.status, answer.fields) == (503, {"status": "refused", "reason": "ledger"})
@@ -511,7 +511,7 @@ def test_a_ledger_that_cannot_be_written_is_503() -> None:
 
 
 def test_a_bug_is_503_too() -> None:
-    """Whatever it was, the portal must try again."""
+    """A bug is answered 503, so that the portal retries."""
 
     def broken(event: Event, now: datetime) -> bool:
         raise ZeroDivisionError
@@ -522,7 +522,7 @@ def test_a_bug_is_503_too() -> None:
 
 
 def test_a_broken_ledger_does_not_matter_to_what_is_ignored() -> None:
-    """Nothing is recorded of it anyway."""
+    """A delivery that is ignored is answered 200 even if the ledger fails."""
     assert Recorder(record=_fail).post(b"{}").status == 200
 
 
@@ -533,7 +533,7 @@ def test_a_broken_ledger_does_not_matter_to_what_is_ignored() -> None:
 @pytest.mark.parametrize("path", [PATH, "/"])
 @pytest.mark.parametrize("secret", [SECRET, "other"])
 def test_it_keeps_the_wsgi_rules(method: str, path: str, secret: str) -> None:
-    """The standard library's validator finds nothing; the announced length is the body's."""
+    """The standard library's WSGI validator finds no fault, and the length is the body's."""
     app = validator(Receiver(SETTINGS, lambda *_: True, lambda: NOW, lambda _: None))
     answer = called(app, posted(delivery(), secret, REQUEST_METHOD=method, PATH_INFO=path))
     assert answer.status in STATUSES
@@ -542,7 +542,7 @@ def test_it_keeps_the_wsgi_rules(method: str, path: str, secret: str) -> None:
 
 
 class _Unreadable:
-    """A body that must not be touched."""
+    """A body that fails when it is read."""
 
     def read(self, size: int = -1) -> bytes:
         """Fail."""
@@ -580,7 +580,7 @@ BODIES = st.one_of(
 @given(body=BODIES)
 @settings(max_examples=300, deadline=None)
 def test_any_body_is_an_event_or_ignored(body: bytes) -> None:
-    """The parser has two ends: an event with a file of the portal, or a reason."""
+    """Any body is an event with an internal file, or has a reason to be ignored."""
     assert _reason(body) is not None
 
 
@@ -619,7 +619,7 @@ def test_no_request_gets_any_other_status(
     secure: tuple[str, bool],
     record: Callable[[Event, datetime], bool],
 ) -> None:
-    """Never 410, which deletes the webhook, nor 3xx, nor 500: seven statuses, always JSON."""
+    """Any request gets one of seven statuses with JSON: never 410, 3xx or 500."""
     environ = posted(body, SECRET if signed else None, PATH_INFO=path, REQUEST_METHOD=method)
     environ |= {"wsgi.url_scheme": secure[0]}
     environ |= {} if signed else {WSGI_HEADER: header}

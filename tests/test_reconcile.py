@@ -1,5 +1,4 @@
-"""`reconciler reconcile` as cron runs it: a process, a portal of which no delivery comes, an exit
-code."""
+"""`reconciler reconcile` as cron runs it: a process, a portal without deliveries, an exit code."""
 
 import sqlite3
 from contextlib import closing
@@ -21,10 +20,10 @@ from tests.support_sweep import (
     Stage,
     added_up,
     held,
+    json_of,
     killed,
     rows,
     run,
-    told,
 )
 from tests.waiting import eventually
 from tests.world import TARGET
@@ -33,12 +32,12 @@ FILE, COMMENT = "files/file/{id}", "files/file/{id}/comment"
 
 
 def here(scene: Stage) -> Summary:
-    """Do the same in this process, which is quicker."""
+    """Run it in this process, which is faster."""
     return reconcile(load(None, scene.environ), dry_run=False, on_planned=lambda _: None)
 
 
 def test_one_run_marks_everything_and_the_next_asks_twice(scene: Stage) -> None:
-    """Exit 0, nothing on stderr; once the overlap has passed, 2 GET and 0 PUT."""
+    """One run marks everything; the next one, after the overlap, sends 2 GET and 0 PUT."""
     scene.clock.advance(10)
     first = run(scene, "reconcile", RECONCILER_SWEEP__OVERLAP="1s")
     assert (first.returncode, first.stderr) == (0, "")
@@ -47,11 +46,13 @@ def test_one_run_marks_everything_and_the_next_asks_twice(scene: Stage) -> None:
     scene.clock.advance(60)
     second = run(scene, "reconcile", "--json", RECONCILER_SWEEP__OVERLAP="1s")
     assert (second.returncode, second.stderr) == (0, "")
-    assert told(second)["requests"] == {"get": 2, "put": 0}
+    assert json_of(second)["requests"] == {"get": 2, "put": 0}
 
 
 def test_json_has_everything_that_is_promised_and_adds_up(scene: Stage) -> None:
-    """Each scanned file ends in exactly one of the outcomes; waiting and refused are no failure."""
+    """The JSON has every promised field, each scanned file has exactly one outcome, and waiting and
+    refused files are no failure.
+    """
     ann, portal = scene.ann, scene.portal
     locked, reviewed, marked = scene.add_files("locked.docx reviewed.docx marked.docx", days=0.1)
     portal.lock(locked, by=ann)
@@ -62,7 +63,7 @@ def test_json_has_everything_that_is_promised_and_adds_up(scene: Stage) -> None:
     scene.add_files("foreign.docx", readers)
     portal.invite(readers, scene.bot, access=2)
     done = run(scene, "reconcile", "--json")
-    summary = told(done)
+    summary = json_of(done)
     assert {outcome: summary[outcome] for outcome in OUTCOMES} == {
         "marked": 3,
         "already": 1,
@@ -81,30 +82,30 @@ def test_json_has_everything_that_is_promised_and_adds_up(scene: Stage) -> None:
 
 
 def test_a_file_that_failed_is_exit_1_and_says_why(scene: Stage) -> None:
-    """A run says what failed, and the next one tries it again, whenever it is due."""
+    """A file that failed is exit 1 with the reason, and the next run retries it."""
     scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", status=400, times=None))
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["failed"], told(done)["marked"]) == (1, 3, 0)
+    assert (done.returncode, json_of(done)["failed"], json_of(done)["marked"]) == (1, 3, 0)
     assert "answered 400" in done.stderr
     scene.portal.faults.clear()
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["failed"], told(done)["marked"]) == (0, 0, 3)
+    assert (done.returncode, json_of(done)["failed"], json_of(done)["marked"]) == (0, 0, 3)
 
 
 def test_a_file_that_fails_again_and_again_counts_once(scene: Stage) -> None:
-    """It is listed and waits for its next try: a run tries it now, and says what became of it."""
+    """A file that fails repeatedly counts once per run, although it is listed too."""
     scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", times=None))
     for _ in range(2):
-        summary = told(run(scene, "reconcile", "--json"))
+        summary = json_of(run(scene, "reconcile", "--json"))
         assert summary["failed"] + summary["waiting"] == 3
     scene.portal.faults.clear()
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["failed"]) == (0, 0)
+    assert (done.returncode, json_of(done)["failed"]) == (0, 0)
     assert scene.comments() == [TARGET] * 3
 
 
 def test_a_backfill_tries_again_what_failed(scene: Stage) -> None:
-    """The same command, once the portal is well."""
+    """The same backfill command retries what failed."""
     words = ("backfill", "--since", "1d", "--yes")
     scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", times=None, status=400))
     assert run(scene, *words).returncode == 1
@@ -114,7 +115,7 @@ def test_a_backfill_tries_again_what_failed(scene: Stage) -> None:
 
 
 def test_a_file_that_is_not_tried_again_is_exit_1_too(scene: Stage) -> None:
-    """All is not well while a file failed: one that is stopped as a loop waits for a person."""
+    """A file that is stopped as a loop is exit 1, although it is not retried."""
     assert run(scene, "reconcile").returncode == 0
     with closing(sqlite3.connect(scene.ledger)) as connection:
         later = int((datetime.now(UTC) + timedelta(minutes=30)).timestamp()) * 1_000_000
@@ -122,21 +123,21 @@ def test_a_file_that_is_not_tried_again_is_exit_1_too(scene: Stage) -> None:
         connection.execute(words, (later, scene.files[0]))
         connection.commit()
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["failed"]) == (1, 1)
+    assert (done.returncode, json_of(done)["failed"]) == (1, 1)
 
 
 def test_a_room_that_could_not_be_read_is_exit_1(scene: Stage) -> None:
-    """It is named, and the next run reads it."""
+    """A room that could not be read is exit 1 and is named; the next run reads it."""
     scene.portal.faults.add(Fault(f"GET {LISTING}", "status"))
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["incomplete_folders"]) == (1, [scene.room])
+    assert (done.returncode, json_of(done)["incomplete_folders"]) == (1, [scene.room])
     scene.clock.advance(3600)
     assert here(scene).failed == 0
     assert scene.comments() == [TARGET] * 3
 
 
 def test_the_daily_full_scan_prunes(scene: Stage) -> None:
-    """Where cron sweeps, or a daemon is restarted each night, nobody lives for a day."""
+    """The full scan prunes rows, also with cron or a daemon that is restarted every night."""
     environ = scene.environ | {"RECONCILER_STATE__RETENTION": "1d"}
     reconcile(load(None, environ), dry_run=False, on_planned=lambda _: None)
     long_ago = datetime.now(UTC) - timedelta(days=2)
@@ -150,7 +151,7 @@ def test_the_daily_full_scan_prunes(scene: Stage) -> None:
 
 
 def test_an_unreachable_portal_is_exit_3(scene: Stage) -> None:
-    """With what to check."""
+    """An unreachable portal is exit 3, with what to check."""
     scene.portal.down = True
     done = run(scene, "reconcile")
     assert (done.returncode, done.stdout) == (3, "")
@@ -158,22 +159,22 @@ def test_an_unreachable_portal_is_exit_3(scene: Stage) -> None:
 
 
 def test_a_refused_key_is_exit_3(scene: Stage) -> None:
-    """With how to make a new one."""
+    """A refused key is exit 3, with how to create a new one."""
     scene.portal.disable_key(scene.environ["DOCSPACE_API_KEY"])
     assert "refuses the API key" in exits(3, run(scene, "reconcile")).stderr
 
 
 def test_a_key_that_dies_during_the_work_leaves_the_rest_for_the_next_run(scene: Stage) -> None:
-    """Nothing hangs; the run says why it stopped and what is left, exit 3; the counts add up."""
+    """A key that dies during the work is exit 3 with the reason and the remaining files."""
     scene.portal.faults.add(Fault(f"PUT {COMMENT}", "status", status=401, times=None))
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["remaining"]) == (3, 3)
+    assert (done.returncode, json_of(done)["remaining"]) == (3, 3)
     assert "401" in done.stderr
-    assert (told(done)["waiting"], told(done)["scanned"]) == (3, 3)
+    assert (json_of(done)["waiting"], json_of(done)["scanned"]) == (3, 3)
 
 
 def test_beside_a_daemon_it_is_exit_4_and_names_it(scene: Stage) -> None:
-    """`serve` sweeps by itself."""
+    """Beside a daemon it is exit 4 with the daemon's process, which sweeps itself."""
     with daemon(scene.environ, scene.folder) as running:
         done = exits(4, run(scene, "reconcile"))
         assert f"process {running.process.pid}" in done.stderr
@@ -181,7 +182,7 @@ def test_beside_a_daemon_it_is_exit_4_and_names_it(scene: Stage) -> None:
 
 
 def test_beside_another_run_it_is_exit_4_and_names_it(scene: Stage) -> None:
-    """The first one is not disturbed."""
+    """Beside another run it is exit 4 with that run's process, which is not disturbed."""
     with held(scene, "GET", "files/rooms", "reconcile") as first:
         done = exits(4, run(scene, "reconcile"))
         assert f"process {first.pid}" in done.stderr
@@ -190,7 +191,7 @@ def test_beside_another_run_it_is_exit_4_and_names_it(scene: Stage) -> None:
 
 
 def test_a_dry_run_lists_what_and_why_and_writes_nothing(scene: Stage) -> None:
-    """Neither a comment nor a row; a run that follows does what was said."""
+    """A dry run lists what it would do and why, and writes nothing; the next run does it."""
     here(scene)
     (file,) = scene.add_files("D.docx")
     scene.clock.advance(600)
@@ -205,15 +206,15 @@ def test_a_dry_run_lists_what_and_why_and_writes_nothing(scene: Stage) -> None:
 
 
 def test_a_dry_run_tells_what_would_have_to_wait(scene: Stage) -> None:
-    """A list item knows of locks and rights: what cannot be marked now is not called marked."""
+    """A dry run does not call a file marked that is locked or may not be commented."""
     scene.portal.lock(scene.files[0], by=scene.ann)
-    summary = told(run(scene, "reconcile", "--dry-run", "--json"))
+    summary = json_of(run(scene, "reconcile", "--dry-run", "--json"))
     assert (summary["marked"], summary["waiting"], added_up(summary)) == (2, 1, 3)
 
 
 def test_a_dry_run_as_json_prints_one_object_that_adds_up(scene: Stage) -> None:
-    """On a ledger that knows nothing yet, too."""
-    summary = told(run(scene, "reconcile", "--dry-run", "--json"))
+    """A dry run with --json prints one object that adds up, also on an empty ledger."""
+    summary = json_of(run(scene, "reconcile", "--dry-run", "--json"))
     assert (summary["dry_run"], summary["marked"], added_up(summary)) == (True, 3, 3)
     assert summary["scanned"] == 3
 
@@ -229,7 +230,7 @@ POINTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_anywhere_the_next_run_completes_it(scene: Stage, point: str) -> None:
-    """It takes over the lock; every file is marked, and none is written to twice."""
+    """After a run was killed anywhere, the next one marks every file, none twice."""
     method, route, when = POINTS[point]
     killed(scene, method, route, "reconcile", **when)
     assert "process" in (scene.folder / "ledger.db.sweep.lock").read_text("utf-8")
@@ -240,7 +241,7 @@ def test_killed_anywhere_the_next_run_completes_it(scene: Stage, point: str) -> 
 
 
 def test_the_daemon_does_the_same_on_its_schedule(scene: Stage) -> None:
-    """No delivery arrives, and every update is marked, before and after a restart."""
+    """A daemon does the same on its schedule, without deliveries, before and after a restart."""
     environ = scene.environ | {"RECONCILER_SWEEP__EVERY": "1s"}
     for title in ("D.docx", "E.docx"):
         with daemon(environ, scene.folder) as running:
@@ -258,24 +259,24 @@ def wait_until_marked(scene: Stage, files: list[int]) -> None:
 
 
 def test_a_room_that_cannot_be_read_is_no_success(scene: Stage) -> None:
-    """A listing that is refused as a bad request is said, exit 1, and read again next time."""
+    """A listing that is refused with 400 is exit 1, named, and read again by the next run."""
     scene.portal.faults.add(Fault("GET files/{id}", "status", status=400, times=None))
     done = exits(1, run(scene, "reconcile", "--json"))
-    assert told(done)["incomplete_folders"] != []
+    assert json_of(done)["incomplete_folders"] != []
     scene.portal.faults.clear()
     done = run(scene, "reconcile", "--json")
-    assert (done.returncode, told(done)["marked"]) == (0, 3)
+    assert (done.returncode, json_of(done)["marked"]) == (0, 3)
 
 
 def test_the_line_says_which_folders_were_passed_over(scene: Stage) -> None:
-    """Nothing is left out in silence."""
+    """The printed line counts the skipped folders by reason."""
     scene.portal.faults.add(Fault("GET files/{id}", "status", status=403, times=None))
     done = run(scene, "reconcile")
     assert "folders skipped: 1 forbidden" in done.stdout
 
 
 def test_a_title_cannot_write_to_the_terminal(scene: Stage) -> None:
-    """Control characters of a file's title are shown as what they are: not printable."""
+    """Control characters in a title are escaped on a terminal."""
     scene.portal.rename(scene.files[0], "\x1b[2Jgone\n.docx", by=scene.ann)
     done = run(scene, "reconcile", "--dry-run")
     assert "\x1b" not in done.stdout
@@ -284,7 +285,7 @@ def test_a_title_cannot_write_to_the_terminal(scene: Stage) -> None:
 
 @pytest.mark.parametrize("dead", [True, False])
 def test_a_refused_run_is_told_by_status_until_one_succeeds(scene: Stage, dead: bool) -> None:
-    """Cron alone is enough to learn that the portal is unavailable or refuses the key: exit 3."""
+    """A run that failed at the portal makes `status` exit 3 until one succeeds."""
     assert run(scene, "reconcile").returncode == 0
     key = scene.environ["DOCSPACE_API_KEY"]
     if dead:

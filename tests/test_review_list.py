@@ -30,14 +30,14 @@ KEPT = FileInReview(9, "Plan.docx", 2, SAVED, None, "Bob", None, "", SAVED, comm
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """A ledger of a portal that nobody asks."""
+    """A ledger with rows; the portal is never contacted."""
     with closing(Ledger(url(tmp_path), PORTAL)) as opened:
         opened.watermarks.set_titles({3: "Legal"})
         yield opened
 
 
 def review(ledger: Ledger, file: int, days: float, outcome: Outcome, **seen: Any) -> None:
-    """Let the worker end an event about a file so, so many days ago."""
+    """Let the worker end an event about a file so, that many days ago."""
     now = datetime.now(UTC) - days * DAY
     ledger.record(event(file), now - SECOND)
     (claim,) = ledger.claims.take(now, 1, DAY)
@@ -49,7 +49,7 @@ def review(ledger: Ledger, file: int, days: float, outcome: Outcome, **seen: Any
 
 
 def run(tmp_path: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command on the ledger in a folder, with no terminal."""
+    """Run the command on the ledger in a folder, without a terminal."""
     environ = {
         "DOCSPACE_API_HOST": PORTAL,
         "RECONCILER_STATE__URL": url(tmp_path),
@@ -61,7 +61,7 @@ def run(tmp_path: Path, *options: str) -> "subprocess.CompletedProcess[str]":
 def test_the_list_is_complete_and_the_longest_waiting_comes_first(
     ledger: Ledger, tmp_path: Path
 ) -> None:
-    """Each with its address; what was kept without a mark follows apart."""
+    """The list has every file, the longest waiting first; files kept without a mark follow."""
     review(ledger, 1, 1, Outcome.MARKED, updated_by_name="Ann Lee")
     review(ledger, 2, 9, Outcome.MARKED, updated_by_name="Bob Roe")
     review(ledger, 3, 2, Outcome.KEPT, comment="Final")
@@ -80,15 +80,15 @@ def test_the_list_is_complete_and_the_longest_waiting_comes_first(
 
 
 def test_the_list_can_be_narrowed_and_read_by_a_program(ledger: Ledger, tmp_path: Path) -> None:
-    """By room, age and name; the fields of the one JSON object are stable."""
+    """The list is filtered by room, age and name; the fields of its JSON object are stable."""
     review(ledger, 1, 1, Outcome.MARKED, updated_by_name="Ann Lee")
     review(ledger, 2, 9, Outcome.MARKED, updated_by_name="Ann Lee")
     review(ledger, 3, 9, Outcome.MARKED, updated_by_name="Bob Roe")
     narrowed = ("--room", "3", "--room", "4", "--older-than", "7d", "--by", "ann")
     done = run(tmp_path, *narrowed, "--json")
-    told = json.loads(done.stdout)
-    (one,) = told["waiting"]
-    assert set(told) == {"now", "portal", "waiting", "kept_unmarked"}
+    fields = json.loads(done.stdout)
+    (one,) = fields["waiting"]
+    assert set(fields) == {"now", "portal", "waiting", "kept_unmarked"}
     assert {name: one[name] for name in ("file_id", "room_id", "room", "version")} == {
         "file_id": 2,
         "room_id": 3,
@@ -111,21 +111,21 @@ def test_the_list_can_be_narrowed_and_read_by_a_program(ledger: Ledger, tmp_path
 def test_a_mistake_is_told_with_what_to_write_instead(
     ledger: Ledger, tmp_path: Path, options: tuple[str, ...], words: str
 ) -> None:
-    """Exit 2."""
+    """A wrong option is exit 2, with a right one."""
     done = run(tmp_path, *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(words)
 
 
 def test_without_a_ledger_there_is_no_list_and_none_is_made(tmp_path: Path) -> None:
-    """Exit 5, and where the ledger was looked for."""
+    """Without a ledger it is exit 5 with the path, and none is created."""
     done = exits(5, run(tmp_path))
     assert done.stderr.startswith("There is no ledger at ")
     assert not (tmp_path / "ledger.db").exists()
 
 
 def test_on_a_terminal_the_list_is_a_table_with_links(ledger: Ledger) -> None:
-    """However narrow it is; nothing in a title reaches the terminal itself."""
+    """On a terminal of any width the list is a table with links, and titles are escaped."""
     evil = FileInReview(8, "\x1b[2J[red]x", 1, SAVED, None, "", None, "", since=SAVED)
     terminal = Console(force_terminal=True, width=80, file=StringIO(), highlight=False)
     with terminal.capture() as captured:
@@ -139,7 +139,7 @@ def test_on_a_terminal_the_list_is_a_table_with_links(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("title", ["=1+2.docx", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_no_cell_of_the_csv_is_a_formula(capsys: pytest.CaptureFixture[str], title: str) -> None:
-    """A title comes from whoever may save a file: a spreadsheet must not compute it."""
+    """No cell of the CSV is computed as a formula: titles are other people's."""
     evil = FileInReview(8, title, 1, SAVED, None, title, 3, title, since=SAVED)
     write_csv(Found(NOW, PORTAL, [evil, CONTRACT], [KEPT]))
     first, second, third = csv.DictReader(StringIO(capsys.readouterr().out))

@@ -1,4 +1,6 @@
-"""The view for reviewers: what waits, narrowed and paged, what was decided or never marked."""
+"""The view for reviewers: waiting files, filtered and by page, and what was decided or never
+marked.
+"""
 
 from pathlib import Path
 
@@ -15,20 +17,20 @@ __all__ = ["watched"]
 
 
 def view(watched: Watched, **query: str) -> Seen:
-    """Return what is to be seen now."""
+    """Return the present content of the view."""
     answer = watched.get("/review", **query)
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     return Seen(answer.body)
 
 
 def files(seen: Seen) -> list[int]:
-    """Return the files that are linked to, in their order."""
+    """Return the files that are linked to, in order."""
     start = f"{kit.PORTAL}/doceditor?fileid="
     return [int(link.removeprefix(start)) for link in seen.links if link.startswith(start)]
 
 
 def test_what_waits_is_told_with_all_that_a_reviewer_needs(watched: Watched) -> None:
-    """Title, link into the portal, room, version, who saved it and when, and how long it waits."""
+    """A waiting file has title, link, room, version, author, date, and how long it waited."""
     watched.ledger.watermarks.set_titles({10: "Legal"})
     mark(watched.ledger, "Contract.docx", 1245)
     watched.now = NOW + 4 * HOUR + MINUTE
@@ -40,7 +42,7 @@ def test_what_waits_is_told_with_all_that_a_reviewer_needs(watched: Watched) -> 
 
 
 def test_with_nothing_to_review_it_says_so(watched: Watched) -> None:
-    """And offers no page and no room."""
+    """Without waiting files the view says so, without pages and rooms."""
     seen = view(watched)
     assert seen.headings[0] == "0 files need review"
     assert "Nothing waits for a review." in seen.words
@@ -48,7 +50,7 @@ def test_with_nothing_to_review_it_says_so(watched: Watched) -> None:
 
 
 def test_the_longest_waiting_comes_first_a_page_at_a_time(watched: Watched) -> None:
-    """The pages link each other; one behind the last is the last."""
+    """The longest waiting files come first; a page number beyond the last is the last."""
     for file in range(1, PER_PAGE + 3):
         mark(watched.ledger, f"{file}.docx", file, NOW + file * MINUTE)
     watched.now = NOW + 2 * HOUR
@@ -61,7 +63,7 @@ def test_the_longest_waiting_comes_first_a_page_at_a_time(watched: Watched) -> N
 
 
 def test_the_list_is_narrowed_by_a_search_and_by_room(watched: Watched) -> None:
-    """Both stay in the links; the number of all stays in the heading."""
+    """A search and a room filter the list and stay in the links; the heading counts all."""
     watched.ledger.watermarks.set_titles({10: "Legal", 11: "Finance"})
     mark(watched.ledger, "Contract.docx", 1)
     mark(watched.ledger, "Budget.xlsx", 2)
@@ -77,18 +79,20 @@ def test_the_list_is_narrowed_by_a_search_and_by_room(watched: Watched) -> None:
     "given", [{"room": "x"}, {"room": "-1"}, {"page": "0"}, {"room": "9" * 30, "page": "²"}, {}]
 )
 def test_an_address_that_makes_no_sense_narrows_nothing(given: dict[str, str]) -> None:
-    """Nor does it fail."""
+    """An invalid parameter filters nothing and is no error."""
     assert parse_query(given) == Query()
 
 
 def test_a_flood_of_parameters_is_passed_over(watched: Watched) -> None:
-    """As if there were none."""
+    """Too many parameters are ignored."""
     mark(watched.ledger, "Contract.docx", 1)
     assert files(view(watched, **{f"q{number}": "x" for number in range(99)}, q="y")) == [1]
 
 
 def test_what_people_decided_and_what_was_never_marked_stand_apart(watched: Watched) -> None:
-    """In their words, with when they were seen; the lists are linked from the top."""
+    """People's decisions, in their words and with the time when they were seen, and files never
+    marked are separate lists, linked from the top.
+    """
     mark(watched.ledger, "Contract.docx", 1)
     keep(watched.ledger, "Approved by Ann", Rule.ANSWERED, 1, NOW + HOUR)
     keep(watched.ledger, "Final", Rule.UNMARKED, 2, NOW + HOUR)
@@ -102,7 +106,7 @@ def test_what_people_decided_and_what_was_never_marked_stand_apart(watched: Watc
 
 
 def test_a_problem_is_told_to_reviewers_too(watched: Watched) -> None:
-    """In a line that leads to the other view."""
+    """A problem of the service is one line with a link to the view Operation."""
     assert "problem" not in view(watched).words
     watched.ledger.health.open_outage(OutageKind.DEAD_KEY, "answered 401", NOW)
     seen = view(watched)
@@ -111,7 +115,7 @@ def test_a_problem_is_told_to_reviewers_too(watched: Watched) -> None:
 
 
 def test_a_ledger_that_cannot_be_read_leads_to_the_other_view(tmp_path: Path) -> None:
-    """503, and why."""
+    """A ledger that cannot be read is 503 with the reason and a link to the view Operation."""
     with opened(tmp_path) as ledger:
         watched = Watched(ledger)
     (tmp_path / "ledger.db").write_bytes(b"no database" * 1000)

@@ -49,12 +49,12 @@ def listed(ledger: Ledger, now: datetime = NOW, **changes: Any) -> None:
 
 
 def ask(ledger: Ledger, state: ReviewState = WAITING, **wanted: Any) -> tuple[FileInReview, ...]:
-    """Return the files of a state."""
+    """Return the files in a state."""
     return ledger.reviews.page(state, ReviewFilter(**wanted)).files
 
 
 def ids(ledger: Ledger, state: ReviewState = WAITING, **wanted: Any) -> list[int]:
-    """Return the ids of the files of a state, in their order."""
+    """Return the ids of the files in a state, in order."""
     return [one.file_id for one in ask(ledger, state, **wanted)]
 
 
@@ -62,7 +62,7 @@ def ids(ledger: Ledger, state: ReviewState = WAITING, **wanted: Any) -> list[int
 
 
 def test_what_carries_our_comment_waits_with_all_that_is_known_of_it(ledger: Ledger) -> None:
-    """Title, version, author, save, mark, and the room that a listing told."""
+    """A file that carries our comment waits, with all that is known of it."""
     ledger.watermarks.set_titles({7: "Legal"})
     listed(ledger, room=7, updated_by_name="Ann Lee", title="Contract.docx")
     assert ask(ledger) == (
@@ -71,7 +71,7 @@ def test_what_carries_our_comment_waits_with_all_that_is_known_of_it(ledger: Led
 
 
 def test_the_file_that_waits_longest_comes_first(ledger: Ledger) -> None:
-    """And a page has so many of them, with the number of all."""
+    """The file that has waited longest comes first, in pages, with the number of all."""
     for file in (3, 1, 2):
         mark(ledger, file, NOW + file * MINUTE)
     page = ledger.reviews.page(WAITING, limit=2, offset=1)
@@ -79,7 +79,7 @@ def test_the_file_that_waits_longest_comes_first(ledger: Ledger) -> None:
 
 
 def test_a_file_waits_on_over_new_versions(ledger: Ledger) -> None:
-    """Nobody has reviewed it, however often it was saved and marked since."""
+    """A file keeps waiting through new versions and marks until a person reviews it."""
     mark(ledger)
     newer = Revision(3, NOW + HOUR, 100)
     mark(ledger, 1, NOW + HOUR, revision=newer)
@@ -91,7 +91,7 @@ def test_a_file_waits_on_over_new_versions(ledger: Ledger) -> None:
 
 
 def test_a_file_that_was_decided_waits_anew_when_it_is_saved(ledger: Ledger) -> None:
-    """Its waiting begins with the new mark."""
+    """A file that was decided and then saved waits from its new mark."""
     mark(ledger)
     keep(ledger, Rule.ANSWERED, NOW + HOUR)
     mark(ledger, 1, NOW + DAY, revision=Revision(3, NOW + DAY, 100))
@@ -103,7 +103,7 @@ def test_a_file_that_was_decided_waits_anew_when_it_is_saved(ledger: Ledger) -> 
 def test_a_file_that_was_found_gone_or_in_the_trash_waits_no_more(
     ledger: Ledger, rule: Rule
 ) -> None:
-    """Nobody can review it."""
+    """A file that is gone or in the trash no longer waits."""
     mark(ledger)
     kit.attempt(ledger, kit.result(Outcome.SKIPPED, reason=rule.value), now=NOW + HOUR)
     assert ids(ledger) == []
@@ -128,7 +128,7 @@ def test_a_file_that_was_found_gone_or_in_the_trash_waits_no_more(
     ],
 )
 def test_the_list_can_be_narrowed(ledger: Ledger, wanted: dict[str, Any], found: list[int]) -> None:
-    """By room, by age, by who saved it, by words in title or name, in any case."""
+    """The list is filtered by room, age, author, and words in title or name, without case."""
     listed(ledger, id=1, room=7, title="Contract.docx", updated_by_name="Ann Lee")
     later = Revision(2, NOW + HOUR, 100)
     names = {"title": "ДОГОВОР.docx", "updated_by_name": "Пётр Жуков"}
@@ -141,7 +141,7 @@ def test_the_list_can_be_narrowed(ledger: Ledger, wanted: dict[str, Any], found:
 
 
 def test_a_sweep_tells_the_room_of_a_file_that_came_by_webhook(ledger: Ledger) -> None:
-    """A look does not know it; the next listing that has the file does, and asks no more."""
+    """A sweep that lists a file sets its room, which a look does not know, at no request."""
     ledger.watermarks.set_titles({7: "Legal", 8: "Finance"})
     mark(ledger)
     assert ask(ledger)[0].room_title == ""
@@ -152,7 +152,7 @@ def test_a_sweep_tells_the_room_of_a_file_that_came_by_webhook(ledger: Ledger) -
 
 
 def test_the_rooms_with_most_to_review_come_first(ledger: Ledger) -> None:
-    """With their titles and numbers; a folder that is no room is not among them."""
+    """The rooms with most to review come first, with titles and numbers."""
     ledger.watermarks.set_titles({7: "Legal", 8: "Finance", 9: "Empty"})
     for file, room in ((1, 7), (2, 8), (3, 8)):
         listed(ledger, id=file, room=room)
@@ -163,7 +163,7 @@ def test_the_rooms_with_most_to_review_come_first(ledger: Ledger) -> None:
 
 
 def test_a_room_that_is_renamed_has_its_new_title(ledger: Ledger) -> None:
-    """A title that is missing leaves the one that is known."""
+    """A renamed room has its new title; a missing title keeps the known one."""
     ledger.watermarks.set_titles({7: "Legal"})
     ledger.watermarks.set_titles({7: "Law"})
     ledger.watermarks.set_titles({7: ""})
@@ -173,7 +173,7 @@ def test_a_room_that_is_renamed_has_its_new_title(ledger: Ledger) -> None:
 
 @kit.SQLITE_ONLY
 def test_a_file_that_a_webhook_brought_has_its_room_after_the_next_sweep(tmp_path: Path) -> None:
-    """However deep it lies, at no request of its own."""
+    """A file that a webhook announced has its room after the next sweep, at no request."""
     with world(tmp_path / "ledger.db") as here:
         folder = here.portal.add_folder(here.room, "2025", by=here.ann)
         file = int(here.portal.create(folder, "Plan.docx", by=here.ann))
@@ -193,7 +193,7 @@ def test_a_file_that_a_webhook_brought_has_its_room_after_the_next_sweep(tmp_pat
 
 @kit.SQLITE_ONLY
 def test_a_room_that_is_only_listed_has_its_title(tmp_path: Path) -> None:
-    """The first sweep sees all rooms, though it reads but those that changed lately."""
+    """A room that the first sweep lists has its title, even if the sweep does not read it."""
     with silent(tmp_path / "ledger.db") as here:
         here.clock.advance(3 * DAY.total_seconds())
         assert here.sweep(dry=True).folders == 0
@@ -206,36 +206,36 @@ def test_a_room_that_is_only_listed_has_its_title(tmp_path: Path) -> None:
 
 
 def test_what_a_person_decided_is_told_in_his_words(ledger: Ledger) -> None:
-    """The latest first, with when it was seen first; a rename does not make it newer."""
+    """A person's decision has its text and when it was first seen; a rename keeps that."""
     for file in (1, 2):
         mark(ledger, file)
         keep(ledger, Rule.ANSWERED, NOW + file * HOUR, id=file, comment=f"Approved {file}")
     keep(ledger, Rule.ANSWERED, NOW + DAY, id=1, comment="Approved 1", title="New name.docx")
-    told = [(one.file_id, one.title, one.comment, one.since) for one in ask(ledger, DECIDED)]
-    assert told == [
+    decided = [(one.file_id, one.title, one.comment, one.since) for one in ask(ledger, DECIDED)]
+    assert decided == [
         (2, "2.docx", "Approved 2", NOW + 2 * HOUR + SECOND),
         (1, "New name.docx", "Approved 1", NOW + HOUR + SECOND),
     ]
 
 
 def test_a_comment_that_was_emptied_is_decided_too(ledger: Ledger) -> None:
-    """Without words."""
+    """A comment that was emptied is a decision without text."""
     mark(ledger)
     keep(ledger, Rule.CHANGED, NOW + HOUR, comment="")
     assert [one.comment for one in ask(ledger, DECIDED)] == [""]
 
 
 def test_what_was_kept_without_a_mark_stands_apart(ledger: Ledger) -> None:
-    """By a look or by a listing."""
+    """Files kept without a mark, by a look or a listing, are separate."""
     keep(ledger, Rule.UNMARKED, NOW)
     listed(ledger, NOW + MINUTE, id=2, comment="Final", room=7)
-    told = [(one.file_id, one.comment, one.room) for one in ask(ledger, UNMARKED)]
-    assert told == [(2, "Final", 7), (1, "Approved", None)]
+    kept = [(one.file_id, one.comment, one.room) for one in ask(ledger, UNMARKED)]
+    assert kept == [(2, "Final", 7), (1, "Approved", None)]
     assert (ids(ledger), ids(ledger, DECIDED)) == ([], [])
 
 
 def test_a_new_version_that_was_kept_is_kept_since_then(ledger: Ledger) -> None:
-    """It is another decision of a person's."""
+    """A new version that was kept is kept from its own time, as another decision."""
     keep(ledger, Rule.UNMARKED, NOW)
     listed(ledger, NOW + HOUR, comment="Final", revision=Revision(3, NOW, 100))
     assert [one.since for one in ask(ledger, UNMARKED)] == [NOW + HOUR]
@@ -246,7 +246,7 @@ def test_a_new_version_that_was_kept_is_kept_since_then(ledger: Ledger) -> None:
 
 @kit.SQLITE_ONLY
 def test_no_page_reads_or_sorts_all_files(tmp_path: Path) -> None:
-    """Each is read from an index in its order: the ledger of a large portal has a million rows."""
+    """Each page is read in order from an index, for ledgers with a million rows."""
 
     def ask(ledger: Ledger) -> None:
         for state in ReviewState:

@@ -22,9 +22,9 @@ Json = dict[str, object]
 def test_comment_on_a_missing_file_or_version(
     world: World, fid: EntryId, body: Json, status: int
 ) -> None:
-    """A file or version that is not there is 403, in the sample's words, and no version 400.
+    """A comment on a missing file is 403 in the sample's words, on a missing version 400.
 
-    An id that is no int32 goes to the controller of string ids, which says 404.
+    An id that is no int32 goes to the controller for string ids, which says 404.
     """
     assert world.create() == 1245
     reply = world.api.put(f"files/file/{fid}/comment", body | {"comment": "x"})
@@ -34,7 +34,7 @@ def test_comment_on_a_missing_file_or_version(
 
 
 def test_comment_on_a_locked_file(world: World) -> None:
-    """A file locked by another refuses, with the sample's body; by oneself it does not."""
+    """A comment on a file locked by another user is refused with the sample's body."""
     fid = world.create()
     world.portal.lock(fid, by=world.admin)
     reply = world.api.comment(fid, 1, "x")
@@ -52,7 +52,7 @@ def test_empty_comment_is_stored_as_empty(world: World) -> None:
 
 
 def test_same_comment_publishes_again(world: World) -> None:
-    """Writing the same comment is written and published as any other."""
+    """Writing the same comment again is stored and published like any other."""
     fid = world.create()
     for _ in range(2):
         world.api.comment(fid, 1, "Need Review")
@@ -79,7 +79,7 @@ def test_comment_answer_is_cut(world: World) -> None:
     [(9, True), (11, True), (10, False), (5, False), (6, False), (7, False), (2, False)],
 )
 def test_who_may_comment_in_a_room(world: World, access: int, allowed: bool) -> None:
-    """EditHistory is for room managers and content creators, and tells what PUT will say."""
+    """EditHistory is set for room managers and content creators, and predicts the PUT."""
     fid = world.create()
     world.portal.invite(world.room, world.bot, access=access)
     shown = world.api.get(f"files/file/{fid}").response["security"]
@@ -88,7 +88,7 @@ def test_who_may_comment_in_a_room(world: World, access: int, allowed: bool) -> 
 
 
 def test_room_owner_may_comment(world: World) -> None:
-    """A room's owner may, without being a member."""
+    """A room's owner may comment without being a member."""
     fid = world.create()
     assert world.as_user(world.admin).comment(fid, 1, "x").status == 200
 
@@ -103,7 +103,7 @@ def test_admin_outside_reads_but_may_not_comment(world: World) -> None:
 
 
 def test_stranger_may_not_read(world: World) -> None:
-    """Somebody who is not in the room gets 403."""
+    """A user who is not in the room gets 403."""
     fid = world.create()
     api = world.as_user(world.portal.add_user("Eve"))
     assert api.get(f"files/file/{fid}").status == 403
@@ -111,7 +111,7 @@ def test_stranger_may_not_read(world: World) -> None:
 
 
 def test_personal_files(world: World) -> None:
-    """Own documents may be commented; shared ones with Editing, as SHARE (docspace.md 9)."""
+    """A user may comment on own documents and on shared ones with Editing (docspace.md 9)."""
     fid = world.portal.create(world.portal.personal(world.ann), "a.docx", by=world.ann)
     assert world.as_user(world.ann).comment(fid, 1, "x").status == 200
     assert world.api.get(f"files/file/{fid}").status == 403
@@ -137,7 +137,7 @@ def test_comments_on_private_files_are_the_owners(world: World, private: str) ->
 
 
 def test_an_anonymous_author_is_shown_as_one(world: World) -> None:
-    """isAnonim tells who saved by a link."""
+    """isAnonim says that a file was saved through a link."""
     fid = world.create()
     world.portal.save(fid, by=world.portal.anonymous)
     shown = world.api.get(f"files/file/{fid}").response
@@ -147,7 +147,7 @@ def test_an_anonymous_author_is_shown_as_one(world: World) -> None:
 
 @pytest.mark.parametrize(("place", "section"), [("trash", 3), ("archive", 20)])
 def test_no_comment_in_trash_and_archive(world: World, place: str, section: int) -> None:
-    """Files in the own trash and in archived rooms can be read, not commented."""
+    """Files in the user's trash and in archived rooms can be read, not commented."""
     fid = world.create()
     if place == "trash":
         world.portal.trash(fid, by=world.bot)
@@ -159,14 +159,14 @@ def test_no_comment_in_trash_and_archive(world: World, place: str, section: int)
 
 
 def test_another_persons_trash_is_closed(world: World) -> None:
-    """A file somebody else trashed cannot be read: 403."""
+    """A file in another user's trash cannot be read: 403."""
     fid = world.create()
     world.portal.trash(fid, by=world.ann)
     assert world.api.get(f"files/file/{fid}").status == 403
 
 
 def test_deleted_file_is_404(world: World) -> None:
-    """A file that is gone is 404, with the sample's body."""
+    """A deleted file is 404, with the sample's body."""
     reply = world.api.get("files/file/4711")
     assert (reply.status, reply.json) == (404, sample("error_404_get_file.http.json")["body"])
 
@@ -244,7 +244,7 @@ def test_comment_needs_files_write(world: World) -> None:
 
 
 def test_narrow_key_on_anonymous_route(world: World) -> None:
-    """A key too narrow gets problem+json where no key would be answered."""
+    """On an anonymous route a key with too few scopes gets problem+json, no key an answer."""
     reply = world.api.get("settings/version/build")
     assert reply.json == sample("error_403_scope_or_status.http.json")["body"]
     assert reply.headers["Content-Type"].startswith("application/problem+json")
@@ -274,19 +274,19 @@ def test_guest_has_no_key_and_no_documents(world: World) -> None:
 
 
 def test_journal(world: World) -> None:
-    """Requests are noted with route, status, user and file."""
+    """Requests are recorded with route, status, user and file."""
     fid = world.create()
     world.api.comment(fid, 1, "x")
-    noted = world.portal.requests[-1]
-    assert noted.path == "PUT files/file/{id}/comment"
-    assert (noted.status, noted.user_id, noted.file_id) == (200, world.bot.id, fid)
+    recorded = world.portal.requests[-1]
+    assert recorded.path == "PUT files/file/{id}/comment"
+    assert (recorded.status, recorded.user_id, recorded.file_id) == (200, world.bot.id, fid)
     assert world.portal.count("PUT") == 1
     world.portal.requests.clear()
     assert world.portal.requests == []
 
 
 def test_person_between_look_and_write(world: World) -> None:
-    """on_request runs before the answer, without the lock, so that somebody can act first."""
+    """on_request runs before the answer, without the lock, so that a test can act first."""
     fid = world.create()
 
     def act(method: str, route: str, file_id: object) -> None:
@@ -300,7 +300,7 @@ def test_person_between_look_and_write(world: World) -> None:
 
 
 def test_unknown_route(world: World) -> None:
-    """A route there is none of is 404."""
+    """An unknown route is 404."""
     assert world.api.get("files/nothing/here/at/all").status == 404
 
 

@@ -16,21 +16,21 @@ SECRET = "Sample-Secret-1!"
 Body = dict[str, Any]
 
 
-def hooked(world: World, hook: Receiver, **options: Any) -> int:
-    """Add a webhook of the bot and make retries quick."""
+def subscribe(world: World, endpoint: Receiver, **options: Any) -> int:
+    """Add a webhook of the bot with quick retries."""
     world.portal.retry_seconds = (0, 0, 0, 0, 0)
-    return world.portal.add_webhook(by=world.bot, url=hook.url, secret=SECRET, **options)
+    return world.portal.add_webhook(by=world.bot, url=endpoint.url, secret=SECRET, **options)
 
 
 @pytest.fixture
-def subscriber(world: World, hook: Receiver) -> Receiver:
+def subscriber(world: World, endpoint: Receiver) -> Receiver:
     """The receiver of the bot's webhook 1, whose retries are quick."""
-    hooked(world, hook)
-    return hook
+    subscribe(world, endpoint)
+    return endpoint
 
 
 def drained(world: World, *files: EntryId) -> None:
-    """Let Ann save these files, by default a new one, and wait for the end of all deliveries."""
+    """Let Ann save these files, by default a new one, and wait until all deliveries have ended."""
     for fid in files or [world.create()]:
         world.portal.save(fid, by=world.ann)
     assert world.server.drain()
@@ -41,9 +41,9 @@ def statuses(world: World) -> list[int]:
     return [one.status for one in world.portal.deliveries]
 
 
-def event_ids(hook: Receiver) -> list[int]:
+def event_ids(endpoint: Receiver) -> list[int]:
     """Return the ids of the events that arrived."""
-    return [one["event"]["id"] for one in hook.events]
+    return [one["event"]["id"] for one in endpoint.events]
 
 
 def test_signed_delivery(world: World, subscriber: Receiver) -> None:
@@ -58,9 +58,9 @@ def test_signed_delivery(world: World, subscriber: Receiver) -> None:
 
 
 def test_only_wanted_triggers(world: World, subscriber: Receiver) -> None:
-    """A webhook gets its triggers only; with none named it gets all."""
+    """A webhook gets only its triggers; with none named it gets all."""
     world.portal.save(world.create(), by=world.ann)
-    hooked(world, subscriber, triggers=())
+    subscribe(world, subscriber, triggers=())
     world.portal.upload(world.room, "Contract.docx", by=world.ann)
     assert world.server.drain()
     found = [(one["webhook"]["id"], one["event"]["trigger"]) for one in subscriber.events]
@@ -68,20 +68,20 @@ def test_only_wanted_triggers(world: World, subscriber: Receiver) -> None:
 
 
 def test_only_files_the_creator_can_read(world: World, subscriber: Receiver) -> None:
-    """No event of a file that the webhook's creator cannot read."""
+    """A webhook gets no event of a file that its creator cannot read."""
     hidden = world.portal.add_room("Hidden", owner=world.admin)
     world.portal.save(world.portal.create(hidden, "a.docx", by=world.admin), by=world.admin)
     assert world.server.drain()
     assert subscriber.bodies == []
 
 
-def test_target_and_switch(world: World, hook: Receiver) -> None:
+def test_target_and_switch(world: World, endpoint: Receiver) -> None:
     """A targetId limits a webhook to one file; a disabled one gets nothing."""
     first, second = world.create("a.docx"), world.create("b.docx")
-    hooked(world, hook, target_id=str(second))
-    hooked(world, hook, enabled=False)
+    subscribe(world, endpoint, target_id=str(second))
+    subscribe(world, endpoint, enabled=False)
     drained(world, first, second)
-    assert [one["payload"]["id"] for one in hook.events] == [second]
+    assert [one["payload"]["id"] for one in endpoint.events] == [second]
 
 
 def test_retries_keep_the_event_id(world: World, subscriber: Receiver) -> None:
@@ -108,7 +108,7 @@ def test_the_first_2xx_ends_the_retries(
 
 
 def test_six_410_delete_the_webhook(world: World, subscriber: Receiver) -> None:
-    """Gone means gone after the last retry: the webhook and its log disappear."""
+    """After six answers 410 the webhook and its log are deleted."""
     subscriber.decide = lambda _: 410
     drained(world)
     assert (len(subscriber.bodies), world.portal.webhooks) == (6, {})
@@ -116,7 +116,7 @@ def test_six_410_delete_the_webhook(world: World, subscriber: Receiver) -> None:
 
 
 def test_a_timeout_never_disables(world: World, subscriber: Receiver) -> None:
-    """However long ago the last success is; the log has status 500."""
+    """A timeout never disables a webhook; its log entry has status 500."""
     world.portal.retry_seconds, world.portal.delivery_timeout = (), 0.05
     wake = threading.Event()
     subscriber.decide = lambda _: 200 if wake.wait(10) else 500
@@ -129,7 +129,7 @@ def test_a_timeout_never_disables(world: World, subscriber: Receiver) -> None:
 
 
 def resolve(host: str) -> list[str]:
-    """Find the hosts of these tests only."""
+    """Resolve only the host names of these tests."""
     if host not in ("127.0.0.1", "portal.example.com"):
         raise OSError(host)
     return ["127.0.0.1"]
@@ -148,7 +148,9 @@ def resolve(host: str) -> list[str]:
 def test_an_address_at_fault_disables_its_webhook_at_once(
     world: World, subscriber: Receiver, url: str, ssl: bool
 ) -> None:
-    """None, no host, or no TLS where it must be: nothing is tried again, others are served."""
+    """A webhook whose address is empty, has no host, or lacks required TLS is disabled at the first
+    delivery without a retry; others are served.
+    """
     world.portal.resolve = resolve
     number = world.portal.add_webhook(by=world.bot, url=url, secret=SECRET, ssl=ssl)
     drained(world)
@@ -161,7 +163,7 @@ def test_an_address_at_fault_disables_its_webhook_at_once(
 def test_a_private_address_deletes_where_refused(
     world: World, subscriber: Receiver, found: str
 ) -> None:
-    """It is told by what the host resolves to, when it is sent."""
+    """Where private addresses are refused, a webhook that resolves to one is deleted."""
     world.portal.refuse_private_addresses = True
     world.portal.resolve = lambda _: [found]
     drained(world)
@@ -171,7 +173,7 @@ def test_a_private_address_deletes_where_refused(
 def test_the_log_entry_has_status_0_until_the_delivery_has_ended(
     world: World, subscriber: Receiver
 ) -> None:
-    """Its row is one that was never sent."""
+    """Until the delivery has ended its log entry has status 0, like one that was never sent."""
     rows: list[tuple[int, bool]] = []
 
     def look(_: Body) -> int:
@@ -189,7 +191,7 @@ def test_the_log_entry_has_status_0_until_the_delivery_has_ended(
 def test_a_batch_of_ten_holds_its_places_through_all_retries(
     world: World, subscriber: Receiver
 ) -> None:
-    """The eleventh delivery waits until all ten have ended, though nine did long ago."""
+    """The eleventh delivery waits until all of a batch of ten have ended."""
     world.portal.hold_deliveries()
     subscriber.decide = lambda body: 503 if body["event"]["id"] == 1 else 200
     fid = world.create()
@@ -204,7 +206,7 @@ def test_a_batch_of_ten_holds_its_places_through_all_retries(
 
 
 def test_a_small_batch_holds_the_queue_as_well(world: World, subscriber: Receiver) -> None:
-    """What is published while one delivery is tried again waits for its end."""
+    """Events published while one delivery is retried wait for its end, also in a small batch."""
     fid = world.create()
 
     def save_once(body: Body) -> int:
@@ -218,7 +220,7 @@ def test_a_small_batch_holds_the_queue_as_well(world: World, subscriber: Receive
 
 
 def test_the_queue_may_be_polled(world: World, subscriber: Receiver) -> None:
-    """What waits is found at the next look."""
+    """A polled queue sends what waits at the next poll."""
     world.portal.poll_seconds = 0.05
     fid = world.create()
     for _ in range(2):
@@ -226,8 +228,8 @@ def test_the_queue_may_be_polled(world: World, subscriber: Receiver) -> None:
     assert len(subscriber.bodies) == 2
 
 
-def test_a_stopped_portal_goes_on_where_it_was(hook: Receiver) -> None:
-    """A delivery between two attempts is in the queue of the next start."""
+def test_a_stopped_portal_goes_on_where_it_was(endpoint: Receiver) -> None:
+    """A delivery between two attempts when the portal stops is in the queue at the next start."""
     called = threading.Event()
 
     def refuse(_: Body) -> int:
@@ -235,21 +237,21 @@ def test_a_stopped_portal_goes_on_where_it_was(hook: Receiver) -> None:
         return 503
 
     with served() as world:
-        hooked(world, hook)
+        subscribe(world, endpoint)
         world.portal.retry_seconds = (600,)
-        hook.decide = refuse
+        endpoint.decide = refuse
         world.portal.save(world.create(), by=world.ann)
         assert called.wait(10)
-    hook.decide = lambda _: 200
+    endpoint.decide = lambda _: 200
     with Server(world.portal) as server:
         assert server.drain()
-    assert [one["webhook"].get("retryCount") for one in hook.events] == [None, 1]
+    assert [one["webhook"].get("retryCount") for one in endpoint.events] == [None, 1]
 
 
 def test_own_acts_are_published_without_the_right_to_read(
     world: World, subscriber: Receiver
 ) -> None:
-    """The creator's right to read is asked for what others do only."""
+    """An event of the creator's own acts is published without a check of the right to read."""
     fid = world.create()
     world.portal.invite(world.room, world.bot, access=0)
     for person in (world.ann, world.bot):
@@ -259,7 +261,7 @@ def test_own_acts_are_published_without_the_right_to_read(
 
 
 def test_anonymous_saves_are_delivered(world: World, subscriber: Receiver) -> None:
-    """Author of event and version is the portal's guest."""
+    """For an anonymous save, the author of event and version is the portal's guest."""
     world.portal.forcesave(world.create(), by=world.portal.anonymous)
     assert world.server.drain()
     (event,) = subscriber.events
@@ -309,17 +311,17 @@ def test_held_deliveries_wait(world: World, subscriber: Receiver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "arrived", "noted"),
+    ("network", "arrived", "recorded"),
     [(Network(drop=1.0), [], [0]), (Network(duplicate=1.0), [1, 1], [200, 200])],
     ids=["dropped", "duplicated"],
 )
 def test_a_network_may_lose_or_double_deliveries(
-    world: World, subscriber: Receiver, network: Network, arrived: list[int], noted: list[int]
+    world: World, subscriber: Receiver, network: Network, arrived: list[int], recorded: list[int]
 ) -> None:
-    """What is dropped is never sent, with status 0; what is doubled has the same event id."""
+    """A dropped delivery is never sent and has status 0; a duplicated one has the same event id."""
     world.portal.network = network
     drained(world)
-    assert (event_ids(subscriber), statuses(world)) == (arrived, noted)
+    assert (event_ids(subscriber), statuses(world)) == (arrived, recorded)
 
 
 def test_reordered_network(world: World, subscriber: Receiver) -> None:
@@ -339,7 +341,7 @@ def test_unreachable_receiver(world: World) -> None:
     """A refused connection is status 0, with the reason in the log."""
     with receiver() as gone:
         pass
-    hooked(world, gone)
+    subscribe(world, gone)
     world.portal.retry_seconds = ()
     drained(world)
     log = world.full.get("settings/webhooks/log").response[0]
@@ -385,7 +387,7 @@ def test_log_filters(world: World, query: str, ids: list[int]) -> None:
 
 @pytest.mark.usefixtures("filled_log")
 def test_log_belongs_to_the_creator(world: World) -> None:
-    """Users see the log of their own webhooks, admins of all."""
+    """A user sees the log of own webhooks, an administrator of all."""
     assert world.as_user(world.ann).get("settings/webhooks/log").json["total"] == 0
     assert world.as_user(world.admin).get("settings/webhooks/log").json["total"] == 2
 
@@ -408,31 +410,31 @@ def test_triggers_by_api(world: World) -> None:
     assert (bits["form.filled.out"], bits["folder.downloaded"]) == (2**29, 2**35)
 
 
-def test_trashing_is_announced_to_those_who_could_read(world: World, hook: Receiver) -> None:
+def test_trashing_is_announced_to_those_who_could_read(world: World, endpoint: Receiver) -> None:
     """file.trashed reaches the webhook of a member, with the trash as the root."""
-    hooked(world, hook, triggers=("file.trashed",))
+    subscribe(world, endpoint, triggers=("file.trashed",))
     world.portal.trash(world.create(), by=world.ann)
     assert world.server.drain()
-    assert hook.events[0]["payload"]["rootFolderType"] == 3
+    assert endpoint.events[0]["payload"]["rootFolderType"] == 3
 
 
-def test_third_party_payload(world: World, hook: Receiver) -> None:
+def test_third_party_payload(world: World, endpoint: Receiver) -> None:
     """A third-party file's payload has string ids and its provider."""
-    hooked(world, hook)
+    subscribe(world, endpoint)
     drive = world.portal.add_room("Drive", owner=world.bot, third_party=True)
     world.portal.save(world.portal.create(drive, "Plan.docx", by=world.bot), by=world.bot)
     assert world.server.drain()
-    payload = hook.events[0]["payload"]
+    payload = endpoint.events[0]["payload"]
     assert (payload["id"][:6], payload["rootId"]) == ("drive-", drive)
     assert payload["providerKey"] == "GoogleDrive"
 
 
-def test_form_payload(world: World, hook: Receiver) -> None:
+def test_form_payload(world: World, endpoint: Receiver) -> None:
     """form.submit carries the form and the filled copy."""
-    hooked(world, hook, triggers=("form.submit",))
+    subscribe(world, endpoint, triggers=("form.submit",))
     form = world.create("form.pdf")
     made = world.portal.submit_form(form, by=world.ann)
     assert world.server.drain()
-    payload = json.loads(hook.bodies[0])["payload"]
+    payload = json.loads(endpoint.bodies[0])["payload"]
     found = (payload["originalForm"]["id"], payload["submittedForm"]["id"])
     assert found == (form, made)

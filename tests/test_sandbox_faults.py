@@ -1,4 +1,4 @@
-"""Faults that tests and demos can ask for."""
+"""The faults that tests and demonstrations can ask for."""
 
 from http.client import BadStatusLine, HTTPConnection, IncompleteRead
 from time import monotonic
@@ -15,7 +15,7 @@ BROKEN = (ConnectionError, BadStatusLine, IncompleteRead)
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 401, 402, 403, 404])
 def test_status(world: World, status: int) -> None:
-    """A status comes with the body its source gives it, once, and nothing is written."""
+    """A fault of a status answers once with the source's body for it, and writes nothing."""
     fid = world.create()
     world.portal.faults.add(Fault(COMMENT, "status", status=status))
     reply = world.api.comment(fid, 1, "x")
@@ -32,7 +32,7 @@ def test_status_500_looks_like_the_sample(world: World) -> None:
 
 
 def test_throttles(world: World) -> None:
-    """One throttle sends no Retry-After, the daily one does."""
+    """A throttle without Retry-After and the daily one with it are sent as by the portal."""
     world.portal.faults.add(Fault("*", FaultKind.THROTTLE))
     world.portal.faults.add(Fault("*", FaultKind.THROTTLE_DAY, retry_after=40512))
     first, second = world.api.get("keys/@self"), world.api.get("keys/@self")
@@ -41,7 +41,7 @@ def test_throttles(world: World) -> None:
 
 
 def test_answers_that_are_no_json(world: World) -> None:
-    """A proxy's page, half a document, nothing at all, and a redirect."""
+    """Answers that are no JSON: a proxy's page, half a document, nothing, and a redirect."""
     for kind in ("html", "not_json", "empty", "redirect"):
         world.portal.faults.add(Fault("GET keys", kind, location="http://127.0.0.1/x"))
     page, broken, empty, away = (world.api.get("keys/@self") for _ in range(4))
@@ -55,7 +55,7 @@ def test_answers_that_are_no_json(world: World) -> None:
     ("kind", "writes"), [("reset_before", 0), ("reset_after", 1), ("truncated", 1)]
 )
 def test_broken_connections(world: World, kind: str, writes: int) -> None:
-    """The connection breaks before or after the effect."""
+    """The connection is reset before or after the effect."""
     fid = world.create()
     world.portal.faults.add(Fault(COMMENT, kind))
     with pytest.raises(BROKEN):
@@ -64,7 +64,7 @@ def test_broken_connections(world: World, kind: str, writes: int) -> None:
 
 
 def test_prefix_and_skip(world: World) -> None:
-    """A fault meets routes by their beginning, after letting some requests pass."""
+    """A fault applies to routes by their beginning, after a number of requests."""
     world.portal.faults.add(Fault("GET files", "status", status=503, times=None, skip=1))
     statuses = [world.api.get("files/rooms").status for _ in range(3)]
     other = world.api.get("keys/@self").status
@@ -96,7 +96,7 @@ def test_stall_ends_with_the_server() -> None:
 
 
 def test_slow_answers_still_come(world: World) -> None:
-    """Latency delays an answer and no more."""
+    """A latency delays an answer and changes nothing else."""
     world.portal.latency = 0.01
     world.portal.faults.add(Fault("*", "slow", seconds=0.01))
     began = monotonic()

@@ -47,7 +47,7 @@ def test_writes_per_day(world: World) -> None:
 
 
 def test_failed_writes_count_too(world: World) -> None:
-    """A PUT that is refused by its right has used a permit of the day."""
+    """A PUT that is refused for a missing right counts for the day."""
     world.portal.limits = Limits(writes_per_day=1)
     world.api.comment(4711, 1, "x")
     assert world.api.comment(world.create(), 1, "x").status == 429
@@ -63,7 +63,7 @@ def test_limits_belong_to_the_user(world: World) -> None:
 
 
 def test_concurrent_requests(world: World) -> None:
-    """Beyond the limit a request at the same time is refused; writes have their own limit."""
+    """Requests beyond the parallel limit are refused; writes have their own limit."""
     with ThreadPoolExecutor(1) as pool:
         world.portal.limits = Limits(reads=1, writes=1)
         fid = world.create()

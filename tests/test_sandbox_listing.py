@@ -47,7 +47,7 @@ def test_files_only_leaves_folders_out(world: World) -> None:
 
 
 def test_order_is_ascending_unless_told(world: World) -> None:
-    """sortBy without sortOrder means oldest first."""
+    """sortBy without sortOrder is ascending: oldest first."""
     made = many(world, 3)
     assert ids(world, f"files/{world.room}?sortBy=DateAndTime") == made
     assert ids(world, f"files/{world.room}?{NEWEST}") == made[::-1]
@@ -71,7 +71,7 @@ def test_pages_and_total(world: World) -> None:
 
 @pytest.mark.parametrize(("step", "stable"), [(1, False), (0, True)])
 def test_ties_change_places_between_requests(world: World, step: int, stable: bool) -> None:
-    """Files of the same second come in another order each time, so a page may lose one.
+    """Files of the same second come in another order at each request, so a page may miss one.
 
     With ``tie_step`` 0 the pages fit together.
     """
@@ -110,7 +110,7 @@ def test_ai_room_shows_no_files(world: World) -> None:
 
 
 def test_rooms_root_without_filter_loads_everything(world: World) -> None:
-    """For an admin the rooms root lists rooms, folders, then every file once."""
+    """For an administrator the rooms root lists rooms, folders, then every file once."""
     world.api = world.as_user(world.admin)
     sub = world.portal.add_folder(world.room, "Drafts", by=world.ann)
     made = world.portal.create(sub, "deep.docx", by=world.ann)
@@ -150,7 +150,7 @@ def test_pinned_rooms_come_first(world: World) -> None:
 
 
 def test_room_filters(world: World) -> None:
-    """storageFilter and searchArea choose rooms; the archive has its own root."""
+    """storageFilter and searchArea select rooms; the archive has its own root."""
     drive = world.portal.add_room("Drive", owner=world.bot, third_party=True)
     old = world.portal.add_room("Old", owner=world.bot)
     world.portal.archive_room(old)
@@ -180,7 +180,7 @@ def furnished(world: World) -> tuple[EntryId, EntryId, EntryId]:
 
 @pytest.mark.parametrize("apart", [False, True])
 def test_any_area_brings_form_rooms_and_the_archive(world: World, apart: bool) -> None:
-    """searchArea=Any is not split; what is archived is told by its root."""
+    """searchArea=Any lists form rooms and the archive, recognised by its root."""
     form, old, _ = furnished(world)
     world.portal.form_rooms_apart = apart
     found = roots(world, "files/rooms?searchArea=Any")
@@ -188,21 +188,21 @@ def test_any_area_brings_form_rooms_and_the_archive(world: World, apart: bool) -
 
 
 def test_any_area_has_the_rooms_root_as_current(world: World) -> None:
-    """The date of the last save in a room is told there as well."""
+    """With searchArea=Any the current folder also has the date of the last save in a room."""
     found = world.api.get("files/rooms?searchArea=Any&count=1").response
     assert (found["current"]["id"], len(found["folders"]), found["total"]) == (2, 1, 1)
 
 
 @pytest.mark.parametrize(("area", "root"), [("Archive", 20), ("Templates", 30)])
 def test_archive_and_templates_are_areas_of_their_own(world: World, area: str, root: int) -> None:
-    """Each lists its own rooms only."""
+    """The areas of the archive and of templates list only their own rooms."""
     _, old, template = furnished(world)
     found = roots(world, f"files/rooms?searchArea={area}")
     assert found == {{20: old, 30: template}[root]: root}
 
 
 def test_form_rooms_may_be_listed_apart(world: World) -> None:
-    """The active rooms omit them then."""
+    """With form rooms listed separately, the list of active rooms omits them."""
     form, _, _ = furnished(world)
     assert roots(world, "files/rooms") == {world.room: 14, form: 14}
     world.portal.form_rooms_apart = True
@@ -211,7 +211,7 @@ def test_form_rooms_may_be_listed_apart(world: World) -> None:
 
 
 def test_files_of_templates_take_no_comment(world: World) -> None:
-    """They can be read."""
+    """Files of templates can be read, not commented."""
     _, _, template = furnished(world)
     fid = world.portal.create(template, "a.docx", by=world.bot)
     assert world.api.get(f"files/file/{fid}").response["rootFolderType"] == 30
@@ -219,7 +219,7 @@ def test_files_of_templates_take_no_comment(world: World) -> None:
 
 
 def test_others_see_their_rooms_only(world: World) -> None:
-    """A member sees own and joined rooms, an admin all."""
+    """A member sees own and joined rooms, an administrator all."""
     hidden = world.portal.add_room("Hidden", owner=world.admin)
     mine = [one["id"] for one in world.api.get("files/rooms").response["folders"]]
     everything = world.as_user(world.admin).get("files/rooms").response["folders"]
@@ -237,7 +237,7 @@ def test_current_of_rooms_tells_the_last_save(world: World) -> None:
 
 
 def test_my_documents(world: World) -> None:
-    """@my recurses with a filter, and does not show what is in the trash."""
+    """@my lists subfolders with a filter, and nothing from the trash."""
     root = world.portal.personal(world.bot)
     sub = world.portal.add_folder(root, "Sub", by=world.bot)
     kept = world.portal.create(sub, "kept.docx", by=world.bot)
@@ -247,7 +247,7 @@ def test_my_documents(world: World) -> None:
 
 
 def test_fields_trim_the_answer(world: World) -> None:
-    """?fields= keeps the named members only."""
+    """?fields= keeps only the named members."""
     world.create()
     found = world.api.get(f"files/{world.room}?fields=total,files.id").response
     assert found == {"files": [{"id": 1245}], "total": 1}

@@ -41,7 +41,7 @@ def sdk() -> Any:
 
 @pytest.fixture
 def api(world: World) -> Iterator[Any]:
-    """What makes an API of the SDK, for a key of the bot's of the usual permissions."""
+    """Return a factory of the SDK's APIs, with a key of the bot's with the usual permissions."""
     package = sdk()
     configuration = package.Configuration(host=world.server.url)
     with package.ApiClient(configuration) as made:
@@ -114,12 +114,12 @@ def test_comment(world: World, api: Any) -> None:
     assert world.portal.file(fid).comment == "Need Review"
 
 
-def test_webhooks(world: World, hook: Receiver, api: Any) -> None:
+def test_webhooks(world: World, endpoint: Receiver, api: Any) -> None:
     """Webhooks are created, listed, logged, retried and removed through the SDK."""
     key = world.portal.keys[world.api.key or ""]
     world.portal.keys[key.secret] = replace(key, permissions=())
     webhooks = api("WebhooksApi")
-    wanted = {"name": "n", "uri": hook.url, "secretKey": SECRET, "enabled": True}
+    wanted = {"name": "n", "uri": endpoint.url, "secretKey": SECRET, "enabled": True}
     body = sdk().CreateWebhooksConfigRequestsDto.from_dict({**wanted, "triggers": 512})
     number = webhooks.create_webhook(body).response.id
     world.portal.save(world.create(), by=world.ann)

@@ -1,4 +1,4 @@
-"""The ready-made portal, and one of size."""
+"""The seeded portal, and a large one."""
 
 from reconciler.sandbox import ManualClock, Portal, Server
 from reconciler.sandbox.seed import populate
@@ -17,7 +17,7 @@ def test_bot_can_do_its_work() -> None:
 
 
 def test_one_key_of_the_bot_may_administer_webhooks() -> None:
-    """The other has what the work needs, and no more."""
+    """One key of the bot may administer webhooks; the other has only the scopes for the work."""
     portal = Portal(ManualClock())
     seeded = populate(portal)
     with Server(portal) as server:
@@ -28,7 +28,7 @@ def test_one_key_of_the_bot_may_administer_webhooks() -> None:
 
 
 def test_big_portal(world: World) -> None:
-    """Twenty thousand files made without events are listed as any other."""
+    """A portal with twenty thousand files, created without events, can be listed."""
     rooms = [world.portal.add_room(f"Room {n}", owner=world.bot) for n in range(100)]
     for room in rooms:
         for number in range(200):
@@ -39,7 +39,7 @@ def test_big_portal(world: World) -> None:
 
 
 def test_server_can_be_entered_again() -> None:
-    """A portal outlives its server: it can be served again, with its state."""
+    """A portal can be served again, with its state, after its server has ended."""
     with served() as world:
         fid = world.create()
     with Server(world.portal) as server:

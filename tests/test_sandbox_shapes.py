@@ -22,7 +22,7 @@ def edited_contract(world: World) -> Any:
 
 
 def shown(world: World, path: str) -> Any:
-    """GET a path, with the sample's host in place of the server's."""
+    """GET a path; the server's host is replaced by the sample's."""
     text = world.api.get(path).body.decode()
     return json.loads(text.replace(world.server.url, "https://portal.example.com"))
 
@@ -62,7 +62,7 @@ def test_put_comment(world: World) -> None:
     ],
 )
 def test_members(world: World, path: str, name: str) -> None:
-    """The answer has the sample's members, on all levels."""
+    """Each answer has the sample's members, at all levels."""
     edited_contract(world)
     world.api.get("people/@self")
     assert shape(world.api.get(path).json) == shape(sample(name))
@@ -112,9 +112,9 @@ def test_build(world: World) -> None:
     assert shown(world, "settings/version/build") == sample("settings_version_build.json")
 
 
-def test_webhook_list_and_log(world: World, hook: Receiver) -> None:
+def test_webhook_list_and_log(world: World, endpoint: Receiver) -> None:
     """The webhook list and the log of a delivered event have the samples' members."""
-    world.portal.add_webhook(by=world.bot, url=hook.url, secret="Sample-Secret-1!")
+    world.portal.add_webhook(by=world.bot, url=endpoint.url, secret="Sample-Secret-1!")
     edited_contract(world)
     assert world.server.drain()
     listed = world.full.get("settings/webhook").json

@@ -41,7 +41,7 @@ class Small:
 
 
 def small(culture: str = "en", **options: Any) -> Small:
-    """Make one."""
+    """A small portal."""
     clock = ManualClock(utc("2025-11-24T08:00:00"))
     portal = Portal(clock, **options)
     ann = portal.add_user("Ann Lee", kind="room_admin", culture=culture)
@@ -54,7 +54,7 @@ def small(culture: str = "en", **options: Any) -> Small:
 
 @pytest.fixture
 def world() -> Small:
-    """The portal that most tests begin with."""
+    """The portal of most tests."""
     return small()
 
 
@@ -143,7 +143,7 @@ OTHERS: dict[str, tuple[Act, bool, str, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize(("run", "comment", "triggers"), SAVES.values(), ids=list(SAVES))
 def test_saves(world: Small, run: Act, comment: str, triggers: tuple[str, ...]) -> None:
-    """A save adds a version dated now with a comment of the portal's, and is published or not."""
+    """Each save makes a version dated now with a portal's text, with or without an event."""
     run(world)
     after = world.file
     assert (after.version, after.version_group, after.comment) == (2, 2, comment)
@@ -155,7 +155,7 @@ def test_saves(world: Small, run: Act, comment: str, triggers: tuple[str, ...]) 
 def test_other_acts(
     world: Small, run: Act, moves: bool, comment: str, triggers: tuple[str, ...]
 ) -> None:
-    """Anything else leaves the version; the table says what becomes of date and comment."""
+    """Other actions keep the version; the table gives their effect on date and comment."""
     run(world)
     after = world.file
     assert (after.version, after.version_group, after.comment) == (1, 1, comment)
@@ -171,7 +171,7 @@ def test_old_versions_keep_their_comments(world: Small) -> None:
 
 
 def test_second_forcesave_overwrites_version_and_comment(world: Small) -> None:
-    """Later saves of a session write over version and comment; the next session adds one."""
+    """Later saves of a session overwrite version and comment; the next session adds a version."""
     world.portal.forcesave(world.fid, by=world.ann, timer=True)
     world.portal.comment(world.fid, "Need Review", by=world.bob)
     world.portal.forcesave(world.fid, by=world.ann, timer=True)
@@ -186,7 +186,7 @@ def test_second_forcesave_overwrites_version_and_comment(world: Small) -> None:
 
 @pytest.mark.parametrize(("stored", "encrypted"), [(True, False), (False, True)])
 def test_what_never_overwrites_a_version(world: Small, stored: bool, encrypted: bool) -> None:
-    """After a user's forcesave: any save with StoreForcesave, and an encrypted one without."""
+    """After a user's forcesave, StoreForcesave or an encrypted save adds a version."""
     world.portal.store_forcesave = stored
     world.portal.forcesave(world.fid, by=world.ann)
     world.portal.save(world.fid, by=world.ann, encrypted=encrypted)
@@ -194,7 +194,7 @@ def test_what_never_overwrites_a_version(world: Small, stored: bool, encrypted: 
 
 
 def restore(portal: Portal, other: EntryId, room: EntryId, **options: Any) -> None:
-    """Put a file into the trash and take it out."""
+    """Put a file into the trash and restore it."""
     portal.trash(other, by=options["by"])
     portal.restore(other, **options)
 
@@ -208,7 +208,7 @@ def restore(portal: Portal, other: EntryId, room: EntryId, **options: Any) -> No
     ],
 )
 def test_overwriting(world: Small, put: Callable[..., object], trigger: str, remains: bool) -> None:
-    """A copy, a move or a restored file over another gives that one a version, Overwritten."""
+    """A copy, a move or a restored file over another adds a version to it, Overwritten."""
     other = world.portal.create(world.room, "b.docx", by=world.ann, size=500)
     put(world.portal, other, world.room, by=world.ann, overwrite=world.fid)
     target = world.file
@@ -226,7 +226,7 @@ def test_overwriting(world: Small, put: Callable[..., object], trigger: str, rem
     ],
 )
 def test_other_ways_to_create(world: Small, comment: Comment, text: str, publish: bool) -> None:
-    """Drafts, DocuSign's files and conversions are new files, which say where they come from."""
+    """Drafts, DocuSign's files and conversions are new files with a comment of their own."""
     create = partial(world.portal.create, comment=comment, publish=publish)
     fid = create(world.room, "form.pdf", by=world.ann)
     made = world.portal.file(fid)
@@ -235,7 +235,7 @@ def test_other_ways_to_create(world: Small, comment: Comment, text: str, publish
 
 
 def test_anonymous_saves_overwrite_the_version_of_their_session(world: Small) -> None:
-    """Whoever saves: the session's version is written over, and the text anew."""
+    """An anonymous user's save overwrites the version of its session, with a new text."""
     world.portal.forcesave(world.fid, by=world.portal.anonymous, timer=True)
     world.portal.save(world.fid, by=world.portal.anonymous)
     saved = world.file
@@ -244,7 +244,7 @@ def test_anonymous_saves_overwrite_the_version_of_their_session(world: Small) ->
 
 
 def test_anonymous_people_save_in_the_portals_language() -> None:
-    """They have no language of their own."""
+    """Anonymous users save in the portal's language, since they have none of their own."""
     portal = Portal(culture="ja-JP")
     ann = portal.add_user("Ann", culture="de")
     fid = portal.create(portal.add_room("Legal", owner=ann), "a.docx", by=ann)
@@ -253,20 +253,20 @@ def test_anonymous_people_save_in_the_portals_language() -> None:
 
 
 def test_every_comment_is_one_of_the_portals_texts() -> None:
-    """The names are those of the data."""
+    """Every comment's name is one of the names in the shipped texts."""
     assert {str(one) for one in Comment} == set(BY_CULTURE["en"])
 
 
 @pytest.mark.parametrize("culture", sorted(BY_CULTURE))
 def test_every_language_is_spoken(culture: str) -> None:
-    """In each of the 30 languages each text is the data's own."""
-    said = Comments()
-    shown = {str(one): said.say(one, culture, "{0}") for one in Comment}
+    """In each of the 30 languages each text equals the shipped one."""
+    comments = Comments()
+    shown = {str(one): comments.say(one, culture, "{0}") for one in Comment}
     assert shown == BY_CULTURE[culture]
 
 
 def test_a_portal_may_speak_a_language_of_its_own() -> None:
-    """Texts of a further culture are written for its people; what they lack is English."""
+    """An additional language's texts are written for its users; missing ones are English."""
     texts = {"tlh": {"edited": "choHlu'pu'", "restored_revision": "{0} law'"}}
     portal = Portal(culture="tlh", texts=Comments(texts))
     ann = portal.add_user("Ann")
@@ -278,14 +278,14 @@ def test_a_portal_may_speak_a_language_of_its_own() -> None:
 
 
 def test_copy_is_a_new_file(world: Small) -> None:
-    """A copy is version 1 of a new file, says Copied."""
+    """A copy is version 1 of a new file, with the text Copied."""
     made = world.portal.file(world.portal.copy(world.fid, world.room, by=world.ann))
     assert (made.version, made.comment) == (1, "Copied")
     assert made.id != world.fid
 
 
 def test_restore_from_trash_moves_no_date(world: Small) -> None:
-    """Trashing sets the date, restoring leaves it and the room's, and the folder is the old one."""
+    """Moving a file to the trash sets its date; restoring keeps it, and its old folder."""
     world.portal.trash(world.fid, by=world.ann)
     trashed = world.file
     world.clock.advance(60)
@@ -332,7 +332,7 @@ BUMPS = {
 
 @pytest.mark.parametrize(("run", "bumps"), BUMPS.values(), ids=list(BUMPS))
 def test_folder_dates(world: Small, run: Act, bumps: bool) -> None:
-    """Only content saves raise the dates of the room and of the rooms root."""
+    """Only saves of content raise the dates of the room and of the rooms root."""
     before = [world.portal.folder_updated(one) for one in (world.room, 2)]
     run(world)
     after = [world.portal.folder_updated(one) for one in (world.room, 2)]
@@ -354,7 +354,7 @@ def test_folder_dates(world: Small, run: Act, bumps: bool) -> None:
     ],
 )
 def test_texts_are_in_the_actors_language(culture: str, edited: str, unlocked: str) -> None:
-    """What the portal writes depends on who acts."""
+    """The portal writes its texts in the language of the user who acts."""
     world = small(culture)
     world.portal.save(world.fid, by=world.ann)
     first = world.file.comment
@@ -379,7 +379,7 @@ def test_comment_is_cut_and_loses_what_mysql_cannot_hold(world: Small) -> None:
 
 
 def test_comment_writes_tell_what_was_replaced(world: Small) -> None:
-    """The journal of comments has every write with the text it replaced."""
+    """The journal of comments has every write with the replaced text."""
     world.portal.comment(world.fid, "Need Review", by=world.bob)
     world.portal.comment(world.fid, "Approved", by=world.ann)
     writes = world.portal.comment_writes(world.fid)
@@ -391,7 +391,7 @@ def test_comment_writes_tell_what_was_replaced(world: Small) -> None:
 
 
 def test_ids_are_reused_only_when_told(world: Small) -> None:
-    """A deleted file's id comes back when next_id is set to it."""
+    """A deleted file's id is used again when next_id is set to it."""
     world.portal.delete(world.fid, by=world.ann)
     world.portal.next_id = int(world.fid)
     again = world.portal.create(world.room, "z.docx", by=world.ann)
@@ -400,7 +400,7 @@ def test_ids_are_reused_only_when_told(world: Small) -> None:
 
 
 def test_backup_sets_versions_back(world: Small) -> None:
-    """A restored backup has the old versions and comments."""
+    """A restored backup has its old versions and comments."""
     saved = world.portal.backup()
     world.portal.save(world.fid, by=world.ann)
     world.portal.restore_backup(saved)
@@ -431,8 +431,8 @@ def test_third_party_file_has_a_string_id_and_no_versions(world: Small) -> None:
     ids=["ambiguous", "UTC", "west"],
 )
 def test_dates_of_the_api(moment: str, zone: tzinfo, text: str) -> None:
-    """Seven digits and the zone's offset, Z without one (docspace.md 3).
+    """The API's dates have seven digits and the zone's offset, or Z (docspace.md 3).
 
-    A date in the autumn hour that comes twice is read as standard time: an hour late.
+    A date in the repeated autumn hour is read as standard time: an hour late.
     """
     assert dates.api(utc(moment), zone) == text

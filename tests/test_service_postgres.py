@@ -1,4 +1,6 @@
-"""Daemons that share a ledger on a server: who sweeps, who takes over, what an outage costs."""
+"""Daemons that share a ledger on a server: which one sweeps, which one takes over, what an outage
+costs.
+"""
 
 from contextlib import closing
 from pathlib import Path
@@ -37,7 +39,7 @@ def another(environ: dict[str, str], tmp_path: Path) -> tuple[dict[str, str], Pa
 
 
 def sweeper(environ: dict[str, str]) -> str:
-    """Return which process sweeps."""
+    """Return the process that sweeps."""
     address, portal = environ["RECONCILER_STATE__URL"], environ["DOCSPACE_API_HOST"]
     with closing(Ledger(address, portal)) as ledger:
         return ledger.holder(Role.SWEEP) or ""
@@ -52,7 +54,7 @@ def deliver(running: Daemon, scene: Scene) -> tuple[int, float]:
 def test_another_daemon_takes_over_the_sweep_of_a_killed_one(
     scene: Scene, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """It ran beside it all the time; no delivery arrives, so only a sweep finds the save."""
+    """When the sweeping daemon is killed, another one finds an unannounced save."""
     scene.portal.network = Network(drop=1.0)
     second, folder = another(environ, tmp_path)
     with daemon(environ, scene.folder) as first:
@@ -68,7 +70,7 @@ def test_another_daemon_takes_over_the_sweep_of_a_killed_one(
 def test_an_outage_of_the_server_is_answered_503_and_needs_no_restart(
     scene: Scene, environ: dict[str, str], server: PostgresServer
 ) -> None:
-    """In time while it lasts; afterwards the same process accepts and marks."""
+    """During an outage deliveries are answered 503 in time; later the same process accepts."""
     with daemon(environ, scene.folder) as running:
         server.stop("immediate")
         answers = [deliver(running, scene) for _ in range(3)]
@@ -85,7 +87,7 @@ def test_an_outage_of_the_server_is_answered_503_and_needs_no_restart(
 def test_a_reconcile_beside_a_daemon_names_who_sweeps(
     scene: Scene, environ: dict[str, str]
 ) -> None:
-    """Exit 4: it would sweep twice."""
+    """`reconcile` beside a daemon is exit 4 with the process that sweeps."""
     with daemon(environ, scene.folder) as running:
         assert eventually(lambda: bool(sweeper(environ)))
         refused = exits(4, program.run(["reconcile"], environ, scene.folder))
@@ -93,7 +95,7 @@ def test_a_reconcile_beside_a_daemon_names_who_sweeps(
 
 
 def test_a_reconcile_of_its_own_marks_what_is_due(scene: Scene, environ: dict[str, str]) -> None:
-    """From cron, without any daemon."""
+    """`reconcile` marks what is due without any daemon, as from cron."""
     scene.portal.network = Network(drop=1.0)
     scene.portal.save(scene.file, by=scene.ann)
     done = program.run(["reconcile"], environ, scene.folder)
@@ -103,13 +105,13 @@ def test_a_reconcile_of_its_own_marks_what_is_due(scene: Scene, environ: dict[st
 def test_no_password_is_told(
     scene: Scene, environ: dict[str, str], address: str, server: PostgresServer
 ) -> None:
-    """Neither in the log of a daemon through an outage nor in the words of what fails."""
+    """The database's password is neither in a daemon's log nor in an error message."""
     secret = address.replace("postgres@", "postgres:hush@")
-    told = environ | {"RECONCILER_STATE__URL": secret, "RECONCILER_LOG__LEVEL": "debug"}
-    with daemon(told, scene.folder) as running:
+    variables = environ | {"RECONCILER_STATE__URL": secret, "RECONCILER_LOG__LEVEL": "debug"}
+    with daemon(variables, scene.folder) as running:
         server.stop("immediate")
         assert deliver(running, scene)[0] == 503
-        failed = program.run(["status"], told, scene.folder)
+        failed = program.run(["status"], variables, scene.folder)
         server.start()
     assert failed.returncode == 5
     log = (scene.folder / "serve.log").read_text("utf-8")

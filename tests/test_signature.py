@@ -1,4 +1,4 @@
-"""Signing and verifying: the portal's own samples, and everything that must not pass."""
+"""Signing and verifying: the portal's own samples, and every signature that must be refused."""
 
 import hashlib
 import hmac
@@ -18,13 +18,13 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 
 def test_the_samples_are_there() -> None:
-    """The deliveries below are not an empty list."""
+    """The samples of deliveries are not an empty list."""
     assert len(DELIVERIES) == 5
 
 
 @pytest.mark.parametrize("name", DELIVERIES)
 def test_a_delivery_of_the_portal_is_authentic(name: str) -> None:
-    """What the portal signed is matched by its secret."""
+    """A delivery that the portal signed is matched by its secret."""
     delivery = sample(name)
     body, header = delivery["rawBody"].encode(), delivery["headers"][HEADER]
     assert find_signing_key(body, header, [delivery["secret"]]) == 0
@@ -32,13 +32,13 @@ def test_a_delivery_of_the_portal_is_authentic(name: str) -> None:
 
 @pytest.mark.parametrize("name", DELIVERIES)
 def test_we_sign_as_the_portal_does(name: str) -> None:
-    """Our header equals the portal's, byte for byte."""
+    """Our signature header equals the portal's, byte for byte."""
     delivery = sample(name)
     assert sign(delivery["rawBody"].encode(), delivery["secret"]) == delivery["headers"][HEADER]
 
 
 def test_a_retry_is_signed_anew() -> None:
-    """The body of a retry differs, so the first delivery's signature does not fit it."""
+    """The body of a retry differs, so the first delivery's signature does not match it."""
     first = sample("webhook_file_updated.http.json")
     retry = sample("webhook_file_updated_retry.http.json")
     assert first["headers"][HEADER] != retry["headers"][HEADER]
@@ -47,7 +47,7 @@ def test_a_retry_is_signed_anew() -> None:
 
 
 def test_the_signature_is_upper_case_hex_of_hmac_sha256() -> None:
-    """The definition, written out with the standard library."""
+    """The signature is the upper-case hex HMAC-SHA256 of the standard library."""
     digest = hmac.new(b"secret", BODY, hashlib.sha256).hexdigest().upper()
     assert sign(BODY, "secret") == f"sha256={digest}"
 
@@ -81,23 +81,23 @@ def test_hex_of_either_case_is_accepted() -> None:
     ],
 )
 def test_any_other_header_is_refused(header: str | None) -> None:
-    """Missing, truncated, misprefixed, foreign and non-ASCII headers match no secret."""
+    """A missing, truncated, foreign, misprefixed or non-ASCII header matches no secret."""
     assert find_signing_key(BODY, header, ["secret"]) is None
 
 
 def test_no_secret_matches_nothing() -> None:
-    """Without secrets even a well-formed header proves nothing."""
+    """Without secrets even a well-formed header matches nothing."""
     assert find_signing_key(BODY, sign(BODY, "secret"), []) is None
 
 
 @pytest.mark.parametrize(("signer", "index"), [("new", 0), ("old", 1), ("older", 2)])
 def test_the_matching_secret_is_told(signer: str, index: int) -> None:
-    """During a rotation it shows which of the secrets is still in use."""
+    """The matching secret's index is returned, which shows during a rotation which one is used."""
     assert find_signing_key(BODY, sign(BODY, signer), ["new", "old", "older"]) == index
 
 
 def test_the_newest_of_equal_secrets_is_told() -> None:
-    """A secret listed twice counts as its newest place."""
+    """A secret that is listed twice is matched at its newest place."""
     assert find_signing_key(BODY, sign(BODY, "b"), ["a", "b", "b"]) == 1
 
 
@@ -109,20 +109,20 @@ def test_parsed_and_written_again_is_another_body() -> None:
 
 @given(body=st.binary(), secret=texts, others=st.lists(texts))
 def test_what_is_signed_verifies(body: bytes, secret: str, others: list[str]) -> None:
-    """Whatever the bytes and the secret, the signer is found among the secrets."""
+    """For any bytes and any secret, the signing secret is found among the secrets."""
     secrets = [*others, secret]
     assert find_signing_key(body, sign(body, secret), secrets) == secrets.index(secret)
 
 
 @given(body=st.binary(), secret=texts, header=st.text())
 def test_no_header_breaks_the_check(body: bytes, secret: str, header: str) -> None:
-    """A header is an answer, never an exception."""
+    """Any header has a result and raises no exception."""
     assert find_signing_key(body, header, [secret]) is None
 
 
 @given(body=st.binary(min_size=1), place=st.integers(0), bit=st.integers(0, 7))
 def test_one_bit_changed_is_noticed(body: bytes, place: int, bit: int) -> None:
-    """A body that differs in one bit is not what was signed."""
+    """A body that differs in one bit is not matched."""
     changed = bytearray(body)
     changed[place % len(body)] ^= 1 << bit
     assert find_signing_key(bytes(changed), sign(body, "secret"), ["secret"]) is None

@@ -1,4 +1,6 @@
-"""A real daemon on a portal no richer than the tutorial needs: all is marked, once, at once."""
+"""A real daemon on a portal that can do no more than the tutorial needs: all is marked, once, at
+once.
+"""
 
 import json
 import sqlite3
@@ -48,25 +50,25 @@ VERSIONED = pytest.mark.parametrize("name", ["bare", "number", "no dates", "no d
 
 @dataclass
 class Scene:
-    """A stand-in with four files, and a daemon that hears of them."""
+    """A stand-in with four files, and a daemon that receives its deliveries."""
 
     portal: StandIn
     environ: dict[str, str]
     folder: Path
 
     def marked(self, *files: int, writes: int = 1, seconds: float = QUICK) -> bool:
-        """Wait until files were written to so often; whether it came in time."""
+        """Wait until there were so many writes; return whether that happened in time."""
         portal = self.portal
         return portal.wait_for(
             lambda: all(len(portal.writes.get(file, [])) >= writes for file in files), seconds
         )
 
     def rests(self) -> None:
-        """Wait until all that was published, echoes too, is delivered and seen to."""
+        """Wait until all events, echoes included, are delivered and processed."""
 
         def rested() -> bool:
             self.portal.delivered()
-            return self.count_due() == 0 and self.portal.letters.unfinished_tasks == 0
+            return self.count_due() == 0 and self.portal.deliveries.unfinished_tasks == 0
 
         assert eventually(rested), self.log()
 
@@ -81,11 +83,11 @@ class Scene:
         return (self.folder / "serve.log").read_text("utf-8")
 
     def logged(self, *texts: str) -> bool:
-        """Wait until one line of the log holds all of the texts; whether it came."""
+        """Wait until one line of the log has all of the texts; return whether it came."""
         return waiting.logged(self.folder, *texts)
 
-    def told(self, *words: str) -> tuple[int, Any]:
-        """Run a command with --json; return its exit code and what it printed."""
+    def run_json(self, *words: str) -> tuple[int, Any]:
+        """Run a command with --json; return its exit code and its output."""
         done = program.run([*words, "--json"], self.environ, self.folder)
         return done.returncode, json.loads(done.stdout)
 
@@ -96,20 +98,22 @@ def serving(dialect: Dialect, folder: Path) -> Iterator[Scene]:
     with stand_in(dialect, SECRET, *FILES) as portal:
         environ = environment(portal.url, KEY, folder, free_port())
         with daemon(environ, folder) as running:
-            portal.hook = running.address
+            portal.webhook_url = running.address
             yield Scene(portal, environ, folder)
 
 
 def once(scene: Scene, *files: int) -> bool:
-    """Return whether these files, and no others, were written to once, and carry the comment."""
+    """Return whether exactly these files were written to, once each, and carry the comment."""
     portal = scene.portal
-    carry = all(portal.papers[file].comment == TARGET for file in files)
+    carry = all(portal.files[file].comment == TARGET for file in files)
     return carry and portal.writes == {file: [TARGET] for file in files}
 
 
 @EACH
 def test_every_file_is_marked_once_and_at_once(dialect: Dialect, tmp_path: Path) -> None:
-    """Old dates or none, version 1, any answer to a PUT: the echo of the write changes nothing."""
+    """Every file is marked once and at once, with old dates or none, as version 1, with any answer
+    to a PUT; the echo changes nothing.
+    """
     with serving(dialect, tmp_path) as scene:
         began = monotonic()
         for file in FILES:
@@ -122,7 +126,7 @@ def test_every_file_is_marked_once_and_at_once(dialect: Dialect, tmp_path: Path)
 
 
 def test_whatever_stands_on_a_version_gives_way_once(tmp_path: Path) -> None:
-    """On a portal that never showed a text that we know the tutorial's rule holds."""
+    """On a portal of unknown texts a version's comment is overwritten once, as in the tutorial."""
     with serving(Dialect(), tmp_path) as scene:
         for file, comment in zip(FILES, ("", "Draft", "v1 by Ann", WORD), strict=True):
             scene.portal.comment(file, comment)
@@ -133,7 +137,7 @@ def test_whatever_stands_on_a_version_gives_way_once(tmp_path: Path) -> None:
 
 @SOME
 def test_what_a_person_types_after_our_mark_stays(name: str, tmp_path: Path) -> None:
-    """Its event, and another one for the same version, write nothing."""
+    """A person's comment typed after our mark stays, after this and further events."""
     words = {13: WORD, 14: ""}
     with serving(DIALECTS[name], tmp_path) as scene:
         for file in words:
@@ -146,13 +150,13 @@ def test_what_a_person_types_after_our_mark_stays(name: str, tmp_path: Path) -> 
         for file in words:
             scene.portal.announce(file)
         scene.rests()
-        assert {file: scene.portal.papers[file].comment for file in words} == words
+        assert {file: scene.portal.files[file].comment for file in words} == words
         assert scene.portal.writes == {file: [TARGET] for file in words}
 
 
 @VERSIONED
 def test_a_later_version_is_marked_again(name: str, tmp_path: Path) -> None:
-    """Whatever the portal writes upon it, and also where a person's comment stood before."""
+    """A later version is marked again, whatever its text, also after a person's comment."""
     with serving(DIALECTS[name], tmp_path) as scene:
         for file in FILES:
             scene.portal.announce(file)
@@ -167,7 +171,7 @@ def test_a_later_version_is_marked_again(name: str, tmp_path: Path) -> None:
 
 
 def test_an_event_of_a_newer_date_than_the_file_has_is_believed_in_the_end(tmp_path: Path) -> None:
-    """The dates of this portal never move: three looks that come too early are enough."""
+    """An event newer than the file's date, which never changes here, is accepted after 3 looks."""
     with serving(Dialect(announced_now=True), tmp_path) as scene:
         for file in FILES:
             scene.portal.announce(file)
@@ -177,7 +181,7 @@ def test_an_event_of_a_newer_date_than_the_file_has_is_believed_in_the_end(tmp_p
 
 
 def test_a_burst_of_events_is_one_write(tmp_path: Path) -> None:
-    """Twenty events for each file, before and after the mark."""
+    """Twenty events for each file, before and after the mark, cause one write."""
     with serving(Dialect(), tmp_path) as scene:
         for _ in range(20):
             for file in FILES:
@@ -189,16 +193,16 @@ def test_a_burst_of_events_is_one_write(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("json_errors", [True, False])
 def test_what_is_missing_is_told_and_stops_nothing(json_errors: bool, tmp_path: Path) -> None:
-    """The log, `check` and `status` name the list of rooms; files are marked all the same."""
+    """The log, `check` and `status` name the missing list of rooms; all files are marked."""
     with serving(Dialect(json_errors=json_errors), tmp_path) as scene:
         assert scene.logged("files/rooms", "no such list"), scene.log()
         scene.portal.announce(13)
         assert scene.marked(13), scene.log()
         scene.rests()
-        code, checked = scene.told("check")
+        code, checked = scene.run_json("check")
         assert "files/rooms" in json.dumps(checked)
         assert code != 0
-        _, status = scene.told("status")
+        _, status = scene.run_json("status")
         assert "files/rooms" in json.dumps(status)
         scene.portal.save(14)
         assert scene.marked(14), scene.log()

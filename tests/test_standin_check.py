@@ -1,4 +1,4 @@
-"""What `check` says of a portal no richer than the tutorial needs, before anything has run."""
+"""`check` on a portal that can do no more than the tutorial needs, before anything has run."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ MISSING = ("files/rooms", "keys/@self")
 
 
 def checked(dialect: Dialect, folder: Path) -> dict[str, Any]:
-    """Run `check --json` there; return its lines by what they are about."""
+    """Run `check --json`; return its lines by their subject."""
     with stand_in(dialect, SECRET, 13) as portal:
         environ = environment(portal.url, KEY, folder, free_port())
         done = program.run(["check", "--json"], environ, folder)
@@ -23,15 +23,15 @@ def checked(dialect: Dialect, folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("json_errors", [True, False])
 def test_check_names_the_routes_that_are_missing(json_errors: bool, tmp_path: Path) -> None:
-    """It needs no sweep for that."""
-    said = json.dumps(checked(Dialect(json_errors=json_errors), tmp_path))
-    assert [route for route in MISSING if route not in said] == []
+    """`check` names the missing routes without any sweep."""
+    output = json.dumps(checked(Dialect(json_errors=json_errors), tmp_path))
+    assert [route for route in MISSING if route not in output] == []
 
 
 @pytest.mark.parametrize("json_errors", [True, False])
 def test_check_does_not_say_that_the_portal_does_not_answer(
     json_errors: bool, tmp_path: Path
 ) -> None:
-    """It answers what it is asked, and the key works."""
-    said = json.dumps(checked(Dialect(json_errors=json_errors), tmp_path))
-    assert "does not answer" not in said
+    """`check` does not call a portal unavailable that answers its few routes."""
+    output = json.dumps(checked(Dialect(json_errors=json_errors), tmp_path))
+    assert "does not answer" not in output

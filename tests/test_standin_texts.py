@@ -1,4 +1,6 @@
-"""A portal no richer than the tutorial needs, whose dates never move, and whose texts we know."""
+"""A portal that can do no more than the tutorial needs, whose dates never change, and whose texts
+we know.
+"""
 
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from tests.world import TARGET
 def test_a_version_above_a_settled_one_is_marked_whatever_its_date(
     text: str, tmp_path: Path
 ) -> None:
-    """It is younger than the one that we marked, so it is not from before our time."""
+    """A version above a settled one is marked, whatever its date."""
     with serving(Dialect(), tmp_path) as scene:
         scene.portal.announce(13)
         assert scene.marked(13), scene.log()
@@ -28,7 +30,7 @@ def test_a_version_above_a_settled_one_is_marked_whatever_its_date(
 def test_a_text_that_we_know_on_version_1_of_an_old_date_gives_way(
     text: str, tmp_path: Path
 ) -> None:
-    """An event says that the file was updated; no date of this portal says anything."""
+    """After an event, version 1 with a known text and an old date is marked."""
     with serving(Dialect(), tmp_path) as scene:
         for file in FILES:
             scene.portal.comment(file, text)

@@ -1,4 +1,4 @@
-"""`status` and `failed`: what they say of a ledger, and their exit codes; no portal is asked."""
+"""`status` and `failed`: their output and exit codes; the portal is never contacted."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from reconciler.ledger import WEBHOOK, Ledger, Role, WebhookRecord, WebhookState
 from reconciler.model import AttemptResult, OutageKind, Outcome
 from tests.program import exits, output
 from tests.support_ledger import a_file, event
-from tests.support_sweep import Stage, run, told
+from tests.support_sweep import Stage, json_of, run
 from tests.world import TARGET
 
 HOUR = timedelta(hours=1)
@@ -53,7 +53,9 @@ def end(ledger: Ledger, file: int, outcome: Outcome, **more: Any) -> None:
 
 
 def test_status_tells_that_the_days_writes_are_used_up(scene: Stage) -> None:
-    """By today's setting, with the time when it goes on; retrying does not help before."""
+    """`status` says that the day's writes are used up, by the current setting, and when more are
+    free; retrying does not help before.
+    """
     scene.environ["RECONCILER_LIMITS__WRITES_PER_DAY"] = "3"
     run(scene, "reconcile")
     done = exits(1, run(scene, "status"))
@@ -63,11 +65,11 @@ def test_status_tells_that_the_days_writes_are_used_up(scene: Stage) -> None:
 
 
 def test_status_tells_what_a_run_did_and_asks_nobody(scene: Stage) -> None:
-    """The numbers of the ledger, without a question to the portal."""
+    """`status` has the numbers of a run from the ledger, and sends no request."""
     run(scene, "reconcile")
     asked = len(scene.portal.requests)
     done = run(scene, "status", "--json")
-    seen = told(done)
+    seen = json_of(done)
     assert (done.returncode, done.stderr, len(scene.portal.requests)) == (0, "", asked)
     assert (seen["in_review"], seen["writes"]) == (3, {"used": 3, "per_day": 9000})
     assert seen["updates"][0] | {"day": ""} == {"day": "", "sweep": 3}
@@ -78,15 +80,15 @@ def test_status_tells_what_a_run_did_and_asks_nobody(scene: Stage) -> None:
 
 
 def test_status_counts_the_requests_of_the_sweep_alone(scene: Stage) -> None:
-    """Not those of the work that follows."""
-    summary = told(run(scene, "reconcile", "--json"))
+    """`status` counts the requests of the sweep, without those of the work after it."""
+    summary = json_of(run(scene, "reconcile", "--json"))
     work = 2 * summary["marked"]
-    (sweep,) = told(run(scene, "status", "--json"))["sweeps"]
+    (sweep,) = json_of(run(scene, "status", "--json"))["sweeps"]
     assert sweep["requests"] == sum(summary["requests"].values()) - work
 
 
 def test_status_begins_with_what_is_wrong(scene: Stage, ledger: Ledger) -> None:
-    """A dead key is named first, with its beginning and what to do; exit 3."""
+    """`status` begins with the problems: a dead key with its beginning and what to do, exit 3."""
     ledger.health.open_outage(OutageKind.DEAD_KEY, "GET keys/@self answered 401", now())
     done = exits(3, run(scene, "status"))
     first = done.stdout.splitlines()[0]
@@ -96,7 +98,7 @@ def test_status_begins_with_what_is_wrong(scene: Stage, ledger: Ledger) -> None:
 
 
 def unread(scene: Stage, *words: str) -> int:
-    """Run a command whose reader is gone, as after `| head`; return its exit code."""
+    """Run a command whose output is closed, as by `| head`; return its exit code."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -109,7 +111,7 @@ def unread(scene: Stage, *words: str) -> int:
 
 
 def test_a_command_that_nobody_reads_exits_by_what_it_found(scene: Stage, ledger: Ledger) -> None:
-    """Else `status | head -1` would report files that failed."""
+    """A command whose output is closed exits as usual, and not as if files had failed."""
     assert unread(scene, "review", "list") == 0
     assert unread(scene, "status", "--jsn") == 2
     ledger.health.open_outage(OutageKind.DEAD_KEY, "GET keys/@self answered 401", now())
@@ -117,13 +119,13 @@ def test_a_command_that_nobody_reads_exits_by_what_it_found(scene: Stage, ledger
 
 
 def test_a_run_that_nobody_reads_does_its_work(scene: Stage) -> None:
-    """What it would have printed is of no use to anybody, but its marks are."""
+    """A run whose output is closed does all its work."""
     assert unread(scene, "reconcile") == 0
     assert scene.comments() == [TARGET] * 3
 
 
 def test_failed_files_make_status_exit_1(scene: Stage, ledger: Ledger) -> None:
-    """They are listed, with the reason and the next try."""
+    """Failed files are listed with the reason and the next try, and are exit 1."""
     end(ledger, 7, Outcome.FAILED, error="no answer", retry_at=now() + HOUR)
     done = exits(1, run(scene, "status"))
     assert "WRONG: 1 file failed" in done.stdout
@@ -131,7 +133,7 @@ def test_failed_files_make_status_exit_1(scene: Stage, ledger: Ledger) -> None:
 
 
 def test_without_a_daemon_status_says_how_to_start_it(scene: Stage, ledger: Ledger) -> None:
-    """Exit 1: nothing is being marked."""
+    """Without a daemon `status` says how to start it and exits 1: nothing is being marked."""
     done = exits(1, run(scene, "status"))
     assert done.stdout.startswith(
         "WRONG: the daemon is not running (start it with: reconciler serve)"
@@ -140,7 +142,7 @@ def test_without_a_daemon_status_says_how_to_start_it(scene: Stage, ledger: Ledg
 
 
 def test_a_daemon_that_does_its_work_is_well(scene: Stage, ledger: Ledger) -> None:
-    """Exit 0."""
+    """With a running daemon and no problem the exit code is 0."""
     end(ledger, 1, Outcome.KEPT)
     with serving(ledger):
         done = run(scene, "status")
@@ -149,7 +151,7 @@ def test_a_daemon_that_does_its_work_is_well(scene: Stage, ledger: Ledger) -> No
 
 @pytest.mark.parametrize("number", [1, 3])
 def test_refused_files_make_status_exit_1(scene: Stage, ledger: Ledger, number: int) -> None:
-    """They are not marked, and somebody must do something about it."""
+    """Refused files are exit 1: they stay unmarked until a person acts."""
     for file in range(1, number + 1):
         end(ledger, file, Outcome.REFUSED, reason="forbidden", retry_at=now() + HOUR)
     with serving(ledger):
@@ -160,7 +162,7 @@ def test_refused_files_make_status_exit_1(scene: Stage, ledger: Ledger, number: 
 
 
 def test_a_file_that_waits_is_nothing_wrong(scene: Stage, ledger: Ledger) -> None:
-    """Somebody has locked it, say: it will be marked then."""
+    """A file that waits, for example for a lock, is no problem."""
     end(ledger, 1, Outcome.WAITING, reason="locked", retry_at=now() + HOUR)
     with serving(ledger):
         assert run(scene, "status").returncode == 0
@@ -170,7 +172,7 @@ def test_a_file_that_waits_is_nothing_wrong(scene: Stage, ledger: Ledger) -> Non
 def test_a_queue_that_is_not_worked_off_makes_status_exit_1(
     scene: Stage, ledger: Ledger, number: int, minutes: int
 ) -> None:
-    """Whatever the daemon says of itself."""
+    """A queue that is not processed is exit 1, although a daemon runs."""
     since = now() - timedelta(minutes=minutes)
     for file in range(1, number + 1):
         ledger.record(event(file), since)
@@ -181,7 +183,7 @@ def test_a_queue_that_is_not_worked_off_makes_status_exit_1(
 
 
 def test_a_pause_makes_status_exit_1(scene: Stage, ledger: Ledger) -> None:
-    """Nothing is marked until it ends."""
+    """A pause is exit 1: nothing is marked until it ends."""
     ledger.pause(now(), HOUR, "the 9000 writes of a day are used up")
     with serving(ledger):
         done = exits(1, run(scene, "status"))
@@ -189,7 +191,7 @@ def test_a_pause_makes_status_exit_1(scene: Stage, ledger: Ledger) -> None:
 
 
 def test_what_only_makes_it_slower_is_named_and_exits_0(scene: Stage, ledger: Ledger) -> None:
-    """Without the webhook the sweep finds every update."""
+    """A problem that only delays, such as one of the webhook, is named and exits 0."""
     record = WebhookRecord(WebhookState.DISABLED, now(), "it is disabled", "enable it")
     ledger.settings.set(WEBHOOK, record)
     with serving(ledger):
@@ -199,7 +201,7 @@ def test_what_only_makes_it_slower_is_named_and_exits_0(scene: Stage, ledger: Le
 
 
 def test_a_full_disk_is_named_first(scene: Stage, ledger: Ledger) -> None:
-    """It can be read, but not be written: exit 5."""
+    """A full disk, with a ledger that can be read, not written, is named first: exit 5."""
     ledger.record(event(), now())  # the log is there, but may not grow
     code = "import resource, sys; from reconciler.cli import main; "
     code += "resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1)); main()"
@@ -209,30 +211,30 @@ def test_a_full_disk_is_named_first(scene: Stage, ledger: Ledger) -> None:
 
 
 def test_without_a_ledger_none_is_made(scene: Stage) -> None:
-    """Exit 5: it would belong to whoever only asked."""
+    """Without a ledger it is exit 5, and none is created, which would belong to the wrong user."""
     done = exits(5, run(scene, "status"))
     assert "There is no ledger" in done.stderr
     assert not (scene.folder / "ledger.db").exists()
 
 
 def test_failed_list_names_what_failed_first(scene: Stage, ledger: Ledger) -> None:
-    """Then what was refused, then what waits; others are not listed."""
+    """`failed list` names failed files first, then refused, then waiting ones, and no others."""
     end(ledger, 1, Outcome.WAITING, retry_at=now() + HOUR)
     end(ledger, 2, Outcome.FAILED, retry_at=now() + HOUR)
     end(ledger, 3, Outcome.REFUSED, retry_at=now() + HOUR)
     end(ledger, 4, Outcome.SKIPPED)
     done = run(scene, "failed", "list", "--json")
-    assert [one["file_id"] for one in told(done)["files"]] == [2, 3, 1]
+    assert [one["file_id"] for one in json_of(done)["files"]] == [2, 3, 1]
 
 
 def test_failed_list_of_nothing_says_so(scene: Stage, ledger: Ledger) -> None:
-    """Exit 0."""
+    """`failed list` without files says so and exits 0."""
     done = run(scene, "failed", "list")
     assert (done.returncode, done.stdout) == (0, "nothing failed, and nothing waits\n")
 
 
 def test_failed_retry_makes_files_due_now(scene: Stage, ledger: Ledger) -> None:
-    """All of them, or those that are named."""
+    """`failed retry` makes all files due, or those that are named."""
     for file in (1, 2):
         end(ledger, file, Outcome.FAILED, retry_at=now() + HOUR)
     with serving(ledger):
@@ -244,7 +246,7 @@ def test_failed_retry_makes_files_due_now(scene: Stage, ledger: Ledger) -> None:
 
 
 def test_a_retry_that_nobody_will_make_says_why(scene: Stage, ledger: Ledger) -> None:
-    """Exit 1, with each reason: nobody runs, or what runs has to wait."""
+    """A retry that cannot happen now is exit 1 with each reason, such as no daemon."""
     end(ledger, 1, Outcome.FAILED, retry_at=now() + HOUR)
     done = run(scene, "failed", "retry")
     assert (done.returncode, done.stdout) == (1, "1 file is due now\n")
@@ -257,7 +259,7 @@ def test_a_retry_that_nobody_will_make_says_why(scene: Stage, ledger: Ledger) ->
 
 
 def test_retrying_a_file_that_did_not_fail_is_a_usage_error(scene: Stage, ledger: Ledger) -> None:
-    """It is named; the others are tried all the same."""
+    """A file that did not fail is a usage error and is named; the others are retried."""
     end(ledger, 1, Outcome.FAILED, retry_at=now() + HOUR)
     done = run(scene, "failed", "retry", "1", "99")
     assert (done.returncode, done.stdout) == (2, "1 file is due now\n")
@@ -267,7 +269,7 @@ def test_retrying_a_file_that_did_not_fail_is_a_usage_error(scene: Stage, ledger
 def test_a_title_cannot_write_to_the_terminal(
     ledger: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Titles, texts and errors are other people's words."""
+    """Control characters in titles, texts and errors are escaped on a terminal."""
     evil = "\x1b[2J[red]x\n.docx"
     end(ledger, 1, Outcome.MARKED, seen=a_file(title=evil), settled=True, marked_by_us=True)
     end(ledger, 2, Outcome.FAILED, error=evil, retry_at=now() + HOUR)
@@ -281,7 +283,7 @@ def test_a_title_cannot_write_to_the_terminal(
 def test_the_numbers_are_tables_on_a_terminal(
     ledger: Ledger,
 ) -> None:
-    """With the whole of what is wrong, however narrow it is."""
+    """On a terminal of any width the numbers are tables, and the problems are shown completely."""
     terminal = Console(force_terminal=True, width=60, file=StringIO(), markup=False)
     end(ledger, 2, Outcome.FAILED, error="a reason " * 12, retry_at=now() + HOUR)
     seen = ledger.health.overview(now())
@@ -293,6 +295,6 @@ def test_the_numbers_are_tables_on_a_terminal(
 
 
 def test_an_empty_ledger_is_json_too(ledger: Ledger) -> None:
-    """Every part is there."""
+    """The JSON of an empty ledger has every part."""
     seen = ledger.health.overview(now())
     assert json.loads(as_json(seen, (), 9000))["queue"]["depth"] == 0

@@ -15,7 +15,7 @@ from tests.support_storm import Storm, check_comments, check_ledger, pause, stor
 def test_nothing_is_lost_or_written_twice_whatever_is_killed(
     tmp_path: Path, edits: int, kills: int
 ) -> None:
-    """P1 to P4: all updates are marked, no word written over, no revision written twice."""
+    """P1 to P4: all updates are marked, no comment is overwritten, no revision is written twice."""
     with storm(tmp_path, seed=11) as here:
         killed = survive(here, edits, kills)
         bring_to_rest(here)
@@ -41,7 +41,7 @@ def survive(here: Storm, edits: int, kills: int) -> int:
 
 
 def bring_to_rest(here: Storm) -> None:
-    """Let one daemon live until every file is as promised, and stop it in peace."""
+    """Let one daemon run until every file is as promised, and stop it cleanly."""
     process = here.start()
     here.settle()
     here.await_daemons()

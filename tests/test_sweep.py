@@ -1,4 +1,4 @@
-"""The sweep on a real portal of which no webhook tells: whatever hides a file, it is found.
+"""The sweep on a real portal without deliveries: it finds every update, whatever might hide it.
 
 Each test is a row of docspace.md 1.1 to 1.5, a moment at which people act, or a failure.
 """
@@ -39,21 +39,21 @@ from tests.support_sweep import (
 )
 from tests.world import START, TARGET, Clock, World, scan_settings
 
-# For what is about the ledger and not about paging: there a server could differ from a file.
+# For tests of the ledger, not of paging: PostgreSQL could differ from SQLite.
 ON_EACH_DATABASE = pytest.mark.usefixtures("each_database")
 IDLE = {"GET files/rooms": 1, "GET files/@my": 1}
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[World]:
-    """A world before its first sweep; every delivery is lost."""
+    """A world without deliveries before its first sweep."""
     with silent(tmp_path / "ledger.db") as built:
         yield built
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[World]:
-    """A world an hour after its first sweep; every delivery is lost."""
+    """A world without deliveries an hour after its first sweep."""
     with run_sweep(tmp_path / "ledger.db") as built:
         yield built
 
@@ -63,14 +63,14 @@ def here(tmp_path: Path) -> Iterator[World]:
 
 @ON_EACH_DATABASE
 def test_a_lost_delivery_is_made_good(here: World) -> None:
-    """The simplest case: one save, no event, one sweep."""
+    """A save whose event was lost is marked after one sweep."""
     save(here, here.file)
     sweep_and_work(here)
     assert here.comment() == TARGET
 
 
 def test_a_file_in_a_folder_of_a_folder_is_found(here: World) -> None:
-    """Only with a filterType does the portal look into folders (docspace.md 1.1)."""
+    """A file in a subfolder is found, since a filterType is sent (docspace.md 1.1)."""
     outer = here.portal.add_folder(here.room, "Outer", by=here.ann)
     inner = here.portal.add_folder(outer, "Inner", by=here.ann)
     (deep,) = add_files(here, 1, inner)
@@ -80,7 +80,7 @@ def test_a_file_in_a_folder_of_a_folder_is_found(here: World) -> None:
 
 
 def test_rooms_are_read_one_by_one_and_their_root_never(here: World) -> None:
-    """The root with FilesOnly answers nothing, as if nothing changed (docspace.md 1.2)."""
+    """Each room is read by itself, since their root with FilesOnly is empty (docspace.md 1.2)."""
     other = add_room(here)
     (file,) = add_files(here, 1, other)
     save(here, here.file, file)
@@ -90,7 +90,7 @@ def test_rooms_are_read_one_by_one_and_their_root_never(here: World) -> None:
 
 
 def test_the_newest_files_come_first_though_that_is_not_the_default(here: World) -> None:
-    """Sorted ascending, as is the default, it would lie on the last page (docspace.md 1.1)."""
+    """The newest files are requested first, which is not the default (docspace.md 1.1)."""
     files = add_files(here, 250)
     here.sweep()
     here.clock.advance(HOUR)
@@ -101,7 +101,7 @@ def test_the_newest_files_come_first_though_that_is_not_the_default(here: World)
 
 
 def test_the_sort_order_that_people_see_stays_as_it_is(here: World) -> None:
-    """A sortBy becomes the user's own (docspace.md 1.1): only the default's default is sent."""
+    """No sortBy is sent, since it would become the user's own sort order (docspace.md 1.1)."""
     save(here, here.file)
     here.sweep()
     assert here.portal.default_sort == {here.bot.id: ("DateAndTime", True)}
@@ -111,8 +111,8 @@ def test_the_sort_order_that_people_see_stays_as_it_is(here: World) -> None:
 def test_pinned_rooms_that_did_not_change_hide_no_changed_one(
     fresh: World, pinned: int, pages: int
 ) -> None:
-    """Pinned rooms come first, whatever their date, also where they fill the first page and more
-    (docspace.md 1.3).
+    """Pinned rooms come first whatever their date, even on more than the first page, and hide no
+    changed room (docspace.md 1.3).
     """
     here = fresh
     for number in range(pinned):
@@ -126,7 +126,7 @@ def test_pinned_rooms_that_did_not_change_hide_no_changed_one(
 
 
 def test_more_than_a_page_of_changed_rooms_are_all_read(here: World) -> None:
-    """One hundred and five rooms, a save in each."""
+    """One hundred and five rooms with a save in each, more than a page, are all read."""
     rooms = [add_room(here, f"Room {number}") for number in range(105)]
     files = [int(here.portal.create(room, "One.docx", by=here.ann)) for room in rooms]
     here.clock.advance(HOUR)
@@ -136,7 +136,7 @@ def test_more_than_a_page_of_changed_rooms_are_all_read(here: World) -> None:
 
 
 def test_paging_of_rooms_ends_with_the_first_that_did_not_change(here: World) -> None:
-    """The rooms behind it did not change either: one page of two (docspace.md 1.5)."""
+    """Paging of rooms ends with the first unchanged one: one page of two (docspace.md 1.5)."""
     for number in range(150):
         add_room(here, f"Room {number}")
     here.sweep(after=HOUR)
@@ -146,7 +146,7 @@ def test_paging_of_rooms_ends_with_the_first_that_did_not_change(here: World) ->
 
 
 def test_a_room_with_an_order_of_its_own_is_read_whole(here: World) -> None:
-    """With automatic indexing the newest file may be the last one (docspace.md 1.1)."""
+    """A room with automatic indexing is read completely (docspace.md 1.1)."""
     room = add_room(here, "Data room", indexing=True)
     files = add_files(here, 250, room)
     here.sweep()
@@ -158,7 +158,7 @@ def test_a_room_with_an_order_of_its_own_is_read_whole(here: World) -> None:
 
 
 def test_a_third_party_room_is_not_read(here: World) -> None:
-    """Its files take no comment (docspace.md 8); the portal is asked for internal ones only."""
+    """Third-party rooms, whose files take no comment, are not requested (docspace.md 8)."""
     room = here.portal.add_room("Drive", owner=here.ann, third_party=True)
     here.portal.invite(room, here.bot, access=9)
     file = here.portal.create(room, "Far.docx", by=here.ann)
@@ -181,7 +181,7 @@ def test_a_third_party_room_is_not_read(here: World) -> None:
     ],
 )
 def test_a_room_that_is_passed_over_is_counted(here: World, room: Room, reason: str) -> None:
-    """Should a portal list such rooms all the same, the report says how many, and why."""
+    """A third-party room that the portal lists all the same is skipped and counted."""
     policy = Policy(scope=Scope(exclude_rooms=frozenset({7})))
     lister = Lister(
         here.ledger, here.docspace, scan_settings(policy), here.clock, options=EnqueueOptions()
@@ -201,7 +201,7 @@ def out_of_the_room(here: World) -> None:
 
 
 def back(here: World) -> None:
-    """Undo both."""
+    """Undo it: restore the room and invite our account."""
     here.portal.unarchive_room(here.room)
     here.portal.invite(here.room, here.bot, access=9)
 
@@ -211,7 +211,9 @@ def back(here: World) -> None:
 def test_an_update_that_was_listed_and_then_hidden_is_found_when_its_room_is_back(
     here: World, hide: Callable[[World], None], locked: bool
 ) -> None:
-    """The room's watermark is past it, and full scans have gone by: the room begins anew."""
+    """A room that was closed after its update had been listed is read anew when it is back,
+    although its watermark and full scans are past that update.
+    """
     save(here, here.file)
     if locked:
         here.portal.lock(here.file, by=here.ann)
@@ -231,7 +233,7 @@ def test_an_update_that_was_listed_and_then_hidden_is_found_when_its_room_is_bac
 
 
 def test_a_room_that_is_archived_while_it_is_behind_keeps_its_watermark(here: World) -> None:
-    """Everything in it is listed, and nothing is judged."""
+    """A room that is archived while incomplete keeps its watermark, and decides nothing."""
     save(here, here.file)
     here.clock.advance(600)
     here.portal.faults.add(Fault(f"GET {LISTING}", "status"))
@@ -246,7 +248,7 @@ def test_a_room_that_is_archived_while_it_is_behind_keeps_its_watermark(here: Wo
 
 @ON_EACH_DATABASE
 def test_updates_that_no_date_told_of_are_counted_and_remembered(here: World) -> None:
-    """Should a portal not raise its folders' dates, it shows; other sweeps count none."""
+    """Updates that only a full scan finds are counted and stored."""
     quiet = add_room(here, "Quiet")
     (old,) = add_files(here, 1, quiet)
     save(here, old)
@@ -262,7 +264,7 @@ def test_updates_that_no_date_told_of_are_counted_and_remembered(here: World) ->
 
 
 def test_my_documents_of_the_keys_owner_are_swept(here: World) -> None:
-    """Personal files are reviewed too, in folders as well."""
+    """The personal documents of the key's owner are swept, in subfolders too."""
     folder = here.portal.add_folder(here.portal.personal(here.bot), "Notes", by=here.bot)
     file = int(here.portal.create(folder, "Plan.docx", by=here.bot))
     here.clock.advance(HOUR)
@@ -273,13 +275,15 @@ def test_my_documents_of_the_keys_owner_are_swept(here: World) -> None:
 
 @pytest.mark.parametrize("scope", [Scope(personal=False), Scope(rooms=frozenset({LAST_FILE_ID}))])
 def test_my_documents_out_of_scope_are_not_even_asked_for(tmp_path: Path, scope: Scope) -> None:
-    """`review.personal_documents` is off, or `review.rooms` names rooms: one GET when idle."""
+    """With `review.personal_documents` off, or with `review.rooms`, "My documents" are not
+    requested: an idle sweep is one GET.
+    """
     with run_sweep(tmp_path / "ledger.db", Policy(scope=scope)) as here:
         assert asked(here, here.sweep) == {"GET files/rooms": 1}
 
 
 def test_an_account_without_my_documents_is_swept_all_the_same(here: World) -> None:
-    """The portal refuses the question: that is counted, and the rooms are read."""
+    """If the portal refuses "My documents", that is counted, and the rooms are read."""
     here.portal.faults.add(Fault("GET files/@my", "status", status=403))
     save(here, here.file)
     assert here.sweep().skipped == {"personal": 1}
@@ -288,7 +292,7 @@ def test_an_account_without_my_documents_is_swept_all_the_same(here: World) -> N
 
 @pytest.mark.parametrize("excluded", [True, False])
 def test_only_the_configured_rooms_are_read(tmp_path: Path, excluded: bool) -> None:
-    """The others cost nothing but their place in the list, and are counted."""
+    """Only the configured rooms are read; the others are counted, and only listed."""
     with run_sweep(tmp_path / "ledger.db") as here:
         other = add_room(here)
         (file,) = add_files(here, 1, other)
@@ -306,7 +310,7 @@ def test_only_the_configured_rooms_are_read(tmp_path: Path, excluded: bool) -> N
 
 
 def test_a_short_page_is_not_the_last_one(here: World) -> None:
-    """Two of two hundred and fifty are being converted: the third page is read all the same."""
+    """A page from which files being converted are missing is not the last."""
     files = add_files(here, 250)
     here.portal.start_converting(files[3])
     here.portal.start_converting(files[200])
@@ -316,7 +320,9 @@ def test_a_short_page_is_not_the_last_one(here: World) -> None:
 
 
 def test_a_file_that_was_being_converted_is_found_when_that_has_ended(here: World) -> None:
-    """The room keeps its watermark and is read again, though nothing changes any more."""
+    """A file that was being converted is found later: the room keeps its watermark and is read
+    again, although nothing changes.
+    """
     files = add_files(here, 250)
     save(here, *files)
     here.portal.start_converting(files[100])
@@ -329,7 +335,7 @@ def test_a_file_that_was_being_converted_is_found_when_that_has_ended(here: Worl
 
 
 def test_a_conversion_on_the_last_of_several_pages_is_noticed(here: World) -> None:
-    """The earlier page knows how many there are."""
+    """A conversion on the last of several pages shows in an earlier page's total."""
     files = add_files(here, 150)
     save(here, *files)
     here.portal.start_converting(files[0])
@@ -340,7 +346,7 @@ def test_a_conversion_on_the_last_of_several_pages_is_noticed(here: World) -> No
 
 
 def test_a_conversion_on_the_only_page_is_covered_by_the_overlap(here: World) -> None:
-    """Nothing tells of it there; the next sweep within the overlap lists the file."""
+    """A conversion on the only page is not noticed, but listed again within the overlap."""
     save(here, here.file)
     here.portal.start_converting(here.file)
     here.sweep()
@@ -357,7 +363,9 @@ def test_a_conversion_on_the_only_page_is_covered_by_the_overlap(here: World) ->
 def test_files_of_one_second_are_all_found_however_they_change_places(
     here: World, step: int
 ) -> None:
-    """Two hundred and fifty ties: one sweep finds them, or the room stays behind until one did."""
+    """Two hundred and fifty files of one second, in an order that changes, are all found by one
+    sweep, or the room stays incomplete until they are.
+    """
     here.portal.tie_step = step
     files = add_files(here, 250)
     save(here, *files, every=0)
@@ -372,7 +380,7 @@ def test_files_of_one_second_are_all_found_however_they_change_places(
 
 @pytest.mark.parametrize("step", [1, 7, 37])
 def test_ties_across_a_page_boundary_are_all_found(here: World, step: int) -> None:
-    """Groups of twenty files a second, one of them across each boundary."""
+    """Groups of twenty files of one second, with one across each page boundary, are all found."""
     here.portal.tie_step = step
     files = add_files(here, 240)
     for number in range(0, 240, 20):
@@ -386,7 +394,9 @@ def test_ties_across_a_page_boundary_are_all_found(here: World, step: int) -> No
 
 
 def test_a_file_that_is_saved_while_pages_are_read_is_found(here: World) -> None:
-    """It jumps from the third page to the top: the next sweep, at the latest, has it."""
+    """A file that is saved while pages are read, and moves from the third page to the top, is found
+    at the latest by the next sweep.
+    """
     files = add_files(here, 250)
     save(here, *files)
     at_listing(here, 2, lambda: here.portal.save(files[0], by=here.ann))
@@ -408,7 +418,7 @@ def test_a_file_that_is_saved_while_pages_are_read_is_found(here: World) -> None
 def test_files_that_leave_while_pages_are_read_hide_no_other(
     here: World, total: int, gone: int, way: str
 ) -> None:
-    """The rows behind them move up, past the boundary of the pages, or to less than one page."""
+    """Files that leave while pages are read hide no other, although later rows move up."""
     other = add_room(here)
     files = add_files(here, total)
     save(here, *files)
@@ -427,8 +437,9 @@ def test_files_that_leave_while_pages_are_read_hide_no_other(
 
 
 def test_a_room_that_is_saved_into_while_rooms_are_paged_loses_nothing(here: World) -> None:
-    """It jumps to the first page when that was read already: the next sweep reads it from its
-    own watermark, far before that of the portal."""
+    """A room that is saved into while rooms are paged, and moves to the first page, is read by the
+    next sweep from its own watermark.
+    """
     rooms = [add_room(here, f"Room {number}") for number in range(101)]
     files = [int(here.portal.create(room, "One.docx", by=here.ann)) for room in rooms]
     second = int(here.portal.create(rooms[0], "Two.docx", by=here.ann))
@@ -447,7 +458,7 @@ def test_a_room_that_is_saved_into_while_rooms_are_paged_loses_nothing(here: Wor
 
 
 def three_rooms(here: World) -> tuple[int, int, int]:
-    """Return a file in each of three rooms, saved one after the other, the last one last."""
+    """Return a file in each of three rooms, saved one after the other."""
     files = [add_files(here, 1, add_room(here, title))[0] for title in ("A", "B", "C")]
     save(here, *files)
     here.clock.advance(600)
@@ -457,7 +468,7 @@ def three_rooms(here: World) -> tuple[int, int, int]:
 
 @ON_EACH_DATABASE
 def test_a_room_that_fails_once_holds_up_no_other_and_is_read_again(here: World) -> None:
-    """A 500 for the second room: the next sweep reads it, though nothing changed since."""
+    """A room that fails once (500) delays no other and is read by the next sweep."""
     files = three_rooms(here)
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", skip=1))
     assert len(here.sweep().incomplete) == 1
@@ -471,8 +482,9 @@ def test_a_room_that_fails_once_holds_up_no_other_and_is_read_again(here: World)
 
 @ON_EACH_DATABASE
 def test_a_file_that_moves_out_of_a_room_that_fails_is_found(here: World) -> None:
-    """Its new room was read meanwhile, and a move raises no date: the full scan goes back to
-    where all rooms were last read together."""
+    """A file that moves out of a failing room into one that was already read is found by the full
+    scan, which goes back to the last complete reading of all rooms.
+    """
     old, new = add_room(here, "Old"), add_room(here, "New")
     (moved,), (other,) = add_files(here, 1, old), add_files(here, 1, new)
     here.sweep()
@@ -492,7 +504,7 @@ def test_a_file_that_moves_out_of_a_room_that_fails_is_found(here: World) -> Non
 def test_a_full_scan_that_lacked_a_room_is_made_up_for_by_the_next(
     here: World, failing: str
 ) -> None:
-    """Only when all rooms were read together is what lies before it done with."""
+    """After a full scan without a room, the next goes back to the last complete one."""
     old, new = add_room(here, "Old"), add_room(here, "New")
     (moved,), (other,) = add_files(here, 1, old), add_files(here, 1, new)
     here.sweep(after=DAY)
@@ -510,8 +522,7 @@ def test_a_full_scan_that_lacked_a_room_is_made_up_for_by_the_next(
 
 
 def test_a_room_that_fails_for_ever_holds_up_no_other(here: World) -> None:
-    """Every sweep finds what is new elsewhere; when the room answers again, it is read from
-    its own old watermark."""
+    """A room that always fails delays no other, and is read later from its watermark."""
     files = three_rooms(here)
     for _ in range(4):
         here.portal.faults.add(Fault(f"GET {LISTING}", "status"))
@@ -525,7 +536,7 @@ def test_a_room_that_fails_for_ever_holds_up_no_other(here: World) -> None:
 
 
 def test_three_rooms_in_a_row_that_fail_hold_up_no_other(here: World) -> None:
-    """The key is asked about and works, so it is the rooms: the one behind them is read."""
+    """Three failing rooms in a row do not stop the sweep if the key works."""
     oldest = add_files(here, 1, add_room(here, "Oldest"))[0]
     save(here, oldest)
     here.clock.advance(60)
@@ -538,7 +549,7 @@ def test_three_rooms_in_a_row_that_fail_hold_up_no_other(here: World) -> None:
 
 
 def test_a_portal_that_fails_altogether_ends_the_sweep(here: World) -> None:
-    """Three rooms in a row and the question about the key: the watermarks stay."""
+    """If three rooms and the request for the key fail, the sweep ends."""
     files = three_rooms(here)
     before = here.ledger.watermarks.portal()
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", times=3))
@@ -551,8 +562,9 @@ def test_a_portal_that_fails_altogether_ends_the_sweep(here: World) -> None:
 
 
 def test_a_room_that_may_not_be_read_holds_up_no_other(here: World) -> None:
-    """A 403 of a key that works is about the room; each sweep asks once whether it is back, and
-    then goes back to the room's own watermark."""
+    """A room that answers 403 with a working key is requested once by each sweep; when it is back,
+    it is read from its own watermark.
+    """
     files = three_rooms(here)
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", status=403, times=2))
     report = here.sweep()
@@ -568,7 +580,7 @@ def test_a_room_that_may_not_be_read_holds_up_no_other(here: World) -> None:
 
 
 def test_an_update_in_an_archived_room_is_marked_when_the_room_is_back(here: World) -> None:
-    """Neither the archiving nor the coming back raises a date that would tell."""
+    """An update in an archived room is marked when it is restored, which raises no date."""
     save(here, here.file)
     here.portal.archive_room(here.room)
     for _ in range(3):
@@ -582,7 +594,7 @@ def test_an_update_in_an_archived_room_is_marked_when_the_room_is_back(here: Wor
 
 
 def test_an_update_is_marked_when_our_account_is_back_in_the_room(here: World) -> None:
-    """The room is listed again: there is one more than the last time."""
+    """An update is marked when our account is back in the room, which the list of rooms shows."""
     here.portal.invite(here.room, here.bot, access=0)
     save(here, here.file)
     for _ in range(3):
@@ -604,7 +616,7 @@ NARROWER: dict[str, Callable[[World], Policy]] = {
 
 @pytest.mark.parametrize("key", NARROWER)
 def test_what_comes_into_reach_is_read_back_to_when_it_left(here: World, key: str) -> None:
-    """A scope that was narrowed for a while, or a portal that was only observed."""
+    """After a narrower scope or `review.observe` ends, the sweep reads back to when it began."""
     wide = here.policy
     here.policy = NARROWER[key](here)
     here.sweep()
@@ -623,7 +635,7 @@ def test_what_comes_into_reach_is_read_back_to_when_it_left(here: World, key: st
 def test_files_kept_for_a_text_that_is_the_portals_are_marked_once_it_is_told(
     here: World,
 ) -> None:
-    """`review.portal_texts` has the line by now; a person's comment stays."""
+    """Files kept for a text are marked once `review.portal_texts` has it."""
     other, *_ = add_files(here, 1)
     save(here, here.file, other)
     here.portal.comment(here.file, "Redaguota", by=here.bob)
@@ -639,7 +651,7 @@ def test_files_kept_for_a_text_that_is_the_portals_are_marked_once_it_is_told(
 
 @pytest.mark.parametrize("ahead", [timedelta(days=31), timedelta(hours=30)])
 def test_a_portal_whose_clock_was_ahead_once_hides_nothing(fresh: World, ahead: timedelta) -> None:
-    """Our responsibility begins no later than the portal's present."""
+    """A portal whose clock was ahead once hides no update: the origin is no later than now."""
     here = fresh
     here.clock.now += ahead
     here.sweep()
@@ -651,7 +663,7 @@ def test_a_portal_whose_clock_was_ahead_once_hides_nothing(fresh: World, ahead: 
 
 
 def test_a_throttled_sweep_ends_at_once_and_loses_nothing(here: World) -> None:
-    """429 is about everything: no other room is tried."""
+    """A 429 ends the sweep at once, since it concerns all requests; nothing is lost."""
     files = three_rooms(here)
     here.portal.faults.add(Fault(f"GET {LISTING}", "throttle_day", retry_after=60, skip=1))
     with pytest.raises(RateLimitedError) as caught:
@@ -663,7 +675,7 @@ def test_a_throttled_sweep_ends_at_once_and_loses_nothing(here: World) -> None:
 
 @pytest.mark.parametrize("route", ["files/rooms", "files/@my", LISTING])
 def test_a_dead_key_ends_the_sweep_wherever_it_dies(here: World, route: str) -> None:
-    """Folders answer a dead key as a stranger, with 403: it is not taken for the room's."""
+    """A dead key ends the sweep at any request: a 403 is not taken for the room's."""
     files = three_rooms(here)
     at_listing(here, 1, lambda: here.portal.disable_key(here.key), route)
     with pytest.raises(UnauthorizedError):
@@ -674,7 +686,7 @@ def test_a_dead_key_ends_the_sweep_wherever_it_dies(here: World, route: str) -> 
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """Stands for the end of the process."""
 
 
 @ON_EACH_DATABASE
@@ -682,7 +694,7 @@ class Killed(BaseException):
 def test_a_sweep_that_is_killed_anywhere_goes_on_and_loses_nothing(
     here: World, moment: int
 ) -> None:
-    """The clock kills it, before or after a page; the next one finds what is left."""
+    """A sweep that is killed before or after any page loses nothing: the next finds the rest."""
     files = three_rooms(here)
     ticks = iter(range(1, moment))
 
@@ -698,12 +710,12 @@ def test_a_sweep_that_is_killed_anywhere_goes_on_and_loses_nothing(
     assert due(here) == set(files)
 
 
-# Whose clock it is.
+# Clocks.
 
 
 @pytest.mark.parametrize("hours", [-30, -5, 5, 30])
 def test_a_clock_of_ours_that_is_wrong_hides_nothing(fresh: World, hours: int) -> None:
-    """Watermarks are the portal's own time: our clock is hours off, in either direction."""
+    """A clock of ours that is hours off hides nothing, since watermarks are the portal's times."""
     here, theirs = fresh, Clock(fresh.clock())
     here.portal.clock = theirs
     here.clock.advance(hours * HOUR)
@@ -729,7 +741,7 @@ def test_a_clock_of_ours_that_is_wrong_hides_nothing(fresh: World, hours: int) -
 
 
 class Undated(DocSpace):
-    """A portal behind a proxy that takes the Date header away."""
+    """A portal behind a proxy that removes the Date header."""
 
     def rooms(self, start: int = 0, count: int = PAGE) -> RoomPage:
         """Return the page without its date."""
@@ -737,7 +749,7 @@ class Undated(DocSpace):
 
 
 def test_without_a_date_header_the_newest_save_is_the_watermark(here: World) -> None:
-    """Nothing is missed; a sweep at rest costs the reading of one room more."""
+    """Without a Date header the newest save is the watermark, and nothing is missed."""
     here.docspace = Undated(here.docspace._http)
     save(here, here.file)
     sweep_and_work(here)
@@ -750,7 +762,7 @@ def test_without_a_date_header_the_newest_save_is_the_watermark(here: World) -> 
 
 
 def test_a_watermark_ahead_of_the_portals_clock_hides_nothing(here: World) -> None:
-    """The portal's clock was set back by a month."""
+    """After the portal's clock was set back by a month, watermarks in the future hide nothing."""
     ahead = here.clock() + timedelta(days=30)
     here.ledger.watermarks.set_portal(ahead)
     here.ledger.watermarks.set_room(here.room, ahead)
@@ -767,7 +779,7 @@ def test_a_watermark_ahead_of_the_portals_clock_hides_nothing(here: World) -> No
 def test_an_idle_sweep_is_two_requests_whatever_the_size_of_the_portal(
     here: World, rooms: int
 ) -> None:
-    """Two dates tell that nothing changed (docspace.md 1.5)."""
+    """An idle sweep is two requests for a portal of any size (docspace.md 1.5)."""
     for number in range(rooms):
         add_room(here, f"Room {number}")
     add_files(here, 300)
@@ -778,7 +790,9 @@ def test_an_idle_sweep_is_two_requests_whatever_the_size_of_the_portal(
 
 
 def test_after_a_busy_sweep_the_portal_at_rest_costs_two_requests_again(here: World) -> None:
-    """The watermark moves on quiet sweeps too, the overlap passes, and our comment is no change."""
+    """After a busy sweep and the overlap an idle sweep is two requests again: the watermark
+    advances, and our comment is no change.
+    """
     save(here, here.file)
     sweep_and_work(here)
     here.clock.advance(200)
@@ -790,7 +804,7 @@ def test_after_a_busy_sweep_the_portal_at_rest_costs_two_requests_again(here: Wo
 
 
 def test_a_listed_file_that_needs_nothing_costs_no_request_of_its_own(here: World) -> None:
-    """Marked, kept and new files are decided on from the list alone."""
+    """A listed file that is marked, kept or new costs no request of its own."""
     kept, marked = add_files(here, 2)
     save(here, kept, marked)
     sweep_and_work(here)
@@ -803,7 +817,7 @@ def test_a_listed_file_that_needs_nothing_costs_no_request_of_its_own(here: Worl
 
 
 def test_a_locked_file_is_not_looked_at_anew_by_each_sweep(here: World) -> None:
-    """It waits for its lock; the listing tells that it is locked still."""
+    """A locked file is not looked at by each sweep: the listing shows that it is still locked."""
     save(here, here.file)
     here.portal.lock(here.file, by=here.ann)
     sweep_and_work(here)
@@ -820,7 +834,7 @@ def test_a_locked_file_is_not_looked_at_anew_by_each_sweep(here: World) -> None:
 def test_a_file_that_may_not_be_commented_is_not_looked_at_anew_by_each_sweep(
     here: World,
 ) -> None:
-    """The account is a mere reader; when it is more, the listing shows it."""
+    """A file that may not be commented is not looked at by each sweep."""
     here.portal.invite(here.room, here.bot, access=2)
     save(here, here.file)
     sweep_and_work(here)
@@ -833,12 +847,13 @@ def test_a_file_that_may_not_be_commented_is_not_looked_at_anew_by_each_sweep(
     assert here.comment() == TARGET
 
 
-# What no date tells.
+# Updates that raise no date.
 
 
 def test_once_a_day_the_dates_are_not_believed(here: World) -> None:
-    """A save is moved into a room that nobody saves into before any sweep saw it: a move raises
-    no folder's date (docspace.md 1.4). It is found a day late instead of never."""
+    """A save that was moved into an unchanged room before any sweep is found by the daily full
+    scan, since a move raises no folder's date (docspace.md 1.4).
+    """
     quiet = add_room(here, "Quiet")
     (old,) = add_files(here, 1, quiet)
     save(here, old)
@@ -856,7 +871,7 @@ def test_once_a_day_the_dates_are_not_believed(here: World) -> None:
 
 @ON_EACH_DATABASE
 def test_a_full_scan_comes_a_day_after_the_first_and_after_each_other(here: World) -> None:
-    """Not at once: the first sweep reads everything anyway."""
+    """A full scan comes a day after the first sweep, and a day after each other."""
     here.clock.advance(DAY - 2 * HOUR)
     deep = []
     for _ in range(30):
@@ -865,8 +880,10 @@ def test_a_full_scan_comes_a_day_after_the_first_and_after_each_other(here: Worl
     assert [hour for hour, found in enumerate(deep) if found] == [1, 25]
 
 
-def test_a_full_scan_reads_each_room_no_further_than_the_deep_one_before(here: World) -> None:
-    """Two hundred and fifty old files cost one page, and the next sweep is idle."""
+def test_a_full_scan_reads_each_room_no_further_than_the_one_before(here: World) -> None:
+    """A full scan reads each room back to the previous one: two hundred and fifty old files cost
+    one page, and the next sweep is idle.
+    """
     add_files(here, 250)
     here.sweep()
     here.sweep(after=DAY)
@@ -877,7 +894,7 @@ def test_a_full_scan_reads_each_room_no_further_than_the_deep_one_before(here: W
     assert asked(here, here.sweep) == IDLE
 
 
-# Saves of which file.updated never tells (docspace.md 4.2).
+# Saves that publish no file.updated (docspace.md 4.2).
 
 Act = Callable[[World, int], object]
 UNTOLD: dict[str, Act] = {
@@ -901,18 +918,18 @@ UNTOLD: dict[str, Act] = {
 
 @pytest.mark.parametrize("act", UNTOLD)
 def test_every_way_to_save_is_found(here: World, act: str) -> None:
-    """Whatever writes content raises the dates, told or not."""
+    """Every way to write content raises the dates, with or without an event, and is found."""
     (file,) = add_files(here, 1)
     UNTOLD[act](here, file)
     sweep_and_work(here, after=10)
     assert here.comment(file) == TARGET
 
 
-# Whose responsibility it is.
+# The origin.
 
 
 def test_the_first_sweep_learns_that_the_portal_is_known(tmp_path: Path) -> None:
-    """Though nothing changed lately: later every text that shows may be a person's."""
+    """The first sweep of an idle portal finds out whether the portal is known."""
     with silent(tmp_path / "ledger.db") as here:
         (other,) = add_files(here, 1)
         assert here.sweep(after=9 * DAY).scanned == 0
@@ -927,7 +944,7 @@ def test_the_first_sweep_learns_that_the_portal_is_known(tmp_path: Path) -> None
 
 
 def test_the_first_sweep_looks_back_a_day_and_no_further(fresh: World) -> None:
-    """An update of twenty-five hours ago is not ours, one of twenty-three is."""
+    """The first sweep marks an update of twenty-three hours ago and none of twenty-five."""
     here = fresh
     old, young = add_files(here, 2)
     save(here, old, every=2 * HOUR)
@@ -939,7 +956,7 @@ def test_the_first_sweep_looks_back_a_day_and_no_further(fresh: World) -> None:
 
 
 def test_what_somebody_wrote_before_the_first_sweep_is_kept(fresh: World) -> None:
-    """A text that no portal writes is a person's."""
+    """A text that no portal writes, typed before the first sweep, is kept."""
     here = fresh
     save(here, here.file)
     here.portal.comment(here.file, "Approved", by=here.bob)
@@ -952,7 +969,7 @@ def test_what_somebody_wrote_before_the_first_sweep_is_kept(fresh: World) -> Non
 
 @ON_EACH_DATABASE
 def test_texts_that_are_kept_from_a_list_are_counted(fresh: World) -> None:
-    """A portal's text in another language is noticed by how often it is kept."""
+    """Texts that are kept in a listing are counted, to find a portal's unknown texts."""
     here = fresh
     first, second = add_files(here, 2)
     save(here, first, second)
@@ -963,12 +980,12 @@ def test_texts_that_are_kept_from_a_list_are_counted(fresh: World) -> None:
     assert rows(here.path)["texts"] == [("Redaguota", 2, 0)]
 
 
-# List items that are no longer true.
+# Outdated list items.
 
 
 @ON_EACH_DATABASE
 def test_an_item_that_was_listed_before_our_write_decides_nothing(here: World) -> None:
-    """While the answer is under way the file is marked and reviewed: the worker looks again."""
+    """An item listed before our write and a review decides nothing: the worker looks again."""
     save(here, here.file)
     here.sweep()
 
@@ -988,7 +1005,9 @@ def test_an_item_that_was_listed_before_our_write_decides_nothing(here: World) -
 
 @ON_EACH_DATABASE
 def test_an_item_settles_nothing_while_its_file_is_in_work(here: World) -> None:
-    """The worker may be about to write to an older revision: the file is due again instead."""
+    """An item settles nothing while a worker has claimed its file, which may write to an older
+    revision; the file is due again.
+    """
     save(here, here.file)
     here.sweep()
     (claim,) = here.ledger.claims.take(here.clock(), 1, timedelta(seconds=60))
@@ -1007,7 +1026,7 @@ def test_an_item_settles_nothing_while_its_file_is_in_work(here: World) -> None:
 
 @ON_EACH_DATABASE
 def test_a_dry_run_counts_the_same_and_writes_nothing_at_all(fresh: World) -> None:
-    """Neither a row nor a watermark nor a comment, before the first sweep and after it."""
+    """A dry run counts like a sweep and writes no row, no watermark and no comment."""
     here = fresh
     files = add_files(here, 120)
     save(here, *files)
@@ -1029,7 +1048,7 @@ def test_a_dry_run_counts_the_same_and_writes_nothing_at_all(fresh: World) -> No
 
 
 def test_a_dry_run_over_failing_and_forbidden_rooms_writes_nothing(here: World) -> None:
-    """What it cannot read it does not write down either."""
+    """A dry run writes nothing about rooms that fail or are forbidden."""
     three_rooms(here)
     here.portal.faults.add(Fault(f"GET {LISTING}", "status"))
     here.portal.faults.add(Fault(f"GET {LISTING}", "status", status=403))
@@ -1043,14 +1062,14 @@ def test_a_dry_run_over_failing_and_forbidden_rooms_writes_nothing(here: World) 
 
 
 def backfilled(here: World, since: timedelta, *, overwrite: bool = False) -> None:
-    """Let a backfill list the room, and find that its files must be marked."""
+    """Let a backfill list the room and make its files due."""
     options = EnqueueOptions(BACKFILL, here.clock() - since, overwrite)
     list_updates(here.ledger, here.docspace.room_files(here.room).files, options, here.clock())
 
 
 @ON_EACH_DATABASE
 def test_an_update_that_a_backfill_has_put_off_is_taken_over_by_the_sweep(here: World) -> None:
-    """A backfill may wait for tomorrow; what was updated today may not."""
+    """An update that waits as part of a backfill is due when the sweep finds it."""
     save(here, here.file)
     backfilled(here, timedelta(days=9))
     assert here.ledger.count_due(here.clock(), BACKFILL) == 1
@@ -1063,7 +1082,7 @@ def test_an_update_that_a_backfill_has_put_off_is_taken_over_by_the_sweep(here: 
 def test_a_backfill_reaches_back_also_for_a_file_that_is_due_already(
     here: World, overwrite: bool
 ) -> None:
-    """The file is due for a lost try or an event: the backfill's beginning is noted with it."""
+    """A backfill stores its earlier `since` also for a file that is already due."""
     (old,) = add_files(here, 1)
     save(here, old)
     here.clock.advance(3 * DAY)

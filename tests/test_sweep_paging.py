@@ -1,8 +1,8 @@
-"""Reading a folder while people work in it: a pager in memory plays every trick of docspace.md 1.1.
+"""Reading a folder while people work in it: a pager in memory has each effect of docspace.md 1.1.
 
-The pager orders by whole seconds, newest first, and shuffles ties anew for each page; between two
-pages people save, create and trash files; files that are being converted are left out of their
-page. What was in the folder all the time and did not change must have been read.
+The pager orders by whole seconds, newest first, and shuffles ties for each page; between two pages
+people save, create and trash files; files that are being converted are left out of their page.
+Every file that was in the folder all the time and did not change must have been read.
 """
 
 import random
@@ -24,7 +24,7 @@ EPOCH = NOW - timedelta(days=1)
 
 @dataclass
 class Pager:
-    """A folder: ``ages[id]`` is the second of the last save; ``gap`` runs before each page."""
+    """A folder; ``ages[id]`` is the second of the last save, ``gap`` runs before each page."""
 
     ages: dict[int, int]
     shuffle: random.Random | None = None
@@ -38,7 +38,7 @@ class Pager:
     touched: set[int] = field(default_factory=set)
 
     def fetch(self, start: int) -> FilePage:
-        """Return the page, after people had their turn."""
+        """Return the page, after people have acted."""
         if self.fetched:
             self.gap(self)
         self.fetched.append(start)
@@ -76,7 +76,7 @@ class Pager:
         self._now(max(self.ages, default=0) + 1_000)
 
     def trash(self, place: int) -> None:
-        """Trash the file at a place of the listing: what lies behind it moves up."""
+        """Trash the file at a place of the listing: the rows behind it move up."""
         one = self.rows()[place % len(self.ages)]
         self.touched.add(one)
         del self.ages[one]
@@ -93,7 +93,7 @@ def at(second: int) -> datetime:
 
 
 def shuffled(seed: int | None) -> random.Random | None:
-    """Return what orders ties; None leaves them as they are."""
+    """Return a key that orders ties at random; None keeps their order."""
     return None if seed is None else random.Random(seed)
 
 
@@ -105,13 +105,13 @@ def item(one: int, second: int) -> File:
 
 
 def groups(sizes: Sequence[int]) -> dict[int, int]:
-    """Return files in groups of the same second, so many each."""
+    """Return files in groups of the same second, each of this size."""
     seconds = [number for number, size in enumerate(sizes) for _ in range(size)]
     return dict(enumerate(seconds, 1))
 
 
 def read(pager: Pager, back_to: int | None = None) -> tuple[bool, list[int]]:
-    """Read the folder; return whether nothing is missed, and what was read."""
+    """Read the folder; return whether the reading is complete, and the files."""
     found: list[int] = []
     pager.saved = max(pager.ages.values(), default=0)
 
@@ -150,7 +150,7 @@ SEARCH = settings(max_examples=60, deadline=None, suppress_health_check=[HealthC
 
 
 def people(turns: Sequence[Sequence[tuple[str, int]]]) -> Callable[[Pager], None]:
-    """Return what people do before each page but the first."""
+    """Return the actions of people before each page but the first."""
     left = list(turns)
 
     def turn(pager: Pager) -> None:
@@ -173,7 +173,7 @@ def people(turns: Sequence[Sequence[tuple[str, int]]]) -> Callable[[Pager], None
 def test_what_stayed_was_read_whatever_people_did_meanwhile(
     sizes: list[int], back_to: int | None, seed: int | None, turns: list[list[tuple[str, int]]]
 ) -> None:
-    """A reading that claims to be complete is: saves, creations, trashings and ties included."""
+    """A reading that claims to be complete has every file that stayed unchanged."""
     pager = Pager(groups(sizes), shuffled(seed), people(turns))
     before = dict(pager.ages)
     sound, found = read(pager, back_to)
@@ -187,8 +187,9 @@ def test_what_stayed_was_read_whatever_people_did_meanwhile(
 def test_a_file_that_was_being_converted_is_not_forgotten(
     sizes: list[int], back_to: int | None, seed: int | None, turns: list[set[int]]
 ) -> None:
-    """Files are left out of some pages and come back: in a folder of more than one page, a
-    reading that claims to be complete has them."""
+    """In a folder of several pages, a reading that claims to be complete has the files that were
+    being converted on some pages.
+    """
     left = list(turns)
 
     def convert(pager: Pager) -> None:
@@ -208,7 +209,7 @@ def test_a_file_that_was_being_converted_is_not_forgotten(
 def test_a_quiet_folder_is_read_once_and_no_further_than_needed(
     sizes: list[int], back_to: int | None
 ) -> None:
-    """Nothing happens, the order is stable: complete at the first try, with the fewest pages."""
+    """A folder in which nothing happens is read completely at once, with the fewest pages."""
     pager = Pager(groups(sizes))
     sound, found = read(pager, back_to)
     assert sound
@@ -225,7 +226,7 @@ def test_a_quiet_folder_is_read_once_and_no_further_than_needed(
 @SEARCH
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=60), st.lists(PLACES, max_size=10))
 def test_saves_alone_cost_no_second_try(sizes: list[int], places: list[int]) -> None:
-    """A saved file moves to the top: some rows are seen twice, and that is all."""
+    """Saved files that move to the top are read twice, but need no second try."""
     pager = Pager(groups(sizes), gap=people([[("save", place)] for place in places]))
     before = dict(pager.ages)
     sound, found = read(pager)
@@ -235,21 +236,21 @@ def test_saves_alone_cost_no_second_try(sizes: list[int], places: list[int]) -> 
 
 
 def test_an_empty_folder_is_read_with_one_page() -> None:
-    """Nothing there, nothing missed."""
+    """An empty folder is one page and complete."""
     pager = Pager({})
     assert read(pager) == (True, [])
     assert pager.fetched == [0]
 
 
 def test_one_trashed_file_is_covered_by_the_overlap() -> None:
-    """One row moves up, the pages still share nine: no second try."""
+    """One trashed file needs no second try: the pages still share nine rows."""
     pager = Pager(groups([1] * 300), gap=people([[("trash", 50)]]))
     sound, found = read(pager)
     assert (sound, len(found), pager.fetched) == (True, 300, [0, 90, 180, 270])
 
 
 def test_fifty_trashed_files_let_the_folder_be_read_again() -> None:
-    """More rows move up than the pages share: the second try finds what slipped through."""
+    """After fifty trashed files, more than the pages share, the folder is read again."""
     pager = Pager(groups([1] * 300), gap=people([[("many", 50)]]))
     sound, found = read(pager)
     assert (sound, len(found)) == (True, 300)
@@ -257,14 +258,14 @@ def test_fifty_trashed_files_let_the_folder_be_read_again() -> None:
 
 
 def test_a_folder_that_shrinks_to_less_than_a_page_is_read_again() -> None:
-    """After sixty were trashed nothing is left on the second page, but on the first there is."""
+    """After sixty trashed files the second page is empty, and the folder is read again."""
     pager = Pager(groups([1] * 150), gap=people([[("many", 50), ("many", 10)]]))
     sound, found = read(pager)
     assert (sound, len(found)) == (True, 150)
 
 
 def test_a_group_of_ties_that_moves_onto_the_boundary_is_not_taken_for_whole() -> None:
-    """Three rows are trashed, and fourteen files of one second now lie across the boundary."""
+    """A group of ties that moves onto the page boundary is not taken for complete."""
     sizes = [1] * 95 + [14] + [1] * 92  # the last groups come first
     for seed in range(20):
         pager = Pager(
@@ -276,7 +277,7 @@ def test_a_group_of_ties_that_moves_onto_the_boundary_is_not_taken_for_whole() -
 
 
 def test_a_folder_that_never_holds_still_is_given_up_after_two_tries() -> None:
-    """The caller keeps its watermark and comes back."""
+    """A folder that changes during both tries is incomplete: its watermark stays."""
     pager = Pager(groups([1] * 2000), gap=people([[("many", 20)]] * 60))
     sound, _ = read(pager)
     assert not sound
@@ -284,7 +285,7 @@ def test_a_folder_that_never_holds_still_is_given_up_after_two_tries() -> None:
 
 
 def test_a_short_page_is_not_the_last_one() -> None:
-    """Files that are being converted are missing from their page; what lies behind is read."""
+    """A page from which files being converted are missing is not taken for the last."""
     pager = Pager(groups([1] * 250), converting={245, 200})
     sound, found = read(pager)
     assert not sound
@@ -294,7 +295,7 @@ def test_a_short_page_is_not_the_last_one() -> None:
 
 
 def test_a_page_of_nothing_but_converting_files_is_not_the_end() -> None:
-    """A whole page is left out; the next one is read all the same."""
+    """An empty page, all of whose files are being converted, is not taken for the last."""
     pager = Pager(groups([1] * 350), converting=set(range(151, 351)))
     sound, found = read(pager)
     assert not sound
@@ -302,14 +303,16 @@ def test_a_page_of_nothing_but_converting_files_is_not_the_end() -> None:
 
 
 def test_an_order_of_its_own_is_read_to_the_end() -> None:
-    """A room with automatic indexing: the newest file may lie on the last page."""
+    """A room with automatic indexing is read to its end, where the newest may be."""
     pager = Pager(groups([1] * 250), order=lambda one: one)
     sound, found = read(pager, back_to=249)
     assert (sound, len(found), pager.fetched) == (True, 250, [0, 90, 180])
 
 
 def test_a_file_that_is_reordered_past_the_reading_is_missed_and_noticed() -> None:
-    """The last file becomes the first between two pages of a room with automatic indexing."""
+    """In a room with automatic indexing a file that moves from the end to the beginning between two
+    pages is missed, and the reading is incomplete.
+    """
     place = {one: one for one in range(1, 251)}
     pager = Pager(groups([1] * 250), order=place.__getitem__)
     pager.gap = lambda _: place.update({250: 0})
@@ -318,14 +321,16 @@ def test_a_file_that_is_reordered_past_the_reading_is_missed_and_noticed() -> No
 
 
 def test_a_file_that_lacks_a_field_does_not_spoil_the_reading() -> None:
-    """It is counted as broken by the caller; the others are read, once."""
+    """A file that lacks a field is counted by the caller, and the others are read once."""
     pager = Pager(groups([250]), broken=frozenset({3, 120}))
     sound, found = read(pager)
     assert (sound, len(found), pager.fetched) == (True, 248, [0, 90, 180])
 
 
 def test_a_listing_that_gives_the_same_page_for_ever_ends() -> None:
-    """A portal that ignores where to start: what is on the page is used, and it is not sound."""
+    """A portal that ignores startIndex and repeats a page does not cause an endless loop: the page
+    is used, and the reading is incomplete.
+    """
     pager = Pager({number: number for number in range(1, 151)})
     found: list[int | str] = []
     fetch = lambda start: pager.fetch(0 * start)  # noqa: E731 - as short as it gets

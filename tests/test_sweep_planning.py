@@ -1,4 +1,6 @@
-"""What a page of a listing asks the ledger to write, and what of it the ledger applies."""
+"""What a page of a listing asks the ledger to change, and which of these changes the ledger
+applies.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -15,9 +17,9 @@ from tests.support_ledger import (
     NOW,
     SECOND,
     a_file,
+    begin_write,
     claimed,
     event,
-    permit,
     result,
     totals,
 )
@@ -30,7 +32,7 @@ CARRIES_OURS = a_file(comment=TARGET)
 
 
 def plan(ledger: Ledger, after: timedelta = SECOND, **changes: Any) -> list[RowChange]:
-    """Plan for a page with one file, read ``after`` the beginning."""
+    """Plan for a page with one file, requested so long after the beginning."""
     now = NOW + after
     page = PageContext(Policy(target=TARGET), OPTIONS, now, now)
     rows = ledger.listings.rows([1], BASELINE)
@@ -48,14 +50,16 @@ def is_due(ledger: Ledger) -> bool:
 
 
 def test_a_settling_is_applied_to_the_row_that_was_read(ledger: Ledger) -> None:
-    """The file is settled as ours, and nothing is due."""
+    """A settling is applied to the row that was read: settled as marked, nothing is due."""
     (listed,) = apply(ledger, plan(ledger))
     assert listed.outcome is Outcome.ALREADY
     assert (ledger.entry(1).marked_by_us, is_due(ledger)) == (True, False)
 
 
 def test_nothing_is_settled_in_a_row_that_changed_since_it_was_read(ledger: Ledger) -> None:
-    """An event came between: the file is due, so that the worker looks, and it is counted."""
+    """If an event changed the row since it was read, nothing is settled: the file stays due for a
+    look, and the item is counted.
+    """
     changes = plan(ledger)
     ledger.record(event(), NOW + SECOND)
     (listed,) = apply(ledger, changes)
@@ -65,11 +69,11 @@ def test_nothing_is_settled_in_a_row_that_changed_since_it_was_read(ledger: Ledg
 
 
 def test_nothing_is_settled_in_a_row_that_was_claimed_since_it_was_read(ledger: Ledger) -> None:
-    """The worker keeps its claim, and the file is due again when it ends."""
+    """If a worker claimed the row meanwhile, it keeps its claim; the file is due again."""
     ledger.record(event(), NOW)
     changes = plan(ledger)
     claim = claimed(ledger, NOW + SECOND)
-    permit(ledger, claim, NOW + SECOND)
+    begin_write(ledger, claim, NOW + SECOND)
     assert apply(ledger, changes)[0].outcome is None
     assert ledger.entry(1).settled is None
     assert ledger.claims.finish(claim, result(), NOW + 3 * SECOND)
@@ -77,14 +81,14 @@ def test_nothing_is_settled_in_a_row_that_was_claimed_since_it_was_read(ledger: 
 
 
 def test_a_plan_for_what_is_settled_already_asks_for_nothing(ledger: Ledger) -> None:
-    """A page that brings nothing new costs no transaction."""
+    """A page on which everything is settled asks for no change and no transaction."""
     apply(ledger, plan(ledger))
     (change,) = plan(ledger, after=HOUR)
     assert (change.writes, change.listed.outcome) == (False, Outcome.ALREADY)
 
 
 def test_a_listing_hurries_no_file_that_waits_for_its_lock(ledger: Ledger) -> None:
-    """It counts as waiting, and keeps its time."""
+    """A listing counts a file that waits for its lock as waiting, and keeps its time."""
     ledger.record(event(), NOW)
     waiting = result(Outcome.WAITING, retry_at=NOW + 5 * HOUR, seen=a_file(locked=True))
     ledger.claims.finish(claimed(ledger, NOW + SECOND), waiting, NOW + SECOND)
@@ -93,7 +97,7 @@ def test_a_listing_hurries_no_file_that_waits_for_its_lock(ledger: Ledger) -> No
 
 
 def test_an_item_whose_file_is_in_work_asks_for_a_look(ledger: Ledger) -> None:
-    """Even where it carries our comment."""
+    """An item whose file is claimed asks for a look, even if it carries our comment."""
     ledger.record(event(), NOW)
     claimed(ledger, NOW + SECOND)
     (change,) = plan(ledger, after=2 * SECOND)

@@ -1,4 +1,4 @@
-"""What systemd is told, by the real daemon and on a real datagram socket."""
+"""The messages to systemd, by the real daemon and on a real datagram socket."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ __all__ = ["environ"]
 
 @contextmanager
 def listening(address: str) -> Iterator[socket.socket]:
-    """Be systemd: receive what is told at an address."""
+    """Receive messages at an address, as systemd does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
         ear.bind(address)
         ear.settimeout(20)
@@ -27,17 +27,17 @@ def listening(address: str) -> Iterator[socket.socket]:
 
 
 def heard(ear: socket.socket) -> list[str]:
-    """Return the lines of the next datagram."""
+    """Return the lines of the next message."""
     return ear.recv(4096).decode().splitlines()
 
 
 def seconds(clock: Clock) -> float:
-    """Return a clock's time as a monotonic clock tells it."""
+    """Return a wall clock's time as monotonic seconds."""
     return clock().timestamp()
 
 
 def test_ready_is_told_when_the_port_accepts(environ: dict[str, str], tmp_path: Path) -> None:
-    """Whoever waits for READY can deliver at once."""
+    """READY is sent when the port accepts deliveries."""
     with (
         listening(str(tmp_path / "notify")) as ear,
         daemon(environ | {"NOTIFY_SOCKET": str(tmp_path / "notify")}, tmp_path) as running,
@@ -52,7 +52,7 @@ def test_ready_is_told_when_the_port_accepts(environ: dict[str, str], tmp_path: 
 def test_nothing_is_told_before_the_address_is_bound(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """A daemon that cannot listen never claims to be ready."""
+    """A daemon that cannot listen sends nothing."""
     with listening(str(tmp_path / "notify")) as ear, daemon(environ, tmp_path):
         second = tmp_path / "second"
         second.mkdir()
@@ -68,7 +68,7 @@ def test_nothing_is_told_before_the_address_is_bound(
 
 
 def test_the_watchdog_hears_of_us_until_the_end(environ: dict[str, str], tmp_path: Path) -> None:
-    """Signs of life while all is well, and STOPPING after SIGTERM."""
+    """The daemon sends WATCHDOG messages while all is well, and STOPPING after SIGTERM."""
     more = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
     with (
         listening(str(tmp_path / "notify")) as ear,
@@ -77,14 +77,14 @@ def test_the_watchdog_hears_of_us_until_the_end(environ: dict[str, str], tmp_pat
         assert heard(ear)[0] == "READY=1"
         assert [heard(ear) for _ in range(3)] == [["WATCHDOG=1"]] * 3
         assert running.terminate() == 0
-        told = heard(ear)
-        while told == ["WATCHDOG=1"]:
-            told = heard(ear)
-        assert told[0] == "STOPPING=1"
+        received = heard(ear)
+        while received == ["WATCHDOG=1"]:
+            received = heard(ear)
+        assert received[0] == "STOPPING=1"
 
 
 def test_a_sign_of_life_is_given_at_half_of_the_time(tmp_path: Path) -> None:
-    """Not at each turn of the loop."""
+    """A WATCHDOG message is sent after half of the allowed time, not at each turn of the loop."""
     clock = Clock()
     with listening(str(tmp_path / "notify")) as ear:
         ear.setblocking(False)
@@ -100,7 +100,7 @@ def test_a_sign_of_life_is_given_at_half_of_the_time(tmp_path: Path) -> None:
 
 
 def test_an_abstract_address_is_spoken_to() -> None:
-    """systemd writes the leading NUL as @."""
+    """In an abstract address systemd writes the leading NUL as @."""
     name = f"reconciler-test-{os.getpid()}"
     with listening(f"\0{name}") as ear:
         SystemdNotifier({"NOTIFY_SOCKET": f"@{name}"}).stopping("bye")
@@ -111,7 +111,7 @@ def test_an_abstract_address_is_spoken_to() -> None:
     "environ", [{}, {"NOTIFY_SOCKET": "/nowhere/notify"}, {"NOTIFY_SOCKET": "vsock:2:1"}]
 )
 def test_nobody_to_tell_is_no_failure(environ: dict[str, str]) -> None:
-    """Work goes on without systemd, and when its socket is gone."""
+    """Without systemd, or after its socket is gone, work continues."""
     SystemdNotifier(environ).ready("listening")
 
 
@@ -125,5 +125,5 @@ def test_nobody_to_tell_is_no_failure(environ: dict[str, str]) -> None:
     ],
 )
 def test_a_watchdog_that_waits_for_nobody_here_gets_nothing(environ: dict[str, str]) -> None:
-    """Off, unreadable, or meant for another process."""
+    """A watchdog that is off, unreadable, or meant for another process gets nothing."""
     assert SystemdNotifier(environ).every is None

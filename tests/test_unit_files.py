@@ -1,4 +1,6 @@
-"""service-files: units that systemd takes, secrets that arrive, and nothing written over."""
+"""`service-files`: units that systemd accepts, secrets that reach the service, and no file
+overwritten.
+"""
 
 import re
 import shutil
@@ -23,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 def texts(
     folder: Path, toml: str | None = None, installed: Installed = INSTALLED
 ) -> dict[str, str]:
-    """Return the files for a configuration, or for none."""
+    """Return the files for a configuration, or for none, by name."""
     if toml is None:
         return service_files(load(None, {}), None, "hooks.example.com", installed)
     path = folder / "config.toml"
@@ -32,14 +34,14 @@ def texts(
 
 
 def written(folder: Path, toml: str | None = None) -> Path:
-    """Write the files; return the folder."""
+    """Write the files; return their folder."""
     for name, text in texts(folder, toml).items():
         (folder / name).write_text(text, encoding="utf-8")
     return folder
 
 
 def analyze(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Ask systemd itself."""
+    """Check files with systemd itself."""
     assert ANALYZE is not None
     return subprocess.run(
         [ANALYZE, *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False
@@ -49,14 +51,14 @@ def analyze(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not on this machine")
 @pytest.mark.parametrize("unit", UNITS)
 def test_systemd_takes_the_unit(unit: str, tmp_path: Path) -> None:
-    """Without a word of complaint."""
+    """systemd accepts the unit without a warning."""
     done = analyze("verify", "--man=no", f"./{unit}", folder=written(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not on this machine")
 def test_systemd_takes_a_unit_with_odd_paths(tmp_path: Path) -> None:
-    """White space, per cent and dollar signs mean themselves."""
+    """White space, per cent and dollar signs in paths are escaped for systemd."""
     odd = tmp_path / "a b%c$d"
     odd.mkdir()
     written(odd, 'state.url = "sqlite:///here/l.db"')
@@ -68,7 +70,7 @@ def test_systemd_takes_a_unit_with_odd_paths(tmp_path: Path) -> None:
 @pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not on this machine")
 @pytest.mark.parametrize("unit", UNITS[:2])
 def test_systemd_calls_the_service_well_confined(unit: str, tmp_path: Path) -> None:
-    """Its exposure is at most 2.0 of 10."""
+    """systemd rates the service's exposure at no more than 2.0 of 10."""
     done = analyze("security", "--offline=yes", f"./{unit}", folder=written(tmp_path))
     found = re.search(r"exposure level for \S+: ([0-9.]+)", done.stdout)
     assert found is not None
@@ -76,7 +78,7 @@ def test_systemd_calls_the_service_well_confined(unit: str, tmp_path: Path) -> N
 
 
 def test_the_secrets_of_a_unit_are_those_that_the_configuration_reads(tmp_path: Path) -> None:
-    """What systemd lends under a name is found under the variable beside it."""
+    """Each credential of the unit is read through the variable beside it."""
     unit = texts(tmp_path, 'admin.password_file = "pw"')["reconciler.service"]
     for name in re.findall(r"^LoadCredential=(\w+):", unit, re.MULTILINE):
         (tmp_path / name).write_text(f"{name}-1", encoding="utf-8")
@@ -87,7 +89,7 @@ def test_the_secrets_of_a_unit_are_those_that_the_configuration_reads(tmp_path: 
 
 
 def test_a_first_installation_has_the_usual_places(tmp_path: Path) -> None:
-    """/etc for what is configured, /var/lib for what is remembered."""
+    """Without a configuration the files use /etc for it and /var/lib for the ledger."""
     unit = texts(tmp_path)["reconciler.service"]
     assert "--config /etc/reconciler/config.toml" in unit
     assert "LoadCredential=api_key:/etc/reconciler/api_key" in unit
@@ -96,7 +98,7 @@ def test_a_first_installation_has_the_usual_places(tmp_path: Path) -> None:
 
 
 def test_what_is_configured_is_taken_over(tmp_path: Path) -> None:
-    """Address, path and size for the proxies; the files of secrets and the ledger's place."""
+    """The configured address, path, size, secret files and ledger are in the files."""
     toml = (
         'portal.api_key_file = "/run/key"\n'
         'webhook = {host = "::", port = 8123, path = "/in", max_body_bytes = 4096}\n'
@@ -112,7 +114,7 @@ def test_what_is_configured_is_taken_over(tmp_path: Path) -> None:
 
 
 def test_a_secret_beside_the_ledger_is_not_lent(tmp_path: Path) -> None:
-    """systemd's copy would stay as it was at the start: it could not be rotated."""
+    """A secret beside the ledger is no credential: systemd's copy cannot be rotated."""
     toml = (
         'webhook.secret_file = "/var/lib/reconciler/webhook_secret"\n'
         'state.url = "sqlite:////var/lib/reconciler/l.db"'
@@ -121,19 +123,19 @@ def test_a_secret_beside_the_ledger_is_not_lent(tmp_path: Path) -> None:
 
 
 def test_a_pass_from_a_timer_needs_no_webhook_secret(tmp_path: Path) -> None:
-    """A credential whose file is not there would keep it from starting."""
+    """The timer's unit needs no webhook secret, without which it would not start."""
     assert "webhook_secret" not in texts(tmp_path)["reconciler-reconcile.service"]
 
 
 def test_a_port_below_1024_brings_the_one_right_it_needs(tmp_path: Path) -> None:
-    """And no other."""
+    """A port below 1024 adds the one capability that it needs."""
     unit = texts(tmp_path, "webhook.port = 443")["reconciler.service"]
     assert "CapabilityBoundingSet=CAP_NET_BIND_SERVICE\n" in unit
     assert "PrivateUsers=no\n" in unit
 
 
 def test_an_installation_in_a_home_stays_visible(tmp_path: Path) -> None:
-    """Else the service could not even start."""
+    """An installation in a home directory stays visible to the service."""
     unit = texts(tmp_path, "", Installed(("/home/ann/bin/reconciler",), at_home=True))
     assert "ProtectHome=read-only\n" in unit["reconciler.service"]
 
@@ -149,7 +151,7 @@ def test_an_installation_in_a_home_stays_visible(tmp_path: Path) -> None:
 def test_what_a_file_cannot_say_is_refused(
     toml: str, domain: str, hint: str, tmp_path: Path
 ) -> None:
-    """Exit 2, and which setting it is."""
+    """A setting that a file cannot express is exit 2 and is named."""
     (tmp_path / "config.toml").write_text(toml, encoding="utf-8")
     config = str(tmp_path / "config.toml")
     done = exits(
@@ -160,7 +162,7 @@ def test_what_a_file_cannot_say_is_refused(
 
 
 def test_the_files_are_written_and_named(tmp_path: Path) -> None:
-    """The folder is made; the environment of the person who writes them plays no part."""
+    """The folder is created, the files are named, and the caller's environment has no effect."""
     out = tmp_path / "new" / "out"
     done = run("service-files", str(out), PORT="9999")
     assert (done.returncode, done.stdout.split()) == (0, [str(out / name) for name in NAMES])
@@ -169,7 +171,7 @@ def test_the_files_are_written_and_named(tmp_path: Path) -> None:
 
 
 def test_a_link_into_nowhere_is_a_file_too(tmp_path: Path) -> None:
-    """What was laid there for root to follow is not written through."""
+    """A dangling symlink counts as an existing file, so that root does not write through it."""
     folder, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
     folder.mkdir()
     (folder / "nginx.conf").symlink_to(elsewhere)
@@ -181,7 +183,7 @@ def test_a_link_into_nowhere_is_a_file_too(tmp_path: Path) -> None:
 
 
 def test_a_file_that_says_something_else_is_not_written_over(tmp_path: Path) -> None:
-    """Nothing is written at all, until --force is given."""
+    """A file with other content is not overwritten, and nothing is written, without --force."""
     (tmp_path / "nginx.conf").write_text("mine", encoding="utf-8")
     refused = run("service-files", str(tmp_path))
     assert (refused.returncode, "nginx.conf" in refused.stderr) == (2, True)
@@ -191,7 +193,7 @@ def test_a_file_that_says_something_else_is_not_written_over(tmp_path: Path) -> 
 
 
 def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
-    """The same files are no reason to refuse."""
+    """Files with the same content are no reason to refuse."""
     assert run("service-files", str(tmp_path)).returncode == 0
     done = run("service-files", str(tmp_path))
     assert (done.returncode, done.stdout.count("(unchanged)")) == (0, len(NAMES))
@@ -201,7 +203,7 @@ def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
 def test_the_container_is_healthy_when_the_daemon_says_so(
     status: int, code: int, tmp_path: Path
 ) -> None:
-    """The very command of HEALTHCHECK, run against an answer."""
+    """The command of HEALTHCHECK is healthy exactly when the daemon says so."""
     with answering(http(status)) as line:
         port = line.url.rpartition(":")[2]
         text = texts(tmp_path, f"admin.port = {port}")["Containerfile"]
@@ -214,7 +216,7 @@ def test_the_container_is_healthy_when_the_daemon_says_so(
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not on this machine")
 def test_nginx_takes_its_file(tmp_path: Path) -> None:
-    """But for the certificates, which are the installation's own."""
+    """nginx accepts its file, except for the installation's own certificates."""
     text = re.sub(r"(?m)^ +ssl_certificate.*\n", "", texts(tmp_path)["nginx.conf"])
     text = text.replace("443 ssl", "8443")
     whole = f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{ access_log off;\n{text}}}\n"
@@ -225,14 +227,14 @@ def test_nginx_takes_its_file(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("caddy") is None, reason="caddy is not on this machine")
 def test_caddy_takes_its_file(tmp_path: Path) -> None:
-    """As it is written."""
+    """Caddy accepts its file."""
     written(tmp_path)
     command = ["caddy", "adapt", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")]
     exits(0, output(command))
 
 
 def test_an_address_that_cannot_be_bound_is_tried_again(tmp_path: Path) -> None:
-    """Of the exit codes only a configuration that cannot be used ends the unit for good."""
+    """The unit restarts the daemon while an address is in use; only exit 2 ends it for good."""
     unit = texts(tmp_path)["reconciler.service"]
     assert re.findall(r"^RestartPreventExitStatus=(.*)$", unit, re.MULTILINE) == ["2"]
     assert "\nRestart=on-failure\n" in unit

@@ -1,4 +1,4 @@
-"""The watch: failed deliveries found in the portal's log, and a webhook repaired."""
+"""The watch over the webhook: failed deliveries are found, and the webhook repaired."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -25,7 +25,7 @@ from reconciler.webhooks import (
 )
 from tests.daemon import daemon
 from tests.support_ledger import totals
-from tests.support_sweep import HOUR, Stage, add_files, run, save, told, unmarked, work
+from tests.support_sweep import HOUR, Stage, add_files, json_of, run, save, unmarked, work
 from tests.support_sweep import due as due_now
 from tests.support_webhooks import NARROW, WIDE
 from tests.waiting import logged
@@ -38,7 +38,7 @@ GIVEN_UP = 12 * 60  # seconds, from when on a delivery that was not answered is 
 
 @dataclass
 class Watched:
-    """A world whose webhook is the bot's own, and a watch over it."""
+    """A world with the bot's own webhook, and a watch over it."""
 
     world: World
     webhooks: WebhooksClient
@@ -47,17 +47,17 @@ class Watched:
 
     @property
     def record(self) -> WebhookRecord:
-        """What the watch left for other processes."""
+        """The state that the watch stored for other processes."""
         record = self.world.ledger.settings.get(WEBHOOK)
         assert record is not None
         return record
 
     def change(self, **fields: Any) -> None:
-        """Change the webhook behind our back."""
+        """Change the webhook at the portal."""
         self.world.portal.webhooks[1] = replace(self.world.portal.webhooks[1], **fields)
 
     def lose_save(self, *files: int) -> None:
-        """Lose every delivery from now on, and that of a save of the file, or of these."""
+        """Save the file, or these files; all deliveries are lost from now on."""
         self.world.portal.network = Network(drop=1.0)
         save(self.world, *(files or (self.world.file,)), every=0 if files else 1)
 
@@ -67,12 +67,12 @@ class Watched:
         return self.watch.run()
 
     def logs(self) -> int:
-        """How often the log was asked for."""
+        """How often the log was requested."""
         return self.world.portal.count("GET", "settings/webhooks/log")
 
 
 def due(here: World) -> set[int]:
-    """Return the files that are due when a burst would be over."""
+    """Return the files that are due once a burst would be over."""
     here.clock.advance(2)
     return due_now(here)
 
@@ -101,14 +101,14 @@ def watching(path: Path, *, heal: bool = False, run_sweep: bool = True) -> Itera
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[Watched]:
-    """A watch that repairs nothing."""
+    """A watch without self-healing."""
     with watching(tmp_path / "ledger.db") as made:
         yield made
 
 
 @pytest.fixture
 def healing(tmp_path: Path) -> Iterator[Watched]:
-    """A watch that repairs its webhook."""
+    """A watch with self-healing."""
     with watching(tmp_path / "ledger.db", heal=True) as made:
         yield made
 
@@ -117,7 +117,7 @@ def healing(tmp_path: Path) -> Iterator[Watched]:
 
 
 def test_a_lost_delivery_is_found_in_the_log_without_a_sweep(watched: Watched) -> None:
-    """And marked like any event."""
+    """A lost delivery found in the log is recorded and marked like any event, without a sweep."""
     watched.watch.run()
     watched.lose_save()
     watched.later(61)
@@ -130,7 +130,7 @@ def test_a_lost_delivery_is_found_in_the_log_without_a_sweep(watched: Watched) -
 
 
 def test_a_failure_that_the_webhook_tells_of_is_read_at_once(watched: Watched) -> None:
-    """`lastFailureOn` moved: five minutes are enough."""
+    """When the webhook's `lastFailureOn` changes, the next watch reads the log."""
     watched.watch.run()
     there = watched.world.portal.webhooks[1].url
     watched.change(url=there.replace("/hook", "/nowhere"))
@@ -143,7 +143,7 @@ def test_a_failure_that_the_webhook_tells_of_is_read_at_once(watched: Watched) -
 
 
 def test_where_nothing_failed_a_watch_is_one_get(watched: Watched) -> None:
-    """The log is read at first, and then once an hour."""
+    """If nothing failed, a watch is one GET; the log is read at first and then once an hour."""
     watched.watch.run()
     before, logs = watched.world.portal.count("GET"), watched.logs()
     for _ in range(11):
@@ -154,7 +154,7 @@ def test_where_nothing_failed_a_watch_is_one_get(watched: Watched) -> None:
 
 
 def test_each_failure_is_recorded_once(watched: Watched) -> None:
-    """The mark is the log's id."""
+    """Each failure is recorded once, by the log's id."""
     watched.lose_save()
     watched.later(GIVEN_UP / 60)
     accepted = totals(watched.world.ledger).accepted
@@ -164,7 +164,7 @@ def test_each_failure_is_recorded_once(watched: Watched) -> None:
 
 
 def test_what_is_under_way_is_left_for_the_next_time(watched: Watched) -> None:
-    """An entry without an answer may still be delivered; then it is nobody's loss."""
+    """An entry without an answer may still be delivered, and is left for the next time."""
     watched.world.portal.hold_deliveries()
     save(watched.world, watched.world.file)
     watched.watch.run()
@@ -177,9 +177,10 @@ def test_what_is_under_way_is_left_for_the_next_time(watched: Watched) -> None:
 
 
 def test_what_stays_without_an_answer_is_recorded_eleven_minutes_later(watched: Watched) -> None:
-    """A batch before it holds the portal's places for ten (docspace.md 6).
+    """An entry without an answer is recorded after eleven minutes: a batch before it may occupy the
+    portal for ten (docspace.md 6).
 
-    The log is read again although the webhook tells of no failure.
+    The log is then read again although the webhook reports no failure.
     """
     watched.lose_save()
     watched.watch.run()
@@ -191,7 +192,7 @@ def test_what_stays_without_an_answer_is_recorded_eleven_minutes_later(watched: 
 
 
 def test_a_log_of_many_pages_is_read_to_its_end(watched: Watched) -> None:
-    """Newest to oldest, in steps that overlap."""
+    """A log of many pages is read to its end, newest first, in overlapping pages."""
     files = add_files(watched.world, 205)
     watched.lose_save(*files)
     watched.world.clock.advance(GIVEN_UP)
@@ -201,7 +202,7 @@ def test_a_log_of_many_pages_is_read_to_its_end(watched: Watched) -> None:
 
 
 def test_what_failed_before_our_responsibility_is_not_ours(tmp_path: Path) -> None:
-    """The first reading ends there; also what is not to be parsed does not stop it."""
+    """The first reading of the log ends at the origin, and ignores unreadable entries."""
     with watching(tmp_path / "ledger.db", run_sweep=False) as watched:
         watched.lose_save()
         watched.world.clock.advance(2 * 86400)
@@ -211,7 +212,7 @@ def test_what_failed_before_our_responsibility_is_not_ours(tmp_path: Path) -> No
 
 
 def test_before_the_first_sweep_the_log_is_left_alone(tmp_path: Path) -> None:
-    """Nobody knows yet where our responsibility begins."""
+    """Before the first sweep the log is not read, since the origin is not known."""
     with watching(tmp_path / "ledger.db", run_sweep=False) as watched:
         watched.lose_save()
         watched.later()
@@ -219,7 +220,7 @@ def test_before_the_first_sweep_the_log_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_reading_that_breaks_off_is_done_again(watched: Watched) -> None:
-    """The mark moves last."""
+    """A reading that fails is repeated, since the watermark is stored last."""
     watched.lose_save(*add_files(watched.world, 120))
     watched.world.clock.advance(GIVEN_UP)
     watched.world.portal.faults.add(Fault(LOG, "status", status=502, skip=1))
@@ -230,7 +231,7 @@ def test_a_reading_that_breaks_off_is_done_again(watched: Watched) -> None:
 
 
 def test_the_echo_of_our_own_comment_costs_nothing(watched: Watched) -> None:
-    """Its delivery may be lost as well."""
+    """A lost delivery that was an echo of our own comment costs nothing."""
     watched.lose_save()
     watched.later(GIVEN_UP / 60)
     work(watched.world)
@@ -240,7 +241,7 @@ def test_the_echo_of_our_own_comment_costs_nothing(watched: Watched) -> None:
 
 
 def test_a_ledger_that_cannot_be_written_moves_no_mark(watched: Watched) -> None:
-    """What could not be recorded is read again."""
+    """If the ledger cannot be written the watermark stays, so that the entries are read again."""
     watched.lose_save()
     watched.world.clock.advance(GIVEN_UP)
     full = cast(Ledger, _Full(watched.world.ledger))
@@ -263,13 +264,13 @@ class _Full:
 
 
 def test_a_webhook_without_issues_is_recorded_as_ok(watched: Watched) -> None:
-    """For the status of other processes."""
+    """A webhook without issues is stored as ok, for the `status` of other processes."""
     watched.watch.run()
     assert (watched.record.state, watched.record.id, watched.record.reason) == ("ok", 1, "")
 
 
 def test_a_secret_that_differs_is_recorded_until_a_delivery_is_accepted(watched: Watched) -> None:
-    """The portal has undone a rotation, and the old secret was removed."""
+    """A differing secret, as of an undone rotation, is an issue until a delivery is accepted."""
     watched.watch.run()
     watched.world.portal.retry_seconds = ()
     watched.change(secret="Another-Secret-1!")
@@ -297,7 +298,7 @@ def test_a_secret_that_differs_is_recorded_until_a_delivery_is_accepted(watched:
 def test_an_issue_is_recorded_with_a_hint(
     watched: Watched, fields: dict[str, Any], word: str, hint: str
 ) -> None:
-    """Also when the address was changed: it is known by its id."""
+    """An issue is stored with a hint, also for a changed address: the id is known."""
     watched.watch.run()
     watched.change(**fields)
     watched.later()
@@ -306,7 +307,7 @@ def test_an_issue_is_recorded_with_a_hint(
 
 
 def test_a_deleted_webhook_is_missed(watched: Watched) -> None:
-    """It was there before."""
+    """A webhook that was there before and is gone is an issue."""
     watched.watch.run()
     del watched.world.portal.webhooks[1]
     watched.later()
@@ -314,14 +315,16 @@ def test_a_deleted_webhook_is_missed(watched: Watched) -> None:
 
 
 def test_one_that_was_never_seen_is_not_missed(watched: Watched) -> None:
-    """Another account may have made it: only administrators see those."""
+    """A webhook that was never seen is no issue, since it may belong to another account."""
     watched.change(created_by=watched.world.ann.id)
     watched.later()
     assert watched.record.state == "unseen"
 
 
 def test_a_disabled_webhook_heals_itself(healing: Watched) -> None:
-    """With `webhook.self_heal`, and what it missed is in the log or found by the sweep."""
+    """With `webhook.self_heal` a disabled webhook is enabled; the deliveries that it missed are in
+    the log or found by the sweep.
+    """
     healing.watch.run()
     healing.change(enabled=False)
     healing.later()
@@ -331,7 +334,9 @@ def test_a_disabled_webhook_heals_itself(healing: Watched) -> None:
 
 
 def test_a_deleted_webhook_is_registered_again(healing: Watched) -> None:
-    """With our address, triggers and secret: the next save is delivered."""
+    """With `webhook.self_heal` a deleted webhook is registered with our address, triggers and
+    secret, and the next save is delivered.
+    """
     healing.watch.run()
     del healing.world.portal.webhooks[1]
     healing.later()
@@ -342,7 +347,7 @@ def test_a_deleted_webhook_is_registered_again(healing: Watched) -> None:
 
 
 def test_it_heals_once_an_hour_at_most(healing: Watched) -> None:
-    """Whoever disables it again and again is not fought with."""
+    """A webhook is repaired once an hour at most, even if it is disabled again and again."""
     healing.watch.run()
     for _ in range(12):
         healing.change(enabled=False)
@@ -353,7 +358,7 @@ def test_it_heals_once_an_hour_at_most(healing: Watched) -> None:
 
 
 def test_a_webhook_that_the_portal_cannot_reach_is_not_healed_and_said_so(healing: Watched) -> None:
-    """500 is logged as what it stands for: no answer from the address."""
+    """A webhook that the portal cannot reach (500) is not enabled, which is logged."""
     healing.watch.run()
     healing.change(enabled=False)
     route = "PUT settings/webhook/enable"
@@ -365,7 +370,7 @@ def test_a_webhook_that_the_portal_cannot_reach_is_not_healed_and_said_so(healin
 
 
 def test_what_a_command_has_repaired_is_not_recorded_any_more(watched: Watched) -> None:
-    """Not even until the next look: who has just repaired it asks for the status."""
+    """After a repair by a command the issue is removed at once, before the next watch."""
     watched.change(enabled=False)
     watched.later()
     assert watched.record.state == "disabled"
@@ -375,7 +380,7 @@ def test_what_a_command_has_repaired_is_not_recorded_any_more(watched: Watched) 
 
 
 def test_a_removal_by_command_is_not_healed(healing: Watched) -> None:
-    """It was meant."""
+    """A webhook that was removed by a command is not registered again."""
     healing.watch.run()
     key = healing.world.portal.add_key(healing.world.bot, WIDE)
     with closing(Transport(healing.world.server.url, key, timeout=5)) as transport:
@@ -399,13 +404,13 @@ def test_a_removal_by_command_is_not_healed(healing: Watched) -> None:
 def test_reconcile_reads_the_log_only_where_the_key_is_known_to_be_allowed(
     scene: Stage,
 ) -> None:
-    """Not tried by itself: a key of few scopes costs no more than before."""
+    """`reconcile` reads the log only if the key is known to be allowed."""
     wide = scene.portal.add_key(scene.bot, WIDE)
     scene.portal.add_webhook(by=scene.bot, url="http://127.0.0.1:9/x", secret=SECRET)
     assert run(scene, "reconcile", DOCSPACE_API_KEY=wide).returncode == 0
     assert scene.portal.count("GET", "settings/webhook") == 0
     assert run(scene, "webhook", "list", DOCSPACE_API_KEY=wide).returncode == 0
-    told(run(scene, "reconcile", "--json", DOCSPACE_API_KEY=wide))
+    json_of(run(scene, "reconcile", "--json", DOCSPACE_API_KEY=wide))
     assert scene.portal.count("GET", "settings/webhook") == 2
     narrow = scene.portal.add_key(scene.bot, NARROW)
     for _ in range(2):
@@ -414,7 +419,7 @@ def test_reconcile_reads_the_log_only_where_the_key_is_known_to_be_allowed(
 
 
 def test_a_daemon_watches_where_its_key_may(scene: Stage) -> None:
-    """It says so once where it may not, and then asks for nothing more."""
+    """A daemon watches if its key is allowed; otherwise it says so once, and stops."""
     with daemon(scene.environ, scene.folder) as running:
         assert logged(scene.folder, "webhook_not_watched")
         assert running.terminate() == 0
@@ -428,7 +433,7 @@ def test_a_daemon_watches_where_its_key_may(scene: Stage) -> None:
 
 
 def test_a_watch_that_meets_a_dead_key_says_so_for_all(scene: Stage) -> None:
-    """The next sweep may be an hour away: until then nothing would be written, and nobody knew."""
+    """A watch that meets a dead key stores the outage for all processes."""
     wide = scene.portal.add_key(scene.bot, WIDE)
     idle = {"RECONCILER_SWEEP__EVERY": "1h", "RECONCILER_REVIEW__ROOMS": "[999]"}
     with daemon(scene.environ | idle | {"DOCSPACE_API_KEY": wide}, scene.folder) as running:

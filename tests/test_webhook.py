@@ -26,7 +26,7 @@ FIRST = "First-Secret-1!"
 
 @dataclass
 class Scene(Office):
-    """A portal with one file, a daemon to be, and a file for its secrets."""
+    """A portal with one file, the environment of a daemon, and a file for its secrets."""
 
     server: Server
     file: int
@@ -35,7 +35,7 @@ class Scene(Office):
 
     @property
     def url(self) -> str:
-        """Where the daemon listens."""
+        """The daemon's webhook address."""
         return self.environ["RECONCILER_WEBHOOK__PUBLIC_URL"]
 
     @property
@@ -54,7 +54,7 @@ class Scene(Office):
         return self.portal.deliveries[-1].status
 
     def logged(self, text: str) -> bool:
-        """Wait until the daemon's log holds a text; whether it came."""
+        """Wait until the daemon's log has a text; return whether it came."""
         return waiting.logged(self.folder, text)
 
 
@@ -84,7 +84,7 @@ def registered(scene: Scene) -> Iterator[Scene]:
 
 
 def test_a_registered_webhook_delivers_and_is_listed_as_ours(scene: Scene) -> None:
-    """From nothing to an accepted delivery with one command."""
+    """One command registers a webhook that delivers and is listed as ours."""
     with daemon(scene.environ, scene.folder):
         done = exits(0, scene.run("register", "--trigger", "file.uploaded"))
         assert "webhook.triggers" in done.stderr
@@ -97,7 +97,7 @@ def test_a_registered_webhook_delivers_and_is_listed_as_ours(scene: Scene) -> No
 
 
 def test_a_second_registration_changes_nothing(registered: Scene) -> None:
-    """It is no error, and makes no second webhook: each event would come twice."""
+    """A second registration is no error and creates no second webhook."""
     again = registered.run("register")
     assert (again.returncode, again.stderr) == (0, "")
     assert "webhook 1 has the address" in again.stdout
@@ -105,30 +105,22 @@ def test_a_second_registration_changes_nothing(registered: Scene) -> None:
 
 
 def test_a_webhook_whose_secret_was_lost_is_no_success(scene: Scene) -> None:
-    """A new secret in the file is not the one that the webhook has: it must be rotated."""
+    """A new secret in the file that the registered webhook lacks is an error: rotate it."""
     scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
     (scene.folder / "secrets").unlink()
     done = scene.run("register")
     assert (done.returncode, "reconciler webhook rotate" in done.stderr) == (2, True)
 
 
-def test_a_webhook_is_not_removed_without_an_answer(scene: Scene) -> None:
-    """In a script nobody answers: it must say so beforehand."""
-    number = scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
-    done = scene.run("remove", str(number))
-    assert (done.returncode, "needs --yes" in done.stderr) == (2, True)
-    assert list(scene.portal.webhooks) == [number]
-
-
 def test_without_a_daemon_it_says_what_to_start(scene: Scene) -> None:
-    """The portal's own refusal would tell no reason; the portal is not asked."""
+    """Without a daemon the command says what to start, and does not ask the portal."""
     done = exits(2, scene.run("register"))
     assert "reconciler serve" in done.stderr
     assert scene.portal.count("POST") == 0
 
 
 def test_a_secret_is_made_where_there_is_none(scene: Scene) -> None:
-    """Fit for the portal, for its owner alone, and never printed."""
+    """A missing secret is created by the portal's rules, for its owner, never printed."""
     (scene.folder / "secrets").unlink()
     done = scene.run("register")
     (secret,) = scene.secrets.read()
@@ -141,7 +133,7 @@ def test_a_secret_is_made_where_there_is_none(scene: Scene) -> None:
 
 
 def test_another_receiver_at_the_address_is_noticed(scene: Scene) -> None:
-    """A daemon with another secret would refuse every delivery."""
+    """A daemon with another secret at the address is noticed: it would refuse every delivery."""
     with daemon(scene.environ, scene.folder):
         other = scene.folder / "other"
         SecretFile(other).write(("Other-Secret-1!",))
@@ -156,7 +148,7 @@ NO_WAY = "http://127.0.0.1:9/docspace/review-comment"  # nobody answers at this 
 def test_an_address_that_only_the_portal_can_reach_is_not_asked(
     scene: Scene, words: tuple[str, ...]
 ) -> None:
-    """Where this network leads no way back to it; the option is named by the error."""
+    """With --no-probe an address that cannot be reached from here is not tested."""
     if words != ("register",):
         scene.portal.add_webhook(by=scene.bot, url=NO_WAY, secret=FIRST)
     more = {"RECONCILER_WEBHOOK__PUBLIC_URL": NO_WAY}
@@ -168,7 +160,7 @@ def test_an_address_that_only_the_portal_can_reach_is_not_asked(
 
 
 def test_without_a_test_of_the_address_all_else_is_the_same(scene: Scene) -> None:
-    """Registered, enabled, and a new secret that the daemon takes."""
+    """With --no-probe a webhook is registered, enabled and rotated as usual."""
     with daemon(scene.environ, scene.folder):
         assert scene.run("register", "--no-probe").returncode == 0
         assert scene.run("enable", "--no-probe").returncode == 0
@@ -178,7 +170,7 @@ def test_without_a_test_of_the_address_all_else_is_the_same(scene: Scene) -> Non
 
 
 def test_this_machine_is_asked_through_no_proxy(scene: Scene) -> None:
-    """Neither the daemon's address nor the portal's, whatever the environment says."""
+    """No proxy is used for this machine's addresses, whatever the environment says."""
     proxies = dict.fromkeys(("http_proxy", "HTTPS_PROXY", "all_proxy"), "http://127.0.0.1:9")
     with daemon(scene.environ | proxies, scene.folder):
         exits(0, scene.run("register", **proxies))
@@ -186,7 +178,7 @@ def test_this_machine_is_asked_through_no_proxy(scene: Scene) -> None:
 
 
 def test_the_proxy_is_named_through_which_our_address_was_asked(scene: Scene) -> None:
-    """It may be the one that refuses."""
+    """The proxy through which our address was tested is named, since it may be what refuses."""
     url = "http://hooks.example.org/docspace"
     with answering(http(403)) as proxy:
         done = scene.run(
@@ -202,7 +194,7 @@ def test_the_proxy_is_named_through_which_our_address_was_asked(scene: Scene) ->
 def test_a_certificate_of_our_own_is_trusted_when_it_is_configured(
     scene: Scene, words: tuple[str, ...]
 ) -> None:
-    """Until the portal trusts its authority too, the portal gets no answer."""
+    """A company's certificate at our address is trusted if it is configured."""
     bundle, tls = authority(scene.folder)
     with address(200, tls=tls) as url:
         if words == ("rotate",):
@@ -239,7 +231,7 @@ def test_a_certificate_of_our_own_is_trusted_when_it_is_configured(
 def test_what_is_wrong_is_said_with_what_to_do(
     scene: Scene, words: tuple[str, ...], more: dict[str, str], code: int, hint: str
 ) -> None:
-    """An exit code and the next step, never a traceback."""
+    """Each error has an exit code and the next step, and no traceback."""
     if more.get("RECONCILER_WEBHOOK__PUBLIC_URL") == "":
         del scene.environ["RECONCILER_WEBHOOK__PUBLIC_URL"]
         more = {}
@@ -253,7 +245,7 @@ def test_what_is_wrong_is_said_with_what_to_do(
     [("list", "*:read"), ("register", "*:write"), ("enable", "*:write"), ("rotate", "*:write")],
 )
 def test_a_key_without_the_scope_is_told_which(scene: Scene, command: str, scope: str) -> None:
-    """Exit 3, and nothing was done: also the file of secrets is as it was."""
+    """A key without the scope is exit 3 with the scope's name, and no file changes."""
     scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
     permissions = NARROW if scope == "*:read" else (*NARROW, "*:read")
     key = scene.portal.add_key(scene.bot, permissions)
@@ -263,7 +255,7 @@ def test_a_key_without_the_scope_is_told_which(scene: Scene, command: str, scope
 
 
 def test_a_disabled_webhook_is_enabled_and_any_is_removed(scene: Scene) -> None:
-    """Ours without a word, another by its id."""
+    """Our disabled webhook is enabled, and any webhook is removed by its id."""
     scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST, enabled=False)
     other = scene.portal.add_webhook(by=scene.bot, url="http://127.0.0.1:9/x", secret=FIRST)
     with daemon(scene.environ, scene.folder):
@@ -285,7 +277,7 @@ def test_a_disabled_webhook_is_enabled_and_any_is_removed(scene: Scene) -> None:
 def test_an_address_that_the_portal_itself_cannot_reach_is_told(
     scene: Scene, words: tuple[str, ...], route: str
 ) -> None:
-    """It answers 500 when its HEAD was refused or timed out; from here all is well."""
+    """An address that only the portal cannot reach (500) is reported as such."""
     if words != ("register",):
         scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
     scene.portal.faults.add(Fault(route, "status", status=500))
@@ -298,7 +290,9 @@ def test_an_address_that_the_portal_itself_cannot_reach_is_told(
 def test_an_address_that_the_portal_does_not_like_is_told_with_all_that_it_asks_for(
     scene: Scene,
 ) -> None:
-    """400 for a private one, as for an error there, a name that is taken, and a weak secret."""
+    """A 400 of the portal is reported with all its possible reasons: a private address, its error,
+    a taken name, a weak secret.
+    """
     scene.portal.refuse_private_addresses = True
     with daemon(scene.environ, scene.folder):
         done = exits(3, scene.run("register"))
@@ -307,7 +301,7 @@ def test_an_address_that_the_portal_does_not_like_is_told_with_all_that_it_asks_
 
 
 def test_another_accounts_webhook_at_the_address_needs_another_name(scene: Scene) -> None:
-    """It is not to be seen, and name and address together are unique (docspace.md 6)."""
+    """Another account's invisible webhook at the address needs another name (docspace.md 6)."""
     scene.portal.add_webhook(by=scene.ann, url=scene.url, secret=FIRST, name="reconciler")
     with daemon(scene.environ, scene.folder):
         assert scene.run("register").returncode == 3
@@ -316,7 +310,7 @@ def test_another_accounts_webhook_at_the_address_needs_another_name(scene: Scene
 
 
 def test_when_the_portal_reaches_no_address_both_secrets_stay(registered: Scene) -> None:
-    """500 may be another trouble after the new one was stored: nothing may be refused."""
+    """After a 500 both secrets stay valid, since the portal may have stored the new one."""
     registered.portal.faults.add(Fault("PUT settings/webhook", "status", status=500))
     assert registered.run("rotate").returncode == 3
     assert len(registered.secrets.read()) == 2
@@ -324,7 +318,7 @@ def test_when_the_portal_reaches_no_address_both_secrets_stay(registered: Scene)
 
 
 def test_a_rotation_refuses_nothing_and_needs_no_restart(registered: Scene) -> None:
-    """Before, during and after it each delivery is accepted."""
+    """Before, during and after a rotation each delivery is accepted, without a restart."""
     assert registered.save() == 200
     done = exits(0, registered.run("rotate"))
     new, old = registered.secrets.read()
@@ -338,7 +332,7 @@ def test_a_rotation_refuses_nothing_and_needs_no_restart(registered: Scene) -> N
 
 
 def test_a_rotation_that_the_portal_took_back_is_noticed(registered: Scene) -> None:
-    """A delivery under way writes the old configuration back; the log names the older secret."""
+    """If a late delivery restores the old secret at the portal, the log shows it."""
     before = registered.portal.webhooks[1]
     assert registered.run("rotate").returncode == 0
     assert registered.save() == 200
@@ -348,7 +342,7 @@ def test_a_rotation_that_the_portal_took_back_is_noticed(registered: Scene) -> N
 
 
 def test_when_the_portal_refuses_the_new_secret_the_file_is_put_back(registered: Scene) -> None:
-    """400, 403 and 429 are definite: nothing was changed there."""
+    """After a definite refusal (400, 403, 429) the file of secrets is restored."""
     route = "PUT settings/webhook"
     refusals = [Fault(route, "status", status=status) for status in (400, 403)]
     for fault in (*refusals, Fault(route, "throttle")):
@@ -359,7 +353,7 @@ def test_when_the_portal_refuses_the_new_secret_the_file_is_put_back(registered:
 
 
 def test_when_the_answer_is_lost_both_secrets_stay(registered: Scene) -> None:
-    """The portal has the new one, and nobody knows: nothing may be refused."""
+    """If the portal's answer is lost, both secrets stay valid."""
     registered.portal.faults.add(Fault("PUT settings/webhook", "reset_after"))
     done = registered.run("rotate")
     assert (done.returncode, "rotate again" in done.stderr) == (3, True)
@@ -370,22 +364,25 @@ def test_when_the_answer_is_lost_both_secrets_stay(registered: Scene) -> None:
 
 
 def test_without_a_running_daemon_nothing_is_rotated(scene: Scene) -> None:
-    """Nobody would know the new secret."""
+    """Without a running daemon nothing is rotated, since no process would accept the new secret."""
     scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
     assert scene.run("rotate").returncode == 2
     assert scene.secrets.read() == (FIRST,)
     assert scene.portal.webhooks[1].secret == FIRST
 
 
-def test_removing_without_a_terminal_takes_yes(scene: Scene) -> None:
-    """A script is not kept waiting."""
-    scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
+def test_removing_without_a_terminal_needs_yes(scene: Scene) -> None:
+    """Without a terminal a webhook is removed only with --yes, which the error names."""
+    number = scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST)
+    refused = scene.run("remove", str(number))
+    assert (refused.returncode, "needs --yes" in refused.stderr) == (2, True)
+    assert list(scene.portal.webhooks) == [number]
     assert scene.run("remove", "ours", "--yes").returncode == 0
     assert not scene.portal.webhooks
 
 
 def test_a_daemon_mends_its_webhook_when_told_to(scene: Scene) -> None:
-    """It watches some seconds after its start, and the portal asks it before it agrees."""
+    """A daemon with self-healing enables its webhook and answers the portal's test."""
     scene.portal.add_webhook(by=scene.bot, url=scene.url, secret=FIRST, enabled=False)
     with daemon(scene.environ | {"RECONCILER_WEBHOOK__SELF_HEAL": "true"}, scene.folder):
         assert scene.logged("webhook_enabled_again")

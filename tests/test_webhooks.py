@@ -1,4 +1,6 @@
-"""Which webhook is ours, what is wrong with it, its secrets, its rotation, tests of its address."""
+"""Our webhook at the portal: which one it is, its issues, its secrets, their rotation, and the test
+of its address.
+"""
 
 import os
 import resource
@@ -57,11 +59,11 @@ needs_mounts = pytest.mark.skipif(
 )
 
 
-# Which one is ours, and what is wrong.
+# Which webhook is ours, and its issues.
 
 
 def test_a_sound_webhook_has_nothing_wrong() -> None:
-    """The right address, enabled, the right triggers."""
+    """A webhook with our address, enabled, with the right triggers, has no issue."""
     state = assess_webhook([WEBHOOK], WANTED, None)
     assert (state.webhook, state.issues, state.message(WANTED)) == (WEBHOOK, (), "")
 
@@ -79,20 +81,20 @@ def test_a_sound_webhook_has_nothing_wrong() -> None:
     ],
 )
 def test_each_issue_is_named(webhook: Webhook, issue: WebhookState, message: str) -> None:
-    """With the words that name its cause."""
+    """Each issue has a message that names its cause."""
     state = assess_webhook([webhook], WANTED, 7)
     assert state.issues == (issue,)
     assert message in state.message(WANTED)
 
 
 def test_without_any_webhook_it_is_missing() -> None:
-    """Another one's webhook is none of ours."""
+    """If only other webhooks exist, ours is missing."""
     other = replace(WEBHOOK, id=9, url="https://other.example.org/there")
     assert assess_webhook([other], WANTED, 7).issues == (WebhookState.MISSING,)
 
 
 def test_an_address_is_the_same_whatever_the_case_of_its_host() -> None:
-    """The portal keeps the address as it was typed."""
+    """Addresses are compared without the case of the host, since the portal keeps them as typed."""
     assert (
         find_webhook([replace(WEBHOOK, url=HERE.replace("hooks", "HOOKS"))], WANTED, None)
         is not None
@@ -100,14 +102,14 @@ def test_an_address_is_the_same_whatever_the_case_of_its_host() -> None:
 
 
 def test_of_two_at_our_address_ours_is_the_known_then_the_enabled_one() -> None:
-    """Somebody registered it twice."""
+    """Of two webhooks with our address ours is the one known by id, else the enabled one."""
     off, on = replace(WEBHOOK, id=3, enabled=False), replace(WEBHOOK, id=5)
     assert find_webhook([off, on], WANTED, None) == on
     assert find_webhook([off, on], WANTED, 3) == off
 
 
 def test_without_an_address_of_ours_the_only_one_with_our_path_is_it() -> None:
-    """Of two with our path neither is taken for it."""
+    """Without a public address, the only webhook with our path is ours; of two neither is."""
     wanted = replace(WANTED, url=None)
     assert find_webhook([WEBHOOK], wanted, None) == WEBHOOK
     assert find_webhook([WEBHOOK, replace(WEBHOOK, id=8)], wanted, None) is None
@@ -117,7 +119,7 @@ def test_without_an_address_of_ours_the_only_one_with_our_path_is_it() -> None:
 
 
 def test_a_made_secret_meets_the_portals_rules() -> None:
-    """Always, and no two are alike."""
+    """A generated secret always meets the portal's rules, and no two are equal."""
     made = {make_secret() for _ in range(1000)}
     assert len(made) == 1000
     assert not any(secret_faults(secret) or "," in secret for secret in made)
@@ -137,18 +139,18 @@ def test_a_made_secret_meets_the_portals_rules() -> None:
     ],
 )
 def test_a_secret_that_the_portal_would_refuse_is_known_before(secret: str, fault: str) -> None:
-    """Its refusal would not say why."""
+    """A secret that the portal would refuse, without saying why, is refused before."""
     assert any(fault in words for words in secret_faults(secret))
 
 
 @pytest.mark.parametrize("secret", ["Aa1!Aa1!", "Aa1!" * 7 + "Aa"])
 def test_8_to_30_characters_are_all_that_the_portal_asks_for(secret: str) -> None:
-    """Both ends are within (docspace.md 6)."""
+    """Secrets of 8 and of 30 characters are both valid (docspace.md 6)."""
     assert secret_faults(secret) == ()
 
 
 def test_of_a_variable_the_first_fair_part_is_registered() -> None:
-    """`new,old` is known as a whole and by its parts."""
+    """Of the variable `new,old` the first part that meets the rules is registered."""
     assert secret_to_register((f"{NEW},{OLD}", NEW, OLD)) == NEW
     with pytest.raises(ConfigError, match="digit"):
         secret_to_register(("weak",))
@@ -157,7 +159,7 @@ def test_of_a_variable_the_first_fair_part_is_registered() -> None:
 
 
 def test_the_file_is_its_owners_alone_and_replaced_as_a_whole(tmp_path: Path) -> None:
-    """Whatever it was before; a link to it stays a link."""
+    """The file of secrets is replaced atomically, for its owner; a symlink stays one."""
     path, link = tmp_path / "secrets", tmp_path / "link"
     path.write_text(f"{OLD}\n", "utf-8")
     path.chmod(0o644)
@@ -170,14 +172,14 @@ def test_the_file_is_its_owners_alone_and_replaced_as_a_whole(tmp_path: Path) ->
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """With the key and the path."""
+    """A file that cannot be written is named with its key and path."""
     with pytest.raises(ConfigError, match=r"webhook\.secret_file"):
         SecretFile(tmp_path / "missing" / "secrets").write((NEW,))
 
 
 @needs_mounts
 def test_a_file_that_is_mounted_by_itself_is_written_in_place(tmp_path: Path) -> None:
-    """As a container's secret: nothing can be put in its place (EBUSY)."""
+    """A file that is itself a mount is written in place: it cannot be replaced (EBUSY)."""
     there, mounted = tmp_path / "there", tmp_path / "folder" / "secrets"
     mounted.parent.mkdir()
     mounted.touch()
@@ -194,7 +196,7 @@ def test_a_file_that_is_mounted_by_itself_is_written_in_place(tmp_path: Path) ->
 @needs_root
 @pytest.mark.parametrize("mode", [0o755, 0o1777], ids=["no right to create", "none to rename"])
 def test_a_file_in_a_folder_of_somebody_else_is_written_in_place(mode: int) -> None:
-    """Its own rights are what counts; its owner and its mode stay."""
+    """A file in another user's folder is written in place, and keeps its owner and mode."""
     with tempfile.TemporaryDirectory() as name:
         folder, file = Path(name), Path(name, "secrets")
         file.write_text(f"{OLD}\n", "utf-8")
@@ -211,7 +213,7 @@ def test_a_file_in_a_folder_of_somebody_else_is_written_in_place(mode: int) -> N
 
 @needs_root
 def test_a_file_that_its_owner_may_only_read_is_written_by_him() -> None:
-    """As the guide lays it out: 0400 in a folder of root's; a rotation needs no other rights."""
+    """A file of mode 0400 in root's folder, as in the guide, can be rotated by its owner."""
     with tempfile.TemporaryDirectory() as name:
         file = Path(name, "secrets")
         file.write_text(f"{OLD}\n", "utf-8")
@@ -225,7 +227,7 @@ def test_a_file_that_its_owner_may_only_read_is_written_by_him() -> None:
 
 @pytest.mark.parametrize("lines", [(NEW, OLD), (NEW, OLD, NEWER)])
 def test_a_file_that_finds_no_room_stays_as_it_was(tmp_path: Path, lines: tuple[str, ...]) -> None:
-    """Neither beside it nor in place: not a byte is lost."""
+    """If the disk is full the file stays as it was, whether it is replaced or written in place."""
     file = tmp_path / "secrets"
     file.write_text(OLD, "utf-8")
     process = FORKSERVER.Process(target=_write_without_room, args=(file, lines))
@@ -237,7 +239,7 @@ def test_a_file_that_finds_no_room_stays_as_it_was(tmp_path: Path, lines: tuple[
 
 
 def as_nobody(file: Path, lines: tuple[str, ...]) -> int:
-    """Write the secrets without the rights of root; return 1 for ConfigError."""
+    """Write the secrets without root's privileges; return 1 for ConfigError."""
     process = FORKSERVER.Process(target=_write_as_nobody, args=(file, lines))
     process.start()
     process.join()
@@ -265,19 +267,19 @@ def _write(file: Path, lines: tuple[str, ...]) -> None:
 
 
 def in_a_mount(there: Path, mounted: Path, code: str) -> "subprocess.CompletedProcess[str]":
-    """Run code where a file is mounted over another, for that process alone."""
+    """Run code in which a file is mounted over another, for that process alone."""
     whole = f"from pathlib import Path; from reconciler.webhooks import SecretFile; {code}"
     script = 'mount --bind "$1" "$2" && exec "$3" -c "$4"'
     words = ["unshare", "-m", "sh", "-c", script, "sh", str(there), str(mounted), sys.executable]
     return output([*words, whole])
 
 
-# A file that changes.
+# The file of secrets changes.
 
 
 @dataclass
 class Reloading:
-    """A file of secrets that is read again, and the events that were logged."""
+    """A file of secrets that is reloaded, and the logged events."""
 
     path: Path
     events: list[str]
@@ -297,7 +299,7 @@ def reloading(tmp_path: Path) -> Reloading:
 
 
 def test_every_line_counts_without_a_restart(reloading: Reloading) -> None:
-    """The file is checked before each delivery, and its change is logged once."""
+    """The file is checked before each delivery, every line is valid, changes are logged once."""
     SecretFile(reloading.path).write((NEWER, NEW, OLD))
     for _ in range(2):
         assert reloading.secrets.current() == (NEWER, NEW, OLD)
@@ -305,7 +307,7 @@ def test_every_line_counts_without_a_restart(reloading: Reloading) -> None:
 
 
 def test_an_older_secret_ends_when_its_line_goes(reloading: Reloading) -> None:
-    """Only a change of the file ends it."""
+    """An older secret is valid until its line is removed."""
     SecretFile(reloading.path).write((NEW, OLD))
     assert reloading.secrets.current() == (NEW, OLD)
     SecretFile(reloading.path).write((NEW,))
@@ -316,7 +318,7 @@ def test_an_older_secret_ends_when_its_line_goes(reloading: Reloading) -> None:
 def test_a_file_without_secrets_changes_nothing(
     reloading: Reloading, content: str | bytes | None
 ) -> None:
-    """Gone, empty or unreadable: no delivery is let in unsigned, and it is logged once."""
+    """If the file is gone, empty or unreadable, the earlier secrets stay valid."""
     reloading.path.unlink()
     if content is not None:
         reloading.path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -326,17 +328,19 @@ def test_a_file_without_secrets_changes_nothing(
 
 
 def test_without_any_secret_nothing_starts(tmp_path: Path) -> None:
-    """An empty file must not mean that everybody is let in."""
+    """Without any secret nothing starts: an empty file does not mean unsigned."""
     SecretFile(tmp_path / "secrets").write(())
     with pytest.raises(ConfigError, match="has no secret"):
         ReloadingSecrets(tmp_path / "secrets", lambda _: None, lambda _: None)
 
 
-# A rotation in the midst of a delivery.
+# A rotation during a delivery.
 
 
 def test_a_rotation_during_a_delivery_is_undone_and_refuses_nothing(tmp_path: Path) -> None:
-    """The portal writes back what it read before the attempt; a second rotation holds."""
+    """A rotation during a delivery is undone by the portal, which writes back what it read before;
+    no delivery is refused, and a second rotation holds.
+    """
     clock, replies = Clock(), list[Reply]()
     file = SecretFile(tmp_path / "secrets")
     file.write((OLD,))
@@ -375,18 +379,18 @@ def save_and_deliver(here: Stand, times: int = 1) -> None:
         assert here.server.drain()
 
 
-# The test of an address.
+# The test of the webhook's address.
 
 
 def test_an_address_that_answers_head_is_fine() -> None:
-    """2xx is all that the portal asks for."""
+    """An address that answers HEAD with 2xx meets the portal's condition."""
     with address(204) as there:
         AddressTester().head(there)
 
 
 @pytest.mark.parametrize("status", [301, 404, 502])
 def test_any_other_answer_is_told(status: int) -> None:
-    """Redirects are not followed: the portal follows none."""
+    """Any other answer is reported, a redirect too, which the portal does not follow."""
     with address(status) as there, pytest.raises(AddressUnreachableError) as caught:
         AddressTester().head(there)
     assert caught.value.status == status
@@ -394,7 +398,9 @@ def test_any_other_answer_is_told(status: int) -> None:
 
 @needs_openssl
 def test_the_configured_certificates_are_trusted_at_our_address_too(tmp_path: Path) -> None:
-    """Beside the system's; without them the key to set is named."""
+    """The configured certificates are trusted at our address in addition to the system's; without
+    them the key to set is named.
+    """
     bundle, tls = authority(tmp_path)
     (tmp_path / "no.pem").write_text("no certificate", "utf-8")
     with address(200, tls=tls) as there:
@@ -411,7 +417,7 @@ def test_the_configured_certificates_are_trusted_at_our_address_too(tmp_path: Pa
 
 @needs_openssl
 def test_a_certificate_of_another_name_is_told(tmp_path: Path) -> None:
-    """The authority is known, and the address is not the certificate's."""
+    """A certificate for another name is reported as such, not as untrusted."""
     bundle, tls = authority(tmp_path, "DNS:hooks.example.org")
     with (
         address(200, tls=tls) as there,
@@ -422,6 +428,6 @@ def test_a_certificate_of_another_name_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("there", ["http://127.0.0.1:9/x", "http://[::1", "http:///x"])
 def test_nobody_there_is_told(there: str) -> None:
-    """Whatever keeps the question from arriving."""
+    """An address that cannot be reached is reported with the reason."""
     with pytest.raises(AddressUnreachableError):
         AddressTester().head(there)

@@ -1,4 +1,4 @@
-"""The worker on a real portal: what stands on the file in the end, and what it cost."""
+"""The worker on a real portal: the comment in the end, and the requests that it cost."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,12 +14,12 @@ from reconciler.worker import FileProcessor, Processed
 from tests.support_ledger import next_due, totals
 from tests.world import TARGET, World, world
 
-# For what is about the ledger and not about the portal: there a server could differ from a file.
+# For tests of the ledger, not of the portal: PostgreSQL could differ from SQLite.
 ON_EACH_DATABASE = pytest.mark.usefixtures("each_database")
 
 
 def review(here: World) -> None:
-    """Let a file be saved and marked, and a reviewer answer."""
+    """Let a file be saved and marked, and a reviewer replace the comment."""
     here.edit()
     here.portal.comment(here.file, "Approved", by=here.bob)
 
@@ -44,21 +44,23 @@ def reuse_id(here: World) -> None:
 
 @ON_EACH_DATABASE
 def test_an_edit_costs_one_get_and_one_put(here: World) -> None:
-    """One edit is marked with one GET and one PUT, and the echo of the PUT costs nothing."""
+    """An edit costs one GET and one PUT, and the echo of the PUT costs nothing."""
     cost = here.calls(lambda: here.portal.save(here.file, by=here.ann))
     assert (here.comment(), cost) == (TARGET, (1, 1))
     assert totals(here.ledger).echoes == 1
 
 
 def test_an_event_is_worked_off_at_once(here: World) -> None:
-    """Nothing waits for the second of the save to be over."""
+    """An event is processed at once, without waiting for the end of the save's second."""
     here.portal.save(here.file, by=here.ann)
     assert [a.result.outcome for a in here.settle(0)] == [Outcome.MARKED]
     assert here.comment() == TARGET
 
 
 def test_a_second_save_in_the_second_of_the_first_is_marked_too(here: World) -> None:
-    """Version, date and size are equal: the portal's text upon our comment tells it."""
+    """A second save in the second of the first, with equal version, date and size, is recognised by
+    the portal's text over our comment.
+    """
     here.portal.forcesave(here.file, by=here.ann)
     here.settle(0)
     here.portal.forcesave(here.file, by=here.ann)
@@ -69,7 +71,7 @@ def test_a_second_save_in_the_second_of_the_first_is_marked_too(here: World) -> 
 
 @ON_EACH_DATABASE
 def test_fifty_events_within_a_second_cost_one_get_and_one_put(here: World) -> None:
-    """A burst for one file is one look and one write."""
+    """Fifty events for one file within a second cost one look and one write."""
 
     def burst() -> None:
         for _ in range(50):
@@ -83,14 +85,14 @@ def test_fifty_events_within_a_second_cost_one_get_and_one_put(here: World) -> N
 
 
 def test_approved_is_never_written_over_by_its_own_event(here: World) -> None:
-    """The event of a reviewer's comment costs a look and nothing else."""
+    """The event of a reviewer's comment costs a look and changes nothing."""
     here.edit()
     assert here.calls(lambda: here.portal.comment(here.file, "Approved", by=here.bob)) == (1, 0)
     assert here.comment() == "Approved"
 
 
 def test_approved_survives_a_rename(here: World) -> None:
-    """A rename raises the date but is no update."""
+    """A rename, which raises the date, does not overwrite a reviewer's comment."""
     review(here)
     here.settle()
     here.portal.rename(here.file, "Signed.docx", by=here.ann)
@@ -99,7 +101,7 @@ def test_approved_survives_a_rename(here: World) -> None:
 
 
 def test_approved_survives_a_rename_that_is_seen_together_with_it(here: World) -> None:
-    """Comment and rename may be seen in one look."""
+    """A comment and a rename that are seen in one look are no update."""
     review(here)
     here.portal.rename(here.file, "Signed.docx", by=here.ann)
     here.settle()
@@ -107,7 +109,7 @@ def test_approved_survives_a_rename_that_is_seen_together_with_it(here: World) -
 
 
 def test_approved_survives_locking_by_someone_else(here: World) -> None:
-    """A lock changes nothing about whose word stands."""
+    """A lock by another user does not overwrite a reviewer's comment."""
     review(here)
     here.portal.lock(here.file, by=here.ann)
     here.settle()
@@ -116,7 +118,7 @@ def test_approved_survives_locking_by_someone_else(here: World) -> None:
 
 @ON_EACH_DATABASE
 def test_approved_survives_a_restart(here: World) -> None:
-    """What was settled is on disk."""
+    """After a restart a reviewer's comment is still known as settled."""
     review(here)
     here.settle()
     here.restart()
@@ -126,7 +128,7 @@ def test_approved_survives_a_restart(here: World) -> None:
 
 
 def test_a_new_version_is_marked_again(here: World) -> None:
-    """After a review the next update needs the next one."""
+    """A new version is marked again after a review."""
     review(here)
     here.settle()
     here.edit()
@@ -134,7 +136,7 @@ def test_a_new_version_is_marked_again(here: World) -> None:
 
 
 def test_other_content_in_the_same_version_is_marked_again(here: World) -> None:
-    """A forcesave replaces the content of its version and wipes the comment."""
+    """Other content in the same version, as by a forcesave, is marked again."""
     here.portal.forcesave(here.file, by=here.ann)
     here.settle()
     here.portal.comment(here.file, "Approved", by=here.bob)
@@ -145,7 +147,7 @@ def test_other_content_in_the_same_version_is_marked_again(here: World) -> None:
 
 
 def test_unlocking_that_wiped_our_comment_is_repaired(here: World) -> None:
-    """The portal itself wipes the comment when a file is unlocked."""
+    """A mark that the portal overwrites when a file is unlocked is set again."""
     here.edit()
     here.portal.lock(here.file, by=here.ann)
     here.portal.unlock(here.file, by=here.ann)
@@ -155,7 +157,7 @@ def test_unlocking_that_wiped_our_comment_is_repaired(here: World) -> None:
 
 
 def test_a_locked_file_waits_and_is_marked_when_it_is_unlocked(here: World) -> None:
-    """Locked by someone else: no PUT is tried, the unlocking makes it due."""
+    """A file locked by another user gets no PUT; the unlocking makes it due."""
     here.portal.lock(here.file, by=here.ann)
     here.portal.save(here.file, by=here.ann)
     first = here.settle()
@@ -167,7 +169,7 @@ def test_a_locked_file_waits_and_is_marked_when_it_is_unlocked(here: World) -> N
 
 
 def test_a_lock_is_looked_at_again_without_any_event(here: World) -> None:
-    """The event of an unlocking may be lost: after five minutes the worker looks by itself."""
+    """A lock whose unlocking was not announced is looked at after five minutes."""
     here.portal.lock(here.file, by=here.ann)
     here.edit()
     here.portal.network = Network(drop=1.0)
@@ -177,7 +179,7 @@ def test_a_lock_is_looked_at_again_without_any_event(here: World) -> None:
 
 
 def test_a_file_that_may_not_be_commented_is_refused_for_a_day(here: World) -> None:
-    """An account that is a mere reader of the room costs one GET a day, no PUT."""
+    """A file that the account may only read costs one GET a day and no PUT."""
     here.portal.invite(here.room, here.bot, access=2)
     assert here.calls(lambda: here.portal.save(here.file, by=here.ann)) == (1, 0)
     assert here.attempts[-1].rule is Rule.FORBIDDEN
@@ -186,7 +188,7 @@ def test_a_file_that_may_not_be_commented_is_refused_for_a_day(here: World) -> N
 
 
 def test_a_trashed_file_is_skipped_and_marked_when_it_comes_back(here: World) -> None:
-    """The update is still unsettled when the file is restored and saved."""
+    """A file in the trash is skipped, and marked when it is restored and saved."""
     here.portal.save(here.file, by=here.ann)
     here.portal.trash(here.file, by=here.ann)
     here.settle()
@@ -197,7 +199,7 @@ def test_a_trashed_file_is_skipped_and_marked_when_it_comes_back(here: World) ->
 
 
 def test_a_deleted_file_is_skipped(here: World) -> None:
-    """Gone is gone, and no failure."""
+    """A deleted file is skipped and is no failure."""
     here.portal.save(here.file, by=here.ann)
     here.portal.delete(here.file, by=here.ann)
     assert [a.rule for a in here.settle()] == [Rule.GONE]
@@ -205,14 +207,14 @@ def test_a_deleted_file_is_skipped(here: World) -> None:
 
 @ON_EACH_DATABASE
 def test_a_reused_id_is_another_file(here: World) -> None:
-    """What was known of the old file does not hold for the new one."""
+    """What the ledger knows of a deleted file does not apply to a new one with its id."""
     reuse_id(here)
     here.edit()
     assert here.comment() == TARGET
 
 
 def test_a_reused_id_is_another_file_also_where_the_write_has_to_wait(here: World) -> None:
-    """When the day's writes are used up, what was known of the old file goes all the same."""
+    """A reused id's row is reset even when the day's writes are used up."""
     reuse_id(here)
     here.portal.save(here.file, by=here.ann)
     assert here.server.drain()
@@ -226,7 +228,9 @@ def test_a_reused_id_is_another_file_also_where_the_write_has_to_wait(here: Worl
 
 
 def test_a_refused_write_to_a_reused_id_keeps_what_stood_there_before_it(here: World) -> None:
-    """Else a person's word that comes after the refusal would be taken for the portal's text."""
+    """After a refused write to a reused id the comment before it is still known; otherwise a later
+    comment of a person would be taken for the portal's.
+    """
     reuse_id(here)
     here.before_put(lambda: here.portal.invite(here.room, here.bot, access=2))
     assert [a.rule for a in here.edit()] == [Rule.FORBIDDEN]
@@ -234,7 +238,9 @@ def test_a_refused_write_to_a_reused_id_keeps_what_stood_there_before_it(here: W
 
 
 def test_a_reviewed_file_that_was_unreadable_for_a_while_is_not_forgotten(here: World) -> None:
-    """The account was no member for a time; pruning takes what is gone, not what was hidden."""
+    """A reviewed file that the account could not read for some time keeps its row: pruning deletes
+    files that are gone, not hidden ones.
+    """
     review(here)
     here.settle()
     here.portal.invite(here.room, here.bot, access=0)
@@ -251,7 +257,7 @@ def test_a_reviewed_file_that_was_unreadable_for_a_while_is_not_forgotten(here: 
 
 @ON_EACH_DATABASE
 def test_a_portal_that_was_set_back_is_marked_anew(here: World) -> None:
-    """A version lower than the settled one means that the portal was restored."""
+    """A version lower than the settled one, of a restored portal, is marked anew."""
     saved = here.portal.backup()
     for _ in range(3):
         here.edit()
@@ -261,7 +267,7 @@ def test_a_portal_that_was_set_back_is_marked_anew(here: World) -> None:
 
 
 def test_a_save_between_look_and_write_is_marked_too(here: World) -> None:
-    """The PUT goes to the version that was looked at; the newer one is due by its event."""
+    """A save between look and write is marked too: its event makes the file due again."""
     here.portal.save(here.file, by=here.ann)
     here.before_put(lambda: here.portal.save(here.file, by=here.ann))
     here.settle()
@@ -270,7 +276,7 @@ def test_a_save_between_look_and_write_is_marked_too(here: World) -> None:
 
 
 def test_an_answer_that_was_lost_after_the_write_is_not_written_again(here: World) -> None:
-    """The intent tells, at the next look, that the write took effect."""
+    """A write whose answer was lost is found by the next look, and not repeated."""
     here.portal.save(here.file, by=here.ann)
     here.portal.faults.add(Fault(route="PUT", kind="reset_after"))
     assert [a.result.outcome for a in here.settle()] == [Outcome.FAILED]
@@ -280,7 +286,7 @@ def test_an_answer_that_was_lost_after_the_write_is_not_written_again(here: Worl
 
 @ON_EACH_DATABASE
 def test_a_persons_comment_after_a_lost_answer_is_kept(here: World) -> None:
-    """A comment that is neither ours nor the one before it was typed over our write."""
+    """After a lost answer, a comment neither ours nor the one before is a person's."""
     here.portal.save(here.file, by=here.ann)
     here.portal.faults.add(Fault(route="PUT", kind="reset_after"))
     here.settle()
@@ -290,7 +296,7 @@ def test_a_persons_comment_after_a_lost_answer_is_kept(here: World) -> None:
 
 
 def test_a_write_that_never_arrived_is_tried_again(here: World) -> None:
-    """A reset before the effect leaves the comment as it was."""
+    """A write that was reset before its effect is repeated, since the comment is unchanged."""
     here.portal.save(here.file, by=here.ann)
     here.portal.faults.add(Fault(route="PUT", kind="reset_before"))
     here.settle()
@@ -299,7 +305,7 @@ def test_a_write_that_never_arrived_is_tried_again(here: World) -> None:
 
 
 def test_a_refused_write_is_told_apart_by_a_second_look(here: World) -> None:
-    """A file that was locked between look and write waits; it is not a failure."""
+    """After a refused write a look shows a lock: the file waits and has not failed."""
     here.portal.save(here.file, by=here.ann)
     here.before_put(lambda: here.portal.lock(here.file, by=here.ann))
     here.settle()
@@ -309,7 +315,7 @@ def test_a_refused_write_is_told_apart_by_a_second_look(here: World) -> None:
 
 @ON_EACH_DATABASE
 def test_a_throttled_portal_pauses_everything_and_costs_no_attempts(here: World) -> None:
-    """429 with Retry-After: nothing is tried before, and the pause survives a restart."""
+    """After a 429 with Retry-After nothing is sent before its end, even after a restart."""
     here.portal.save(here.file, by=here.ann)
     here.portal.faults.add(Fault(route="PUT", kind="throttle_day", retry_after=7200))
     here.settle()
@@ -320,7 +326,7 @@ def test_a_throttled_portal_pauses_everything_and_costs_no_attempts(here: World)
 
 
 def test_a_dead_key_stops_all_writes_and_recovers_by_itself(here: World) -> None:
-    """Events are kept while the key is dead; a probe now and then finds it alive again."""
+    """While the key is dead events are kept, and a probe finds it working again."""
     here.portal.disable_key(here.key)
     here.edit()
     assert here.attempts[-1].result.reason == "unauthorized"
@@ -330,13 +336,13 @@ def test_a_dead_key_stops_all_writes_and_recovers_by_itself(here: World) -> None
 
 
 def outages(here: World) -> list[OutageKind]:
-    """Return what the ledger says that the portal does not do."""
+    """Return the outages that are stored in the ledger."""
     return [outage.kind for outage in here.ledger.health.outages()]
 
 
 @ON_EACH_DATABASE
 def test_a_dead_key_is_told_in_the_ledger_until_it_works(here: World) -> None:
-    """From the first refusal on, beyond a restart, until the portal does what it is asked."""
+    """A dead key is an outage from the first refusal, across restarts, until a request succeeds."""
     here.portal.disable_key(here.key)
     here.edit()
     began = here.ledger.health.outages()
@@ -359,7 +365,7 @@ def test_a_dead_key_is_told_in_the_ledger_until_it_works(here: World) -> None:
 def test_what_concerns_one_file_alone_is_no_outage(
     here: World, fault: Fault, expected: list[OutageKind]
 ) -> None:
-    """A single lost answer says nothing about the portal, a 429 does."""
+    """A single lost answer is no outage; a 429 is one."""
     here.portal.save(here.file, by=here.ann)
     here.portal.faults.add(fault)
     here.settle(0)
@@ -368,7 +374,7 @@ def test_what_concerns_one_file_alone_is_no_outage(
 
 @ON_EACH_DATABASE
 def test_an_outage_is_told_once_the_breaker_is_open(here: World) -> None:
-    """And is over with the first answer."""
+    """An outage is stored once the breaker is open, and ends with the first answer."""
     files = saved_files(here, 6)
     here.portal.down = True
     here.settle()
@@ -380,7 +386,7 @@ def test_an_outage_is_told_once_the_breaker_is_open(here: World) -> None:
 
 
 def test_a_portal_that_answers_no_sweep_is_told(here: World) -> None:
-    """With nothing due nobody else would meet it; it stops no look."""
+    """Failing listings are an outage too, which without due files only a sweep shows."""
     here.portal.down = True
     with pytest.raises(TransientError) as met:
         here.docspace.rooms(0)
@@ -394,7 +400,7 @@ def test_a_portal_that_answers_no_sweep_is_told(here: World) -> None:
 
 @pytest.mark.parametrize("kind", ["status", "html"])
 def test_questions_that_the_tutorial_does_not_ask_hold_nothing_up(here: World, kind: str) -> None:
-    """Whether the portal is known cannot be learned: after a few tries its rule holds."""
+    """Requests that the tutorial does not make may fail: the portal then counts as unknown."""
     for route in ("GET files/file/{id}/history", "GET files/rooms", "GET files/@my"):
         here.portal.faults.add(Fault(route, kind, times=None))
     here.portal.save(here.file, by=here.ann)
@@ -405,7 +411,7 @@ def test_questions_that_the_tutorial_does_not_ask_hold_nothing_up(here: World, k
 
 
 def test_a_key_that_may_not_list_rooms_stops_no_look(here: World) -> None:
-    """The webhook's half works all the same; the sweep itself says what it lacks."""
+    """A key that may not list rooms stops no look; the sweep reports the missing scope."""
     lacking = UnauthorizedError(
         "GET files/rooms", 403, "the API key lacks rooms:read", "rooms:read"
     )
@@ -416,7 +422,7 @@ def test_a_key_that_may_not_list_rooms_stops_no_look(here: World) -> None:
 
 
 def test_an_outage_opens_the_breaker_and_no_file_loses_its_turn(here: World) -> None:
-    """After five failures in a row one probe a pause is all that goes out."""
+    """After five failures in a row only probes are sent, and no file's attempts are counted."""
     files = saved_files(here, 20)
     here.portal.down = True
     here.settle()
@@ -428,7 +434,9 @@ def test_an_outage_opens_the_breaker_and_no_file_loses_its_turn(here: World) -> 
 
 
 def test_a_portal_that_stores_another_text_is_not_written_to_again(tmp_path: Path) -> None:
-    """The answer of the PUT is checked; a second write would come out the same."""
+    """A file whose comment the portal stores differently is not written again: the PUT's answer
+    shows it, and a second write would end the same.
+    """
     with world(tmp_path / "ledger.db", Policy(target="x" * 300)) as here:
         here.edit()
         assert here.attempts[-1].result.reason == "altered"
@@ -438,14 +446,14 @@ def test_a_portal_that_stores_another_text_is_not_written_to_again(tmp_path: Pat
 
 
 def test_observing_writes_nothing(tmp_path: Path) -> None:
-    """`review.observe` decides and leaves the portal alone."""
+    """With `review.observe` files are decided on, and nothing is written to the portal."""
     with world(tmp_path / "ledger.db", Policy(observe=True)) as here:
         assert [a.rule for a in here.edit()] == [Rule.OBSERVED]
         assert here.portal.count("PUT") == 0
 
 
 def test_rooms_out_of_scope_are_skipped(tmp_path: Path) -> None:
-    """A file's room is learned from its folder, however deep it lies."""
+    """A file in a room out of scope is skipped; its room is found from its folder, at any depth."""
     with world(tmp_path / "ledger.db") as here:
         folder = here.portal.add_folder(here.room, "Drafts", by=here.ann)
         file = int(here.portal.create(folder, "Deep.docx", by=here.ann))
@@ -462,7 +470,7 @@ def test_rooms_out_of_scope_are_skipped(tmp_path: Path) -> None:
 
 
 def test_an_old_update_is_not_ours(here: World) -> None:
-    """Who locks a file that was saved before our time starts makes it due, not to be marked."""
+    """An event for a file that was saved before the origin does not lead to a mark."""
     file = int(here.portal.create(here.room, "Old.docx", by=here.ann))
     here.clock.advance(10)
     here.portal.hold_deliveries()
@@ -475,7 +483,7 @@ def test_an_old_update_is_not_ours(here: World) -> None:
 
 @ON_EACH_DATABASE
 def test_the_days_writes_are_never_exceeded(here: World) -> None:
-    """The write that would be one too many waits for the hour in which some return."""
+    """The write after the last of the day waits for the hour in which one becomes free."""
     here.quota = Quota(3, 3)
     here.restart()
     saved_files(here, 5)
@@ -488,7 +496,7 @@ def test_the_days_writes_are_never_exceeded(here: World) -> None:
 
 @ON_EACH_DATABASE
 def test_a_revision_that_loses_its_comment_again_and_again_is_left_alone(here: World) -> None:
-    """Undone more than five times within an hour it is a loop, whoever makes it."""
+    """A comment undone more than five times within an hour is a loop and left alone."""
     here.edit()
     for _ in range(8):
         here.portal.lock(here.file, by=here.ann)
@@ -499,7 +507,7 @@ def test_a_revision_that_loses_its_comment_again_and_again_is_left_alone(here: W
 
 
 def test_a_file_that_is_really_saved_every_minute_is_no_loop(here: World) -> None:
-    """Each save is another revision."""
+    """A file that is saved every minute is no loop, since each save is another revision."""
     for _ in range(10):
         here.portal.save(here.file, by=here.ann)
         here.settle(60)
@@ -512,7 +520,8 @@ def test_a_file_that_is_really_saved_every_minute_is_no_loop(here: World) -> Non
 def process_while_ledger_is_away(here: World, returns_at: int) -> tuple[Processed | None, float]:
     """Process a saved file whose ledger is unavailable from the PUT on, as during a failover.
 
-    It is back with wait number ``returns_at``. Return how it went and the seconds of the waits.
+    The ledger is back at wait number ``returns_at``. Return what was processed and the seconds of
+    the waits.
     """
     folder, waits = here.path.parent, list[float]()
     away = folder.with_name(f"{folder.name}-away")
@@ -530,20 +539,20 @@ def process_while_ledger_is_away(here: World, returns_at: int) -> tuple[Processe
     here.portal.save(here.file, by=here.ann)
     assert here.server.drain()
     here.portal.on_answer = hide
-    known = here.making
-    making = FileProcessor(
+    known = here.processor
+    processor = FileProcessor(
         here.ledger, here.docspace, known.settings, here.now, known.health, wait=wait
     )
     (claim,) = here.ledger.claims.take(here.now(), 1, timedelta(seconds=180))
     try:
-        return making.process(claim), sum(waits)
+        return processor.process(claim), sum(waits)
     except LedgerError:
         away.rename(folder)
         return None, sum(waits)
 
 
 def test_a_write_is_recorded_once_the_ledger_is_back(here: World) -> None:
-    """The file is not left claimed, and the ledger shows the confirmed write."""
+    """A write during an outage of the ledger is recorded once the ledger is back."""
     processed, _ = process_while_ledger_is_away(here, returns_at=2)
     assert processed is not None
     assert processed.result.outcome is Outcome.MARKED
@@ -551,7 +560,7 @@ def test_a_write_is_recorded_once_the_ledger_is_back(here: World) -> None:
 
 
 def test_a_ledger_that_stays_away_is_given_up_after_some_seconds(here: World) -> None:
-    """The end of the claim's lease returns the file."""
+    """If the ledger stays away the worker gives up, and the lease makes the file due."""
     processed, seconds = process_while_ledger_is_away(here, returns_at=99)
     assert processed is None
     assert 1 < seconds < 5

@@ -13,12 +13,12 @@ from reconciler.errors import LedgerError
 from reconciler.ledger.store.store import WriteJob, Writer
 from tests.waiting import eventually
 
-PATIENCE = 60.0  # seconds: longer than these tests wait for anything
+PATIENCE = 60.0  # seconds, longer than any wait of these tests
 SHORT = 0.01
 
 
 class Disk:
-    """A database whose commits last until they may end; it counts the jobs of each."""
+    """A database whose commits take as long as the test says; it counts the jobs of each."""
 
     def __init__(self, patience: float = PATIENCE) -> None:
         self.batches: list[int] = []
@@ -35,7 +35,7 @@ class Disk:
         assert self.may_end.acquire(timeout=10)
 
     def write(self, patience: float = PATIENCE) -> None:
-        """Run a job that may wait for so many seconds."""
+        """Run a job that may wait for that many seconds."""
 
         def run(_: Connection, items: Sequence[None]) -> Sequence[None]:
             self.batches[-1] += 1
@@ -69,7 +69,7 @@ def disk(request: pytest.FixtureRequest) -> Iterator[Disk]:
 
 
 def three_beside_one(disk: Disk, pool: ThreadPoolExecutor) -> None:
-    """Let a commit of one be followed by one of the three that came meanwhile."""
+    """Let a commit of one job be followed by one with the three that came meanwhile."""
     pool.submit(disk.write)
     disk.await_begin()
     for _ in range(3):
@@ -80,7 +80,7 @@ def three_beside_one(disk: Disk, pool: ThreadPoolExecutor) -> None:
 
 
 def test_what_comes_during_a_commit_shares_the_next(disk: Disk, pool: ThreadPoolExecutor) -> None:
-    """The slower the disk, the more there are in one commit."""
+    """Jobs that come during a commit share the next one, more on a slower disk."""
     three_beside_one(disk, pool)
     assert disk.batches == [1, 3]
 
@@ -88,7 +88,7 @@ def test_what_comes_during_a_commit_shares_the_next(disk: Disk, pool: ThreadPool
 def test_a_commit_waits_for_those_who_come_back_together(
     disk: Disk, pool: ThreadPoolExecutor
 ) -> None:
-    """Three were answered at once, so three are waited for: not one commit for the quickest."""
+    """After a commit with three jobs the next one waits for three callers to come back."""
     three_beside_one(disk, pool)
     for _ in range(3):
         pool.submit(disk.write)
@@ -101,7 +101,7 @@ def test_a_commit_waits_for_those_who_come_back_together(
 def test_who_waits_too_long_is_told_so_and_is_not_in_the_next_commit(
     disk: Disk, pool: ThreadPoolExecutor
 ) -> None:
-    """A delivery is answered in time: the portal tries again, and the disk may recover."""
+    """A job that waits too long raises, and is not in the next commit."""
     first = pool.submit(disk.write)
     disk.await_begin()
     with pytest.raises(LedgerError, match="in time"):
@@ -114,7 +114,7 @@ def test_who_waits_too_long_is_told_so_and_is_not_in_the_next_commit(
 
 @pytest.mark.parametrize("disk", [SHORT], indirect=True)
 def test_one_that_comes_alone_waits_for_nobody_long(disk: Disk, pool: ThreadPoolExecutor) -> None:
-    """The first after a crowd waits a moment, the next for nobody."""
+    """After a large batch the first single job waits a moment for others, the next one does not."""
     three_beside_one(disk, pool)
     disk.may_end.release(3)
     for _ in range(3):
@@ -125,7 +125,7 @@ def test_one_that_comes_alone_waits_for_nobody_long(disk: Disk, pool: ThreadPool
 def test_closing_ends_the_queue_first_and_refuses_what_comes_later(
     disk: Disk, pool: ThreadPoolExecutor
 ) -> None:
-    """Nobody waits for a thread that is gone."""
+    """Closing completes the queue and refuses later jobs, so that no caller waits."""
     first = pool.submit(disk.write)
     disk.await_begin()
     second = pool.submit(disk.write)

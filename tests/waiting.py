@@ -1,4 +1,4 @@
-"""Waiting for what another thread or process does: it is asked again until the time is over."""
+"""Waiting for another thread or process until a condition holds or the time is over."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from socket import socket
 
 
 def eventually(holds: Callable[[], object], seconds: float = 10) -> bool:
-    """Return whether something comes to hold within the time."""
+    """Return whether the condition holds within the time."""
     pause, end = threading.Event(), time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
@@ -18,7 +18,7 @@ def eventually(holds: Callable[[], object], seconds: float = 10) -> bool:
 
 
 def together(*acts: Callable[[], object]) -> None:
-    """Run everything at once, each in its thread, to its end."""
+    """Run all functions at once, each in a thread, and wait for their end."""
     threads = [threading.Thread(target=act) for act in acts]
     for thread in threads:
         thread.start()
@@ -27,13 +27,13 @@ def together(*acts: Callable[[], object]) -> None:
 
 
 def is_open(port: int) -> bool:
-    """Return whether somebody listens on a port of this machine."""
+    """Return whether a port of this machine accepts connections."""
     with socket() as asking:
         return asking.connect_ex(("127.0.0.1", port)) == 0
 
 
 def logged(folder: Path, *texts: str) -> bool:
-    """Return whether one line of the daemon's log comes to hold all of the texts."""
+    """Return whether one line of the daemon's log has all of the texts within the time."""
     log = folder / "serve.log"
 
     def holds() -> bool:

@@ -1,6 +1,6 @@
-"""A whole small world for tests: sandbox portal, receiver on a real address, ledger, worker.
+"""A small world for tests: sandbox portal, receiver on a real address, ledger, worker.
 
-Time stands still unless a test moves it; nothing sleeps. The worker is stepped by hand.
+Time stands still unless a test advances it; nothing sleeps. The worker is stepped by the test.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ START = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
 
 
 class Clock:
-    """A clock that a test moves."""
+    """A clock that a test sets."""
 
     def __init__(self, now: datetime = START) -> None:
         self.now = now
@@ -47,7 +47,7 @@ class Clock:
 
 @dataclass
 class World:
-    """The portal with Ann, Bob and the bot, one room with one file, and the machinery.
+    """The portal with Ann, Bob and the bot, one room with one file, and the service's parts.
 
     ``clock`` is the portal's; our own is ``skew`` ahead of it.
     """
@@ -74,7 +74,7 @@ class World:
         return self.clock() + self.skew
 
     def open(self) -> None:
-        """Open the ledger and the client as a starting process does, and release claims."""
+        """Open the ledger and the client as a process does at its start, and release claims."""
         self.ledger = Ledger(url(self.path.parent), self.server.url, quota=self.quota)
         self.ledger.claims.release_orphaned(self.now())
         self.docspace = DocSpace(Transport(self.server.url, self.key, timeout=5))
@@ -82,14 +82,14 @@ class World:
         self.work_with(self.docspace)
 
     def work_with(self, docspace: DocSpace) -> None:
-        """Let the worker ask the portal through ``docspace``."""
+        """Use ``docspace`` as the worker's client."""
         self.health = PortalHealth(
             self.ledger, lambda: 0.0, timedelta(seconds=15), self._on_outage, self._on_recovery
         )
-        self.making = FileProcessor(
+        self.processor = FileProcessor(
             self.ledger, docspace, worker_settings(self.policy), self.now, self.health
         )
-        self.worker = Worker(self.ledger, self.making, self.now, self.attempts.append, _raise)
+        self.worker = Worker(self.ledger, self.processor, self.now, self.attempts.append, _raise)
 
     def _on_outage(self, kind: OutageKind, error: PortalError) -> None:
         self.outages.append(kind)
@@ -108,7 +108,7 @@ class World:
         self.open()
 
     def record(self, event: Event, now: datetime) -> bool:
-        """Let the receiver record in the ledger that is open now."""
+        """Record an event in the ledger that is open now, for the receiver."""
         return self.ledger.record(event, now)
 
     def step(self) -> Processed | None:
@@ -118,7 +118,7 @@ class World:
         return self.attempts[-1] if len(self.attempts) > before else None
 
     def settle(self, seconds: float = 2.0) -> list[Processed]:
-        """Let deliveries arrive, time pass, and the worker work off what is due."""
+        """Let deliveries arrive, time pass, and the worker process what is due."""
         before = len(self.attempts)
         assert self.server.drain()
         self.clock.advance(seconds)
@@ -132,33 +132,34 @@ class World:
         self.portal.save(self.file, by=self.ann)
         return self.settle()
 
-    def sweep(self, *, dry: bool = False, after: float = 0, **terms: timedelta) -> Report:
+    def sweep(self, *, dry: bool = False, after: float = 0, **changes: timedelta) -> Report:
         """Sweep once, ``after`` so many seconds.
 
-        ``terms`` are overlap, lookback, full_every where they are not the usual.
+        ``changes`` are settings of the scan (overlap, first_lookback, full_every) that differ from
+        the default.
         """
         self.clock.advance(after)
-        settings = scan_settings(self.policy, **terms)
+        settings = scan_settings(self.policy, **changes)
         report = Sweep(self.ledger, self.docspace, settings, self.now).run(dry=dry)
         assert report.scanned == sum(report.ended.values()) + report.enqueued
         return report
 
     def before_put(self, act: Callable[[], object]) -> None:
-        """Let ``act`` happen between the look and the next write."""
+        """Run ``act`` between the look and the next write."""
 
-        def hook(method: str, *_: object) -> None:
+        def on_request(method: str, *_: object) -> None:
             if method == "PUT":
                 self.portal.on_request = None
                 act()
 
-        self.portal.on_request = hook
+        self.portal.on_request = on_request
 
     def comment(self, file: int | None = None) -> str:
-        """Return the comment that stands on the file now."""
+        """Return the file's comment now."""
         return self.portal.file(file or self.file).comment or ""
 
     def calls(self, act: Callable[[], object]) -> tuple[int, int]:
-        """Return the GETs and PUTs that ``act`` and its settling took."""
+        """Return the numbers of GETs and PUTs of ``act`` and the work that follows."""
         gets, puts = self.portal.count("GET"), self.portal.count("PUT")
         act()
         self.settle()
@@ -171,7 +172,7 @@ def _raise(error: Exception) -> None:
 
 @cache
 def _empty_ledger() -> bytes:
-    """Return the file of a ledger that was just made; to make one is half the time of a world."""
+    """Return the file of a new ledger, to be copied: creating one is slow."""
     with TemporaryDirectory() as folder:
         with closing(Ledger(url(Path(folder)), "")):
             pass

@@ -19,13 +19,15 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--latency", type=float, default=0.05, help="of the portal, in seconds")
     parser.add_argument("--profiles", type=Path, help="a folder: profile the sweep, write there")
     given = parser.parse_args(words)
-    terms = receive.Terms(given.seconds, given.latency, given.scale)
+    load_settings = receive.LoadSettings(given.seconds, given.latency, given.scale)
     parts: dict[str, Measured] = {
-        "receive": lambda: receive.figures(terms),
-        "shared": lambda: shared.figures(terms),
-        "marks": lambda: marks.figures(terms),
-        "size": lambda: size.figures(terms),
-        "sweep": lambda: sweep.figures(sweep.Terms(given.scale, given.latency, given.profiles)),
+        "receive": lambda: receive.figures(load_settings),
+        "shared": lambda: shared.figures(load_settings),
+        "marks": lambda: marks.figures(load_settings),
+        "size": lambda: size.figures(load_settings),
+        "sweep": lambda: sweep.figures(
+            sweep.SweepSettings(given.scale, given.latency, given.profiles)
+        ),
     }
     for name in set(given.what) - set(parts):
         parser.error(f"{name}: give one of {', '.join(parts)}")

@@ -11,7 +11,7 @@ _DEEP = {"filterType": "FilesOnly", "withSubFolders": "true"}
 
 
 def read(url: str, key: str) -> int:
-    """Read every room to its end; return the number of files on the pages."""
+    """Read every room completely; return the number of files on the pages."""
     items = 0
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {key}"

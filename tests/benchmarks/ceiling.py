@@ -23,14 +23,14 @@ _SIGNATURE = "HTTP_X_DOCSPACE_SIGNATURE_256"
 
 
 def empty(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer without looking."""
+    """Answer 200 without reading."""
     del environ
     start("200 OK", _OK)
     return [b"{}"]
 
 
 def committing(folder: Path, secret: bytes, slower: float) -> Callable[..., Iterable[bytes]]:
-    """Return an application that puts each delivery on disk by itself."""
+    """Return an application that commits each delivery by itself."""
     path = folder / "ceiling.db"
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     database.execute("PRAGMA journal_mode=WAL")

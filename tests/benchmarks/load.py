@@ -19,7 +19,7 @@ _PATIENCE = 30  # seconds for the first answer
 
 
 def requests(url: str, secret: str, files: list[int], good: bool) -> list[bytes]:
-    """Return deliveries as they travel, each for another file, signed well or badly."""
+    """Return signed or badly signed deliveries as bytes, each for another file."""
     parts = urllib.parse.urlsplit(url)
     made = []
     for number in files:
@@ -36,7 +36,7 @@ def requests(url: str, secret: str, files: list[int], good: bool) -> list[bytes]
 
 
 def _delivery(number: int) -> dict[str, Any]:
-    """Return what the portal sends, about as long (docspace.md 4.1)."""
+    """Return a delivery of the portal's usual length (docspace.md 4.1)."""
     person = {"id": "66faa6e4-f133-11ea-b126-00ffeec8b4ef", "displayName": "Ann Lee"}
     date = "2026-03-02T09:00:00.0000000Z"
     return {

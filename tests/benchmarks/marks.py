@@ -1,4 +1,4 @@
-"""From a save to its comment, and what that costs in API calls, on a portal that answers slowly."""
+"""The time from a save to its comment, and its API calls, on a portal that answers slowly."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reconciler.sandbox import Portal
 from tests.benchmarks.portals import TARGET, Place, served
-from tests.benchmarks.receive import Running, Terms, serving
+from tests.benchmarks.receive import LoadSettings, Running, serving
 from tests.benchmarks.table import Figure
 from tests.daemon import SECRET, free_port
 from tests.waiting import eventually, is_open
@@ -25,31 +25,33 @@ _pause = threading.Event().wait
 
 @dataclass(frozen=True)
 class Marked:
-    """How long updates waited for their comment, in seconds, and what each cost in API calls."""
+    """How long updates waited for their comment, in seconds, and the API calls for each."""
 
     p50: float
     p99: float
     calls: float
 
 
-def figures(terms: Terms) -> Iterator[Figure]:
-    """Measure the way of an update beside the tutorial's, and of the echo of our own comment."""
-    with served(4, _FILES, terms.latency, real_time=True) as place, reference(place) as address:
-        slow = _measure(terms, place, address)
-    with served(4, _FILES, terms.latency, real_time=True) as place, serving(place) as running:
-        ours = _measure(terms, place, running.address)
-    what = f"save to comment, {_RATE} updates/s, latency {terms.latency * 1000:g} ms: p50, s"
-    yield Figure(what, ours.p50, slow.p50, "the tutorial's way, its echo off", 1.2)
-    yield Figure("  p99, s", ours.p99, slow.p99, "the tutorial's way, its echo off", 1.3)
+def figures(settings: LoadSettings) -> Iterator[Figure]:
+    """Measure updates with reconciler and with the tutorial's script, and the echo of our own
+    comment.
+    """
+    with served(4, _FILES, settings.latency, real_time=True) as place, reference(place) as address:
+        slow = _measure(settings, place, address)
+    with served(4, _FILES, settings.latency, real_time=True) as place, serving(place) as running:
+        ours = _measure(settings, place, running.address)
+    what = f"save to comment, {_RATE} updates/s, latency {settings.latency * 1000:g} ms: p50, s"
+    yield Figure(what, ours.p50, slow.p50, "the tutorial without its echo", 1.2)
+    yield Figure("  p99, s", ours.p99, slow.p99, "the tutorial without its echo", 1.3)
     yield Figure("  API calls per update, its echo included", ours.calls, 2, "floor", 1)
-    with served(1, 4, terms.latency, real_time=True) as place, serving(place) as running:
+    with served(1, 4, settings.latency, real_time=True) as place, serving(place) as running:
         yield Figure(
             f"  API calls for {_BURST} events within a second", _burst(place, running), 3, "goal", 1
         )
 
 
-def _measure(terms: Terms, place: Place, address: str) -> Marked:
-    number = max(round(_RATE * terms.seconds * 4), 4)
+def _measure(settings: LoadSettings, place: Place, address: str) -> Marked:
+    number = max(round(_RATE * settings.seconds * 4), 4)
     files = [file for some in place.rooms.values() for file in some][:number]
     _subscribe(place, address)
     with place.asked() as asked:
@@ -76,7 +78,7 @@ def _burst(place: Place, running: Running) -> float:
 
 @contextmanager
 def reference(place: Place) -> Iterator[str]:
-    """Run the tutorial's way within the block; give the address of its webhook."""
+    """Run the tutorial's script within the block; yield the address of its webhook."""
     port = free_port()
     words = [str(port), place.server.url, place.key, place.bot.id]
     with subprocess.Popen([sys.executable, str(HERE / "reference.py"), *words]) as process:
@@ -88,13 +90,13 @@ def reference(place: Place) -> Iterator[str]:
 
 
 def _subscribe(place: Place, address: str) -> None:
-    """Subscribe, and wait until a first sweep is over."""
+    """Register the webhook, and wait until a first sweep is over."""
     place.portal.add_webhook(by=place.ann, url=address, secret=SECRET)
     _pause(2)
 
 
 def _save(place: Place, files: list[int]) -> dict[int, float]:
-    """Save one file after the other at the given rate; return when."""
+    """Save one file after the other at the given rate; return the times."""
     saved = {}
     begin = datetime.now(UTC).timestamp()
     for number, file in enumerate(dict.fromkeys(files)):

@@ -1,7 +1,6 @@
-"""Big portals, and what their journal says was asked of them.
+"""Large portals, and the requests that their journals record.
 
-Rooms are of very different size, as they are everywhere: the second is half as large as the
-first, the third a third of it.
+Rooms differ in size: the second is half as large as the first, the third a third of it.
 """
 
 from collections import Counter
@@ -20,7 +19,7 @@ _DAY = 24 * 3600
 
 
 def shares(total: int, parts: int) -> list[int]:
-    """Split a number into so many parts, the n-th about as large as 1/n of the first."""
+    """Split a number into parts, the n-th about 1/n of the first."""
     whole = sum(1 / n for n in range(1, parts + 1))
     split = [max(int(total / n / whole), 1) for n in range(1, parts + 1)]
     return [max(split[0] + total - sum(split), 1), *split[1:]]
@@ -28,7 +27,7 @@ def shares(total: int, parts: int) -> list[int]:
 
 @dataclass
 class Place:
-    """A portal that is being served, at rest for two days; its rooms with their files."""
+    """A served portal, idle for two days; its rooms with their files."""
 
     portal: Portal
     clock: ManualClock
@@ -40,15 +39,15 @@ class Place:
 
     @property
     def files(self) -> int:
-        """How many files there are."""
+        """The number of files."""
         return sum(map(len, self.rooms.values()))
 
     def comment(self, file: int) -> str | None:
-        """Return the comment that stands on a file now."""
+        """Return a file's comment."""
         return self.portal.file(file).comment
 
     def mark_all(self) -> None:
-        """Save and mark every file, as if we had always been there."""
+        """Save and mark every file, as if the service had always run."""
         for files in self.rooms.values():
             for file in files:
                 self.portal.save(file, by=self.ann)
@@ -56,7 +55,7 @@ class Place:
                 self.clock.advance(_APART)
 
     def change(self, number: int, rooms: int) -> dict[int, list[int]]:
-        """Update so many files in so many rooms: saves, and uploads over what is there."""
+        """Update so many files in so many rooms, by saves and by uploads over existing files."""
         chosen = list(self.rooms)[:: max(len(self.rooms) // rooms, 1)][:rooms]
         changed: dict[int, list[int]] = {}
         for room, some in zip(chosen, shares(number, rooms), strict=True):
@@ -73,7 +72,7 @@ class Place:
 
     @contextmanager
     def asked(self) -> Iterator["Asked"]:
-        """Tell what is asked of the portal within the block."""
+        """Record the portal's requests within the block."""
         asked = Asked(Counter(), Counter(), Counter(), Counter())
         self.portal.requests.clear()
         yield asked
@@ -96,15 +95,15 @@ class Asked:
 
     @property
     def gets(self) -> int:
-        """How many GETs there were of every kind."""
+        """The number of all GETs."""
         return self.looks.total() + self.listings.total() + self.other.total()
 
 
 @contextmanager
 def served(rooms: int, files: int, latency: float, *, real_time: bool = False) -> Iterator[Place]:
-    """Serve a portal within the block, without webhook and without limits of its own.
+    """Serve a portal within the block, without a webhook and without limits.
 
-    Its clock stands still, or is the real one once it is furnished.
+    Its clock stands still, or is the real one once the portal is filled.
     """
     clock = ManualClock(_BEGIN)
     portal = Portal(clock=clock)

@@ -1,6 +1,6 @@
-"""Runs `reconciler` in a process of its own and tells what it used.
+"""Runs `reconciler` in a process of its own and measures what it used.
 
-Where only requests are counted, it runs in this one, which saves the start of another.
+Where only requests are counted it runs in this process, which saves a start.
 """
 
 import json
@@ -20,7 +20,7 @@ PER_MINUTE = 10_000_000  # the client's own pacing is not what is measured
 
 @dataclass(frozen=True)
 class Run:
-    """What one process did: its last line of output, its time in seconds, its peak in MB."""
+    """The result of a process: its last line of output, its seconds, its peak memory in MB."""
 
     said: Any
     wall: float
@@ -29,13 +29,13 @@ class Run:
 
     @property
     def waiting(self) -> float:
-        """The time in which it did nothing itself."""
+        """The time in which it used no CPU."""
         return max(self.wall - self.cpu, 0)
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs commands against one portal. The ledger lies in ``folder``, which they run in."""
+    """Runs commands against one portal in ``folder``, which has the ledger."""
 
     url: str
     key: str
@@ -43,7 +43,7 @@ class Runner:
     profiles: Path | None = None
 
     def reconciler(self, *words: str) -> Run:
-        """Run one command of the CLI, under the profiler where profiles are wanted."""
+        """Run one command of the CLI, under the profiler if profiles are requested."""
         profiler = []
         if self.profiles is not None:
             self.profiles.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ class Runner:
         reconcile(load(None, self._environ), dry_run=False, on_planned=lambda _: None)
 
     def bare(self) -> Run:
-        """Read every page without doing anything about it."""
+        """Read every page and do nothing with it."""
         return self._run([str(HERE / "bare.py"), self.url, self.key])
 
     @property

@@ -1,4 +1,4 @@
-"""How quickly deliveries are put on disk and answered, beside what waitress alone can do."""
+"""How many deliveries per second are written to disk and answered, compared with waitress alone."""
 
 import json
 import subprocess
@@ -31,8 +31,8 @@ _DUE = 100_000
 
 
 @dataclass(frozen=True)
-class Terms:
-    """For how many seconds each load lasts, how slow the portal is, how much is due."""
+class LoadSettings:
+    """How many seconds each load lasts, the portal's latency, and the share of the full size."""
 
     seconds: float = 5.0
     latency: float = 0.05
@@ -41,7 +41,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Running:
-    """A daemon: its process and the address of its webhook."""
+    """A daemon's process and the address of its webhook."""
 
     pid: int
     address: str
@@ -49,7 +49,9 @@ class Running:
 
 @dataclass(frozen=True)
 class Load:
-    """What a load met: answers a second, milliseconds, how often each code was answered."""
+    """The result of a load: answers per second, milliseconds, and how often each status was
+    answered.
+    """
 
     rate: float
     p50: float
@@ -57,14 +59,14 @@ class Load:
     codes: dict[str, int]
 
 
-def figures(terms: Terms) -> Iterator[Figure]:
-    """Measure everything about accepting."""
+def figures(settings: LoadSettings) -> Iterator[Figure]:
+    """Measure everything about accepting deliveries."""
     with ceiling() as address:
-        most = offer(address, terms)
+        most = offer(address, settings)
     with serving() as running:
-        bad = offer(running.address, terms, good=False)
-        few = offer(running.address, terms)
-        many = offer(running.address, terms, connections=_MANY)
+        bad = offer(running.address, settings, good=False)
+        few = offer(running.address, settings)
+        many = offer(running.address, settings, connections=_MANY)
     yield Figure(
         "durable accepts/s, 10 connections", few.rate, most.rate, "waitress empty", least=0.6
     )
@@ -73,39 +75,39 @@ def figures(terms: Terms) -> Iterator[Figure]:
     yield Figure("bad signatures refused/s", bad.rate, most.rate, "waitress empty", least=0.8)
     wrong = _others(few, "200") + _others(many, "200") + _others(bad, "401")
     yield Figure("  answers of another kind", wrong, 0, "goal", 1)
-    yield from _beside_the_tutorial(terms)
-    yield from _on_a_slow_disk(terms)
-    yield from _with_much_due(terms)
+    yield from _beside_the_tutorial(settings)
+    yield from _on_a_slow_disk(settings)
+    yield from _with_much_due(settings)
 
 
-def _beside_the_tutorial(terms: Terms) -> Iterator[Figure]:
-    with served(5, 200, terms.latency) as place:
+def _beside_the_tutorial(settings: LoadSettings) -> Iterator[Figure]:
+    with served(5, 200, settings.latency) as place:
         place.portal.network = Network(drop=1.0)  # no echoes: with them the tutorial never ends
         files = [file for some in place.rooms.values() for file in some]
         with tutorial_script(place.server.url, place.key) as address:
-            slow = offer(address, terms, files=files)
+            slow = offer(address, settings, files=files)
         with serving(place) as running:
-            fast = offer(running.address, terms, files=files)
-    what = f"accepts/s, portal latency {terms.latency * 1000:g} ms"
-    yield Figure(what, fast.rate, slow.rate, "the tutorial's way", least=10)
+            fast = offer(running.address, settings, files=files)
+    what = f"accepts/s, portal latency {settings.latency * 1000:g} ms"
+    yield Figure(what, fast.rate, slow.rate, "the tutorial", least=10)
 
 
-def _on_a_slow_disk(terms: Terms) -> Iterator[Figure]:
+def _on_a_slow_disk(settings: LoadSettings) -> Iterator[Figure]:
     with ceiling(commits=True) as address:
-        each = offer(address, terms)
+        each = offer(address, settings)
     what = f"accepts/s, commits slowed by {_DISK * 1000:g} ms"
     slow = {"BENCHMARK_COMMIT_SECONDS": str(_DISK)}
     enough = {"RECONCILER_WEBHOOK__THREADS": str(_ENOUGH)}
     for name, more in ((what, slow), (f"  with webhook.threads = {_ENOUGH}", slow | enough)):
         with serving(more=more, module="tests.benchmarks.slow") as running:
-            shared = offer(running.address, terms)
+            shared = offer(running.address, settings)
         yield Figure(name, shared.rate, each.rate, "a commit each", least=3)
 
 
-def _with_much_due(terms: Terms) -> Iterator[Figure]:
-    number = max(round(_DUE * terms.scale), 1)
+def _with_much_due(settings: LoadSettings) -> Iterator[Figure]:
+    number = max(round(_DUE * settings.scale), 1)
     with serving(due=number) as running:
-        met = offer(running.address, terms)
+        met = offer(running.address, settings)
         peak = peak_memory(running.pid)
     yield Figure(f"accept p99 with {number:,} due and no portal, ms", met.p99, 50, "goal", 1)
     yield Figure("  peak memory, MB", peak, 100, "goal", 1)
@@ -113,20 +115,20 @@ def _with_much_due(terms: Terms) -> Iterator[Figure]:
 
 def offer(
     url: str,
-    terms: Terms,
+    settings: LoadSettings,
     *,
     connections: int = _FEW,
     good: bool = True,
     files: Sequence[int] = range(1, 2001),
 ) -> Load:
-    """Keep connections busy from another process."""
+    """Send deliveries from another process on all connections."""
     given = {
         "url": url,
         "secret": SECRET,
         "good": good,
         "files": list(files),
         "connections": connections,
-        "seconds": terms.seconds,
+        "seconds": settings.seconds,
     }
     command = [sys.executable, str(HERE / "load.py"), json.dumps(given)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -136,7 +138,7 @@ def offer(
 
 @contextmanager
 def ceiling(*, commits: bool = False) -> Iterator[str]:
-    """Run a reference within the block; give its address."""
+    """Run a reference within the block; yield its address."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         more = [folder, SECRET, str(_DISK)] if commits else []
@@ -156,7 +158,7 @@ def serving(
     due: int = 0,
     module: str = "reconciler",
 ) -> Iterator[Running]:
-    """Run the daemon within the block, with so many files due already."""
+    """Run the daemon within the block, with so many files due."""
     with tempfile.TemporaryDirectory() as folder:
         url, key = (place.server.url, place.key) if place else (NOBODY, "key")
         environ = environment(url, key, Path(folder), free_port(), **more)
@@ -168,7 +170,7 @@ def serving(
 
 @contextmanager
 def _begun(module: str, environ: dict[str, str], folder: Path) -> Iterator[Running]:
-    """Run a daemon that starts as a user's does, so that nothing is shared with others."""
+    """Start a daemon as a user does, so that it shares nothing with other processes."""
     command = [sys.executable, "-m", module, "serve"]
     with (folder / "serve.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
@@ -186,7 +188,7 @@ def _begun(module: str, environ: dict[str, str], folder: Path) -> Iterator[Runni
 
 
 def fill(state: str, portal: str, number: int) -> None:
-    """Let so many files be due."""
+    """Make so many files due."""
     ledger = Ledger(state, portal)
     now = datetime.now(UTC)
     events = (
@@ -202,7 +204,7 @@ def _others(met: Load, code: str) -> int:
 
 
 def peak_memory(pid: int) -> float:
-    """Return the most memory that a process ever held, in MB."""
+    """Return the peak memory of a process, in MB."""
     for line in Path(f"/proc/{pid}/status").read_text("utf-8").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

@@ -1,4 +1,4 @@
-"""The tutorial's way in a process of its own, its echo off: what an update takes at the least.
+"""The tutorial's script in a process of its own, without its echo: the least that an update takes.
 
 python reference.py PORT PORTAL KEY OWNER
 """
@@ -32,7 +32,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 ThreadingHTTPServer(("127.0.0.1", int(PORT)), Handler).serve_forever()

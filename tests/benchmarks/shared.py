@@ -1,4 +1,4 @@
-"""One daemon on PostgreSQL, and three that share the database, each with deliveries of its own."""
+"""One daemon on PostgreSQL, and three that share its database, each with its own deliveries."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -6,30 +6,30 @@ from contextlib import ExitStack
 from functools import partial
 
 from tests import postgres
-from tests.benchmarks.receive import Load, Terms, offer, serving
+from tests.benchmarks.receive import Load, LoadSettings, offer, serving
 from tests.benchmarks.table import Figure
 
 _DAEMONS = 3
 _FILES = 2000
 
 
-def figures(terms: Terms) -> Iterator[Figure]:
-    """Measure what they accept together; nothing where there is no server to be had."""
+def figures(settings: LoadSettings) -> Iterator[Figure]:
+    """Measure how much they accept together; nothing if there is no server."""
     if postgres.binaries() is None:
         return
     with serving() as running:
-        sqlite = offer(running.address, terms)
+        sqlite = offer(running.address, settings)
     with postgres.server() as server:
-        one, *_ = _together(server.url, terms, 1)
-        several = _together(server.url, terms, _DAEMONS)
+        one, *_ = _together(server.url, settings, 1)
+        several = _together(server.url, settings, _DAEMONS)
     together, slowest = sum(load.rate for load in several), max(load.p99 for load in several)
     yield Figure("accepts/s, one daemon on PostgreSQL", one.rate, sqlite.rate, "on SQLite")
     yield Figure(f"accepts/s, {_DAEMONS} daemons together", together, one.rate, "one")
     yield Figure("  their p99, ms", slowest, one.p99, "one's")
 
 
-def _together(place: str, terms: Terms, daemons: int) -> list[Load]:
-    """Keep so many daemons busy at once, on one database."""
+def _together(place: str, settings: LoadSettings, daemons: int) -> list[Load]:
+    """Run so many daemons on one database, and send deliveries to all of them."""
     with ExitStack() as opened:
         address = opened.enter_context(postgres.database(place))
         running = [
@@ -40,7 +40,7 @@ def _together(place: str, terms: Terms, daemons: int) -> list[Load]:
             partial(
                 offer,
                 one.address,
-                terms,
+                settings,
                 files=range(1 + number * _FILES, 1 + (number + 1) * _FILES),
             )
             for number, one in enumerate(running)

@@ -1,4 +1,4 @@
-"""Whether a ledger of a million files is as quick as an empty one, and how quickly we start."""
+"""Whether a ledger of a million files is as fast as an empty one, and how fast commands start."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.ledger import Ledger
 from reconciler.ledger.store.schema import files
 from reconciler.model import Event
-from tests.benchmarks.receive import Terms
+from tests.benchmarks.receive import LoadSettings
 from tests.benchmarks.table import Figure
 from tests.daemon import environment
 
@@ -27,16 +27,16 @@ _LATE = 0.15  # seconds over `import typer`
 _PAGE = 0.1  # seconds: it is asked for every ten
 
 
-def figures(terms: Terms) -> Iterator[Figure]:
-    """Measure both."""
-    number = max(round(_FILES * terms.scale), 1)
+def figures(settings: LoadSettings) -> Iterator[Figure]:
+    """Measure the large ledger beside the empty one, and the start of commands."""
+    number = max(round(_FILES * settings.scale), 1)
     with tempfile.TemporaryDirectory() as folder:
         empty, full = Path(folder) / "empty.db", Path(folder) / "full.db"
         _filled(full, number)
         _filled(empty, 0)
         begin = [_opening(path) for path in (empty, full)]
         ledgers = [Ledger(f"sqlite:///{path}", _PORTAL) for path in (empty, full)]
-        what, rounds = f"with {number:,} files in the ledger", max(round(terms.seconds), 1)
+        what, rounds = f"with {number:,} files in the ledger", max(round(settings.seconds), 1)
         for name, act in (("accepts", _accepts), ("claims", _claims)):
             small, large = _best(ledgers, act, rounds)
             yield Figure(f"{name} {what}, ms", large * 1000, small * 1000, "empty", 1.1)
@@ -46,11 +46,11 @@ def figures(terms: Terms) -> Iterator[Figure]:
         for ledger in ledgers:
             ledger.close()
         yield Figure(f"opening {what}, s more", begin[1] - begin[0], 1, "goal", 1)
-        yield from _starts(Path(folder), max(round(2 * terms.seconds), 1))
+        yield from _starts(Path(folder), max(round(2 * settings.seconds), 1))
 
 
 def _page(ledger: Ledger, path: str) -> float:
-    """Return the best time of a page of a ledger; the first has to load the template."""
+    """Return the best time of a page of a ledger; the first call has to load the template."""
     subject = AdminContext(ledger, lambda: datetime.now(UTC), dict, dict, 9000, _PORTAL)
     took = []
     for _ in range(_ROUNDS):
@@ -82,7 +82,7 @@ def _starts(folder: Path, times: int) -> Iterator[Figure]:
 def _run_in_turn(
     *commands: list[str], environ: dict[str, str], folder: Path, times: int
 ) -> list[float]:
-    """Return the best time of each: what disturbs one disturbs the others as often."""
+    """Return the best time of each command, measured in turns, as disturbances affect all."""
     taken: list[list[float]] = [[] for _ in commands]
     for _ in range(times):
         for command, took in zip(commands, taken, strict=True):
@@ -94,7 +94,7 @@ def _run_in_turn(
 
 
 def _filled(path: Path, number: int) -> None:
-    """Make a ledger with so many settled files: one in a hundred waits, the others are decided."""
+    """Create a ledger with so many settled files, of which one in a hundred waits."""
     ledger = Ledger(f"sqlite:///{path}", _PORTAL)
     now = datetime.now(UTC)
     ledger.set_origin(now, timedelta(days=1))
@@ -132,7 +132,7 @@ def _opening(path: Path) -> float:
 
 
 def _best(ledgers: list[Ledger], act: Callable[[Ledger, int], None], rounds: int) -> list[float]:
-    """Return the best time of one act on each ledger, in turns."""
+    """Return the best time of one action on each ledger, in turns."""
     times: list[list[float]] = [[] for _ in ledgers]
     for turn in range(rounds):
         for ledger, took in zip(ledgers, times, strict=True):

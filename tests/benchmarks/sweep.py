@@ -24,34 +24,34 @@ _LATER = 601  # seconds, more than twice the overlap
 
 
 @dataclass(frozen=True)
-class Terms:
-    """How large everything is made, how slow the portal answers, and where profiles go."""
+class SweepSettings:
+    """The share of the full size, the portal's latency, and the folder for profiles."""
 
     scale: float = 1.0
     latency: float = 0.05
     profiles: Path | None = None
 
     def of(self, full: int) -> int:
-        """Return a number to scale, at least one."""
+        """Return the number for this size, at least one."""
         return max(round(full * self.scale), 1)
 
 
-def figures(terms: Terms) -> Iterator[Figure]:
-    """Measure everything about sweeps and backfills: the commands, without their own pacing."""
-    small, alone = _small(terms)
+def figures(settings: SweepSettings) -> Iterator[Figure]:
+    """Measure everything about sweeps and backfills, without the rate limiter."""
+    small, alone = _small(settings)
     yield small
-    yield from _lost(terms, alone)
-    yield from _done(terms, alone)
+    yield from _lost(settings, alone)
+    yield from _done(settings, alone)
 
 
 @contextmanager
-def _place(terms: Terms, rooms: int, files: int) -> Iterator[tuple[Place, Runner]]:
-    with tempfile.TemporaryDirectory() as folder, served(rooms, files, terms.latency) as place:
-        yield place, Runner(place.server.url, place.key, Path(folder), terms.profiles)
+def _place(settings: SweepSettings, rooms: int, files: int) -> Iterator[tuple[Place, Runner]]:
+    with tempfile.TemporaryDirectory() as folder, served(rooms, files, settings.latency) as place:
+        yield place, Runner(place.server.url, place.key, Path(folder), settings.profiles)
 
 
 def _swept(place: Place, runner: Runner) -> Asked:
-    """Sweep only to count the requests."""
+    """Sweep to count the requests."""
     with place.asked() as asked:
         runner.sweep()
     place.clock.advance(_LATER)
@@ -70,20 +70,20 @@ def _idle(place: Place, asked: Asked) -> Figure:
     return Figure(what, asked.gets, 2, "goal", 1)
 
 
-def _small(terms: Terms) -> tuple[Figure, float]:
-    """A small portal's idle sweep, and the memory that takes: the process by itself."""
-    with _place(terms, 10, terms.of(2000)) as (place, runner):
+def _small(settings: SweepSettings) -> tuple[Figure, float]:
+    """A small portal's idle sweep, and the memory of the process itself."""
+    with _place(settings, 10, settings.of(2000)) as (place, runner):
         _swept(place, runner)  # the very first one also asks whose key it is
         asked, done = _measured(place, runner)
         return _idle(place, asked), done.peak
 
 
-def _lost(terms: Terms, alone: float) -> Iterator[Figure]:
-    """An idle sweep of a large portal, and one after many updates of which no delivery came."""
-    with _place(terms, terms.of(_ROOMS), terms.of(_FILES)) as (place, runner):
+def _lost(settings: SweepSettings, alone: float) -> Iterator[Figure]:
+    """An idle sweep of a large portal, and one after many updates whose deliveries were lost."""
+    with _place(settings, settings.of(_ROOMS), settings.of(_FILES)) as (place, runner):
         _swept(place, runner)
         yield _idle(place, _swept(place, runner))
-        changed = place.change(terms.of(_CHANGED), terms.of(_IN_ROOMS))
+        changed = place.change(settings.of(_CHANGED), settings.of(_IN_ROOMS))
         asked, done = _measured(place, runner)
         overlapping, again = _swept(place, runner), _swept(place, runner)
     wanted = {file for files in changed.values() for file in files}
@@ -102,15 +102,15 @@ def _lost(terms: Terms, alone: float) -> Iterator[Figure]:
     yield Figure("  not marked, or not by one of each", wrong, 0, "goal", 1)
     yield Figure("  requests for any other file, or of another kind", strange, 0, "goal", 1)
     yield from _memory(done, alone)
-    yield from _times(done, terms.latency * (listings + (looks + puts) / _WORKERS))
+    yield from _times(done, settings.latency * (listings + (looks + puts) / _WORKERS))
     yield Figure("  the next sweep, which overlaps: GETs", overlapping.gets, listings, "before")
     yield Figure("  the one after that: GETs", again.gets, 2, "goal", 1)
     yield Figure("  PUTs of both", (overlapping.puts + again.puts).total(), 0, "goal", 1)
 
 
-def _done(terms: Terms, alone: float) -> Iterator[Figure]:
-    """A backfill that finds every file marked, twice; the second time the ledger knows them."""
-    with _place(terms, terms.of(_MARKED_ROOMS), terms.of(_MARKED)) as (place, runner):
+def _done(settings: SweepSettings, alone: float) -> Iterator[Figure]:
+    """A backfill that finds every file marked, twice; the second time the ledger has the rows."""
+    with _place(settings, settings.of(_MARKED_ROOMS), settings.of(_MARKED)) as (place, runner):
         place.mark_all()
         floor = 2 + math.ceil(len(place.rooms) / PAGE) + _pages(place.rooms)
         bare = runner.bare()
@@ -125,7 +125,7 @@ def _done(terms: Terms, alone: float) -> Iterator[Figure]:
             yield from _memory(done, alone)
             yield Figure("  own CPU, s", done.cpu, _CPU, "goal", 1)
             yield Figure("    beside fetching and parsing the same pages", done.cpu, bare.cpu)
-            yield from _times(done, terms.latency * asked.listings.total())
+            yield from _times(done, settings.latency * asked.listings.total())
 
 
 def _memory(done: Run, alone: float) -> Iterator[Figure]:

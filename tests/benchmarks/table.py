@@ -11,9 +11,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Figure:
-    """One line. ``beside`` is a goal not to be exceeded, or a reference to compare with.
+    """One line of the table.
 
-    ``most`` and ``least`` bound the ratios of the two that are good enough, where there is a goal.
+    ``beside`` is a goal not to be exceeded, or a reference to compare with. ``most`` and ``least``
+    bound the ratio of the two where there is a goal.
     """
 
     what: str
@@ -25,7 +26,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """Measured by goal or reference; 0 by 0 is as it should be."""
+        """The ratio to the goal or reference; 0 for 0 counts as 1."""
         if self.beside is None:
             return None
         if self.beside == 0:
@@ -34,7 +35,7 @@ class Figure:
 
     @property
     def missed(self) -> bool:
-        """Whether there is a goal that was not reached."""
+        """Whether there is a goal and it was missed."""
         if self.ratio is None:
             return False
         too_much = self.most is not None and self.ratio > self.most
@@ -49,7 +50,7 @@ class Figure:
 
 
 def machine() -> str:
-    """Return what it was measured on."""
+    """Return a description of this machine."""
     cores = len(os.sched_getaffinity(0))
     return (
         f"{cores} cores ({_processor()}), Python {platform.python_version()}, "
@@ -58,7 +59,7 @@ def machine() -> str:
 
 
 def load() -> str:
-    """Return how busy the machine was in the last minute: 1 is one core."""
+    """Return the machine's load in the last minute: 1 is one busy core."""
     return f"{os.getloadavg()[0]:.1f}"
 
 

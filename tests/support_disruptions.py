@@ -1,4 +1,4 @@
-"""Troubles of every kind for `test_liveness.py`: how each begins, and how it ends."""
+"""The disruptions of `test_liveness.py`, of every kind: how each begins and how it ends."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ ALL = ("*",)
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """How a trouble begins, and how it ends."""
+class Disruption:
+    """What disrupts the service: how it begins, and how it ends."""
 
     begin: Callable[[Life], object]
     end: Callable[[Life], object]
 
 
-def outage(routes: tuple[str, ...], kind: str = "status", status: int = 500) -> Trouble:
+def outage(routes: tuple[str, ...], kind: str = "status", status: int = 500) -> Disruption:
     """Requests of these routes fail, all of them, in one way."""
     faults = [Fault(route, kind, times=None, status=status) for route in routes]
-    return Trouble(lambda a: failing(a, faults), lambda a: working(a, faults))
+    return Disruption(lambda a: failing(a, faults), lambda a: working(a, faults))
 
 
 def failing(a: Life, faults: list[Fault]) -> None:
@@ -41,35 +41,35 @@ def working(a: Life, faults: list[Fault]) -> None:
     waiting[:] = [one for one in waiting if one.fault not in faults]
 
 
-def throttling(routes: tuple[str, ...], seconds: int) -> Trouble:
-    """The portal asks for a pause, each time; it is over so long after the last time."""
+def throttling(routes: tuple[str, ...], seconds: int) -> Disruption:
+    """The portal asks for a pause at each request; it ends so long after the last one."""
     fault = Fault(routes[0], "throttle_day", times=None, retry_after=seconds)
 
     def end(a: Life) -> None:
         working(a, [fault])
         a.calm = max(a.calm, a.here.clock() + timedelta(seconds=seconds))
 
-    return Trouble(lambda a: failing(a, [fault]), end)
+    return Disruption(lambda a: failing(a, [fault]), end)
 
 
-def once(*statuses: int) -> Trouble:
-    """A look is answered so, once for each, by something between us and the portal."""
-    return Trouble(
+def once(*statuses: int) -> Disruption:
+    """Something between us and the portal answers a look with each status once."""
+    return Disruption(
         lambda a: failing(a, [Fault(LOOKS[0], "status", status=one) for one in statuses]),
         lambda _: None,
     )
 
 
-def clock(**by: float) -> Trouble:
-    """Our own clock jumps, and is put right."""
+def clock(**by: float) -> Disruption:
+    """Our own clock jumps, and is set right."""
     skew = timedelta(**by)
-    return Trouble(
+    return Disruption(
         lambda a: setattr(a.here, "skew", skew), lambda a: setattr(a.here, "skew", timedelta())
     )
 
 
-def narrowed(scope: Scope | None = None, *, observe: bool = False) -> Trouble:
-    """The configuration leaves updates alone, and is put right: a restart each."""
+def narrowed(scope: Scope | None = None, *, observe: bool = False) -> Disruption:
+    """The configuration excludes updates, and is set right, with a restart each time."""
 
     def begin(a: Life) -> None:
         rooms = Scope(exclude_rooms=frozenset({a.rooms[0]}))
@@ -80,7 +80,7 @@ def narrowed(scope: Scope | None = None, *, observe: bool = False) -> Trouble:
         a.here.policy = Policy()
         a.restart()
 
-    return Trouble(begin, end)
+    return Disruption(begin, end)
 
 
 def hide(a: Life) -> None:
@@ -94,7 +94,7 @@ def show(a: Life) -> None:
 
 
 def another(a: Life) -> User:
-    """Return another account that may do what the first may."""
+    """Return another account with the same rights."""
     bot = a.here.portal.add_user("Second Bot", kind="user")
     for room in a.rooms:
         a.here.portal.invite(room, bot, access=9)
@@ -127,7 +127,7 @@ def invite(access: int) -> Callable[[Life], object]:
     return lambda a: a.here.portal.invite(a.rooms[1], a.here.bot, access=access)
 
 
-TROUBLES = {
+DISRUPTIONS = {
     "looks 500": outage(LOOKS),
     "looks 502": outage(LOOKS, "html"),
     "looks 408 once": once(408),
@@ -137,7 +137,7 @@ TROUBLES = {
     "writes happen unseen": outage(WRITES, "reset_after"),
     "listings 500": outage(LISTINGS),
     "listings reset": outage(LISTINGS, "reset_before"),
-    "away": Trouble(
+    "away": Disruption(
         lambda a: setattr(a.here.portal, "down", True),
         lambda a: setattr(a.here.portal, "down", False),
     ),
@@ -146,12 +146,12 @@ TROUBLES = {
     "throttled": throttling(ALL, 20),
     "writes throttled": throttling(WRITES, 300),
     "throttled, not for how long": outage(ALL, "throttle"),
-    "dead key": Trouble(
+    "dead key": Disruption(
         lambda a: a.here.portal.disable_key(a.here.key),
         lambda a: a.here.portal.enable_key(a.here.key),
     ),
-    "another account's key": Trouble(daily, another_key),
-    "writes of the day spent": Trouble(
+    "another account's key": Disruption(daily, another_key),
+    "writes of the day spent": Disruption(
         lambda a: a.restart(quota=Quota(2, 1)), lambda a: a.restart(quota=UNLIMITED)
     ),
     "clock two hours ahead": clock(hours=2),
@@ -159,11 +159,11 @@ TROUBLES = {
     "clock a minute ahead": clock(seconds=61),
     "clock six hours back": clock(hours=-6),
     "clock two minutes back": clock(seconds=-120),
-    "locked": Trouble(lock, unlock),
+    "locked": Disruption(lock, unlock),
     "scope of rooms": narrowed(),
     "scope of extensions": narrowed(Scope(extensions=frozenset({"xlsx"}))),
     "observing": narrowed(observe=True),
-    "archived": Trouble(hide, show),
-    "no member": Trouble(invite(0), invite(9)),
-    "restarted": Trouble(lambda a: a.restart(), lambda a: a.restart()),
+    "archived": Disruption(hide, show),
+    "no member": Disruption(invite(0), invite(9)),
+    "restarted": Disruption(lambda a: a.restart(), lambda a: a.restart()),
 }
