@@ -58,7 +58,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> subprocess.Comple
     return done
 
 
-def test_the_demonstration_ends_with_a_verdict(
+def test_the_demonstration_ends_with_a_summary(
     demonstration: subprocess.CompletedProcess[str],
 ) -> None:
     """Exit 0, what to do next, and nothing on stderr."""
@@ -195,7 +195,7 @@ def shown(lines: Sequence[Scene | Check], encoding: str = "utf-8") -> tuple[bool
 
 
 def test_a_broken_promise_is_said() -> None:
-    """By the check, by the verdict, and by what the command returns."""
+    """By the check, by the summary, and by what the command returns."""
     held, text = shown([Scene("A", "b", "c"), Check("this", True), Check("that", False)])
     assert not held
     assert "✗ that" in text

@@ -36,7 +36,7 @@ class Demonstration:
         )
 
     def show(self, lines: Iterable[Scene | Check]) -> bool:
-        """Print what comes, and the verdict; return whether everything held."""
+        """Print what comes, and the summary; return whether everything held."""
         began, held = time.monotonic(), list[bool | None]()
         spinner = self._console.status("", spinner="line")
         with spinner if self._console.is_interactive else nullcontext():
@@ -47,7 +47,7 @@ class Demonstration:
                     mark = (f"   {self._marks[line.holds]} ", _STYLES[line.holds])
                     self._console.print(Text.assemble(mark, line.text))
                     held.append(line.holds)
-        self._print_verdict(held.count(True), held.count(False), time.monotonic() - began)
+        self._print_summary(held.count(True), held.count(False), time.monotonic() - began)
         return False not in held
 
     def _print_scene(self, scene: Scene) -> None:
@@ -55,13 +55,13 @@ class Demonstration:
         self._console.print(Text(f"\n{self._scenes}. {scene.title}", "bold"))
         self._console.print(f"   {scene.happens}\n   [dim]Expected: {scene.expected}.[/]")
 
-    def _print_verdict(self, held: int, failed: int, seconds: float) -> None:
+    def _print_summary(self, held: int, failed: int, seconds: float) -> None:
         total = (
             f"{failed} of {held + failed} checks failed" if failed else f"All {held} checks held"
         )
         again = "Run it again; if it fails twice, please report it."
-        verdict = (f"\n{total}", _STYLES[not failed])
-        self._console.print(Text.assemble(verdict, f", in {seconds:.0f} s."))
+        summary = (f"\n{total}", _STYLES[not failed])
+        self._console.print(Text.assemble(summary, f", in {seconds:.0f} s."))
         self._console.print(again if failed else "Next: reconciler init")
 
 

@@ -18,7 +18,7 @@ DEFAULT_URL = "http://127.0.0.1:3000/docspace/review-comment"
 
 
 def demo() -> None:
-    """Show it at work in five scenes: a portal in memory, its people, the daemon, a verdict.
+    """Show it at work in five scenes: a portal in memory, its people, the daemon, a summary.
 
     Needs no account and no configuration, and ends within 20 seconds. Exits 0 when everything
     is as promised, else 1.
