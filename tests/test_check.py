@@ -575,7 +575,7 @@ def test_the_command_prints_the_worst_first_and_its_code(scene: Stage) -> None:
     wrong = run(scene, "check", "--json", RECONCILER_SWEEP__EVERY="soon")
     told = json.loads(wrong.stdout)
     assert (wrong.returncode, told["exit_code"]) == (2, 2)
-    assert "sweep.every" in told["lines"][0]["message"]
+    assert "sweep.every" in told["findings"][0]["message"]
 
 
 @pytest.mark.parametrize(

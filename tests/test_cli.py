@@ -18,7 +18,7 @@ import typer
 from typer.testing import CliRunner
 
 from reconciler.cli.commands import app
-from reconciler.cli.messages import bug, in_words, unforeseen
+from reconciler.cli.messages import bug, message_for, message_for_unforeseen
 from reconciler.cli.options import found_config
 from reconciler.cli.runs import document, moment
 from reconciler.cli.send import sample_body
@@ -292,7 +292,7 @@ def test_a_working_directory_that_is_gone_is_no_bug(tmp_path: Path) -> None:
 )
 def test_what_the_machine_refuses_is_no_bug(error: OSError, said: str) -> None:
     """Wherever it was met."""
-    code, text = unforeseen(error)
+    code, text = message_for_unforeseen(error)
     assert (code, text.startswith(said)) == (2, True)
 
 
@@ -462,7 +462,7 @@ def test_every_error_has_its_code_and_its_next_step(
     error: ReconcilerError, code: int, hint: str
 ) -> None:
     """What happened, and what to do."""
-    found, text = in_words(error)
+    found, text = message_for(error)
     assert (found, hint in text) == (code, True)
 
 

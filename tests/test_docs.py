@@ -99,7 +99,7 @@ FORESEEN: list[ReconcilerError] = [
 def test_the_reference_has_the_cure_of_every_error(error: ReconcilerError) -> None:
     """By the words with which its message begins."""
     begins = re.findall(r"^\| `([A-Z][^`]+)` \|", REFERENCE, re.MULTILINE)
-    _, said = messages.in_words(error)
+    _, said = messages.message_for(error)
     assert [one for one in begins if said.startswith(one)]
 
 

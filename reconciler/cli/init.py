@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from reconciler.cli.checking import finding_text
-from reconciler.cli.messages import OK, PORTAL, USAGE, exit_with, in_words
+from reconciler.cli.messages import OK, PORTAL, USAGE, exit_with, message_for
 from reconciler.cli.options import ConfigPath, found_config, read_config
 from reconciler.errors import ConfigError, ReconcilerError, WebhookExistsError
 from reconciler.formats import shown
@@ -144,7 +144,7 @@ def _register(plan: "Plan", *, may: bool, wanted: bool) -> int:
                 "It has another secret. While serve runs: reconciler webhook rotate", err=True
             )
     except ReconcilerError as error:
-        code, text = in_words(error)
+        code, text = message_for(error)
         typer.echo(f"All is written, but the webhook is not registered. {text}", err=True)
         typer.echo("Once that is fixed: reconciler webhook register", err=True)
         return code

@@ -31,7 +31,7 @@ class _Block:
 def print_overview(
     seen: Overview, problems: Sequence[Problem], limit: int, console: Console | None = None
 ) -> None:
-    """Print what is wrong, then the numbers."""
+    """Print the problems, then the numbers."""
     console = console or _console()
     for problem in problems:
         style = "bold red" if problem.is_blocking else "yellow"
@@ -45,7 +45,7 @@ def print_overview(
 
 
 def print_files(found: Sequence[UnfinishedFile]) -> None:
-    """Print the files that failed, were refused or wait, and what to do about each."""
+    """Print the files that failed, were refused or wait, each with what to do."""
     console = _console()
     if found:
         _print(console, _unfinished(found, len(found)))
@@ -174,7 +174,7 @@ def _unfinished(found: Sequence[UnfinishedFile], of: int) -> _Block:
 
 
 def _console() -> Console:
-    # Titles are other people's words: no markup is read from them.
+    # Titles come from the portal, so markup is off.
     return Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 

@@ -27,7 +27,7 @@ class Demonstration:
     """Prints the demonstration line by line; on a terminal in colour, with a spinner."""
 
     def __init__(self, console: Console) -> None:
-        """Say what is about to happen."""
+        """Print the introduction."""
         self._console, self._scenes = console, 0
         self._marks = _ASCII if console.options.ascii_only else _MARKS
         console.print(
@@ -36,7 +36,7 @@ class Demonstration:
         )
 
     def show(self, lines: Iterable[Scene | Check]) -> bool:
-        """Print what comes, and the summary; return whether everything held."""
+        """Print the scenes, their checks and a summary; return whether every check passed."""
         began, held = time.monotonic(), list[bool | None]()
         spinner = self._console.status("", spinner="line")
         with spinner if self._console.is_interactive else nullcontext():
@@ -66,11 +66,11 @@ class Demonstration:
 
 
 class Playground:
-    """A small portal with people who edit its files."""
+    """A small portal whose users edit its files."""
 
     def __init__(self, network: Network, latency: float, faults: Iterable[str]) -> None:
         """Build the portal; a fault that does not exist ends the command."""
-        # A tenth of the portal's times: nobody wants to wait for a queue while trying things.
+        # A tenth of the real portal's times, for quick tests.
         self._portal = Portal(poll_seconds=0.5, retry_seconds=(0.1, 0.2, 0.4, 0.8, 1.6))
         self._seeded = populate(self._portal)
         self._portal.network, self._portal.latency = network, latency

@@ -14,7 +14,7 @@ from reconciler.cli.options import json_text
 from reconciler.formats import document_url, file_count, length_of_time, shown
 from reconciler.ledger.records import FileInReview
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet computes what begins so
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # the beginnings of a formula in a spreadsheet
 _FIELDS = (
     *("file_id", "title", "room_id", "room", "version", "saved_by", "saved_at", "marked_at"),
     *("since", "comment", "link"),
@@ -23,7 +23,7 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class Found:
-    """The files at ``now``: those that wait, and those kept without a mark."""
+    """The files that wait, and those kept without a mark, at ``now``."""
 
     now: datetime
     portal: str
@@ -33,7 +33,7 @@ class Found:
 
 def print_found(found: Found, console: Console | None = None) -> None:
     """Print the files: as tables on a terminal, a line each elsewhere."""
-    # Titles are other people's words: no markup is read from them.
+    # Titles come from the portal, so markup is off.
     console = console or Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.print(f"{file_count(len(found.waiting))} need{'s' * (len(found.waiting) == 1)} review")
     _print(console, found, found.waiting, "waiting")
@@ -98,7 +98,7 @@ def as_json(found: Found) -> str:
 
 
 def write_csv(found: Found) -> None:
-    """Print the files as comma-separated values; ``state`` tells the two lists apart."""
+    """Print the files as comma-separated values; the column ``state`` has the list of each."""
     writer = csv.DictWriter(sys.stdout, ("state", *_FIELDS))
     writer.writeheader()
     for state, files in (("waiting", found.waiting), ("kept_unmarked", found.kept)):
@@ -125,7 +125,7 @@ def _fields(found: Found, one: FileInReview) -> dict[str, object]:
 
 
 def _safe(value: object) -> object:
-    """Return a cell of which no spreadsheet makes a formula: titles are other people's words."""
+    """Return a cell that no spreadsheet takes for a formula: titles come from the portal."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     if not isinstance(value, str):

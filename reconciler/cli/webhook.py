@@ -1,4 +1,4 @@
-"""`reconciler webhook`: the portal's side of our webhook, without its pages."""
+"""The commands that manage our webhook at the portal."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any

@@ -211,7 +211,7 @@ def _files(seen: Overview) -> Iterator[Problem]:
         )
     failed = seen.unfinished.get(Outcome.FAILED, 0)
     if failed:
-        message = f"{file_count(failed)} failed and will be tried again"
+        message = f"{file_count(failed)} failed and will be retried"
         yield Problem(ProblemKind.FAILED, message, "the reasons: reconciler failed list")
     refused = seen.unfinished.get(Outcome.REFUSED, 0)
     if refused:

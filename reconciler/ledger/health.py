@@ -99,7 +99,7 @@ class Health:
         return int(self._store.read(lambda c: c.execute(number).scalar_one()))
 
     def failed(self) -> frozenset[int]:
-        """Return the files that failed and will be tried again."""
+        """Return the files that failed and will be retried."""
         found = select(files.c.id).where(UNFINISHED, files.c.outcome == Outcome.FAILED.value)
         return self._store.read(lambda c: frozenset(c.execute(found).scalars()))
 
