@@ -553,7 +553,7 @@ def test_a_configured_portal_text_is_no_comment(key: str, tmp_path: Path) -> Non
 def test_a_portal_text_has_a_word_of_its_own(key: str, text: str, tmp_path: Path) -> None:
     """Else every comment would be the portal's, and give way."""
     (problem,) = problems(f'[review]\n{key} = ["{text}"]\n', tmp_path)
-    assert "a word of its own" in problem
+    assert "at least one word besides {0}" in problem
 
 
 def test_the_policy_is_what_was_configured(tmp_path: Path) -> None:

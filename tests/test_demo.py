@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from reconciler.cli.playground import Demonstration
-from reconciler.demo import Check, Scene
+from reconciler.demo import Scene, SceneCheck
 from reconciler.demo.scenes import (
     check_burst,
     check_comment,
@@ -180,12 +180,12 @@ FOUND, UNFOUND = Version(TARGET, 1, is_announced=False), Version("Edited", 0, is
         (check_restart([GOOD, TWICE]), False),
     ],
 )
-def test_a_check_holds_for_what_is_promised_alone(check: Check, holds: bool) -> None:
+def test_a_check_holds_for_what_is_promised_alone(check: SceneCheck, holds: bool) -> None:
     """It is judged by what the portal recorded, and says what that was."""
     assert check.holds is holds
 
 
-def shown(lines: Sequence[Scene | Check], encoding: str = "utf-8") -> tuple[bool, str]:
+def shown(lines: Sequence[Scene | SceneCheck], encoding: str = "utf-8") -> tuple[bool, str]:
     """Return whether everything held, and what is printed of it."""
     page = io.BytesIO()
     with io.TextIOWrapper(page, encoding) as file:
@@ -196,7 +196,7 @@ def shown(lines: Sequence[Scene | Check], encoding: str = "utf-8") -> tuple[bool
 
 def test_a_broken_promise_is_said() -> None:
     """By the check, by the summary, and by what the command returns."""
-    held, text = shown([Scene("A", "b", "c"), Check("this", True), Check("that", False)])
+    held, text = shown([Scene("A", "b", "c"), SceneCheck("this", True), SceneCheck("that", False)])
     assert not held
     assert "✗ that" in text
     assert "1 of 2 checks failed" in text
@@ -213,13 +213,13 @@ def test_a_daemon_that_cannot_start_is_said() -> None:
 
 def test_what_is_only_compared_breaks_no_promise() -> None:
     """The tutorial's script may do as it likes."""
-    held, text = shown([Check("the script: 300 writes", None), Check("this", True)])
+    held, text = shown([SceneCheck("the script: 300 writes", None), SceneCheck("this", True)])
     assert held
     assert "All 1 checks held" in text
 
 
 def test_a_terminal_without_the_tick_is_told_in_letters() -> None:
     """As in the C locale."""
-    _, text = shown([Check("this", True), Check("that", False)], "ascii")
+    _, text = shown([SceneCheck("this", True), SceneCheck("that", False)], "ascii")
     assert "ok this" in text
     assert "NO that" in text

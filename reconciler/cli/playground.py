@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reconciler.cli.messages import UNAVAILABLE, USAGE, exit_with
-from reconciler.demo import Check, Scene
+from reconciler.demo import Scene, SceneCheck
 from reconciler.sandbox import Fault, Network, Portal, Server
 from reconciler.sandbox.faults import FaultKind
 from reconciler.sandbox.seed import Seeded, populate
@@ -35,7 +35,7 @@ class Demonstration:
             'between them. Promise: an updated file carries "Need Review", once.'
         )
 
-    def show(self, lines: Iterable[Scene | Check]) -> bool:
+    def show(self, lines: Iterable[Scene | SceneCheck]) -> bool:
         """Print the scenes, their checks and a summary; return whether every check passed."""
         began, held = time.monotonic(), list[bool | None]()
         spinner = self._console.status("", spinner="line")

@@ -1,4 +1,4 @@
-"""Checks of what the portal answered: on itself, key, account, rooms and webhook. Pure."""
+"""Checks of the portal: its version, clock, our key, account, rooms and webhook. Pure."""
 
 from collections.abc import Sequence
 from datetime import timedelta
