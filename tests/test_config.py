@@ -521,9 +521,9 @@ def test_a_comment_may_be_any_printable_text(text: str) -> None:
         ("a\nb", "control characters"),
         ("a\x00b", "control characters"),
         ("a\u202eb", "control characters"),
-        ("Edited", "the portal writes by itself"),
-        ("The file is unlocked", "the portal writes by itself"),
-        ("Converted from .doc", "the portal writes by itself"),
+        ("Edited", "the portal itself writes"),
+        ("The file is unlocked", "the portal itself writes"),
+        ("Converted from .doc", "the portal itself writes"),
     ],
 )
 def test_a_comment_that_the_portal_cannot_keep_apart_is_refused(text: str, words: str) -> None:
@@ -537,7 +537,7 @@ def test_a_comment_that_the_portal_cannot_keep_apart_is_refused(text: str, words
 def test_none_of_the_portals_texts_is_a_comment(culture: str) -> None:
     """A text of any language is refused, whatever stands in its place holder."""
     for text in by_culture()[culture].values():
-        with pytest.raises(ConfigError, match="by itself"):
+        with pytest.raises(ConfigError, match="portal itself writes"):
             load(None, {"RECONCILER_REVIEW__COMMENT": text.replace("{0}", "1")})
 
 
@@ -545,7 +545,7 @@ def test_none_of_the_portals_texts_is_a_comment(culture: str) -> None:
 def test_a_configured_portal_text_is_no_comment(key: str, tmp_path: Path) -> None:
     """A text named as the portal's cannot be ours at the same time."""
     (problem,) = problems(f'[review]\ncomment = "Redaguota"\n{key} = ["Redag{{0}}"]\n', tmp_path)
-    assert "the portal writes by itself" in problem
+    assert "the portal itself writes" in problem
 
 
 @pytest.mark.parametrize("key", ["portal_texts", "unlock_texts"])

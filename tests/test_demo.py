@@ -27,7 +27,7 @@ from reconciler.demo.scenes import (
 )
 from reconciler.demo.stage import TARGET, DaemonEndedError, Version, daemon
 
-TITLES = ["One edit", "A burst", "A person's words", "Lost deliveries", "A crash"]
+TITLES = ["One edit", "A burst", "A person's comment", "Lost deliveries", "A crash"]
 
 
 def environment(folder: Path) -> dict[str, str]:

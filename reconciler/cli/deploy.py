@@ -79,7 +79,7 @@ def _hints(config: "Config", path: Path | None, installed: "Installed") -> Itera
         )
     elif ledger_folder(config) == path.absolute().parent:
         yield (
-            f"The ledger lies beside {path}, so the service may write there. "
+            f"The ledger is beside {path}, so the service may write there. "
             f'state.url = "sqlite:///{STATE}/reconciler.db" keeps it apart.'
         )
     if path is not None and config.portal.url is None:
@@ -91,6 +91,6 @@ def _hints(config: "Config", path: Path | None, installed: "Installed") -> Itera
         )
     if installed.at_home:
         yield (
-            f"{installed.command[0]} or its Python lies in somebody's home, where the user "
-            "reconciler may not look: install it in /opt/reconciler and write the files with that."
+            f"{installed.command[0]} or its Python is in a home directory, which the user "
+            "reconciler may not read: install it in /opt/reconciler, and write the files with that."
         )

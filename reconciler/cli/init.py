@@ -100,7 +100,7 @@ def init(
     _confirm_replacements(plan, asks=asks, yes=yes)
     _write(setup, plan)
     code = _register(plan, may=checked.may_register, wanted=register)
-    _advise(plan)
+    _print_next(plan)
     raise typer.Exit(code)
 
 
@@ -151,7 +151,7 @@ def _register(plan: "Plan", *, may: bool, wanted: bool) -> int:
     return OK
 
 
-def _advise(plan: "Plan") -> None:
+def _print_next(plan: "Plan") -> None:
     """Print the findings that need attention, and what to run next."""
     from reconciler.service.checks import run_config_check
 
@@ -224,7 +224,7 @@ class _Interview:
         if self._asks:
             return ask()
         raise exit_with(
-            USAGE, f"{option} is missing, and nobody is asked: give it, or use a terminal."
+            USAGE, f"{option} is missing: give it, or run this on a terminal to be asked."
         )
 
     def _ask_again(self, about: str) -> None:

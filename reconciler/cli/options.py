@@ -58,4 +58,4 @@ def json_text(fields: Mapping[str, object]) -> str:
 def require_answer(yes: bool) -> None:
     """End the command where it could not ask for a confirmation."""
     if not yes and not sys.stdin.isatty():
-        raise exit_with(USAGE, "Without a terminal it needs --yes: nobody can be asked.")
+        raise exit_with(USAGE, "Without a terminal it needs --yes, since it cannot ask.")

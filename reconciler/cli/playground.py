@@ -99,7 +99,7 @@ class Playground:
 
 def _introduce(url: str, seeded: Seeded, webhook: str, secret: str) -> None:
     typer.echo(
-        f"A DocSpace portal at {url}, deliveries to {webhook or 'nobody'}. For the daemon:\n"
+        f"A DocSpace portal at {url}, deliveries to {webhook or 'no address'}. For the daemon:\n"
         f"  export DOCSPACE_API_HOST={url}\n"
         f"  export DOCSPACE_API_KEY={seeded.key}\n"
         f"  export DOCSPACE_WEBHOOK_SECRET='{secret}'\n"

@@ -132,8 +132,8 @@ def send(
 ) -> None:
     """Sign a sample event as the portal would, post it, and print the answer.
 
-    Exits 0 when it was accepted or ignored, 1 when it was refused or redirected, 3 when nobody
-    answers. Address, port, path, secret and portal.ca_bundle are those of the configuration.
+    Exits 0 when it was accepted or ignored, 1 when it was refused or redirected, 3 without an
+    answer. Address, port, path, secret and portal.ca_bundle are those of the configuration.
 
     Examples:
 
@@ -155,7 +155,7 @@ def send(
     except AddressUnreachableError as error:
         is_running = isinstance(error, UntrustedCertificateError)
         hint = "" if is_running else " Is `reconciler serve` running?"
-        raise exit_with(PORTAL, f"Nobody answers at {url}: {shown(error.detail)}.{hint}") from error
+        raise exit_with(PORTAL, f"No answer from {url}: {shown(error.detail)}.{hint}") from error
     typer.echo(f"{response.status} {shown(response.body.decode('utf-8', 'replace'))}")
     for hint in hints(response):
         typer.echo(hint, err=True)

@@ -182,7 +182,7 @@ def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:
-    """Make the paths absolute: cron and systemd start in other directories than people."""
+    """Make the paths absolute: cron and systemd start programs in another directory."""
     for section, name in paths():
         content = values.get(section)
         if isinstance(content, dict) and isinstance(content.get(name), str):

@@ -95,7 +95,7 @@ class Review(_Section):
         if self.policy().texts.is_portals(self.comment):
             raise ValueError(
                 "review.comment is named in review.portal_texts or review.unlock_texts as a text "
-                "that the portal writes by itself: it would mark nothing"
+                "that the portal itself writes: it would mark nothing"
             )
         if both := sorted(self.rooms & self.exclude_rooms):
             raise ValueError(

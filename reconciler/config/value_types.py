@@ -55,7 +55,7 @@ def _comment(text: str) -> str:
     if any(ord(c) > _BASIC_PLANE or not c.isprintable() for c in text):
         raise ValueError("must have neither control characters nor emoji: the portal loses them")
     if Policy().texts.is_portals(text):
-        raise ValueError("is a text that the portal writes by itself: it would mark nothing")
+        raise ValueError("is a text that the portal itself writes: it would mark nothing")
     return text
 
 

@@ -98,10 +98,10 @@ def _burst(stage: Stage, _: DaemonProcess) -> Iterator[Scene | SceneCheck]:
 
 def _approval(stage: Stage, _: DaemonProcess) -> Iterator[Scene | SceneCheck]:
     yield Scene(
-        "A person's words",
+        "A person's comment",
         "Ann approves two files, Greta renames one. Unlocking a file replaces its\n"
         "   comment by a text of the portal's, in English for Ann, German for Greta.",
-        "an approved file is left alone; a wiped mark comes back",
+        "an approved file is not marked; a wiped mark is set again",
     )
     files = renamed, approved, english, german = stage.add_files(4, "Offer {}.docx")
     stage.save(*files)

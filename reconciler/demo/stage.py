@@ -1,4 +1,4 @@
-"""The stage: a portal in memory with its people, and the daemon in a process of its own."""
+"""The stage: a portal in memory with its users, and the daemon in a process of its own."""
 
 import os
 import subprocess
@@ -81,7 +81,7 @@ class DaemonProcess:
 class Version:
     """A file's current version: its comment, and how often the daemon wrote into it.
 
-    ``is_announced`` tells whether a delivery about a person's update of the file arrived.
+    ``is_announced`` is whether a delivery about a user's update of the file arrived.
     """
 
     comment: str
@@ -96,7 +96,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Stage:
-    """The portal, two of its people, the bot, and the room they work in."""
+    """The portal, two of its users, the bot, and their room."""
 
     portal: Portal
     ann: User

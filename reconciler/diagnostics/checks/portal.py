@@ -62,7 +62,7 @@ def key(snapshot: Snapshot) -> list[Finding]:
     if isinstance(found, PortalError):
         return [error("key", str(found), hint_for(found), Fault.PORTAL)]
     if not found.owner:
-        message = "neither keys/@self nor people/@self is there to tell whose the key is"
+        message = "the key's account is not known: keys/@self and people/@self are missing"
         return [warning("key", message, "nothing to do: each echo of our comments costs a look")]
     if not found.active:
         return [error("key", "the key is disabled", "enable it at the portal", Fault.PORTAL)]
