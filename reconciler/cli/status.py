@@ -12,7 +12,7 @@ from reconciler.cli.options import LAST_FILE_ID, ConfigPath, Json, Rooms, read_c
 from reconciler.formats import shown, utcnow
 
 if TYPE_CHECKING:
-    from reconciler.cli.review_report import Found
+    from reconciler.cli.review_report import Reviews
     from reconciler.config import Config
     from reconciler.ledger import Ledger
 
@@ -184,13 +184,13 @@ def review_list(
     elif csv:
         review_report.write_csv(found)
     else:
-        review_report.print_found(found)
+        review_report.print_reviews(found)
 
 
 def _reviews(
     ledger: "Ledger", portal: str, rooms: frozenset[int], longer: timedelta | None, by: str
-) -> "Found":
-    from reconciler.cli.review_report import Found
+) -> "Reviews":
+    from reconciler.cli.review_report import Reviews
     from reconciler.ledger import ReviewFilter, ReviewState
 
     now = ledger.clock(utcnow)()
@@ -199,7 +199,7 @@ def _reviews(
         ledger.reviews.page(state, wanted).files
         for state in (ReviewState.WAITING, ReviewState.UNMARKED)
     )
-    return Found(now, portal, waiting, kept)
+    return Reviews(now, portal, waiting, kept)
 
 
 def _length(text: str) -> timedelta:

@@ -26,18 +26,20 @@ _PORTAL_READS, _PORTAL_WRITES = 50, 15  # at once, for one user (docspace.md 2)
 def configuration(snapshot: Snapshot) -> list[Finding]:
     """Whether the configuration is complete, for the worker and for the receiver."""
     about, webhook = "configuration", snapshot.config.webhook
-    lines = [
+    findings = [
         error(about, problem, "see config.toml", Fault.CONFIG) for problem in snapshot.problems
     ]
     unsigned = webhook.secret is None and webhook.secret_file is None
     if unsigned and not webhook.allow_unsigned:
         message = "there is no webhook secret, so serve refuses to start; reconcile works"
-        lines.append(warning(about, message, "set webhook.secret_file: webhook register fills it"))
-    lines += _warned(snapshot, about, _OF_SETTINGS)
+        findings.append(
+            warning(about, message, "set webhook.secret_file: webhook register fills it")
+        )
+    findings += _warned(snapshot, about, _OF_SETTINGS)
     if snapshot.config.review.observe:
         message = "review.observe is true: everything is decided and nothing is written"
-        lines.append(warning(about, message, "set review.observe to false to mark files"))
-    return lines or [ok(about, "complete")]
+        findings.append(warning(about, message, "set review.observe to false to mark files"))
+    return findings or [ok(about, "complete")]
 
 
 def _warned(snapshot: Snapshot, about: str, kinds: Collection[ConfigWarningKind]) -> list[Finding]:
@@ -89,8 +91,8 @@ def instances(snapshot: Snapshot) -> list[Finding]:
     if not isinstance(found, LedgerSnapshot):
         return [skipped("instances", "the ledger cannot be used")]
     held = ", ".join(f"{who} holds {role}" for role, who in sorted(found.holders.items()))
-    lines = [ok("instances", held or "nothing runs at this moment")]
-    return lines + _parallel_limits(snapshot.config, found.processes)
+    findings = [ok("instances", held or "nothing runs at this moment")]
+    return findings + _parallel_limits(snapshot.config, found.processes)
 
 
 def _parallel_limits(config: Config, processes: int) -> list[Finding]:
@@ -117,8 +119,8 @@ def service(snapshot: Snapshot) -> list[Finding]:
     if not isinstance(found, LedgerSnapshot):
         return [skipped("service", "the ledger cannot be used")]
     problems = [one for one in found.problems if one.kind is not ProblemKind.WEBHOOK]
-    lines = [_service_line(one, found.has_run) for one in problems]
-    return lines or [ok("service", "updates are marked")]
+    findings = [_service_line(one, found.has_run) for one in problems]
+    return findings or [ok("service", "updates are marked")]
 
 
 def _service_line(problem: Problem, has_run: bool) -> Finding:
@@ -136,8 +138,8 @@ def _service_line(problem: Problem, has_run: bool) -> Finding:
 
 def files(snapshot: Snapshot) -> list[Finding]:
     """Whether others can read our secrets, and whether older ones are still accepted."""
-    lines = _warned(snapshot, "files", {ConfigWarningKind.SECRET_FILE_EXPOSED})
-    return [*lines, _older_secrets(snapshot)] if snapshot.older_secrets else lines
+    findings = _warned(snapshot, "files", {ConfigWarningKind.SECRET_FILE_EXPOSED})
+    return [*findings, _older_secrets(snapshot)] if snapshot.older_secrets else findings
 
 
 def _older_secrets(snapshot: Snapshot) -> Finding:
