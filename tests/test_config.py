@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.config import CONFIG, NAMED, Config, duration, keys, load, require
+from reconciler.config.sections import SECRET, SECRET_FILE
+from reconciler.config.values import marked_keys
 from reconciler.decision import Policy
 from reconciler.errors import ConfigError
 from reconciler.portal_texts import by_culture
@@ -402,6 +404,19 @@ def test_wrong_values_are_listed_beside_unknown_keys(tmp_path: Path) -> None:
     assert "limits.backfill_share" in named
     assert any("webhook.ports" in problem for problem in found)
     assert any("RECONCILER_REVIEW__ROOMS" in problem for problem in found)
+
+
+def test_every_secret_and_every_file_of_secrets_is_marked() -> None:
+    """What hides a secret, and what checks its file, finds it by the mark of its key."""
+    fields = {
+        f"{section}.{name}": str(field.annotation)
+        for section, outer in Config.model_fields.items()
+        for name, field in type(outer.default).model_fields.items()
+    }
+    secrets = {key for key, annotation in fields.items() if "SecretStr" in annotation}
+    assert {*marked_keys(SECRET)} == secrets | {"notify.heartbeat_url"}
+    files = {key for key in fields if key.endswith("_file")}
+    assert {*marked_keys(SECRET_FILE)} == files - {"notify.urls_file"}
 
 
 @pytest.mark.parametrize("key", SECRETS)

@@ -33,7 +33,7 @@ from reconciler.model import Quota
 from reconciler.triggers import UPDATED
 
 # A secret is never shown nor repeated in a message; one that has a ..._file beside it does not
-# belong in config.toml. A file of secrets is for its owner's eyes only.
+# belong in config.toml. A file of secrets must be readable by its owner only.
 SECRET, SECRET_FILE = "secret", "secret_file"
 _URLS_FILE = "notify.urls_file"
 
