@@ -1,8 +1,17 @@
 """Every update of a DocSpace file gets the comment "Need Review", once.
 
-The path: ``receiver -> ledger -> worker -> client -> DocSpace``, and
-``sweep -> client (list) -> ledger -> the same worker``. A webhook says where to look; the
-portal's current state says what to do. Only the worker acts, and anything may die at any line.
+A delivery's path, module by module: ``service.server`` takes the request, ``receiver`` verifies its
+signature and parses it (``event``), ``ledger`` records it and makes its file due, ``worker.loop``
+claims the file, ``worker.processor`` lets ``worker.look`` ask for it (``client.docspace``), which
+``decision`` decides on; then it stores the intent in ``ledger``, sets the comment through
+``client.docspace`` and stores the result in ``ledger``.
+
+``sweep`` finds what no delivery announced: ``client.docspace`` lists the folders,
+``sweep.planning`` decides on each page, ``ledger`` makes the files due, and the same worker does
+the rest.
+
+A webhook says where to look; the portal's current state says what to do. Only the worker acts, and
+the process may die at any line.
 """
 
 DISTRIBUTION = "docspace-reconciler"

@@ -1,7 +1,7 @@
-"""Which comments the portal writes by itself, in any of its languages (docspace.md 4.2).
+"""Recognizes the comments that the portal writes by itself, in any language (docspace.md 4.2).
 
-A save may write several of its texts, joined by "; ", so a comment is the portal's own when every
-part of it is.
+A save may write several of the portal's texts, joined by "; ": a comment is the portal's own when
+every part of it is.
 """
 
 import re
@@ -17,7 +17,7 @@ _ANYTHING = "{0}"
 
 @dataclass(frozen=True)
 class TextSet:
-    """A set of texts: those that stand as they are, and those in which something varies."""
+    """A set of texts: fixed ones, and those in which a part varies."""
 
     plain: frozenset[str]
     varying: re.Pattern[str]
@@ -29,12 +29,12 @@ class TextSet:
 
 @dataclass(frozen=True)
 class CommentTexts:
-    """What the portal writes by itself: any of its texts, and those that unlocking writes."""
+    """The texts that the portal writes by itself: all of them, and those that unlocking writes."""
 
     any: TextSet
     unlocking: TextSet
 
-    def is_portals(self, comment: str) -> bool:
+    def is_portal_text(self, comment: str) -> bool:
         """Return whether every part of the comment is a text of the portal's."""
         return all(map(self.any.has, comment.split(_JOINT)))
 

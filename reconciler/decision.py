@@ -1,15 +1,15 @@
-"""The decision: may this file be left as it is, or must it carry the comment? Pure.
+"""The decision on a file: set the comment, keep a person's, skip the file, or wait. Pure.
 
-A webhook payload has neither version nor comment (docspace.md 4.1), so the decision is made
-on a file as the portal shows it now (`File`) and on what the ledger remembers (`Entry`).
+A webhook payload has neither version nor comment (docspace.md 4.1), so the decision is made on the
+file as the portal shows it now (`File`) and on what the ledger has stored (`Entry`).
 
-The facts that the table rests on: every path that saves content writes a text of the portal's
+The table rests on these facts: every path that saves content writes a text of the portal's
 own as the comment, and no comment carries over to a new version; a rename raises ``updated``
 alone; a comment, a lock or an order change raises nothing; unlocking writes a text of its own
 over the comment (docspace.md 4.2, 4.3). So the class of a comment decides nearly everything: a
 text of the portal's on a revision that carried ours means that it was saved again or unlocked,
-and a text of a person's is never overwritten. The numbers are the rows of design.md. The table
-was model-checked: `tests/test_decision_model.py` is the checker; change one only with the other.
+and a person's comment is never overwritten. The numbers are the rows of the table in design.md.
+`tests/test_decision_model.py` checks the table against a model: change both together.
 """
 
 from collections.abc import Callable, Iterable
@@ -31,15 +31,15 @@ from reconciler.model import (
     Section,
 )
 
-_LOCK_FIRST, _LOCK_MOST = timedelta(minutes=5), timedelta(hours=6)
-_FORBIDDEN_AGAIN = timedelta(days=1)
+_LOCK_FIRST, _LOCK_MAX = timedelta(minutes=5), timedelta(hours=6)
+_FORBIDDEN_RETRY = timedelta(days=1)
 _EARLY_LOOKS = 3
 _INACTIVE = {Section.TRASH, Section.ARCHIVE, Section.TEMPLATES, Section.AI_AGENTS}
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Which files are reviewed at all. An empty set of rooms or extensions means every one."""
+    """Which files are reviewed at all. An empty set of rooms or extensions means all of them."""
 
     rooms: frozenset[int] = frozenset()
     exclude_rooms: frozenset[int] = frozenset()
@@ -73,9 +73,9 @@ class Scope:
 
 @dataclass(frozen=True)
 class Policy:
-    """What the administrator configured about the decision.
+    """The configuration of the decision.
 
-    ``former_targets`` are earlier values of ``target`` that the ledger remembers.
+    ``former_targets`` are earlier values of ``target``, stored in the ledger.
     """
 
     target: str = "Need Review"
@@ -89,14 +89,14 @@ class Policy:
 
     @property
     def texts(self) -> CommentTexts:
-        """The texts that the portal writes by itself: those of every language, and ours."""
+        """The texts that the portal writes by itself: of every language, and configured ones."""
         return texts_of(self.portal_texts, self.unlock_texts)
 
     @property
     def criteria(self) -> str:
-        """What decides which updates are marked at all, as a text to compare.
+        """The settings that select the updates to mark, as a text to compare.
 
-        When it changes, updates that were passed over before may have to be marked now.
+        When it changes, updates that were skipped before may have to be marked now.
         """
         scope = self.scope
         rooms = (sorted(scope.rooms), sorted(scope.exclude_rooms), scope.personal)
@@ -105,12 +105,12 @@ class Policy:
         return repr((*rooms, *others, *texts))
 
     def is_target(self, comment: str) -> bool:
-        """Return whether the comment says that a review is needed."""
+        """Return whether the comment is the target, or was one before."""
         return comment == self.target or comment in self.former_targets
 
     def recognizes(self, comments: Iterable[str]) -> bool:
         """Return whether any of the comments is a text of the portal's that we know."""
-        return any(map(self.texts.is_portals, comments))
+        return any(map(self.texts.is_portal_text, comments))
 
     def knows_portal(
         self,
@@ -118,10 +118,10 @@ class Policy:
         files: Iterable[File],
         sample: Callable[[int], Iterable[str]],
     ) -> bool | None:
-        """Return whether the portal has shown a text that we know; ``known`` is what we knew.
+        """Return whether the portal has shown a text that we know; ``known`` is the stored answer.
 
-        Where nothing is known, ``sample`` is asked, once, for comments of older versions of the
-        first file and of other files. None where no file needs the answer yet.
+        Where it is None, ``sample`` is called once for comments of older versions of the first
+        file and of other files. Returns None where no file needs the answer yet.
         """
         if known:
             return True
@@ -144,10 +144,10 @@ class CommentClass(Enum):
 
 
 def classify(comment: str, entry: Entry, policy: Policy) -> CommentClass:
-    """Return the class of a comment; the first that fits.
+    """Return the class of a comment: the first that fits.
 
-    Any other text is a person's on a portal that has shown texts which we know. On other portals it
-    may be the portal's own, in an unknown language.
+    Any other text is a person's on a portal that has shown a text which we know. On other portals
+    it may be the portal's own, in an unknown language.
     """
     if policy.is_target(comment):
         return CommentClass.TARGET
@@ -155,14 +155,14 @@ def classify(comment: str, entry: Entry, policy: Policy) -> CommentClass:
         return CommentClass.EMPTY
     if policy.texts.is_unlocking(comment):
         return CommentClass.UNLOCKING
-    if policy.texts.is_portals(comment):
+    if policy.texts.is_portal_text(comment):
         return CommentClass.SAVING
-    gives_way = policy.overwrite or entry.overwrite or not entry.portal_known
-    return CommentClass.UNCLEAR if gives_way else CommentClass.PERSON
+    may_be_overwritten = policy.overwrite or entry.overwrite or not entry.portal_known
+    return CommentClass.UNCLEAR if may_be_overwritten else CommentClass.PERSON
 
 
 def decide(file: File | Absent, entry: Entry, policy: Policy) -> Decision:
-    """Decide on a look at a file, or on its absence. The first row that matches wins."""
+    """Decide on a file that was looked at, or on its absence, by the first row that matches."""
     if isinstance(file, Absent):  # row 2
         return Decision(Rule.GONE if file is Absent.GONE else Rule.UNREADABLE)
     outside = _outside(file, policy)
@@ -181,8 +181,8 @@ def decide_listed(file: File, entry: Entry, policy: Policy, asked: datetime) -> 
     """Decide on a list item of an answer that was asked for at ``asked`` (our clock).
 
     An item older than the entry's last settling or intent decides nothing, and only a look
-    can tell that an id was reused. What must be marked is looked at again by the worker, so
-    the gates are its business.
+    can tell that an id was reused. The gates before a write are not checked: the worker looks
+    again at every file that must be marked.
     """
     rule = _outside(file, policy)
     if rule is not None:
@@ -194,17 +194,17 @@ def decide_listed(file: File, entry: Entry, policy: Policy, asked: datetime) -> 
 
 
 def write_blocker(file: File) -> Rule | None:
-    """Return what keeps us from commenting on the file now, None when nothing does."""
+    """Return the gate that prevents a write to the file now, None when it is writable."""
     if file.locked:
         return Rule.LOCKED
     return None if file.editable else Rule.FORBIDDEN
 
 
 def is_echo(event: Event, entry: Entry, owner: str | None) -> bool:
-    """Return whether an event only tells us of our own comment.
+    """Return whether an event was caused by our own comment.
 
-    The payload's date is the file's date at publishing (docspace.md 3); when it differs from
-    the revision that we wrote to, a save slipped in between look and write.
+    The payload's date is the file's date at publishing (docspace.md 3). When it differs from the
+    revision that we wrote to, the file was saved between the look and the write.
     """
     if owner is None or event.author != owner or event.modified is None:
         return False
@@ -212,8 +212,8 @@ def is_echo(event: Event, entry: Entry, owner: str | None) -> bool:
     return any(r is not None and r.updated == event.modified for r in revisions)
 
 
-def is_out_of_sight(result: AttemptResult) -> bool:
-    """Return whether a file was only hidden: its room is archived, or not ours for a while."""
+def is_hidden(result: AttemptResult) -> bool:
+    """Return whether a file was only hidden: its room is archived, or closed to our account."""
     archived = result.seen is not None and result.seen.section is Section.ARCHIVE
     return archived or result.reason == Rule.UNREADABLE.value
 
@@ -244,17 +244,17 @@ def _kept_row(file: File, entry: Entry, comment_class: CommentClass) -> Rule | N
     settled = entry.settled
     if comment_class in {CommentClass.EMPTY, CommentClass.UNCLEAR}:  # row 8
         is_settled = settled is not None and settled.version == version
-        return Rule.CHANGED if is_settled or _is_written_over(file, entry) else None
-    theirs = settled == file.revision and not entry.marked_by_us
-    if comment_class is CommentClass.UNLOCKING and theirs:  # row 9
+        return Rule.CHANGED if is_settled or _is_overwritten(file, entry) else None
+    is_settled_by_person = settled == file.revision and not entry.marked_by_us
+    if comment_class is CommentClass.UNLOCKING and is_settled_by_person:  # row 9
         return Rule.UNLOCKED
     return None
 
 
-def _is_written_over(file: File, entry: Entry) -> bool:
-    """Whether a write was begun on this version, and something else stands there since.
+def _is_overwritten(file: File, entry: Entry) -> bool:
+    """Whether a write was begun on this version, and another comment has been set since.
 
-    What stood there before the write tells that the write never happened.
+    Where the comment is still the one before the write, the write never happened.
     """
     intent = entry.intent
     if intent is None or intent.revision.version != file.revision.version:
@@ -263,7 +263,7 @@ def _is_written_over(file: File, entry: Entry) -> bool:
 
 
 def _unsettled_row(file: File, entry: Entry, policy: Policy, comment_class: CommentClass) -> Rule:
-    """Rows 10 to 12: nothing keeps the comment that stands there."""
+    """Rows 10 to 12: the comment on the file is not protected."""
     settled_here = entry.settled == file.revision
     if not _is_event_trusted(entry):
         new = file.revision.version == 1 and file.revision.updated == file.created
@@ -276,30 +276,30 @@ def _unsettled_row(file: File, entry: Entry, policy: Policy, comment_class: Comm
 
 
 def _is_after_settled(file: File, entry: Entry) -> bool:
-    """Whether it is the settled revision, or a version above it: that is no older than our time."""
+    """Whether it is the settled revision or a newer version, hence saved after the origin."""
     settled = entry.settled
     newer = settled is not None and file.revision.version > settled.version
     return newer or settled == file.revision
 
 
 def _is_event_trusted(entry: Entry) -> bool:
-    """Whether the event is trusted, as in the tutorial: on a portal of unknown texts, or one whose
-    events carry no date. DocSpace itself always sends it (docspace.md 4.1).
+    """Whether the event alone is trusted, as the official sample does (docspace.md 9): on a portal
+    of unknown texts, or one whose events carry no date. DocSpace's carry one (docspace.md 4.1).
     """
     return entry.announced and (not entry.portal_known or entry.announced_date is None)
 
 
 def _is_another(file: File, entry: Entry) -> bool:
-    """Row 5. Without a creation date a file cannot be distinguished from another."""
+    """Row 5. Without a creation date a file cannot be told from another with its id."""
     if None not in {entry.created, file.created} and entry.created != file.created:
         return True
     return entry.settled is not None and file.revision.version < entry.settled.version
 
 
 def _is_early(file: File, entry: Entry) -> bool:
-    """Whether an event gave the file a newer date than the look shows, for a few looks.
+    """Whether an event gave the file a newer date than the look shows, for the first few looks.
 
-    Such a look says nothing about the update, whichever row it would match.
+    Such a look says nothing about the update, whichever row it matches.
     """
     date = entry.announced_date
     return date is not None and file.revision.updated < date and entry.attempts < _EARLY_LOOKS
@@ -307,7 +307,7 @@ def _is_early(file: File, entry: Entry) -> bool:
 
 def _retry_after(rule: Rule, entry: Entry) -> timedelta | None:
     if rule is Rule.LOCKED:
-        return min(_LOCK_FIRST * (1 << min(entry.attempts, 10)), _LOCK_MOST)
+        return min(_LOCK_FIRST * (1 << min(entry.attempts, 10)), _LOCK_MAX)
     if rule is Rule.FORBIDDEN:
-        return _FORBIDDEN_AGAIN
+        return _FORBIDDEN_RETRY
     return SECOND if rule is Rule.EARLY else None

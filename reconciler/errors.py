@@ -1,4 +1,4 @@
-"""What can go wrong, by what is to be done about it. Fields, not text; `cli` finds the words."""
+"""The errors, one class for each reaction. They have fields, not text; `cli` makes messages."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 
 class ReconcilerError(Exception):
-    """Any failure that this project foresees; anything else is a bug.
+    """The base of all foreseen failures; any other exception is a bug.
 
     ``kind`` is its name in the log and in the ledger.
     """
@@ -29,7 +29,7 @@ class ConfigError(ReconcilerError):
 
 
 class LedgerCause(Enum):
-    """Why the ledger cannot be used, as far as something else is to be done about it."""
+    """Why the ledger cannot be used; each cause has its own hint."""
 
     DAMAGED = "damaged"
     ANOTHER_PORTAL = "another_portal"
@@ -55,7 +55,7 @@ class LedgerError(ReconcilerError):
 
 @dataclass
 class RoleHeldError(ReconcilerError):
-    """Another process holds the role; ``holder`` tells which, as it wrote itself down."""
+    """Another process holds the role; ``holder`` names it, as "process 12 on host", if known."""
 
     kind = "role_held"
 
@@ -63,12 +63,12 @@ class RoleHeldError(ReconcilerError):
     holder: str
 
     def __str__(self) -> str:
-        """Return who holds what."""
+        """Return the role and its holder."""
         return f"the role {self.role} is held by {self.holder or 'another process'}"
 
 
 class ShutdownRequested(ReconcilerError):
-    """We were asked to stop; what was not begun is left for the next start."""
+    """We were asked to stop. Work that has not begun is left for the next start."""
 
     kind = "shutdown"
 
@@ -90,7 +90,7 @@ class AddressInUseError(ReconcilerError):
 
 @dataclass
 class AddressUnreachableError(ReconcilerError):
-    """The webhook's address does not answer as our receiver would; ``status`` None: nobody."""
+    """The webhook's address does not answer as our receiver does. ``status`` None: no answer."""
 
     kind = "address_unreachable"
 
@@ -99,9 +99,9 @@ class AddressUnreachableError(ReconcilerError):
     detail: str = ""
 
     def __str__(self) -> str:
-        """Return what came from where."""
-        summary = "nobody answers" if self.status is None else f"{self.status} is answered"
-        return f"{summary} at {self.address}{': ' if self.detail else ''}{self.detail}"
+        """Return the address and its answer."""
+        summary = "no answer from" if self.status is None else f"status {self.status} from"
+        return f"{summary} {self.address}{': ' if self.detail else ''}{self.detail}"
 
 
 class UntrustedCertificateError(AddressUnreachableError):
@@ -112,7 +112,7 @@ class UntrustedCertificateError(AddressUnreachableError):
 
 @dataclass
 class WebhookExistsError(ReconcilerError):
-    """The portal has a webhook at this address already."""
+    """The portal already has a webhook with this address."""
 
     kind = "webhook_exists"
 
@@ -126,7 +126,7 @@ class WebhookExistsError(ReconcilerError):
 
 @dataclass
 class WebhookNotFoundError(ReconcilerError):
-    """The portal shows no such webhook; ``known`` are the ids of those that it shows."""
+    """The portal shows no such webhook; ``known`` are the ids of those it shows."""
 
     kind = "webhook_not_found"
 
@@ -134,17 +134,17 @@ class WebhookNotFoundError(ReconcilerError):
     known: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        """Return what was looked for, and what there is."""
+        """Return the webhook that was wanted, and the known ones."""
         listed = ", ".join(map(str, self.known)) or "none"
         return f"no webhook {self.wanted}; there are: {listed}"
 
 
 @dataclass
 class WebhookRejectedError(ReconcilerError):
-    """The portal does not take the webhook; ``detail`` are its words.
+    """The portal rejects the webhook; ``detail`` is the portal's message.
 
-    ``status`` 400: its address, secret or name is not to its liking; 500: the portal's own
-    question to the address got no answer (docspace.md 6).
+    ``status`` 400: for its address, secret or name; 500: the portal's own HEAD to the address got
+    no answer (docspace.md 6).
     """
 
     kind = "webhook_rejected"
@@ -154,7 +154,7 @@ class WebhookRejectedError(ReconcilerError):
     status: int = 400
 
     def __str__(self) -> str:
-        """Return the portal's words."""
+        """Return the address and the portal's message."""
         if self.status == 400:
             return f"the portal rejects {self.address}: {self.detail}"
         return f"the portal gets no answer from {self.address}: it says {self.status} {self.detail}"
@@ -162,7 +162,7 @@ class WebhookRejectedError(ReconcilerError):
 
 @dataclass
 class PortalError(ReconcilerError):
-    """The portal did not do what it was asked. ``status`` is None where no answer came.
+    """A request to the portal failed. ``status`` is None where no answer came.
 
     ``route`` is the template, such as ``GET files/file/{id}``: no ids, nothing secret.
     ``key_number`` counts the keys that were used before the one that was refused.
@@ -175,6 +175,11 @@ class PortalError(ReconcilerError):
     detail: str = ""
     key_number: int = field(default=0, kw_only=True, compare=False)
 
+    @property
+    def lacks_route(self) -> bool:
+        """Whether the portal may have no such route, or not with this method (docspace.md 7)."""
+        return self.status in {404, 405, 501}
+
     def __str__(self) -> str:
         """Return route, status and detail in one line."""
         status = "" if self.status is None else f" answered {self.status}"
@@ -183,7 +188,7 @@ class PortalError(ReconcilerError):
 
 @dataclass
 class TransientError(PortalError):
-    """It may work later, and says nothing about the file: no connection, 5xx, 402, no JSON.
+    """A failure that may pass and says nothing about the file: no connection, 5xx, 402, no JSON.
 
     ``retry_after`` is the pause that the answer asked for, counted from it, None for none.
     """
@@ -202,14 +207,14 @@ class PermanentError(PortalError):
 
 @dataclass
 class RouteMissingError(PermanentError):
-    """The portal has no such route, or not with this method, while others of its work."""
+    """The portal has no such route, or not with this method, while its other routes work."""
 
     kind = "route_missing"
 
 
 @dataclass
 class ForbiddenError(PortalError):
-    """403 with a key that works: it is about this file or route (docspace.md 2, 5)."""
+    """403 with a working key: it concerns this file or route (docspace.md 2, 5)."""
 
     kind = "forbidden"
 
@@ -218,7 +223,7 @@ class ForbiddenError(PortalError):
 class RateLimitedError(PortalError):
     """429. ``retry_after`` is the pause that the portal asked for, counted from its answer.
 
-    It is None where none was asked for: the portal's short limits ask for nothing.
+    It is None where none was asked for: the portal's short limits name no pause.
     """
 
     kind = "rate_limited"
@@ -228,7 +233,7 @@ class RateLimitedError(PortalError):
 
 @dataclass
 class UnauthorizedError(PortalError):
-    """The key is dead, or lacks ``scope``, which ``detail`` names: stop until it works."""
+    """The key is dead, or lacks ``scope``: nothing works until that is fixed."""
 
     kind = "unauthorized"
 

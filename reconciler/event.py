@@ -1,4 +1,4 @@
-"""A delivery as an event, whether the receiver got it or the portal's own log has it.
+"""Parses deliveries into events, from the receiver and from the portal's own log.
 
 Also the ping, which the portal never sends: a signed delivery without a file, which tests
 whether the receiver at an address knows a secret.
@@ -21,7 +21,7 @@ def ping() -> bytes:
 
 
 class IgnoredDelivery(Exception):
-    """The delivery is authentic, but there is nothing to do; the text is the reason."""
+    """The delivery is authentic but needs nothing; the text is the reason."""
 
 
 def parse_event(body: bytes, triggers: frozenset[str]) -> Event:

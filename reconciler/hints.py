@@ -1,6 +1,6 @@
-"""What to do about an error: one wording for the command line, `check` and the log of `serve`.
+"""Hints: what to do about an error, in the same words on the command line, in `check` and the log.
 
-A hint is what follows an arrow or a semicolon: no capital at its beginning, no full stop.
+A hint follows an arrow or a semicolon: it begins with a small letter and has no full stop.
 """
 
 from reconciler.errors import (
@@ -23,7 +23,7 @@ NEW_KEY = (
 _ABOUT_THE_LEDGER = {
     LedgerCause.DAMAGED: (
         "move what state.url names away and start again, as the guide says under *Backup and "
-        "a lost ledger*: what people wrote is kept"
+        "a lost ledger*: people's comments are kept"
     ),
     LedgerCause.ANOTHER_PORTAL: (
         "if that is the same portal at a new address, run: reconciler state adopt (it names "
@@ -33,7 +33,7 @@ _ABOUT_THE_LEDGER = {
         "free some space on its disk; nothing is lost, and deliveries are sent again"
     ),
     LedgerCause.UNREACHABLE: (
-        "check state.url, and whether the database server runs and lets this machine in"
+        "check state.url, and whether the database server runs and accepts logins from this machine"
     ),
     LedgerCause.STATED: "",
     LedgerCause.OTHER: (
@@ -44,7 +44,7 @@ _ABOUT_THE_LEDGER = {
 
 
 def hint_for(error: ReconcilerError) -> str:
-    """Return what to do about an error, empty where its message says all."""
+    """Return what to do about an error, empty where its message says it."""
     match error:
         case UnauthorizedError(scope=scope) if scope:
             return (
@@ -69,13 +69,13 @@ def _about_the_pause(error: RateLimitedError) -> str:
     asked = error.retry_after
     pause = "a minute" if asked is None else f"{max(1, round(asked.total_seconds()))} s"
     return (
-        f"wait {pause}: the portal limits how often it is asked, and nothing is lost; if it "
+        f"wait {pause}: the portal limits the rate of requests, and nothing is lost; if it "
         "happens often, lower limits.requests_per_minute"
     )
 
 
 def _about_the_portal(error: PortalError) -> str:
-    """Return what to do about a portal that does not answer as one."""
+    """Return what to do about a portal that does not answer properly."""
     if error.status == 402:
         return "the portal is unpaid: its owner can fix that; nothing is lost"
     if isinstance(error, ForbiddenError):
@@ -103,18 +103,20 @@ def _about_the_address(error: AddressUnreachableError) -> str:
         )
     if status is None:
         return (
-            "start reconciler serve, and let the web server before it pass this address on; where "
-            "only the portal can reach it, use --no-test"
+            "start reconciler serve, and let the reverse proxy pass this address to it; where only "
+            "the portal can reach the address, use --no-probe"
         )
     if 300 <= status < 400:
-        return "the portal follows no redirect: give the address that it leads to"
+        return "the portal follows no redirect: use the address that it leads to"
     if status == 401:
         return (
             "the receiver there has another secret: start reconciler serve with the same "
             "configuration as this command"
         )
     if status in {404, 405}:
-        return "another path or program answers: let it be passed on to webhook.path unchanged"
+        return (
+            "another path or program answers: let the reverse proxy pass webhook.path on unchanged"
+        )
     if status >= 500:
-        return "the web server there finds no reconciler serve behind it: start it"
-    return "the web server there keeps it from the receiver: let HEAD and POST through"
+        return "the reverse proxy there does not reach reconciler serve: start it"
+    return "the reverse proxy there blocks the request: let HEAD and POST through"

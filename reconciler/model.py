@@ -1,4 +1,4 @@
-"""Values that pass between the packages: files, revisions, events, what is known, what was decided.
+"""Values that pass between the packages: files, revisions, events, entries, decisions, results.
 
 All are frozen; all times are aware UTC; dictionaries from JSON stop at `client` and `receiver`.
 """
@@ -64,14 +64,14 @@ class File:
 
 
 class Absent(Enum):
-    """Why the portal shows no file: it is not there, or not for this account (docspace.md 2)."""
+    """Why the portal shows no file: it is gone, or not readable by the account (docspace.md 2)."""
 
     GONE = "gone"
     UNREADABLE = "unreadable"
 
 
 class Source(StrEnum):
-    """What first announced that a file may have been updated."""
+    """The first source of an update: what announced that a file may have changed."""
 
     WEBHOOK = "webhook"
     LOG = "log"  # the webhook's delivery log, which lists failed deliveries
@@ -85,7 +85,7 @@ class Source(StrEnum):
 
 
 class OutageKind(StrEnum):
-    """What the portal as a whole does not do. An outage ends when the portal does it again."""
+    """The kinds of outages. An outage ends with the first success of the requests it concerns."""
 
     DEAD_KEY = "dead_key"
     LOOKS = "looks"
@@ -95,7 +95,7 @@ class OutageKind(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """An authentic delivery: which file to look at, who caused it, and the file's date then."""
+    """An authentic delivery: its file, its author, and the file's date then."""
 
     id: int
     trigger: str
@@ -107,7 +107,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Intent:
-    """A write under way: the revision it is meant for and the comment that stood there."""
+    """A write that was begun: the revision it is meant for, and the comment before it."""
 
     revision: Revision
     before: str
@@ -115,16 +115,16 @@ class Intent:
 
 @dataclass(frozen=True)
 class Entry:
-    """What the ledger knows of one file. An unknown file is an entry with an id alone.
+    """The stored state of one file. An unknown file is an entry with an id alone.
 
-    ``since`` is where our responsibility begins. ``portal_known`` says whether this portal has
-    shown a text of its own that we know, None before it was asked; ``announced`` that an event
-    led to this look, ``announced_date`` the newest date that an event gave the file, and
-    ``overwrite`` that a backfill asked to overwrite comments.
+    ``since`` is the origin: updates before it are not marked. ``portal_known`` is whether this
+    portal has shown a text of its own that we know, None while that is unknown. ``announced`` is
+    whether an event led to this look, ``announced_date`` the newest date that an event gave the
+    file, and ``overwrite`` whether a backfill asked to overwrite comments.
 
-    ``settled`` is the last revision that is done with; ``marked_by_us`` says that the target stood
-    there when we left it, else a person's comment stands. ``marked_version`` last carried the
-    target.
+    ``settled`` is the last revision that needs nothing more. ``marked_by_us`` is whether it was
+    settled with the target as its comment, else a person's comment was kept. ``marked_version``
+    is the last version that carried the target.
     """
 
     id: int
@@ -142,7 +142,7 @@ class Entry:
     attempts: int = 0
 
     def reset(self) -> "Entry":
-        """Return the entry without what was known of another file of the same id."""
+        """Return the entry without the values of another file with the same id."""
         return replace(
             self, created=None, settled=None, marked_by_us=False, marked_version=None, intent=None
         )
@@ -168,7 +168,7 @@ UNLIMITED = Quota(LAST_NUMBER, LAST_NUMBER)
 
 
 class Outcome(StrEnum):
-    """How an accepted event or a listed file ended; every one ends in exactly one of these."""
+    """The outcome of an accepted event or a listed file; each has exactly one."""
 
     MARKED = "marked"
     ALREADY = "already"
@@ -179,19 +179,23 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+UNFINISHED_OUTCOMES = (Outcome.FAILED, Outcome.REFUSED, Outcome.WAITING)
+"""The outcomes after which a file is looked at again, as they are listed."""
+
+
 class Action(Enum):
-    """What a decision asks for. Only MARK writes to the portal; only the settling ones settle."""
+    """The action of a decision. Only MARK writes to the portal; only the settling ones settle."""
 
     MARK = "mark"
-    SETTLE_OURS = "settle as ours"
-    SETTLE_THEIRS = "settle as theirs"
+    SETTLE_MARKED = "settle as marked by us"
+    SETTLE_KEPT = "settle as kept for a person"
     LEAVE = "settle nothing"
     WAIT = "look again later"
-    LOOK = "a list item cannot tell: look"
+    LOOK = "look: a list item does not tell"
 
 
 class Rule(Enum):
-    """The rows of the decision table and its gates: (name, row, action, outcome, words).
+    """The rows of the decision table and its gates: (name, row, action, outcome, description).
 
     ``row`` is the number in the table of design.md; a gate has None.
     """
@@ -209,25 +213,25 @@ class Rule(Enum):
     )
     SECTION = ("section", 3, Action.LEAVE, Outcome.SKIPPED, "in trash, archive or templates")
     SCOPE = ("scope", 4, Action.LEAVE, Outcome.SKIPPED, "outside the configured scope")
-    ALREADY = ("already", 6, Action.SETTLE_OURS, Outcome.ALREADY, "carries the comment already")
+    ALREADY = ("already", 6, Action.SETTLE_MARKED, Outcome.ALREADY, "carries the comment already")
     ANSWERED = (
-        *("answered", 7, Action.SETTLE_THEIRS, Outcome.KEPT),
+        *("answered", 7, Action.SETTLE_KEPT, Outcome.KEPT),
         "a person replaced our comment",
     )
     UNMARKED = (
-        *("kept_unmarked", 7, Action.SETTLE_THEIRS, Outcome.KEPT),
-        "a person's comment stands on a version that was never marked",
+        *("kept_unmarked", 7, Action.SETTLE_KEPT, Outcome.KEPT),
+        "a person's comment is on a version that was never marked",
     )
     CHANGED = (
-        *("changed", 8, Action.SETTLE_THEIRS, Outcome.KEPT),
+        *("changed", 8, Action.SETTLE_KEPT, Outcome.KEPT),
         "the comment of a settled version was changed by a person",
     )
     UNLOCKED = (
-        *("unlocked", 9, Action.SETTLE_THEIRS, Outcome.KEPT),
+        *("unlocked", 9, Action.SETTLE_KEPT, Outcome.KEPT),
         "unlocking wiped a person's comment, not ours",
     )
     NEW = ("new", 10, Action.LEAVE, Outcome.SKIPPED, "new, not updated")
-    OLD = ("old", 11, Action.LEAVE, Outcome.SKIPPED, "updated before our responsibility begins")
+    OLD = ("old", 11, Action.LEAVE, Outcome.SKIPPED, "updated before the origin")
     UPDATED = ("updated", 12, Action.MARK, Outcome.MARKED, "updated")
     RESTORED = ("restored", 12, Action.MARK, Outcome.MARKED, "unlocking wiped our comment")
     LOCKED = ("locked", None, Action.WAIT, Outcome.WAITING, "locked by someone else")
@@ -254,10 +258,10 @@ class Rule(Enum):
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do about a file, and the rule that says so.
+    """The decision on a file: the first rule that matched, which has the action.
 
-    ``retry_after`` is the delay after which the file is looked at again. ``is_new_identity`` says
-    that the entry was about another file of the same id, or about a portal that was set back.
+    ``retry_after`` is the delay after which the file is looked at again. ``is_new_identity`` is
+    whether the entry was about another file of the same id, or about a portal that was restored.
     """
 
     rule: Rule
@@ -266,12 +270,12 @@ class Decision:
 
     @property
     def action(self) -> Action:
-        """What the rule asks for."""
+        """The action of the rule."""
         return self.rule.action
 
 
 class AttemptReason(Enum):
-    """Why an attempt ended otherwise than by a rule or an error of the portal: (name, words)."""
+    """Why an attempt ended other than by a rule or an error of the portal: (name, description)."""
 
     description: str
 
@@ -290,15 +294,14 @@ class AttemptReason(Enum):
 
 @dataclass(frozen=True)
 class AttemptResult:
-    """How one attempt at a claimed file ended; the ledger writes it down in one step.
+    """The result of one attempt at a claimed file; the ledger stores it in one transaction.
 
-    ``retry_at`` is when the file is due again. With ``settled`` the revision is done with, and
-    ``marked_by_us`` is whether our comment stands. ``clears_intent`` ends the intent,
-    ``is_new_identity`` drops what was known before. ``error`` says in words what failed,
-    ``attempts`` how often so far, and ``waits_for`` which kind of request has to work before the
-    file can be marked.
-    ``needs_write`` says that the revision that was seen is to be written to, as soon as that is
-    possible.
+    ``retry_at`` is when the file is due again. With ``settled`` the revision needs nothing more,
+    and ``marked_by_us`` is whether it carries our comment. ``clears_intent`` ends the intent,
+    ``is_new_identity`` drops the values stored before. ``error`` describes the failure,
+    ``attempts`` counts the failed ones so far, and ``waits_for`` is the kind of request that has to
+    work before the file can be marked. ``needs_write`` is whether the revision that was seen still
+    has to be written to.
     """
 
     outcome: Outcome
@@ -319,6 +322,6 @@ class WriteGrant(Enum):
     """The ledger's answer to a worker that is about to write."""
 
     GRANTED = "granted"
-    CLAIM_LOST = "lost"  # the claim is no longer ours
+    CLAIM_LOST = "lost"  # another process has the claim
     QUOTA_EXHAUSTED = "quota_exhausted"  # the day's writes are used up
     LOOP = "looping"  # our comment on this revision was undone too often

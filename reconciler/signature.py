@@ -11,14 +11,14 @@ _PREFIX = "sha256="
 def sign(body: bytes, secret: str) -> str:
     """Return the header value as the portal writes it: ``sha256=`` and upper-case hex.
 
-    The portal signs the bytes that it sends; its JSON escapes non-ASCII, so a body that was
-    parsed and serialized again has another signature.
+    The portal signs the bytes that it sends, whose JSON escapes non-ASCII: a body that is parsed
+    and serialized again has another signature.
     """
     return _PREFIX + _digest(body, secret).upper()
 
 
 def find_signing_key(body: bytes, header: str | None, secrets: Sequence[str]) -> int | None:
-    """Return the index of the first secret that signed ``body``, or None.
+    """Return the index of the first secret that signed ``body``, None where none did.
 
     ``secrets`` are newest first. Hex of either case is accepted. Every secret is compared,
     each in constant time, so that the response time reveals nothing about them.

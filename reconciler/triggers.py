@@ -1,6 +1,6 @@
-"""The events that a webhook can be called for, as DocSpace numbers them (docspace.md 10).
+"""The events that a webhook can subscribe to, as DocSpace numbers them (docspace.md 10).
 
-A fact about the portal, which the sandbox shares with the product, as the texts of `comments`.
+A fact about the portal, like `portal_texts`: the product and the sandbox share it.
 """
 
 from collections.abc import Mapping

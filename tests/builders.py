@@ -291,7 +291,7 @@ def use_page(world: World, table: Table) -> World | None:
     if world.work is not None or decision.action in {Action.MARK, Action.LOOK}:
         row = make_due(row, 0)
     elif decision.action is not Action.LEAVE:
-        row = settle(row, seen, decision.action is Action.SETTLE_OURS)
+        row = settle(row, seen, decision.action is Action.SETTLE_MARKED)
     return world._replace(page=None, row=row)
 
 
@@ -320,7 +320,7 @@ def look(world: World, table: Table) -> World | None:
     if decision.retry_after:
         row = make_due(row, int(decision.retry_after.total_seconds()))
     elif decision.action is not Action.LEAVE:
-        row = settle(row, seen, decision.action is Action.SETTLE_OURS)
+        row = settle(row, seen, decision.action is Action.SETTLE_MARKED)
     return world._replace(row=row._replace(announced=row.announced and bool(decision.retry_after)))
 
 

@@ -11,6 +11,7 @@ import pytest
 import responses
 
 from reconciler.ledger import Ledger
+from reconciler.model import UNLIMITED
 from tests import postgres, support_sandbox
 from tests.support_http import Line, answering
 from tests.support_ledger import ADDRESS, opened
@@ -80,9 +81,9 @@ def here(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger."""
-    with opened(tmp_path) as one:
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    """An empty ledger, with the quota that an indirect parameter names."""
+    with opened(tmp_path, getattr(request, "param", UNLIMITED)) as one:
         yield one
 
 

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from reconciler.cli.playground import Demonstration
 from reconciler.demo import play
-from reconciler.sandbox.state import system_clock
+from reconciler.sandbox.dates import system_clock
 from tests.daemon import SECRET, daemon, environment, free_port
 from tests.support_browser import Browser, chromium
 from tests.test_admin import admin_url

@@ -61,7 +61,7 @@ class Scene(People):
     def step(self) -> Processed | None:
         """Let the worker work off one due file, and judge what it wrote."""
         before = self._before()
-        attempt = self.here.worker.step()
+        attempt = self.here.step()
         self.tick += 1
         self.after(before)
         if attempt is not None and attempt.file in self.files and attempt.seen is not None:
@@ -105,7 +105,7 @@ class Scene(People):
         """Claim a file and get as far as ``how`` says, then die: the claim stays open."""
         before = self._before()
         ledger, now = self.here.ledger, self.now
-        claims = ledger.claim(now, 1, timedelta(seconds=180))
+        claims = ledger.claims.take(now, 1, timedelta(seconds=180))
         if not claims or how == "claim":
             return
         entry = claims[0].entry
@@ -117,7 +117,7 @@ class Scene(People):
             if file is None or decision.action is not Action.MARK:
                 return
             until = now + timedelta(seconds=60)
-            ledger.begin_write(
+            ledger.claims.begin_write(
                 claims[0], file, now, until=until, is_new_identity=decision.is_new_identity
             )
             if how == "effect":
@@ -143,7 +143,7 @@ class Scene(People):
             self.after([])
         if report.full_scan and not report.incomplete:
             self.deep_tick = self.tick
-        assert report.scanned == report.handed + sum(report.ended.values())
+        assert report.scanned == report.enqueued + sum(report.ended.values())
         return not report.incomplete
 
     def restart(self) -> None:
@@ -158,7 +158,7 @@ class Scene(People):
         What waits for a lock that is still there may wait.
         """
         for steps in range(300):
-            due = self.here.ledger.next_claim(self.now)
+            due = self.here.ledger.claims.next_at(self.now)
             if due is None:
                 return steps
             due = max(due, self.here.health.next_look(self.now))

@@ -108,7 +108,7 @@ def marked(file: int = 1, **changes: Any) -> AttemptResult:
 
 def claimed(ledger: Ledger, now: datetime) -> Claim:
     """Return the only claim that is to be had."""
-    (claim,) = ledger.claim(now, 10, LEASE)
+    (claim,) = ledger.claims.take(now, 10, LEASE)
     return claim
 
 
@@ -123,7 +123,7 @@ def attempt(
 ) -> None:
     """Let an event about a file come, and the worker end its work on it a second later."""
     ledger.record(event(file, **told), now)
-    ledger.finish(claimed(ledger, now + SECOND), ended, now + SECOND)
+    ledger.claims.finish(claimed(ledger, now + SECOND), ended, now + SECOND)
 
 
 def list_updates(
@@ -131,13 +131,13 @@ def list_updates(
 ) -> None:
     """Let a listing find that files must be marked."""
     listed = [ListedFile(file, Decision(Rule.UPDATED), None) for file in files]
-    ledger.apply_changes([RowChange(one, makes_due=True) for one in listed], options, now)
+    ledger.listings.apply([RowChange(one, makes_due=True) for one in listed], options, now)
 
 
 def permit(ledger: Ledger, claim: Claim, now: datetime, **changes: Any) -> WriteGrant:
     """Ask for a write to the claimed file, with room for it."""
     file = changes.pop("file", None) or a_file(claim.entry.id)
-    return ledger.begin_write(claim, file, now, until=now + LEASE, **changes)
+    return ledger.claims.begin_write(claim, file, now, until=now + LEASE, **changes)
 
 
 def query_plans(folder: Path, ask: Callable[[Ledger], object]) -> list[tuple[str, str]]:
@@ -199,4 +199,4 @@ def is_root() -> bool:
 def mark(ledger: Ledger, file: int, at: datetime) -> None:
     """Let the worker mark a file at a time."""
     ledger.record(event(file), at)
-    ledger.finish(claimed(ledger, at), marked(file), at)
+    ledger.claims.finish(claimed(ledger, at), marked(file), at)

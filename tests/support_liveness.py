@@ -105,7 +105,7 @@ class Life:
         if ahead <= timedelta() or ahead > timedelta(seconds=EVERY):  # the clock was set back
             self._sweep()
         for _ in range(100):
-            if self.here.worker.step() is None:
+            if self.here.step() is None:
                 return
             assert here.server.drain()
         raise AssertionError("the worker does not come to rest")
@@ -115,7 +115,7 @@ class Life:
         here = self.here
         now = here.now()
         coming = [self.next_probe, self.next_sweep - here.skew]
-        due = here.ledger.next_claim(now)
+        due = here.ledger.claims.next_at(now)
         if due is not None:
             coming.append(max(due, here.health.next_look(now), now + _POLL) - here.skew)
         return min(coming)
@@ -126,7 +126,7 @@ class Life:
         if not _PROBED & {outage.kind for outage in here.ledger.health.outages()}:
             return
         with suppress(PortalError):
-            here.making.probe()
+            here.making.check_recovery()
 
     def _sweep(self) -> None:
         """As `Daemon._try_sweep`."""

@@ -40,7 +40,7 @@ def touched_never_settled(wrote: Wrote) -> bool:
 def touched_portals_text(wrote: Wrote) -> bool:
     """A file with a text of the portal's on it that is renamed or comes back from the trash."""
     settled = wrote.entry.settled
-    if settled is None or not POLICY.texts.is_portals(wrote.write.before or ""):
+    if settled is None or not POLICY.texts.is_portal_text(wrote.write.before or ""):
         return False
     seen = revision(wrote.file)
     same = (settled.version, settled.size) == (seen.version, seen.size)

@@ -74,7 +74,7 @@ def due(here: World) -> set[int]:
 def work(here: World) -> None:
     """Work off what is due."""
     here.clock.advance(2)
-    while here.worker.step() is not None:
+    while here.step() is not None:
         pass
 
 

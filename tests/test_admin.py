@@ -404,8 +404,8 @@ def test_metrics_tell_the_queue_and_what_ended(watched: Watched) -> None:
     """As Prometheus reads them."""
     for file in (1, 2):
         watched.ledger.record(kit.event(file), NOW)
-    claim = watched.ledger.claim(NOW + SECOND, 1, HOUR)[0]
-    watched.ledger.finish(claim, kit.marked(claim.entry.id), NOW + SECOND)
+    claim = watched.ledger.claims.take(NOW + SECOND, 1, HOUR)[0]
+    watched.ledger.claims.finish(claim, kit.marked(claim.entry.id), NOW + SECOND)
     watched.now = NOW + 11 * SECOND
     assert watched.number("queue_files") == 1
     assert watched.number("queue_oldest_due_seconds") == 11
@@ -416,8 +416,8 @@ def test_metrics_tell_the_queue_and_what_ended(watched: Watched) -> None:
 def test_metrics_tell_missed_updates_and_how_long_they_waited(watched: Watched) -> None:
     """The buckets add up, as a histogram's must."""
     sweep_finds(watched.ledger)
-    (claim,) = watched.ledger.claim(NOW, 1, HOUR)
-    watched.ledger.finish(claim, kit.marked(), NOW)
+    (claim,) = watched.ledger.claims.take(NOW, 1, HOUR)
+    watched.ledger.claims.finish(claim, kit.marked(), NOW)
     assert watched.number("missed_updates_total") == 1
     assert watched.number("updates_total", source="webhook") == 0
     buckets = {
@@ -436,9 +436,9 @@ def test_a_histogram_counts_each_wait_from_the_first_bucket_that_holds_it(
 ) -> None:
     """And in every larger one."""
     sweep_finds(watched.ledger)
-    (claim,) = watched.ledger.claim(NOW, 1, HOUR)
+    (claim,) = watched.ledger.claims.take(NOW, 1, HOUR)
     now = kit.SAVED + seconds * SECOND
-    watched.ledger.finish(claim, kit.marked(), now)
+    watched.ledger.claims.finish(claim, kit.marked(), now)
     bounds = [*(f"{bound}.0" for bound in BOUNDS), "+Inf"]
     found = [
         watched.number("update_latency_seconds_bucket", source="sweep", le=le) for le in bounds

@@ -18,7 +18,7 @@ from reconciler.config import load
 from reconciler.model import Outcome, Rule
 from reconciler.sandbox import Fault, Network
 from reconciler.service import Summary, backfill, reconcile
-from reconciler.sweep import Backfill, Job
+from reconciler.sweep import Backfill, BackfillJob
 from tests.daemon import daemon
 from tests.program import exits
 from tests.support_sweep import (
@@ -62,7 +62,7 @@ def here(tmp_path: Path) -> Iterator[World]:
         yield built
 
 
-def through(scene: Stage, job: Job, **more: str) -> Summary:
+def through(scene: Stage, job: BackfillJob, **more: str) -> Summary:
     """Run a backfill to its end in this process."""
     with backfill(load(None, scene.environ | more), job) as opened:
         for _ in opened.steps():
@@ -70,22 +70,22 @@ def through(scene: Stage, job: Job, **more: str) -> Summary:
         return opened.summary(dry_run=False)
 
 
-def job(scene: Stage, days: float = 60) -> Job:
+def job(scene: Stage, days: float = 60) -> BackfillJob:
     """Ask for everything of the last sixty days."""
-    return Job("test", scene.clock() - timedelta(days=days))
+    return BackfillJob("test", scene.clock() - timedelta(days=days))
 
 
 def test_another_option_makes_another_job() -> None:
     """Each field but the dates is part of the name, so no two jobs share a checkpoint."""
     now = datetime(2026, 1, 31, tzinfo=UTC)
-    plain = Job("30d", now)
-    assert plain.name == Job("30d", now + timedelta(days=1), now).name
+    plain = BackfillJob("30d", now)
+    assert plain.name == BackfillJob("30d", now + timedelta(days=1), now).name
     others = [
-        Job("31d", now),
-        Job("30d", now, rooms=frozenset({1})),
-        Job("30d", now, rooms=frozenset({1, 2})),
-        Job("30d", now, overwrite=True),
-        Job("30d", now, observe=True),
+        BackfillJob("31d", now),
+        BackfillJob("30d", now, rooms=frozenset({1})),
+        BackfillJob("30d", now, rooms=frozenset({1, 2})),
+        BackfillJob("30d", now, overwrite=True),
+        BackfillJob("30d", now, observe=True),
     ]
     assert len({one.name for one in (plain, *others)}) == 6
 
@@ -192,7 +192,7 @@ def renamed(here: World, *, over: bool) -> int:
     here.portal.comment(file, "Approved", by=here.bob)
     here.sweep(after=10 * DAY)
     if over:
-        observing = Job("o", here.clock() - timedelta(days=20), observe=True)
+        observing = BackfillJob("o", here.clock() - timedelta(days=20), observe=True)
         terms = scan_settings(here.policy)
         list(Backfill(here.ledger, here.docspace, terms, here.clock).run(observing, _ignore))
     here.clock.advance(DAY)
@@ -339,7 +339,7 @@ def test_live_events_are_worked_off_before_a_backfill(here: World) -> None:
     files = add_files(here, 10)
     save(here, *files)
     here.clock.advance(3 * DAY)
-    plain = Job("p", here.clock() - timedelta(days=20))
+    plain = BackfillJob("p", here.clock() - timedelta(days=20))
     list(
         Backfill(here.ledger, here.docspace, scan_settings(here.policy), here.clock).run(
             plain, _ignore
@@ -350,7 +350,7 @@ def test_live_events_are_worked_off_before_a_backfill(here: World) -> None:
     here.portal.save(here.file, by=here.ann)
     assert here.server.drain()
     here.clock.advance(2)
-    attempt = here.worker.step()
+    attempt = here.step()
     assert attempt is not None
     assert attempt.file == here.file
     work(here)

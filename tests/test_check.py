@@ -231,7 +231,7 @@ def no_key(here: Healthy) -> None:
         (portal_down, "error", "portal", "settings/version/build", "network"),
         (clock_off, "warning", "clock", "differ by 360", "NTP"),
         (key_that_ends, "warning", "key", "valid until", "new key"),
-        (deaf_address, "error", "address", "nobody answers", "start reconciler serve"),
+        (deaf_address, "error", "address", "no answer from", "start reconciler serve"),
         (no_proxy, "error", "https", "every delivery", "trusted_proxy"),
         (no_key, "error", "configuration", "DOCSPACE_API_KEY", "config"),
     ],
@@ -439,7 +439,7 @@ def test_an_address_that_cannot_be_reached_from_here_is_a_warning_while_deliveri
     line = first(told(snapshot, succeeded_on=GOOD, failed_on=BAD), address=found)
     assert (line.level, line.about) == (Level.WARNING, "address")
     assert "asked from here; but deliveries arrive" in line.message
-    assert "--no-test" in line.hint
+    assert "--no-probe" in line.hint
 
 
 def test_an_address_where_deliveries_fail_is_an_error(snapshot: Snapshot) -> None:
@@ -609,10 +609,12 @@ def test_the_command_is_not_content_while_updates_are_not_marked(scene: Stage) -
         ledger.record(event(7), now)
         ended = run(scene, "check")
         with ledger.role(Role.SWEEP), ledger.role(Role.WORKER):
-            (claim,) = ledger.claim(now + timedelta(seconds=1), 1, timedelta(hours=1))
+            (claim,) = ledger.claims.take(now + timedelta(seconds=1), 1, timedelta(hours=1))
             assert run(scene, "check").returncode == 0
             again = now + timedelta(hours=1)
-            ledger.finish(claim, AttemptResult(Outcome.FAILED, "transient", retry_at=again), now)
+            ledger.claims.finish(
+                claim, AttemptResult(Outcome.FAILED, "transient", retry_at=again), now
+            )
             failed = run(scene, "check")
             ledger.pause(now, timedelta(hours=1), "the day's writes are used up")
             paused = run(scene, "check")

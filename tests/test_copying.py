@@ -48,10 +48,10 @@ def fill(address: str) -> dict[str, object]:
         ledger.set_origin(NOW, SECOND)
         for number in (1, 2, 3):
             ledger.record(event(number, title=f"Größe {number} \u4e2d.docx"), NOW)
-        one, two, _ = ledger.claim(DUE, 3, 60 * SECOND)
+        one, two, _ = ledger.claims.take(DUE, 3, 60 * SECOND)
         permit(ledger, one, DUE)
-        ledger.finish(one, marked(one.entry.id), DUE)
-        ledger.finish(two, result(Outcome.WAITING, retry_at=DUE + SECOND), DUE)
+        ledger.claims.finish(one, marked(one.entry.id), DUE)
+        ledger.claims.finish(two, result(Outcome.WAITING, retry_at=DUE + SECOND), DUE)
         ledger.watermarks.set_portal(NOW)
         ledger.watermarks.set_room(7, NOW, "Legal")
         ledger.reserve(DUE, 4, 100)
@@ -89,7 +89,7 @@ def test_work_goes_on_after_a_copy(file: str, server: str) -> None:
     fill(file)
     copy(file, server)
     with closing(Ledger(server, PORTAL)) as ledger:
-        assert ledger.release_orphaned_claims(DUE) == 1
+        assert ledger.claims.release_orphaned(DUE) == 1
         assert claimed(ledger, DUE).entry.id == 3
 
 

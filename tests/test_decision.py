@@ -144,7 +144,7 @@ def test_row_5_keeps_where_our_responsibility_begins() -> None:
 def test_row_6_already() -> None:
     """A file that carries the target is settled as ours, whoever wrote it."""
     decision = decide(file(comment=TARGET), BEFORE, POLICY)
-    assert (decision.rule, decision.action) == (Rule.ALREADY, Action.SETTLE_OURS)
+    assert (decision.rule, decision.action) == (Rule.ALREADY, Action.SETTLE_MARKED)
 
 
 def test_row_6_a_former_target() -> None:
@@ -160,14 +160,14 @@ def test_row_6_a_former_target() -> None:
 def test_row_7_a_person_replaced_our_comment(entry: Entry) -> None:
     """A person's comment on a version that carried ours is kept, and settled as theirs."""
     decision = decide(file(comment=APPROVED), entry, POLICY)
-    assert (decision.rule, decision.action) == (Rule.ANSWERED, Action.SETTLE_THEIRS)
+    assert (decision.rule, decision.action) == (Rule.ANSWERED, Action.SETTLE_KEPT)
 
 
 @pytest.mark.parametrize("entry", [BLANK, BEFORE, replace(BLANK, since=NOW)])
 def test_row_7_a_version_that_was_never_marked(entry: Entry) -> None:
     """A person's comment on an update that was never marked is kept, and counted apart."""
     decision = decide(file(comment=APPROVED), entry, POLICY)
-    assert (decision.rule, decision.action) == (Rule.UNMARKED, Action.SETTLE_THEIRS)
+    assert (decision.rule, decision.action) == (Rule.UNMARKED, Action.SETTLE_KEPT)
 
 
 def test_row_7_renamed() -> None:
@@ -185,7 +185,7 @@ def test_row_7_beside_a_text_of_the_portals(comment: str) -> None:
 def test_row_8_emptied(entry: Entry) -> None:
     """A settled version whose comment was emptied is kept: a person did it."""
     decision = decide(file(comment=""), entry, POLICY)
-    assert (decision.rule, decision.action) == (Rule.CHANGED, Action.SETTLE_THEIRS)
+    assert (decision.rule, decision.action) == (Rule.CHANGED, Action.SETTLE_KEPT)
 
 
 def test_row_8_emptied_and_renamed() -> None:
@@ -234,7 +234,7 @@ def test_row_8_an_unclear_comment(entry: Entry, policy: Policy) -> None:
 def test_row_9_unlocking_wiped_a_persons_comment() -> None:
     """Unlocking a file whose comment was a person's puts no mark there."""
     decision = decide(file(comment=UNLOCKED), THEIRS, POLICY)
-    assert (decision.rule, decision.action) == (Rule.UNLOCKED, Action.SETTLE_THEIRS)
+    assert (decision.rule, decision.action) == (Rule.UNLOCKED, Action.SETTLE_KEPT)
 
 
 def test_row_9_is_about_this_very_revision() -> None:
@@ -552,34 +552,34 @@ def test_no_echo(heard: Event, entry: Entry, owner: str | None) -> None:
 def test_portals_texts(culture: str) -> None:
     """Every text of every language is the portal's, whatever stands for {0}."""
     for text in by_culture()[culture].values():
-        assert POLICY.texts.is_portals(text.replace("{0}", "11/24/2025 (9:15)\nAM"))
+        assert POLICY.texts.is_portal_text(text.replace("{0}", "11/24/2025 (9:15)\nAM"))
 
 
 @given(st.lists(st.sampled_from(sorted(every_text())), min_size=1, max_size=4))
 def test_joined_texts(texts: list[str]) -> None:
     """Several texts of the portal's, joined by "; ", are the portal's."""
-    assert POLICY.texts.is_portals("; ".join(texts))
+    assert POLICY.texts.is_portal_text("; ".join(texts))
 
 
 @pytest.mark.parametrize("text", ["edited", "Edited by me", "Not Edited", TARGET, "Edited;Saved"])
 def test_not_the_portals_texts(text: str) -> None:
     """A text is the portal's as a whole, letter by letter, or not at all."""
-    assert not POLICY.texts.is_portals(text)
+    assert not POLICY.texts.is_portal_text(text)
 
 
 @given(st.text())
 def test_a_persons_part_makes_the_comment_a_persons(text: str) -> None:
     """Whatever a person writes behind a text of the portal's, the comment is a person's."""
-    assume(not all(map(POLICY.texts.is_portals, text.split("; "))))
-    assert not POLICY.texts.is_portals(f"Autosaved; {text}")
+    assume(not all(map(POLICY.texts.is_portal_text, text.split("; "))))
+    assert not POLICY.texts.is_portal_text(f"Autosaved; {text}")
 
 
 def test_configured_portal_texts() -> None:
     """Texts of another server are added, and only {0} is special in them."""
     texts = texts_of(("Redaguota (v.{0})",))
-    assert texts.is_portals("Redaguota (v.12)")
-    assert texts.is_portals("Edited; Redaguota (v.12)")
-    assert not texts.is_portals("Redaguota (vx12)")
+    assert texts.is_portal_text("Redaguota (v.12)")
+    assert texts.is_portal_text("Edited; Redaguota (v.12)")
+    assert not texts.is_portal_text("Redaguota (vx12)")
 
 
 PERSONAL = file(section=Section.PERSONAL, room=None)
@@ -709,7 +709,7 @@ def test_a_persons_comment_is_never_overwritten(
     """On a known portal no text of a person's gives way, whatever the ledger knows."""
     policy = replace(policy, overwrite=False)
     entry = replace(entry, portal_known=True, overwrite=False)
-    assume(not policy.texts.is_portals(comment))
+    assume(not policy.texts.is_portal_text(comment))
     assert decide(replace(seen, comment=comment), entry, policy).action is not Action.MARK
 
 
@@ -718,6 +718,6 @@ def test_a_settled_version_keeps_what_no_portal_writes(
     seen: File, entry: Entry, policy: Policy, comment: str
 ) -> None:
     """A settled version is marked again over texts of the portal's alone, on any portal."""
-    assume(not policy.texts.is_portals(comment))
+    assume(not policy.texts.is_portal_text(comment))
     entry = replace(entry, settled=seen.revision, created=seen.created)
     assert decide(replace(seen, comment=comment), entry, policy).action is not Action.MARK

@@ -131,16 +131,16 @@ def test_writer_reader_and_session_meet_on_the_promoted_server(pair: Pair) -> No
     with closing(Ledger(several(pair), PORTAL)) as ledger:
         ledger.record(event(1), NOW)
         assert due(ledger) == {1}
-        with ledger.role(Role.SWEEP) as is_ours:
+        with ledger.role(Role.SWEEP) as is_held:
             pair.fail_over()
             assert eventually(lambda: works(lambda: ledger.record(event(2), NOW)), AT_MOST)
-            assert eventually(lambda: not is_ours(), AT_MOST)
+            assert eventually(lambda: not is_held(), AT_MOST)
         assert eventually(lambda: works(lambda: due(ledger)) and due(ledger) == {1, 2}, AT_MOST)
         assert eventually(lambda: works(lambda: _hold(ledger)), AT_MOST)
         with ledger.role(Role.SWEEP), closing(Ledger(pair.on(pair.new), PORTAL)) as other:
             assert other.holder(Role.SWEEP) == ledger.holder(Role.SWEEP)
             assert ledger.holder(Role.SWEEP) is not None
-            assert {claim.entry.id for claim in ledger.claim(DUE, 10, LEASE)} == {1, 2}
+            assert {claim.entry.id for claim in ledger.claims.take(DUE, 10, LEASE)} == {1, 2}
 
 
 def _hold(ledger: Ledger) -> None:

@@ -13,7 +13,7 @@ from reconciler.decision import Policy
 from reconciler.model import Rule
 from reconciler.portal_texts import by_culture
 from reconciler.sandbox import Comment, Comments, Network, Portal, User
-from reconciler.sweep import Backfill, Job
+from reconciler.sweep import Backfill, BackfillJob
 from tests.support_sweep import (
     DAY,
     HOUR,
@@ -56,7 +56,7 @@ def colleague(here: World, culture: str) -> User:
 
 def backfilled(here: World, *rooms: int) -> None:
     """Backfill the last sixty days, of some rooms or of all."""
-    job = Job("all", here.clock() - timedelta(days=60), rooms=frozenset(rooms))
+    job = BackfillJob("all", here.clock() - timedelta(days=60), rooms=frozenset(rooms))
     told = Backfill(here.ledger, here.docspace, scan_settings(here.policy), here.clock)
     list(told.run(job, lambda _: None))
     work(here)

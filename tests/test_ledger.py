@@ -84,8 +84,8 @@ def test_an_event_makes_its_file_due_at_once(ledger: Ledger) -> None:
     assert next_due(ledger) is None
     assert ledger.record(event(), NOW) is True
     assert next_due(ledger) == NOW
-    assert ledger.claim(NOW - timedelta(microseconds=1), 10, LEASE) == []
-    assert [claim.entry.id for claim in ledger.claim(NOW, 10, LEASE)] == [1]
+    assert ledger.claims.take(NOW - timedelta(microseconds=1), 10, LEASE) == []
+    assert [claim.entry.id for claim in ledger.claims.take(NOW, 10, LEASE)] == [1]
 
 
 @pytest.mark.parametrize(("later", "due"), [(0.2, 1), (0.999, 1), (1, 1), (5, 5)])
@@ -94,7 +94,7 @@ def test_a_file_is_looked_at_no_more_often_than_once_a_second(
 ) -> None:
     """An event that comes right after a look waits until its second is over."""
     ledger.record(event(), NOW)
-    ledger.finish(claimed(ledger, NOW), result(), NOW)
+    ledger.claims.finish(claimed(ledger, NOW), result(), NOW)
     ledger.record(event(), NOW + later * SECOND)
     assert next_due(ledger) == NOW + due * SECOND
 
@@ -102,7 +102,7 @@ def test_a_file_is_looked_at_no_more_often_than_once_a_second(
 def test_a_look_that_lies_ahead_holds_nothing_up(ledger: Ledger) -> None:
     """The clock was set back since: the event is due at once."""
     ledger.record(event(), NOW + HOUR)
-    ledger.finish(claimed(ledger, NOW + HOUR), result(), NOW + HOUR)
+    ledger.claims.finish(claimed(ledger, NOW + HOUR), result(), NOW + HOUR)
     ledger.record(event(), NOW)
     assert next_due(ledger) == NOW
 
@@ -119,7 +119,7 @@ def test_the_newest_date_that_was_announced_is_kept(
     claim = claimed(ledger, NOW)
     assert claim.entry.announced_date == SAVED
     assert claim.entry.announced
-    ledger.finish(claim, result(), NOW)
+    ledger.claims.finish(claim, result(), NOW)
     assert ledger.entry(1).announced_date is None
     assert not ledger.entry(1).announced
 
@@ -128,7 +128,7 @@ def test_many_events_of_one_file_are_one_look(ledger: Ledger) -> None:
     """Every one is accepted, all end together."""
     for _ in range(50):
         ledger.record(event(), NOW)
-    ledger.finish(claimed(ledger, DUE), result(), DUE)
+    ledger.claims.finish(claimed(ledger, DUE), result(), DUE)
     assert balance(ledger) == (50, 50, 0)
     assert next_due(ledger) is None
     facts = ledger.file_row(1)
@@ -140,7 +140,7 @@ def test_a_burst_does_not_put_the_look_off(ledger: Ledger) -> None:
     """While events come in, the file stays due since the first of them."""
     for second in range(20):
         ledger.record(event(), NOW + second * SECOND)
-    assert [claim.entry.id for claim in ledger.claim(NOW, 10, LEASE)] == [1]
+    assert [claim.entry.id for claim in ledger.claims.take(NOW, 10, LEASE)] == [1]
 
 
 def test_the_newest_title_is_shown(ledger: Ledger) -> None:
@@ -210,15 +210,15 @@ def test_before_the_owner_is_known_nothing_is_an_echo(ledger: Ledger) -> None:
 def test_a_claimed_file_is_nobody_elses(ledger: Ledger) -> None:
     """Until its lease ends."""
     in_work(ledger)
-    assert ledger.claim(DUE + LEASE - SECOND, 10, LEASE) == []
+    assert ledger.claims.take(DUE + LEASE - SECOND, 10, LEASE) == []
 
 
 def test_no_more_is_claimed_than_asked_for(ledger: Ledger) -> None:
     """The rest stays due."""
     for file in range(1, 6):
         ledger.record(event(file), NOW)
-    assert len(ledger.claim(DUE, 2, LEASE)) == 2
-    assert len(ledger.claim(DUE, 10, LEASE)) == 3
+    assert len(ledger.claims.take(DUE, 2, LEASE)) == 2
+    assert len(ledger.claims.take(DUE, 10, LEASE)) == 3
 
 
 def test_an_expired_lease_returns_the_row(ledger: Ledger) -> None:
@@ -227,7 +227,7 @@ def test_an_expired_lease_returns_the_row(ledger: Ledger) -> None:
     new = claimed(ledger, DUE + LEASE)
     assert new.token != old.token
     assert new.entry == old.entry
-    assert ledger.finish(new, result(), DUE + LEASE) is True
+    assert ledger.claims.finish(new, result(), DUE + LEASE) is True
     assert balance(ledger) == (1, 1, 0)
 
 
@@ -237,8 +237,8 @@ def test_a_lost_claim_may_neither_write_nor_finish(ledger: Ledger) -> None:
     new = claimed(ledger, DUE + LEASE)
     before = ledger.file_row(1)
     assert permit(ledger, old, DUE + LEASE) is WriteGrant.CLAIM_LOST
-    assert ledger.finish(old, marked(), DUE + LEASE) is False
-    assert ledger.release_claim(old, DUE + LEASE) is False
+    assert ledger.claims.finish(old, marked(), DUE + LEASE) is False
+    assert ledger.claims.release(old, DUE + LEASE) is False
     assert ledger.file_row(1) == before
     assert permit(ledger, new, DUE + LEASE) is WriteGrant.GRANTED
 
@@ -246,8 +246,8 @@ def test_a_lost_claim_may_neither_write_nor_finish(ledger: Ledger) -> None:
 def test_an_ended_claim_may_do_nothing_more(ledger: Ledger) -> None:
     """A claim is good for one ending."""
     claim = in_work(ledger)
-    assert ledger.finish(claim, result(), DUE) is True
-    assert ledger.finish(claim, result(), DUE) is False
+    assert ledger.claims.finish(claim, result(), DUE) is True
+    assert ledger.claims.finish(claim, result(), DUE) is False
     assert permit(ledger, claim, DUE) is WriteGrant.CLAIM_LOST
     assert balance(ledger) == (1, 1, 0)
 
@@ -257,10 +257,10 @@ def test_an_event_during_the_work_makes_the_file_due_again(ledger: Ledger) -> No
     claim = in_work(ledger)
     ledger.record(event(), DUE + SECOND / 2)
     assert next_due(ledger) == DUE + LEASE
-    ledger.finish(claim, result(), DUE + SECOND / 2)
+    ledger.claims.finish(claim, result(), DUE + SECOND / 2)
     assert balance(ledger) == (2, 1, 1)
     assert next_due(ledger) == DUE + SECOND
-    ledger.finish(claimed(ledger, DUE + 2 * SECOND), result(), DUE + 3 * SECOND)
+    ledger.claims.finish(claimed(ledger, DUE + 2 * SECOND), result(), DUE + 3 * SECOND)
     assert balance(ledger) == (2, 2, 0)
 
 
@@ -268,7 +268,7 @@ def test_an_event_during_the_work_comes_before_a_later_try(ledger: Ledger) -> No
     """The earlier of the two times counts."""
     claim = in_work(ledger)
     ledger.record(event(), DUE)
-    ledger.finish(claim, result(Outcome.FAILED, retry_at=DUE + HOUR), DUE)
+    ledger.claims.finish(claim, result(Outcome.FAILED, retry_at=DUE + HOUR), DUE)
     assert next_due(ledger) == DUE + SECOND
 
 
@@ -278,7 +278,7 @@ def test_live_events_go_before_a_backfill(ledger: Ledger, tmp_path: Path) -> Non
     ledger.record(event(2), NOW + MINUTE)
     sql(tmp_path, "UPDATE files SET priority = 1 WHERE id = 1")
     late = NOW + HOUR
-    assert [ledger.claim(late, 1, LEASE)[0].entry.id for _ in range(2)] == [2, 1]
+    assert [ledger.claims.take(late, 1, LEASE)[0].entry.id for _ in range(2)] == [2, 1]
 
 
 def test_an_event_makes_a_backfills_file_a_live_one(ledger: Ledger, tmp_path: Path) -> None:
@@ -287,14 +287,14 @@ def test_an_event_makes_a_backfills_file_a_live_one(ledger: Ledger, tmp_path: Pa
     ledger.record(event(2), NOW)
     sql(tmp_path, "UPDATE files SET priority = 1")
     ledger.record(event(2), NOW)
-    assert ledger.claim(NOW + HOUR, 1, LEASE)[0].entry.id == 2
+    assert ledger.claims.take(NOW + HOUR, 1, LEASE)[0].entry.id == 2
 
 
 def test_a_claim_given_back_is_due_at_once(ledger: Ledger) -> None:
     """A worker that stops leaves its files to the next one, with all their events."""
-    assert ledger.release_claim(in_work(ledger), DUE) is True
+    assert ledger.claims.release(in_work(ledger), DUE) is True
     assert next_due(ledger) == DUE
-    ledger.finish(claimed(ledger, DUE), result(), DUE)
+    ledger.claims.finish(claimed(ledger, DUE), result(), DUE)
     assert balance(ledger) == (1, 1, 0)
 
 
@@ -303,12 +303,12 @@ def test_the_claims_of_a_dead_process_are_released(tmp_path: Path) -> None:
     with opened(tmp_path) as dead:
         for file in (1, 2, 3):
             dead.record(event(file), NOW)
-        old = dead.claim(DUE, 2, LEASE)
+        old = dead.claims.take(DUE, 2, LEASE)
     with opened(tmp_path) as ledger:
-        assert ledger.release_orphaned_claims(DUE) == 2
-        assert ledger.release_orphaned_claims(DUE) == 0
-        assert len(ledger.claim(DUE, 10, LEASE)) == 3
-        assert ledger.finish(old[0], result(), DUE) is False
+        assert ledger.claims.release_orphaned(DUE) == 2
+        assert ledger.claims.release_orphaned(DUE) == 0
+        assert len(ledger.claims.take(DUE, 10, LEASE)) == 3
+        assert ledger.claims.finish(old[0], result(), DUE) is False
 
 
 # Writing.
@@ -319,21 +319,21 @@ def test_a_permit_is_an_intent_on_disk(tmp_path: Path) -> None:
     with opened(tmp_path) as ledger:
         claim = in_work(ledger)
         until = DUE + HOUR
-        assert ledger.begin_write(claim, a_file(), DUE, until=until) is WriteGrant.GRANTED
+        assert ledger.claims.begin_write(claim, a_file(), DUE, until=until) is WriteGrant.GRANTED
     with opened(tmp_path) as ledger:
         entry = ledger.entry(1)
         assert entry.intent == Intent(REVISION, "Edited")
         assert (entry.marked_version, entry.touched_at) == (REVISION.version, DUE)
         assert entry.created == a_file().created
         assert next_due(ledger) == until
-        assert ledger.finish(claim, marked(), DUE) is True
+        assert ledger.claims.finish(claim, marked(), DUE) is True
 
 
 def test_settling_closes_the_intent(ledger: Ledger) -> None:
     """A confirmed write settles its revision as ours."""
     claim = in_work(ledger)
     permit(ledger, claim, DUE)
-    ledger.finish(claim, marked(), DUE + SECOND)
+    ledger.claims.finish(claim, marked(), DUE + SECOND)
     entry = ledger.entry(1)
     assert (entry.settled, entry.marked_by_us, entry.intent) == (REVISION, True, None)
     assert (entry.marked_version, entry.created) == (REVISION.version, a_file().created)
@@ -375,7 +375,7 @@ def test_only_a_definite_refusal_closes_the_intent(
     failed = result(
         Outcome.FAILED, retry_at=DUE + MINUTE, clears_intent=closes, attempts=1, error="cut"
     )
-    ledger.finish(claim, failed, DUE)
+    ledger.claims.finish(claim, failed, DUE)
     assert ledger.entry(1).intent == intent
     assert ledger.entry(1).attempts == 1
     facts = ledger.file_row(1)
@@ -418,12 +418,12 @@ def test_a_permit_for_a_reused_id_forgets_too(ledger: Ledger) -> None:
 # The day's writes, and loops.
 
 
+@pytest.mark.parametrize("ledger", [Quota(2, 2)], indirect=True)
 def test_the_days_writes_are_limited(ledger: Ledger) -> None:
     """A write counts when it is permitted: a failed one counts for the portal too."""
-    ledger.quota = Quota(2, 2)
     for file in (1, 2, 3):
         ledger.record(event(file), NOW)
-    claims = ledger.claim(DUE, 3, 48 * HOUR)
+    claims = ledger.claims.take(DUE, 3, 48 * HOUR)
     said = [permit(ledger, claim, DUE) for claim in claims]
     assert said == [WriteGrant.GRANTED, WriteGrant.GRANTED, WriteGrant.QUOTA_EXHAUSTED]
     assert writes_in_a_day(ledger, DUE) == 2
@@ -435,7 +435,7 @@ def test_a_day_later_there_is_room_again(tmp_path: Path) -> None:
     with opened(tmp_path, Quota(1, 1)) as ledger:
         for file in (1, 2):
             ledger.record(event(file), NOW)
-        claim, other = ledger.claim(DUE, 2, 48 * HOUR)
+        claim, other = ledger.claims.take(DUE, 2, 48 * HOUR)
         assert permit(ledger, claim, NOW) is WriteGrant.GRANTED
     with opened(tmp_path, Quota(1, 1)) as ledger:
         for hours in (1, 12, 24):
@@ -444,19 +444,19 @@ def test_a_day_later_there_is_room_again(tmp_path: Path) -> None:
         assert permit(ledger, other, NOW + 25 * HOUR) is WriteGrant.GRANTED
 
 
+@pytest.mark.parametrize("ledger", [Quota(1, 1)], indirect=True)
 def test_exhausted_writes_hold_until_there_is_room(ledger: Ledger) -> None:
     """Nothing is claimed in vain: the files come back in the hour in which a write is free."""
-    ledger.quota = Quota(1, 1)
     for file in (1, 2):
         ledger.record(event(file), NOW)
-    first, second = ledger.claim(DUE, 2, LEASE)
+    first, second = ledger.claims.take(DUE, 2, LEASE)
     permit(ledger, first, DUE)
     assert permit(ledger, second, DUE) is WriteGrant.QUOTA_EXHAUSTED
-    ledger.release_claim(second, DUE)
+    ledger.claims.release(second, DUE)
     until = NOW.replace(minute=0, second=0) + 25 * HOUR
-    assert ledger.next_claim(DUE) == ledger.next_write_at(DUE, backfill=False) == until
-    assert ledger.claim(until - SECOND, 10, LEASE) == []
-    claims = ledger.claim(until, 10, LEASE)
+    assert ledger.claims.next_at(DUE) == ledger.next_write_at(DUE, backfill=False) == until
+    assert ledger.claims.take(until - SECOND, 10, LEASE) == []
+    claims = ledger.claims.take(until, 10, LEASE)
     assert permit(ledger, claims[-1], until) is WriteGrant.GRANTED
 
 
@@ -466,22 +466,22 @@ def test_a_limit_that_is_raised_counts_at_once(tmp_path: Path, raised: int) -> N
     with opened(tmp_path, Quota(1, 1)) as ledger:
         for file in (1, 2):
             ledger.record(event(file), NOW)
-        first, second = ledger.claim(DUE, 2, LEASE)
+        first, second = ledger.claims.take(DUE, 2, LEASE)
         permit(ledger, first, DUE)
-        ledger.release_claim(second, DUE)
-        assert ledger.claim(DUE, 1, LEASE) == []
+        ledger.claims.release(second, DUE)
+        assert ledger.claims.take(DUE, 1, LEASE) == []
     with opened(tmp_path, Quota(raised, raised)) as ledger:
-        assert ledger.next_claim(DUE) == DUE
-        assert len(ledger.claim(DUE, 1, LEASE)) == 1
+        assert ledger.claims.next_at(DUE) == DUE
+        assert len(ledger.claims.take(DUE, 1, LEASE)) == 1
 
 
 @pytest.mark.parametrize("back", [2 * HOUR, 30 * HOUR, 4000 * 24 * HOUR])
+@pytest.mark.parametrize("ledger", [Quota(1, 1)], indirect=True)
 def test_writes_of_the_future_count_for_no_day(ledger: Ledger, back: timedelta) -> None:
     """The clock was set back: they are dropped, and do not count once their hours come."""
-    ledger.quota = Quota(1, 1)
     for file in (1, 2, 3):
         ledger.record(event(file), DUE - back - SECOND)
-    ahead, then, later = ledger.claim(DUE, 3, LEASE)
+    ahead, then, later = ledger.claims.take(DUE, 3, LEASE)
     assert permit(ledger, ahead, DUE) is WriteGrant.GRANTED
     assert writes_in_a_day(ledger, DUE - back) == 0
     assert permit(ledger, then, DUE - back) is WriteGrant.GRANTED
@@ -496,18 +496,18 @@ def test_a_write_of_a_clock_that_is_a_little_ahead_counts(ledger: Ledger) -> Non
     assert writes_in_a_day(ledger, hour - SECOND) == 1
 
 
+@pytest.mark.parametrize("ledger", [Quota(per_day=10, backfill=1)], indirect=True)
 def test_a_backfill_takes_no_more_than_its_share(ledger: Ledger) -> None:
     """Live events are claimed while a backfill has to wait for the next day."""
-    ledger.quota = Quota(per_day=10, backfill=1)
     ledger.record(event(1), NOW)
     claim = claimed(ledger, NOW)
     permit(ledger, claim, NOW)
-    ledger.finish(claim, marked(), NOW)
-    ledger.enqueue([2], EnqueueOptions(BACKFILL), NOW)
-    assert ledger.claim(NOW, 10, LEASE) == []
-    assert ledger.next_claim(NOW) == ledger.next_write_at(NOW, backfill=True) > NOW
+    ledger.claims.finish(claim, marked(), NOW)
+    ledger.listings.enqueue([2], EnqueueOptions(BACKFILL), NOW)
+    assert ledger.claims.take(NOW, 10, LEASE) == []
+    assert ledger.claims.next_at(NOW) == ledger.next_write_at(NOW, backfill=True) > NOW
     ledger.record(event(3), NOW)
-    assert [claim.entry.id for claim in ledger.claim(NOW, 10, LEASE)] == [3]
+    assert [claim.entry.id for claim in ledger.claims.take(NOW, 10, LEASE)] == [3]
 
 
 def marked_again(ledger: Ledger, now: datetime, file: File | None = None) -> WriteGrant:
@@ -518,7 +518,7 @@ def marked_again(ledger: Ledger, now: datetime, file: File | None = None) -> Wri
     said = permit(ledger, claim, now, file=seen)
     granted = said is WriteGrant.GRANTED
     done = marked() if granted else result(Outcome.FAILED, retry_at=now + HOUR)
-    ledger.finish(claim, replace(done, seen=seen), now)
+    ledger.claims.finish(claim, replace(done, seen=seen), now)
     return said
 
 
@@ -580,9 +580,9 @@ def test_a_pause_survives_the_process(tmp_path: Path) -> None:
         ledger.pause(NOW, 6 * HOUR, "daily limit")
     with opened(tmp_path) as ledger:
         assert held(ledger, NOW) == (until, "daily limit")
-        assert ledger.next_claim(NOW) == until
-        assert ledger.claim(until - SECOND, 10, LEASE) == []
-        assert len(ledger.claim(until, 10, LEASE)) == 1
+        assert ledger.claims.next_at(NOW) == until
+        assert ledger.claims.take(until - SECOND, 10, LEASE) == []
+        assert len(ledger.claims.take(until, 10, LEASE)) == 1
 
 
 def held(ledger: Ledger, now: datetime) -> tuple[datetime, str] | None:
@@ -625,11 +625,11 @@ def test_what_was_refused_to_one_account_is_tried_with_another(ledger: Ledger) -
     ledger.set_owner("bot")
     ledger.record(event(), NOW)
     refused = result(Outcome.REFUSED, retry_at=NOW + 24 * HOUR)
-    ledger.finish(claimed(ledger, NOW), refused, NOW)
+    ledger.claims.finish(claimed(ledger, NOW), refused, NOW)
     ledger.set_owner("bot")
-    assert ledger.claim(NOW, 1, LEASE) == []
+    assert ledger.claims.take(NOW, 1, LEASE) == []
     ledger.set_owner("other")
-    assert len(ledger.claim(NOW, 1, LEASE)) == 1
+    assert len(ledger.claims.take(NOW, 1, LEASE)) == 1
 
 
 def test_what_waits_for_a_kind_of_request_is_released_together(ledger: Ledger) -> None:
@@ -637,13 +637,13 @@ def test_what_waits_for_a_kind_of_request_is_released_together(ledger: Ledger) -
     waits = {1: OutageKind.LOOKS, 2: OutageKind.WRITES, 3: OutageKind.LOOKS, 4: None}
     for file in waits:
         ledger.record(event(file), NOW)
-    for claim in ledger.claim(NOW, 9, LEASE):
+    for claim in ledger.claims.take(NOW, 9, LEASE):
         file = claim.entry.id
         failed = result(Outcome.FAILED, retry_at=NOW + HOUR, waits_for=waits[file])
-        ledger.finish(claim, replace(failed, attempts=9 if file == 3 else 1), NOW)
-    assert ledger.claim(NOW, 9, LEASE) == []
-    ledger.release_waiting(OutageKind.LOOKS, NOW)
-    assert [claim.entry.id for claim in ledger.claim(NOW, 9, LEASE)] == [1]
+        ledger.claims.finish(claim, replace(failed, attempts=9 if file == 3 else 1), NOW)
+    assert ledger.claims.take(NOW, 9, LEASE) == []
+    ledger.waits.release(OutageKind.LOOKS, NOW)
+    assert [claim.entry.id for claim in ledger.claims.take(NOW, 9, LEASE)] == [1]
 
 
 @pytest.mark.parametrize("again", [MINUTE, 6 * HOUR])
@@ -653,15 +653,15 @@ def test_waits_that_began_ahead_of_now_are_over(ledger: Ledger, again: timedelta
     for file in (1, 2, 3):
         ledger.record(event(file), wrong if file < 3 else NOW)
     waiting = result(Outcome.WAITING, retry_at=wrong + again)
-    one, *_ = ledger.claim(wrong, 1, LEASE)
-    ledger.finish(one, waiting, wrong)
-    ledger.reset_future_waits(NOW)
-    claims = ledger.claim(NOW, 9, LEASE)
+    one, *_ = ledger.claims.take(wrong, 1, LEASE)
+    ledger.claims.finish(one, waiting, wrong)
+    ledger.waits.reset_future(NOW)
+    claims = ledger.claims.take(NOW, 9, LEASE)
     assert {claim.entry.id for claim in claims} == {1, 2, 3}
     for claim in claims:
-        ledger.finish(claim, replace(waiting, retry_at=NOW + again), NOW)
-    ledger.reset_future_waits(NOW)
-    assert ledger.claim(NOW, 9, LEASE) == []
+        ledger.claims.finish(claim, replace(waiting, retry_at=NOW + again), NOW)
+    ledger.waits.reset_future(NOW)
+    assert ledger.claims.take(NOW, 9, LEASE) == []
 
 
 def test_events_are_recorded_while_paused(ledger: Ledger) -> None:
@@ -704,7 +704,7 @@ def test_a_rows_own_since_lasts_as_long_as_it_is_due(
     ledger.set_origin(NOW, HOUR)
     ledger.record(event(), NOW)
     sql(tmp_path, "UPDATE files SET since = 0, overwrite = TRUE")
-    ledger.finish(claimed(ledger, DUE), result(outcome, retry_at=again), DUE)
+    ledger.claims.finish(claimed(ledger, DUE), result(outcome, retry_at=again), DUE)
     assert (ledger.entry(1).since == EPOCH) is kept
     assert ledger.entry(1).overwrite is kept
 
@@ -730,23 +730,25 @@ def test_a_look_without_an_event_is_no_ending(ledger: Ledger) -> None:
     for day in range(3):
         now = DUE + day * 24 * HOUR
         refused = result(Outcome.REFUSED, retry_at=now + 24 * HOUR)
-        ledger.finish(claimed(ledger, now), refused, now)
+        ledger.claims.finish(claimed(ledger, now), refused, now)
     assert balance(ledger) == (1, 1, 0)
 
 
-@pytest.mark.parametrize(("seconds", "prompt"), [(0, 2), (10, 2), (11, 0), (None, 0)])
+@pytest.mark.parametrize(("seconds", "counted"), [(0, 2), (10, 2), (11, 0), (None, 0)])
 def test_kept_texts_are_counted(
-    ledger: Ledger, tmp_path: Path, seconds: int | None, prompt: int
+    ledger: Ledger, tmp_path: Path, seconds: int | None, counted: int
 ) -> None:
     """A text of the portal's that we do not know shows by how soon after a save it stands."""
     read_at = None if seconds is None else SAVED + seconds * SECOND
     for file in (1, 2):
         ledger.record(event(file), NOW)
-    for claim in ledger.claim(DUE, 10, LEASE):
+    for claim in ledger.claims.take(DUE, 10, LEASE):
         seen = a_file(comment="Redaguota", read_at=read_at)
         kept = result(Outcome.KEPT, reason=Rule.UNMARKED.value, seen=seen)
-        ledger.finish(claim, kept, DUE)
-    assert sql(tmp_path, "SELECT text, number, prompt FROM texts") == [("Redaguota", 2, prompt)]
+        ledger.claims.finish(claim, kept, DUE)
+    assert sql(tmp_path, "SELECT text, number, within_seconds FROM texts") == [
+        ("Redaguota", 2, counted)
+    ]
 
 
 def test_what_is_learned_of_the_portal_is_remembered(tmp_path: Path) -> None:
@@ -790,7 +792,7 @@ def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
         ledger.set_owner("bot")
         for file in (1, 2):
             ledger.record(event(file), NOW)
-        ledger.finish(ledger.claim(DUE, 1, LEASE)[0], marked(), DUE)
+        ledger.claims.finish(ledger.claims.take(DUE, 1, LEASE)[0], marked(), DUE)
         before = totals(ledger), ledger.entry(1), ledger.entry(2), next_due(ledger)
     with opened(tmp_path) as ledger:
         assert (totals(ledger), ledger.entry(1), ledger.entry(2), next_due(ledger)) == before
@@ -832,12 +834,14 @@ def test_rows_that_hold_nothing_to_remember_are_pruned(tmp_path: Path) -> None:
     with opened(tmp_path) as ledger:
         for number in (1, 2, 3):
             ledger.record(event(number), NOW)
-        gone, ours, due = ledger.claim(DUE, 3, LEASE)
-        ledger.finish(gone, AttemptResult(Outcome.SKIPPED, Rule.GONE.value), DUE)
+        gone, ours, due = ledger.claims.take(DUE, 3, LEASE)
+        ledger.claims.finish(gone, AttemptResult(Outcome.SKIPPED, Rule.GONE.value), DUE)
         seen = a_file(ours.entry.id)
         ended = AttemptResult(Outcome.KEPT, "same", seen=seen, settled=True)
-        ledger.finish(ours, ended, DUE)
-        ledger.finish(due, AttemptResult(Outcome.WAITING, "locked", retry_at=DUE + HOUR), DUE)
+        ledger.claims.finish(ours, ended, DUE)
+        ledger.claims.finish(
+            due, AttemptResult(Outcome.WAITING, "locked", retry_at=DUE + HOUR), DUE
+        )
         assert ledger.prune(DUE) == 0
         assert ledger.prune(DUE + HOUR) == 1
         assert ledger.file_row(gone.entry.id) is None
@@ -983,7 +987,7 @@ class History(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 3))
     def claim(self, limit: int) -> None:
         """Start to work."""
-        self.claims += self.ledger.claim(self.now, limit, LEASE)
+        self.claims += self.ledger.claims.take(self.now, limit, LEASE)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())
@@ -1001,14 +1005,14 @@ class History(RuleBasedStateMachine):
         again = None if delay is None else self.now + timedelta(seconds=delay)
         settled = outcome in {Outcome.MARKED, Outcome.KEPT}
         end = result(outcome, retry_at=again, seen=a_file(claim.entry.id), settled=settled)
-        if self.ledger.finish(claim, end, self.now):
+        if self.ledger.claims.finish(claim, end, self.now):
             self.claims.remove(claim)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())
     def renew(self, data: st.DataObject) -> None:
         """Give a claim back."""
-        self.ledger.release_claim(data.draw(st.sampled_from(self.claims)), self.now)
+        self.ledger.claims.release(data.draw(st.sampled_from(self.claims)), self.now)
 
     @rule(release=st.booleans())
     def restart(self, release: bool) -> None:
@@ -1016,7 +1020,7 @@ class History(RuleBasedStateMachine):
         self.ledger.close()
         self.open()
         if release:
-            self.ledger.release_orphaned_claims(self.now)
+            self.ledger.claims.release_orphaned(self.now)
 
     @invariant()
     def adds_up(self) -> None:
@@ -1031,8 +1035,8 @@ class History(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Left alone, a worker ends everything; one look per file is enough."""
         self.now += 10 * HOUR
-        for claim in self.ledger.claim(self.now, 10, LEASE):
-            assert self.ledger.finish(claim, result(), self.now)
+        for claim in self.ledger.claims.take(self.now, 10, LEASE):
+            assert self.ledger.claims.finish(claim, result(), self.now)
         assert balance(self.ledger) == (self.accepted, self.accepted, 0)
         assert next_due(self.ledger) is None
         self.ledger.close()

@@ -15,7 +15,7 @@ import pytest
 
 from reconciler.errors import LedgerError, RoleHeldError
 from reconciler.ledger import Ledger, Role
-from reconciler.model import Quota, WriteGrant
+from reconciler.model import UNLIMITED, Quota, WriteGrant
 from tests import postgres
 from tests.postgres import PostgresServer
 from tests.support_ledger import (
@@ -39,9 +39,12 @@ DEADLINE = 2.5  # seconds in which a delivery must be answered
 
 
 @contextmanager
-def two(address: str) -> Iterator[tuple[Ledger, Ledger]]:
+def two(address: str, quota: Quota = UNLIMITED) -> Iterator[tuple[Ledger, Ledger]]:
     """Open the ledger twice, as two processes do."""
-    with closing(Ledger(address, PORTAL)) as one, closing(Ledger(address, PORTAL)) as other:
+    with (
+        closing(Ledger(address, PORTAL, quota=quota)) as one,
+        closing(Ledger(address, PORTAL, quota=quota)) as other,
+    ):
         yield one, other
 
 
@@ -106,7 +109,7 @@ def test_a_server_that_crashes_and_returns_needs_no_restart(
         finally:
             server.start()
         assert ledger.record(event(3), NOW)
-        assert [claim.entry.id for claim in ledger.claim(DUE, 10, LEASE)] == [1, 3]
+        assert [claim.entry.id for claim in ledger.claims.take(DUE, 10, LEASE)] == [1, 3]
 
 
 def test_a_connection_that_broke_while_idle_is_not_noticed(address: str) -> None:
@@ -168,13 +171,13 @@ def test_a_database_in_another_encoding_is_refused(server: PostgresServer) -> No
 def test_a_role_is_lost_with_its_connection_and_that_is_noticed(address: str) -> None:
     """Another takes it at once; who had it knows as soon as it looks."""
     with two(address) as (one, other), ExitStack() as held:
-        is_ours = held.enter_context(one.role(Role.SWEEP))
+        is_held = held.enter_context(one.role(Role.SWEEP))
         with pytest.raises(RoleHeldError), other.role(Role.SWEEP):
             pass
         cut(address)
         with pytest.raises(LedgerError), one.role(Role.BACKFILL):
             pass
-        assert not is_ours()
+        assert not is_held()
         with pytest.raises(LedgerError), other.role(Role.BACKFILL):
             pass
         with other.role(Role.SWEEP) as is_others:
@@ -186,12 +189,12 @@ def test_a_role_is_lost_with_its_connection_and_that_is_noticed(address: str) ->
 
 def test_a_lost_connection_is_found_without_being_used(address: str) -> None:
     """The session speaks up every few seconds, and has locks again soon after."""
-    with closing(Ledger(address, PORTAL)) as ledger, ledger.role(Role.SWEEP) as is_ours:
+    with closing(Ledger(address, PORTAL)) as ledger, ledger.role(Role.SWEEP) as is_held:
         cut(address)
         until, pause = monotonic() + 10, threading.Event()
-        while is_ours() and monotonic() < until:
+        while is_held() and monotonic() < until:
             pause.wait(0.1)
-        assert not is_ours()
+        assert not is_held()
 
 
 @pytest.mark.long
@@ -203,8 +206,8 @@ def test_a_stopped_process_loses_its_role(address: str) -> None:
         until, pause = monotonic() + 15, threading.Event()
         while ledger.holder(Role.SWEEP) is not None and monotonic() < until:
             pause.wait(0.1)
-        with ledger.role(Role.SWEEP) as is_ours:
-            assert is_ours()
+        with ledger.role(Role.SWEEP) as is_held:
+            assert is_held()
         child.signal(signal.SIGCONT)
 
 
@@ -216,7 +219,7 @@ def test_the_claims_of_the_living_are_left_alone(address: str) -> None:
     with two(address) as (one, other):
         one.record(event(1), NOW)
         claim = claimed(one, DUE)
-        assert other.release_orphaned_claims(DUE) == 0
+        assert other.claims.release_orphaned(DUE) == 0
         assert permit(one, claim, DUE) is WriteGrant.GRANTED
 
 
@@ -226,7 +229,7 @@ def test_what_a_dead_process_was_looking_at_is_due_again(address: str) -> None:
         with closing(Ledger(address, PORTAL)) as dead:
             dead.record(event(1), NOW)
             claimed(dead, DUE)
-        assert ledger.release_orphaned_claims(DUE) == 1
+        assert ledger.claims.release_orphaned(DUE) == 1
         assert claimed(ledger, DUE).entry.id == 1
 
 
@@ -236,7 +239,7 @@ def test_a_write_of_a_dead_process_may_still_arrive(address: str) -> None:
         with closing(Ledger(address, PORTAL)) as dead:
             dead.record(event(1), NOW)
             assert permit(dead, claimed(dead, DUE), DUE) is WriteGrant.GRANTED
-        assert ledger.release_orphaned_claims(DUE) == 0
+        assert ledger.claims.release_orphaned(DUE) == 0
         assert next_due(ledger) == DUE + LEASE
 
 
@@ -248,7 +251,7 @@ def test_who_lost_its_connection_while_it_looked_may_not_write(address: str) -> 
         cut(address)
         with pytest.raises(LedgerError), other.role(Role.BACKFILL):
             pass
-        assert other.release_orphaned_claims(DUE) == 1
+        assert other.claims.release_orphaned(DUE) == 1
         assert permit(other, claimed(other, DUE), DUE) is WriteGrant.GRANTED
         assert permit(one, claim, DUE) is WriteGrant.CLAIM_LOST
 
@@ -269,22 +272,20 @@ def test_all_go_by_the_databases_clock(address: str) -> None:
         now, then = one.clock(late), other.clock(early)
         assert abs(now() - then()) < SECOND
         one.record(event(1), now() - MINUTE)
-        assert len(one.claim(now(), 1, LEASE)) == 1
-        assert other.claim(then(), 1, LEASE) == []
-        assert len(other.claim(then() + LEASE, 1, LEASE)) == 1
+        assert len(one.claims.take(now(), 1, LEASE)) == 1
+        assert other.claims.take(then(), 1, LEASE) == []
+        assert len(other.claims.take(then() + LEASE, 1, LEASE)) == 1
 
 
 def test_the_days_writes_are_counted_over_all(address: str) -> None:
     """Two processes ask at once for more than there is: no more is granted."""
-    with two(address) as ledgers:
-        for ledger in ledgers:
-            ledger.quota = Quota(10, 10)
+    with two(address, Quota(10, 10)) as ledgers:
         for file in range(1, 31):
             ledgers[0].record(event(file), NOW)
         granted: list[WriteGrant] = []
 
         def work(ledger: Ledger) -> None:
-            for claim in ledger.claim(DUE, 15, LEASE):
+            for claim in ledger.claims.take(DUE, 15, LEASE):
                 granted.append(permit(ledger, claim, DUE))
 
         together(*(partial(work, ledger) for ledger in ledgers))

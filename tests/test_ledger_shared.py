@@ -98,7 +98,7 @@ def queued(store: Store, *jobs: Callable[[], object]) -> None:
         thread.start()
     pause = threading.Event()
     for _ in range(10_000):
-        if store._jobs._queue.qsize() == len(jobs):
+        if store._writes._queue.qsize() == len(jobs):
             break
         pause.wait(0.001)
     go.set()
@@ -131,10 +131,10 @@ def test_no_two_threads_claim_one_file(ledger: Ledger) -> None:
     taken: list[int] = []
 
     def work() -> None:
-        while claims := ledger.claim(DUE, 3, LEASE):
+        while claims := ledger.claims.take(DUE, 3, LEASE):
             taken.extend(claim.entry.id for claim in claims)
             for claim in claims:
-                assert ledger.finish(claim, result(), DUE)
+                assert ledger.claims.finish(claim, result(), DUE)
 
     together(*[work] * 8)
     assert sorted(taken) == list(range(1, 41))
@@ -246,7 +246,7 @@ def test_a_recorded_event_survives_a_kill(tmp_path: Path) -> None:
         assert child.on_file() == "recorded"
         child.signal(signal.SIGKILL)
     with opened(tmp_path) as ledger:
-        assert [claim.entry.id for claim in ledger.claim(DUE, 10, LEASE)] == [7]
+        assert [claim.entry.id for claim in ledger.claims.take(DUE, 10, LEASE)] == [7]
 
 
 @SQLITE_ONLY

@@ -35,11 +35,11 @@ def scene(tmp_path: Path) -> Iterator[Stage]:
         url, portal = built.environ["RECONCILER_STATE__URL"], built.environ["DOCSPACE_API_HOST"]
         with closing(Ledger(url, portal)) as ledger:
             ledger.record(event(99, title=TITLE), now() - HOUR)
-            (claim,) = ledger.claim(now(), 1, HOUR)
+            (claim,) = ledger.claims.take(now(), 1, HOUR)
             failed = AttemptResult(
                 Outcome.FAILED, "permanent", retry_at=now() + HOUR, error="Ошибка 審査"
             )
-            ledger.finish(claim, failed, now())
+            ledger.claims.finish(claim, failed, now())
         yield built
 
 

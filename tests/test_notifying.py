@@ -45,7 +45,7 @@ def reconcile_here(scene: Stage) -> None:
 def let_a_day_pass(scene: Stage) -> None:
     """Make what the ledger remembers a day older."""
     day = DAY // timedelta(microseconds=1)
-    aged = "marked_at = marked_at - :day, stands_since = stands_since - :day"
+    aged = "marked_at = marked_at - :day, comment_since = comment_since - :day"
     sql(scene.folder, f"UPDATE files SET {aged}", day=day)  # noqa: S608 - no words of others
     with closing(Ledger(url(scene.folder), scene.server.url)) as ledger:
         told = ledger.settings.get(NOTIFIED) or {}

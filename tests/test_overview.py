@@ -15,9 +15,9 @@ from reconciler.ledger import (
     WEBHOOK,
     EnqueueOptions,
     Ledger,
+    LedgerSetting,
     Overview,
     Role,
-    Setting,
     SweepRecord,
     WebhookRecord,
     WebhookState,
@@ -45,7 +45,7 @@ def sweep_finds(ledger: Ledger, file: int = 1, options: EnqueueOptions | None = 
 def mark(ledger: Ledger, file: int = 1, **changes: Any) -> None:
     """Let the worker mark the one file that is due."""
     result = kit.marked(file)
-    ledger.finish(claimed(ledger, DUE), replace(result, **changes), DUE)
+    ledger.claims.finish(claimed(ledger, DUE), replace(result, **changes), DUE)
 
 
 def kinds(seen: Overview) -> list[ProblemKind]:
@@ -79,11 +79,11 @@ def test_failed_files_come_before_waiting_ones_with_the_reason(ledger: Ledger) -
     """The worst first, with the error and the next try."""
     for file in (1, 2):
         ledger.record(kit.event(file), NOW)
-    waits, fails = ledger.claim(DUE, 2, LEASE)
+    waits, fails = ledger.claims.take(DUE, 2, LEASE)
     again = DUE + HOUR
-    ledger.finish(waits, kit.result(Outcome.WAITING, reason="locked", retry_at=again), DUE)
+    ledger.claims.finish(waits, kit.result(Outcome.WAITING, reason="locked", retry_at=again), DUE)
     failed = kit.result(Outcome.FAILED, reason="transient", error="no answer", retry_at=again)
-    ledger.finish(fails, replace(failed, attempts=2), DUE)
+    ledger.claims.finish(fails, replace(failed, attempts=2), DUE)
     seen = see(ledger)
     told = [(one.file_id, one.outcome, one.reason, one.error, one.retry_at) for one in seen.files]
     assert told == [
@@ -139,8 +139,8 @@ def test_lists_are_cut_and_have_the_newest_first(ledger: Ledger) -> None:
 def test_unfinished_files_can_be_hurried(ledger: Ledger) -> None:
     """Due at once and as if never tried; one that is not unfinished is left alone."""
     kit.attempt(ledger, kit.result(Outcome.FAILED, retry_at=DUE + HOUR, attempts=7))
-    assert ledger.health.retry([2], DUE) == frozenset()
-    assert ledger.health.retry([1, 2], DUE) == {1}
+    assert ledger.waits.retry([2], DUE) == frozenset()
+    assert ledger.waits.retry([1, 2], DUE) == {1}
     claim = claimed(ledger, DUE)
     assert (claim.entry.id, claim.entry.attempts) == (1, 0)
 
@@ -149,10 +149,10 @@ def test_hurrying_without_ids_takes_all_that_nobody_works_on(ledger: Ledger) -> 
     """A live claim keeps its lease."""
     for file in (1, 2):
         ledger.record(kit.event(file), NOW)
-    for claim in ledger.claim(DUE, 2, LEASE):
-        ledger.finish(claim, kit.result(Outcome.WAITING, retry_at=DUE), DUE)
-    (held,) = ledger.claim(DUE, 1, LEASE)
-    assert ledger.health.retry([], DUE) == {1, 2} - {held.entry.id}
+    for claim in ledger.claims.take(DUE, 2, LEASE):
+        ledger.claims.finish(claim, kit.result(Outcome.WAITING, retry_at=DUE), DUE)
+    (held,) = ledger.claims.take(DUE, 1, LEASE)
+    assert ledger.waits.retry([], DUE) == {1, 2} - {held.entry.id}
 
 
 # How updates arrived.
@@ -188,7 +188,7 @@ def test_an_event_that_comes_during_the_work_counts(ledger: Ledger) -> None:
     sweep_finds(ledger)
     claim = claimed(ledger, DUE)
     ledger.record(kit.event(), DUE)
-    ledger.finish(claim, kit.marked(), DUE)
+    ledger.claims.finish(claim, kit.marked(), DUE)
     assert latencies(ledger) == {Source.WEBHOOK: 1}
 
 
@@ -260,16 +260,16 @@ def test_the_wait_from_save_to_comment_is_counted_in_buckets(
     mark(ledger, seen=a_file(revision=saved))
     lag = see(ledger).latencies[Source.WEBHOOK]
     assert (lag.buckets, lag.number, lag.seconds) == ({bound: 1}, 1, max(round(seconds), 0))
-    assert lag.within(0.5) == (bound or None)
+    assert lag.quantile(0.5) == (bound or None)
 
 
 def test_days_long_past_are_folded_into_one(ledger: Ledger) -> None:
     """The sums stay: a counter must not go back."""
     sweep_finds(ledger)
     mark(ledger)
-    ledger.health.fold(NOW + timedelta(days=89))
+    ledger.health.merge_old_days(NOW + timedelta(days=89))
     assert list(see(ledger).days) == [DAY]
-    ledger.health.fold(NOW + timedelta(days=92))
+    ledger.health.merge_old_days(NOW + timedelta(days=92))
     assert see(ledger).days == {EPOCH: {Source.SWEEP: 1}}
 
 
@@ -416,7 +416,7 @@ def test_texts_that_stand_there_right_after_saves_are_told(
             read_at = kit.REVISION.updated + timedelta(seconds=seconds)
             seen = a_file(file, comment=text, read_at=read_at)
             kept = kit.result(Outcome.KEPT, reason=Rule.UNMARKED.value, seen=seen)
-            ledger.finish(kit.claimed(ledger, NOW + MINUTE), kept, NOW + MINUTE)
+            ledger.claims.finish(kit.claimed(ledger, NOW + MINUTE), kept, NOW + MINUTE)
     words = [
         problem.hint for problem in find_problems(see(ledger)) if problem.kind is ProblemKind.TEXTS
     ]
@@ -458,7 +458,7 @@ def test_a_webhook_that_is_well_or_not_ours_is_no_problem(ledger: Ledger, state:
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"state": "disabled"}'])
 def test_words_about_the_webhook_that_cannot_be_read_say_nothing(ledger: Ledger, text: str) -> None:
     """The rest is told all the same."""
-    ledger.settings.set(Setting(WEBHOOK.name, str, str), text)
+    ledger.settings.set(LedgerSetting(WEBHOOK.name, str, str), text)
     assert kinds(see(ledger)) == []
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.ledger import Ledger, is_same_address
+from reconciler.ledger import Ledger, is_same_portal_url
 from reconciler.sandbox import Server
 from tests.daemon import daemon
 from tests.program import exits
@@ -76,8 +76,8 @@ def portal_known(scene: Stage) -> str:
 )
 def test_some_addresses_can_only_mean_one_portal(one: str, other: str, same: bool) -> None:
     """Case of the host, the port that goes without saying, a slash at the end."""
-    assert is_same_address(one, other) is same
-    assert is_same_address(other, one) is same
+    assert is_same_portal_url(one, other) is same
+    assert is_same_portal_url(other, one) is same
 
 
 def test_an_equivalent_address_needs_no_proof(scene: Stage) -> None:

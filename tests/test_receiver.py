@@ -491,7 +491,7 @@ def test_the_echo_of_our_own_write_is_ignored(ledger: Ledger) -> None:
     seen = marked(claim.entry.id).seen
     assert seen is not None
     revision = replace(seen.revision, updated=echo.modified)
-    ledger.finish(claim, replace(marked(), seen=replace(seen, revision=revision)), NOW)
+    ledger.claims.finish(claim, replace(marked(), seen=replace(seen, revision=revision)), NOW)
     answer = receiver.post(body, secret=None, **signature)
     assert (answer.status, answer.fields) == (200, {"status": "ignored", "reason": "echo"})
     assert next_due(ledger) is None

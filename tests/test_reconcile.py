@@ -142,8 +142,8 @@ def test_the_daily_full_scan_prunes(scene: Stage) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=2)
     with closing(Ledger(environ["RECONCILER_STATE__URL"], scene.server.url)) as ledger:
         ledger.record(Event(99, "file.updated", 99, "Gone.docx", "ann", long_ago), long_ago)
-        (claim,) = ledger.claim(long_ago + timedelta(minutes=1), 1, timedelta(minutes=3))
-        ledger.finish(claim, AttemptResult(Outcome.SKIPPED, Rule.GONE.value), long_ago)
+        (claim,) = ledger.claims.take(long_ago + timedelta(minutes=1), 1, timedelta(minutes=3))
+        ledger.claims.finish(claim, AttemptResult(Outcome.SKIPPED, Rule.GONE.value), long_ago)
         scene.clock.advance(25 * 3600)
         reconcile(load(None, environ), dry_run=False, on_planned=lambda _: None)
         assert ledger.file_row(99) is None

@@ -40,12 +40,12 @@ def review(ledger: Ledger, file: int, days: float, outcome: Outcome, **seen: Any
     """Let the worker end an event about a file so, so many days ago."""
     now = datetime.now(UTC) - days * DAY
     ledger.record(event(file), now - SECOND)
-    (claim,) = ledger.claim(now, 1, DAY)
+    (claim,) = ledger.claims.take(now, 1, DAY)
     ours = outcome is Outcome.MARKED
     reason = Rule.UPDATED.value if ours else Rule.UNMARKED.value
     file_seen = a_file(file, folder=3, **seen)
     ended = AttemptResult(outcome, reason, seen=file_seen, settled=True, marked_by_us=ours)
-    ledger.finish(claim, ended, now)
+    ledger.claims.finish(claim, ended, now)
 
 
 def run(tmp_path: Path, *options: str) -> "subprocess.CompletedProcess[str]":

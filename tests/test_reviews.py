@@ -44,8 +44,8 @@ def listed(ledger: Ledger, now: datetime = NOW, **changes: Any) -> None:
     """Let a sweep read a page with one file."""
     file = a_file(**{"comment": TARGET} | changes)
     page = PageContext(Policy(target=TARGET), EnqueueOptions(), now, now)
-    rows = ledger.rows_of([file.id], Baseline(NOW - DAY, NOW, portal_known=True))
-    ledger.apply_changes(plan_changes([file], rows, page), EnqueueOptions(), now)
+    rows = ledger.listings.rows([file.id], Baseline(NOW - DAY, NOW, portal_known=True))
+    ledger.listings.apply(plan_changes([file], rows, page), EnqueueOptions(), now)
 
 
 def ask(ledger: Ledger, state: ReviewState = WAITING, **wanted: Any) -> tuple[FileInReview, ...]:

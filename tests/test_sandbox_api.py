@@ -281,7 +281,7 @@ def test_journal(world: World) -> None:
     assert noted.path == "PUT files/file/{id}/comment"
     assert (noted.status, noted.user_id, noted.file_id) == (200, world.bot.id, fid)
     assert world.portal.count("PUT") == 1
-    world.portal.clear_requests()
+    world.portal.requests.clear()
     assert world.portal.requests == []
 
 

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.sandbox.configs import WebhookLog
 from reconciler.sandbox.outbox import Job
-from reconciler.sandbox.payloads import body
-from reconciler.sandbox.webhooks import record_success
+from reconciler.sandbox.store import WebhookLog
+from reconciler.sandbox.webhooks import body, record_success
 from reconciler.signature import sign
 from tests.support_sandbox import BOT, NEWEST, Receiver, World, sample, shape, utc
 

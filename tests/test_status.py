@@ -48,8 +48,8 @@ def serving(ledger: Ledger) -> Iterator[None]:
 def end(ledger: Ledger, file: int, outcome: Outcome, **more: Any) -> None:
     """Let the worker end an event about a file so."""
     ledger.record(event(file, title=f"{file}.docx"), now() - HOUR)
-    (claim,) = ledger.claim(now(), 1, HOUR)
-    ledger.finish(claim, AttemptResult(outcome, **{"reason": outcome.value} | more), now())
+    (claim,) = ledger.claims.take(now(), 1, HOUR)
+    ledger.claims.finish(claim, AttemptResult(outcome, **{"reason": outcome.value} | more), now())
 
 
 def test_status_tells_that_the_days_writes_are_used_up(scene: Stage) -> None:
@@ -73,7 +73,7 @@ def test_status_tells_what_a_run_did_and_asks_nobody(scene: Stage) -> None:
     assert seen["updates"][0] | {"day": ""} == {"day": "", "sweep": 3}
     assert {one["author"] for one in seen["reviews"]} == {"Ann Lee"}
     assert {one["room_title"] for one in seen["reviews"]} == {"Legal"}
-    assert seen["sweeps"][0]["found"] == 3
+    assert seen["sweeps"][0]["enqueued"] == 3
     assert seen["problems"] == []
 
 

@@ -186,7 +186,7 @@ def test_a_room_that_is_passed_over_is_counted(here: World, room: Room, reason: 
     lister = Lister(
         here.ledger, here.docspace, scan_settings(policy), here.clock, options=EnqueueOptions()
     )
-    assert not lister.wanted(room)
+    assert not lister.is_wanted(room)
     assert lister.report.skipped == {reason: 1}
 
 
@@ -634,7 +634,7 @@ def test_files_kept_for_a_text_that_is_the_portals_are_marked_once_it_is_told(
     here.restart()
     sweep_and_work(here)
     assert (here.comment(), here.comment(other)) == (TARGET, "Approved")
-    assert here.ledger.health.texts(9) == [("Approved", 1)]
+    assert here.ledger.health.overview(here.now()).texts == (("Approved", 1),)
 
 
 @pytest.mark.parametrize("ahead", [timedelta(days=31), timedelta(hours=30)])
@@ -719,7 +719,7 @@ def test_a_clock_of_ours_that_is_wrong_hides_nothing(fresh: World, hours: int) -
         wait(10)
         here.sweep()
         wait(2)
-        while here.worker.step() is not None:
+        while here.step() is not None:
             pass
         assert here.comment() == TARGET
         assert here.ledger.watermarks.portal() == theirs() - timedelta(seconds=2)
@@ -976,12 +976,12 @@ def test_an_item_that_was_listed_before_our_write_decides_nothing(here: World) -
         if route == LISTING:
             here.portal.on_answer = None
             here.clock.advance(2)
-            assert here.worker.step() is not None
+            assert here.step() is not None
             here.portal.comment(here.file, "Approved", by=here.bob)
 
     here.portal.on_answer = meanwhile
     report = here.sweep()
-    assert (report.handed, here.ledger.entry(here.file).marked_by_us) == (1, True)
+    assert (report.enqueued, here.ledger.entry(here.file).marked_by_us) == (1, True)
     work(here)
     assert (here.comment(), here.portal.count("PUT")) == ("Approved", 1)
 
@@ -991,13 +991,13 @@ def test_an_item_settles_nothing_while_its_file_is_in_work(here: World) -> None:
     """The worker may be about to write to an older revision: the file is due again instead."""
     save(here, here.file)
     here.sweep()
-    (claim,) = here.ledger.claim(here.clock(), 1, timedelta(seconds=60))
+    (claim,) = here.ledger.claims.take(here.clock(), 1, timedelta(seconds=60))
     here.portal.comment(here.file, TARGET, by=here.bob)
     here.clock.advance(10)
     before = here.ledger.entry(here.file)
     report = here.sweep()
-    assert (report.handed, here.ledger.entry(here.file)) == (1, before)
-    assert here.ledger.release_claim(claim, here.clock())
+    assert (report.enqueued, here.ledger.entry(here.file)) == (1, before)
+    assert here.ledger.claims.release(claim, here.clock())
     work(here)
     assert here.ledger.entry(here.file).marked_by_us
 
@@ -1017,10 +1017,10 @@ def test_a_dry_run_counts_the_same_and_writes_nothing_at_all(fresh: World) -> No
         supposed = here.sweep(dry=True)
         assert rows(here.path) == before
         real = here.sweep()
-        assert (supposed.scanned, supposed.ended, supposed.handed, supposed.incomplete) == (
+        assert (supposed.scanned, supposed.ended, supposed.enqueued, supposed.incomplete) == (
             real.scanned,
             real.ended,
-            real.handed,
+            real.enqueued,
             real.incomplete,
         )
         here.clock.advance(HOUR)

@@ -14,9 +14,9 @@ from functools import cache
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.client import PAGE, FilePage
+from reconciler.client import PAGE, STEP, FilePage
 from reconciler.model import File
-from reconciler.sweep.paging import STEP, read_folder
+from reconciler.sweep.paging import read_folder
 from tests.support_ledger import NOW, REVISION, SECOND, a_file
 
 EPOCH = NOW - timedelta(days=1)

@@ -33,12 +33,13 @@ def plan(ledger: Ledger, after: timedelta = SECOND, **changes: Any) -> list[RowC
     """Plan for a page with one file, read ``after`` the beginning."""
     now = NOW + after
     page = PageContext(Policy(target=TARGET), OPTIONS, now, now)
-    return plan_changes([replace(CARRIES_OURS, **changes)], ledger.rows_of([1], BASELINE), page)
+    rows = ledger.listings.rows([1], BASELINE)
+    return plan_changes([replace(CARRIES_OURS, **changes)], rows, page)
 
 
 def apply(ledger: Ledger, changes: list[RowChange]) -> list[ListedFile]:
     """Apply the changes a moment later."""
-    return ledger.apply_changes(changes, OPTIONS, NOW + 2 * SECOND)
+    return ledger.listings.apply(changes, OPTIONS, NOW + 2 * SECOND)
 
 
 def is_due(ledger: Ledger) -> bool:
@@ -71,7 +72,7 @@ def test_nothing_is_settled_in_a_row_that_was_claimed_since_it_was_read(ledger: 
     permit(ledger, claim, NOW + SECOND)
     assert apply(ledger, changes)[0].outcome is None
     assert ledger.entry(1).settled is None
-    assert ledger.finish(claim, result(), NOW + 3 * SECOND)
+    assert ledger.claims.finish(claim, result(), NOW + 3 * SECOND)
     assert is_due(ledger)
 
 
@@ -86,7 +87,7 @@ def test_a_listing_hurries_no_file_that_waits_for_its_lock(ledger: Ledger) -> No
     """It counts as waiting, and keeps its time."""
     ledger.record(event(), NOW)
     waiting = result(Outcome.WAITING, retry_at=NOW + 5 * HOUR, seen=a_file(locked=True))
-    ledger.finish(claimed(ledger, NOW + SECOND), waiting, NOW + SECOND)
+    ledger.claims.finish(claimed(ledger, NOW + SECOND), waiting, NOW + SECOND)
     (change,) = plan(ledger, after=HOUR, comment="Edited", locked=True)
     assert (change.writes, change.listed.outcome) == (False, Outcome.WAITING)
 

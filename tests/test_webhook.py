@@ -161,18 +161,18 @@ def test_an_address_that_only_the_portal_can_reach_is_not_asked(
         scene.portal.add_webhook(by=scene.bot, url=NO_WAY, secret=FIRST)
     more = {"RECONCILER_WEBHOOK__PUBLIC_URL": NO_WAY}
     done = scene.run(*words, **more)
-    assert (done.returncode, "--no-test" in done.stderr) == (2, True)
+    assert (done.returncode, "--no-probe" in done.stderr) == (2, True)
     assert scene.portal.count("POST") + scene.portal.count("PUT") == 0
-    done = scene.run(*words, "--no-test", **more)
+    done = scene.run(*words, "--no-probe", **more)
     assert (done.returncode, f"no answer from {NO_WAY}" in done.stderr) == (3, True), "the portal's"
 
 
 def test_without_a_test_of_the_address_all_else_is_the_same(scene: Scene) -> None:
     """Registered, enabled, and a new secret that the daemon takes."""
     with daemon(scene.environ, scene.folder):
-        assert scene.run("register", "--no-test").returncode == 0
-        assert scene.run("enable", "--no-test").returncode == 0
-        assert scene.run("rotate", "--no-test").returncode == 0
+        assert scene.run("register", "--no-probe").returncode == 0
+        assert scene.run("enable", "--no-probe").returncode == 0
+        assert scene.run("rotate", "--no-probe").returncode == 0
         assert scene.portal.webhooks[1].secret == scene.secrets.read()[0] != FIRST
         assert scene.save() == 200
 
@@ -193,7 +193,7 @@ def test_the_proxy_is_named_through_which_our_address_was_asked(scene: Scene) ->
             "register", "--url", url, HTTP_PROXY=proxy.url, no_proxy="127.0.0.1,localhost"
         )
     assert done.returncode == 2
-    assert f"403 is answered at {url}: (through the proxy of HTTP_PROXY)" in done.stderr
+    assert f"status 403 from {url}: (through the proxy of HTTP_PROXY)" in done.stderr
     assert [one.line for one in proxy.requests] == [f"HEAD {url} HTTP/1.1"]
 
 

@@ -216,8 +216,10 @@ def test_a_reused_id_is_another_file_also_where_the_write_has_to_wait(here: Worl
     reuse_id(here)
     here.portal.save(here.file, by=here.ann)
     assert here.server.drain()
-    here.portal.on_request = lambda *_: setattr(here.ledger, "quota", Quota(1, 1))
-    attempt = here.worker.step()
+    here.quota = Quota(2, 2)
+    here.restart()
+    here.portal.on_request = lambda *_: here.ledger.count_write(here.now())
+    attempt = here.step()
     assert attempt is not None
     assert attempt.result.reason == "quota_exhausted"
     assert here.ledger.entry(here.file).settled is None
@@ -474,7 +476,8 @@ def test_an_old_update_is_not_ours(here: World) -> None:
 @ON_EACH_DATABASE
 def test_the_days_writes_are_never_exceeded(here: World) -> None:
     """The write that would be one too many waits for the hour in which some return."""
-    here.ledger.quota = Quota(3, 3)
+    here.quota = Quota(3, 3)
+    here.restart()
     saved_files(here, 5)
     here.settle()
     assert here.portal.count("PUT") == 3
@@ -531,7 +534,7 @@ def process_while_ledger_is_away(here: World, returns_at: int) -> tuple[Processe
     making = FileProcessor(
         here.ledger, here.docspace, known.settings, here.now, known.health, wait=wait
     )
-    (claim,) = here.ledger.claim(here.now(), 1, timedelta(seconds=180))
+    (claim,) = here.ledger.claims.take(here.now(), 1, timedelta(seconds=180))
     try:
         return making.process(claim), sum(waits)
     except LedgerError:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, create_engine
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.store.writer import Job, Writer
+from reconciler.ledger.store.store import WriteJob, Writer
 from tests.waiting import eventually
 
 PATIENCE = 60.0  # seconds: longer than these tests wait for anything
@@ -41,7 +41,7 @@ class Disk:
             self.batches[-1] += 1
             return items
 
-        self.writer.run(Job(run, None, time.monotonic() + patience))
+        self.writer.run(WriteJob(run, None, time.monotonic() + patience))
 
     def await_begin(self) -> None:
         """Return once a commit has begun."""

@@ -76,7 +76,7 @@ class World:
     def open(self) -> None:
         """Open the ledger and the client as a starting process does, and release claims."""
         self.ledger = Ledger(url(self.path.parent), self.server.url, quota=self.quota)
-        self.ledger.release_orphaned_claims(self.now())
+        self.ledger.claims.release_orphaned(self.now())
         self.docspace = DocSpace(Transport(self.server.url, self.key, timeout=5))
         self.ledger.set_owner(self.bot.id)
         self.work_with(self.docspace)
@@ -111,12 +111,18 @@ class World:
         """Let the receiver record in the ledger that is open now."""
         return self.ledger.record(event, now)
 
+    def step(self) -> Processed | None:
+        """Let the worker process one due file; None when there is none, or its claim was lost."""
+        before = len(self.attempts)
+        self.worker.step()
+        return self.attempts[-1] if len(self.attempts) > before else None
+
     def settle(self, seconds: float = 2.0) -> list[Processed]:
         """Let deliveries arrive, time pass, and the worker work off what is due."""
         before = len(self.attempts)
         assert self.server.drain()
         self.clock.advance(seconds)
-        while self.worker.step() is not None:
+        while self.step() is not None:
             assert self.server.drain()
             assert len(self.attempts) < before + 50, "the worker does not come to rest"
         return self.attempts[before:]
@@ -134,7 +140,7 @@ class World:
         self.clock.advance(after)
         settings = scan_settings(self.policy, **terms)
         report = Sweep(self.ledger, self.docspace, settings, self.now).run(dry=dry)
-        assert report.scanned == sum(report.ended.values()) + report.handed
+        assert report.scanned == sum(report.ended.values()) + report.enqueued
         return report
 
     def before_put(self, act: Callable[[], object]) -> None:
@@ -173,8 +179,8 @@ def _empty_ledger() -> bytes:
 
 
 def worker_settings(policy: Policy) -> WorkerSettings:
-    """Return the settings of a worker where nothing else is configured."""
-    return build.worker_settings(_defaults(), policy)
+    """Return the default settings of a worker, which processes one file at a time here."""
+    return replace(build.worker_settings(_defaults(), policy), threads=1)
 
 
 def scan_settings(policy: Policy, **changes: Any) -> ScanSettings:

@@ -23,7 +23,7 @@ from reconciler.diagnostics import ProblemKind, find_problems
 from reconciler.errors import LedgerError
 from reconciler.ledger import Overview
 from reconciler.ledger.records import BOUNDS
-from reconciler.model import Outcome, Source
+from reconciler.model import UNFINISHED_OUTCOMES, Source
 
 Requests = Mapping[tuple[str, str, str], int]
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
@@ -94,7 +94,7 @@ def _queue(seen: Overview) -> Iterator[Metric]:
     yield _gauge("queue_files", "Files to be looked at, now or later.", queue.depth)
     yield _gauge("queue_due_files", "Files to be looked at now.", queue.due)
     yield _gauge("queue_oldest_due_seconds", "For how long the oldest file has been due.", age)
-    unfinished = {o.value: seen.unfinished.get(o, 0) for o in Outcome if o in _UNFINISHED}
+    unfinished = {o.value: seen.unfinished.get(o, 0) for o in UNFINISHED_OUTCOMES}
     documentation = "Files that failed, were refused or wait, and will be looked at again."
     yield _gauges("unfinished_files", documentation, "outcome", unfinished)
     documentation = "Files that carried the comment when they were last seen."
@@ -151,7 +151,7 @@ def _sweeps(seen: Overview) -> Iterator[Metric]:
     yield _gauge("sweep_duration_seconds", "The duration of the last sweep.", last.seconds)
     yield _gauge("sweep_requests", "Requests of the last sweep.", last.requests)
     yield _gauge("sweep_scanned_files", "Files that the last sweep read.", last.scanned)
-    yield _gauge("sweep_found_files", "How many of them were to be looked at.", last.found)
+    yield _gauge("sweep_enqueued_files", "Files that the last sweep enqueued.", last.enqueued)
     yield _gauge("sweep_success", "Whether the last sweep was completed.", not last.error)
 
 
@@ -168,6 +168,3 @@ def _gauges(name: str, documentation: str, label: str, values: Mapping[str, floa
 
 def _counter(name: str, documentation: str, value: float) -> Metric:
     return CounterMetricFamily(f"reconciler_{name}", documentation, value=value)
-
-
-_UNFINISHED = {Outcome.FAILED, Outcome.REFUSED, Outcome.WAITING}

@@ -60,7 +60,7 @@ def _reason(file: UnfinishedFile) -> str:
 
 
 def _within(latency: LatencyHistogram, share: float) -> str:
-    seconds = latency.within(share)
+    seconds = latency.quantile(share)
     if seconds is None:
         return f"over {length_of_time(BOUNDS[-1])}"
     return f"within {length_of_time(seconds)}"

@@ -118,7 +118,7 @@ def _lines(seen: Overview, limit: int) -> Iterator[str]:
     if seen.sweeping is not None:
         yield f"sweep      under way since {local_time(seen.sweeping)}"
     for source, latency in seen.latencies.items():
-        half, most = _within(latency.within(0.5)), _within(latency.within(0.95))
+        half, most = _within(latency.quantile(0.5)), _within(latency.quantile(0.95))
         yield f"latency    {source}: half {half}, 95 % {most} from save to comment"
     for role, holder in seen.holders.items():
         yield f"{role.value:10} {holder}"
@@ -155,9 +155,16 @@ def _blocks(seen: Overview) -> Iterator[_Block]:
     if seen.sweeps:
         yield _Block(
             "last sweeps",
-            ("began", "seconds", "requests", "scanned", "to look at", "error"),
+            ("began", "seconds", "requests", "scanned", "enqueued", "error"),
             [
-                (one.began, f"{one.seconds:.1f}", one.requests, one.scanned, one.found, one.error)
+                (
+                    one.began,
+                    f"{one.seconds:.1f}",
+                    one.requests,
+                    one.scanned,
+                    one.enqueued,
+                    one.error,
+                )
                 for one in seen.sweeps[:_SWEEPS]
             ],
         )

@@ -14,7 +14,7 @@ from reconciler.formats import local_time, shown
 from reconciler.model import Outcome
 from reconciler.service import BackfillRun, Explanation, PlannedAction, Summary
 from reconciler.service import backfill as open_backfill
-from reconciler.sweep import Job
+from reconciler.sweep import BackfillJob
 from reconciler.sweep.backfill import Estimate, Step
 
 _SHOWN_TEXTS = 10
@@ -134,7 +134,7 @@ def _time(moment: datetime | None) -> str:
 class BackfillCommand:
     """Runs one backfill. Messages and progress go to stderr, the summary to stdout."""
 
-    def __init__(self, config: Config, job: Job, *, json: bool, ask: bool) -> None:
+    def __init__(self, config: Config, job: BackfillJob, *, json: bool, ask: bool) -> None:
         """Ask for a confirmation if ``ask``."""
         self._config, self._job, self._json, self._ask = config, job, json, ask
         self.failing = 0  # files that failed, in this run or another
@@ -208,7 +208,7 @@ class BackfillCommand:
 
     def _show_estimate(self, estimate: Estimate) -> None:
         report, limits = estimate.report, self._config.limits
-        writes = 0 if self._job.observe else report.handed
+        writes = 0 if self._job.observe else report.enqueued
         share = limits.quota.backfill
         days = writes / share
         self._console.print(

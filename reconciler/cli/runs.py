@@ -20,7 +20,7 @@ from reconciler.formats import shown, utcnow
 
 if TYPE_CHECKING:
     from reconciler.service import Summary
-    from reconciler.sweep import Job
+    from reconciler.sweep import BackfillJob
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Decide everything, write nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Begin without estimate and question.")]
@@ -173,11 +173,11 @@ def _is_elsewhere(text: str, portal: str) -> bool:
 
 def _job(
     since: str, until: str | None, rooms: list[int], *, overwrite: bool, observe: bool
-) -> "Job":
-    from reconciler.sweep import Job
+) -> "BackfillJob":
+    from reconciler.sweep import BackfillJob
 
     begin, end = _span(since, until)
-    return Job(
+    return BackfillJob(
         span=f"{since} {until or ''}",
         since=begin,
         until=end,

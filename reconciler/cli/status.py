@@ -115,7 +115,7 @@ def failed_retry(
 
     with _opened(read_config(config)) as ledger:
         now = ledger.clock(utcnow)()
-        due = ledger.health.retry(files or [], now)
+        due = ledger.waits.retry(files or [], now)
         seen = ledger.health.overview(now, shown=1)
     typer.echo(f"{len(due)} {'file is' if len(due) == 1 else 'files are'} due now")
     blocking = [one for one in find_problems(seen) if one.is_blocking and not one.is_harmless]
@@ -216,7 +216,7 @@ def _length(text: str) -> timedelta:
 @contextmanager
 def _open_read_only(config: "Config") -> "Iterator[Ledger]":
     """Open the ledger for reading; the portal is not asked whether the ledger is its own."""
-    from reconciler.ledger import Ledger, is_same_address
+    from reconciler.ledger import Ledger, is_same_portal_url
 
     portal = config.portal_url()
     opened = Ledger(
@@ -227,7 +227,7 @@ def _open_read_only(config: "Config") -> "Iterator[Ledger]":
             refusal = ledger.refusal()
             raise _none_yet(config, "" if refusal is None else f"\nAnd {refusal}.")
         known = ledger.ownership.portal()
-        if known is not None and not is_same_address(known, portal):
+        if known is not None and not is_same_portal_url(known, portal):
             typer.echo(
                 f"The ledger knows its portal as {known}: serve and reconcile find out whether "
                 f"{portal} is the same.",

@@ -19,7 +19,7 @@ Which = Annotated[str, typer.Argument(metavar="ID", help='The webhook\'s id, or 
 Test = Annotated[
     bool,
     typer.Option(
-        "--test/--no-test",
+        "--probe/--no-probe",
         help="Test the address from here first; not where only the portal can reach it.",
     ),
 ]

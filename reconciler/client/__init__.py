@@ -1,9 +1,9 @@
-"""DocSpace over HTTP, in our words: frozen values out, typed errors up, no decision made.
+"""The DocSpace API over HTTP: frozen values and typed errors, without any decision.
 
-A question goes from `docspace` (files and rooms) or `webhooks` (webhooks and their log) through
-`transport`, which keeps below the limits of `rate_limiter`, to `connections`. The answer comes back
-through `parse` and `listing` as a value, or through `failures` as an error. `account` tells whether
-the key is the cause of a refusal. `plain_request` asks addresses that are not the portal's.
+A request goes from `docspace` (files and rooms) or `webhooks` (webhooks and their log) through
+`transport`, which keeps to the limits of `rate_limiter`, to `connections`. The answer becomes a
+value in `parse` or `listing`, or an error in `failures`. `account` finds out whether the key is the
+cause of a refusal. `plain_request` sends requests to addresses other than the portal's.
 """
 
 from reconciler.client.account import (
@@ -16,7 +16,7 @@ from reconciler.client.account import (
     Person,
 )
 from reconciler.client.docspace import DocSpace
-from reconciler.client.listing import PAGE, FilePage, Room, RoomPage
+from reconciler.client.listing import PAGE, STEP, FilePage, Room, RoomPage
 from reconciler.client.parse import Build
 from reconciler.client.plain_request import Response, send_request
 from reconciler.client.rate_limiter import RateLimiter
@@ -37,6 +37,7 @@ __all__ = [
     "READ_ALL",
     "READ_ROOMS",
     "READ_SELF",
+    "STEP",
     "WRITE_ALL",
     "Build",
     "DocSpace",

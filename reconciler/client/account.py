@@ -13,7 +13,7 @@ from reconciler.errors import (
     UnauthorizedError,
 )
 
-# Any one scope of a group lets the key ask that.
+# Any one scope of a group is enough.
 READ_FILES = ("files:read", "files:write")
 WRITE_FILES = ("files:write",)
 READ_ROOMS = ("rooms:read", "rooms:write")
@@ -21,7 +21,7 @@ READ_SELF = ("accounts.self:read", "accounts.self:write")
 READ_ALL = ("*:read", "*:write")
 WRITE_ALL = ("*:write",)
 NEEDED = (READ_FILES, WRITE_FILES, READ_ROOMS)
-"""What marking needs. READ_SELF tells who the key acts as, READ_ALL and WRITE_ALL the webhooks."""
+"""What marking needs. READ_SELF is for the key's account, READ_ALL and WRITE_ALL for webhooks."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Person:
 
 @dataclass(frozen=True)
 class Key:
-    """What the portal says of our API key. An empty set of permissions means all of them.
+    """Our API key, as the portal describes it. An empty set of permissions means all of them.
 
-    ``owner`` is empty where the portal has no route that tells it. ``expires`` is None for a key
+    ``owner`` is empty where the portal has no route for it. ``expires`` is None for a key
     without an end, and for a token that is no API key.
     """
 
@@ -49,14 +49,14 @@ class Key:
     expires: datetime | None = None
 
     def missing_scope(self, *scopes: str) -> str | None:
-        """Return the first of the alternatives when the key has none of them (docspace.md 5)."""
+        """Return the first of alternative scopes if the key has none of them (docspace.md 5)."""
         granted = self.permissions
         wide = {"*"} | ({"*:read"} if scopes[0].endswith(":read") else {"*:write"})
         return None if not granted or granted & (wide | set(scopes)) else scopes[0]
 
 
 def parse_key(data: object) -> Key:
-    """Return the answer of keys/@self. Raises ValueError that names what is missing."""
+    """Return the answer of keys/@self. Raises ValueError that names the missing field."""
     fields = fields_of(data, "key")
     owner = fields_of(fields.get("createBy"), "createBy")
     granted = fields.get("permissions")
@@ -70,7 +70,7 @@ def parse_key(data: object) -> Key:
 
 
 def parse_person(data: object) -> Person:
-    """Return the answer of people/@self. Raises ValueError that names what is missing."""
+    """Return the answer of people/@self. Raises ValueError that names the missing field."""
     fields = fields_of(data, "person")
     return Person(
         id=text_of(fields, "id").lower(),
@@ -81,10 +81,10 @@ def parse_person(data: object) -> Person:
 
 
 def confirm(error: PortalError, scopes: tuple[str, ...], ask: Callable[[], Key]) -> Key:
-    """Return the key when it works and has one of the scopes, so that ``error`` is not the key's.
+    """Return the key if it works and has one of the scopes: then ``error`` is not about the key.
 
     Raises UnauthorizedError for a dead key or a missing scope, TransientError when the portal
-    refuses even to say whose key it is.
+    refuses even the request about the key.
     """
     try:
         key = ask()

@@ -1,12 +1,13 @@
-"""The way to an address: which proxy leads there, and connections that notice when they were lost.
+"""Connections: the proxy for an address, and the detection of connections lost while idle.
 
 requests takes proxies from `http_proxy`, `https_proxy` and `all_proxy` in either case, unless
-`no_proxy` names the host. This machine itself is never asked through one, whatever they say: a
-proxy elsewhere would ask its own loopback.
+`no_proxy` names the host. Requests to this machine never use a proxy, whatever these variables
+say: a proxy elsewhere would connect to its own loopback.
 
-Firewalls and balancers forget idle connections: some reset them at the next request, some swallow
-it. So none that was idle for long is used again, the system probes open ones (TCP keepalive), and
-a failure of a reused one says so, for then the request may be worth a new connection.
+Firewalls and load balancers drop idle connections: some reset them at the next request, some drop
+that request silently. So a connection that was idle for long is not reused, the system tests open
+ones (TCP keepalive), and the failure of a reused one has its own error: the request may be worth a
+new connection.
 """
 
 import os
@@ -24,7 +25,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
 
-LONGEST_IDLE = 30.0  # seconds; what is known to forget does so after a minute or later
+LONGEST_IDLE = 30.0  # seconds; the known firewalls drop a connection after a minute or later
 _OPTIONS = [
     *HTTPConnection.default_socket_options,
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -61,12 +62,12 @@ def proxies_for(url: str) -> Mapping[str, str]:
 
 
 def proxy_variable(url: str) -> str:
-    """Return the name of the variable whose proxy is asked for an address, empty for none."""
+    """Return the name of the variable whose proxy an address uses, empty for none."""
     try:
         if not select_proxy(url, dict(proxies_for(url))):
             return ""
     except ValueError:
-        return ""  # no address at all
+        return ""  # not an address
     found = getproxies_environment()
     scheme = urlsplit(url).scheme
     name = f"{scheme if scheme in found else 'all'}_proxy"
@@ -75,9 +76,9 @@ def proxy_variable(url: str) -> str:
 
 
 class StaleConnectionError(ConnectionError):
-    """A connection that had answered before failed before any byte of this answer.
+    """A reused connection failed before the first byte of this answer.
 
-    ``unsent`` says that the request did not go out whole, so that nobody can have acted on it.
+    ``unsent`` is whether the request was not sent completely, so that it cannot have taken effect.
     """
 
     def __init__(self, unsent: bool) -> None:
@@ -86,7 +87,7 @@ class StaleConnectionError(ConnectionError):
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it was raised from, the innermost last."""
+    """Yield an error and its causes, the innermost last."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
@@ -94,22 +95,22 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def unsent_on_stale_connection(error: BaseException) -> bool | None:
-    """Return whether the request did not go out whole, None where no connection was stale."""
+    """Return whether the request was not sent completely, None where no connection was stale."""
     return next(
         (one.unsent for one in causes(error) if isinstance(one, StaleConnectionError)), None
     )
 
 
 class Adapter(requests.adapters.HTTPAdapter):
-    """Lets requests use these connections, with or without a proxy."""
+    """Makes requests use these connections, with or without a proxy."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Have every pool use them."""
+        """Make every pool use these connections."""
         super().init_poolmanager(*arguments, socket_options=_OPTIONS, **options)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        """Have the pools of an HTTP proxy use them; SOCKS has connections of its own."""
+        """Make the pools of an HTTP proxy use them; SOCKS has connections of its own."""
         manager = super().proxy_manager_for(proxy, socket_options=_OPTIONS, **options)
         if not proxy.lower().startswith("socks"):
             manager.pool_classes_by_scheme = _POOLS
@@ -124,33 +125,33 @@ class Adapter(requests.adapters.HTTPAdapter):
 
 
 class Connection(HTTPConnection):
-    """A connection that knows when it last answered (``used``, on the monotonic clock)."""
+    """A connection with the time of its last answer (``used``, on the monotonic clock)."""
 
     used = 0.0
-    _answered, _whole = False, False
+    _answered, _sent = False, False
 
     @property
     def is_connected(self) -> bool:
-        """Whether it may be used again: urllib3 asks before each use, and otherwise reopens it."""
+        """Whether it may be reused: urllib3 checks this before each use, and reopens it if not."""
         return time.monotonic() - self.used < LONGEST_IDLE and super().is_connected
 
     def connect(self) -> None:
-        """Open it: what it answered before was another connection."""
+        """Open it; earlier answers came by another connection."""
         self._answered = False
         super().connect()
 
     def request(self, *arguments: Any, **options: Any) -> None:
-        """Send a request. Raises StaleConnectionError where a reused one fails."""
-        self._whole = False
+        """Send a request. Raises StaleConnectionError where a reused connection fails."""
+        self._sent = False
         try:
             super().request(*arguments, **options)
         except BrokenPipeError:
-            raise  # urllib3 passes over it: there may be an answer all the same
+            raise  # urllib3 ignores it: there may be an answer all the same
         except OSError as error:
             if self._answered:
                 raise StaleConnectionError(unsent=True) from error
             raise
-        self._whole = True
+        self._sent = True
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override] # urllib3's, not http's
         """Wait for the answer. Raises StaleConnectionError where a reused connection gives none."""
@@ -158,7 +159,7 @@ class Connection(HTTPConnection):
             answer = super().getresponse()
         except OSError as error:
             if self._answered:
-                raise StaleConnectionError(unsent=not self._whole) from error
+                raise StaleConnectionError(unsent=not self._sent) from error
             raise
         self._answered, self.used = True, time.monotonic()
         return answer

@@ -1,4 +1,4 @@
-"""Which request answers which question. One method a question; values in, values out."""
+"""The requests about files, rooms, the key and the portal: one method each, values in and out."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -15,7 +15,15 @@ from reconciler.client.account import (
     parse_key,
     parse_person,
 )
-from reconciler.client.listing import PAGE, FilePage, RoomPage, parse_files, parse_rooms
+from reconciler.client.listing import (
+    PAGE,
+    STEP,
+    FilePage,
+    Room,
+    RoomPage,
+    parse_files,
+    parse_rooms,
+)
 from reconciler.client.parse import Build, parse_build, parse_file, parse_history, parse_room
 from reconciler.client.transport import KEY_REPLACED, Answer, Transport
 from reconciler.errors import (
@@ -25,31 +33,31 @@ from reconciler.errors import (
     RouteMissingError,
     TransientError,
 )
+from reconciler.formats import LAST_NUMBER
 from reconciler.model import Absent, File
 
 _T = TypeVar("_T")
 _NOT_FOUND = 404
-_NO_ROUTE = {_NOT_FOUND, 405, 501}
 _FILE, _COMMENT = "files/file/{id}", "files/file/{id}/comment"
 _FOLDER, _ROOMS, _MINE = "files/{folderId}", "files/rooms", "files/@my"
 _SAMPLED_ROOMS = 5
 _NEWEST = {"sortBy": "DateAndTime", "sortOrder": "descending"}
 # Newer portals list form rooms apart unless asked for any; archived ones come along (10).
 _ANY_ROOM = {"searchArea": "Any", "storageFilter": "Internal"}
-_DEEP = {"filterType": "FilesOnly", "withSubFolders": "true"}
+_RECURSIVE = {"filterType": "FilesOnly", "withSubFolders": "true"}
 
 
 class DocSpace:
-    """The portal as this project needs it. Every method raises PortalError by class."""
+    """The part of the portal's API that this project needs. Every method raises PortalError."""
 
     def __init__(self, transport: Transport) -> None:
         """Use ``transport`` for every request."""
         self._http = transport
-        self._seen: tuple[int, ...] = ()  # two files that were there when we last looked
+        self._seen: tuple[int, ...] = ()  # the last two files that were found by a look
 
     @property
     def requests(self) -> dict[str, int]:
-        """How many requests went out so far: ``{"get": n, "put": n}``, all writes as put."""
+        """How many requests were sent so far: ``{"get": n, "put": n}``, all writes as put."""
         counts = {"get": 0, "put": 0}
         for (method, _, _), number in self._http.requests().items():
             counts["get" if method == "GET" else "put"] += number
@@ -60,7 +68,7 @@ class DocSpace:
         return self._http.requests()
 
     def thread_requests(self) -> int:
-        """Return how many requests the thread that asks has made."""
+        """Return how many requests the calling thread has made."""
         return self._http.thread_requests()
 
     def close(self) -> None:
@@ -68,16 +76,16 @@ class DocSpace:
         self._http.close()
 
     def reserve_look_and_write(self) -> AbstractContextManager[None]:
-        """Wait, before the look, for all that a look and its write need of the minute.
+        """Wait before a look until the minute has room for the look and its write.
 
-        The API has no compare-and-swap: the shorter between look and write, the better.
+        The API has no compare-and-swap, so the time between look and write must be short.
         """
-        return self._http.rate_limiter.reserve(2)
+        return self._http.rate_limiter.reserve_look_and_write()
 
     def file(self, file_id: int) -> File | Absent:
-        """Return the file as it is now, or why there is none to see.
+        """Return the file as it is now, or why the portal shows none.
 
-        A dead key is treated as an anonymous visitor here and answered 403 (docspace.md 2),
+        The portal treats a dead key as an anonymous visitor here and answers 403 (docspace.md 2),
         so a 403 is confirmed first.
         """
         try:
@@ -99,10 +107,10 @@ class DocSpace:
         return _parsed(answer, lambda data: parse_file(data, answer.date, received=answer.received))
 
     def _confirm_gone(self, error: TransientError) -> None:
-        """Return when others than the file are there. Raises ``error`` else, or by class.
+        """Return where only the file is gone. Raises ``error`` or another PortalError else.
 
-        A portal that was suspended answers 404 to everything (docspace.md 2), and so does one
-        that has no route which tells of the key: then only another file can tell.
+        A suspended portal answers 404 to everything (docspace.md 2). A portal without a route
+        about the key answers 404 there too: then only another file shows the difference.
         """
         key = self._confirm(error, READ_FILES)
         if not key.owner and not self._seen:
@@ -111,10 +119,10 @@ class DocSpace:
     def set_comment(self, file_id: int, version: int, comment: str) -> str:
         """Set the comment of one version and return the text that the portal stored.
 
-        The portal answers with the text; what else is answered is confirmed by its ``comment``,
-        or by a look. Raises ForbiddenError for a file that is gone, locked, trashed or not ours to
-        comment: the portal answers 403 to all of them (docspace.md 5). Raises TransientError where
-        it is unknown whether the text was stored.
+        The portal answers with the text. Any other answer is confirmed by its ``comment``, or by
+        a look. Raises ForbiddenError for a file that is gone, locked, trashed or may not be
+        commented: the portal answers 403 to all of these (docspace.md 5). Raises TransientError
+        where it is unknown whether the text was stored.
         """
         body = {"version": version, "comment": comment}
         try:
@@ -125,13 +133,13 @@ class DocSpace:
         answered = answer.response
         if isinstance(answered, Mapping) and answered.get("comment") == comment:
             return comment
-        # The portal tells what it cut (docspace.md 2); "OK" is not a text that was stored.
+        # The portal answers with the text as it cut it (docspace.md 2); "OK" is not a stored text.
         if isinstance(answered, str) and answered and comment.startswith(answered):
             return answered
         return self._stored(file_id, version, comment, answered)
 
     def _stored(self, file_id: int, version: int, comment: str, answered: object) -> str:
-        """Look whether the text stands on that version. Raises PortalError."""
+        """Return the comment if a look finds it on that version. Raises PortalError."""
         file = self.file(file_id)
         if (
             isinstance(file, File)
@@ -140,29 +148,29 @@ class DocSpace:
         ):
             return file.comment
         raise TransientError(
-            f"PUT {_COMMENT}", 200, "the answer is not the comment, nor does it stand there"
+            f"PUT {_COMMENT}", 200, "the answer is not the comment, and the file does not carry it"
         )
 
     def build(self) -> Build:
-        """Ask, as nobody, for the version: with a key of few scopes it would be refused."""
-        answer = self._http.get_as_nobody("settings/version/build")
+        """Return the version, asked without the key: a key of few scopes would be refused."""
+        answer = self._http.get_anonymously("settings/version/build")
         return answer.parsed(lambda data: parse_build(data, answer.date))
 
     def person(self) -> Person:
-        """Ask who the key acts as; needs the scope accounts.self:read."""
+        """Return the account that the key acts as; needs the scope accounts.self:read."""
         return _parsed(self._http.get("people/@self"), parse_person)
 
     def key(self) -> Key:
-        """Return what the portal says of our key: whose it is and what it may do.
+        """Return the owner and the scopes of our key.
 
-        keys/@self knows API keys alone; of any other token people/@self tells the owner
+        keys/@self knows only API keys; for any other token people/@self names the owner
         (docspace.md 7). Where neither route exists the owner stays unknown. Raises TransientError
-        where nothing else is there any more either: the portal is suspended.
+        where known files are gone too: the portal is suspended.
         """
         try:
             answer = self._http.get("keys/@self")
         except (ForbiddenError, PermanentError, TransientError) as error:
-            if not isinstance(error, ForbiddenError) and error.status not in _NO_ROUTE:
+            if not isinstance(error, ForbiddenError) and not error.lacks_route:
                 raise
             return self._owner(error)
         return _parsed(answer, parse_key)
@@ -171,7 +179,7 @@ class DocSpace:
         try:
             person = self.person()
         except (PermanentError, TransientError) as error:
-            if error.status not in _NO_ROUTE:
+            if not error.lacks_route:
                 raise
             if isinstance(refusal, ForbiddenError):
                 raise refusal from error
@@ -180,7 +188,7 @@ class DocSpace:
         return Key(person.id, person.name, frozenset(), active=True)
 
     def _check_seen_files(self) -> None:
-        """Raise TransientError when no recently seen file is there: the portal is suspended."""
+        """Raise TransientError when every recently seen file is gone: the portal is suspended."""
         failed: TransientError | None = None
         for file_id in self._seen:
             try:
@@ -200,9 +208,9 @@ class DocSpace:
         return key.active and not any(key.missing_scope(*scopes) for scopes in NEEDED)
 
     def room_of(self, folder_id: int) -> int | None:
-        """Return the room that the folder lies in, None outside of the rooms or unreadable.
+        """Return the room of a folder, None where it is in no room or not readable.
 
-        No sortBy is sent: the portal would keep it as the user's own (docspace.md 1.1).
+        No sortBy is sent: the portal would store it as the user's preference (docspace.md 1.1).
         """
         params = {"count": 1, "filterType": "FilesOnly", "withSubFolders": "false"}
         try:
@@ -214,19 +222,38 @@ class DocSpace:
     def rooms(self, start: int = 0, count: int = PAGE) -> RoomPage:
         """Return a page of rooms, pinned ones first, then newest first (docspace.md 1.3).
 
-        Archived rooms are among them, known by their section. `Page.updated` is the last save in
+        Archived rooms are among them, marked by their section. `Page.updated` is the last save in
         any internal room that is not archived (docspace.md 1.4).
         """
         params = _NEWEST | _ANY_ROOM | {"startIndex": start, "count": count}
         answer = self._listing(_ROOMS, params, READ_ROOMS)
         return _parsed(answer, lambda _: parse_rooms(answer, start, count))
 
+    def all_rooms(
+        self, until: Callable[[Room], bool] = lambda _: False, most: int = LAST_NUMBER
+    ) -> list[Room]:
+        """Return the rooms, pinned ones first, then newest first, page by page.
+
+        The last page is the one with a room for which ``until`` is true, or with the ``most``th
+        room. Pinned rooms come first whatever their date (docspace.md 1.3), so ``until`` is not
+        asked about them.
+        """
+        found: dict[int | str, Room] = {}
+        for start in range(0, most, STEP):
+            page, before = self.rooms(start), len(found)
+            found |= {room.id: room for room in page.rooms}
+            reached = any(until(room) for room in page.rooms if not room.pinned)
+            # A page that brings nothing new is the last one of a portal that pages otherwise.
+            if reached or page.remaining == 0 or len(found) == before:
+                break
+        return list(found.values())
+
     def room_files(self, room: int, start: int = 0, count: int = PAGE) -> FilePage:
         """Return a page of all files in a room, newest first.
 
-        Only with a filterType does the portal look into folders (docspace.md 1.1).
+        The portal reads subfolders only with a filterType (docspace.md 1.1).
         """
-        params = _NEWEST | _DEEP | {"startIndex": start, "count": count}
+        params = _NEWEST | _RECURSIVE | {"startIndex": start, "count": count}
         answer = self._listing(_FOLDER, params, folderId=room)
         return _parsed(answer, lambda _: parse_files(answer, start, count, room))
 
@@ -234,8 +261,8 @@ class DocSpace:
         """Yield comments of the file's older versions, then of the newest files of some rooms and
         of "My documents".
 
-        Each answer is asked for when it is wanted; what the portal does not have or does not
-        show yields nothing. Older versions keep their comments (docspace.md 4.2).
+        Each request is sent when its comments are needed. Routes that are missing or forbidden
+        yield nothing. Older versions keep their comments (docspace.md 4.2).
         """
         if file_id is not None:
             with suppress(ForbiddenError, PermanentError):
@@ -264,10 +291,10 @@ class DocSpace:
         scopes: tuple[str, ...] = READ_FILES,
         **ids: int,
     ) -> Answer:
-        """GET a listing. A 403 is confirmed, since a dead key is a stranger here (docspace.md 2).
+        """GET a listing. A 403 is confirmed: a dead key counts as anonymous here (docspace.md 2).
 
-        Raises RouteMissingError where the portal has no such route, which is no outage: files may
-        be looked at all the same. A folder that is gone stays Permanent.
+        Raises RouteMissingError where the portal has no such route. That is no outage: looks may
+        work all the same. A folder that is gone raises PermanentError.
         """
         try:
             return self._http.get(route, params, **ids)
@@ -284,11 +311,11 @@ class DocSpace:
             ) from error
 
     def _confirm(self, error: PortalError, scopes: tuple[str, ...]) -> Key:
-        """Return the key when it works and has one of the scopes, so that ``error`` is the file's.
+        """Return the key if it works and has one of the scopes: then ``error`` is about the file.
 
         Raises UnauthorizedError for a dead key or a missing scope, TransientError when the portal
         refuses even this (an address filter, a restore under way, a suspended portal), or when the
-        key was replaced since: the refusal was about the key before.
+        key was replaced meanwhile: the refusal concerned the former key.
         """
         key = confirm(error, scopes, self.key)
         if error.key_number != self._http.key_number:
@@ -297,7 +324,7 @@ class DocSpace:
 
 
 def _parsed(answer: Answer, parse: Callable[[Any], _T]) -> _T:
-    """Parse an answer that may lack its envelope: then it may also be another server's."""
+    """Parse an answer. One without the envelope may be another server's: a TransientError."""
     try:
         return answer.parsed(parse)
     except PermanentError as error:

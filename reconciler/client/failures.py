@@ -1,7 +1,7 @@
-"""Why a request failed: the error that an answer means, or the reason why none came.
+"""Translates failed requests: an answer into an error, a network failure into a reason.
 
-A reason is one line, and names what to look at: the certificate's key in the configuration, or the
-environment variable that names a proxy.
+A reason is one line. Where it helps, it names the configuration key of the certificates, or the
+environment variable of a proxy.
 """
 
 import json
@@ -31,14 +31,14 @@ CA_BUNDLE = "portal.ca_bundle"
 # The portal's longest window is a day (docspace.md 2); some more, should clocks differ.
 LONGEST_PAUSE = timedelta(hours=25)
 _CONNECTION = {408, 421, 425}  # timeout, wrong server, too early
-_NUMBER = re.compile(r"^\[Errno -?\d+\] ")  # of the system, in front of its words
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")  # in front of the system's message
 _TLS = (ssl.SSLError, urllib3.exceptions.SSLError, requests.exceptions.SSLError)
 
 
 def failure(
     name: str, url: str, status: int, headers: Mapping[str, str], body: bytes, received: datetime
 ) -> PortalError:
-    """Translate a status into what is to be done about it (docspace.md 2).
+    """Return the error that a status means (docspace.md 2).
 
     ``received`` is the answer's own time, from which a pause is counted.
     """
@@ -52,24 +52,24 @@ def failure(
         case 429:
             return RateLimitedError(name, status, "too many requests", pause)
         case 402:
-            passing = "the portal is not paid"
+            reason = "the portal is not paid"
         case 407:
-            passing = f"the proxy asks for a name and a password{proxy_note(url)}"
+            reason = f"the proxy asks for a name and a password{proxy_note(url)}"
         case _ if 300 <= status < 400:
-            passing = _moved(url, headers.get("Location", ""))
+            reason = _redirect_reason(url, headers.get("Location", ""))
         case _ if status >= 500 or status in _CONNECTION or (status == 404 and not detail):
-            passing = detail  # a suspended portal answers 404 without the API's envelope
+            reason = detail  # a suspended portal answers 404 without the API's envelope
         case _ if not detail and _is_page(headers, body):
-            passing = "a page instead of the API's answer"
+            reason = "a page instead of the API's answer"
         case 403:
             return ForbiddenError(name, status, detail)
         case _:
             return PermanentError(name, status, detail)
-    return TransientError(name, status, passing, pause)
+    return TransientError(name, status, reason, pause)
 
 
 def message(body: bytes) -> str:
-    """Return the envelope's error message. It is localised: to show, never to decide by."""
+    """Return the envelope's error message. It is localized: only to show, not to decide by."""
     try:
         envelope = json.loads(body)
         error = envelope["error"]["message"] or "no message"
@@ -79,7 +79,7 @@ def message(body: bytes) -> str:
 
 
 def http_date(text: str | None) -> datetime | None:
-    """Return the instant of an HTTP date, None for what is none."""
+    """Return the time of an HTTP date, None for anything else."""
     try:
         moment = parsedate_to_datetime(text or "")
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -97,12 +97,12 @@ def _retry_after(headers: Mapping[str, str], received: datetime) -> timedelta | 
 
 
 def _is_page(headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether something between us and the portal answered: the API has no pages."""
+    """Return whether something between us and the portal answered: the API sends no pages."""
     return "html" in headers.get("Content-Type", "").lower() or body.lstrip()[:1] == b"<"
 
 
-def _moved(url: str, location: str) -> str:
-    """Name the portal's new address, as far as a redirection tells it, or what else it may be."""
+def _redirect_reason(url: str, location: str) -> str:
+    """Return the meaning of a redirect: the portal's new address, or probably a sign-in page."""
     try:
         to, current = urlsplit(urljoin(url, location)), urlsplit(url)
     except ValueError:
@@ -110,15 +110,15 @@ def _moved(url: str, location: str) -> str:
     if not location:
         return "redirected, without a usable Location"
     path, found, _ = to.path.partition(API)
-    address = f"{to.scheme}://{place_of(to.geturl())}{path if found else ''}"
+    address = f"{to.scheme}://{host_and_port(to.geturl())}{path if found else ''}"
     elsewhere = found or (to.scheme, to.netloc) != (current.scheme, current.netloc)
     if elsewhere and address != url.partition(API)[0]:
         return f"moved to {address}: set portal.url to that address"
     return f"redirected to {to.path[:80]} of itself: does something ask for a sign-in there?"
 
 
-def place_of(url: str) -> str:
-    """Return the host and the port of an address, without a user's name and password."""
+def host_and_port(url: str) -> str:
+    """Return the host and port of an address, without user name and password."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
@@ -130,7 +130,7 @@ def reason_of(error: BaseException, url: str) -> str:
         getattr(verification, "verify_message", "") or str(chain[-1]) or type(chain[-1]).__name__
     )
     note = proxy_note(url)
-    reason = _NUMBER.sub("", reason.splitlines()[0])[:200] + note
+    reason = _ERRNO.sub("", reason.splitlines()[0])[:200] + note
     if "WRONG_VERSION_NUMBER" in reason:
         reason = "no TLS is spoken there: http:// instead of https://, or another port" + note
     if is_untrusted(error):
@@ -146,7 +146,7 @@ def is_untrusted(error: BaseException) -> bool:
 
 
 def proxy_note(url: str) -> str:
-    """Return which variable's proxy an address is asked through, empty for none."""
+    """Return a note of the proxy that an address uses, empty for none."""
     variable = proxy_variable(url)
     return f" (through the proxy of {variable})" if variable else ""
 

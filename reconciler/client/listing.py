@@ -1,8 +1,8 @@
 """Listings of rooms and files as values (docspace.md 1.1, 1.3).
 
 A listing's own ``total`` leaves out the files of the page that are being converted, and so does
-the page: what lies behind a page is ``total - start - len(items)``, whatever was dropped. Without
-a total there is more behind every full page; what has no date has changed this very moment.
+the page: ``total - start - len(items)`` entries follow a page, whatever was dropped. Without a
+total every full page counts as followed by another. An entry without a date counts as changed now.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,6 +26,7 @@ from reconciler.formats import whole_number
 from reconciler.model import File, Section
 
 PAGE = 100  # the most that the portal gives (docspace.md 1.1)
+STEP = 90  # pages overlap, since rows move while they are read
 _MAY_COMMENT = {0, 1, 9, 11}  # the owner's two, room manager, content creator
 
 
@@ -33,9 +34,9 @@ _MAY_COMMENT = {0, 1, 9, 11}  # the owner's two, room manager, content creator
 class Room:
     """A room in a listing. ``updated`` is the last save anywhere inside (docspace.md 1.4).
 
-    ``commentable`` says whether the key's account may comment on what lies in it: owners, room
-    managers and content creators may (docspace.md 5). A single file may differ. ``section`` is
-    its root: an archived room and a template are listed too (docspace.md 10).
+    ``commentable`` is whether the key's account may comment on its files: owners, room managers
+    and content creators may (docspace.md 5). A single file may differ. ``section`` is
+    its root: archived rooms and templates are listed too (docspace.md 10).
     """
 
     id: int | str
@@ -47,18 +48,17 @@ class Room:
 
     @property
     def active(self) -> bool:
-        """Whether what lies in it is reviewed: it is no archived room, template or AI agent."""
+        """Whether its files are reviewed: it is no archived room, template or AI agent."""
         return self.section is Section.ROOMS
 
 
 @dataclass(frozen=True)
 class Page:
-    """One answer: the folder's id and date, what lies behind the page, and the portal's time.
+    """One answer: the folder's id and date, the number of entries after it, and the portal's time.
 
-    ``folder`` is 0 where the answer does not tell, ``remaining`` is 1 where it only tells that
-    there may be more. ``indexing`` says that the folder is listed in an order of its own
-    (docspace.md 1.1); ``dropped`` that files of the page were left out because they are being
-    converted.
+    ``folder`` is 0 where it is unknown, ``remaining`` is 1 where it is only known that there may be
+    more. ``indexing`` is whether the folder has an order of its own (docspace.md 1.1), ``dropped``
+    whether files of the page were left out because they are being converted.
     """
 
     folder: int | str
@@ -91,14 +91,14 @@ class FilePage(Page):
 
 
 def parse_rooms(answer: Answer, start: int, count: int = PAGE) -> RoomPage:
-    """Return an answer of files/rooms. Raises ValueError that names what is missing."""
+    """Return an answer of files/rooms. Raises ValueError that names the missing field."""
     folders = _items(answer, "folders")
     rooms = tuple(_room(folder, answer.received) for folder in folders)
     return RoomPage(**_page(answer, start, len(rooms), count), rooms=rooms)
 
 
 def parse_files(answer: Answer, start: int, count: int, room: int | None) -> FilePage:
-    """Return an answer of files/{folderId}; a file that lacks a field is named, not fatal."""
+    """Return an answer of files/{folderId}; a file that lacks a field is listed as broken."""
     items = _items(answer, "files")
     files, broken = _files(items, answer, room)
     return FilePage(**_page(answer, start, len(items), count), files=files, broken=broken)
@@ -140,7 +140,6 @@ def _page(answer: Answer, start: int, length: int, count: int) -> dict[str, Any]
     fields = fields_of(answer.response, "response")
     current = member_of(fields, "current")
     total = whole_number(fields.get("total"))
-    # Without a total a full page has something behind it.
     remaining = int(length >= count) if total is None else max(total - start - length, 0)
     return {
         "folder": optional_id(current, "id", 0),

@@ -1,9 +1,9 @@
-"""The portal's JSON into values, as leniently as its tutorial reads it.
+"""Parses the portal's JSON, as leniently as the official sample reads it (docspace.md 9).
 
-Of a file only the id and a version are indispensable: what else is missing, or of a wrong type,
-gets the value that keeps no file from being marked and no person's words from being kept. Unknown
-fields are ignored. Shapes: docspace.md 2, 3, 9. Every function raises ValueError that names what
-it cannot do without.
+Only the id and a version of a file are required. Any other field that is missing or has a wrong
+type gets a default with which the file is still marked and a person's comment is still kept.
+Unknown fields are ignored. Shapes: docspace.md 2, 3, 9. Every function raises ValueError that names
+the required field it lacks.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _SECTIONS = {
 }
 _ROOMS_ROOT = 14
 _MAX_NAME = 100
-_NO_TEXT = "(no text)"  # stands for a comment of another type: whatever it is, it is not empty
+_NO_TEXT = "(no text)"  # in place of a comment of another type, which is not empty
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def parse_date(text: object, name: str) -> datetime:
 
 
 def date_of(fields: Mapping[str, Any], name: str) -> datetime | None:
-    """Return a date, None where there is none that can be read."""
+    """Return a date, None where it is missing or unreadable."""
     try:
         return parse_date(fields.get(name), name)
     except ValueError:
@@ -101,7 +101,7 @@ def parse_history(data: object) -> list[str]:
 
 
 def section_of(fields: Mapping[str, Any]) -> Section:
-    """Return where an entry lies; what does not say lies in a room."""
+    """Return the section of an entry; one without a section is in a room."""
     root = whole_number(fields.get("rootFolderType"))
     return Section.ROOMS if root is None else _SECTIONS.get(root, Section.OTHER)
 
@@ -127,7 +127,7 @@ def parse_build(data: object, date: datetime | None) -> Build:
 
 
 def parse_room(data: object) -> int | None:
-    """Return the room that a folder lies in, from its listing's path; None outside of rooms."""
+    """Return the room of a folder, from its listing's path; None outside of rooms."""
     fields = fields_of(data, "folder")
     current, parts = member_of(fields, "current"), fields.get("pathParts")
     if "roomType" in current:
@@ -143,12 +143,12 @@ def parse_room(data: object) -> int | None:
 
 
 def text_or_empty(value: object) -> str:
-    """Return a text, an empty one for anything else."""
+    """Return a text, an empty one for a value of another type."""
     return storable(value) if isinstance(value, str) else ""
 
 
 def fields_of(data: object, name: str) -> Mapping[str, Any]:
-    """Return an object's fields. Raises ValueError that names what should be one."""
+    """Return an object's fields. Raises ValueError with ``name`` for anything else."""
     if not isinstance(data, Mapping):
         raise ValueError(f"{name} is missing or no object")
     return data

@@ -1,7 +1,7 @@
-"""One request to an address that is not the portal's API: our own, asked as the portal would.
+"""A single request to an address other than the portal's API, such as our own webhook address.
 
-It follows no redirect and takes no password from ~/.netrc. Beside the certificates of the
-system those of `portal.ca_bundle` are trusted: our address may have either.
+It follows no redirect and takes no password from ~/.netrc. It trusts the certificates of the
+system and those of `portal.ca_bundle`: our address may have either.
 """
 
 import ssl
@@ -23,9 +23,9 @@ _MAX_BYTES = 65536
 
 @dataclass(frozen=True)
 class Response:
-    """What was answered; ``location`` is where a redirect leads.
+    """An answer; ``location`` is the target of a redirect.
 
-    ``proxy_note`` tells of the proxy that it came through, empty for none.
+    ``proxy_note`` names the proxy that was used, empty for none.
     """
 
     status: int

@@ -1,9 +1,9 @@
-"""One HTTP request to the portal: paced, bounded, and its failures translated.
+"""The HTTP traffic with one portal: rate-limited, bounded in time and size, with typed errors.
 
-requests would follow a redirect and turn a PUT into a GET, take a password from ~/.netrc in
-place of our key, and read a body that trickles without end: none of that happens here.
-urllib3 would sleep through a Retry-After of six hours: it is given nothing to retry. The one
-second try is ours: a connection that was forgotten while it lay idle says nothing of the portal.
+By default requests would follow a redirect and turn a PUT into a GET, take a password from ~/.netrc
+in place of our key, and read an endless body; all of that is switched off here. urllib3 may not
+retry at all: it would wait for a Retry-After of six hours. Only one retry is made, after a
+connection that was lost while idle, which says nothing about the portal.
 """
 
 import json
@@ -21,7 +21,7 @@ import requests
 import urllib3
 
 from reconciler.client.connections import Adapter, is_loopback, unsent_on_stale_connection
-from reconciler.client.failures import API, failure, http_date, place_of, reason_of
+from reconciler.client.failures import API, failure, host_and_port, http_date, reason_of
 from reconciler.client.rate_limiter import RateLimiter
 from reconciler.errors import PermanentError, TransientError, UnauthorizedError
 from reconciler.formats import utcnow
@@ -31,15 +31,15 @@ KEY_REPLACED = "the API key was replaced meanwhile"
 NO_ANSWER = "none"  # in place of a status
 _MAX_BYTES = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
-_WARY = 3600.0  # seconds after a write was lost with the connection that it reused
+_FRESH_WRITES = 3600.0  # seconds without reused connections for writes, after one lost a write
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A 2xx answer to ``route``: what it says and the portal's time, where it sent one.
+    """A 2xx answer to ``route``, with the portal's time (``date``), None where it sent none.
 
-    ``received`` is that time, or ours without it. ``enveloped`` says that ``response`` was the
-    member of that name: a stand-in's answer may be the response itself.
+    ``received`` is that time, or ours without it. ``enveloped`` is whether the answer had a member
+    ``response``: otherwise ``response`` is the whole answer, as a stand-in of the portal may send.
     """
 
     route: str
@@ -60,7 +60,8 @@ class Transport:
     """Requests to one portal with one key. Safe to share between threads.
 
     ``timeout`` bounds, in seconds, each wait for bytes and a whole answer once it has begun.
-    ``rate_limiter`` admits the requests, ``connections`` are kept open.
+    ``rate_limiter`` admits the requests; without one only ``connections``, which are kept open,
+    limits how many are sent at once.
     """
 
     def __init__(
@@ -74,19 +75,19 @@ class Transport:
         connections: int = 12,
         clock: Callable[[], datetime] = utcnow,
     ) -> None:
-        """Open no connection yet; ``clock`` counts where the portal sends no Date."""
+        """Open no connection yet; ``clock`` is used where the portal sends no Date."""
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._lock, self._mine = threading.Lock(), threading.local()
         self._url, self._timeout = url + API, timeout
-        self.rate_limiter = rate_limiter or RateLimiter(reads=8, writes=4)
+        self.rate_limiter = rate_limiter or RateLimiter(reads=connections, writes=connections)
         self._clock, self._key, self.key_number = clock, key, 0
         self._connections, self._ca_bundle = connections, ca_bundle
         self._session = self._open()
-        self._fresh_until = 0.0  # until then every write has a connection of its own
+        self._fresh_until = 0.0  # until then every write opens a connection of its own
 
     def _open(self) -> "_Session":
         session = _Session()
-        session.trust_env = not is_loopback(self._url)  # no proxy is asked for this machine
+        session.trust_env = not is_loopback(self._url)  # no proxy for this machine
         session.auth = _Bearer(self._key)
         session.headers.update({"Accept": "application/json", "User-Agent": "reconciler"})
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -101,7 +102,7 @@ class Transport:
         return f"Transport({self._url})"
 
     def use_key(self, key: str) -> bool:
-        """Act with a key from now on; return whether it is another one."""
+        """Use a key from now on; return whether it is another one."""
         if key == self._key:
             return False
         self._key, self._session.auth = key, _Bearer(key)
@@ -111,13 +112,13 @@ class Transport:
     def get(self, route: str, params: Mapping[str, Any] | None = None, **ids: int) -> Answer:
         """GET a route below the API's root, such as files/file/{id}. Raises PortalError by class.
 
-        ``ids`` are what stands in the place of its braces, here and below.
+        ``ids`` replace the names in its braces, here and below.
         """
         return self._request("GET", route, ids, params=params)
 
-    def get_as_nobody(self, route: str) -> Answer:
+    def get_anonymously(self, route: str) -> Answer:
         """GET without our key: anonymous routes refuse a key of few scopes (docspace.md 7)."""
-        # Not None, for then the session's own would be used.
+        # None would mean the session's own.
         return self._request("GET", route, {}, auth=lambda request: request)
 
     def put(
@@ -125,8 +126,8 @@ class Transport:
     ) -> Answer:
         """PUT ``body`` as JSON. Raises PortalError by class.
 
-        With ``any_answer`` a 2xx is a success whatever it says; ``response`` is None for what
-        is no answer of the API.
+        With ``any_answer`` every 2xx is a success; ``response`` is None where the answer is not one
+        of the API.
         """
         return self._request("PUT", route, ids, any_answer=any_answer, json=body)
 
@@ -135,7 +136,7 @@ class Transport:
         return self._request("POST", route, {}, json=body)
 
     def delete(self, route: str, **ids: int) -> Answer:
-        """DELETE; the portal need not answer with anything. Raises PortalError by class."""
+        """DELETE; the answer may be empty. Raises PortalError by class."""
         return self._request("DELETE", route, ids, any_answer=True)
 
     def close(self) -> None:
@@ -148,7 +149,7 @@ class Transport:
             return dict(self._counts)
 
     def thread_requests(self) -> int:
-        """Return how many requests the thread that asks has made."""
+        """Return how many requests the calling thread has made."""
         return getattr(self._mine, "number", 0)
 
     def _request(
@@ -167,9 +168,9 @@ class Transport:
             unsent = unsent_on_stale_connection(error)
             if unsent is None:
                 raise
-            # What went out whole may have been done: a write is not repeated then, but looked at.
+            # A complete write may have taken effect: it is not repeated, and a look finds out.
             if method != "GET" and not unsent:
-                self._fresh_until = time.monotonic() + _WARY
+                self._fresh_until = time.monotonic() + _FRESH_WRITES
                 raise
             status, headers, body = self._request_once(method, route, path, content)
         name, date = f"{method} {route}", http_date(headers.get("Date"))
@@ -178,7 +179,7 @@ class Transport:
             refusal = failure(name, self._url + path, status, headers, body, received)
             refusal.key_number = key_number
             if isinstance(refusal, UnauthorizedError) and key_number != self.key_number:
-                raise TransientError(name, status, KEY_REPLACED)  # it says nothing of the new key
+                raise TransientError(name, status, KEY_REPLACED)  # it concerns the former key
             raise refusal
         try:
             response, enveloped = _response(name, status, headers, body)
@@ -199,7 +200,7 @@ class Transport:
                 status, headers, body = self._send(method, path, content)
                 answered = str(status)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                reason = f"{place_of(self._url)}: {reason_of(error, self._url)}"
+                reason = f"{host_and_port(self._url)}: {reason_of(error, self._url)}"
                 raise TransientError(name, None, reason) from error
             finally:
                 self._count(method, route, answered)
@@ -229,14 +230,14 @@ class Transport:
             return answer.status_code, answer.headers, _body(answer, until)
 
     def _session_for(self, method: str) -> AbstractContextManager["_Session"]:
-        """Return the session, or one of its own for a write where connections are forgotten."""
+        """Return the session, or a new one for a write after a reused connection lost one."""
         if method == "GET" or time.monotonic() > self._fresh_until:
             return nullcontext(self._session)
         return closing(self._open())
 
 
 class _Bearer(requests.auth.AuthBase):
-    """The key as a header. An auth object, for else requests would ask ~/.netrc."""
+    """The key as a header. Without an auth object requests would use ~/.netrc."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -248,12 +249,12 @@ class _Bearer(requests.auth.AuthBase):
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
-        """Prepare no request to where a redirection leads: the Location may be nonsense."""
+        """Prepare no request to the target of a redirect: its Location may be invalid."""
         return None
 
 
 def _body(answer: requests.Response, until: float) -> bytes:
-    """Read the body, but neither longer than the deadline nor more than the memory we allow."""
+    """Read the body, within the deadline and the limit of its size."""
     parts: list[bytes] = []
     read: Callable[..., bytes] = answer.raw.read1
     size = 0
@@ -268,7 +269,7 @@ def _body(answer: requests.Response, until: float) -> bytes:
 
 
 def _response(name: str, status: int, headers: Mapping[str, str], body: bytes) -> tuple[Any, bool]:
-    """Return the message, and whether it came in the portal's envelope."""
+    """Return the answer's content, and whether it came in the portal's envelope."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError) as error:

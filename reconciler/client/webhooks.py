@@ -1,9 +1,9 @@
 """The portal's webhooks and the log of their deliveries (docspace.md 6).
 
-``lastFailureOn`` and its like carry the server's offset with the portal's wall time, so the
-offset is dropped: they are shown and compared with each other only. The true age of a log entry
+``lastFailureOn`` and similar dates carry the server's offset with the portal's wall time, so the
+offset is dropped: they are only shown and compared with each other. The true age of a log entry
 is in the body of its delivery. Failures have no ``delivery`` date, so the log is paged by id. PUT
-replaces everything, and ``ssl`` with a plain address is refused.
+replaces everything, and ``ssl`` with an http address is refused.
 """
 
 import json
@@ -55,7 +55,7 @@ class Webhook:
 
     @property
     def trigger_names(self) -> tuple[str, ...]:
-        """What it delivers, by name; ``*`` for everything, an unknown event by its bit."""
+        """The names of its events; ``*`` for all events, the bit of an unknown one."""
         if self.triggers == 0:
             return ("*",)
         names = [name for name, bit in TRIGGERS.items() if self.triggers & bit]
@@ -66,7 +66,7 @@ class Webhook:
 
 @dataclass(frozen=True)
 class FailedDelivery:
-    """A delivery that failed, or was not sent yet (``status`` 0). ``body`` is what was sent."""
+    """A delivery that failed, or was not sent yet (``status`` 0). ``body`` is its request's."""
 
     id: int
     status: int
@@ -92,7 +92,7 @@ class WebhooksClient:
     """
 
     def __init__(self, transport: Transport, key: Callable[[], Key]) -> None:
-        """Use ``transport``; ``key`` is asked after a 403 whether the key lacks a scope."""
+        """Use ``transport``; ``key`` is called after a 403: the key may lack a scope."""
         self._http, self._key = transport, key
 
     def all(self) -> tuple[Webhook, ...]:
@@ -102,22 +102,22 @@ class WebhooksClient:
     def create(self, name: str, url: str, secret: str, triggers: Iterable[str]) -> Webhook:
         """Create a webhook. The portal first sends HEAD to ``url``.
 
-        Raises PermanentError (400) for what it refuses, TransientError (500) when HEAD gets no
-        answer.
+        Raises PermanentError (400) if it rejects the webhook, TransientError (500) if HEAD gets
+        no answer.
         """
         body = _body(name, url, mask_of(triggers)) | {"secretKey": secret}
         answer = self._write(lambda: self._http.post(_WEBHOOK, body))
         return answer.parsed(parse_webhook)
 
     def set_secret(self, webhook: Webhook, secret: str) -> None:
-        """Let ``webhook`` sign with ``secret`` from now on; all else stays as it was read."""
+        """Make ``webhook`` sign with ``secret`` from now on; its other fields stay as read."""
         body = _full_body(webhook) | {"secretKey": secret}
         self._write(lambda: self._http.put(_WEBHOOK, body))
 
     def set_enabled(self, webhook: Webhook, enabled: bool) -> None:
         """Enable a webhook, which the portal does if its address answers, or disable it.
 
-        One with ``ssl`` at a plain address would be refused: it is replaced as a whole, which
+        One with ``ssl`` at an http address would be refused: it is replaced as a whole, which
         keeps its secret.
         """
         body = _full_body(webhook) | {"enabled": enabled}
@@ -159,13 +159,13 @@ def mask_of(names: Iterable[str]) -> int:
 
 
 def parse_webhooks(data: object) -> tuple[Webhook, ...]:
-    """Return the answer of settings/webhook. Raises ValueError that names what is missing."""
+    """Return the answer of settings/webhook. Raises ValueError that names the missing field."""
     webhooks = items_of(data, "the webhooks are")
     return tuple(parse_webhook(fields_of(one, "webhook").get("configs")) for one in webhooks)
 
 
 def parse_webhook(data: object) -> Webhook:
-    """Return one webhook. Raises ValueError that names what is missing."""
+    """Return one webhook. Raises ValueError that names the missing field."""
     fields = fields_of(data, "configs")
     owner = member_of(fields, "createdBy")
     return Webhook(
@@ -197,7 +197,7 @@ def parse_triggers(data: object) -> Mapping[str, int]:
 
 
 def parse_failures(data: object, date: datetime | None) -> FailedDeliveries:
-    """Return a page of the log. Raises ValueError that names what is missing."""
+    """Return a page of the log. Raises ValueError that names the missing field."""
     entries = items_of(data, "the log is")
     return FailedDeliveries(tuple(map(_failure, entries)), len(entries) >= LOG_PAGE, date)
 
@@ -234,13 +234,13 @@ def wall_time(text: str) -> str:
 
 
 def portal_time(text: str) -> str:
-    """Return a date of a webhook for people, which says that its clock is the portal's."""
+    """Return a date of a webhook for display, with a note that it is by the portal's clock."""
     date, _, time = wall_time(text).partition("T")
     return f"{date} {time[:8]} by the portal's clock" if time else text
 
 
 def _full_body(webhook: Webhook) -> dict[str, Any]:
-    """Return every field, as a PUT resets those that it lacks."""
+    """Return every field, since a PUT resets missing ones."""
     body = _body(webhook.name, webhook.url, webhook.triggers)
     return body | {
         "id": webhook.id,
@@ -251,6 +251,6 @@ def _full_body(webhook: Webhook) -> dict[str, Any]:
 
 
 def _body(name: str, url: str, triggers: int) -> dict[str, Any]:
-    # ssl asks the portal to verify the certificate; with a plain address it is refused.
+    # ssl makes the portal verify the certificate; with an http address it is refused.
     secure = urlsplit(url).scheme == "https"
     return {"name": name, "uri": url, "enabled": True, "ssl": secure, "triggers": triggers}

@@ -92,7 +92,7 @@ class Review(_Section):
 
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:
-        if self.policy().texts.is_portals(self.comment):
+        if self.policy().texts.is_portal_text(self.comment):
             raise ValueError(
                 "review.comment is named in review.portal_texts or review.unlock_texts as a text "
                 "that the portal itself writes: it would mark nothing"

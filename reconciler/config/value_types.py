@@ -54,7 +54,7 @@ def _comment(text: str) -> str:
         raise ValueError(f"has {len(text)} characters; the portal keeps {_MAX_COMMENT}")
     if any(ord(c) > _BASIC_PLANE or not c.isprintable() for c in text):
         raise ValueError("must have neither control characters nor emoji: the portal loses them")
-    if Policy().texts.is_portals(text):
+    if Policy().texts.is_portal_text(text):
         raise ValueError("is a text that the portal itself writes: it would mark nothing")
     return text
 

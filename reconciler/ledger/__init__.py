@@ -1,18 +1,21 @@
 """The ledger: one row for each file, with what is due and what is settled.
 
-The receiver, the sweep, the worker, the webhooks and the service call it. `ledger` has the calls,
-each one short transaction: `events` makes rows due, `claims` claims and finishes them, `waits`
-makes due what waited, `listing` takes what a sweep read, `watermarks` says how far sweeps came,
-`settings` holds what is true of the whole ledger, `overview` and `health` say how the service is
-doing (`records` are the values), `counters` and `limits` count, `reviews` is what people have to
-review. `rows` converts rows, `opening` migrates, `origin` knows the first sweep, `copying` moves a
-ledger to another database, and `store` runs the transactions.
+The receiver, the sweep, the worker, the webhooks and the service call it. A call goes from `ledger`
+through `store`, which runs it as a transaction, to the module that reads or writes the tables:
+`events` makes a file due, `listing` settles or enqueues the files of a page, `claims` takes a due
+file, grants its write and stores its result, `waits` makes unfinished files due early. They share
+`rows`, which converts rows, and `counters`, which counts and limits.
+
+`settings` has the values of the whole ledger, `ownership` its portal, account and origin, and
+`watermarks` how far each folder has been read. `overview` queries how the service is doing
+(`records` are its values), `health` records it, and `reviews` lists the files to review. `copying`
+copies a ledger to another database.
 """
 
 from reconciler.ledger.copying import copy
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.listing import EnqueueOptions, ListedFile, RowChange, RowState
-from reconciler.ledger.opening import another_portal, is_same_address
+from reconciler.ledger.ownership import another_portal, is_same_portal_url
 from reconciler.ledger.records import (
     FileInReview,
     Notified,
@@ -38,10 +41,10 @@ from reconciler.ledger.settings import (
     WEBHOOK_REPAIRED,
     DeliveryLogProgress,
     HiddenUpdates,
-    Setting,
+    LedgerSetting,
 )
 from reconciler.ledger.store.databases import MEMORY, is_there
-from reconciler.ledger.store.store import Role
+from reconciler.ledger.store.store import IsHeld, Role
 
 __all__ = [
     "BACKFILL",
@@ -62,7 +65,9 @@ __all__ = [
     "EnqueueOptions",
     "FileInReview",
     "HiddenUpdates",
+    "IsHeld",
     "Ledger",
+    "LedgerSetting",
     "ListedFile",
     "Notified",
     "OutageRecord",
@@ -73,12 +78,11 @@ __all__ = [
     "Role",
     "RowChange",
     "RowState",
-    "Setting",
     "SweepRecord",
     "WebhookRecord",
     "WebhookState",
     "another_portal",
     "copy",
-    "is_same_address",
+    "is_same_portal_url",
     "is_there",
 ]

@@ -1,6 +1,8 @@
-"""What happens to a claimed row: it is claimed, written for, finished or released.
+"""The claims of due files: taken, granted a write, finished or released.
 
-Each function is the work of one transaction.
+A claim is one conditional write that moves ``due_at`` to the end of its lease, so the row of a
+killed process is due again by itself. An event that arrives while its file is claimed sets
+``pending_since``, and the row is due again when the claim ends.
 """
 
 from datetime import datetime, timedelta
@@ -12,35 +14,46 @@ from sqlalchemy import (
     Row,
     and_,
     bindparam,
-    delete,
+    case,
     func,
-    or_,
+    literal,
     select,
     update,
 )
 
-from reconciler.decision import is_out_of_sight
-from reconciler.ledger.counters import HOUR, count, count_kept_text, count_write
-from reconciler.ledger.health import record_latency
-from reconciler.ledger.limits import is_exhausted, lowest_priority, next_write_at
-from reconciler.ledger.listing import PERSONS, is_within_seconds
+from reconciler.decision import is_hidden
+from reconciler.ledger.counters import (
+    HOUR,
+    count,
+    count_kept_text,
+    count_write,
+    is_exhausted,
+    lowest_priority,
+    next_write_at,
+    record_latency,
+)
 from reconciler.ledger.rows import (
     BACKFILL,
+    KEPT_REASONS,
     LIVE,
     OPEN,
     SWEEP,
-    ending_values,
+    arrives_by,
     entry_of,
+    is_in_flight,
+    is_within_seconds,
     reset_values,
+    result_values,
     writing_values,
 )
 from reconciler.ledger.settings import baseline, paused
-from reconciler.ledger.store.schema import files
-from reconciler.ledger.watermarks import begin_anew
-from reconciler.model import AttemptResult, Claim, File, Quota, Revision, Rule, WriteGrant
+from reconciler.ledger.store.schema import UtcTime, files
+from reconciler.ledger.store.store import Store
+from reconciler.ledger.watermarks import hide_and_reset
+from reconciler.model import AttemptResult, Claim, File, Quota, Revision, WriteGrant
 
 PRECEDENCE = (files.c.priority, files.c.due_at)
-# Built once: to build a statement takes longer than to run it.
+# Built once: building a statement takes longer than running it.
 _DUE = (
     select(files.c.id)
     .where(files.c.due_at <= bindparam("now"), files.c.priority <= bindparam("lowest"))
@@ -67,21 +80,107 @@ _CHANGE = update(files).where(_HELD)  # the columns to set come with the values
 _LOOP = 5  # times an hour that our comment on one revision may be undone
 
 
-def claim(
-    c: Connection, now: datetime, limit: int, lease: timedelta, token: str, quota: Quota
-) -> list[Claim]:
-    """Claim up to ``limit`` due rows; none while paused or while the day's writes are used up."""
-    lowest = lowest_priority(c, now, quota)
-    if lowest is None or paused(c, now) is not None:
-        return []
-    common = baseline(c)
-    asked = {"now": now, "number": limit, "until": now + lease, "token": token, "lowest": lowest}
-    rows = c.execute(_CLAIM, asked)
-    return [Claim(entry_of(row, common), token) for row in rows]
+class Claims:
+    """The claims on files. Each call is one short transaction; all raise LedgerError."""
+
+    def __init__(self, store: Store, quota: Quota) -> None:
+        """Share the ledger's store; ``quota`` limits the writes of a day."""
+        self._store, self._quota = store, quota
+
+    def take(self, now: datetime, limit: int, lease: timedelta) -> list[Claim]:
+        """Claim up to ``limit`` due files, live events first.
+
+        Nothing is claimed while paused, or while the day's writes are used up.
+        """
+        token = self._store.token()
+
+        def job(c: Connection) -> list[Claim]:
+            lowest = lowest_priority(c, now, self._quota)
+            if lowest is None or paused(c, now) is not None:
+                return []
+            common = baseline(c)
+            values = {"now": now, "number": limit, "until": now + lease, "token": token}
+            rows = c.execute(_CLAIM, values | {"lowest": lowest})
+            return [Claim(entry_of(row, common), token) for row in rows]
+
+        return self._store.write(job)
+
+    def next_at(self, now: datetime) -> datetime | None:
+        """Return when the next file may be claimed, None when nothing is due."""
+        return self._store.read(lambda c: _next_at(c, now, self._quota))
+
+    def begin_write(
+        self,
+        claim: Claim,
+        file: File,
+        now: datetime,
+        *,
+        until: datetime,
+        is_new_identity: bool = False,
+    ) -> WriteGrant:
+        """Store the intent to set the file's comment, if the claim and the quota allow a write.
+
+        The claim is extended to ``until``, which must be later than the longest answer. The write
+        is counted before it is sent, as the portal counts failed ones too. When the day's writes
+        (or a backfill's share) are used up, every file that needs one waits. With
+        ``is_new_identity`` the row was about another file, and its settled revision is dropped.
+        """
+
+        def job(c: Connection) -> WriteGrant:
+            row = _held_row(c, claim)
+            if row is None:
+                return WriteGrant.CLAIM_LOST
+            undone = _undone_values(row, file.revision, now)
+            if undone["undone_times"] > _LOOP:
+                return WriteGrant.LOOP
+            if is_exhausted(c, now, self._quota, row.priority):
+                return WriteGrant.QUOTA_EXHAUSTED
+            values = (reset_values() if is_new_identity else {}) | undone
+            values |= writing_values(file, now) | {"due_at": until}
+            if not _change(c, claim, values):
+                return WriteGrant.CLAIM_LOST
+            count_write(c, now)
+            return WriteGrant.GRANTED
+
+        return self._store.write(job)
+
+    def finish(self, claim: Claim, result: AttemptResult, now: datetime) -> bool:
+        """Store the result of the attempt; False when the claim was lost meanwhile."""
+
+        def job(c: Connection) -> bool:
+            row = _held_row(c, claim)
+            if row is None or not _change(c, claim, result_values(row, result, now)):
+                return False
+            if result.outcome not in OPEN:
+                count(c, result.outcome, result.reason, row.claimed)
+            record_latency(c, row, result, now)
+            if row.room is not None and is_hidden(result):
+                hide_and_reset(c, row.room)
+            if result.seen is not None and result.reason in KEPT_REASONS:
+                count_kept_text(c, result.seen.comment, 1, int(is_within_seconds(result.seen)))
+            return True
+
+        return self._store.write(job)
+
+    def release(self, claim: Claim, now: datetime) -> bool:
+        """Release the claim unchanged; its file is due at once. False when it was lost."""
+        return self._store.write(lambda c: _change(c, claim, {"claim": None, "due_at": now}))
+
+    def release_orphaned(self, now: datetime) -> int:
+        """Release the claims of dead processes; only for the holder of the worker's role.
+
+        A write that was sent just before its process ended may still arrive at the portal: a look
+        before it arrives would lead to a second write. Returns how many files are due again.
+        """
+        held = (files.c.claim.is_not(None), files.c.due_at.is_not(None))  # the latter: its index
+        due = case((is_in_flight(now), arrives_by()), else_=literal(now, UtcTime))
+        released = update(files).where(*held).values(claim=None, due_at=due)
+        return self._store.write(
+            lambda c: c.execute(released.where(self._store.orphaned(c))).rowcount
+        )
 
 
-def next_claim(c: Connection, now: datetime, quota: Quota) -> datetime | None:
-    """Return when the next row may be claimed, None when nothing is due."""
+def _next_at(c: Connection, now: datetime, quota: Quota) -> datetime | None:
     found = []
     for lowest, limit in ((SWEEP, LIVE), (BACKFILL, BACKFILL)):
         due = c.execute(_first_due(lowest)).scalar()
@@ -99,32 +198,6 @@ def _first_due(lowest: int) -> Any:
     return select(func.min(files.c.due_at)).where(*due)
 
 
-def begin_write(
-    c: Connection,
-    claim: Claim,
-    file: File,
-    now: datetime,
-    until: datetime,
-    quota: Quota,
-    is_new_identity: bool,
-) -> WriteGrant:
-    """Write the intent and count the write, if the claim is ours and the day has room."""
-    row = _held_row(c, claim)
-    if row is None:
-        return WriteGrant.CLAIM_LOST
-    undone = _undone_values(row, file.revision, now)
-    if undone["undone_times"] > _LOOP:
-        return WriteGrant.LOOP
-    if is_exhausted(c, now, quota, row.priority):
-        return WriteGrant.QUOTA_EXHAUSTED
-    values = (reset_values() if is_new_identity else {}) | undone
-    values |= writing_values(file, now) | {"due_at": until}
-    if not _change(c, claim, values):
-        return WriteGrant.CLAIM_LOST
-    count_write(c, now)
-    return WriteGrant.GRANTED
-
-
 def _undone_values(row: Row[Any], revision: Revision, now: datetime) -> dict[str, Any]:
     """Return how often our comment was undone within the hour, including the write to come.
 
@@ -138,42 +211,13 @@ def _undone_values(row: Row[Any], revision: Revision, now: datetime) -> dict[str
     return {"undone_since": row.undone_since if recent else now, "undone_times": times + 1}
 
 
-def finish(c: Connection, claim: Claim, result: AttemptResult, now: datetime) -> bool:
-    """Store how the attempt ended; False when the claim was lost meanwhile."""
-    row = _held_row(c, claim)
-    if row is None or not _change(c, claim, ending_values(row, result, now)):
-        return False
-    if result.outcome not in OPEN:
-        count(c, result.outcome, result.reason, row.claimed)
-    record_latency(c, row, result, now)
-    if row.room is not None and is_out_of_sight(result):
-        begin_anew(c, row.room)
-    if result.seen is not None and result.reason in PERSONS:
-        count_kept_text(c, result.seen.comment, 1, int(is_within_seconds(result.seen)))
-    return True
-
-
-def release(c: Connection, claim: Claim, now: datetime) -> bool:
-    """Give the claim back as it was; its file is due at once."""
-    return _change(c, claim, {"claim": None, "due_at": now})
-
-
-def prune(c: Connection, before: datetime) -> int:
-    """Delete rows untouched since ``before`` that hold nothing to remember; return how many."""
-    stale = func.coalesce(files.c.looked_at, files.c.event_at, files.c.touched_at) < before
-    idle = and_(files.c.due_at.is_(None), files.c.claim.is_(None), files.c.pending == 0)
-    empty = and_(files.c.settled_version.is_(None), files.c.intent_version.is_(None))
-    gone = files.c.reason == Rule.GONE.value
-    return c.execute(delete(files).where(stale, idle, or_(empty, gone))).rowcount
-
-
 def _held_row(c: Connection, claim: Claim) -> Row[Any] | None:
-    """Return the row of a claim, None where it is not ours any more."""
+    """Return the row of a claim, None where it was lost."""
     return c.execute(_ROW, _names(claim)).first()
 
 
 def _change(c: Connection, claim: Claim, values: dict[str, Any]) -> bool:
-    """Set columns of a claimed row; False where the claim is not ours any more."""
+    """Set columns of a claimed row; False where the claim was lost."""
     return c.execute(_CHANGE, values | _names(claim)).rowcount == 1
 
 

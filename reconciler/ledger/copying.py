@@ -1,4 +1,4 @@
-"""Copy a whole ledger from one database to another, in one transaction."""
+"""Copies a whole ledger from one database to another, in one transaction."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
@@ -35,11 +35,11 @@ def copy(source: str, target: str) -> Mapping[str, int]:
 
 
 def _opened(address: str, name: str, opened: ExitStack) -> Store:
-    """Open a database for us alone; an error tells which of the two it is."""
+    """Open a database for this process alone; an error names which of the two it is."""
     try:
         store = opened.enter_context(closing(store_at(address)))
         opened.enter_context(store.exclusive())
-        store.read(lambda c: inspect(c).get_table_names())  # only now a file is seen to be none
+        store.read(lambda c: inspect(c).get_table_names())  # the first read shows a damaged file
     except LedgerError as error:
         error.detail = f"{name}: {error.detail}"
         raise

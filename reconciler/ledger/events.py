@@ -1,4 +1,4 @@
-"""An event makes its file due, unless it is the echo of our own comment."""
+"""Records events: each makes its file due, unless it is the echo of our own comment."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,8 +17,15 @@ from sqlalchemy import (
 
 from reconciler.decision import is_echo
 from reconciler.ledger.counters import count
-from reconciler.ledger.listing import arrives_by, first_to_tell, is_in_flight, later
-from reconciler.ledger.rows import LIVE, Baseline, entry_of
+from reconciler.ledger.rows import (
+    LIVE,
+    Baseline,
+    arrives_by,
+    entry_of,
+    first_source,
+    is_in_flight,
+    later,
+)
 from reconciler.ledger.settings import FIRST_SWEEP, OWNER, stored
 from reconciler.ledger.store.schema import files, insert
 from reconciler.model import SECOND, Event, Source
@@ -28,7 +35,7 @@ ECHO = ("ignored", "echo")
 
 
 def record(c: Connection, events: Sequence[tuple[Event, datetime, Source]]) -> list[bool]:
-    """Make each event's file due; False for an echo, which changes nothing but a count."""
+    """Make each event's file due; False for an echo, which is only counted."""
     known = stored(c, OWNER, FIRST_SWEEP)
     echoes = _echoes(c, [event for event, *_ in events], known.get(OWNER.name))
     # Before the portal's first answer the origin is unknown: `set_origin` computes it from here.
@@ -46,10 +53,10 @@ def record(c: Connection, events: Sequence[tuple[Event, datetime, Source]]) -> l
 
 
 def _echoes(c: Connection, events: Sequence[Event], owner: str | None) -> list[bool]:
-    ours = [event.file for event in events if event.author == owner]
-    if owner is None or not ours:
+    by_owner = [event.file for event in events if event.author == owner]
+    if owner is None or not by_owner:
         return [False] * len(events)
-    found = c.execute(select(files).where(files.c.id.in_(ours)))
+    found = c.execute(select(files).where(files.c.id.in_(by_owner)))
     known = {row.id: entry_of(row, Baseline()) for row in found}
     return [e.file in known and is_echo(e, known[e.file], owner) for e in events]
 
@@ -80,7 +87,7 @@ def _record_statement(dialect: str) -> Any:
     first = {"pending": _constant(1), "events": _constant(1)}
     statement = insert(dialect, files).values(blank | first)
     new = statement.excluded
-    from_webhook = new.source == _constant(Source.WEBHOOK.value)  # it counts, whoever was first
+    from_webhook = new.source == _constant(Source.WEBHOOK.value)  # a webhook takes precedence
     return statement.on_conflict_do_update(
         index_elements=[files.c.id],
         set_={
@@ -97,7 +104,7 @@ def _record_statement(dialect: str) -> Any:
             "pending_since": func.coalesce(files.c.pending_since, new.pending_since),
             "events": files.c.events + _constant(1),
             "event_at": new.event_at,
-            "source": case((from_webhook, new.source), else_=first_to_tell(new.source)),
+            "source": case((from_webhook, new.source), else_=first_source(new.source)),
         },
     )
 
@@ -106,7 +113,7 @@ def _due_by_event(new: Any) -> Any:
     """Return when an event makes a file due: at once, unless it is claimed or was just looked at.
 
     A live claim keeps its lease. A file is looked at once a second at most, so that a burst costs
-    little. A look in the future means that the clock was set back, and delays nothing.
+    few requests. A look dated in the future delays nothing: the clock was set back.
     """
     next_look = later(files.c.looked_at, SECOND)
     just_looked = and_(files.c.looked_at <= new.event_at, next_look > new.event_at)

@@ -1,49 +1,32 @@
-"""The calls of the ledger: record, claim, begin_write, finish. Each is one short transaction.
+"""The ledger of one portal: opens it, records events, and answers queries.
 
-A row is due when ``due_at`` has passed. A claim is one conditional write that moves ``due_at``
-to the end of its lease, so the row of a killed process is due again by itself. An event that
-arrives while its file is claimed sets ``pending_since``, and the row is due again when the claim
-ends.
+A row is due when ``due_at`` has passed. Each call is one short transaction. Related calls have an
+object of their own: listings, claims, waits, watermarks, settings, reviews, health, ownership.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    func,
-    select,
-)
+from sqlalchemy import Connection, and_, delete, func, inspect, or_, select
 
-from reconciler.ledger import claims, origin, waits
-from reconciler.ledger.counters import count, count_write
+from reconciler.errors import LedgerCause, LedgerError
+from reconciler.ledger import ownership
+from reconciler.ledger.claims import PRECEDENCE, Claims
+from reconciler.ledger.counters import count_write, next_write_at, reserve_requests
 from reconciler.ledger.events import record
 from reconciler.ledger.health import Health
-from reconciler.ledger.limits import next_write_at, reserve
-from reconciler.ledger.listing import (
-    EnqueueOptions,
-    ListedFile,
-    RowChange,
-    RowState,
-    apply_changes,
-    enqueue,
-    outcomes,
-    rows_of,
-)
-from reconciler.ledger.opening import Ownership, opened_store
+from reconciler.ledger.listing import Listings
+from reconciler.ledger.ownership import Ownership, another_portal, is_same_portal_url
 from reconciler.ledger.reviews import Reviews
-from reconciler.ledger.rows import (
-    BACKFILL,
-    LIVE,
-    Baseline,
-    entry_of,
-)
+from reconciler.ledger.rows import BACKFILL, LIVE, Baseline, entry_of
 from reconciler.ledger.settings import (
     FIRST_SWEEP,
     OWNER,
+    PORTAL,
     PORTAL_KNOWN,
+    SCHEMA,
     TARGETS,
     Pause,
     Settings,
@@ -51,25 +34,23 @@ from reconciler.ledger.settings import (
     pause,
     paused,
 )
-from reconciler.ledger.store.schema import files
+from reconciler.ledger.store.databases import MEMORY, store_at
+from reconciler.ledger.store.schema import VERSION, files, migrate, settings
+from reconciler.ledger.store.store import IsHeld, Role, Store
+from reconciler.ledger.waits import Waits
 from reconciler.ledger.watermarks import Watermarks
 from reconciler.model import (
     UNLIMITED,
-    AttemptResult,
-    Claim,
     Entry,
     Event,
-    File,
-    OutageKind,
-    Outcome,
     Quota,
+    Rule,
     Source,
-    WriteGrant,
 )
 
 
 class Ledger:
-    """What is known and due, for one portal. Safe to share between threads."""
+    """The ledger of one portal. Safe to share between threads."""
 
     def __init__(
         self,
@@ -87,19 +68,43 @@ class Ledger:
         ``read_only`` nothing is created, changed or left behind: a missing ledger is an empty
         one, and nothing can be written. ``quota`` limits the writes of a day.
         """
-        asked = None if any_portal else portal
-        self._store, self._portal = opened_store(url, asked, read_only=read_only), portal
+        wanted = None if any_portal else portal
+        self._store, self._portal = _opened_store(url, wanted, read_only=read_only), portal
+        self.read_only, self.shared = self._store.read_only, self._store.shared
         self.ownership = Ownership(self._store)
-        self.read_only, self.refusal = self._store.read_only, self._store.refusal
         self.watermarks, self.settings = Watermarks(self._store), Settings(self._store)
-        self.quota = quota
-        self.health = Health(self._store, lambda: self.quota)
-        self.reviews = Reviews(self._store)
-        self.role, self.holder = self._store.role, self._store.holder
-        self.processes = self._store.processes
-        self.clock = self._store.clock
-        self.shared = self._store.shared
-        self.close = self._store.close
+        self.claims, self.health = Claims(self._store, quota), Health(self._store, quota)
+        self.listings, self.waits = Listings(self._store), Waits(self._store)
+        self.reviews, self._quota = Reviews(self._store), quota
+
+    # The process.
+
+    def role(self, role: Role) -> AbstractContextManager[IsHeld]:
+        """Hold ``role`` within the block. Raises RoleHeldError with the process that holds it.
+
+        The yielded function tells whether the role is still held.
+        """
+        return self._store.role(role)
+
+    def holder(self, role: Role) -> str | None:
+        """Return the process that holds ``role``, None when it is free."""
+        return self._store.holder(role)
+
+    def processes(self) -> frozenset[str]:
+        """Return the processes that hold any role now."""
+        return self._store.processes()
+
+    def clock(self, local: Callable[[], datetime]) -> Callable[[], datetime]:
+        """Return the clock that all processes on this ledger share."""
+        return self._store.clock(local)
+
+    def refusal(self) -> LedgerError | None:
+        """Return why a process could not write, as far as that is known without writing."""
+        return self._store.refusal()
+
+    def close(self) -> None:
+        """Close the database; nothing can be read or written after that."""
+        self._store.close()
 
     # The whole ledger.
 
@@ -108,17 +113,16 @@ class Ledger:
         return self.settings.get(OWNER)
 
     def set_owner(self, owner: str) -> None:
-        """Store whose comments are ours. Files that another account was refused are due at once."""
-
-        self._store.write(lambda c: origin.set_owner(c, self._portal, owner))
+        """Store the key's owner. Files that another account was refused are due at once."""
+        self._store.write(lambda c: ownership.set_owner(c, self._portal, owner))
 
     def set_origin(self, date: datetime, lookback: timedelta) -> None:
-        """Fix, once, where our responsibility begins: ``lookback`` before ``date``.
+        """Fix the origin, once: ``lookback`` before ``date``. Older updates are not marked.
 
         For a file whose event was accepted earlier, it is ``lookback`` before that event. It is
         never later than the portal's present, even if the portal's clock was wrong once.
         """
-        self._store.write(lambda c: origin.set_origin(c, self._portal, date, lookback))
+        self._store.write(lambda c: ownership.set_origin(c, self._portal, date, lookback))
 
     def has_origin(self) -> bool:
         """Return whether the origin is fixed already."""
@@ -137,9 +141,9 @@ class Ledger:
         return self.settings.get(TARGETS) or frozenset()
 
     def pause(self, now: datetime, length: timedelta, reason: str) -> None:
-        """Let nothing be claimed for a while; a pause is never shortened by another.
+        """Stop claims for a while. A pause is never shortened by another.
 
-        It belongs to the key's owner: it does not hold for another account's key.
+        It belongs to the key's owner, and does not hold for another account's key.
         """
         self._store.write(lambda c: pause(c, now, length, reason))
 
@@ -147,121 +151,30 @@ class Ledger:
         """Return the pause that holds at ``now``, None when there is none."""
         return self._store.read(lambda c: paused(c, now))
 
-    def release_waiting(self, kind: OutageKind, now: datetime) -> int:
-        """Make files due that waited for a kind of request that works again; return how many."""
-        return self._store.write(lambda c: waits.release_waiting(c, kind, now))
-
-    def reset_future_waits(self, now: datetime) -> int:
-        """Make files due that wait since a time in the future: the clock was set back."""
-        return self._store.write(lambda c: waits.end_future_waits(c, now))
-
     def reserve(self, now: datetime, number: int, per_minute: int) -> float:
-        """Count requests into the current minute; return 0, or the seconds to wait for room."""
-        return self._store.write(lambda c: reserve(c, now, number, per_minute))
+        """Count requests in the current minute; return 0, or the seconds to wait until they fit."""
+        return self._store.write(lambda c: reserve_requests(c, now, number, per_minute))
 
-    # Events and listings.
+    def prune(self, before: datetime) -> int:
+        """Delete rows untouched since ``before`` that nothing depends on; return how many.
+
+        A settled row stays as long as its file: without it, renaming a reviewed file would count
+        as an update, and the reviewer's comment would be overwritten.
+        """
+        stale = func.coalesce(files.c.looked_at, files.c.event_at, files.c.touched_at) < before
+        idle = and_(files.c.due_at.is_(None), files.c.claim.is_(None), files.c.pending == 0)
+        empty = and_(files.c.settled_version.is_(None), files.c.intent_version.is_(None))
+        gone = files.c.reason == Rule.GONE.value
+        unused = delete(files).where(stale, idle, or_(empty, gone))
+        return self._store.write_long(lambda c: c.execute(unused).rowcount)
+
+    # Events.
 
     def record(self, event: Event, now: datetime, source: Source = Source.WEBHOOK) -> bool:
         """Make the event's file due, durably; False for an echo of our own comment."""
         return self._store.write_each(record, (event, now, source))
 
-    def rows_of(self, ids: Sequence[int | str], baseline: Baseline) -> Mapping[int | str, RowState]:
-        """Return what is known of listed files, each with the version of its row."""
-        return self._store.read(lambda c: rows_of(c, ids, baseline))
-
-    def apply_changes(
-        self, changes: Sequence[RowChange], options: EnqueueOptions, now: datetime
-    ) -> list[ListedFile]:
-        """Settle and make due what a page of a listing asks for; return what became of each file.
-
-        One transaction, none at all where nothing is new. A file whose row changed since it was
-        read is not settled but made due.
-        """
-        if not any(change.writes for change in changes):
-            return [change.listed for change in changes]
-
-        def job(c: Connection) -> list[ListedFile]:
-            applied = apply_changes(c, changes, options, now)
-            count(c, *_LISTED, sum(change.makes_due for change in applied))
-            return [change.listed for change in applied]
-
-        return self._store.write(job)
-
-    def enqueue(self, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:
-        """Make files due that a listing showed incompletely: a look finds out why."""
-
-        def job(c: Connection) -> None:
-            enqueue(c, ids, options, now)
-            count(c, *_LISTED, len(ids))
-
-        self._store.write(job)
-
-    def outcomes(self, ids: Sequence[int], now: datetime) -> Counter[Outcome]:
-        """Count the outcomes of these files."""
-
-        def job(c: Connection) -> Counter[Outcome]:
-            some = (ids[first : first + _CHUNK] for first in range(0, len(ids), _CHUNK))
-            return Counter(outcome for part in some for outcome in outcomes(c, part, now))
-
-        return self._store.read(job)
-
-    # Work.
-
-    def claim(self, now: datetime, limit: int, lease: timedelta) -> list[Claim]:
-        """Claim up to ``limit`` due files, live events first.
-
-        None while paused, or while the day's writes are used up.
-        """
-        token, quota = self._store.token(), self.quota
-        return self._store.write(lambda c: claims.claim(c, now, limit, lease, token, quota))
-
-    def begin_write(
-        self,
-        claim: Claim,
-        file: File,
-        now: datetime,
-        *,
-        until: datetime,
-        is_new_identity: bool = False,
-    ) -> WriteGrant:
-        """Write the intent to set the file's comment, if the claim is ours and the day has room.
-
-        The claim is extended to ``until``, which must be later than the longest answer. The write
-        is counted before it is sent, as the portal counts failed ones too. When the day's writes
-        (or a backfill's share) are used up, every file that needs one waits. With
-        ``is_new_identity`` the row was about another file, and its settled revision is dropped.
-        """
-        quota = self.quota
-        return self._store.write(
-            lambda c: claims.begin_write(c, claim, file, now, until, quota, is_new_identity)
-        )
-
-    def finish(self, claim: Claim, result: AttemptResult, now: datetime) -> bool:
-        """Store how the attempt ended; False when the claim was lost meanwhile."""
-        return self._store.write(lambda c: claims.finish(c, claim, result, now))
-
-    def release_claim(self, claim: Claim, now: datetime) -> bool:
-        """Give the claim back as it was; its file is due at once."""
-        return self._store.write(lambda c: claims.release(c, claim, now))
-
-    def release_orphaned_claims(self, now: datetime) -> int:
-        """Return the claims of dead processes. Only for the holder of the worker's role."""
-        gone = self._store.orphaned
-        return self._store.write(lambda c: waits.release_orphaned(c, gone(c), now))
-
-    def prune(self, before: datetime) -> int:
-        """Delete rows untouched since ``before`` that hold nothing to remember; return how many.
-
-        A settled row stays as long as its file: without it, renaming a reviewed file would count
-        as an update, and the reviewer's comment would be overwritten.
-        """
-        return self._store.write_long(lambda c: claims.prune(c, before))
-
-    # Questions.
-
-    def next_claim(self, now: datetime) -> datetime | None:
-        """Return when the next file may be claimed, None when nothing is due."""
-        return self._store.read(lambda c: claims.next_claim(c, now, self.quota))
+    # Queries.
 
     def count_due(self, now: datetime, priority: int = LIVE) -> int:
         """Return how many files of this priority or a lower one are due at ``now``."""
@@ -269,13 +182,13 @@ class Ledger:
         return int(self._store.read(lambda c: c.execute(late).scalar_one()))
 
     def next_write_at(self, now: datetime, *, backfill: bool) -> datetime:
-        """Return when a write (of a backfill) may be sent: now, or when the day has room."""
+        """Return when a write (of a backfill) may be sent: now, or when the quota allows it."""
         priority = BACKFILL if backfill else LIVE
-        return self._store.read(lambda c: next_write_at(c, now, self.quota, priority))
+        return self._store.read(lambda c: next_write_at(c, now, self._quota, priority))
 
     def due(self, now: datetime, limit: int) -> list[Entry]:
         """Return due files without claiming them, to show what would be done."""
-        late = select(files).where(files.c.due_at <= now).order_by(*claims.PRECEDENCE).limit(limit)
+        late = select(files).where(files.c.due_at <= now).order_by(*PRECEDENCE).limit(limit)
 
         def job(c: Connection) -> list[Entry]:
             common = baseline(c)
@@ -284,7 +197,7 @@ class Ledger:
         return self._store.read(job)
 
     def baseline(self) -> Baseline:
-        """Return what holds for every row, such as where our responsibility begins."""
+        """Return the values that hold for every row, such as the origin."""
         return self._store.read(baseline)
 
     def count_write(self, now: datetime) -> None:
@@ -292,7 +205,7 @@ class Ledger:
         self._store.write(lambda c: count_write(c, now))
 
     def entry(self, file_id: int) -> Entry:
-        """Return what is known of a file; a blank entry for an unknown one."""
+        """Return the entry of a file, a blank one for an unknown file."""
 
         def job(c: Connection) -> Entry:
             row = c.execute(select(files).where(files.c.id == file_id)).first()
@@ -303,7 +216,7 @@ class Ledger:
         return self._store.read(job)
 
     def known_file(self) -> int | None:
-        """Return a file that was seen and needs nothing, None if there is none."""
+        """Return a settled file that is not due, None if there is none."""
         idle = (files.c.due_at.is_(None), files.c.settled_version.is_not(None))
         found = select(files.c.id).where(*idle).limit(1)
         return self._store.read(lambda c: c.execute(found).scalar())
@@ -318,5 +231,39 @@ class Ledger:
         return self._store.read(job)
 
 
-_CHUNK = 500  # ids asked for at once
-_LISTED = ("accepted", "listed")
+def _opened_store(url: str, portal: str | None, *, read_only: bool) -> Store:
+    """Open the ledger with current tables; with a ``portal`` only if it belongs to that one.
+
+    With ``read_only`` it is not changed, and a missing one is empty. Raises LedgerError.
+    """
+    store = store_at(url, read_only=read_only)
+    try:
+        if store.read_only and not store.read(_is_current):
+            store.close()
+            store = store_at(MEMORY)
+        if not store.read_only:
+            store.write_long(migrate)
+        known = store.read(PORTAL.get)
+        if portal is not None and known is not None and not is_same_portal_url(known, portal):
+            raise another_portal(known, portal)
+    except LedgerError:
+        store.close()
+        raise
+    return store
+
+
+def _is_current(c: Connection) -> bool:
+    """Return whether the tables are current, False where there are none. Raises LedgerError."""
+    tables = inspect(c).get_table_names()
+    if not tables:
+        return False
+    found = SCHEMA.get(c) if settings.name in tables else None
+    if found is None:
+        raise LedgerError("this database holds tables of another program")
+    if found != str(VERSION):
+        raise LedgerError(
+            f"the ledger has schema {found}, this reconciler reads {VERSION}: start the serve of "
+            "this version, which brings it there, or install the newer reconciler",
+            LedgerCause.STATED,
+        )
+    return True

@@ -1,49 +1,41 @@
-"""What a listing leaves behind: settled files, files made due, all of a page in one go.
+"""Reads the rows of a listing's files, and settles them or makes them due, page by page.
 
-`sweep` reads the rows, decides, and hands over the changes. A settling is applied only while its
-row is the one that was read; otherwise the file is made due, and the worker looks.
+`sweep` reads the rows, decides, and passes the changes. A file is settled only while its row is the
+one that was read; otherwise the file is made due, and the worker looks.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    and_,
-    bindparam,
-    case,
-    func,
-    literal_column,
-    or_,
-    select,
-    type_coerce,
-    update,
-)
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select, update
 
-from reconciler.ledger.counters import count_kept_text
+from reconciler.ledger.counters import count, count_kept_text
 from reconciler.ledger.rows import (
+    KEPT_REASONS,
     SWEEP,
     Baseline,
+    arrives_by,
+    comment_since,
     entry_of,
+    first_source,
     intent_values,
+    is_in_flight,
+    is_within_seconds,
     kept_comment,
     place_values,
     settled_values,
-    standing_since,
 )
-from reconciler.ledger.store.schema import UtcTime, files, insert
-from reconciler.model import Decision, Entry, File, Outcome, Rule, Source
+from reconciler.ledger.store.schema import files, insert
+from reconciler.ledger.store.store import Store
+from reconciler.model import Decision, Entry, File, Outcome, Source
 
 _SOURCES = (Source.WEBHOOK, Source.SWEEP, Source.BACKFILL)  # by precedence
 _PLACE = ("folder", "room", "author")
-PERSONS = frozenset(rule.value for rule in Rule if rule.row == 7)  # a person's text was kept
-_MICROSECOND = timedelta(microseconds=1)
-_IN_FLIGHT = timedelta(seconds=2)
-_WITHIN_SECONDS = timedelta(seconds=10)  # nobody types a comment so soon after a save
+_LISTED = ("accepted", "listed")
+_CHUNK = 500  # ids in one query
 _PLACING = (
     update(files)
     .where(files.c.id == bindparam("file"))
@@ -63,7 +55,7 @@ class EnqueueOptions:
 
 @dataclass(frozen=True)
 class RowState:
-    """What the ledger holds of a listed file. ``version`` is opaque: it differs once the row does.
+    """The row of a listed file. ``version`` is opaque: it changes whenever the row does.
 
     ``outcome`` is that of the last attempt, ``room`` where the file lies as far as is known. All
     but ``entry`` is empty where there is no row.
@@ -82,7 +74,7 @@ class RowState:
 
 @dataclass(frozen=True)
 class ListedFile:
-    """What became of a listed file; ``outcome`` is None when it was handed to the worker."""
+    """A listed file, and its outcome: None when it was enqueued for the worker."""
 
     file: File
     decision: Decision
@@ -91,70 +83,122 @@ class ListedFile:
 
 @dataclass(frozen=True)
 class RowChange:
-    """What a listed file asks the ledger to write: to settle it, to make it due, or nothing.
+    """The change of a listed file's row: it is settled, it becomes due, or neither.
 
-    ``settles_as_ours`` is whether it is settled with our comment, None when it is not settled.
-    ``sets_place`` is whether its row learns the room: a look does not tell it (docspace.md 1.1).
+    ``settles_marked`` is whether it is settled as marked by us, None when it is not settled.
+    ``sets_place`` is whether its row gets the room, which a look does not tell (docspace.md 1.1).
     """
 
     listed: ListedFile
     version: tuple[Any, ...] | None = None
-    settles_as_ours: bool | None = None
+    settles_marked: bool | None = None
     makes_due: bool = False
     sets_place: bool = False
 
     @property
     def writes(self) -> bool:
         """Whether anything is to be written."""
-        return self.makes_due or self.sets_place or self.settles_as_ours is not None
+        return self.makes_due or self.sets_place or self.settles_marked is not None
 
     def as_due(self) -> "RowChange":
-        """Return the change that hands the file to the worker instead."""
+        """Return the change that enqueues the file for the worker instead."""
         return RowChange(ListedFile(self.listed.file, self.listed.decision, None), makes_due=True)
 
 
-def rows_of(
-    c: Connection, ids: Sequence[int | str], baseline: Baseline
-) -> Mapping[int | str, RowState]:
-    """Return the state of each id; files of third-party storage (texts as ids) have no row."""
-    blank = RowState(Entry(0, baseline.since, baseline.portal_known))
-    states: dict[int | str, RowState] = dict.fromkeys(ids, blank)
-    numbers = [number for number in ids if isinstance(number, int)]
-    for row in c.execute(_KNOWN, {"ids": numbers}):
-        states[row.id] = RowState(
-            entry_of(row, baseline),
-            version=tuple(row),
-            due_at=row.due_at,
-            is_claimed=row.claim is not None,
-            priority=row.priority,
-            since=row.since,
-            overwrite=row.overwrite,
-            outcome=Outcome(row.outcome) if row.outcome else None,
-            room=row.room,
-        )
-    return states
+class Listings:
+    """The rows of listed files. Each call is one short transaction; all raise LedgerError."""
+
+    def __init__(self, store: Store) -> None:
+        """Share the ledger's store."""
+        self._store = store
+
+    def rows(self, ids: Sequence[int | str], baseline: Baseline) -> Mapping[int | str, RowState]:
+        """Return the state of each id. Files of third-party storage (texts as ids) have no row."""
+        blank = RowState(Entry(0, baseline.since, baseline.portal_known))
+        numbers = [number for number in ids if isinstance(number, int)]
+
+        def job(c: Connection) -> dict[int | str, RowState]:
+            found = c.execute(_KNOWN, {"ids": numbers})
+            return dict.fromkeys(ids, blank) | {row.id: _state(row, baseline) for row in found}
+
+        return self._store.read(job)
+
+    def apply(
+        self, changes: Sequence[RowChange], options: EnqueueOptions, now: datetime
+    ) -> list[ListedFile]:
+        """Settle files and make files due; return each file with its outcome.
+
+        Nothing is written where nothing is new. A file whose row changed since it was read is made
+        due instead of settled. Kept texts are counted.
+        """
+        if not any(change.writes for change in changes):
+            return [change.listed for change in changes]
+
+        def job(c: Connection) -> list[ListedFile]:
+            applied = _with_changed_rows_due(c, changes)
+            _write(c, applied, options, now)
+            count(c, *_LISTED, sum(change.makes_due for change in applied))
+            return [change.listed for change in applied]
+
+        return self._store.write(job)
+
+    def enqueue(self, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:
+        """Make files due of which a listing showed only the id."""
+        rows = [_due_row(number, f"file {number}", options, now) for number in ids]
+
+        def job(c: Connection) -> None:
+            c.execute(_making_due(c, now), rows)
+            count(c, *_LISTED, len(ids))
+
+        self._store.write(job)
+
+    def outcomes(self, ids: Sequence[int], now: datetime) -> Counter[Outcome]:
+        """Count the current outcomes of files; a file that is due or in work is waiting."""
+        columns = (files.c.outcome, files.c.due_at, files.c.claim)
+
+        def outcome(row: Any) -> Outcome:
+            is_open = row.claim is not None or (row.due_at is not None and row.due_at <= now)
+            return Outcome.WAITING if is_open or row.outcome is None else Outcome(row.outcome)
+
+        def job(c: Connection) -> Counter[Outcome]:
+            parts = (ids[first : first + _CHUNK] for first in range(0, len(ids), _CHUNK))
+            found = (c.execute(select(*columns).where(files.c.id.in_(part))) for part in parts)
+            return Counter(outcome(row) for rows in found for row in rows)
+
+        return self._store.read(job)
 
 
-def apply_changes(
-    c: Connection, changes: Sequence[RowChange], options: EnqueueOptions, now: datetime
-) -> list[RowChange]:
-    """Write the changes and return them as applied: a row that changed since it was read is made
-    due instead of settled. Many rows, four statements at most; texts that are kept are counted.
-    """
-    applied = _with_changed_rows_due(c, changes)
+def _state(row: Row[Any], baseline: Baseline) -> RowState:
+    return RowState(
+        entry_of(row, baseline),
+        version=tuple(row),
+        due_at=row.due_at,
+        is_claimed=row.claim is not None,
+        priority=row.priority,
+        since=row.since,
+        overwrite=row.overwrite,
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        room=row.room,
+    )
+
+
+def _write(
+    c: Connection, applied: Sequence[RowChange], options: EnqueueOptions, now: datetime
+) -> None:
+    """Write the changes of a page: a few statements, not one for each row."""
     kept = [
         change.listed.file
         for change in applied
-        if change.settles_as_ours is not None and change.listed.decision.rule.value in PERSONS
+        if change.settles_marked is not None and change.listed.decision.rule.value in KEPT_REASONS
     ]
-    prompt = Counter(file.comment for file in kept if is_within_seconds(file))
+    within_seconds = Counter(file.comment for file in kept if is_within_seconds(file))
     for text, number in Counter(file.comment for file in kept).items():
-        count_kept_text(c, text, number, prompt[text])
+        count_kept_text(c, text, number, within_seconds[text])
     for marked_by_us in (True, False):
         settled = [
             _settle(change.listed, marked_by_us, now)
             for change in applied
-            if change.settles_as_ours is marked_by_us
+            if change.settles_marked is marked_by_us
         ]
         if settled:
             c.execute(_settling(c, settled[0]), settled)
@@ -164,24 +208,18 @@ def apply_changes(
     placed = [_placed(change.listed.file) for change in applied if change.sets_place]
     if placed:
         c.execute(_PLACING, placed)
-    return applied
 
 
 def _with_changed_rows_due(c: Connection, changes: Sequence[RowChange]) -> list[RowChange]:
-    ids = [change.listed.file.id for change in changes if change.settles_as_ours is not None]
+    ids = [change.listed.file.id for change in changes if change.settles_marked is not None]
     current = {row.id: tuple(row) for row in c.execute(_KNOWN, {"ids": ids})} if ids else {}
     return [
         change.as_due()
-        if change.settles_as_ours is not None
+        if change.settles_marked is not None
         and current.get(change.listed.file.id) != change.version
         else change
         for change in changes
     ]
-
-
-def is_within_seconds(file: File) -> bool:
-    """Whether the file was seen within seconds of its save, by the portal's own clock."""
-    return file.read_at is not None and file.read_at - file.revision.updated <= _WITHIN_SECONDS
 
 
 def _settle(listed: ListedFile, marked_by_us: bool, now: datetime) -> dict[str, Any]:
@@ -196,7 +234,7 @@ def _settle(listed: ListedFile, marked_by_us: bool, now: datetime) -> dict[str, 
         "touched_at": now,
         **place_values(file),
         "comment": kept_comment(file, marked_by_us),
-        "stands_since": standing_since(file, marked_by_us, now),
+        "comment_since": comment_since(file, marked_by_us, now),
         "outcome": str(rule.outcome),
         "reason": rule.value,
     }
@@ -231,38 +269,24 @@ def _settling(c: Connection, columns: Iterable[str]) -> Any:
     statement = insert(c.dialect.name, files)
     new = {name: statement.excluded[name] for name in columns if name != "id"}
     new["created"] = func.coalesce(statement.excluded.created, files.c.created)
-    new["stands_since"] = _still_standing(statement.excluded)
+    new["comment_since"] = _unbroken_since(statement.excluded)
     return statement.on_conflict_do_update(index_elements=["id"], set_=new | intent_values(None))
 
 
-def _still_standing(new: Any) -> Any:
-    """Return since when the comment stands, as the end of an attempt does."""
+def _unbroken_since(new: Any) -> Any:
+    """Return since when the comment is on the file, by the rule for an attempt's result."""
     same_version = files.c.settled_version == new.settled_version
-    stood = and_(
+    unbroken = and_(
         files.c.settled_version.is_not(None),
         files.c.marked_by_us == new.marked_by_us,
         or_(new.marked_by_us, same_version),
     )
-    since = func.coalesce(files.c.stands_since, new.stands_since)
-    return case((stood, since), else_=new.stands_since)
-
-
-def enqueue(c: Connection, ids: Sequence[int], options: EnqueueOptions, now: datetime) -> None:
-    """Make files due of which the listing showed only the id."""
-    rows = [_due_row(number, f"file {number}", options, now) for number in ids]
-    c.execute(_making_due(c, now), rows)
-
-
-def outcomes(c: Connection, ids: Sequence[int], now: datetime) -> Iterator[Outcome]:
-    """Yield each file's current outcome: what is due or in work is waiting."""
-    columns = (files.c.outcome, files.c.due_at, files.c.claim)
-    for row in c.execute(select(*columns).where(files.c.id.in_(ids))):
-        open_ = row.claim is not None or (row.due_at is not None and row.due_at <= now)
-        yield Outcome.WAITING if open_ or row.outcome is None else Outcome(row.outcome)
+    since = func.coalesce(files.c.comment_since, new.comment_since)
+    return case((unbroken, since), else_=new.comment_since)
 
 
 def _making_due(c: Connection, now: datetime) -> Any:
-    """A live claim keeps its lease, and what is due already keeps its precedence."""
+    """Return the statement. A live claim keeps its lease, and a due file its precedence."""
     statement = insert(c.dialect.name, files)
     new = statement.excluded
     idle = files.c.due_at.is_(None)
@@ -283,32 +307,7 @@ def _making_due(c: Connection, now: datetime) -> Any:
             "pending_since": func.coalesce(files.c.pending_since, new.pending_since),
             "since": case((earlier, new.since), else_=files.c.since),
             "overwrite": case((idle, new.overwrite), else_=or_(new.overwrite, files.c.overwrite)),
-            "source": first_to_tell(new.source),
+            "source": first_source(new.source),
             **{name: func.coalesce(new[name], files.c[name]) for name in _PLACE},
         },
     )
-
-
-def later(column: Any, by: timedelta) -> Any:
-    """Return the time in a column, moved by a constant."""
-    moved = type_coerce(column, BigInteger) + literal_column(str(by // _MICROSECOND))
-    return type_coerce(moved, UtcTime)
-
-
-def is_in_flight(now: Any) -> Any:
-    """Return the condition that a write was begun a moment ago and may still arrive at the portal,
-    though the process that sent it has ended. A look before it does would lead to a second one.
-    """
-    begun = and_(files.c.intent_version.is_not(None), files.c.touched_at <= now)
-    return and_(begun, arrives_by() > now)
-
-
-def arrives_by() -> Any:
-    """Return until when a write may arrive."""
-    return later(files.c.touched_at, _IN_FLIGHT)
-
-
-def first_to_tell(source: Any) -> Any:
-    """Return the source to store: a due file keeps the one that announced it first."""
-    due = and_(files.c.due_at.is_not(None), files.c.source.is_not(None))
-    return case((due, files.c.source), else_=source)

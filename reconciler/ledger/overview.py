@@ -1,17 +1,16 @@
-"""How the service is doing, as the ledger knows it: for `status`, the metrics and the status page.
+"""Queries how the service is doing, for `status`, the metrics and the status page.
 
-Each question is answered from an index or from a small table, never by reading all files: the
-answers are asked for every few seconds, beside the work.
+Each query uses an index or a small table and never reads all files: the queries run every few
+seconds, beside the worker's.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, case, func, select
+from sqlalchemy import Connection, Row, Table, case, func, select
 
-from reconciler.ledger.counters import written
-from reconciler.ledger.limits import next_write_at
+from reconciler.ledger.counters import next_write_at, written
 from reconciler.ledger.records import (
     LatencyHistogram,
     OutageRecord,
@@ -35,10 +34,10 @@ from reconciler.ledger.store.schema import (
     texts,
 )
 from reconciler.ledger.store.store import Role, Store
-from reconciler.model import OutageKind, Outcome, Quota, Source
+from reconciler.model import UNFINISHED_OUTCOMES, OutageKind, Outcome, Quota, Source
 
-SHOWN = 20  # files, texts and sweeps of each kind that are shown unless asked otherwise
-_MIN_PROMPT = 3  # times that a text stood there within seconds of a save
+SHOWN = 20  # entries of each list, by default
+_MIN_WITHIN_SECONDS = 3  # times that a text was seen within seconds of a save
 _ENTERED = (("accepted", "event"), ("accepted", "listed"))
 _ECHO = ("ignored", "echo")
 
@@ -58,7 +57,7 @@ def _overview(
     done = _sweeps(c, shown)
     until, reason = _paused(c, now, quota)
     backfill = next_write_at(c, now, quota, BACKFILL)
-    days, lags = _arrivals(c)
+    days, by_source = _latencies(c)
     return Overview(
         now=now,
         queue=_queue(c, now),
@@ -79,9 +78,9 @@ def _overview(
         next_sweep=NEXT_SWEEP.get(c),
         incomplete_folders=_count(c, rooms, rooms.c.incomplete),
         texts=_texts(c, shown),
-        unknown_texts=unknown_texts(c),
+        unknown_texts=_unknown_texts(c),
         days=days,
-        latencies=lags,
+        latencies=by_source,
         holders=holders,
         webhook=_webhook(c, now),
         unreachable=tuple(one for one in (NOTIFIED.get(c) or {}).values() if one.is_failing(now)),
@@ -89,15 +88,15 @@ def _overview(
 
 
 def unfinished(c: Connection, limit: int | None) -> tuple[UnfinishedFile, ...]:
-    """Return what waits, failed or was refused: failed first, then newest first."""
+    """Return the unfinished files: failed ones first, then newest first."""
     columns = (files.c.id, files.c.name, files.c.outcome, files.c.reason, files.c.error)
     more = (files.c.due_at, files.c.attempts, files.c.looked_at)
     found: list[Row[Any]] = []
-    # Each by itself: together they would have to be sorted, however few are wanted.
-    for outcome in (Outcome.FAILED, Outcome.REFUSED, Outcome.WAITING):
+    # One query each: a query for all of them would sort them all, however few are wanted.
+    for outcome in UNFINISHED_OUTCOMES:
         each = select(*columns, *more).where(UNFINISHED, files.c.outcome == outcome.value)
-        left = None if limit is None else limit - len(found)
-        found += c.execute(each.order_by(files.c.looked_at.desc()).limit(left))
+        remaining = None if limit is None else limit - len(found)
+        found += c.execute(each.order_by(files.c.looked_at.desc()).limit(remaining))
     return tuple(
         UnfinishedFile(
             file_id=row.id,
@@ -114,13 +113,13 @@ def unfinished(c: Connection, limit: int | None) -> tuple[UnfinishedFile, ...]:
 
 
 def known_outages(c: Connection) -> tuple[OutageRecord, ...]:
-    """Return what the portal as a whole does not do, the oldest outage first."""
+    """Return the open outages, the oldest first."""
     found = c.execute(select(outages).order_by(outages.c.since))
     return tuple(OutageRecord(OutageKind(row.kind), row.since, row.reason) for row in found)
 
 
 def _paused(c: Connection, now: datetime, quota: Quota) -> tuple[datetime | None, str]:
-    """Return until when nothing is written, and why: what lasts longest."""
+    """Return until when nothing is written, and the reason that lasts longest."""
     pause, free = paused(c, now), next_write_at(c, now, quota, LIVE)
     if pause is not None and pause.until >= free:
         return pause.until, pause.reason
@@ -172,19 +171,19 @@ def _sweeping(c: Connection, done: tuple[SweepRecord, ...]) -> datetime | None:
 
 
 def _webhook(c: Connection, now: datetime) -> str:
-    """Return what is wrong with our webhook, unless nobody watches it any more."""
+    """Return our webhook's problem and hint, empty for none and for an outdated record."""
     record = WEBHOOK.get(c)
     if record is None or not record.has_problem or not record.is_recent(now):
         return ""
     return f"{record.reason}; {record.hint}"
 
 
-def unknown_texts(c: Connection) -> tuple[str, ...]:
-    """Return the kept texts that stood there within seconds of a save, again and again: so soon
-    nobody types, so the portal may write them by itself.
+def _unknown_texts(c: Connection) -> tuple[str, ...]:
+    """Return the kept texts that were often seen within seconds of a save: nobody types so fast, so
+    the portal may write them by itself.
     """
-    found = select(texts.c.text).where(texts.c.prompt >= _MIN_PROMPT)
-    return tuple(c.execute(found.order_by(texts.c.prompt.desc(), texts.c.text)).scalars())
+    found = select(texts.c.text).where(texts.c.within_seconds >= _MIN_WITHIN_SECONDS)
+    return tuple(c.execute(found.order_by(texts.c.within_seconds.desc(), texts.c.text)).scalars())
 
 
 def _texts(c: Connection, limit: int) -> tuple[tuple[str, int], ...]:
@@ -192,7 +191,7 @@ def _texts(c: Connection, limit: int) -> tuple[tuple[str, int], ...]:
     return tuple((text, number) for text, number in c.execute(often))
 
 
-def _arrivals(
+def _latencies(
     c: Connection,
 ) -> tuple[Mapping[datetime, Mapping[Source, int]], Mapping[Source, LatencyHistogram]]:
     days: dict[datetime, dict[Source, int]] = {}
@@ -200,14 +199,10 @@ def _arrivals(
     seconds: dict[Source, int] = {}
     for row in c.execute(select(latencies).order_by(latencies.c.day.desc())):
         source = Source(row.source)
-        day, lag = days.setdefault(row.day, {}), buckets.setdefault(source, {})
+        day, bucket = days.setdefault(row.day, {}), buckets.setdefault(source, {})
         day[source] = day.get(source, 0) + row.number
-        lag[row.bound] = lag.get(row.bound, 0) + row.number
+        bucket[row.bound] = bucket.get(row.bound, 0) + row.number
         seconds[source] = seconds.get(source, 0) + row.seconds
-    return days, {source: LatencyHistogram(lag, seconds[source]) for source, lag in buckets.items()}
-
-
-def is_listed(ids: Any) -> Any:
-    """Return the condition of an unfinished file that nobody works on, among ``ids`` if any."""
-    idle = and_(UNFINISHED, files.c.claim.is_(None))
-    return and_(idle, files.c.id.in_(ids)) if ids else idle
+    return days, {
+        source: LatencyHistogram(bucket, seconds[source]) for source, bucket in buckets.items()
+    }

@@ -1,4 +1,4 @@
-"""The ledger's records, and how the service is doing according to them, as values."""
+"""The values of the ledger's overview, and the records that are stored as settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from enum import StrEnum
 from reconciler.ledger.store.store import Role
 from reconciler.model import OutageKind, Outcome, Source
 
-BOUNDS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)  # seconds; what is longer is under 0
+BOUNDS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)  # seconds; longer latencies have 0
 _FIRST_RETRY, _LAST_RETRY = timedelta(minutes=1), timedelta(hours=1)
 _GIVEN_UP = 2 * _LAST_RETRY
 _VALID = timedelta(hours=1)  # the watch runs every few minutes
@@ -16,12 +16,12 @@ _VALID = timedelta(hours=1)  # the watch runs every few minutes
 
 @dataclass(frozen=True)
 class Notified:
-    """What was sent to an address, and why no more can be sent.
+    """The messages sent to an address of notifications, and its failures.
 
-    ``name`` shows which address it is, without its secrets. It knows of what was marked up to
-    ``marked_until``, was reminded at ``reminded_at``, and knows of ``alerts``: the messages of
-    those that are not over, by kind. ``error`` is why the last ``failures`` messages in a row did
-    not arrive, of which the first was sent at ``failing_since`` and the last at ``failed_at``.
+    ``name`` identifies the address without its secrets. Files marked up to ``marked_until`` were
+    announced; the last reminder was at ``reminded_at``. ``alerts`` are the messages of open alerts,
+    by kind. ``error`` is why the last ``failures`` messages in a row did not arrive, of which the
+    first was sent at ``failing_since`` and the last at ``failed_at``.
     """
 
     name: str
@@ -34,23 +34,23 @@ class Notified:
     error: str = ""
 
     def is_due(self, now: datetime) -> bool:
-        """Return whether it is time to send again. A date in the future holds nothing up."""
+        """Return whether it is time to send again. A failure dated in the future is ignored."""
         if self.failed_at is None or self.failed_at > now:
             return True
         wait = min(_FIRST_RETRY * (1 << min(self.failures - 1, 10)), _LAST_RETRY)
         return now - self.failed_at >= wait
 
     def is_failing(self, now: datetime) -> bool:
-        """Return whether the last message did not arrive, and it is still tried again."""
+        """Return whether the last message did not arrive and is still retried."""
         return self.failed_at is not None and now - self.failed_at <= _GIVEN_UP
 
 
 @dataclass(frozen=True)
 class Queue:
-    """What is to be looked at: all of it, of that for a backfill, and of that due by now.
+    """The files to look at: ``depth`` is all of them, of which some are for a backfill or due now.
 
-    ``oldest`` is when that was due which waits longest, ``next`` when the next file is due.
-    ``due_live`` and ``oldest_live`` leave out what is for a backfill.
+    ``oldest`` is since when the file that waits longest is due, ``next`` when the next file is due.
+    ``due_live`` and ``oldest_live`` leave out the files of a backfill.
     """
 
     depth: int = 0
@@ -80,10 +80,10 @@ class UnfinishedFile:
 class FileInReview:
     """A file that carried our comment when it was last seen, or a person's that was kept.
 
-    ``room`` and its title are known where a listing had them, ``author`` is who saved it last.
-    ``marked_at`` is when we set the comment last, None where we never did. ``since`` is since when
-    ours stands without a break by a person's, or when the person's was seen first; ``comment`` is
-    the person's.
+    ``room`` and its title are known where a listing had them; ``author`` saved the file last.
+    ``marked_at`` is when we last set the comment, None where we never did. ``since`` is since when
+    the file carries ours, not interrupted by a person's, or when the person's was first seen.
+    ``comment`` is the person's.
     """
 
     file_id: int
@@ -100,7 +100,7 @@ class FileInReview:
 
 @dataclass(frozen=True)
 class ReviewPage:
-    """Some of the files that were asked for, and how many there are."""
+    """A page of the files that a query matches, and their total."""
 
     files: tuple[FileInReview, ...]
     total: int
@@ -117,7 +117,7 @@ class RoomInReview:
 
 @dataclass(frozen=True)
 class OutageRecord:
-    """What the portal as a whole does not do, since when, and its own words."""
+    """An outage: its kind, its beginning, and the portal's last error."""
 
     kind: OutageKind
     since: datetime
@@ -126,16 +126,16 @@ class OutageRecord:
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """One sweep: ``found`` files were handed to the worker, ``incomplete_folders`` are read again.
+    """One sweep: the files that it ``enqueued`` for the worker, and the folders to read again.
 
-    ``error`` is why it did not come to its end.
+    ``error`` is why it did not finish.
     """
 
     began: datetime
     seconds: float
     requests: int
     scanned: int = 0
-    found: int = 0
+    enqueued: int = 0
     incomplete_folders: int = 0
     full_scan: bool = False
     error: str = ""
@@ -143,10 +143,10 @@ class SweepRecord:
 
 @dataclass(frozen=True)
 class LatencyHistogram:
-    """How long updates waited from their saving to our comment, and how many did.
+    """The latencies of updates, from the save to our comment.
 
-    ``buckets`` has, for each of `BOUNDS`, how many waited so long but not shorter; under 0 stand
-    those that waited longer than all of them. ``seconds`` is what they waited together.
+    ``buckets`` counts the updates up to each of `BOUNDS` and above the bound before it; under 0 it
+    counts those above all bounds. ``seconds`` is the sum of all latencies.
     """
 
     buckets: Mapping[int, int]
@@ -157,8 +157,8 @@ class LatencyHistogram:
         """How many updates there were."""
         return sum(self.buckets.values())
 
-    def within(self, share: float) -> int | None:
-        """Return within how many seconds such a share of them had its comment, None: longer."""
+    def quantile(self, share: float) -> int | None:
+        """Return within how many seconds this share had its comment; None: above all bounds."""
         done = 0
         for bound in BOUNDS:
             done += self.buckets.get(bound, 0)
@@ -169,16 +169,15 @@ class LatencyHistogram:
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything at ``now``. Times are aware UTC; lists have what is newest or worst first.
+    """How the service is doing at ``now``. Lists have the newest or the worst entries first.
 
-    ``ended`` counts events and listings by outcome and reason, ``unfinished`` and ``files`` are
-    how many wait, failed or were refused, and those that are shown. ``days`` has the updates that
-    were marked, by day and by what detected them first; ``latencies`` how long they waited, over
-    all days. ``holders`` tells which process has which role. ``sweeping`` is since when a sweep is
-    under way, ``next_sweep`` when the daemon wants to sweep next, or would if it still ran.
-    ``webhook`` is what was wrong with our webhook recently, and the hint. ``unknown_texts`` were
-    kept as a person's and may be the portal's own. ``unreachable`` are the addresses that cannot
-    be notified.
+    ``ended`` counts events and listings by outcome and reason. ``unfinished`` counts the files that
+    wait, failed or were refused; ``files`` are the first of them. ``days`` counts the marked
+    updates by day and by first source; ``latencies`` covers all days. ``holders`` are the processes
+    by role. ``sweeping`` is since when a sweep is under way, ``next_sweep`` when the daemon's next
+    sweep is scheduled, even if the daemon has stopped since. ``webhook`` is a recent problem of our
+    webhook, and the hint. ``unknown_texts`` were kept as a person's and may be the
+    portal's own. ``unreachable`` are the addresses that cannot be notified.
     """
 
     now: datetime
@@ -231,7 +230,7 @@ class WebhookState(StrEnum):
 
 @dataclass(frozen=True)
 class WebhookRecord:
-    """Our webhook ``at`` that time: what is wrong, and what to do about it.
+    """The state of our webhook ``at`` a time: its problem, and the hint.
 
     ``last_success`` and ``last_failure`` are the portal's wall-clock times, empty for never: their
     zone is not known (docspace.md 3).
@@ -253,5 +252,5 @@ class WebhookRecord:
         return self.state not in {WebhookState.OK, WebhookState.UNSEEN}
 
     def is_recent(self, now: datetime) -> bool:
-        """Whether a watch still runs that would have changed an outdated record."""
+        """Return whether the record is recent: a running watch renews it every few minutes."""
         return now - self.at <= _VALID

@@ -1,4 +1,4 @@
-"""What people have to review, what they decided, and what was kept without ever being marked."""
+"""Queries the files to review, those a person decided on, and those kept unmarked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ from reconciler.ledger.store.store import Store
 
 
 class ReviewState(Enum):
-    """Which files are asked for, and in which order they come."""
+    """A list of files: its condition and order."""
 
     condition: Any
     newest_first: bool
 
     WAITING = ("waiting", WAITING, False)
-    """Files that carry our comment, the one that waits longest first."""
+    """Files that carry our comment, the longest wait first."""
     DECIDED = ("decided", DECIDED, True)
     """Files whose comment a person replaced or emptied, the latest first."""
     UNMARKED = ("kept_unmarked", UNMARKED, True)
@@ -42,11 +42,11 @@ class ReviewState(Enum):
 
 @dataclass(frozen=True)
 class ReviewFilter:
-    """Which of the files are wanted; what is empty restricts nothing.
+    """Selects files of a list; an empty field restricts nothing.
 
-    They lie in one of ``rooms``, are so since ``before`` or longer, were saved by somebody with
-    ``author`` in the name, have ``text`` in the title or in that name, and were marked last after
-    ``marked[0]`` and not after ``marked[1]``.
+    They lie in one of ``rooms``, are in the list since ``before`` or longer, were saved by somebody
+    with ``author`` in the name, have ``text`` in the title or in that name, and were marked last
+    after ``marked[0]`` and not after ``marked[1]``.
     """
 
     rooms: frozenset[int] = frozenset()
@@ -56,11 +56,11 @@ class ReviewFilter:
     marked: tuple[datetime, datetime] | None = None
 
     def conditions(self) -> Iterator[Any]:
-        """Yield what a row must fulfil."""
+        """Yield the conditions of a row."""
         if self.rooms:
             yield PLACE.in_(self.rooms)
         if self.before is not None:
-            yield files.c.stands_since <= self.before
+            yield files.c.comment_since <= self.before
         if self.marked is not None:
             yield and_(files.c.marked_at > self.marked[0], files.c.marked_at <= self.marked[1])
         if self.author:
@@ -117,7 +117,7 @@ def newest_reviews(c: Connection, limit: int) -> tuple[FileInReview, ...]:
 
 
 def _ordered(found: Select[Any], table: FromClause, newest_first: bool) -> Select[Any]:
-    by = (table.c.stands_since, table.c.id)
+    by = (table.c.comment_since, table.c.id)
     return found.order_by(*(column.desc() if newest_first else column for column in by))
 
 
@@ -140,12 +140,12 @@ def _in_review(row: Row[Any]) -> FileInReview:
         author=row.author or "",
         room=row.room if row.room is not None else row.listed,
         room_title=row.room_title or "",
-        since=row.stands_since,
+        since=row.comment_since,
         comment=row.comment,
     )
 
 
 def _contains(column: Any, words: str) -> Any:
-    """Return whether a text has these words, in any case: SQLite itself folds ASCII alone."""
+    """Return the condition that a text has these words, in any case: SQLite folds only ASCII."""
     forms = {words, words.lower(), words.upper(), words.title(), words.capitalize()}
     return or_(*(column.icontains(form, autoescape=True) for form in sorted(forms)))

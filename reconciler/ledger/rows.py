@@ -1,26 +1,42 @@
-"""Convert rows to values and values to rows: entries, and the results of attempts."""
+"""The row of a file: converted to values and back, and the rules of when it is due again."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row
+from sqlalchemy import BigInteger, Row, and_, case, literal_column, type_coerce
 
-from reconciler.model import EPOCH, SECOND, AttemptResult, Entry, File, Intent, Outcome, Revision
+from reconciler.ledger.store.schema import UtcTime, files
+from reconciler.model import (
+    EPOCH,
+    SECOND,
+    AttemptResult,
+    Entry,
+    File,
+    Intent,
+    Outcome,
+    Revision,
+    Rule,
+)
 
-OPEN = (Outcome.WAITING, Outcome.FAILED)  # every other outcome is final
+LIVE, SWEEP, BACKFILL = 0, 1, 2  # priorities, in order of precedence
+OPEN = (Outcome.WAITING, Outcome.FAILED)  # every other outcome is final for the accepted events
+KEPT_REASONS = frozenset(rule.value for rule in Rule if rule.row == 7)  # a person's text was kept
+_WITHIN_SECONDS = timedelta(seconds=10)  # nobody types a comment so soon after a save
+_IN_FLIGHT = timedelta(seconds=2)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Baseline(NamedTuple):
-    """What holds for every row: where our responsibility begins, the date of the first sweep,
-    and whether the portal has shown a text that we know, None before anybody asked.
+    """The values that hold for every row: the origin, the date of the first sweep, and whether the
+    portal has shown a text that we know, None while that is unknown.
+
+    The origin (``since``) is the date from which updates are marked: the first sweep's, less the
+    lookback.
     """
 
     since: datetime = EPOCH
     first_sweep: datetime = EPOCH
     portal_known: bool | None = None
-
-
-LIVE, SWEEP, BACKFILL = 0, 1, 2  # priorities, in order of precedence
 
 
 def entry_of(row: Row[Any], baseline: Baseline) -> Entry:
@@ -88,8 +104,8 @@ def place_values(seen: File, row: Row[Any] | None = None) -> dict[str, Any]:
     return {"folder": folder, "room": room, "author": seen.updated_by_name}
 
 
-def ending_values(row: Row[Any], result: AttemptResult, now: datetime) -> dict[str, Any]:
-    """Return the columns that change with the result of an attempt."""
+def result_values(row: Row[Any], result: AttemptResult, now: datetime) -> dict[str, Any]:
+    """Return the columns that an attempt's result changes."""
     values: dict[str, Any] = {
         "claim": None,
         "due_at": _next_due(row, result, now),
@@ -116,7 +132,7 @@ def ending_values(row: Row[Any], result: AttemptResult, now: datetime) -> dict[s
     if result.settled and result.seen is not None:
         values |= settled_values(result.seen.revision) | intent_values(None)
         values |= {"marked_by_us": result.marked_by_us, "touched_at": now}
-        values |= _standing_values(row, result, result.seen, now)
+        values |= _comment_values(row, result, result.seen, now)
     if result.settled and result.marked_by_us and result.seen is not None:
         values |= {"marked_version": result.seen.revision.version}
     if result.outcome is Outcome.MARKED:
@@ -124,40 +140,70 @@ def ending_values(row: Row[Any], result: AttemptResult, now: datetime) -> dict[s
     return values
 
 
-def standing_since(file: File, marked_by_us: bool, now: datetime) -> datetime:
-    """Return since when a comment stands that was not there before, as far as a look tells.
+def comment_since(file: File, marked_by_us: bool, now: datetime) -> datetime:
+    """Return since when a new comment is on the file, as far as a look shows.
 
-    Ours came after the save; when a person's came, nothing tells (docspace.md 4.2).
+    Ours came after the save. Nothing shows when a person's was typed (docspace.md 4.2).
     """
     return min(file.revision.updated, now) if marked_by_us else now
 
 
 def kept_comment(file: File, marked_by_us: bool) -> str:
-    """Return the comment to remember: a person's."""
+    """Return the comment to store: a person's, empty for ours."""
     return "" if marked_by_us else file.comment
 
 
-def _standing_values(
+def _comment_values(
     row: Row[Any], result: AttemptResult, seen: File, now: datetime
 ) -> dict[str, Any]:
-    """Return the comment that stands, and since when: ours waits on over new versions."""
-    ours = result.marked_by_us
-    same = not result.is_new_identity and row.marked_by_us == ours
-    stood = same and (ours or row.settled_version == seen.revision.version)
+    """Return the comment on the file, and since when: ours keeps its date over new versions."""
+    marked_by_us = result.marked_by_us
+    same = not result.is_new_identity and row.marked_by_us == marked_by_us
+    unbroken = same and (marked_by_us or row.settled_version == seen.revision.version)
     wrote = result.outcome is Outcome.MARKED
-    since = now if wrote else standing_since(seen, ours, now)
-    known = row.stands_since if stood else None
-    return {"stands_since": known or since, "comment": kept_comment(seen, ours)}
+    since = now if wrote else comment_since(seen, marked_by_us, now)
+    known = row.comment_since if unbroken else None
+    return {"comment_since": known or since, "comment": kept_comment(seen, marked_by_us)}
 
 
 def _intent_from(row: Row[Any], seen: File) -> dict[str, Any]:
-    """Return an intent for a write that waits: its comment shows a later change by a person."""
+    """Return the intent of a write that waits: its comment shows a later change by a person."""
     known = row.intent_version == seen.revision.version
     return {} if known else intent_values(seen.revision, seen.comment)
 
 
 def _next_due(row: Row[Any], result: AttemptResult, now: datetime) -> datetime | None:
-    """An event that came during the work makes the file due again, a second after its look."""
+    """Return when the file is due again: after an event during the attempt, a second later."""
     arrived = None if row.pending_since is None else min(row.looked_at, now) + SECOND
     times = [moment for moment in (arrived, result.retry_at) if moment is not None]
     return min(times, default=None)
+
+
+def is_within_seconds(file: File) -> bool:
+    """Return whether the file was seen within seconds of its save, by the portal's own clock."""
+    return file.read_at is not None and file.read_at - file.revision.updated <= _WITHIN_SECONDS
+
+
+def later(column: Any, by: timedelta) -> Any:
+    """Return the time in a column, moved by a constant."""
+    moved = type_coerce(column, BigInteger) + literal_column(str(by // _MICROSECOND))
+    return type_coerce(moved, UtcTime)
+
+
+def is_in_flight(now: Any) -> Any:
+    """Return the condition that a write was begun a moment ago and may still arrive at the portal,
+    though its process has ended. A look before it arrives would lead to a second write.
+    """
+    begun = and_(files.c.intent_version.is_not(None), files.c.touched_at <= now)
+    return and_(begun, arrives_by() > now)
+
+
+def arrives_by() -> Any:
+    """Return until when the last write may still arrive."""
+    return later(files.c.touched_at, _IN_FLIGHT)
+
+
+def first_source(source: Any) -> Any:
+    """Return the source to store: a due file keeps the one that announced it first."""
+    due = and_(files.c.due_at.is_not(None), files.c.source.is_not(None))
+    return case((due, files.c.source), else_=source)

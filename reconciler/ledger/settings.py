@@ -1,4 +1,4 @@
-"""What holds for the whole ledger: each setting has a name, a type and one home, here."""
+"""The settings that hold for the whole ledger, each with its name and type; pause and baseline."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,18 +12,18 @@ from sqlalchemy import Connection, bindparam, delete, or_, select
 
 from reconciler.ledger.records import Notified, WebhookRecord
 from reconciler.ledger.rows import Baseline
-from reconciler.ledger.store.schema import insert, settings
+from reconciler.ledger.store.schema import settings, upsert
 from reconciler.ledger.store.store import Store
 from reconciler.model import EPOCH
 
 T = TypeVar("T")
-# Built once: for the smallest questions building the statement takes longest.
+# Built once: building this statement takes longer than running it.
 _VALUE = select(settings.c.value).where(settings.c.name == bindparam("name"))
 
 
 @dataclass(frozen=True)
-class Setting(Generic[T]):
-    """A value by its name, and how it becomes text and a value again."""
+class LedgerSetting(Generic[T]):
+    """A named value of the ledger, and its conversion to text and back."""
 
     name: str
     to_text: Callable[[T], str]
@@ -42,16 +42,14 @@ class Setting(Generic[T]):
         if value is None:
             c.execute(delete(settings).where(settings.c.name == self.name))
             return
-        put = insert(c.dialect.name, settings).values(name=self.name, value=self.to_text(value))
-        newer = {"value": put.excluded.value}
-        c.execute(put.on_conflict_do_update(index_elements=["name"], set_=newer))
+        upsert(c, settings, {"name": self.name}, {"value": self.to_text(value)})
 
 
 @dataclass(frozen=True)
 class Pause:
-    """A pause that the portal asked of an account: it counts from ``began`` and for that account.
+    """A pause that the portal asked of the account ``owner``.
 
-    One that begins in the future was recorded before the clock was set back, and does not count.
+    One that begins in the future was stored before the clock was set back, and is ignored.
     """
 
     owner: str | None
@@ -60,13 +58,13 @@ class Pause:
     reason: str
 
     def holds(self, owner: str | None, now: datetime) -> bool:
-        """Return whether ``owner`` is to wait at ``now``."""
+        """Return whether ``owner`` has to wait at ``now``."""
         return self.owner == owner and self.began <= now < self.until
 
 
 @dataclass(frozen=True)
 class Criteria:
-    """Which rooms, extensions and authors are in scope, and until when former scopes were."""
+    """The scope (rooms, extensions, authors) that holds, and when former scopes ended."""
 
     current: str | None = None
     ended: Mapping[str, datetime] = field(default_factory=dict)
@@ -74,7 +72,7 @@ class Criteria:
 
 @dataclass(frozen=True)
 class HiddenUpdates:
-    """How many updates a full scan found that no folder's date had announced, and when."""
+    """The updates that a full scan found although no folder's date had changed, and when."""
 
     at: datetime
     updates: int
@@ -82,7 +80,10 @@ class HiddenUpdates:
 
 @dataclass(frozen=True)
 class DeliveryLogProgress:
-    """The last entry ``done``, when the log was read, and the webhook's last failure then."""
+    """How far the delivery log was read: the last entry ``done``, and the webhook's last failure.
+
+    ``at`` is when it was read, ``under_way`` whether the portal was still sending some of them.
+    """
 
     done: int = 0
     failed_on: str = ""
@@ -90,26 +91,26 @@ class DeliveryLogProgress:
     at: datetime | None = None
 
 
-def text_setting(name: str) -> Setting[str]:
+def text_setting(name: str) -> LedgerSetting[str]:
     """Return a setting that is a text."""
-    return Setting(name, str, str)
+    return LedgerSetting(name, str, str)
 
 
-def time_setting(name: str) -> Setting[datetime]:
+def time_setting(name: str) -> LedgerSetting[datetime]:
     """Return a setting that is a time."""
-    return Setting(name, datetime.isoformat, datetime.fromisoformat)
+    return LedgerSetting(name, datetime.isoformat, datetime.fromisoformat)
 
 
-def _number(name: str) -> Setting[int]:
-    return Setting(name, str, int)
+def _number(name: str) -> LedgerSetting[int]:
+    return LedgerSetting(name, str, int)
 
 
-def _flag(name: str) -> Setting[bool]:
-    return Setting(name, lambda value: "yes" if value else "no", lambda text: text == "yes")
+def _flag(name: str) -> LedgerSetting[bool]:
+    return LedgerSetting(name, lambda value: "yes" if value else "no", lambda text: text == "yes")
 
 
-def _record(name: str, kind: type[T]) -> Setting[T]:
-    """Return a setting that is a dataclass; what another version wrote counts as not set."""
+def _record(name: str, kind: type[T]) -> LedgerSetting[T]:
+    """Return a setting that is a dataclass. One that another version wrote counts as not set."""
     hints = get_type_hints(kind).items()
     parsers = {key: datetime.fromisoformat for key, hint in hints if "datetime" in str(hint)}
     parsers |= {key: hint for key, hint in hints if isinstance(hint, EnumType)}
@@ -122,7 +123,7 @@ def _record(name: str, kind: type[T]) -> Setting[T]:
         except (ValueError, TypeError, KeyError):
             return None
 
-    return Setting(name, _to_json, from_text)
+    return LedgerSetting(name, _to_json, from_text)
 
 
 def _to_json(record: Any) -> str:
@@ -151,7 +152,7 @@ FIRST_SWEEP = time_setting("first_sweep")
 CLOCK_WAS_AHEAD = time_setting("clock_was_ahead")
 """The portal's clock at the first sweep, when it was wrong."""
 PORTAL_KNOWN = _flag("portal_known")
-TARGETS: Setting[frozenset[str]] = Setting(
+TARGETS: LedgerSetting[frozenset[str]] = LedgerSetting(
     "targets", lambda targets: json.dumps(sorted(targets)), lambda text: frozenset(json.loads(text))
 )
 PAUSE = _record("pause", Pause)
@@ -161,14 +162,14 @@ WATERMARK = time_setting("watermark")
 FULL_SCAN = time_setting("full_scan")
 COMPLETE_SCAN = time_setting("complete_scan")
 ROOMS_TOTAL = _number("rooms_total")
-CRITERIA = Setting("criteria", _to_json, _criteria_of)
+CRITERIA = LedgerSetting("criteria", _to_json, _criteria_of)
 HIDDEN_UPDATES = _record("hidden_updates", HiddenUpdates)
 WEBHOOK_ID = _number("webhook_id")
 WEBHOOK_READABLE = _flag("webhook_readable")
 WEBHOOK_REPAIRED = time_setting("webhook_repaired")
 WEBHOOK = _record("webhook", WebhookRecord)
 DELIVERY_LOG = _record("delivery_log", DeliveryLogProgress)
-NOTIFIED: Setting[Mapping[str, Notified]] = Setting(
+NOTIFIED: LedgerSetting[Mapping[str, Notified]] = LedgerSetting(
     "notified",
     lambda each: json.dumps({key: _NOTIFIED.to_text(one) for key, one in each.items()}),
     _notified_of,
@@ -183,16 +184,16 @@ class Settings:
         """Share the ledger's store."""
         self._store = store
 
-    def get(self, setting: Setting[T]) -> T | None:
+    def get(self, setting: LedgerSetting[T]) -> T | None:
         """Return the value, None where it is not set."""
         return self._store.read(setting.get)
 
-    def set(self, setting: Setting[T], value: T | None) -> None:
+    def set(self, setting: LedgerSetting[T], value: T | None) -> None:
         """Store the value; None deletes it."""
         self._store.write(lambda c: setting.set(c, value))
 
 
-def stored(c: Connection, *wanted: Setting[Any]) -> dict[str, str]:
+def stored(c: Connection, *wanted: LedgerSetting[Any]) -> dict[str, str]:
     """Return the stored texts of several settings by their names, with one statement."""
     rows = c.execute(_named(*(setting.name for setting in wanted)))
     return {row.name: row.value for row in rows}
@@ -204,7 +205,7 @@ def _named(*names: str) -> Any:
 
 
 def pause(c: Connection, now: datetime, length: timedelta, reason: str) -> None:
-    """Let nothing be claimed for a while; a pause is never shortened by another."""
+    """Stop claims for a while. A pause is never shortened by another."""
     known = paused(c, now)
     if known is None or now + length > known.until:
         PAUSE.set(c, Pause(OWNER.get(c), now, now + length, reason))
@@ -217,7 +218,7 @@ def paused(c: Connection, now: datetime) -> Pause | None:
 
 
 def baseline(c: Connection) -> Baseline:
-    """Return what holds for every row."""
+    """Return the values that hold for every row."""
     known = stored(c, SINCE, FIRST_SWEEP, PORTAL_KNOWN)
     return Baseline(
         SINCE.parse(known.get(SINCE.name)) or EPOCH,

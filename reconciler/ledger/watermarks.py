@@ -1,6 +1,6 @@
-"""How far the listings have come: for the portal, for each room, for a backfill.
+"""How far the portal has been read: watermarks of the portal and its rooms, scope, backfills.
 
-All times are by the portal's clock.
+All times are by the portal's clock. A room's row also has its title, to show it.
 """
 
 from collections.abc import Mapping
@@ -16,17 +16,17 @@ from reconciler.ledger.settings import (
     ROOMS_TOTAL,
     WATERMARK,
     Criteria,
-    Setting,
+    LedgerSetting,
     Settings,
     time_setting,
 )
-from reconciler.ledger.store.schema import backfills, insert, rooms
+from reconciler.ledger.store.schema import backfills, insert, rooms, upsert
 from reconciler.ledger.store.store import Store
 from reconciler.model import EPOCH
 
 
 class Watermarks:
-    """Up to when everything was listed. Each call is one short transaction."""
+    """The progress of sweeps and backfills. Each call is one short transaction."""
 
     def __init__(self, store: Store) -> None:
         """Share the ledger's store."""
@@ -62,12 +62,12 @@ class Watermarks:
         return self._store.read(lambda c: {row.id: row.watermark for row in c.execute(found)})
 
     def incomplete_rooms(self) -> frozenset[int]:
-        """Return the rooms whose last reading failed."""
+        """Return the rooms that were not read to the end."""
         late = select(rooms.c.id).where(rooms.c.incomplete)
         return self._store.read(lambda c: frozenset(c.execute(late).scalars()))
 
     def hidden_rooms(self) -> frozenset[int]:
-        """Return the hidden rooms, whose updates were not seen."""
+        """Return the hidden rooms: archived, or closed to our account."""
         found = select(rooms.c.id).where(rooms.c.hidden)
         return self._store.read(lambda c: frozenset(c.execute(found).scalars()))
 
@@ -77,7 +77,7 @@ class Watermarks:
         self._put_room(room, {"watermark": date, "incomplete": False, "hidden": False} | known)
 
     def set_titles(self, titles: Mapping[int, str]) -> None:
-        """Store the titles of rooms, to show them; writes only what is new."""
+        """Store the titles of rooms; only new ones are written."""
         found = select(rooms.c.id, rooms.c.title)
         known = self._store.read(lambda c: {row.id: row.title for row in c.execute(found)})
         new = {room: title for room, title in titles.items() if title and known.get(room) != title}
@@ -93,15 +93,15 @@ class Watermarks:
             self._store.write(write)
 
     def set_incomplete(self, room: int) -> None:
-        """Store that the room's reading failed: its watermark stays, and it is read again."""
+        """Store that the room was not read to the end: it keeps its watermark and is read again."""
         self._put_room(room, {"incomplete": True})
 
     def set_hidden(self, room: int) -> None:
-        """Store that the room is hidden: its watermark stays until it is visible again."""
+        """Store that the room is hidden: it keeps its watermark until it is visible again."""
         self._put_room(room, {"incomplete": False, "hidden": True})
 
-    def give_up(self, room: int) -> None:
-        """Do not read the room again: it is deleted."""
+    def drop_room(self, room: int) -> None:
+        """Store that the room is deleted: it is not read again."""
         leave = update(rooms).where(rooms.c.id == room).values(incomplete=False, hidden=False)
         self._store.write(lambda c: c.execute(leave))
 
@@ -110,20 +110,20 @@ class Watermarks:
         return self._settings.get(ROOMS_TOTAL)
 
     def set_rooms_total(self, total: int) -> None:
-        """Store how many rooms there are: one more may be a room that was hidden."""
+        """Store how many rooms there are: a change may mean that a hidden room is back."""
         if total != self.rooms_total():
             self._settings.set(ROOMS_TOTAL, total)
 
     def criteria_changed(self, criteria: str) -> datetime | None:
-        """Return up to when everything in ``criteria`` was seen, if the criteria have changed.
+        """Return up to when every update in scope was seen, if the criteria have changed.
 
-        None when they are the same; the epoch when they were never in force.
+        None when they are the same; the epoch when they never held before.
         """
         known = self._criteria()
         return None if known.current in {None, criteria} else known.ended.get(criteria, EPOCH)
 
     def set_criteria(self, criteria: str, date: datetime) -> None:
-        """Store the current criteria; the former ended at ``date``."""
+        """Store the current criteria; the former ones ended at ``date``."""
         known = self._criteria()
         if known.current == criteria:
             return
@@ -149,7 +149,7 @@ class Watermarks:
         self._store.write(write)
 
     def began(self, job: str, since: datetime) -> datetime:
-        """Return where the backfill begins: at the date of its first run, else at ``since``."""
+        """Return the backfill's ``since``: that of its first run, else the given one."""
 
         def write(c: Connection) -> datetime:
             known = _began(job).get(c)
@@ -160,7 +160,7 @@ class Watermarks:
         return self._store.write(write)
 
     def complete(self, job: str) -> None:
-        """Forget the backfill: the same command then starts from the beginning."""
+        """Delete the backfill's checkpoints: the same command then starts from the beginning."""
 
         def write(c: Connection) -> None:
             c.execute(delete(backfills).where(backfills.c.job == job))
@@ -169,17 +169,13 @@ class Watermarks:
         self._store.write(write)
 
     def _put_room(self, room: int, values: dict[str, Any]) -> None:
-        def write(c: Connection) -> None:
-            put = insert(c.dialect.name, rooms).values(id=room, **values)
-            c.execute(put.on_conflict_do_update(index_elements=["id"], set_=values))
-
-        self._store.write(write)
+        self._store.write(lambda c: upsert(c, rooms, {"id": room}, values))
 
 
-def begin_anew(c: Connection, room: int) -> None:
+def hide_and_reset(c: Connection, room: int) -> None:
     """Hide a room, and read it from the beginning when it is visible again."""
     c.execute(update(rooms).where(rooms.c.id == room).values(watermark=None, hidden=True))
 
 
-def _began(job: str) -> Setting[datetime]:
+def _began(job: str) -> LedgerSetting[datetime]:
     return time_setting(f"backfill {job}")

@@ -1,12 +1,12 @@
 """A DocSpace portal in memory, served over HTTP on the loopback interface.
 
-A request goes ``server -> api (fault, key, rate limits, scope) -> routes -> api_* -> state``. An
+A request goes ``server -> api (route, fault, key, rate limits, scope) -> api_* -> state``. An
 act of a person goes ``portal -> files, saves, rooms, people -> state``, and what it publishes
 ``webhooks -> outbox -> sender``. It follows DocSpace 3.7.2 as `reconciler/docs/docspace.md`
 describes it, traps included; the demo and the tests use it instead of a live portal.
 """
 
-from reconciler.sandbox.clock import ManualClock
+from reconciler.sandbox.dates import ManualClock
 from reconciler.sandbox.faults import Fault, FaultKind
 from reconciler.sandbox.portal import Portal
 from reconciler.sandbox.server import Server

@@ -2,16 +2,12 @@
 
 import http.client
 import ipaddress
-import socket
-import ssl
 import urllib.parse
-from collections.abc import Callable, Sequence
 from enum import Enum
 
-from reconciler.sandbox.configs import WebhookConfig
-
-Resolve = Callable[[str], Sequence[str]]
-"""Returns the IP addresses of a host. Raises OSError when there are none."""
+from reconciler.sandbox.responses import Refused, bad_argument, failure
+from reconciler.sandbox.state import State
+from reconciler.sandbox.store import WebhookConfig
 
 
 class AddressFault(Enum):
@@ -23,14 +19,7 @@ class AddressFault(Enum):
     PRIVATE = "The webhook URL belongs to a private or loopback network"
 
 
-def resolve(host: str) -> list[str]:
-    """Ask the system for the IP addresses of a host."""
-    return [str(info[4][0]) for info in socket.getaddrinfo(host, None)]
-
-
-def find_fault(
-    config: WebhookConfig, resolve: Resolve, *, refuse_private: bool
-) -> AddressFault | None:
+def find_fault(state: State, config: WebhookConfig) -> AddressFault | None:
     """Return what is wrong with the address of a webhook, or None."""
     host = _host(config.url)
     if not host:
@@ -38,27 +27,47 @@ def find_fault(
     if config.ssl and not config.url.lower().startswith("https:"):
         return AddressFault.NOT_HTTPS
     try:
-        found = resolve(host)
+        found = state.resolve(host)
     except (OSError, UnicodeError):  # UnicodeError: it cannot be a name at all
         return AddressFault.UNKNOWN_HOST
-    if refuse_private and any(ipaddress.ip_address(one).is_private for one in found):
-        return AddressFault.PRIVATE
-    return None
+    private = any(ipaddress.ip_address(one).is_private for one in found)
+    return AddressFault.PRIVATE if private and state.refuse_private_addresses else None
 
 
-def connect(
-    url: str, timeout: float, trusted: ssl.SSLContext | None
-) -> tuple[http.client.HTTPConnection, str]:
-    """Return a connection for an address, and the target to ask on it.
+def check_address(state: State, config: WebhookConfig) -> None:
+    """Refuse an address that nothing may be sent to."""
+    fault = find_fault(state, config)
+    if fault is not None:
+        raise bad_argument(fault.value)
 
-    Without ``trusted`` the system's certificate authorities are trusted.
+
+def check_answer(state: State, url: str) -> None:
+    """Ask the address with HEAD; only 2xx will do, redirects are not followed.
+
+    An error is answered 400, no answer within ten seconds 500: the portal does not catch it.
     """
+    connection, target = connect(state, url, state.head_timeout)
+    try:
+        connection.request("HEAD", target)
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        kind = "System.Net.Http.HttpRequestException"
+        raise Refused(failure(500, str(error), kind)) from error
+    finally:
+        connection.close()
+    if not 200 <= status < 300:
+        raise bad_argument(f"Webhook with {url} is not available")
+
+
+def connect(state: State, url: str, timeout: float) -> tuple[http.client.HTTPConnection, str]:
+    """Return a connection for an address, and the target to ask on it."""
     parts = urllib.parse.urlsplit(url)
     host, port = parts.hostname or "", parts.port
     target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
     if parts.scheme != "https":
         return http.client.HTTPConnection(host, port, timeout=timeout), target
-    return http.client.HTTPSConnection(host, port, timeout=timeout, context=trusted), target
+    context = state.trusted
+    return http.client.HTTPSConnection(host, port, timeout=timeout, context=context), target
 
 
 def _host(url: str) -> str:

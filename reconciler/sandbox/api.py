@@ -1,20 +1,62 @@
-"""The way of an API request: fault, key, rate limits, scope, handler (docspace.md 2)."""
+"""The way of an API request: route, fault, key, rate limits, scope, handler (docspace.md 2, 5)."""
 
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from reconciler.sandbox import people, responses, routes
-from reconciler.sandbox.calls import Call
+from reconciler.sandbox import api_files, api_self, api_webhooks, people, responses
+from reconciler.sandbox.calls import Call, Query
 from reconciler.sandbox.faults import RESET, Reply, distorted_reply, fault_reply
-from reconciler.sandbox.query import Query
 from reconciler.sandbox.responses import ModelError, Refused, Response
-from reconciler.sandbox.routes import Route
 from reconciler.sandbox.state import Hook, State
 from reconciler.sandbox.values import EntryId, Key, Request, User
 
-PREFIX = "/api/2.0/"
+_PREFIX = "/api/2.0/"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route. ``scope`` None means that any key will do; ``anonymous`` that none is needed.
+
+    ``waits`` marks handlers that ask other hosts: they take the portal's lock themselves.
+    """
+
+    method: str
+    path: str
+    scope: str | None
+    handler: Callable[[Call], Response]
+    anonymous: bool = False
+    waits: bool = False
+
+
+_READ, _WRITE = "files:read", "files:write"
+_ALL, _ALL_WRITE = "*:read", "*:write"
+
+_ROUTES = (
+    Route("GET", "files/file/{id}", _READ, api_files.get_file, anonymous=True),
+    Route("GET", "files/file/{id}/history", _READ, api_files.get_history, anonymous=True),
+    Route("PUT", "files/file/{id}/comment", _WRITE, api_files.put_comment),
+    Route("GET", "files/rooms", "rooms:read", api_files.get_rooms),
+    Route("GET", "files/@my", _READ, api_files.get_my),
+    Route("GET", "files/{id}", _READ, api_files.get_content, anonymous=True),
+    Route("GET", "people/@self", "accounts.self:read", api_self.get_self),
+    Route("GET", "keys/@self", None, api_self.get_key),
+    Route("GET", "settings/version/build", _ALL, api_self.get_build, anonymous=True),
+    Route("GET", "settings/webhook", _ALL, api_webhooks.list_webhooks),
+    Route("POST", "settings/webhook", _ALL_WRITE, api_webhooks.create_webhook, waits=True),
+    Route("PUT", "settings/webhook", _ALL_WRITE, api_webhooks.update_webhook, waits=True),
+    Route("PUT", "settings/webhook/enable", _ALL_WRITE, api_webhooks.enable_webhook, waits=True),
+    Route("GET", "settings/webhook/triggers", _ALL, api_webhooks.list_triggers),
+    Route("PUT", "settings/webhook/{id}/retry", _ALL_WRITE, api_webhooks.retry_log),
+    Route("DELETE", "settings/webhook/{id}", _ALL_WRITE, api_webhooks.delete_webhook),
+    Route("GET", "settings/webhooks/log", _ALL, api_webhooks.get_log),
+)
+
+_PATTERNS = tuple(
+    (route, re.compile(re.escape(route.path).replace(r"\{id\}", "([^/]+)"))) for route in _ROUTES
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +159,7 @@ class Api:
         if user is not None:
             refused = limiter.enter(limits, user.id, call.method, self._state.clock())
             if refused is not None:
-                return Response(429, b"", refused)
+                return refused
         try:
             if self._state.latency + delay > 0:
                 self._stopping.wait(self._state.latency + delay)
@@ -146,11 +188,20 @@ class Api:
 
 
 def _destination(request: HttpRequest) -> _Destination:
-    below = request.target.partition("?")[0].removeprefix(PREFIX)
-    found = routes.find(request.method, unquote(below).rstrip("/"))
-    if found is None:
-        return _Destination(request.method, below)
-    return _Destination(request.method, found[0].path, *found)
+    below = request.target.partition("?")[0].removeprefix(_PREFIX)
+    for route, pattern in _PATTERNS:
+        match = pattern.fullmatch(unquote(below).rstrip("/"))
+        if match and route.method == request.method:
+            entry_id = _entry_id(match[1]) if match.groups() else ""
+            return _Destination(route.method, route.path, route, entry_id)
+    return _Destination(request.method, below)
+
+
+def _entry_id(text: str) -> EntryId:
+    """Read an int32; anything else belongs to the controller of string ids."""
+    if re.fullmatch(r"-?[0-9]{1,10}", text) and -(2**31) <= int(text) < 2**31:
+        return int(text)
+    return text
 
 
 def _run_hook(hook: Hook | None, destination: _Destination) -> None:

@@ -6,7 +6,7 @@ from reconciler.sandbox.dto import present
 from reconciler.sandbox.responses import Response
 from reconciler.sandbox.values import Kind
 
-VERSION, EDITOR_VERSION = "3.7.2", "9.2.0"
+_VERSION, _EDITOR_VERSION = "3.7.2", "9.2.0"
 
 
 def get_self(call: Call) -> Response:
@@ -67,4 +67,4 @@ def get_key(call: Call) -> Response:
 
 def get_build(call: Call) -> Response:
     """``GET settings/version/build``."""
-    return call.respond({"docSpace": VERSION, "documentServer": EDITOR_VERSION})
+    return call.respond({"docSpace": _VERSION, "documentServer": _EDITOR_VERSION})

@@ -3,27 +3,31 @@
 Those that ask other hosts do so without the portal's lock.
 """
 
+import re
 import urllib.parse
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from reconciler.sandbox import dates, webhooks
-from reconciler.sandbox.calls import Call
-from reconciler.sandbox.configs import WebhookConfig, WebhookLog
-from reconciler.sandbox.dto import Json, present
-from reconciler.sandbox.query import Query
-from reconciler.sandbox.registration import check_address, check_answer, read_changes, read_mask
-from reconciler.sandbox.responses import Refused, Response, bad_argument, not_found
+from reconciler.sandbox.addresses import check_address, check_answer
+from reconciler.sandbox.calls import Call, Query
+from reconciler.sandbox.dto import present
+from reconciler.sandbox.responses import ModelError, Refused, Response, bad_argument, not_found
+from reconciler.sandbox.store import WebhookConfig, WebhookLog
 from reconciler.sandbox.texts import Text
-from reconciler.sandbox.values import Kind
+from reconciler.sandbox.values import Json, Kind
 from reconciler.triggers import TRIGGERS
 
+_NAME_LENGTH = 50
+_BITS = {str(bit): bit for bit in TRIGGERS.values()} | {"0": 0, "all": 0}
+_TRIGGERS = {name.replace(".", ""): bit for name, bit in TRIGGERS.items()} | _BITS
 _GROUPS = {1: 0, 2: 2, 4: 3, 8: 4, 16: 5}
 
 
 def list_webhooks(call: Call) -> Response:
     """``GET settings/webhook``: own ones, for an admin all; never a secret."""
-    own = _own_webhooks(call)
+    own = _own_webhooks(call).values()
     return call.respond(
         [{"configs": _webhook_dto(call, one), "status": _status(call, one)} for one in own]
     )
@@ -32,7 +36,7 @@ def list_webhooks(call: Call) -> Response:
 def create_webhook(call: Call) -> Response:
     """``POST settings/webhook``: the URL must answer HEAD, the secret be a fair password."""
     state = call.state
-    wanted = read_changes(
+    wanted = _read_changes(
         call.json(), WebhookConfig(created_by=call.person.id, created_on=state.now())
     )
     check_address(state, wanted)
@@ -48,7 +52,7 @@ def create_webhook(call: Call) -> Response:
 def update_webhook(call: Call) -> Response:
     """``PUT settings/webhook``: replaces everything but a secret that is not given."""
     body = call.json()
-    wanted = read_changes(body, _find(call, body.get("id")))
+    wanted = _read_changes(body, _find(call, body.get("id")))
     check_address(call.state, wanted)
     if wanted.enabled:
         check_answer(call.state, wanted.url)
@@ -84,7 +88,7 @@ def get_log(call: Call) -> Response:
     if call.person.kind is Kind.GUEST:
         raise call.denied()
     start, count = call.query.page()
-    own = {one.id: one for one in _own_webhooks(call)}
+    own = _own_webhooks(call)
     logs = [
         (own[log.config_id], log)
         for log in reversed(call.state.logs.values())
@@ -99,24 +103,24 @@ def retry_log(call: Call) -> Response:
     state, path = call.state, urllib.parse.urlsplit(call.url).path
     refused = state.limiter.retry(state.limits, call.person.id, path, state.clock())
     if refused:
-        raise Refused(Response(429, b"", refused))
+        raise Refused(refused)
     log = state.logs.get(call.id) if isinstance(call.id, int) else None
-    own = {one.id: one for one in _own_webhooks(call)}
+    own = _own_webhooks(call)
     if log is None or log.config_id not in own:
         raise not_found(call.say(Text.FILE_NOT_FOUND))
     again = state.logs[webhooks.retry_log(state, log.id)]
     return call.respond(_log_dto(own[log.config_id], again))
 
 
-def _own_webhooks(call: Call) -> list[WebhookConfig]:
-    """Return the webhooks that the caller may see: own ones, an admin all."""
+def _own_webhooks(call: Call) -> dict[int, WebhookConfig]:
+    """Return the webhooks that the caller may see, by their ids: own ones, an admin all."""
     found, person = call.state.webhooks.values(), call.person
-    return [one for one in found if person.is_admin or one.created_by == person.id]
+    return {one.id: one for one in found if person.is_admin or one.created_by == person.id}
 
 
 def _find(call: Call, number: object) -> WebhookConfig:
     with call.state.mutex:
-        found = next((one for one in _own_webhooks(call) if one.id == number), None)
+        found = _own_webhooks(call).get(number) if isinstance(number, int) else None
     if found is None:
         raise not_found(call.say(Text.FILE_NOT_FOUND))
     return found
@@ -131,6 +135,56 @@ def _store_change(call: Call, config: WebhookConfig) -> Response:
 def _store(call: Call, config: WebhookConfig) -> Response:
     call.state.webhooks[config.id] = config
     return call.respond(_webhook_dto(call, config))
+
+
+def _read_changes(body: Mapping[str, object], config: WebhookConfig) -> WebhookConfig:
+    """Return a webhook as the body of POST or PUT changes it: what is absent is its default.
+
+    Only a secret that is absent stays. ModelError and Refused for what the portal refuses.
+    """
+    if body.get("secretkey") or not config.secret:
+        _check_secret(str(body.get("secretkey") or ""))
+    return replace(
+        config,
+        name=_required(body, "Name", _NAME_LENGTH),
+        url=_required(body, "Uri"),
+        secret=str(body.get("secretkey") or config.secret),
+        enabled=bool(body.get("enabled")),
+        ssl=bool(body.get("ssl")),
+        triggers=_read_mask(body.get("triggers", 0)),
+        target_id=str(body.get("targetid") or ""),
+    )
+
+
+def _check_secret(secret: str) -> None:
+    """Refuse a secret that the portal's password policy would (docspace.md 6)."""
+    if not re.fullmatch(r"[!-~]{8,30}", secret):
+        raise bad_argument("Password does not meet the requirements")
+
+
+def _required(body: Mapping[str, object], member: str, length: int | None = None) -> str:
+    value = str(body.get(member.lower()) or "").strip()
+    if not value:
+        raise ModelError(member, f"The {member} field is required.")
+    if length is not None and len(value) > length:
+        raise ModelError(
+            member,
+            f"The field {member} must be a string or array type with a maximum length of "
+            f"'{length}'.",
+        )
+    return value
+
+
+def _read_mask(value: object) -> int:
+    """Read triggers given as a number, a name or a list of them."""
+    if isinstance(value, list):
+        return sum(_read_mask(one) for one in value)
+    if isinstance(value, int):
+        return value
+    name = str(value).replace(".", "").lower()
+    if name not in _TRIGGERS:
+        raise bad_argument(f"no such trigger: {value}")
+    return _TRIGGERS[name]
 
 
 def _webhook_dto(call: Call, config: WebhookConfig) -> Json:
@@ -166,7 +220,7 @@ def _status(call: Call, config: WebhookConfig) -> int:
 
 def _matches(query: Query, config: WebhookConfig, log: WebhookLog) -> bool:
     trigger, groups = query.text("trigger"), query.number("groupStatus", 0)
-    mask = read_mask(int(trigger) if trigger.isdecimal() else trigger or log.trigger)
+    mask = _read_mask(int(trigger) if trigger.isdecimal() else trigger or log.trigger)
     return (
         query.number("configId", config.id) == config.id
         and query.number("eventId", log.id) == log.id

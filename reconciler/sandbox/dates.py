@@ -1,6 +1,42 @@
-"""Dates as the portal stores and writes them (docspace.md 3)."""
+"""Time at the portal: its clock, and dates as it stores and writes them (docspace.md 3)."""
 
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+
+Clock = Callable[[], datetime]
+
+_START = datetime(2025, 11, 24, 9, 0, tzinfo=UTC)
+
+
+def system_clock() -> datetime:
+    """Return the current time, aware UTC."""
+    return datetime.now(UTC)
+
+
+class ManualClock:
+    """A clock that moves only when told to: call it for the time; thread-safe."""
+
+    def __init__(self, start: datetime = _START) -> None:
+        """Start at an aware time."""
+        self._mutex = threading.Lock()
+        self._now = start
+
+    def __call__(self) -> datetime:
+        """Return the time it shows."""
+        with self._mutex:
+            return self._now
+
+    def advance(self, seconds: float = 0, *, days: float = 0) -> datetime:
+        """Move forward and return the new time."""
+        with self._mutex:
+            self._now += timedelta(days=days, seconds=seconds)
+            return self._now
+
+    def set(self, moment: datetime) -> None:
+        """Show another time, also an earlier one."""
+        with self._mutex:
+            self._now = moment
 
 
 def stored(moment: datetime, *, rounded: bool) -> datetime:
@@ -22,8 +58,9 @@ def as_read(moment: datetime, zone: tzinfo) -> datetime:
 def api(moment: datetime, zone: tzinfo) -> str:
     """Write an ``ApiDateTime``: always seven fraction digits, the zone's offset or Z."""
     local = as_read(moment, zone)
-    offset = local.utcoffset() or timedelta(0)
-    return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond * 10:07d}{_offset(offset)}"
+    zone_text = f"{local:%z}"
+    offset = f"{zone_text[:3]}:{zone_text[3:5]}" if local.utcoffset() else "Z"
+    return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond * 10:07d}{offset}"
 
 
 def webhook(moment: datetime, zone: tzinfo | None = None) -> str:
@@ -39,16 +76,3 @@ def config(moment: datetime, zone: tzinfo) -> str:
     Wrong by the zone's offset, as on the real portal (docspace.md 3).
     """
     return f"{moment.astimezone(zone):%Y-%m-%dT%H:%M:%S}+00:00"
-
-
-def hours(offset: timedelta) -> str:
-    """Write an offset as ``03:00:00``."""
-    sign = "-" if offset < timedelta(0) else ""
-    minutes = abs(int(offset.total_seconds())) // 60
-    return f"{sign}{minutes // 60:02d}:{minutes % 60:02d}:00"
-
-
-def _offset(offset: timedelta) -> str:
-    if not offset:
-        return "Z"
-    return f"{'' if offset < timedelta(0) else '+'}{hours(offset)[:-3]}"

@@ -3,12 +3,25 @@
 from datetime import datetime
 from urllib.parse import quote
 
-from reconciler.sandbox import dates, file_types, rights
+from reconciler.sandbox import dates, rights
 from reconciler.sandbox.state import GUEST, State
 from reconciler.sandbox.store import FileRow, FolderRow, Section, VersionRow
-from reconciler.sandbox.values import EntryId, User
+from reconciler.sandbox.values import EntryId, Json, User
 
-Json = dict[str, object]
+_SPREADSHEET, _PRESENTATION, _DOCUMENT, _PDF = 5, 6, 7, 10
+_TYPES = {
+    ".csv": _SPREADSHEET,
+    ".xlsx": _SPREADSHEET,
+    ".odp": _PRESENTATION,
+    ".pptx": _PRESENTATION,
+    ".docx": _DOCUMENT,
+    ".odt": _DOCUMENT,
+    ".txt": _DOCUMENT,
+    ".pdf": _PDF,
+}
+"""The ``fileType`` numbers of office files; all others are unknown (0) here."""
+
+_EDITABLE = (".docx", ".xlsx", ".pptx", ".csv", ".txt")
 
 _PHOTO = "/static/images/default_user_photo_size_{0}.png"
 _SHARE_RIGHTS: Json = {"PrimaryExternalLink": ["Editing", "Review", "Comment", "Read"]}
@@ -142,20 +155,20 @@ class Dto:
 
     def _version(self, row: FileRow, shown: VersionRow) -> Json:
         """Return the members of a ``FileDto`` that differ from version to version."""
-        file_id = quote(str(row.id), safe="")
+        file_id, ext = quote(str(row.id), safe=""), _extension(shown.title)
         return {
             "version": shown.version,
             "versionGroup": shown.group,
             "title": shown.title,
             "comment": shown.comment,
             "encrypted": shown.encrypted or None,
-            "contentLength": file_types.size_text(shown.size),
+            "contentLength": _size_text(shown.size),
             "pureContentLength": shown.size,
             "viewUrl": f"{self._base}/filehandler.ashx?action=download&fileid={file_id}",
             "webUrl": f"{self._base}/doceditor?fileid={file_id}&version={shown.version}",
-            "fileType": file_types.file_type(shown.title),
-            "fileExst": file_types.extension(shown.title),
-            "viewAccessibility": file_types.accessibility(shown.title),
+            "fileType": _TYPES.get(ext, 0),
+            "fileExst": ext,
+            "viewAccessibility": _accessibility(ext),
             "updated": self.date(max(row.created, shown.modified)),
             "updatedBy": self.employee(shown.modified_by),
         }
@@ -177,3 +190,34 @@ class Dto:
             role = rights.role_in_folder(self._store, self._user, folder_id)
             self._roles[folder_id] = role
         return self._roles[folder_id]
+
+
+def _extension(title: str) -> str:
+    """Return the extension with its dot, lower case; empty without one."""
+    dot = title.rfind(".")
+    return title[dot:].lower() if dot >= 0 else ""
+
+
+def _accessibility(ext: str) -> dict[str, bool]:
+    """Return ``viewAccessibility``: how the web client can open files of an extension."""
+    return {
+        "ImageView": False,
+        "MediaView": False,
+        "WebView": ext in _TYPES,
+        "WebEdit": ext in _EDITABLE,
+        "WebReview": ext == ".docx",
+        "WebCustomFilterEditing": ext == ".xlsx",
+        "WebRestrictedEditing": ext == ".docx",
+        "WebComment": ext in (".docx", ".xlsx", ".pptx"),
+        "MustConvert": ext in _TYPES and ext not in (*_EDITABLE, ".pdf"),
+    }
+
+
+def _size_text(size: int) -> str:
+    """Write a size as ``contentLength`` does: 24.12 KB."""
+    amount, unit = float(size), "bytes"
+    for larger in ("KB", "MB", "GB", "TB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{amount:.2f}".rstrip("0").rstrip(".") + f" {unit}"

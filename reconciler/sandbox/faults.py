@@ -2,11 +2,14 @@
 
 import threading
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.sandbox import responses
 from reconciler.sandbox.responses import Response
+from reconciler.sandbox.values import Limits
+
+_LIMITS = Limits()
 
 
 class FaultKind(StrEnum):
@@ -127,19 +130,14 @@ RESET = Reply(None)
 
 def fault_reply(fault: Fault, now: datetime) -> Reply:
     """Return the reply to a request that a fault keeps from taking effect."""
-    limit = {"X-RateLimit-Limit": "1500", "X-RateLimit-Remaining": "0"}
     match FaultKind(fault.kind):
         case FaultKind.STATUS:
             return Reply(responses.broken(fault.status))
         case FaultKind.THROTTLE:
-            return Reply(Response(429, b"", limit))
+            return Reply(responses.throttled(_LIMITS.per_minute))
         case FaultKind.THROTTLE_DAY:
-            daily = {
-                "X-RateLimit-Limit": "10000",
-                "X-RateLimit-Reset": str(int(now.timestamp()) + fault.retry_after),
-                "Retry-After": str(fault.retry_after),
-            }
-            return Reply(Response(429, b"", limit | daily))
+            resets = now + timedelta(seconds=fault.retry_after)
+            return Reply(responses.throttled(_LIMITS.writes_per_day, resets, fault.retry_after))
         case FaultKind.HTML:
             return Reply(responses.page(200, "Sign in"))
         case FaultKind.NOT_JSON:

@@ -1,28 +1,28 @@
 """The acts of people on files: the lower half of the table of docspace.md 4.2.
 
-``add_version`` adds a version, ``overwrite`` replaces the current one; both raise the dates of
-all folders above. A comment is set, never carried over. ``publish`` sends the webhooks; some
-acts have none.
+A comment is set, never carried over. ``publish`` sends the webhooks; some acts have none.
 """
 
-from reconciler.sandbox import rights, webhooks
+from datetime import datetime
+
+from reconciler.sandbox import dates, rights, texts, webhooks
+from reconciler.sandbox.saves import add_version, new_file
 from reconciler.sandbox.state import State
-from reconciler.sandbox.store import FileRow
+from reconciler.sandbox.store import FileRow, Section, VersionRow
 from reconciler.sandbox.texts import Comment
 from reconciler.sandbox.values import CommentWrite, EntryId, FileInfo, User
-from reconciler.sandbox.versions import add_version, file_info, new_file, restored_text
 
 
 def file(state: State, fid: EntryId) -> FileInfo:
     """Return a file's current version. KeyError when there is none."""
     row = state.store.files[fid]
-    return file_info(state, row, row.current)
+    return _file_info(state, row, row.current)
 
 
 def versions(state: State, fid: EntryId) -> list[FileInfo]:
     """Return all versions of a file, oldest first."""
     row = state.store.files[fid]
-    return [file_info(state, row, version) for version in row.versions]
+    return [_file_info(state, row, version) for version in row.versions]
 
 
 def file_ids(state: State) -> list[EntryId]:
@@ -144,14 +144,14 @@ def restore_version(
     comment = Comment.RESTORED_CHANGE if change else Comment.RESTORED_REVISION
     row = state.store.files[fid]
     old = next(one for one in row.versions if one.version == version)
-    add_version(state, row, by, restored_text(state, comment, old.modified, by), old.size)
+    add_version(state, row, by, _restored_text(state, comment, old.modified, by), old.size)
     webhooks.publish(state, "file.updated", row, by)
 
 
 def complete_version(state: State, fid: EntryId, *, by: User) -> None:
     """Close the current version: another one of the same content, and no event."""
     row = state.store.files[fid]
-    text = restored_text(state, Comment.RESTORED_REVISION, row.current.modified, by)
+    text = _restored_text(state, Comment.RESTORED_REVISION, row.current.modified, by)
     add_version(state, row, by, text, row.current.size)
 
 
@@ -171,10 +171,10 @@ def delete_version(state: State, fid: EntryId, version: int, *, by: User) -> Non
     webhooks.publish(state, "file.updated", row, by)
 
 
-def reorder(state: State, fid: EntryId, *, by: User, order: int | None = None) -> None:
-    """Change a file's place in an indexed room: no date moves."""
+def reorder(state: State, fid: EntryId, *, by: User) -> None:
+    """Put a file last in an indexed room: no date moves."""
     row = state.store.files[fid]
-    row.order = state.store.new_order() if order is None else order
+    row.order = state.store.new_order()
     state.store.mark_changed(row.folder_id)
     webhooks.publish(state, "file.updated", row, by)
 
@@ -187,9 +187,9 @@ def change_owner(state: State, fid: EntryId, new_owner: User, *, by: User) -> No
     webhooks.publish(state, "file.updated", row, by)
 
 
-def share(state: State, fid: EntryId, user: User, *, access: int = rights.EDITING) -> None:
-    """Share one file with a user."""
-    state.store.files[fid].shares[user.id] = access
+def share(state: State, fid: EntryId, user: User) -> None:
+    """Share one file with a user, who may edit it."""
+    state.store.files[fid].shares[user.id] = rights.EDITING
 
 
 def start_converting(state: State, fid: EntryId) -> None:
@@ -218,3 +218,27 @@ def _moved(
 def _cut(text: str) -> str:
     """Cut to 255 UTF-16 units, the way .NET counts characters."""
     return text.encode("utf-16-le", "surrogatepass")[:510].decode("utf-16-le", "ignore")
+
+
+def _restored_text(state: State, comment: Comment, moment: datetime, by: User) -> str:
+    """Return the comment of a restored version, which names that version's date."""
+    local = dates.as_read(moment, state.zone)
+    return state.text(comment, by, texts.moment(local, by.culture))
+
+
+def _file_info(state: State, row: FileRow, version: VersionRow) -> FileInfo:
+    """Return one version of a file as the database holds it."""
+    return FileInfo(
+        id=row.id,
+        title=version.title,
+        folder_id=row.folder_id,
+        version=version.version,
+        version_group=version.group,
+        created=row.created,
+        updated=max(row.created, version.modified),
+        size=version.size,
+        comment=version.comment,
+        updated_by=state.person(version.modified_by),
+        locked_by=state.person(row.locked_by) if row.locked_by else None,
+        trashed=state.store.root(row.folder_id).section is Section.TRASH,
+    )

@@ -8,15 +8,27 @@ one row and loses another, as it may happen on the real portal.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 
-from reconciler.sandbox import file_types, rights
+from reconciler.sandbox import rights
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import AI_ROOM, FileRow, FolderRow, Section
 from reconciler.sandbox.values import EntryId, User
 
-_KNOWLEDGE, _RESULTS = 5, 6
+_SortKey = Callable[[FileRow], object]
 
-SortKey = Callable[[FileRow], object]
+
+class SearchArea(IntEnum):
+    """``searchArea`` numbers (docspace.md 1.1)."""
+
+    ACTIVE = 0
+    ARCHIVE = 1
+    ANY = 2
+    RECENT_BY_LINKS = 3
+    TEMPLATES = 4
+    KNOWLEDGE = 5
+    RESULT_STORAGE = 6
+    AI_AGENTS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +36,17 @@ class ListingQuery:
     """What a listing asks for.
 
     ``files_only`` is filterType=FilesOnly; ``keeps_folders`` is applyFilterOption=Files, which
-    clears the filter of folders instead of leaving them out. ``area`` is a searchArea number.
+    clears the filter of folders instead of leaving them out.
     """
 
-    files_only: bool = False
-    keeps_folders: bool = False
-    recursive: bool = True
-    sort_by: str = "DateAndTime"
-    descending: bool = True
-    start: int = 0
-    count: int = 100
-    area: int = 0
+    files_only: bool
+    keeps_folders: bool
+    recursive: bool
+    sort_by: str
+    descending: bool
+    start: int
+    count: int
+    area: SearchArea
 
     @property
     def shows_folders(self) -> bool:
@@ -58,9 +70,8 @@ def folder_page(state: State, user: User, folder: FolderRow, query: ListingQuery
         return _rooms_root(state, user, folder, query)
     folders = _folders(state, folder, query)
     ids = _file_ids(state, user, folder, query)
-    shown = folders[query.start : query.start + query.count]
-    skip = max(0, query.start - len(folders))
-    chosen = _window(state, ids, _sort_key(state, folder, query), skip, query.count - len(shown))
+    shown, skip, count = _folders_first(folders, query)
+    chosen = _window(state, ids, _sort_key(state, folder, query), skip, count)
     kept = [row for row in chosen if row.id not in state.store.converting]
     return Page(kept, shown, len(folders) + len(ids) - (len(chosen) - len(kept)))
 
@@ -75,12 +86,11 @@ def room_page(user: User, rooms: list[FolderRow], query: ListingQuery) -> Page:
 def visible_rooms(state: State, user: User, root: FolderRow) -> list[FolderRow]:
     """Return the rooms that the user sees: all for an admin, else own and joined ones."""
     rooms = [state.store.folders[folder_id] for folder_id in root.folders]
-    return [room for room in rooms if user.is_admin or _is_member(state, user, room)]
-
-
-def _is_member(state: State, user: User, room: FolderRow) -> bool:
-    role = rights.role_in_folder(state.store, user, room.id)
-    return role.owner or role.access not in (0, rights.RESTRICT)
+    return [
+        room
+        for room in rooms
+        if user.is_admin or rights.role_in_folder(state.store, user, room.id).is_member
+    ]
 
 
 def _folders(state: State, folder: FolderRow, query: ListingQuery) -> list[FolderRow]:
@@ -95,7 +105,7 @@ def _file_ids(state: State, user: User, folder: FolderRow, query: ListingQuery) 
     """Return the sorted ids; withSubFolders alone does not recurse, a filter makes it."""
     room = state.store.room(folder.id)
     in_ai_room = room is not None and room.room_type == AI_ROOM
-    if in_ai_room and query.area not in (_KNOWLEDGE, _RESULTS):
+    if in_ai_room and query.area not in (SearchArea.KNOWLEDGE, SearchArea.RESULT_STORAGE):
         return []
     third_party = isinstance(folder.id, str)
     recursive = query.recursive and query.files_only and not third_party and not in_ai_room
@@ -106,7 +116,7 @@ def _file_ids(state: State, user: User, folder: FolderRow, query: ListingQuery) 
 
 
 def _is_fillable(row: FileRow, user: User) -> bool:
-    return row.created_by == user.id or file_types.extension(row.current.title) == ".pdf"
+    return row.created_by == user.id or row.current.title.lower().endswith(".pdf")
 
 
 def _ordered(
@@ -131,7 +141,7 @@ def _is_indexed(state: State, folder: FolderRow) -> bool:
     return room is not None and room.indexing
 
 
-def _sort_key(state: State, folder: FolderRow, query: ListingQuery) -> SortKey:
+def _sort_key(state: State, folder: FolderRow, query: ListingQuery) -> _SortKey:
     """Return the sort key; a room with automatic indexing knows only its own order."""
     if _is_indexed(state, folder):
         return lambda row: row.order
@@ -141,7 +151,7 @@ def _sort_key(state: State, folder: FolderRow, query: ListingQuery) -> SortKey:
 
 
 def _window(
-    state: State, ids: list[EntryId], key: SortKey, start: int, count: int
+    state: State, ids: list[EntryId], key: _SortKey, start: int, count: int
 ) -> list[FileRow]:
     """Return the rows of a page, each group of equal keys turned by the number of listings."""
     files = state.store.files
@@ -168,8 +178,19 @@ def _sorted_folders(folders: list[FolderRow], query: ListingQuery) -> list[Folde
     return sorted(ordered, key=lambda folder: folder.modified, reverse=query.descending)
 
 
+def _folders_first(
+    folders: list[FolderRow], query: ListingQuery
+) -> tuple[list[FolderRow], int, int]:
+    """Return the folders of a page, and how many files come before it and are on it."""
+    shown = folders[query.start : query.start + query.count]
+    return shown, max(0, query.start - len(folders)), query.count - len(shown)
+
+
 def _rooms_root(state: State, user: User, root: FolderRow, query: ListingQuery) -> Page:
-    """List the section root: a filter for files finds nothing, without one all comes at once."""
+    """List the section root: a filter for files finds nothing, without one all comes at once.
+
+    All but admins get each file once for every folder above it.
+    """
     if not query.shows_folders:
         return Page([], [], 0)
     rooms = visible_rooms(state, user, root)
@@ -179,21 +200,14 @@ def _rooms_root(state: State, user: User, root: FolderRow, query: ListingQuery) 
         rooms = [room for room in rooms if user.id in room.members]
     below = [folder for room in rooms for folder in state.store.subfolders(room)]
     folders = [root, *_sorted_folders(rooms, query), *_sorted_folders(below, query)]
-    files = _all_files(state, user, rooms, query)
-    shown = folders[query.start : query.start + query.count]
-    skip = max(0, query.start - len(folders))
-    rows = files[skip : skip + query.count - len(shown)]
-    return Page(rows, shown, len(folders) + len(files))
+    files = _all_files(state, rooms if user.is_admin else [*rooms, *below], query)
+    shown, skip, count = _folders_first(folders, query)
+    return Page(files[skip : skip + count], shown, len(folders) + len(files))
 
 
-def _all_files(
-    state: State, user: User, rooms: list[FolderRow], query: ListingQuery
-) -> list[FileRow]:
-    """Return the files of all rooms; once per folder above them for those who are no admin."""
+def _all_files(state: State, tops: list[FolderRow], query: ListingQuery) -> list[FileRow]:
+    """Return the files in and below the folders; again for each of them that a file is below."""
     store = state.store
-    tops = list(rooms)
-    if not user.is_admin:
-        tops += [folder for room in rooms for folder in store.subfolders(room)]
     rows = [store.files[fid] for top in tops for fid in store.subtree_files(top)]
     rows.sort(key=lambda row: row.current.title.lower())
     return sorted(rows, key=lambda row: row.current.modified, reverse=query.descending)

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.sandbox.configs import WebhookConfig
+from reconciler.sandbox.store import WebhookConfig
 from reconciler.sandbox.values import Network
 
 
@@ -38,14 +38,18 @@ class Outbox:
         self._numbers = itertools.count()
         self._busy = 0
         self._held = False
-        self._network = Network()
-        self._random = random.Random(1)  # noqa: S311 - reproducible faults, no secret
+        self.network = Network()
 
-    def use(self, network: Network) -> None:
-        """Apply the faults of ``network`` from now on."""
+    @property
+    def network(self) -> Network:
+        """The faults of deliveries; may be set, and then apply from now on."""
+        return self._network
+
+    @network.setter
+    def network(self, network: Network) -> None:
         with self._changed:
             self._network = network
-            self._random = random.Random(network.seed)  # noqa: S311 - as above
+            self._random = random.Random(network.seed)  # noqa: S311 - reproducible, no secret
 
     def copies(self) -> int:
         """Return how many times a new delivery is sent: 0 when the network drops it."""

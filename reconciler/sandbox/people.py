@@ -4,11 +4,12 @@ import uuid
 from dataclasses import replace
 from datetime import datetime
 
+from reconciler.sandbox.rooms import add_root
 from reconciler.sandbox.state import State
-from reconciler.sandbox.store import FolderRow, Section
+from reconciler.sandbox.store import Section
 from reconciler.sandbox.values import Key, Kind, User
 
-PERMISSIONS = ("files:read", "files:write", "rooms:read", "accounts.self:read")
+_PERMISSIONS = ("files:read", "files:write", "rooms:read", "accounts.self:read")
 """The least that the daemon needs (docspace.md 5)."""
 
 
@@ -32,8 +33,8 @@ def add_user(
     )
     state.users[user.id] = user
     if user.kind is not Kind.GUEST:
-        state.personal_roots[user.id] = _add_root(state, "My documents", Section.USER, user)
-    state.trash_roots[user.id] = _add_root(state, "Trash", Section.TRASH, user)
+        state.personal_roots[user.id] = add_root(state, "My documents", Section.USER, user.id)
+    state.trash_roots[user.id] = add_root(state, "Trash", Section.TRASH, user.id)
     return user
 
 
@@ -45,7 +46,7 @@ def personal(state: State, user: User) -> int:
 def add_key(
     state: State,
     user: User,
-    permissions: tuple[str, ...] = PERMISSIONS,
+    permissions: tuple[str, ...] = _PERMISSIONS,
     expires: datetime | None = None,
 ) -> str:
     """Create an API key that acts as ``user``; no permissions means all.
@@ -85,10 +86,3 @@ def use_key(state: State, key: str) -> Key | None:
         return None
     state.keys[key] = replace(found, last_used=state.now())
     return found
-
-
-def _add_root(state: State, title: str, section: Section, owner: User) -> int:
-    root_id, now = state.store.new_folder_id(), state.now()
-    root = FolderRow(root_id, None, title, now, owner.id, now, owner.id, section=section)
-    state.store.put_folder(root)
-    return root_id

@@ -33,8 +33,7 @@ class Portal(State):
     """
 
     def __post_init__(self) -> None:
-        """Start with the roots of the shared sections and a network without faults."""
-        self._network = Network()
+        """Start with the roots of the shared sections."""
         rooms.add_shared_roots(self)
 
     add_user = _locked(people.add_user)
@@ -101,12 +100,11 @@ class Portal(State):
     @property
     def network(self) -> Network:
         """The faults of deliveries; may be set."""
-        return self._network
+        return self.outbox.network
 
     @network.setter
     def network(self, network: Network) -> None:
-        self._network = network
-        self.outbox.use(network)
+        self.outbox.network = network
 
     def hold_deliveries(self) -> None:
         """Hold deliveries in the queue."""
@@ -122,7 +120,3 @@ class Portal(State):
             one.method == method and (path is None or one.path.endswith(path))
             for one in tuple(self.requests)
         )
-
-    def clear_requests(self) -> None:
-        """Forget the journal of requests."""
-        self.requests.clear()

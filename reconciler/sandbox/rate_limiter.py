@@ -5,20 +5,22 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from reconciler.sandbox.responses import Response, throttled
 from reconciler.sandbox.values import Limits
 
 _MINUTE = timedelta(minutes=1)
 _QUARTER = timedelta(minutes=15)
 _DAY = timedelta(hours=24)
 
-Headers = dict[str, str]
+_RETRIES = 5
+"""How often a webhook may be retried by hand in a quarter of an hour (docspace.md 6)."""
 
 
 @dataclass(slots=True)
 class _Use:
     recent: deque[datetime] = field(default_factory=deque)
     parallel: Counter[bool] = field(default_factory=Counter)
-    day_start: datetime | None = None
+    day_ends: datetime | None = None
     day_used: int = 0
     retries: dict[str, deque[datetime]] = field(default_factory=dict)
 
@@ -31,8 +33,8 @@ class RateLimiter:
         self._mutex = threading.Lock()
         self._uses: dict[str, _Use] = {}
 
-    def enter(self, limits: Limits, user_id: str, method: str, now: datetime) -> Headers | None:
-        """Begin a request; return the headers of a 429 when it is refused.
+    def enter(self, limits: Limits, user_id: str, method: str, now: datetime) -> Response | None:
+        """Begin a request; return a 429 when it is refused.
 
         A refusal by a later limit has already used a permit of the sliding one.
         """
@@ -41,13 +43,15 @@ class RateLimiter:
         with self._mutex:
             use = self._uses.setdefault(user_id, _Use())
             if not _slide(use.recent, now, _MINUTE, limits.per_minute):
-                return _refused(limits.per_minute)
+                return throttled(limits.per_minute)
             reads = method == "GET"
             allowed = limits.reads if reads else limits.writes
             if use.parallel[reads] >= allowed:
-                return _refused(allowed)
-            if method in ("POST", "PUT") and not _daily(use, now, limits.writes_per_day):
-                return _refused_daily(use, now, limits.writes_per_day)
+                return throttled(allowed)
+            if method in ("POST", "PUT"):
+                refused = _refuse_write(use, now, limits.writes_per_day)
+                if refused is not None:
+                    return refused
             use.parallel[reads] += 1
             return None
 
@@ -57,14 +61,14 @@ class RateLimiter:
             with self._mutex:
                 self._uses[user_id].parallel[method == "GET"] -= 1
 
-    def retry(self, limits: Limits, user_id: str, path: str, now: datetime) -> Headers | None:
-        """Count a manual webhook retry: five in a quarter of an hour per user and path."""
+    def retry(self, limits: Limits, user_id: str, path: str, now: datetime) -> Response | None:
+        """Count a manual webhook retry of a user and path; return a 429 when it is refused."""
         if not limits.enabled:
             return None
         with self._mutex:
             recent = self._uses.setdefault(user_id, _Use()).retries.setdefault(path, deque())
-            allowed = _slide(recent, now, _QUARTER, limits.retries_per_quarter)
-            return None if allowed else _refused(limits.retries_per_quarter)
+            allowed = _slide(recent, now, _QUARTER, _RETRIES)
+            return None if allowed else throttled(_RETRIES)
 
 
 def _slide(recent: deque[datetime], now: datetime, window: timedelta, limit: int) -> bool:
@@ -76,23 +80,12 @@ def _slide(recent: deque[datetime], now: datetime, window: timedelta, limit: int
     return True
 
 
-def _daily(use: _Use, now: datetime, limit: int) -> bool:
-    if use.day_start is None or now >= use.day_start + _DAY:
-        use.day_start, use.day_used = now, 0
+def _refuse_write(use: _Use, now: datetime, limit: int) -> Response | None:
+    """Count a write of the day, which begins with its first one; return a 429 beyond the limit."""
+    if use.day_ends is None or now >= use.day_ends:
+        use.day_ends, use.day_used = now + _DAY, 0
     if use.day_used >= limit:
-        return False
+        seconds = int((use.day_ends - now).total_seconds())
+        return throttled(limit, use.day_ends, max(1, seconds))
     use.day_used += 1
-    return True
-
-
-def _refused(limit: int) -> Headers:
-    return {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": "0"}
-
-
-def _refused_daily(use: _Use, now: datetime, limit: int) -> Headers:
-    reset = (use.day_start or now) + _DAY
-    return {
-        **_refused(limit),
-        "X-RateLimit-Reset": str(int(reset.timestamp())),
-        "Retry-After": str(max(1, int((reset - now).total_seconds()))),
-    }
+    return None

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 JSON = "application/json; charset=utf-8"
-PROBLEM = "application/problem+json; charset=utf-8"
-TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+_PROBLEM = "application/problem+json; charset=utf-8"
+_TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 _RFC = "https://tools.ietf.org/html/rfc9110#section-"
 _STACK = (
@@ -77,13 +78,20 @@ def denied(message: str) -> Refused:
     return Refused(failure(403, message, "System.Security.SecurityException"))
 
 
-def success(
-    response: object, method: str, url: str, *, count: int = 1, total: int | None = None
+def enveloped(
+    response: object,
+    method: str,
+    url: str,
+    *,
+    status: int = 200,
+    count: int = 1,
+    total: int | None = None,
 ) -> Response:
-    """Wrap a result."""
-    totals = {} if total is None else {"total": total}
+    """Wrap a result in the envelope; only lists with pages have a ``total``."""
+    totals = {"count": count} if total is None else {"count": count, "total": total}
     links = [{"href": url, "action": method}]
-    return _json(200, {"response": response, "count": count, **totals, "links": links, "status": 0})
+    failed = int(status != 200)
+    return _json(status, {"response": response, **totals, "links": links, "status": failed})
 
 
 def failure(status: int, message: str, kind: str) -> Response:
@@ -100,17 +108,27 @@ def model_failure(error: ModelError, method: str, url: str) -> Response:
         "title": "One or more validation errors occurred.",
         "status": 400,
         "errors": {error.member: [error.message]},
-        "traceId": TRACE,
+        "traceId": _TRACE,
     }
-    links = [{"href": url, "action": method}]
-    return _json(400, {"response": problem, "count": 1, "links": links, "status": 1})
+    return enveloped(problem, method, url, status=400)
 
 
 def problem(status: int) -> Response:
     """Write what a resource filter's bare status becomes: problem+json, no envelope."""
     title, section = _PROBLEMS[status]
-    body = {"type": _RFC + section, "title": title, "status": status, "traceId": TRACE}
-    return Response(status, _utf8(body), {"Content-Type": PROBLEM})
+    body = {"type": _RFC + section, "title": title, "status": status, "traceId": _TRACE}
+    return Response(status, _utf8(body), {"Content-Type": _PROBLEM})
+
+
+def throttled(limit: int, resets: datetime | None = None, retry_after: int = 0) -> Response:
+    """Write the empty 429 of a rate limit; only the daily one says when it ``resets``."""
+    headers = {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": "0"}
+    if resets is not None:
+        headers |= {
+            "X-RateLimit-Reset": str(int(resets.timestamp())),
+            "Retry-After": str(retry_after),
+        }
+    return Response(429, b"", headers)
 
 
 def broken(status: int) -> Response:

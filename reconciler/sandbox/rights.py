@@ -17,7 +17,7 @@ _OF_FOLDERS = """
     Read Create Delete EditRoom Rename CopyTo MoveTo Copy Move Pin Mute EditAccess Duplicate
     Download CopySharedLink Reconnect CreateRoomFrom CopyLink Embed ChangeOwner IndexExport UseChat
 """
-FILE_RIGHTS, FOLDER_RIGHTS = tuple(_OF_FILES.split()), tuple(_OF_FOLDERS.split())
+_FILE_RIGHTS, _FOLDER_RIGHTS = tuple(_OF_FILES.split()), tuple(_OF_FOLDERS.split())
 
 _VISIT = frozenset({"Read", "Copy", "Download", "CopyLink"})
 _EDIT = _VISIT | {"Comment", "Review", "Edit", "CustomFilter", "ReadHistory"}
@@ -57,12 +57,16 @@ class Role:
     private: bool = False
 
     @property
+    def is_member(self) -> bool:
+        """Whether the place is the user's, or was opened to the user."""
+        return self.owner or self.access not in (0, RESTRICT)
+
+    @property
     def reads(self) -> bool:
         """Whether the user may read there."""
-        member = self.owner or self.access not in (0, RESTRICT)
         if self.section in (Section.USER, Section.TRASH):
-            return member
-        return member or self.admin or self.public
+            return self.is_member
+        return self.is_member or self.admin or self.public
 
     @property
     def edits_history(self) -> bool:
@@ -118,13 +122,13 @@ def file_security(role: Role, *, locked_by_other: bool) -> dict[str, bool]:
     granted = _granted(role)
     if locked_by_other:
         granted &= _LOCKED
-    return {right: right in granted for right in FILE_RIGHTS}
+    return {right: right in granted for right in _FILE_RIGHTS}
 
 
 def folder_security(role: Role) -> dict[str, bool]:
     """Return the ``security`` members of a folder or room."""
     granted = _OWNER_FOLDER if role.owner else _MEMBER_FOLDER
-    return {right: role.reads and right in granted for right in FOLDER_RIGHTS}
+    return {right: role.reads and right in granted for right in _FOLDER_RIGHTS}
 
 
 def _granted(role: Role) -> frozenset[str]:

@@ -1,12 +1,15 @@
-"""Rooms, folders, and the members of rooms."""
+"""Rooms and folders, the members of rooms, and backups of all."""
 
 import copy
 from datetime import datetime
 
 from reconciler.sandbox import rights
 from reconciler.sandbox.state import State
-from reconciler.sandbox.store import ROOM_FOLDER_TYPES, SYSTEM, FolderRow, Section, Store
+from reconciler.sandbox.store import ROOM_FOLDER_TYPES, FolderRow, Section, Store, id_below
 from reconciler.sandbox.values import EntryId, User
+
+_SYSTEM = "00000000-0000-0000-0000-000000000001"
+"""The id that owns the shared section roots."""
 
 ROOMS_ROOT, ARCHIVE_ROOT, AGENTS_ROOT, TEMPLATES_ROOT = 2, 3, 4, 5
 _SHARED_ROOTS = (
@@ -19,10 +22,18 @@ _SHARED_ROOTS = (
 
 def add_shared_roots(state: State) -> None:
     """Add the roots of the sections that belong to nobody."""
-    now = state.now()
     for root_id, title, section in _SHARED_ROOTS:
-        root = FolderRow(root_id, None, title, now, SYSTEM, now, SYSTEM, section=section)
-        state.store.put_folder(root)
+        add_root(state, title, section, _SYSTEM, root_id)
+
+
+def add_root(
+    state: State, title: str, section: Section, owner_id: str, root_id: int | None = None
+) -> int:
+    """Add the root of a section and return its id, by default the next free one."""
+    number, now = root_id or state.store.new_folder_id(), state.now()
+    root = FolderRow(number, None, title, now, owner_id, now, owner_id, section=section)
+    state.store.put_folder(root)
+    return number
 
 
 def add_room(
@@ -64,10 +75,9 @@ def add_room(
 def add_folder(state: State, parent_id: EntryId, title: str, *, by: User) -> EntryId:
     """Add a folder below another; it does not raise the date of those above."""
     parent, now = state.store.folders[parent_id], state.now()
-    folder = FolderRow(state.store.new_folder_id(), parent_id, title, now, by.id, now, by.id)
-    if isinstance(parent_id, str):
-        folder.id = f"{parent_id.split('-|')[0]}-|folder{folder.id}"
-        folder.provider_key, folder.provider_id = parent.provider_key, parent.provider_id
+    folder_id = id_below(parent_id, "folder", state.store.new_folder_id())
+    folder = FolderRow(folder_id, parent_id, title, now, by.id, now, by.id)
+    folder.provider_key, folder.provider_id = parent.provider_key, parent.provider_id
     state.store.put_folder(folder)
     return folder.id
 

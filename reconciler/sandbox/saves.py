@@ -1,12 +1,19 @@
-"""The acts that save content: the upper half of the table of docspace.md 4.2."""
+"""The acts that save content: the upper half of the table of docspace.md 4.2.
+
+They add a version or overwrite the current one; both raise the dates of all folders above.
+"""
+
+from dataclasses import replace
 
 from reconciler.sandbox import webhooks
-from reconciler.sandbox.payloads import file_payload
 from reconciler.sandbox.state import GUEST, State
-from reconciler.sandbox.store import Session
+from reconciler.sandbox.store import FileRow, Session, VersionRow, id_below
 from reconciler.sandbox.texts import Comment
-from reconciler.sandbox.values import EntryId, User
-from reconciler.sandbox.versions import GROWTH, add_version, new_file, overwrite
+from reconciler.sandbox.values import EntryId, Json, User
+from reconciler.sandbox.webhooks import file_payload
+
+_GROWTH = 37
+"""The bytes that a save adds when no size is given."""
 
 
 def create(
@@ -57,7 +64,7 @@ def upload(
 def replace_content(state: State, fid: EntryId, *, by: User, size: int | None = None) -> None:
     """Upload through an edit session with keepVersion: the same version, new content."""
     row = state.store.files[fid]
-    overwrite(state, row, by, state.text(Comment.UPLOADED, by), size)
+    _overwrite(state, row, by, state.text(Comment.UPLOADED, by), size)
     webhooks.publish(state, "file.uploaded", row, by)
 
 
@@ -85,12 +92,10 @@ def forcesave(
     _edit(state, fid, by, comments, size, encrypted=encrypted, session=session)
 
 
-def save_by_api(
-    state: State, fid: EntryId, *, by: User, size: int | None = None, encrypted: bool = False
-) -> None:
+def save_by_api(state: State, fid: EntryId, *, by: User, encrypted: bool = False) -> None:
     """Save through ``saveediting`` or ``update``."""
     comment = Comment.ENCRYPTED if encrypted else Comment.EDITED
-    _edit(state, fid, by, (comment,), size, encrypted=encrypted)
+    _edit(state, fid, by, (comment,), None, encrypted=encrypted)
 
 
 def save_failed(state: State, fid: EntryId, *, by: User) -> None:
@@ -103,15 +108,41 @@ def save_failed(state: State, fid: EntryId, *, by: User) -> None:
 def submit_form(state: State, fid: EntryId, *, by: User) -> EntryId:
     """Fill a form in: a new file beside it, and form.submit instead of file.updated."""
     form = state.store.files[fid]
-    title, size = f"{by.name} - {form.current.title}", form.current.size + GROWTH
+    title, size = f"{by.name} - {form.current.title}", form.current.size + _GROWTH
     text = state.text(Comment.FORM_SUBMITTED, by)
     row = new_file(state, form.folder_id, title, by, size, text)
-    forms: dict[str, object] = {
+    forms: Json = {
         "originalForm": file_payload(state, form, by),
         "submittedForm": file_payload(state, row, by),
     }
     webhooks.publish(state, "form.submit", row, by, content=forms)
     return row.id
+
+
+def new_file(
+    state: State, folder_id: EntryId, title: str, by: User, size: int, comment: str
+) -> FileRow:
+    """Add a file of one version; third-party storage gives it a string id and no comment."""
+    store, now = state.store, state.now()
+    fid = id_below(folder_id, "item", store.next_file)
+    store.next_file += 1
+    kept = None if isinstance(folder_id, str) else comment
+    version = VersionRow(1, 1, title, now, by.id, size, kept)
+    row = FileRow(fid, folder_id, now, by.id, store.new_order(), [version])
+    store.put_file(row)
+    store.raise_dates(row)
+    return row
+
+
+def add_version(
+    state: State, row: FileRow, by: User, comment: str, size: int | None = None
+) -> None:
+    """Add a version; third-party storage has only one, which it overwrites."""
+    if not isinstance(row.id, str):
+        old = row.current
+        row.versions.append(replace(old, version=old.version + 1, group=old.group + 1))
+        row.session = None
+    _overwrite(state, row, by, comment, size)
 
 
 def _edit(
@@ -131,10 +162,21 @@ def _edit(
     if row.session is None or encrypted or kept:
         add_version(state, row, by, text, size)
     else:
-        overwrite(state, row, by, text, size)
+        _overwrite(state, row, by, text, size)
     row.current.encrypted = encrypted
     row.session = session
     webhooks.publish(state, "file.updated", row, by)
+
+
+def _overwrite(state: State, row: FileRow, by: User, comment: str, size: int | None = None) -> None:
+    """Replace the content of the current version, dated now: all folders above get its date."""
+    current = row.current
+    current.modified, current.modified_by = state.now(), by.id
+    current.size = current.size + _GROWTH if size is None else size
+    current.comment = None if isinstance(row.id, str) else comment
+    current.encrypted = False
+    state.store.mark_changed(row.folder_id)
+    state.store.raise_dates(row)
 
 
 def _reasons(by: User, encrypted: bool) -> tuple[Comment, ...]:

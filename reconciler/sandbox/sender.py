@@ -11,17 +11,17 @@ import threading
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reconciler.sandbox import payloads, webhooks
+from reconciler.sandbox import webhooks
 from reconciler.sandbox.addresses import AddressFault, connect, find_fault
-from reconciler.sandbox.configs import WebhookConfig, WebhookLog
 from reconciler.sandbox.outbox import Job
 from reconciler.sandbox.state import State
+from reconciler.sandbox.store import WebhookConfig, WebhookLog
 from reconciler.signature import HEADER, sign
 
-PARALLEL = 10
+_PARALLEL = 10
 """How many deliveries are under way at a time."""
 
-GONE = 410
+_GONE = 410
 _ERROR_TEXT = "An error occurred while sending the request."
 _TIMEOUT_TEXT = "The request was canceled due to the configured HttpClient.Timeout of {0:g} seconds"
 
@@ -72,7 +72,7 @@ class WebhookSender:
 
     def _run(self) -> None:
         state = self._state
-        while jobs := state.outbox.take(PARALLEL, state.poll_seconds, self._stopping):
+        while jobs := state.outbox.take(_PARALLEL, state.poll_seconds, self._stopping):
             first, *others = jobs
             threads = [
                 threading.Thread(target=self._deliver, args=(job,), daemon=True) for job in others
@@ -105,7 +105,7 @@ class WebhookSender:
         signature = sign(body.encode(), config.secret)
         result = self._post(config.url, body.encode(), signature)
         with self._state.mutex:
-            webhooks.record_attempt(self._state, log, job.attempt, result.status)
+            webhooks.record_attempt(self._state, log, result.status)
             wait = self._retry_wait(job, result)
             if wait is None:
                 _record(log, body, signature, result)
@@ -121,7 +121,7 @@ class WebhookSender:
                 return None
             job.config = job.config or current
             job.attempt += 1
-            return log, job.config, payloads.body(log, job.config, job)
+            return log, job.config, webhooks.body(log, job.config, job)
 
     def _refuse(self, log: WebhookLog, config: WebhookConfig) -> bool:
         """Return whether the address is at fault.
@@ -129,11 +129,11 @@ class WebhookSender:
         A private one deletes the webhook, another fault disables it.
         """
         state = self._state
-        fault = find_fault(config, state.resolve, refuse_private=state.refuse_private_addresses)
+        fault = find_fault(state, config)
         if fault is None:
             return False
         with state.mutex:
-            webhooks.record_attempt(state, log, 1, 0)
+            webhooks.record_attempt(state, log, 0)
             log.response = fault.value
             if fault is AddressFault.PRIVATE:
                 state.webhooks.pop(config.id, None)
@@ -159,14 +159,14 @@ class WebhookSender:
         if result.arrived:
             log.delivery = state.whole_second()
             webhooks.record_success(state, config)
-        elif result.status == GONE:
+        elif result.status == _GONE:
             state.webhooks.pop(config.id, None)
         elif job.failed_on is not None:
             disable = not result.timed_out and webhooks.is_hopeless(state, config)
             webhooks.record_failure(state, config, job.failure, job.failed_on, disable=disable)
 
     def _post(self, url: str, body: bytes, signature: str) -> _Result:
-        connection, target = connect(url, self._state.delivery_timeout, self._state.trusted)
+        connection, target = connect(self._state, url, self._state.delivery_timeout)
         with self._mutex:
             self._connections.add(connection)
         try:

@@ -18,22 +18,23 @@ from reconciler.sandbox.portal import Portal
 from reconciler.sandbox.responses import Response
 from reconciler.sandbox.sender import WebhookSender
 
+_HOST = "127.0.0.1"
 _LINGER_NONE = struct.pack("ii", 1, 0)
 
 
 class Server:
     """Serves a portal within a ``with`` block."""
 
-    def __init__(self, portal: Portal, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(self, portal: Portal, port: int = 0) -> None:
         """Prepare to serve; port 0 takes a free one."""
         self._portal = portal
-        self._address = (host, port)
+        self._port = port
         self._http: _Http | None = None
         self._sender: WebhookSender | None = None
 
     def __enter__(self) -> Self:
         """Bind, and start serving and delivering."""
-        self._http = _Http(self._address, self._portal)
+        self._http = _Http(self._port, self._portal)
         self._http.start()
         self._sender = WebhookSender(self._portal)
         return self
@@ -49,7 +50,7 @@ class Server:
         """Return the portal's address. RuntimeError when it is not being served."""
         if self._http is None:
             raise RuntimeError("the server was not entered")
-        return f"http://{self._address[0]}:{self._http.server_address[1]}"
+        return f"http://{_HOST}:{self._http.server_port}"
 
     def drain(self, timeout: float = 10.0) -> bool:
         """Wait until no delivery is queued or under way; False if that took too long."""
@@ -61,7 +62,7 @@ class _Http(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, address: tuple[str, int], portal: Portal) -> None:
+    def __init__(self, port: int, portal: Portal) -> None:
         self.portal = portal
         self.stopping = threading.Event()
         self.api = Api(portal, self.stopping)
@@ -70,7 +71,7 @@ class _Http(ThreadingHTTPServer):
         )
         self._mutex = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}
-        super().__init__(address, _Handler)
+        super().__init__((_HOST, port), _Handler)
 
     def start(self) -> None:
         """Serve in a thread of its own."""

@@ -3,22 +3,21 @@
 They assume that the caller holds ``mutex``; `Portal` takes it for its callers.
 """
 
+import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from reconciler.sandbox import dates
-from reconciler.sandbox.addresses import Resolve, resolve
-from reconciler.sandbox.configs import WebhookConfig, WebhookLog
+from reconciler.sandbox.dates import Clock, system_clock
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.outbox import Outbox
 from reconciler.sandbox.rate_limiter import RateLimiter
-from reconciler.sandbox.store import Store
-from reconciler.sandbox.texts import EPOCH, Comment, Comments
+from reconciler.sandbox.store import Store, WebhookConfig, WebhookLog
+from reconciler.sandbox.texts import Comment, Comments
 from reconciler.sandbox.values import (
-    Clock,
     CommentWrite,
     Delivery,
     EntryId,
@@ -33,15 +32,21 @@ from reconciler.sandbox.values import (
 GUEST = "712d9ec3-5d2b-4b13-824f-71f00191dcca"
 """The id of people without an account, who come by a link (docspace.md 4.2)."""
 
-ZONE = timezone(timedelta(hours=3))
+_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+"""The date of accounts that never registered."""
+
+_ZONE = timezone(timedelta(hours=3))
 
 Hook = Callable[[str, str, EntryId | None], None]
 """Called with the method, the route and the file id of a request."""
 
+Resolve = Callable[[str], Sequence[str]]
+"""Returns the IP addresses of a host. Raises OSError when there are none."""
 
-def system_clock() -> datetime:
-    """Return the current time, aware UTC."""
-    return datetime.now(UTC)
+
+def resolve(host: str) -> list[str]:
+    """Ask the system for the IP addresses of a host."""
+    return [str(info[4][0]) for info in socket.getaddrinfo(host, None)]
 
 
 @dataclass(eq=False)
@@ -55,14 +60,15 @@ class State:
     ``tie_step`` is by how many places files of the same second change places from one listing
     to the next (0: stable). ``form_rooms_apart`` omits form rooms from the list of active rooms
     (docspace.md 10), ``refuse_private_addresses`` takes no webhook to them, ``trusted`` has the
-    authorities that certificates of webhooks are verified with, ``resolve`` returns the IP
-    addresses of a host. A delivery is given up after ``delivery_timeout`` seconds, the
-    check of a new webhook's address after ``head_timeout``. ``on_request`` runs before an answer
-    is computed, ``on_answer`` after its effect and before it is sent; neither holds the lock.
+    authorities that certificates of webhooks are verified with (None: the system's),
+    ``resolve`` returns the IP addresses of a host. A delivery is given up after
+    ``delivery_timeout`` seconds, the check of a new webhook's address after ``head_timeout``.
+    ``on_request`` runs before an answer is computed, ``on_answer`` after its effect and before
+    it is sent; neither holds the lock.
     """
 
     clock: Clock = system_clock
-    zone: tzinfo = ZONE
+    zone: tzinfo = _ZONE
     culture: str = "en"
     _: KW_ONLY
     texts: Comments = field(default_factory=Comments)
@@ -106,8 +112,8 @@ class State:
 
     @property
     def anonymous(self) -> User:
-        """The user who stands for people without an account: saves in the portal's language."""
-        return User(GUEST, "Anonymous", Kind.GUEST, self.culture, "", EPOCH)
+        """The user who stands for people without an account or key, in the portal's language."""
+        return User(GUEST, "Anonymous", Kind.GUEST, self.culture, "", _NEVER)
 
     def now(self) -> datetime:
         """Return the clock's time as the database would store it."""

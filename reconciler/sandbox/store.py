@@ -1,13 +1,11 @@
-"""The rows of the portal's database: folders, files and versions."""
+"""The rows of the portal's database: folders, files, versions, webhooks and their log."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum, auto
 
-from reconciler.sandbox.values import EntryId
-
-SYSTEM = "00000000-0000-0000-0000-000000000001"
-"""The id that owns the shared section roots."""
+from reconciler.sandbox.values import EntryId, Json
+from reconciler.triggers import TRIGGERS
 
 
 class Section(IntEnum):
@@ -107,6 +105,66 @@ class FolderRow:
     def folder_type(self) -> int:
         """The number of the folder's type: section, room or plain (0)."""
         return self.section or ROOM_FOLDER_TYPES.get(self.room_type or 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookConfig:
+    """One webhook (docspace.md 6); the defaults are those of members that a request leaves out."""
+
+    created_by: str
+    created_on: datetime
+    id: int = 0
+    name: str = ""
+    url: str = ""
+    secret: str = field(default="", repr=False)
+    triggers: int = 0
+    enabled: bool = False
+    ssl: bool = False
+    target_id: str = ""
+    modified_by: str | None = None
+    modified_on: datetime | None = None
+    last_failure_on: datetime | None = None
+    last_failure: str | None = None
+    last_success_on: datetime | None = None
+
+    @property
+    def trigger_names(self) -> list[str]:
+        """The names in the bit mask."""
+        return [name for name, bit in TRIGGERS.items() if self.triggers & bit] or ["*"]
+
+    def wants(self, trigger: str, target: EntryId) -> bool:
+        """Whether an event of this kind about this entry is to be delivered."""
+        return (
+            self.enabled
+            and (self.triggers == 0 or bool(self.triggers & TRIGGERS[trigger]))
+            and self.target_id in ("", str(target))
+        )
+
+
+@dataclass(slots=True)
+class WebhookLog:
+    """One entry of the webhook log (docspace.md 6); ``status`` 0: not sent, or no answer."""
+
+    id: int
+    config_id: int
+    trigger: str
+    file_id: EntryId
+    created: datetime
+    event: Json
+    payload: Json
+    body: str = ""
+    request_headers: str | None = None
+    response_headers: str | None = None
+    response: str | None = None
+    status: int = 0
+    delivery: datetime | None = None
+
+
+def id_below(folder_id: EntryId, kind: str, number: int) -> EntryId:
+    """Return the id of a new entry in a folder; third-party storage has strings (docspace.md 8)."""
+    if isinstance(folder_id, str):
+        return f"{folder_id.split('-|')[0]}-|{kind}{number}"
+    return number
 
 
 @dataclass(slots=True)

@@ -6,12 +6,12 @@ English texts fails for everybody else. The comments are those of
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum, auto
 
 from reconciler.portal_texts import by_culture
 
-SEPARATOR = "; "
+_SEPARATOR = "; "
 """Stands between the texts of one save (docspace.md 4.2)."""
 
 
@@ -52,9 +52,6 @@ class Text(StrEnum):
     DENIED = "Access denied"
 
 
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-"""A date for accounts that never registered."""
-
 _GERMAN = {
     Text.FILE_NOT_FOUND: "Die angefragte Datei wurde nicht gefunden",
     Text.FOLDER_NOT_FOUND: "Der angefragte Ordner wurde nicht gefunden",
@@ -90,7 +87,7 @@ class Comments:
 
     def join(self, comments: tuple[Comment, ...], culture: str) -> str:
         """Return several comments of one save as the portal writes them."""
-        return SEPARATOR.join(self.say(comment, culture) for comment in comments)
+        return _SEPARATOR.join(self.say(comment, culture) for comment in comments)
 
     def _find(self, culture: str) -> Mapping[str, str]:
         """Return the texts of a culture, else of its parent (``de`` for ``de-DE``), or English."""

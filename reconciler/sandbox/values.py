@@ -1,12 +1,11 @@
 """The values that the sandbox takes and returns: frozen dataclasses."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 EntryId = int | str
-Clock = Callable[[], datetime]
+Json = dict[str, object]
 
 
 class Kind(StrEnum):
@@ -68,12 +67,9 @@ class FileInfo:
     updated: datetime
     size: int
     comment: str | None
-    created_by: User
     updated_by: User
     locked_by: User | None
     trashed: bool
-    converting: bool
-    order: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +100,6 @@ class Delivery:
 
     log_id: int
     file_id: EntryId
-    attempt: int
     status: int
     at: datetime
 
@@ -143,5 +138,4 @@ class Limits:
     reads: int = 50
     writes: int = 15
     writes_per_day: int = 10_000
-    retries_per_quarter: int = 5
     enabled: bool = True

@@ -161,7 +161,7 @@ class Daemon:
         self._admin.stop(_ADMIN_GRACE)
         try:
             if not finished and self._role.is_held:
-                self.ledger.release_orphaned_claims(self._components.clock())
+                self.ledger.claims.release_orphaned(self._components.clock())
             self._stack.close()
         except LedgerError as error:
             log_error(error)
@@ -198,7 +198,7 @@ class Daemon:
     def _release_claims(self) -> None:
         """Make due what processes that have died had claimed, in the one daemon that sweeps."""
         if not self.listing.is_suspended.is_set():
-            self.ledger.release_orphaned_claims(self._components.clock())
+            self.ledger.claims.release_orphaned(self._components.clock())
 
     def _begin_to_watch(self, key: Key) -> None:
         """Watch the webhook where the key may; else only the sweep finds lost deliveries."""

@@ -165,7 +165,7 @@ class KeyDuty:
         kinds = {outage.kind for outage in self.components.ledger.health.outages()}
         is_replaced = bool(kinds) and self.components.reload_key()
         if kinds & {OutageKind.DEAD_KEY, OutageKind.LOOKS}:
-            with suppress(PortalError):  # the outage is recorded already
-                if self.components.processor.probe():
+            with suppress(PortalError):  # the failure is known already
+                if self.components.processor.check_recovery():
                     self.on_recovery()
         return is_replaced

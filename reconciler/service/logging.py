@@ -176,7 +176,7 @@ def log_reply(reply: Reply) -> None:
 
 def log_sweep(report: Report) -> None:
     """Log the result of a sweep, without the numbers that are 0."""
-    fields: dict[str, Any] = {"scanned": report.scanned, "enqueued": report.handed}
+    fields: dict[str, Any] = {"scanned": report.scanned, "enqueued": report.enqueued}
     fields |= {outcome.value: n for outcome in Outcome if (n := report.number(outcome))}
     if report.folders:
         fields["folders"] = report.folders

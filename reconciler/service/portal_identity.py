@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from reconciler.client import DocSpace
 from reconciler.config import Config
 from reconciler.errors import ForbiddenError, LedgerError, PermanentError, PortalError
-from reconciler.ledger import Ledger, Role, another_portal, is_same_address, is_there
+from reconciler.ledger import Ledger, Role, another_portal, is_same_portal_url, is_there
 from reconciler.model import File
 
 _MAX_FILES = 20  # asked for: some may be deleted, or not readable by the account
@@ -29,7 +29,7 @@ def open_ledger(config: Config, ask: Callable[[], DocSpace], *, read_only: bool 
     portal, ledger = config.portal_url(), open_any_ledger(config, read_only=read_only)
     try:
         known = ledger.ownership.portal()
-        if known is not None and not is_same_address(known, portal):
+        if known is not None and not is_same_portal_url(known, portal):
             with closing(ask()) as docspace:
                 _prove(ledger, docspace, known, portal)
             if not read_only:

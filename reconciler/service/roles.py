@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from reconciler.errors import RoleHeldError
 from reconciler.formats import utcnow
-from reconciler.ledger import Role
+from reconciler.ledger import IsHeld, Role
 from reconciler.service.build import Components
 from reconciler.service.duties import SWEEP, ListingLock
 from reconciler.service.logging import log, log_error
@@ -12,7 +12,6 @@ from reconciler.service.schedule import Schedule
 from reconciler.worker import Worker
 
 _RETRY = 1.0  # seconds between attempts to take a role that another process holds
-IsHeld = Callable[[], bool]
 
 
 class WorkerRole:
@@ -29,7 +28,7 @@ class WorkerRole:
 
     def _work(self, _: IsHeld) -> None:
         self.is_held = True
-        self._components.ledger.release_orphaned_claims(self._components.clock())
+        self._components.ledger.claims.release_orphaned(self._components.clock())
         self._worker.run()
 
     def _end(self) -> None:

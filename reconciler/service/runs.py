@@ -34,7 +34,7 @@ from reconciler.service.work import (
     stopped_until,
     work_until_idle,
 )
-from reconciler.sweep import Backfill, Job, Report, expected_rule
+from reconciler.sweep import Backfill, BackfillJob, Report, expected_rule
 from reconciler.sweep.backfill import Estimate, Step
 
 _MAX_SHOWN = 10_000  # due files that a dry run looks at
@@ -70,11 +70,11 @@ def reconcile(
             report = _dry_run(config, components, tally, on_planned)
         else:
             _watch(config, components)
-            components.ledger.health.retry_passing(components.clock())
+            components.ledger.waits.retry_passing(components.clock())
             report = _sweep(config, components)
             if report.full_scan:
                 prune(components, config.state.retention)
-            tally.handed |= report.take_handed()
+            tally.enqueued |= report.take_enqueued()
             worked = work_until_idle(components, tally)
             tally.add_failed(components)
             tally.settle(components)
@@ -202,7 +202,7 @@ class BackfillRun:
 
     components: Components
     backfill: Backfill
-    job: Job
+    job: BackfillJob
     began: float
     tally: Tally = field(default_factory=Tally)
     report: Report = field(default_factory=Report)
@@ -223,9 +223,9 @@ class BackfillRun:
 
     def steps(self) -> Iterator[Step]:
         """Read one folder after the other and mark its files, until the share is used up."""
-        self.components.ledger.health.retry_passing(self.components.clock())
+        self.components.ledger.waits.retry_passing(self.components.clock())
         for step in self.backfill.run(self.job, self._set_report):
-            self.tally.handed |= self.report.take_handed()
+            self.tally.enqueued |= self.report.take_enqueued()
             self._mark()
             self.tally.settle(self.components)
             yield step
@@ -271,7 +271,7 @@ class BackfillRun:
 
 
 @contextmanager
-def backfill(config: Config, job: Job, *, dry_run: bool = False) -> Iterator[BackfillRun]:
+def backfill(config: Config, job: BackfillJob, *, dry_run: bool = False) -> Iterator[BackfillRun]:
     """Open a backfill within the block. Raises RoleHeldError beside another one."""
     with ExitStack() as opened:
         components = build_components(config, opened, read_only=dry_run)

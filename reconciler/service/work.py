@@ -32,13 +32,13 @@ _OUTAGES = {UnauthorizedError.kind, TransientError.kind, AttemptReason.WRITES_FA
 class Tally:
     """The outcomes of the files of a run: each counts once, by its last attempt.
 
-    ``handed`` are enqueued files that this process has not attempted yet. ``outage`` is the reason
+    ``enqueued`` are listed files that this process has not attempted yet. ``outage`` is the reason
     why the portal as a whole fails, None after a request that it answered.
     """
 
     last: dict[int, Outcome] = field(default_factory=dict)
     ended: Counter[Outcome] = field(default_factory=Counter)
-    handed: set[int] = field(default_factory=set)
+    enqueued: set[int] = field(default_factory=set)
     outage: str | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -49,7 +49,7 @@ class Tally:
             log_processed(processed)
         with self.lock:
             self.outage = reason if outcome is Outcome.WAITING and reason in _OUTAGES else None
-            self.handed.discard(processed.file)
+            self.enqueued.discard(processed.file)
             before = self.last.pop(processed.file, None)
             if before is not None:
                 self.ended[before] -= 1
@@ -59,12 +59,14 @@ class Tally:
 
     def settle(self, components: Components) -> None:
         """Count the rest by the ledger: another process has processed them, or they wait."""
-        self.ended.update(components.ledger.outcomes(sorted(self.handed), components.clock()))
-        self.handed.clear()
+        self.ended.update(
+            components.ledger.listings.outcomes(sorted(self.enqueued), components.clock())
+        )
+        self.enqueued.clear()
 
     def add_failed(self, components: Components) -> None:
         """Count files that failed in an earlier run and were not attempted in this one."""
-        counted = self.last.keys() | self.handed
+        counted = self.last.keys() | self.enqueued
         self.ended[Outcome.FAILED] += len(components.ledger.health.failed() - counted)
 
 
@@ -108,7 +110,7 @@ def run_sweep(components: Components, sweep: Sweep) -> Report:
                 seconds=monotonic() - clock,
                 requests=components.docspace.thread_requests() - before,
                 scanned=report.scanned,
-                found=report.handed,
+                enqueued=report.enqueued,
                 incomplete_folders=len(report.incomplete),
                 full_scan=report.full_scan,
                 error=error,
@@ -134,7 +136,7 @@ def prune(components: Components, keep: timedelta) -> int:
     """
     now = components.clock()
     rows = components.ledger.prune(now - keep)
-    components.ledger.health.fold(now)
+    components.ledger.health.merge_old_days(now)
     return rows
 
 
@@ -156,7 +158,7 @@ def work_until_idle(components: Components, tally: Tally) -> bool:
     failures: list[Exception] = []
     try:
         with components.ledger.role(Role.WORKER):
-            components.ledger.release_orphaned_claims(components.clock())
+            components.ledger.claims.release_orphaned(components.clock())
             components.worker(tally.count, failures.append).run_until_idle()
     except RoleHeldError:
         return False
@@ -173,4 +175,4 @@ def count_remaining(components: Components) -> int:
     now, ledger = components.clock(), components.ledger
     is_put_off = ledger.next_write_at(now, backfill=True) > now
     due = ledger.count_due(now) - (ledger.count_due(now, BACKFILL) if is_put_off else 0)
-    return due + ledger.health.waiting_for_portal(now)
+    return due + ledger.waits.count_for_portal(now)

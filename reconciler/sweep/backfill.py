@@ -1,7 +1,7 @@
-"""The backfill: every folder back to a date, one after the other, with a checkpoint for each.
+"""The backfill: reads every folder back to a date, with a checkpoint after each.
 
-It brings its own ``since``. As everywhere else a person's comment stays, unless the backfill may
-overwrite comments.
+Its ``since`` replaces the origin. A person's comment is kept, unless the backfill may overwrite
+comments.
 """
 
 from collections import Counter
@@ -10,20 +10,20 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from reconciler.client import DocSpace
-from reconciler.errors import ConfigError, ForbiddenError, PermanentError
+from reconciler.errors import ConfigError
 from reconciler.ledger import BACKFILL, EnqueueOptions, Ledger, ListedFile
 from reconciler.model import Outcome
 from reconciler.sweep.lister import Folder, Lister, Report, ScanSettings
 from reconciler.sweep.planning import expected_rule
 
-_MAX_TEXTS = 1000  # distinct comments that an estimate tells apart
+_MAX_TEXTS = 1000  # distinct comments that an estimate counts
 _OTHER_TEXTS = "(other texts)"
 _DATES = {"since", "until"}
 
 
 @dataclass(frozen=True)
-class Job:
-    """What is asked for. ``span`` is ``since`` and ``until`` as they were given, such as "30d"."""
+class BackfillJob:
+    """The options of a backfill. ``span`` is ``since`` and ``until`` as given, such as "30d"."""
 
     span: str
     since: datetime
@@ -44,9 +44,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a backfill would read and write. ``texts`` counts the comments that stand there.
+    """The reads and writes that a backfill needs. ``texts`` counts the comments on the files.
 
-    ``expected`` counts how the files that a listing does not settle would end.
+    ``expected`` counts the expected outcomes of the files that a listing does not settle.
     """
 
     report: Report
@@ -56,7 +56,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Step:
-    """A folder that a backfill has read: the ``number``-th of so many."""
+    """A folder that a backfill has read: number ``number`` of ``of``."""
 
     folder: Folder
     number: int
@@ -72,8 +72,8 @@ class Backfill:
     settings: ScanSettings
     clock: Callable[[], datetime]
 
-    def estimate(self, job: Job, on_step: Callable[[Step], None]) -> Estimate:
-        """Read everything, decide on it, write nothing. Raises PortalError."""
+    def estimate(self, job: BackfillJob, on_step: Callable[[Step], None]) -> Estimate:
+        """Read every folder and decide on its files, without writing. Raises PortalError."""
         texts: Counter[str] = Counter()
         expected: Counter[Outcome] = Counter()
 
@@ -91,36 +91,36 @@ class Backfill:
         expected[Outcome.WAITING] += len(lister.report.broken)
         return Estimate(lister.report, texts, expected)
 
-    def done_before(self, job: Job) -> int:
-        """Return how many folders earlier runs of the same job have done."""
+    def done_before(self, job: BackfillJob) -> int:
+        """Return how many folders earlier runs of the same job have finished."""
         return len(self.ledger.watermarks.done_rooms(job.name))
 
-    def run(self, job: Job, report: Callable[[Report], None]) -> Iterator[Step]:
-        """Read folder after folder; what `report` is given grows meanwhile.
+    def run(self, job: BackfillJob, report: Callable[[Report], None]) -> Iterator[Step]:
+        """Read the folders one by one. ``report`` gets the counts, which grow meanwhile.
 
-        A folder's checkpoint is set when the caller comes back for the next one, so that it may
-        first see to it that the folder's files are marked. One that may not be read is passed
-        over, one that failed is left to the next run. Raises PortalError.
+        A folder's checkpoint is stored when the caller asks for the next step, so that it can mark
+        the folder's files before. A folder that may not be read is skipped; one that failed is left
+        to the next run. Raises PortalError.
         """
-        marks = self.ledger.watermarks
-        since = marks.began(job.name, job.since)
+        watermarks = self.ledger.watermarks
+        since = watermarks.began(job.name, job.since)
         lister = self._lister(job, since)
         report(lister.report)
         folders = self._folders(lister, job)
-        done = marks.done_rooms(job.name)
+        done = watermarks.done_rooms(job.name)
         for number, folder in enumerate(folders, 1):
             if folder.id in done:
                 continue
             lister.read(folder, since, job.until)
             yield Step(folder, number, len(folders))
             if folder.id not in lister.report.incomplete:
-                marks.set_done(job.name, folder.id)
+                watermarks.set_done(job.name, folder.id)
         if not lister.report.incomplete:
-            marks.complete(job.name)
+            watermarks.complete(job.name)
 
     def _lister(
         self,
-        job: Job,
+        job: BackfillJob,
         since: datetime,
         dry: bool = False,
         on_file: Callable[[ListedFile], None] = lambda _: None,
@@ -137,7 +137,7 @@ class Backfill:
             on_file=on_file,
         )
 
-    def _folders(self, lister: Lister, job: Job) -> list[Folder]:
+    def _folders(self, lister: Lister, job: BackfillJob) -> list[Folder]:
         """Return the folders to read, always in the same order. Raises ConfigError."""
         first = self.docspace.rooms(count=1)
         lister.set_origin(first.date or first.updated)
@@ -151,16 +151,14 @@ class Backfill:
         folders = [
             Folder(room.id, room.id, room.title)
             for room in chosen
-            if isinstance(room.id, int) and lister.wanted(room)
+            if isinstance(room.id, int) and lister.is_wanted(room)
         ]
         folders.sort(key=lambda folder: folder.id)
-        return folders + ([] if job.rooms else self._my_documents())
+        return folders + ([] if job.rooms else _my_documents(lister))
 
-    def _my_documents(self) -> list[Folder]:
-        if not self.settings.policy.scope.holds_personal:
-            return []
-        try:
-            folder = self.docspace.my_files(count=1).folder
-        except (ForbiddenError, PermanentError):
-            return []
-        return [Folder(folder, None, "My documents")] if isinstance(folder, int) else []
+
+def _my_documents(lister: Lister) -> list[Folder]:
+    page = lister.my_documents()
+    if page is None or not isinstance(page.folder, int):
+        return []
+    return [Folder(page.folder, None, "My documents")]

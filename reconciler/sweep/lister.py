@@ -1,8 +1,8 @@
-"""Lists folders, ingests their files and counts them: what a sweep and a backfill share."""
+"""Reads folders for a sweep or a backfill: ingests and counts their files, or skips a folder."""
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,17 +12,17 @@ from reconciler.decision import Policy
 from reconciler.errors import ForbiddenError, PermanentError, ShutdownRequested, TransientError
 from reconciler.ledger import Baseline, EnqueueOptions, Ledger, ListedFile
 from reconciler.model import EPOCH, Action, File, Outcome, Rule
-from reconciler.sweep.paging import STEP, read_folder
+from reconciler.sweep.paging import read_folder
 from reconciler.sweep.planning import PageContext, plan_changes
 
-_GONE = 404
+_NOT_FOUND = 404
 _INACTIVE = (Outcome.SKIPPED, Rule.SECTION.value)  # files that lie in an archived room
-_MAX_FAILURES = 3  # folders in a row that fail: then it may be the portal
+_MAX_FAILURES = 3  # failing folders in a row, after which the portal may be the cause
 
 
 @dataclass(frozen=True)
 class ScanSettings:
-    """How the portal is listed."""
+    """The settings of sweeps and backfills."""
 
     policy: Policy
     overlap: timedelta
@@ -32,7 +32,7 @@ class ScanSettings:
 
 @dataclass(frozen=True)
 class Folder:
-    """A room, or "My documents" where ``room`` is None. ``id`` is what its watermark is kept by."""
+    """A room, or "My documents" where ``room`` is None. ``id`` is the key of its watermark."""
 
     id: int
     room: int | None
@@ -41,10 +41,10 @@ class Folder:
 
 @dataclass
 class Report:
-    """Counts of one sweep or backfill. Scanned files have ended, or were handed to the worker.
+    """Counts of one sweep or backfill. Scanned files have ended, or were enqueued.
 
-    ``skipped`` are the folders that were passed over, by reason, ``incomplete`` those whose reading
-    was not complete, ``broken`` the files of which a listing showed only the id.
+    ``skipped`` counts the folders that were skipped, by reason. ``incomplete`` are those that were
+    not read to the end, ``broken`` the files of which a listing showed only the id.
     ``hidden_updates`` counts the updates in rooms whose dates did not show any.
     """
 
@@ -52,7 +52,7 @@ class Report:
     until: datetime | None = None
     scanned: int = 0
     ended: Counter[tuple[Outcome, str]] = field(default_factory=Counter)
-    handed: int = 0
+    enqueued: int = 0
     to_mark: int = 0
     hidden_updates: int = 0
     folders: int = 0
@@ -60,16 +60,16 @@ class Report:
     skipped: Counter[str] = field(default_factory=Counter)
     incomplete: list[int] = field(default_factory=list)
     broken: set[int] = field(default_factory=set)
-    _handed_ids: set[int] = field(default_factory=set)
+    _enqueued_ids: set[int] = field(default_factory=set)
 
     def count(self, listed: ListedFile) -> None:
         """Count one listed file."""
         self.scanned += 1
         if listed.outcome is None:
-            self.handed += 1
+            self.enqueued += 1
             self.to_mark += listed.decision.action is Action.MARK
             if isinstance(listed.file.id, int):
-                self._handed_ids.add(listed.file.id)
+                self._enqueued_ids.add(listed.file.id)
         else:
             self.ended[listed.outcome, listed.decision.rule.value] += 1
 
@@ -78,22 +78,22 @@ class Report:
         fresh = [number for number in ids if number not in self.broken]
         self.broken.update(fresh)
         self.scanned += len(fresh)
-        self.handed += len(fresh)
-        self._handed_ids.update(fresh)
+        self.enqueued += len(fresh)
+        self._enqueued_ids.update(fresh)
         return fresh
 
-    def take_handed(self) -> set[int]:
-        """Return the files that were handed to the worker since the last call."""
-        taken, self._handed_ids = self._handed_ids, set()
+    def take_enqueued(self) -> set[int]:
+        """Return the files that were enqueued since the last call."""
+        taken, self._enqueued_ids = self._enqueued_ids, set()
         return taken
 
     def number(self, outcome: Outcome) -> int:
-        """Return how many files ended so."""
+        """Return how many files had this outcome."""
         return sum(n for (ended, _), n in self.ended.items() if ended is outcome)
 
 
 class Lister:
-    """Lists folders for one sweep or backfill. With ``dry`` the ledger is not written to."""
+    """Reads folders for one sweep or backfill. With ``dry`` nothing is written to the ledger."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Lister:
         self.report = Report()
 
     def set_origin(self, date: datetime) -> datetime:
-        """Fix, once, where our responsibility begins; a dry run only supposes it."""
+        """Fix the origin, once, and return it; a dry run assumes it without storing it."""
         if not self.dry:
             self._ledger.set_origin(date, self._lookback)
         known = self._ledger.baseline()
@@ -127,18 +127,18 @@ class Lister:
         return known.since
 
     def set_portal_known(self) -> None:
-        """Learn that the portal writes texts that we know, if no file has shown it so far.
+        """Store that the portal writes texts that we know, if a sample of comments shows it.
 
-        For the first sweep: later, any sample may be a person's text. That none is known is
-        learned where it matters, with a file's history at hand.
+        Only the first sweep does this: later, any sample may be a person's text. That the portal
+        writes none is decided by a look that depends on it, with the file's history.
         """
         if self.baseline.portal_known is None and not self.dry:
             with suppress(TransientError):
                 if self._policy.recognizes(self._docspace.sample_comments()):
                     self._ledger.set_portal_known(True)
 
-    def _learn_portal(self, files: Sequence[File]) -> None:
-        """Learn whether the portal writes texts that we know, before any text is classified."""
+    def _check_portal(self, files: Sequence[File]) -> None:
+        """Find out whether the portal writes texts that we know, before any text is classified."""
         before, sample = self.baseline.portal_known, self._docspace.sample_comments
         known = self._policy.knows_portal(before, (f for f in files if f.comment), sample)
         self.baseline = self.baseline._replace(portal_known=known)
@@ -146,30 +146,31 @@ class Lister:
             self._ledger.set_portal_known(known is True)
 
     def rooms(self, until: Callable[[Room], bool]) -> list[Room]:
-        """Return the rooms, pinned ones first, then newest first, until ``until`` is true.
+        """Return the rooms until ``until`` is true (`DocSpace.all_rooms`), and store their titles.
 
-        A room that is pinned stands first whatever its date (docspace.md 1.3).
+        A file that came by event is shown with its room's title.
         """
-        found: dict[int | str, Room] = {}
-        start = 0
-        while True:
-            page, before = self._docspace.rooms(start), len(found)
-            found |= {room.id: room for room in page.rooms}
-            reached = any(until(room) for room in page.rooms if not room.pinned)
-            # A page that brings nothing new is the last one of a portal that pages otherwise.
-            if reached or page.remaining == 0 or len(found) == before:
-                self._learn_titles(found.values())
-                return list(found.values())
-            start += STEP
-
-    def _learn_titles(self, rooms: Iterable[Room]) -> None:
-        """Store the titles: what an event announced is shown with its room's."""
+        found = self._docspace.all_rooms(until)
         if not self.dry:
-            titles = {room.id: room.title for room in rooms if isinstance(room.id, int)}
+            titles = {room.id: room.title for room in found if isinstance(room.id, int)}
             self._ledger.watermarks.set_titles(titles)
+        return found
 
-    def wanted(self, room: Room) -> bool:
-        """Return whether a room is to be read at all; count one that is not."""
+    def my_documents(self) -> FilePage | None:
+        """Return one item of "My documents"; None where they are not reviewed, or there are none.
+
+        Raises TransientError.
+        """
+        if not self._policy.scope.holds_personal:
+            return None
+        try:
+            return self._docspace.my_files(count=1)
+        except (ForbiddenError, PermanentError):
+            self.report.skipped["personal"] += 1
+            return None
+
+    def is_wanted(self, room: Room) -> bool:
+        """Return whether a room is to be read at all; count it as skipped otherwise."""
         if not isinstance(room.id, int):
             self.report.skipped["third_party"] += 1
         elif not room.active:
@@ -184,7 +185,7 @@ class Lister:
         """Ingest a folder's files back to ``back_to``; return whether none was missed.
 
         Raises PortalError when the portal as a whole fails. A folder that cannot be read now
-        is left for another time and does not hold up the others.
+        is read again by the next sweep, and does not stop the others.
         """
         self.report.folders += 1
         inactive = self.report.ended[_INACTIVE]
@@ -192,18 +193,18 @@ class Lister:
             complete = read_folder(
                 lambda start: self._page(folder, start),
                 back_to,
-                lambda page, files: self._use(page, files, back_to, until),
+                lambda page, files: self._ingest_page(page, files, back_to, until),
             )
         except ForbiddenError:
             return self._skip(folder, "forbidden")
         except PermanentError as error:
-            if error.status == _GONE:
+            if error.status == _NOT_FOUND:
                 return self._skip(folder, "gone")
             complete = False
         except TransientError:
             self._failures += 1
             if self._failures >= _MAX_FAILURES:
-                self._docspace.key()  # raises when it is the portal; else it is these folders
+                self._docspace.key()  # raises when the portal fails, and not only these folders
                 self._failures = 0
             complete = False
         else:
@@ -217,10 +218,10 @@ class Lister:
         return complete
 
     def _skip(self, folder: Folder, reason: str) -> bool:
-        """Skip a folder that is gone, or hidden: then its watermark stays until it is back."""
+        """Skip a folder that is gone or hidden; a hidden one keeps its watermark."""
         self.report.skipped[reason] += 1
         if not self.dry and reason == "gone":
-            self._ledger.watermarks.give_up(folder.id)
+            self._ledger.watermarks.drop_room(folder.id)
         elif not self.dry:
             self._ledger.watermarks.set_hidden(folder.id)
         return False
@@ -233,14 +234,14 @@ class Lister:
             return self._docspace.my_files(start)
         return self._docspace.room_files(folder.room, start)
 
-    def _use(
+    def _ingest_page(
         self,
         page: FilePage,
         files: Sequence[File],
         back_to: datetime | None,
         until: datetime | None,
     ) -> None:
-        self._learn_portal(files)
+        self._check_portal(files)
         inside = [f for f in files if _is_between(f.revision.updated, back_to, until)]
         for listed in self._ingest(inside):
             self.report.count(listed)
@@ -248,22 +249,22 @@ class Lister:
         self._enqueue_broken(page.broken)
 
     def _ingest(self, files: Sequence[File]) -> list[ListedFile]:
-        """Settle what the listing settles, and make due what must be looked at."""
+        """Settle the files that the listing settles, and enqueue those that need a look."""
         asked, now, since = self._asked, self._clock(), self._options.since
         baseline = self.baseline._replace(
             since=min(self.baseline.since, since or self.baseline.since)
         )
-        rows = self._ledger.rows_of([file.id for file in files], baseline)
+        rows = self._ledger.listings.rows([file.id for file in files], baseline)
         page = PageContext(self._policy, self._options, asked, now)
         changes = plan_changes(files, rows, page)
         if self.dry:
             return [change.listed for change in changes]
-        return self._ledger.apply_changes(changes, self._options, now)
+        return self._ledger.listings.apply(changes, self._options, now)
 
     def _enqueue_broken(self, broken: Sequence[int]) -> None:
         fresh = self.report.count_broken(broken)
         if fresh and not self.dry:
-            self._ledger.enqueue(fresh, self._options, self._clock())
+            self._ledger.listings.enqueue(fresh, self._options, self._clock())
 
 
 def _is_between(date: datetime, back_to: datetime | None, until: datetime | None) -> bool:

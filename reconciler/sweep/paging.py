@@ -2,32 +2,31 @@
 
 The portal orders by whole seconds without a tie-breaker, and rows move while pages are read
 (docspace.md 1.1): a saved file moves to the top, a trashed one lets the rest move up. So pages
-overlap by ten rows. What was not on a page is no newer than its last file; if one that is newer
-than that stands unchanged on the next page, all of it comes behind that one, and nothing lay
-between the pages. Where the whole overlap carries one date, the ties may have changed places:
-then all rows that were covered must have been seen while the folder did not change. What does not
-hold is read a second time, and once more as long as that brings ties that were missed; if it still
-does not hold, the caller keeps its old watermark and comes back. What is being converted on the
-only page of a folder cannot be noticed.
+overlap by ten rows. A file that was not on a page is no newer than the page's last file. If a file
+newer than that last one is also on the next page, unchanged, all files not yet seen follow it, and
+none was missed between the pages. If all files of the overlap have the same date, their order may
+have changed: then every row of the pages must have been seen while the folder did not change. A
+folder for which this does not hold is read a second time, and again as long as that finds missed
+ties. If it still does not hold, the caller keeps its old watermark and reads the folder again
+later. A file that is being converted on the only page of a folder cannot be noticed.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.client import PAGE, FilePage
+from reconciler.client import PAGE, STEP, FilePage
 from reconciler.model import File
 
-STEP = 90
-_MAX_EMPTY = 20
+_MAX_EMPTY = 20  # pages in a row
 _TRIES, _MAX_TRIES = 2, 6
 
 
 @dataclass
 class _Reading:
-    """What is known so far. ``given`` are the files of both tries that were passed on.
+    """The progress of reading a folder. ``given`` are the files passed to the caller so far.
 
-    ``seen`` are those that are not too old, since the folder's ``state`` was last another.
+    ``seen`` are the files in the wanted period since the folder's ``state`` last changed.
     """
 
     given: set[int | str] = field(default_factory=set)
@@ -42,18 +41,18 @@ class _Reading:
 def read_folder(
     fetch: Callable[[int], FilePage],
     back_to: datetime | None,
-    use: Callable[[FilePage, Sequence[File]], None],
+    on_page: Callable[[FilePage, Sequence[File]], None],
 ) -> bool:
-    """Give ``use`` each page with the files that are new on it; return whether none is missed.
+    """Call ``on_page`` with each page and its new files; return whether no file was missed.
 
-    The reading ends with the page whose last file is older than ``back_to`` (None: with the
-    last page). A folder that is listed in an order of its own is read whole.
+    The last page is the one whose last file is older than ``back_to`` (None: the folder's last
+    page). A folder with an order of its own is read completely.
     """
     reading = _Reading()
     for tries in range(1, _MAX_TRIES + 1):
         reading.previous, reading.complete, reading.ambiguous_order = None, True, False
         known = len(reading.given)
-        _read_once(fetch, back_to, use, reading)
+        _read_once(fetch, back_to, on_page, reading)
         found_more = reading.ambiguous_order and len(reading.given) > known
         if reading.complete or (tries >= _TRIES and not found_more):
             break
@@ -63,7 +62,7 @@ def read_folder(
 def _read_once(
     fetch: Callable[[int], FilePage],
     back_to: datetime | None,
-    use: Callable[[FilePage, Sequence[File]], None],
+    on_page: Callable[[FilePage, Sequence[File]], None],
     reading: _Reading,
 ) -> None:
     start = 0
@@ -71,22 +70,22 @@ def _read_once(
         page = fetch(start)
         fresh = [file for file in page.files if file.id not in reading.given]
         reading.given.update(file.id for file in fresh)
-        use(page, fresh)
+        on_page(page, fresh)
         _check(page, reading)
-        young = _young(page, back_to)
-        _remember(page, young, reading)
+        wanted = _wanted_ids(page, back_to)
+        _add_seen(page, wanted, reading)
         if _is_last(page, back_to):
             break
-        if _makes_no_sense(page, reading):
+        if _is_endless(page, reading):
             reading.complete = False
             return
         reading.previous, start = page, start + STEP
-    if reading.ambiguous_order and len(reading.seen) < page.start + len(young):
+    if reading.ambiguous_order and len(reading.seen) < page.start + len(wanted):
         reading.complete = False
 
 
-def _makes_no_sense(page: FilePage, reading: _Reading) -> bool:
-    """Many empty pages in a row, or the same one again: a listing that would never end."""
+def _is_endless(page: FilePage, reading: _Reading) -> bool:
+    """Return whether the listing would never end: empty pages in a row, or the same page again."""
     if reading.previous is not None and page.files and page.files == reading.previous.files:
         return True
     reading.empty = 0 if page.files or page.broken else reading.empty + 1
@@ -94,7 +93,7 @@ def _makes_no_sense(page: FilePage, reading: _Reading) -> bool:
 
 
 def _check(page: FilePage, reading: _Reading) -> None:
-    """Files that are being converted are missing from their page: come back for them."""
+    """Note whether files are missing: those being converted, and those between two pages."""
     before = reading.previous
     reading.ambiguous_order |= page.indexing and before is not None
     if page.dropped or (before is not None and page.remaining == 0 and _rows(page) < _rows(before)):
@@ -107,22 +106,22 @@ def _check(page: FilePage, reading: _Reading) -> None:
 
 
 def _is_joined(before: FilePage, page: FilePage) -> bool:
-    """Whether everything that may have been on neither page must be on this one."""
+    """Return whether no file can be missing between the two pages."""
     here = {(file.id, file.revision) for file in page.files}
     shared = [file for file in before.files if (file.id, file.revision) in here]
     return any(page.indexing or _date(file) != _date(before.files[-1]) for file in shared)
 
 
-def _remember(page: FilePage, young: Sequence[int | str], reading: _Reading) -> None:
+def _add_seen(page: FilePage, wanted: Sequence[int | str], reading: _Reading) -> None:
     state = (page.updated, _rows(page))
     if state != reading.state:
         reading.seen.clear()
     reading.state = state
-    reading.seen.update(young)
+    reading.seen.update(wanted)
 
 
-def _young(page: FilePage, back_to: datetime | None) -> list[int | str]:
-    """Return the rows that are wanted; of those that lack a field the date is not known."""
+def _wanted_ids(page: FilePage, back_to: datetime | None) -> list[int | str]:
+    """Return the ids back to ``back_to``; files that lack a field have no known date."""
     files = page.files
     if back_to is not None and not page.indexing:
         files = tuple(file for file in files if _date(file) >= back_to)
@@ -130,7 +129,7 @@ def _young(page: FilePage, back_to: datetime | None) -> list[int | str]:
 
 
 def _rows(page: FilePage) -> int:
-    """Return how many files the folder has; of a last page, less those being converted on it."""
+    """Return how many files the folder has, without those being converted on a last page."""
     shown = PAGE if page.remaining else len(page.files) + len(page.broken)
     return page.start + shown + page.remaining
 

@@ -1,9 +1,8 @@
-"""The only package that acts: claim, look, decide, write the intent, set the comment, settle.
+"""The only package that writes to files: claim, look, decide, store the intent, comment, settle.
 
-The service runs it. `loop` claims due files and hands them to threads, `processor` makes one
-attempt at a file: `look` asks for it and decides, then the processor writes and settles.
-`portal_health` tells whether looks, writes and the key work, `circuit_breaker` when to try again
-what failed.
+The service runs it. `loop` claims due files and gives them to threads, `processor` makes one
+attempt at a file: `look` reads it and decides, then the processor writes and settles.
+`portal_health` has the circuit breakers for looks, writes and the key, and the retry delays.
 """
 
 from reconciler.worker.look import Look, Looker

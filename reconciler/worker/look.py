@@ -1,4 +1,4 @@
-"""Looks at one file and decides: for the worker, `explain` and dry runs alike."""
+"""A look at one file, and the decision on it: for the worker, `explain` and dry runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,24 +10,24 @@ from reconciler.errors import TransientError
 from reconciler.ledger import Ledger
 from reconciler.model import EPOCH, Absent, Decision, Entry, File, Section
 
-_SAMPLES = 3  # tries to learn whether the portal is known
-_ROOM_KNOWN = timedelta(minutes=5)
+_MAX_SAMPLES = 3  # attempts to learn whether the portal is known
+_ROOM_CACHED = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a look showed (``file`` is None where the portal shows none), and the decision on it.
-
-    ``entry`` is what the ledger knew, with what the look added about the portal.
-    """
+    """The file that a look showed, None where the portal shows none, and the decision on it."""
 
     file: File | None
-    entry: Entry
     decision: Decision
 
 
 class Looker:
-    """Looks at files. What it learns about the portal is stored, unless the ledger is read-only."""
+    """Looks at files.
+
+    A look may fix the origin and show whether the portal is known. Both are stored, unless the
+    ledger is read-only.
+    """
 
     def __init__(
         self,
@@ -37,24 +37,24 @@ class Looker:
         lookback: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
-        """``lookback`` counts where a look comes before the first sweep."""
+        """``lookback`` sets the origin if a look comes before the first sweep."""
         self._ledger, self._docspace, self._policy = ledger, docspace, policy
         self._lookback, self._clock = lookback, clock
         self._rooms: dict[int | str, tuple[int | None, datetime]] = {}
-        self._unsampled = 0
+        self._failed_samples = 0
 
     def look(self, entry: Entry) -> Look:
         """Ask for the file and decide. Raises PortalError."""
         seen = self._docspace.file(entry.id)
         if isinstance(seen, Absent):
-            return Look(None, entry, decide(seen, entry, self._policy))
+            return Look(None, decide(seen, entry, self._policy))
         now = self._clock()
         entry = self._with_portal(self._with_origin(entry, seen, now), seen)
         file = self._with_room(seen, now)
-        return Look(file, entry, decide(file, entry, self._policy))
+        return Look(file, decide(file, entry, self._policy))
 
     def _with_origin(self, entry: Entry, file: File, now: datetime) -> Entry:
-        """Before the first sweep, the first look fixes where our responsibility begins."""
+        """Return the entry with the origin, which the first look fixes before the first sweep."""
         if entry.since != EPOCH:
             return entry
         date = file.read_at or now
@@ -64,7 +64,7 @@ class Looker:
         return self._ledger.entry(entry.id)
 
     def _with_portal(self, entry: Entry, file: File) -> Entry:
-        """Learn whether the portal writes texts that we know, and remember it."""
+        """Return the entry with ``portal_known``; store a new answer."""
         known = self._knows_portal(entry, file)
         if known not in {None, entry.portal_known} and not self._ledger.read_only:
             self._ledger.set_portal_known(known is True)
@@ -75,21 +75,21 @@ class Looker:
             sample = self._docspace.sample_comments
             return self._policy.knows_portal(entry.portal_known, [file], sample)
         except TransientError:
-            # What is asked here is more than the tutorial needs, and may fail for ever.
-            self._unsampled += 1
-            if self._unsampled < _SAMPLES:
+            # These requests go beyond the official sample's (docspace.md 9), and may always fail.
+            self._failed_samples += 1
+            if self._failed_samples < _MAX_SAMPLES:
                 raise
             return None
 
     def _with_room(self, file: File, now: datetime) -> File:
-        """Ask the folder for the room, now and then: the file has none (docspace.md 1.1)."""
+        """Return the file with the room of its folder: a look shows none (docspace.md 1.1)."""
         folder = file.folder
         if not self._policy.scope.by_room or file.section is not Section.ROOMS:
             return file
         if isinstance(folder, str):
             return file
         room, known = self._rooms.get(folder, (None, EPOCH))
-        if not timedelta() <= now - known <= _ROOM_KNOWN:
+        if not timedelta() <= now - known <= _ROOM_CACHED:
             room = self._docspace.room_of(folder)
             self._rooms[folder] = (room, now)
         return replace(file, room=room)

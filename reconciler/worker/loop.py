@@ -1,4 +1,4 @@
-"""Hands due files to the free threads; one at a time while the portal is unavailable."""
+"""Claims due files and gives them to free threads; one at a time while looks fail."""
 
 import threading
 from collections.abc import Callable
@@ -10,16 +10,16 @@ from reconciler.ledger import Ledger
 from reconciler.model import Claim
 from reconciler.worker.processor import FileProcessor, Processed
 
-_POLL = 1.0  # seconds between looks at the ledger: another process may have recorded an event
-_SHORTEST = 0.01
+_POLL = 1.0  # seconds between queries of the ledger: another process may have recorded an event
+_MIN_WAIT = 0.01  # seconds
 _MOMENT = timedelta(seconds=2.5)
 
 
 class Worker:
-    """Works off what is due, with ``threads`` threads, until it is stopped.
+    """Processes due files until it is stopped.
 
-    ``on_attempt`` is called after each attempt, ``on_error`` for a ledger that cannot be used, both
-    on the worker's thread.
+    ``on_attempt`` is called after each attempt, ``on_error`` for a ledger that cannot be used and
+    for a bug, on the thread of the attempt.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Worker:
         self._last: datetime | None = None
 
     def run(self) -> None:
-        """Work until `stop`; then finish what is under way and give back the rest."""
+        """Work until `stop`; then finish what is under way and release the other claims."""
         self._run(lambda: False)
 
     def run_until_idle(self) -> None:
@@ -48,11 +48,35 @@ class Worker:
     def _run(self, is_done: Callable[[], bool]) -> None:
         with ThreadPoolExecutor(self._settings.threads, thread_name_prefix="worker") as pool:
             while not self._stopping and not is_done():
-                for claim in self._claims():
-                    pool.submit(self._run_claim, claim)
+                try:
+                    wait = self.step(lambda claim: pool.submit(self._run_claim, claim))
+                    for_event = self._can_claim()
+                except LedgerError as error:
+                    self._on_error(error)
+                    wait, for_event = _POLL, False
+                if wait > 0:
+                    self._rest(wait, for_event=for_event)
+
+    def step(self, start: Callable[[Claim], object] | None = None) -> float:
+        """Claim due files for the free threads, and ``start`` each. Raises LedgerError.
+
+        Without ``start`` they are processed at once, on this thread. Returns how many seconds to
+        wait before the next step, 0 where there was work.
+        """
+        free, now = self._free(), self._clock()
+        due = self._next_claim(now) if free else None
+        wait = _POLL if due is None else (due - now).total_seconds()
+        if wait > 0:
+            return min(max(wait, _MIN_WAIT), _POLL)
+        claims = self._ledger.claims.take(now, free, self._settings.lease)
+        with self._changed:
+            self._busy += len(claims)
+        for claim in claims:
+            (start or self._run_claim)(claim)
+        return 0 if claims else _POLL  # another process was quicker
 
     def _is_idle(self) -> bool:
-        """A file that was looked at in this very second is due in a moment: wait for it."""
+        """Return whether nothing is due now or in a moment; a second look comes a second later."""
         with self._changed:
             if self._busy:
                 return False
@@ -61,72 +85,30 @@ class Worker:
         return due is None or due > soon
 
     def stop(self) -> None:
-        """Let `run` end; call it from any thread."""
+        """End `run`; call it from any thread."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
 
     def wake(self) -> None:
-        """Let `run` look at once for what is due; call it from any thread."""
+        """Let `run` query the ledger at once; call it from any thread."""
         if self._woken:
-            return  # a burst of events wakes once
+            return  # one wake-up serves a burst of events
         with self._changed:
             self._woken = True
             self._changed.notify_all()
-
-    def step(self) -> Processed | None:
-        """Process one due file; None when there is none, or when its claim was lost."""
-        now = self._clock()
-        due = self._next_claim(now)
-        claims = self._claim(1) if due is not None and due <= now else []
-        processed = self._processor.process(claims[0]) if claims else None
-        if processed is not None:
-            self._on_attempt(processed)
-        return processed
-
-    def _claims(self) -> list[Claim]:
-        """Claim what is due, or wait for it, for a free thread, or for the end."""
-        try:
-            wait = self._until_due()
-            if wait > 0:
-                self._rest(wait, for_event=self._can_claim())
-                return []
-            claims = self._claim(self._free())
-        except LedgerError as error:
-            self._on_error(error)
-            self._rest(_POLL, for_event=False)
-            return []
-        if not claims:
-            self._rest(_POLL)  # another process was quicker
-        with self._changed:
-            self._busy += len(claims)
-        return claims
-
-    def _claim(self, number: int) -> list[Claim]:
-        return self._ledger.claim(self._clock(), number, self._settings.lease)
-
-    def _until_due(self) -> float:
-        """Return the seconds to wait before anything can be claimed."""
-        if self._free() == 0:
-            return _POLL
-        now = self._clock()
-        due = self._next_claim(now)
-        if due is None:
-            return _POLL
-        wait = (due - now).total_seconds()
-        return min(max(wait, _SHORTEST), _POLL) if wait > 0 else 0
 
     def _next_claim(self, now: datetime) -> datetime | None:
         """Return when the next file may be claimed, None when nothing is due."""
         if self._last is None or now < self._last:
             # The clock was set back, perhaps while no process ran.
-            self._ledger.reset_future_waits(now)
+            self._ledger.waits.reset_future(now)
         self._last = now
-        due = self._ledger.next_claim(now)
+        due = self._ledger.claims.next_at(now)
         return None if due is None else max(due, self._processor.health.next_look(now))
 
     def _can_claim(self) -> bool:
-        """Whether an event that comes now could be processed at once."""
+        """Return whether a new event could be processed at once."""
         now = self._clock()
         return self._free() > 0 and self._processor.health.next_look(now) <= now
 
@@ -135,7 +117,7 @@ class Worker:
             most = 1 if self._processor.health.is_probing else self._settings.threads
             return max(most - self._busy, 0)
 
-    def _rest(self, seconds: float, *, for_event: bool = True) -> None:
+    def _rest(self, seconds: float, *, for_event: bool) -> None:
         """Wait for a free thread or the end, and for an event where it could be claimed."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_called(for_event=for_event), seconds)
@@ -149,7 +131,7 @@ class Worker:
         try:
             self._process(claim)
         except LedgerError as error:
-            self._on_error(error)  # the lease returns the row
+            self._on_error(error)  # the row is due again at the end of its lease
         finally:
             with self._changed:
                 self._busy -= 1
@@ -158,14 +140,14 @@ class Worker:
 
     def _process(self, claim: Claim) -> None:
         if self._stopping:
-            self._ledger.release_claim(claim, self._clock())
+            self._ledger.claims.release(claim, self._clock())
             return
         try:
             processed = self._processor.process(claim)
         except LedgerError:
             raise
         except ShutdownRequested:
-            self._ledger.release_claim(claim, self._clock())
+            self._ledger.claims.release(claim, self._clock())
             return
         except Exception as error:  # noqa: BLE001 - one file's bug must not stop the others
             self._on_error(error)

@@ -1,6 +1,6 @@
-"""One attempt at one claimed file: look, decide, and if it must be marked, intent and PUT.
+"""One attempt at one claimed file: look, decide, and to mark it, store the intent and send the PUT.
 
-The ledger has the result of every attempt, unless another process took the claim.
+Every attempt ends with a result in the ledger, unless another process took the claim.
 """
 
 import time
@@ -37,10 +37,10 @@ _FINISH_DELAYS = (0.2, 0.5, 1.0, 2.0)  # seconds; a PostgreSQL failover takes ab
 
 @dataclass(frozen=True)
 class Processed:
-    """What was done about one file: as it was seen, the rule, and the result.
+    """One attempt: the file as it was ``seen``, the rule that decided, and the result.
 
-    ``rule`` is None where nothing was decided because the portal did not answer. ``wrote`` is
-    whether the portal confirmed a write.
+    ``rule`` is None where the portal did not answer. ``wrote`` is whether the portal confirmed a
+    write.
     """
 
     file: int
@@ -52,9 +52,9 @@ class Processed:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """How the worker works.
+    """The settings of the worker.
 
-    ``lease`` and ``answer`` are bounds: on a whole attempt, and on the portal's longest answer.
+    ``lease`` is the time limit of a whole attempt, ``answer`` that of the portal's longest answer.
     """
 
     policy: Policy
@@ -65,7 +65,7 @@ class WorkerSettings:
 
 
 class FileProcessor:
-    """Processes claimed files. ``wait`` pauses before the ledger is tried again, in seconds."""
+    """Processes claimed files. ``wait`` sleeps (seconds) before a failed ledger is tried again."""
 
     def __init__(
         self,
@@ -80,12 +80,12 @@ class FileProcessor:
         self._ledger, self._docspace, self.settings = ledger, docspace, settings
         self._clock, self.health, self._wait = clock, health, wait
         self.looker = Looker(ledger, docspace, settings.policy, settings.lookback, clock)
-        self._target_known = False
+        self._is_target_stored = False
 
     def process(self, claim: Claim) -> Processed | None:
         """Make one attempt and record its result; None when the claim was lost.
 
-        Raises LedgerError when the ledger fails, and stays unavailable for some seconds.
+        Raises LedgerError when the ledger stays unavailable for some seconds.
         """
         try:
             with self._docspace.reserve_look_and_write():
@@ -94,31 +94,31 @@ class FileProcessor:
             processed = self._failed(claim, error)
         if processed is None:
             return None
-        kept = self._finish(claim, processed.result)
+        is_recorded = self._finish(claim, processed.result)
         if processed.wrote:
             self.health.record_success(OutageKind.WRITES, self._clock())
-        return processed if kept else None
+        return processed if is_recorded else None
 
     def _finish(self, claim: Claim, result: AttemptResult) -> bool:
-        """Record the result; a ledger that is unavailable for a moment leaves no file claimed."""
+        """Record the result, and try again if the ledger fails, so that no file stays claimed."""
         for delay in _FINISH_DELAYS:
             try:
-                return self._ledger.finish(claim, result, self._clock())
+                return self._ledger.claims.finish(claim, result, self._clock())
             except LedgerError:
                 self._wait(delay)
-        return self._ledger.finish(claim, result, self._clock())
+        return self._ledger.claims.finish(claim, result, self._clock())
 
     def record_bug(self, claim: Claim, error: Exception) -> None:
         """Record that a bug ended the attempt; the file is tried again later."""
         now, text = self._clock(), f"{type(error).__name__}: please report this"
-        result = _failure(AttemptReason.BUG, text, now + _HOUR)
-        self._ledger.finish(claim, replace(result, attempts=claim.entry.attempts), now)
+        result = _failed_result(AttemptReason.BUG, text, now + _HOUR)
+        self._ledger.claims.finish(claim, replace(result, attempts=claim.entry.attempts), now)
 
-    def probe(self) -> bool:
-        """Ask whether the key works and the portal answers again; return whether it does.
+    def check_recovery(self) -> bool:
+        """Return whether the key is usable, and record what works again. Raises PortalError.
 
-        Only a look proves that looks work: at a known file, since the look at one file may fail
-        while all others work. Raises PortalError.
+        Only a look proves that looks work. It is at a known file: a look at a single other file
+        may fail while all others succeed.
         """
         if not self._docspace.is_usable():
             return False
@@ -137,24 +137,26 @@ class FileProcessor:
     def _act(self, claim: Claim, look: Look) -> Processed | None:
         file, decision, now = look.file, look.decision, self._clock()
         if file is None or decision.action is not Action.MARK:
-            result = _ending(file, decision, claim.entry, now)
+            result = _unwritten_result(file, decision, claim.entry, now)
             return Processed(claim.entry.id, file, decision.rule, result)
-        self._remember_target()
+        self._store_target()
         is_new, until = decision.is_new_identity, now + self.settings.answer
-        if not self.health.begin_write(now):  # another write probes whether they work again
-            result = _waiting(AttemptReason.WRITES_FAIL, file, self.health.park_write(now))
+        if not self.health.begin_write(now):  # the breaker is open, and this is not the probe
+            result = _waiting_result(AttemptReason.WRITES_FAIL, file, self.health.park_write(now))
             result = replace(result, waits_for=OutageKind.WRITES, is_new_identity=is_new)
             return Processed(claim.entry.id, file, decision.rule, result)
-        grant = self._ledger.begin_write(claim, file, now, until=until, is_new_identity=is_new)
+        grant = self._ledger.claims.begin_write(
+            claim, file, now, until=until, is_new_identity=is_new
+        )
         match grant:
             case WriteGrant.GRANTED:
                 return self._write(claim, file, decision)
             case WriteGrant.CLAIM_LOST:
                 return None
             case WriteGrant.QUOTA_EXHAUSTED:
-                result = _waiting(AttemptReason.QUOTA_EXHAUSTED, file, now)
+                result = _waiting_result(AttemptReason.QUOTA_EXHAUSTED, file, now)
             case WriteGrant.LOOP:
-                result = _failure(AttemptReason.LOOP, _UNDONE, now + _HOUR, file)
+                result = _failed_result(AttemptReason.LOOP, _UNDONE, now + _HOUR, file)
             case _:
                 assert_never(grant)
         result = replace(result, is_new_identity=is_new)
@@ -170,17 +172,17 @@ class FileProcessor:
             result = AttemptResult(Outcome.MARKED, rule.value, seen=file, marked_by_us=True)
         else:
             text = f"the portal stored {stored[:80]!r} instead of the comment"
-            result = _failure(AttemptReason.ALTERED, text, self._clock() + _DAY, file)
+            result = _failed_result(AttemptReason.ALTERED, text, self._clock() + _DAY, file)
         result = replace(result, settled=True)
         return Processed(claim.entry.id, file, rule, result, wrote=True)
 
     def _refused(
         self, claim: Claim, file: File, decision: Decision, error: ForbiddenError
     ) -> Processed:
-        """Find the cause of a PUT that was answered 403, by a second look.
+        """Return the result of a PUT that was answered 403; a second look finds the cause.
 
-        Nothing was written, yet the intent holds the comment that stood there before: one that
-        differs now is a person's.
+        Nothing was written. The intent has the comment from before the write: another comment now
+        is a person's.
         """
         entry = claim.entry.reset() if decision.is_new_identity else claim.entry
         intent = Intent(file.revision, file.comment)
@@ -188,33 +190,35 @@ class FileProcessor:
         found = look.decision
         if found.action is Action.MARK:
             found = Decision(Rule.FORBIDDEN, _DAY, found.is_new_identity)
-        result = replace(_ending(look.file, found, entry, self._clock()), error=str(error))
-        return Processed(claim.entry.id, look.file, found.rule, result)
+        result = _unwritten_result(look.file, found, entry, self._clock())
+        return Processed(claim.entry.id, look.file, found.rule, replace(result, error=str(error)))
 
     def _failed(self, claim: Claim, error: PortalError) -> Processed:
-        """Plan the next try: after a delay of the file's own, or when the portal works again."""
+        """Return the result of a failure: a delay of the file's own, or a wait for the portal."""
         entry, now = claim.entry, self._clock()
         delay = self.health.record_failure(error, entry.attempts, now)
         kind = request_kind(error)
-        own = now if kind is OutageKind.LOOKS else self.health.next_write(now)
+        due_at = now if kind is OutageKind.LOOKS else self.health.next_write(now)
         result = AttemptResult(
             Outcome.WAITING if delay is None else Outcome.FAILED,
             error.kind,
-            retry_at=own if delay is None else now + delay,
+            retry_at=due_at if delay is None else now + delay,
             error=str(error),
             attempts=entry.attempts + (delay is not None),
             waits_for=kind,
         )
         return Processed(entry.id, None, None, result)
 
-    def _remember_target(self) -> None:
-        if not self._target_known:
+    def _store_target(self) -> None:
+        if not self._is_target_stored:
             self._ledger.add_target(self.settings.policy.target)
-            self._target_known = True
+            self._is_target_stored = True
 
 
-def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) -> AttemptResult:
-    """Return how an attempt ends that writes nothing."""
+def _unwritten_result(
+    file: File | None, decision: Decision, entry: Entry, now: datetime
+) -> AttemptResult:
+    """Return the result of an attempt that writes nothing."""
     rule = decision.rule
     result = AttemptResult(
         outcome=rule.outcome or Outcome.WAITING,
@@ -222,14 +226,14 @@ def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) 
         retry_at=None if decision.retry_after is None else now + decision.retry_after,
         seen=file,
         is_new_identity=decision.is_new_identity,
-        clears_intent=rule is Rule.LOCKED,  # whatever is typed now, unlocking wipes it
+        clears_intent=rule is Rule.LOCKED,  # unlocking wipes any comment typed meanwhile
         needs_write=rule is Rule.FORBIDDEN,
         attempts=entry.attempts + 1 if rule in {Rule.LOCKED, Rule.EARLY} else 0,
     )
     match decision.action:
-        case Action.SETTLE_OURS:
+        case Action.SETTLE_MARKED:
             return replace(result, settled=True, marked_by_us=True)
-        case Action.SETTLE_THEIRS:
+        case Action.SETTLE_KEPT:
             return replace(result, settled=True)
         case Action.LEAVE | Action.WAIT | Action.LOOK | Action.MARK:
             return result
@@ -237,12 +241,12 @@ def _ending(file: File | None, decision: Decision, entry: Entry, now: datetime) 
             assert_never(decision.action)
 
 
-def _waiting(reason: AttemptReason, file: File, until: datetime) -> AttemptResult:
-    """Return how an attempt ends whose write has to wait."""
+def _waiting_result(reason: AttemptReason, file: File, until: datetime) -> AttemptResult:
+    """Return the result of an attempt whose write has to wait."""
     return AttemptResult(Outcome.WAITING, reason.value, until, file, needs_write=True)
 
 
-def _failure(
-    reason: AttemptReason, error: str, again: datetime, file: File | None = None
+def _failed_result(
+    reason: AttemptReason, error: str, retry_at: datetime, file: File | None = None
 ) -> AttemptResult:
-    return AttemptResult(Outcome.FAILED, reason.value, again, file, error=error)
+    return AttemptResult(Outcome.FAILED, reason.value, retry_at, file, error=error)

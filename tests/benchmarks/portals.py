@@ -75,7 +75,7 @@ class Place:
     def asked(self) -> Iterator["Asked"]:
         """Tell what is asked of the portal within the block."""
         asked = Asked(Counter(), Counter(), Counter(), Counter())
-        self.portal.clear_requests()
+        self.portal.requests.clear()
         yield asked
         for one in self.portal.requests:
             name = one.path.partition(" ")[2]

@@ -110,7 +110,7 @@ def _filled(path: Path, number: int) -> None:
                 "marked_by_us": n % 100 == 0,
                 "looked_at": now,
                 "marked_at": now - timedelta(seconds=n),
-                "stands_since": now - timedelta(seconds=n),
+                "comment_since": now - timedelta(seconds=n),
                 "folder": n % 300,
                 "outcome": "marked" if n % 100 == 0 else "kept",
                 "reason": "updated" if n % 100 == 0 else "answered",
@@ -152,5 +152,5 @@ def _accepts(ledger: Ledger, turn: int) -> None:
 def _claims(ledger: Ledger, turn: int) -> None:
     later = datetime.now(UTC) + timedelta(hours=1 + turn)
     for _ in range(_TIMES):
-        ledger.next_claim(later)
-        assert len(ledger.claim(later, 1, _LEASE)) == 1
+        ledger.claims.next_at(later)
+        assert len(ledger.claims.take(later, 1, _LEASE)) == 1

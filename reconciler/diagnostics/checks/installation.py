@@ -166,7 +166,7 @@ def address(snapshot: Snapshot) -> list[Finding]:
         return [ok("address", f"{snapshot.config.webhook.public_url} answers and knows the secret")]
     if isinstance(found, AddressUnreachableError) and _deliveries_arrive(snapshot):
         message = f"{found}, asked from here; but deliveries arrive, so the portal reaches it"
-        hint = "nothing, if this network leads no way back to it; webhook commands: --no-test"
+        hint = "nothing, if this network leads no way back to it; webhook commands: --no-probe"
         return [warning("address", message, hint)]
     return [error("address", str(found), hint_for(found))]
 

@@ -42,8 +42,7 @@ from reconciler.webhooks import (
 from reconciler.webhooks.delivery_log import progress
 
 _T = TypeVar("_T")
-_MAX_TEXTS, _STEP, _MAX_ROOMS = 3, 90, 3000
-_NO_ROUTE = {404, 405, 501}  # a portal without that route answers so, and one without any
+_MAX_TEXTS, _MAX_ROOMS = 3, 3000
 Connect = Callable[[], Transport]
 """Connects to the portal. May raise ConfigError."""
 OpenLedger = Callable[[], Ledger]
@@ -163,7 +162,7 @@ def _asked_in_turn(
         return snapshot
     key = _asked(docspace.key)
     snapshot = replace(snapshot, key=key)
-    if isinstance(key, PortalError) and key.status in _NO_ROUTE:
+    if isinstance(key, PortalError) and key.lacks_route:
         return replace(snapshot, rooms=_asked(lambda: _rooms(docspace)))
     if isinstance(key, PortalError) or not key.active:
         return snapshot
@@ -184,13 +183,7 @@ def _asked_in_turn(
 
 
 def _rooms(docspace: DocSpace) -> tuple[Room, ...]:
-    found: dict[int | str, Room] = {}
-    for start in range(0, _MAX_ROOMS, _STEP):
-        page = docspace.rooms(start)
-        found |= {room.id: room for room in page.rooms}
-        if page.remaining == 0 or not page.rooms:
-            break
-    return tuple(found.values())
+    return tuple(docspace.all_rooms(most=_MAX_ROOMS))
 
 
 def _asked(ask: Callable[[], _T]) -> _T | PortalError:
@@ -239,12 +232,12 @@ def _of_ledger(config: Config, open_ledger: OpenLedger) -> LedgerSnapshot | Ledg
                 return refusal
             engine, version = ledger.health.engine()
             held = {role.value: ledger.holder(role) for role in Role}
-            seen = ledger.health.overview(ledger.clock(utcnow)(), shown=1)
+            seen = ledger.health.overview(ledger.clock(utcnow)(), shown=_MAX_TEXTS)
             return LedgerSnapshot(
                 engine=engine,
                 version=version,
-                texts=tuple(ledger.health.texts(_MAX_TEXTS)),
-                unknown_texts=ledger.health.unknown_texts(),
+                texts=seen.texts,
+                unknown_texts=seen.unknown_texts,
                 holders={role: who for role, who in held.items() if who is not None},
                 processes=len(ledger.processes()),
                 webhook_id=ledger.settings.get(WEBHOOK_ID),
@@ -253,7 +246,7 @@ def _of_ledger(config: Config, open_ledger: OpenLedger) -> LedgerSnapshot | Ledg
                 problems=find_problems(seen),
                 is_there=ledger.read_only,
                 has_run=bool(seen.sweeps or seen.accepted),
-                delivered=ledger.health.delivered(),
+                delivered=ledger.health.last_delivery_at(),
             )
     except LedgerError as error:
         return error

@@ -26,10 +26,10 @@ from pathlib import Path
 from reconciler.errors import LedgerCause, LedgerError, RoleHeldError
 from reconciler.ledger.store.failures import cause_of
 
-_PROBE = 64 * 1024  # bytes
+_TEST_SIZE = 64 * 1024  # bytes to write, to find a full disk
 GONE = (
-    "the ledger's file is gone, or another one stands at its path: put it back, or restart serve "
-    "to go on with what is there"
+    "the ledger's file is gone, or another one is at its path: put it back, or restart serve to "
+    "continue with the file at that path"
 )
 Identity = tuple[int, int]  # device and inode
 _FLOCK = struct.Struct("hhqqi4x")  # type, whence, start, length, process: as Linux has it
@@ -64,27 +64,27 @@ class DatabaseFile:
         self.path, self._name = path, str(path)
         self._mode = os.O_RDWR if writable else os.O_RDONLY
         with _lock_of_all:
-            self._probe = os.open(path, self._mode | os.O_CLOEXEC)
-            self.identity = identity_of(os.fstat(self._probe))
+            self._descriptor = os.open(path, self._mode | os.O_CLOEXEC)
+            self.identity = identity_of(os.fstat(self._descriptor))
             _open.setdefault(self.identity, _Descriptors()).users += 1
-        if not _is_only_name(self._probe, path):
+        if not _is_only_name(self._descriptor, path):
             self.close()
             raise RoleHeldError(
                 "ledger", "a process that has the file open under another name (a hard link)"
             )
 
     def check(self) -> None:
-        """Raise LedgerError unless this very file stands at its path."""
+        """Raise LedgerError unless this very file is at its path."""
         if not self.is_in_place():
             raise LedgerError(GONE, LedgerCause.STATED)
 
     def is_in_place(self) -> bool:
-        """Return whether this very file stands at its path."""
+        """Return whether this very file is at its path."""
         return identity_at(self._name) == self.identity
 
     def is_locked(self, byte: int) -> bool | None:
         """Return whether the byte is locked, without locking it; None where that is unknown."""
-        kind = _fcntl("F_OFD_GETLK", self._probe, byte, fcntl.F_WRLCK)
+        kind = _fcntl("F_OFD_GETLK", self._descriptor, byte, fcntl.F_WRLCK)
         return None if kind is None else kind != fcntl.F_UNLCK
 
     def borrow(self) -> int:
@@ -109,11 +109,11 @@ class DatabaseFile:
 
     def close(self) -> None:
         """Close the file, after SQLite has. Borrowed descriptors must have been returned."""
-        _fcntl("F_OFD_SETLK", self._probe, 0, fcntl.F_UNLCK, _NAMES + 2**32)
+        _fcntl("F_OFD_SETLK", self._descriptor, 0, fcntl.F_UNLCK, _NAMES + 2**32)
         with _lock_of_all:
             mine = _open[self.identity]
             mine.users -= 1
-            mine.spare.append(self._probe)
+            mine.spare.append(self._descriptor)
             if mine.users:
                 return
             del _open[self.identity]
@@ -183,8 +183,8 @@ def identity_of(found: os.stat_result) -> Identity:
 def create(path: Path, owner: Path) -> None:
     """Create the file if it is missing, for its owner alone. Raises OSError.
 
-    A file that root creates gets the owner of ``owner``: the service, which is not root, must be
-    able to open what a root shell left. SQLite does so with its own files.
+    Where root creates it, the file gets the owner of ``owner``, so that the service, which does not
+    run as root, can open it. SQLite does so with its own files.
     """
     try:
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -192,20 +192,20 @@ def create(path: Path, owner: Path) -> None:
         return
     try:
         if os.geteuid() == 0:
-            theirs = owner.stat()
-            with suppress(OSError):  # a root without that right made a file of its own
-                os.fchown(number, theirs.st_uid, theirs.st_gid)
+            wanted = owner.stat()
+            with suppress(OSError):  # root may lack the right: then the file stays its own
+                os.fchown(number, wanted.st_uid, wanted.st_gid)
     finally:
         os.close(number)
 
 
 def folder_refusal(path: Path) -> LedgerError | None:
-    """Return why nothing can be written beside a file; a nameless temporary file tells."""
+    """Return why nothing can be written beside a file, as an unnamed temporary file shows."""
     try:
-        with tempfile.TemporaryFile(dir=path.parent) as probe:
-            probe.write(bytes(_PROBE))
-            probe.flush()
-            os.fsync(probe.fileno())
+        with tempfile.TemporaryFile(dir=path.parent) as test:
+            test.write(bytes(_TEST_SIZE))
+            test.flush()
+            os.fsync(test.fileno())
     except OSError as error:
         return LedgerError(f"{path} cannot be written: {error.strerror}", cause_of(error))
     return None

@@ -1,4 +1,4 @@
-"""Open the database of an address: to work, or only to read."""
+"""Opens the database at an address, for writing or only for reading."""
 
 from sqlalchemy import URL, exc, make_url
 
@@ -11,7 +11,7 @@ from reconciler.ledger.store.sqlite import SqliteStore, path_of
 from reconciler.ledger.store.store import Store
 
 MEMORY = "memory:"
-"""The address of an empty ledger that nobody else sees."""
+"""The address of an empty ledger in memory, which no other process sees."""
 
 
 def is_there(url: str) -> bool:
@@ -22,7 +22,7 @@ def is_there(url: str) -> bool:
 
 
 def store_at(url: str, *, read_only: bool = False) -> Store:
-    """Open the database at an address. Raises LedgerError, which never tells the address.
+    """Open the database at an address. Raises LedgerError, which never contains the address.
 
     With ``read_only`` nothing is created, and a database that is not there is an empty one.
     """

@@ -1,4 +1,4 @@
-"""The errors of databases and files as LedgerError, each with its cause."""
+"""Translates the errors of databases and files into LedgerError, each with its cause."""
 
 import errno
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from reconciler.errors import LedgerCause, LedgerError
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _FULL = {"SQLITE_FULL", "53100"}
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")
-# Connection, authorization, shutdown, no such database, a transaction that stood still.
+# Connection, authorization, shutdown, no such database, an idle transaction that was ended.
 _UNREACHABLE = ("08", "28", "57P", "3D000", "25P03")
 
 
@@ -34,9 +34,9 @@ def cause_of(error: Exception) -> LedgerCause:
         return LedgerCause.DISK_FULL
     if code.startswith(_DAMAGED):
         return LedgerCause.DAMAGED
-    # The driver of PostgreSQL knows no code where no server answered, or it let nobody in.
-    is_silent = isinstance(error, exc.OperationalError) and hasattr(raw, "sqlstate") and not code
-    is_unreachable = is_silent or code.startswith(_UNREACHABLE)
+    # PostgreSQL's driver gives no code where no server answered or the login was refused.
+    has_no_code = isinstance(error, exc.OperationalError) and hasattr(raw, "sqlstate") and not code
+    is_unreachable = has_no_code or code.startswith(_UNREACHABLE)
     return LedgerCause.UNREACHABLE if is_unreachable else LedgerCause.OTHER
 
 

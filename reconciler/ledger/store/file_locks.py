@@ -1,7 +1,7 @@
 """Exclusive locks on a database file, each with a lock file that names its holder.
 
 The lock that counts is on the database itself (`database_file`). The lock file beside it names the
-holder, and keeps the path reserved for a process that works on a file that was here before.
+holder. It also reserves the path for a process whose database file was moved away from it.
 """
 
 import fcntl
@@ -45,11 +45,6 @@ class FileLock:
             self._byte.release()
             return False
         return True
-
-    def try_lock_again(self) -> bool:
-        """Take the lock a moment later: another process may only have read the holder."""
-        time.sleep(0.05)
-        return self.try_lock()
 
     def release(self) -> None:
         """Release the lock."""

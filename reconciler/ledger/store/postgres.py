@@ -1,17 +1,16 @@
 """The ledger in PostgreSQL: any number of processes on any number of machines.
 
 Every writing transaction takes one lock first, as on SQLite, so there is one writer at a time.
-Finer locks would gain nothing: each event and each result adds to the same few counters, where
-writers would meet anyway; and one lock cannot deadlock. A portal sends and takes far less than one
-writer can do. The lock ends with its transaction, and the server ends a
-transaction that is idle for `_IDLE_LIMIT`.
+Finer locks would gain nothing: every event and every result adds to the same few counters. One
+lock cannot deadlock, and one writer is much faster than a portal. The lock ends with its
+transaction, and the server ends a transaction that is idle for `_IDLE_LIMIT`.
 
-All processes use the database's clock, which the local one continues between two writes.
+All processes use the database's clock; between two writes the local clock extrapolates it.
 
 After a failover the old server may still answer, read-only. So only writable servers are connected
-to, each connection is checked whenever it is used, and the first one found read-only makes all
-connections, the session too, connect again: where ``state.url`` names several hosts, or the name
-now leads to another server, all of them reach that one.
+to, and each connection is checked whenever it is used. When one is found read-only, all
+connections and the session connect again: they reach the new server where ``state.url`` names
+several hosts, or where the name now leads to it.
 """
 
 import os
@@ -31,17 +30,17 @@ from reconciler.errors import LedgerCause, LedgerError, RoleHeldError
 from reconciler.ledger.store.failures import database_errors
 from reconciler.ledger.store.postgres_session import Session
 from reconciler.ledger.store.schema import PARTIAL, files
-from reconciler.ledger.store.store import WRITE_TIMEOUT, IsOurs, Role, Store
+from reconciler.ledger.store.store import WRITE_TIMEOUT, IsHeld, Role, Store
 from reconciler.model import EPOCH
 
 _MIN_VERSION = 15
 _CONNECT_TIMEOUT = 2  # seconds to wait for a connection: the least that the driver knows
 _LOCK_TIMEOUT = 1.8  # seconds to wait for other processes' transactions
-_IDLE_LIMIT = 3  # seconds after which a transaction that says nothing is ended
+_IDLE_LIMIT = 3  # seconds after which the server ends an idle transaction
 _READ_TIMEOUT = 30
 _STALE = 0.2  # a connection that breaks so soon was broken before
-_READ_ONLY = "25006"  # the state of a server that is no longer the one to write to
-_NOT_PRIMARY = "the server has become read-only; no other that can be written to was found yet"
+_READ_ONLY = "25006"  # the state of a server that no longer takes writes
+_NOT_PRIMARY = "the server has become read-only, and no writable server was found yet"
 _MAX_NAME = 63  # bytes
 
 _SERVER = text(
@@ -93,17 +92,17 @@ class PostgresStore(Store):
         try:
             with database_errors(), self._reader.connect() as connection:
                 self._schema = _check_server(connection.execute(_SERVER).one())
-            self._session = Session(self._session_engine, self._schema, self._forget_server)
+            self._session = Session(self._session_engine, self._schema, self._drop_connections)
         except LedgerError:
             self._dispose()
             raise
 
     @contextmanager
-    def role(self, role: Role) -> Iterator[IsOurs]:
+    def role(self, role: Role) -> Iterator[IsHeld]:
         """Hold ``role`` within the block. Several processes may hold the worker's."""
         if self.read_only:
-            with self._require_free(role) as is_ours:
-                yield is_ours
+            with self._require_free(role) as is_free:
+                yield is_free
             return
         name = f"role {role.value}"
         if role is Role.WORKER:
@@ -151,7 +150,7 @@ class PostgresStore(Store):
         return f"{self._session.identity()}-{uuid.uuid4().hex}"
 
     def orphaned(self, c: Connection) -> Any:
-        """Return the claims of dead processes, but for a write that may still reach the portal.
+        """Return the condition of dead processes' claims, without a write that may still arrive.
 
         Such a row is due again after the longest answer. A process that only lost its connection
         loses its claim before the write, and is not granted the write.
@@ -216,7 +215,7 @@ class PostgresStore(Store):
     def _reading(self) -> Iterator[Connection]:
         try:
             connection = self._reader.connect()
-        except exc.InvalidRequestError as error:  # whatever was connected to is read-only
+        except exc.InvalidRequestError as error:  # every server that answered is read-only
             raise LedgerError(_NOT_PRIMARY, LedgerCause.UNREACHABLE) from error
         with connection, connection.begin():
             yield connection
@@ -224,9 +223,9 @@ class PostgresStore(Store):
     def _fail_over(self) -> None:
         """Connect everything again: the server has become read-only."""
         self._session.move()
-        self._forget_server()
+        self._drop_connections()
 
-    def _forget_server(self) -> None:
+    def _drop_connections(self) -> None:
         """Drop the pooled connections; transactions under way end on theirs."""
         self._usable = False
         self._reader.dispose()
@@ -245,7 +244,7 @@ class _TimedConnection(psycopg.Connection[Any]):
     """A connection that is closed when the server does not answer in time."""
 
     answer_timeout: float = _READ_TIMEOUT
-    until: float | None = None  # by the monotonic clock; for all that is asked before
+    until: float | None = None  # the deadline of all statements, by the monotonic clock
 
     def is_read_only(self) -> bool:
         """Return whether the server reported itself read-only with its last answer."""
@@ -283,10 +282,8 @@ def _with_deadline(gen: Generator[Any, Any, Any], until: float) -> Generator[Any
 _TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 
-def _timeouts(statement: float, lock: float, silence: float) -> dict[str, int]:
-    return {
-        name: int(s * 1000) for name, s in zip(_TIMEOUTS, (statement, lock, silence), strict=True)
-    }
+def _timeouts(statement: float, lock: float, idle: float) -> dict[str, int]:
+    return {name: int(s * 1000) for name, s in zip(_TIMEOUTS, (statement, lock, idle), strict=True)}
 
 
 def _engine(url: URL, limits: dict[str, int], reads: bool = False, **pool: Any) -> Engine:

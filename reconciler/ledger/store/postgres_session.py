@@ -1,9 +1,9 @@
-"""A process's session on PostgreSQL, whose advisory locks are its roles and its sign of life.
+"""A process's session on PostgreSQL: its advisory locks are the process's roles and heartbeat.
 
-An advisory lock belongs to a connection: the server releases it when the process dies, and when it
-has been silent for `_LEASE` (its machine is gone, or it is stopped). A thread sends a heartbeat
-every few seconds. A process that finds the connection broken has lost its locks, and knows it
-before the server can grant them to another.
+An advisory lock belongs to a connection: the server releases it when the process dies, and when the
+connection was idle for `_LEASE` (the machine is gone, or the process is stopped). A thread sends a
+heartbeat every few seconds. A process that finds the connection broken has lost its locks, and
+knows it before the server can grant them to another.
 
 When a server has become read-only, another was promoted, whose locks count. The session then drops
 its connection as a broken one, and calls ``on_move`` so that the other connections are dropped too.
@@ -19,11 +19,11 @@ from contextlib import contextmanager, suppress
 from sqlalchemy import Connection, Engine, exc, text
 
 from reconciler.ledger.store.failures import database_errors
-from reconciler.ledger.store.store import IsOurs
+from reconciler.ledger.store.store import IsHeld
 
 _LEASE = 10  # seconds
-_MARGIN = 1  # of them, in which it may be over for the server already
-_HEARTBEAT = 2.5  # seconds between signs of life
+_MARGIN = 1  # seconds before its end, when the server may have ended it already
+_HEARTBEAT = 2.5  # seconds
 _ALIVE = "alive"
 _SINGLE = 0  # the number of a lock that one process holds at a time
 
@@ -72,12 +72,12 @@ class Session:
             connection.execute(_TRY_LOCK, {"number": self._id, "kind": self._key(kind)})
 
     def unregister(self, kind: str) -> None:
-        """Give up a shared role."""
+        """Release a shared role."""
         with self._lock:
             self._registered.discard(kind)
             self._unlock(kind, self._id)
 
-    def lock(self, kind: str) -> IsOurs | None:
+    def lock(self, kind: str) -> IsHeld | None:
         """Take the one lock of a kind, None where it is held. Raises LedgerError."""
         with database_errors(), self._lock, self._locked_connection() as connection:
             lock = {"number": _SINGLE, "kind": self._key(kind)}
@@ -165,7 +165,7 @@ class Session:
             with self._lock:
                 if self._stop.is_set():
                     return
-                # Who holds something asks whether it is still theirs.
+                # A failure needs no report: holders check their lock with its `IsHeld`.
                 with suppress(exc.SQLAlchemyError), self._locked_connection() as connection:
                     is_read_only = connection.execute(_IS_READ_ONLY).scalar_one()
             if is_read_only:

@@ -1,9 +1,9 @@
-"""Read-only ledgers: an existing file that is not changed, and an empty one in memory."""
+"""Read-only ledgers: a view of an existing file, and an empty database in memory."""
 
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,38 +23,28 @@ from reconciler.ledger.store.sqlite import (
     path_of,
     sqlite_errors,
 )
-from reconciler.ledger.store.store import IsOurs, Role, Store
+from reconciler.ledger.store.store import IsHeld, Role, Store
 
 
 class View(Store):
-    """What all views have in common: they take no role."""
+    """The base of views, which take no role."""
 
     shared = False
 
-    @contextmanager
-    def role(self, role: Role) -> Iterator[IsOurs]:
-        """Raise RoleHeldError while somebody holds ``role``; take nothing."""
-        with self._require_free(role) as is_ours:
-            yield is_ours
-
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Raise RoleHeldError while somebody holds any role; take nothing."""
-        with ExitStack() as checks:
-            for role in Role:
-                checks.enter_context(self._require_free(role))
-            yield
+    def role(self, role: Role) -> AbstractContextManager[IsHeld]:
+        """Raise RoleHeldError while a process holds ``role``; take nothing."""
+        return self._require_free(role)
 
     def clock(self, local: Callable[[], datetime]) -> Callable[[], datetime]:
         """Return the local clock."""
         return local
 
     def token(self) -> str:
-        """Return a token that is no other process's."""
+        """Return a token that no other process uses."""
         return "view"
 
     def orphaned(self, c: Connection) -> Any:
-        """Return the condition of what nobody gives back: nothing is claimed here."""
+        """Return a condition that is never used: nothing is claimed in a view."""
         del c
         return true()
 
@@ -63,8 +53,8 @@ class SqliteView(View):
     """A SQLite file opened for reading: nothing is created, changed or left beside it.
 
     A log beside it belongs to a running or killed process and is left as it is. Without one,
-    SQLite creates a log while it reads, for the file's owner, and removes it at the end: that end
-    is a write, and takes the lock as any other.
+    SQLite creates a log while it reads, for the file's owner, and removes it at the end. Removing
+    it is a write and takes the lock for writing.
     """
 
     def __init__(self, url: URL) -> None:
@@ -119,7 +109,7 @@ class MemoryStore(View):
     """An empty database in memory. ``path`` is where a real one would be."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Make it."""
+        """Create it."""
         super().__init__()
         self._path = path
         self._engine = engine_of(self._connected, "BEGIN", 1)

@@ -3,7 +3,7 @@
 Times are whole microseconds since 1970 in UTC: they sort, compare and round-trip exactly.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from reconciler.errors import LedgerCause, LedgerError
-from reconciler.model import EPOCH, Outcome, Rule
+from reconciler.model import EPOCH, UNFINISHED_OUTCOMES, Outcome, Rule
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -51,7 +51,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
-# What holds for the whole ledger: `ledger.settings` has their names and types.
+# Settings of the whole ledger: `ledger.settings` has their names and types.
 settings = Table(
     "settings",
     metadata,
@@ -105,33 +105,32 @@ files = Table(
     Column("outcome", String),
     Column("reason", String, nullable=False, default=""),
     Column("error", String, nullable=False, default=""),
-    # Where it lay when it was last seen, and who had saved it, to show.
+    # Its place and author when it was last seen, to show.
     Column("folder", BigInteger),
     Column("room", BigInteger),
     Column("author", String),
-    # The person's comment that was kept, and since when a comment stands: ours without a break by
+    # The person's comment that was kept, and since when a comment is there: ours without a break by
     # a person's, or a person's on this version.
     Column("comment", String, nullable=False, default=""),
-    Column("stands_since", UtcTime),
+    Column("comment_since", UtcTime),
 )
 
 
 def _in(*values: Outcome | Rule) -> str:
-    """Return the condition of a column in SQL, for an index that a query finds by these words."""
+    """Return the condition of a column in SQL, in the same words for an index and its queries."""
     return f"IN ({', '.join(repr(str(value.value)) for value in values)})"
 
 
 _DUE = files.c.due_at.is_not(None)
 _due = Index("files_due", files.c.priority, files.c.due_at, sqlite_where=_DUE)
 
-# Conditions of the overview; an index is used only for a condition in the same words.
-_OPEN = _in(Outcome.FAILED, Outcome.REFUSED, Outcome.WAITING)
+# Conditions of the overview. SQLite uses a partial index only for a condition in the same words.
 _ELSEWHERE = _in(Rule.GONE, Rule.SECTION)
-UNFINISHED = text(f"outcome {_OPEN} AND due_at IS NOT NULL")
+UNFINISHED = text(f"outcome {_in(*UNFINISHED_OUTCOMES)} AND due_at IS NOT NULL")
 WAITING = text(f"marked_by_us AND settled_version IS NOT NULL AND reason NOT {_ELSEWHERE}")
 DECIDED = text(f"outcome {_in(Outcome.KEPT)} AND reason {_in(Rule.ANSWERED, Rule.CHANGED)}")
 UNMARKED = text(f"outcome {_in(Outcome.KEPT)} AND reason {_in(Rule.UNMARKED)}")
-# A file that lies in no folder of a room lies in the room itself.
+# A file without a known room lies in the folder, which may be the room itself.
 PLACE = func.coalesce(files.c.room, files.c.folder)
 _unfinished = Index(
     "files_unfinished",
@@ -139,13 +138,13 @@ _unfinished = Index(
     files.c.looked_at,
     sqlite_where=UNFINISHED,
 )
-_waiting = Index("files_waiting", files.c.stands_since, files.c.id, sqlite_where=WAITING)
-_places = Index("files_places", PLACE, files.c.stands_since, files.c.id, sqlite_where=WAITING)
-_decided = Index("files_decided", files.c.stands_since, files.c.id, sqlite_where=DECIDED)
-_unmarked = Index("files_unmarked", files.c.stands_since, files.c.id, sqlite_where=UNMARKED)
+_waiting = Index("files_waiting", files.c.comment_since, files.c.id, sqlite_where=WAITING)
+_places = Index("files_places", PLACE, files.c.comment_since, files.c.id, sqlite_where=WAITING)
+_decided = Index("files_decided", files.c.comment_since, files.c.id, sqlite_where=DECIDED)
+_unmarked = Index("files_unmarked", files.c.comment_since, files.c.id, sqlite_where=UNMARKED)
 
 # The partial indexes. `postgres` sets the same conditions in its dialect, which is loaded only
-# where it is used: that takes some 50 ms.
+# where it is used: loading takes some 50 ms.
 PARTIAL = (_due, _unfinished, _waiting, _places, _decided, _unmarked)
 
 # Ended events and listings by outcome and reason; with the pending ones they add up.
@@ -165,19 +164,19 @@ writes = Table(
     Column("number", Integer, nullable=False),
 )
 
-# Texts that were kept as a person's, and how often one appeared within seconds of a save:
-# an unknown text of the portal's own is found here.
+# Texts that were kept as a person's, and how often each was seen within seconds of a save, which
+# shows an unknown text of the portal's own.
 texts = Table(
     "texts",
     metadata,
     Column("text", String, primary_key=True),
     Column("number", BigInteger, nullable=False),
-    Column("prompt", BigInteger, nullable=False, default=0),
+    Column("within_seconds", BigInteger, nullable=False, default=0),
 )
 _frequent = Index("texts_frequent", texts.c.number)
 
-# Per room (or "My documents"): up to which portal time everything in it was listed, whether its
-# last reading failed, and whether it is hidden (archived, or closed to our account).
+# Per room (or "My documents"): its watermark, the portal time up to which it was read; whether it
+# was not read to the end; and whether it is hidden (archived, or closed to our account).
 rooms = Table(
     "rooms",
     metadata,
@@ -221,7 +220,7 @@ sweeps = Table(
     Column("seconds", Float, nullable=False),
     Column("requests", Integer, nullable=False),
     Column("scanned", Integer, nullable=False),
-    Column("found", Integer, nullable=False),
+    Column("enqueued", Integer, nullable=False),
     Column("incomplete_folders", Integer, nullable=False),
     Column("full_scan", Boolean, nullable=False),
     Column("error", String, nullable=False),
@@ -269,6 +268,14 @@ def migrate(connection: Connection) -> None:
     if version < VERSION:
         values = {"value": str(VERSION)}
         connection.execute(settings.update().where(settings.c.name == "schema").values(values))
+
+
+def upsert(
+    c: Connection, table: Table, first: Mapping[str, Any], values: Mapping[str, Any]
+) -> None:
+    """Insert a row of ``first`` and ``values``; where its key exists, set the ``values`` alone."""
+    put = insert(c.dialect.name, table).values({**first, **values})
+    c.execute(put.on_conflict_do_update(index_elements=list(table.primary_key), set_=values))
 
 
 def insert(dialect: str, table: Table) -> Any:

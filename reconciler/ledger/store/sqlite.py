@@ -1,4 +1,4 @@
-"""The ledger in a file: one writer at a time over all processes, and roles as locks of the file.
+"""The ledger in a SQLite file: one writer at a time over all processes; roles are locks on it.
 
 SQLite before 3.51.3 can damage a write-ahead log when two connections write and checkpoint
 at once, so every writing transaction of every process runs under one lock, and so does the
@@ -11,6 +11,7 @@ to a deleted or replaced file would be lost with it.
 import os
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -31,10 +32,11 @@ from reconciler.ledger.store.database_file import (
 )
 from reconciler.ledger.store.failures import cause_of, database_errors
 from reconciler.ledger.store.file_locks import FileLock, holder_named_in, holding
-from reconciler.ledger.store.store import IsOurs, Role, Store
+from reconciler.ledger.store.store import IsHeld, Role, Store
 
 LOCK_TIMEOUT = 2.5  # seconds to wait for another process's transaction
 WRITING = 0  # the byte that is locked for it; each role has one of the next
+_HOLDER_READ = 0.05  # seconds in which another process that reads the holder keeps the lock
 BYTES = {role: number for number, role in enumerate(Role, WRITING + 1)}
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "mmap_size=0")
 
@@ -60,17 +62,19 @@ class SqliteStore(Store):
             self._open_file = opened.pop_all()
         self._writer = engine_of(self._connected, "BEGIN IMMEDIATE", 1, *_PRAGMAS)
         self._reader = engine_of(self._connected, "BEGIN", 4, *_PRAGMAS, "query_only=ON")
-        event.listen(self._writer, "connect", self._forget_log)
+        event.listen(self._writer, "connect", self._reset_log)
 
     @contextmanager
-    def role(self, role: Role) -> Iterator[IsOurs]:
-        """Hold ``role`` within the block; the lock is the operating system's."""
+    def role(self, role: Role) -> Iterator[IsHeld]:
+        """Hold ``role`` within the block, by a lock of the operating system."""
         with database_errors():
             lock = FileLock(self._file, lock_path(self._path, role), BYTES[role])
         try:
             with database_errors():
-                if not lock.try_lock() and not lock.try_lock_again():
-                    raise RoleHeldError(role.value, self.holder(role) or "")
+                if not lock.try_lock():
+                    time.sleep(_HOLDER_READ)
+                    if not lock.try_lock():
+                        raise RoleHeldError(role.value, self.holder(role) or "")
                 lock.write_holder()
             self._roles.add(lock)
             yield self._file.is_in_place
@@ -79,20 +83,12 @@ class SqliteStore(Store):
                 self._roles.discard(lock)
             lock.close()
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Hold every role within the block."""
-        with ExitStack() as roles:
-            for role in Role:
-                roles.enter_context(self.role(role))
-            yield
-
     def holder(self, role: Role) -> str | None:
         """Return the process that holds ``role``, None when it is free. Takes no role."""
         return holder_of(self._file, role)
 
     def clock(self, local: Callable[[], datetime]) -> Callable[[], datetime]:
-        """One machine has one clock."""
+        """Return the local clock: the processes share one machine."""
         return local
 
     def token(self) -> str:
@@ -100,7 +96,7 @@ class SqliteStore(Store):
         return uuid.uuid4().hex
 
     def orphaned(self, c: Connection) -> Any:
-        """The holder of the worker's role is alone: every other claim is of a dead process."""
+        """Return true: only the holder of the worker's role has live claims."""
         del c
         return true()
 
@@ -117,7 +113,7 @@ class SqliteStore(Store):
 
     @contextmanager
     def _writing(self, until: float) -> Iterator[Connection]:
-        del until  # a file answers; the wait for others is bounded
+        del until  # the wait for other processes is bounded by the lock
         with sqlite_errors(), holding(self._lock, self._lock.path.name):
             self._file.check()
             with self._writer.begin() as connection:
@@ -127,7 +123,7 @@ class SqliteStore(Store):
             self._check()
             with self._naming:
                 for lock in tuple(self._roles):
-                    with suppress(OSError):  # it only names us: the file itself is locked
+                    with suppress(OSError):  # it only names the holder: the database file is locked
                         lock.restore()
 
     @contextmanager
@@ -137,7 +133,7 @@ class SqliteStore(Store):
             yield connection
 
     def _check(self) -> None:
-        """Raise LedgerError where a restart would lose what was written."""
+        """Raise LedgerError where a restart would lose written data."""
         self._file.check()
         if None not in self._log and self._log != self._log_files():
             raise LedgerError(
@@ -147,8 +143,8 @@ class SqliteStore(Store):
     def _log_files(self) -> tuple[Identity | None, ...]:
         return tuple(map(identity_at, self._names))
 
-    def _forget_log(self, *_: object) -> None:
-        self._log = (None,)  # a new connection opens what is there
+    def _reset_log(self, *_: object) -> None:
+        self._log = (None,)  # a new connection opens the present files
 
     def _beside(self, name: str) -> Path:
         return Path(f"{self._path}.{name}")
@@ -164,7 +160,7 @@ class SqliteStore(Store):
         self._open_file.close()
 
     def _checkpoint(self) -> None:
-        """Leave a database that is complete without its log, even while another process reads it.
+        """Make the database complete without its log, even while another process reads it.
 
         SQLite checkpoints with the last connection of all, which may be a reader that cannot.
         """
