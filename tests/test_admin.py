@@ -425,11 +425,11 @@ def test_metrics_tell_missed_updates_and_how_long_they_waited(watched: Watched) 
     assert watched.number("missed_updates_total") == 1
     assert watched.number("updates_total", source="webhook") == 0
     buckets = {
-        le: watched.number("update_lag_seconds_bucket", source="sweep", le=le)
+        le: watched.number("update_latency_seconds_bucket", source="sweep", le=le)
         for le in ("300.0", "900.0", "86400.0", "+Inf")
     }
     assert list(buckets.values()) == [0, 1, 1, 1]
-    assert watched.number("update_lag_seconds_sum", source="sweep") == 600
+    assert watched.number("update_latency_seconds_sum", source="sweep") == 600
 
 
 @pytest.mark.parametrize(
@@ -444,10 +444,12 @@ def test_a_histogram_counts_each_wait_from_the_first_bucket_that_holds_it(
     now = kit.SAVED + seconds * SECOND
     watched.ledger.claims.finish(claim, kit.marked(), now)
     bounds = [*(f"{bound}.0" for bound in BOUNDS), "+Inf"]
-    found = [watched.number("update_lag_seconds_bucket", source="sweep", le=le) for le in bounds]
+    found = [
+        watched.number("update_latency_seconds_bucket", source="sweep", le=le) for le in bounds
+    ]
     place = bounds.index(first)
     assert found == [0] * place + [1] * (len(bounds) - place)
-    assert watched.number("update_lag_seconds_count", source="sweep") == 1
+    assert watched.number("update_latency_seconds_count", source="sweep") == 1
 
 
 def test_metrics_tell_the_requests_to_the_portal(watched: Watched) -> None:

@@ -246,7 +246,7 @@ def test_a_backfill_that_was_killed_goes_on_and_says_so(scene: Stage) -> None:
     before = scene.portal.count("GET", LISTING)
     done = run(scene, *words)
     assert (done.returncode, scene.comments(files)) == (0, [TARGET, TARGET])
-    assert "Going on: 1 folders were done by an earlier run." in done.stderr
+    assert "Resuming: 1 folders were done by an earlier run." in done.stderr
     assert scene.portal.count("GET", LISTING) - before == 2
     assert {scene.effective(file) for file in files} == {1}
 
@@ -277,7 +277,7 @@ def test_a_room_that_failed_is_read_by_the_next_run(scene: Stage) -> None:
     words = ("backfill", "--since", "60d", "--yes")
     done = run(scene, *words)
     assert (done.returncode, scene.comments([file]), scene.comments()) == (1, [TARGET], TEXTS)
-    assert "Going on: 2 folders" in run(scene, *words).stderr
+    assert "Resuming: 2 folders" in run(scene, *words).stderr
     assert scene.comments() == [TARGET, TARGET, "Approved", TARGET]
 
 
@@ -290,7 +290,7 @@ def test_a_file_that_an_earlier_run_left_failed_is_exit_1(
     scene.portal.faults.add(Fault(comment, "status", times=None, status=400))
     assert run(scene, "backfill", "--since", "60d", "--yes").returncode == 1
     again = exits(1, run(scene, "backfill", *span, "--yes"))
-    assert "Files that failed and will be tried again: " in again.stderr
+    assert "Files that failed and will be retried: " in again.stderr
     assert run(scene, "backfill", *span, "--dry-run").returncode == 1
 
 
@@ -388,7 +388,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(scene: Stage) -> None:
     with held(scene, "PUT", "files/file/{id}/comment", *words) as process:
         process.send_signal(signal.SIGINT)
     assert process.wait() == 130
-    assert "it goes on where it was" in (scene.folder / "held.log").read_text("utf-8")
+    assert "it resumes where it stopped" in (scene.folder / "held.log").read_text("utf-8")
 
 
 def test_a_dry_run_estimates_and_writes_nothing(scene: Stage) -> None:

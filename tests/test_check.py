@@ -583,7 +583,7 @@ def test_the_command_prints_the_worst_first_and_its_code(scene: Stage) -> None:
     wrong = run(scene, "check", "--json", RECONCILER_SWEEP__EVERY="soon")
     report = json.loads(wrong.stdout)
     assert (wrong.returncode, report["exit_code"]) == (2, 2)
-    assert "sweep.every" in report["lines"][0]["message"]
+    assert "sweep.every" in report["findings"][0]["message"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import typer
 from typer.testing import CliRunner
 
 from reconciler.cli.commands import app
-from reconciler.cli.messages import bug, in_words, unforeseen
+from reconciler.cli.messages import bug, message_for, message_for_unforeseen
 from reconciler.cli.options import found_config
 from reconciler.cli.runs import document, moment
 from reconciler.cli.send import sample_body
@@ -294,7 +294,7 @@ def test_a_working_directory_that_is_gone_is_no_bug(tmp_path: Path) -> None:
 )
 def test_what_the_machine_refuses_is_no_bug(error: OSError, expected: str) -> None:
     """An error of the operating system is no bug, wherever it occurs."""
-    code, text = unforeseen(error)
+    code, text = message_for_unforeseen(error)
     assert (code, text.startswith(expected)) == (2, True)
 
 
@@ -464,7 +464,7 @@ def test_every_error_has_its_code_and_its_next_step(
     error: ReconcilerError, code: int, hint: str
 ) -> None:
     """Every error has its exit code, what happened, and what to do."""
-    found, text = in_words(error)
+    found, text = message_for(error)
     assert (found, hint in text) == (code, True)
 
 

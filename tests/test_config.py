@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.config import CONFIG, NAMED, Config, duration, keys, load, require
+from reconciler.config.sections import SECRET, SECRET_FILE
+from reconciler.config.values import marked_keys
 from reconciler.decision import Policy
 from reconciler.errors import ConfigError
 from reconciler.portal_texts import by_culture
@@ -404,6 +406,19 @@ def test_wrong_values_are_listed_beside_unknown_keys(tmp_path: Path) -> None:
     assert any("RECONCILER_REVIEW__ROOMS" in problem for problem in found)
 
 
+def test_every_secret_and_every_file_of_secrets_is_marked() -> None:
+    """What hides a secret, and what checks its file, finds it by the mark of its key."""
+    fields = {
+        f"{section}.{name}": str(field.annotation)
+        for section, outer in Config.model_fields.items()
+        for name, field in type(outer.default).model_fields.items()
+    }
+    secrets = {key for key, annotation in fields.items() if "SecretStr" in annotation}
+    assert {*marked_keys(SECRET)} == secrets | {"notify.heartbeat_url"}
+    files = {key for key in fields if key.endswith("_file")}
+    assert {*marked_keys(SECRET_FILE)} == files - {"notify.urls_file"}
+
+
 @pytest.mark.parametrize("key", SECRETS)
 def test_a_secret_in_the_file_is_refused(key: str, tmp_path: Path) -> None:
     """A secret in config.toml, which others may see, is refused with the right place."""
@@ -521,9 +536,9 @@ def test_a_comment_may_be_any_printable_text(text: str) -> None:
         ("a\nb", "control characters"),
         ("a\x00b", "control characters"),
         ("a\u202eb", "control characters"),
-        ("Edited", "the portal writes by itself"),
-        ("The file is unlocked", "the portal writes by itself"),
-        ("Converted from .doc", "the portal writes by itself"),
+        ("Edited", "the portal itself writes"),
+        ("The file is unlocked", "the portal itself writes"),
+        ("Converted from .doc", "the portal itself writes"),
     ],
 )
 def test_a_comment_that_the_portal_cannot_keep_apart_is_refused(text: str, words: str) -> None:
@@ -537,7 +552,7 @@ def test_a_comment_that_the_portal_cannot_keep_apart_is_refused(text: str, words
 def test_none_of_the_portals_texts_is_a_comment(culture: str) -> None:
     """A comment equal to one of the portal's texts, in any language, is refused."""
     for text in by_culture()[culture].values():
-        with pytest.raises(ConfigError, match="by itself"):
+        with pytest.raises(ConfigError, match="portal itself writes"):
             load(None, {"RECONCILER_REVIEW__COMMENT": text.replace("{0}", "1")})
 
 
@@ -545,7 +560,7 @@ def test_none_of_the_portals_texts_is_a_comment(culture: str) -> None:
 def test_a_configured_portal_text_is_no_comment(key: str, tmp_path: Path) -> None:
     """A comment equal to one of `review.portal_texts` is refused."""
     (problem,) = problems(f'[review]\ncomment = "Redaguota"\n{key} = ["Redag{{0}}"]\n', tmp_path)
-    assert "the portal writes by itself" in problem
+    assert "the portal itself writes" in problem
 
 
 @pytest.mark.parametrize("key", ["portal_texts", "unlock_texts"])
@@ -553,7 +568,7 @@ def test_a_configured_portal_text_is_no_comment(key: str, tmp_path: Path) -> Non
 def test_a_portal_text_has_a_word_of_its_own(key: str, text: str, tmp_path: Path) -> None:
     """An entry of `review.portal_texts` needs a word beside {0}, which matches anything."""
     (problem,) = problems(f'[review]\n{key} = ["{text}"]\n', tmp_path)
-    assert "a word of its own" in problem
+    assert "at least one word besides {0}" in problem
 
 
 def test_the_policy_is_what_was_configured(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from reconciler.cli.playground import Demonstration
-from reconciler.demo import Check, Scene
+from reconciler.demo import Scene, SceneCheck
 from reconciler.demo.scenes import (
     check_burst,
     check_comment,
@@ -27,7 +27,7 @@ from reconciler.demo.scenes import (
 )
 from reconciler.demo.stage import TARGET, DaemonEndedError, Version, daemon
 
-TITLES = ["One edit", "A burst", "A person's words", "Lost deliveries", "A crash"]
+TITLES = ["One edit", "A burst", "A person's comment", "Lost deliveries", "A crash"]
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -58,7 +58,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> subprocess.Comple
     return done
 
 
-def test_the_demonstration_ends_with_a_verdict(
+def test_the_demonstration_ends_with_a_summary(
     demonstration: subprocess.CompletedProcess[str],
 ) -> None:
     """The demonstration exits 0, says what to do next, and prints nothing to stderr."""
@@ -180,12 +180,12 @@ FOUND, UNFOUND = Version(TARGET, 1, is_announced=False), Version("Edited", 0, is
         (check_restart([GOOD, TWICE]), False),
     ],
 )
-def test_a_check_holds_for_what_is_promised_alone(check: Check, holds: bool) -> None:
+def test_a_check_holds_for_what_is_promised_alone(check: SceneCheck, holds: bool) -> None:
     """A check succeeds only if the portal recorded what is promised, and shows what it recorded."""
     assert check.holds is holds
 
 
-def shown(lines: Sequence[Scene | Check], encoding: str = "utf-8") -> tuple[bool, str]:
+def shown(lines: Sequence[Scene | SceneCheck], encoding: str = "utf-8") -> tuple[bool, str]:
     """Return whether everything held, and the printed text."""
     page = io.BytesIO()
     with io.TextIOWrapper(page, encoding) as file:
@@ -196,7 +196,7 @@ def shown(lines: Sequence[Scene | Check], encoding: str = "utf-8") -> tuple[bool
 
 def test_a_broken_promise_is_said() -> None:
     """A broken promise is shown by its check, by the summary, and by the exit code."""
-    held, text = shown([Scene("A", "b", "c"), Check("this", True), Check("that", False)])
+    held, text = shown([Scene("A", "b", "c"), SceneCheck("this", True), SceneCheck("that", False)])
     assert not held
     assert "✗ that" in text
     assert "1 of 2 checks failed" in text
@@ -213,13 +213,13 @@ def test_a_daemon_that_cannot_start_is_said() -> None:
 
 def test_what_is_only_compared_breaks_no_promise() -> None:
     """The tutorial's script is only compared: whatever it does breaks no promise."""
-    held, text = shown([Check("the script: 300 writes", None), Check("this", True)])
+    held, text = shown([SceneCheck("the script: 300 writes", None), SceneCheck("this", True)])
     assert held
     assert "All 1 checks held" in text
 
 
 def test_a_terminal_without_the_tick_is_told_in_letters() -> None:
     """A terminal whose locale lacks the tick, such as C, gets words instead."""
-    _, text = shown([Check("this", True), Check("that", False)], "ascii")
+    _, text = shown([SceneCheck("this", True), SceneCheck("that", False)], "ascii")
     assert "ok this" in text
     assert "NO that" in text

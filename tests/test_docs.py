@@ -100,7 +100,7 @@ FORESEEN: list[ReconcilerError] = [
 def test_the_reference_has_the_remedy_of_every_error(error: ReconcilerError) -> None:
     """The reference has every error message, by its first words, with its remedy."""
     begins = re.findall(r"^\| `([A-Z][^`]+)` \|", REFERENCE, re.MULTILINE)
-    _, message = messages.in_words(error)
+    _, message = messages.message_for(error)
     assert [one for one in begins if message.startswith(one)]
 
 

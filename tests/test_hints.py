@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.messages import in_words
+from reconciler.cli.messages import message_for
 from reconciler.config import load
 from reconciler.diagnostics import find_problems
 from reconciler.diagnostics.checks import Finding, PortalSnapshot, Snapshot
@@ -75,7 +75,7 @@ def test_a_message_a_finding_and_a_log_line_give_the_same_hint(
 ) -> None:
     """A message, a finding and a log line for one cause have the same hint."""
     hint = hint_for(error)
-    assert in_words(error)[1].endswith(f"\n{hint[0].upper()}{hint[1:]}.")
+    assert message_for(error)[1].endswith(f"\n{hint[0].upper()}{hint[1:]}.")
     assert hint in {finding.hint for finding in found_by_check(error)}
     configure_log("info", "json")
     log_error(error)
@@ -101,7 +101,7 @@ def test_a_ledger_that_cannot_be_written_has_that_hint_too(tmp_path: Path) -> No
 def test_a_message_that_says_what_to_do_is_the_only_line() -> None:
     """A message that already says what to do has no further hint, which would mislead."""
     error = LedgerError("it needs a driver: pip install it", LedgerCause.STATED)
-    assert in_words(error)[1] == "The ledger cannot be used: it needs a driver: pip install it."
+    assert message_for(error)[1] == "The ledger cannot be used: it needs a driver: pip install it."
     assert {one.hint for one in found_by_check(error) if one.about == "ledger"} == {""}
 
 

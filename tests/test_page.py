@@ -107,7 +107,7 @@ def page(watched: Watched, path: str = "/") -> Seen:
 # Content.
 
 
-def test_it_begins_with_the_verdict_and_keeps_its_order(watched: Watched) -> None:
+def test_it_begins_with_the_summary_and_keeps_its_order(watched: Watched) -> None:
     """The page has the problems first, then the files without a final outcome, then the numbers."""
     mark(watched.ledger, "Contract.docx")
     assert page(watched).headings == [
@@ -156,7 +156,7 @@ def test_a_refused_file_is_an_amber_problem_with_its_hint(watched: Watched) -> N
     end(watched.ledger, Outcome.REFUSED, 1, reason="forbidden")
     seen, body = page(watched), watched.get("/").body
     assert seen.headings[0] == "1 problem"
-    assert 'class="verdict warn"' in body
+    assert 'class="summary warn"' in body
     assert seen.words.count("make the key's account room manager or content creator") == 2
 
 
@@ -322,7 +322,7 @@ def test_one_lost_delivery_among_thousands_is_seen() -> None:
 
 def test_the_wait_has_a_column_for_each_bound() -> None:
     """The chart of latencies has a column for each bound, and one for longer ones."""
-    chart = charts.lag_chart(Source.SWEEP, LatencyHistogram({5: 2, 0: 1}, 90_000))
+    chart = charts.latency_chart(Source.SWEEP, LatencyHistogram({5: 2, 0: 1}, 90_000))
     captions = [column.caption for column in chart.columns if column.bars]
     assert captions == ["2 within 5s", "1 longer than a day"]
     assert chart.most == 2
@@ -523,7 +523,7 @@ def test_a_page_behind_a_password_refreshes_itself(browser: Browser, watched: Wa
 def test_a_page_of_another_version_is_loaded_anew(browser: Browser, site: Site) -> None:
     """When the daemon has another version, the page is reloaded with its script."""
     browser.open(site.url)
-    browser.run("window.kept = true; document.documentElement.dataset.look = 'old';" + LOOK_NOW)
+    browser.run("window.kept = true; document.documentElement.dataset.assets = 'old';" + LOOK_NOW)
     browser.becomes("return window.kept === undefined && document.readyState === 'complete'")
     assert browser.complaints() == []
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from reconciler.cli.review_report import Found, print_found, write_csv
+from reconciler.cli.review_report import Reviews, print_reviews, write_csv
 from reconciler.ledger import Ledger
 from reconciler.ledger.records import FileInReview
 from reconciler.model import AttemptResult, Outcome, Rule
@@ -129,7 +129,7 @@ def test_on_a_terminal_the_list_is_a_table_with_links(ledger: Ledger) -> None:
     evil = FileInReview(8, "\x1b[2J[red]x", 1, SAVED, None, "", None, "", since=SAVED)
     terminal = Console(force_terminal=True, width=80, file=StringIO(), highlight=False)
     with terminal.capture() as captured:
-        print_found(Found(NOW, PORTAL, [CONTRACT, evil], [KEPT]), terminal)
+        print_reviews(Reviews(NOW, PORTAL, [CONTRACT, evil], [KEPT]), terminal)
     printed = captured.get()
     for words in ("2 files need review", "waiting", "Contract.docx", "10 d", "[red]x", "Final"):
         assert words in printed
@@ -141,7 +141,7 @@ def test_on_a_terminal_the_list_is_a_table_with_links(ledger: Ledger) -> None:
 def test_no_cell_of_the_csv_is_a_formula(capsys: pytest.CaptureFixture[str], title: str) -> None:
     """No cell of the CSV is computed as a formula: titles are other people's."""
     evil = FileInReview(8, title, 1, SAVED, None, title, 3, title, since=SAVED)
-    write_csv(Found(NOW, PORTAL, [evil, CONTRACT], [KEPT]))
+    write_csv(Reviews(NOW, PORTAL, [evil, CONTRACT], [KEPT]))
     first, second, third = csv.DictReader(StringIO(capsys.readouterr().out))
     for name in ("title", "room", "saved_by"):
         assert first[name].startswith("'")

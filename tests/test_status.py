@@ -263,7 +263,7 @@ def test_retrying_a_file_that_did_not_fail_is_a_usage_error(scene: Stage, ledger
     end(ledger, 1, Outcome.FAILED, retry_at=now() + HOUR)
     done = run(scene, "failed", "retry", "1", "99")
     assert (done.returncode, done.stdout) == (2, "1 file is due now\n")
-    assert "Neither failed nor waiting, or in work just now: 99." in done.stderr
+    assert "Neither failed nor waiting, or being processed now: 99." in done.stderr
 
 
 def test_a_title_cannot_write_to_the_terminal(

@@ -1,4 +1,4 @@
-"""The WSGI application for those who watch over the service: a path, a page, nothing to change."""
+"""The WSGI application for operators and reviewers: read-only pages behind access control."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from reconciler.errors import LedgerError
 TEXT = "text/plain; charset=utf-8"
 NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _MAX_FIELDS = 20
-OPEN = {"/healthz"}  # for everybody: the probes of a container carry no password
+OPEN = {"/healthz"}  # without a password: the health checks of a container have none
 
 
 @dataclass(frozen=True)
 class Page:
-    """What is answered. ``policy`` is what a browser may load and run for it: nothing."""
+    """One answer. ``policy`` is its Content-Security-Policy; by default nothing may be loaded."""
 
     body: str
     code: HTTPStatus = HTTPStatus.OK
@@ -30,13 +30,13 @@ Pages = Mapping[str, Callable[[Query], Page]]
 
 
 class Admin:
-    """A WSGI application. ``pages`` has what makes the page of each path from its query.
+    """A WSGI application. ``pages`` maps each path to the function that makes its page.
 
-    A page may raise LedgerError; ``on_error`` gets anything else that it raises.
+    Such a function may raise LedgerError; ``on_error`` gets any other exception.
     """
 
     def __init__(self, pages: Pages, guard: Guard, on_error: Callable[[Exception], None]) -> None:
-        """Serve the pages to those whom the guard admits."""
+        """Serve the pages to clients that the guard grants access."""
         self._pages, self._guard, self._on_error = pages, guard, on_error
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -75,13 +75,13 @@ class Admin:
             return make(_query(environ))
         except LedgerError as error:
             return Page(f"ledger: it cannot be read: {error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
-        except Exception as error:  # noqa: BLE001 - monitoring must get an answer, whatever happens
+        except Exception as error:  # noqa: BLE001 - monitoring must get an answer also after a bug
             self._on_error(error)
             return Page("This is a bug: see the log.\n", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _query(environ: WSGIEnvironment) -> Query:
-    """Return the parameters of the address, the last of each name; none where they are a flood."""
+    """Return the parameters of the address, the last of each name; none where they are too many."""
     try:
         return dict(parse_qsl(environ.get("QUERY_STRING", ""), max_num_fields=_MAX_FIELDS))
     except ValueError:

@@ -1,6 +1,6 @@
-"""Where each bar of a chart stands. Pure: numbers in, places out; the template draws them.
+"""The geometry of the charts. Pure: numbers in, coordinates out; the template draws them.
 
-A chart is a row of columns, and a column is a stack of bars, all in units of its own drawing.
+A chart is a row of columns, and a column is a stack of bars, all in units of the drawing.
 """
 
 from collections import Counter
@@ -14,16 +14,16 @@ from reconciler.model import EPOCH, Source
 DAYS = 14
 DETECTED_BY = (Source.WEBHOOK, Source.LOG, Source.SWEEP)  # from the bottom of a stack to its top
 _WIDTH, _HIGH, _LOW, _TOP = 336.0, 104.0, 52.0, 14.0
-_WIDEST = 48.0  # a column's place: few of them stand at the left
-_GAP = 0.24  # of a column's place
-_NEARLY = 0.8  # of a limit
-_LEAST = 2.0  # a bar of one among thousands must still be seen
+_MAX_SLOT = 48.0  # the width of a column with its gap: a few columns are aligned left
+_GAP = 0.24  # of a slot
+_WARN_FROM = 0.8  # of a limit
+_MIN_BAR = 2.0  # a bar of one among thousands must be visible
 _LABELS = ("1s", "2s", "5s", "10s", "30s", "1m", "5m", "15m", "1h", "6h", "1d", "more")
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One rectangle; ``kind`` is what it stands for."""
+    """One rectangle; ``kind`` is its style."""
 
     kind: str
     y: float
@@ -32,7 +32,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Column:
-    """What stands over one label, and the same as text."""
+    """A stack of bars over its label; ``caption`` has the same as text."""
 
     x: float
     width: float
@@ -42,13 +42,13 @@ class Column:
 
     @property
     def middle(self) -> float:
-        """Where the label stands."""
+        """The x coordinate of the label."""
         return self.x + self.width / 2
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A row of columns; ``most`` is what the highest counts."""
+    """A row of columns; ``most`` is the number of the highest one."""
 
     columns: tuple[Column, ...]
     most: int
@@ -58,22 +58,22 @@ class Chart:
 
 @dataclass(frozen=True)
 class Meter:
-    """How much of a limit is used: ``filled`` of 100, and how near the limit is."""
+    """How much of a limit is used: ``filled`` of 100; ``level`` is its colour."""
 
     filled: float
     level: str
 
 
 def meter(used: int, limit: int) -> Meter:
-    """Return what a meter shows; the least that is used is seen."""
+    """Return the meter of a limit; any use is visible."""
     share = used / max(limit, 1)
-    level = "bad" if share >= 1 else "warn" if share >= _NEARLY else "good"
-    return Meter(min(max(share * 100, _LEAST), 100.0) if used else 0.0, level)
+    level = "bad" if share >= 1 else "warn" if share >= _WARN_FROM else "good"
+    return Meter(min(max(share * 100, _MIN_BAR), 100.0) if used else 0.0, level)
 
 
 @dataclass(frozen=True)
 class Day:
-    """The updates of one day; ``day`` is None for all that are older than those kept apart."""
+    """The updates of one day; ``day`` is None for the sum of all older days."""
 
     day: datetime | None
     counts: Mapping[Source, int]
@@ -89,7 +89,7 @@ class Day:
 
 
 def last_days(days: Mapping[datetime, Mapping[Source, int]], now: datetime) -> tuple[Day, ...]:
-    """Return the last days, the newest first, back to the first of all that has an update."""
+    """Return the last days, the newest first, but none before the first update."""
     today = EPOCH + (now - EPOCH) // timedelta(days=1) * timedelta(days=1)
     wanted = [today - timedelta(days=back) for back in range(DAYS)]
     first = min(days, default=today)
@@ -118,9 +118,9 @@ def days_chart(days: Sequence[Day]) -> Chart:
     return _chart(stacks, labels, captions, _HIGH)
 
 
-def lag_chart(source: Source, lag: LatencyHistogram) -> Chart:
-    """Draw how many updates waited how long."""
-    numbers = [lag.buckets.get(bound, 0) for bound in (*BOUNDS, 0)]
+def latency_chart(source: Source, latency: LatencyHistogram) -> Chart:
+    """Draw the numbers of updates by their latency."""
+    numbers = [latency.buckets.get(bound, 0) for bound in (*BOUNDS, 0)]
     captions = [
         f"{number} longer than a day" if label == "more" else f"{number} within {label}"
         for label, number in zip(_LABELS, numbers, strict=True)
@@ -135,11 +135,11 @@ def _chart(
     height: float,
 ) -> Chart:
     most = max((sum(number for _, number in stack) for stack in stacks), default=0)
-    place = min(_WIDTH / max(len(stacks), 1), _WIDEST)
+    slot = min(_WIDTH / max(len(stacks), 1), _MAX_SLOT)
     columns = tuple(
         Column(
-            x=round(place * (number + _GAP / 2), 2),
-            width=round(place * (1 - _GAP), 2),
+            x=round(slot * (number + _GAP / 2), 2),
+            width=round(slot * (1 - _GAP), 2),
             label=label,
             caption=caption,
             bars=tuple(_bars(stack, most, height)),
@@ -151,8 +151,8 @@ def _chart(
 
 def _bars(stack: Sequence[tuple[str, int]], most: int, base: float) -> Iterator[Bar]:
     counted = [(kind, number) for kind, number in stack if number]
-    room = base - _TOP - _LEAST * (len(counted) - 1)
+    room = base - _TOP - _MIN_BAR * (len(counted) - 1)
     for kind, number in counted:
-        height = max(room * number / most, _LEAST)
+        height = max(room * number / most, _MIN_BAR)
         base -= height
         yield Bar(kind, round(base, 2), round(height, 2))

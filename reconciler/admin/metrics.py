@@ -1,7 +1,7 @@
-"""The numbers for Prometheus, read when they are asked for.
+"""The metrics for Prometheus, read at each scrape.
 
-What the ledger counts survives restarts and is shared by its processes; the requests to the
-portal are those of this process.
+The ledger's numbers survive restarts and are common to its processes; the requests to the portal
+are those of this process.
 """
 
 import platform
@@ -35,7 +35,7 @@ def exposition(
     writes_per_day: int,
     refusal: LedgerError | None = None,
 ) -> str:
-    """Return everything in Prometheus' text format, without the ledger's where it is broken.
+    """Return all metrics in Prometheus' text format, without the ledger's where it is not readable.
 
     ``refusal`` is why the ledger cannot be written.
     """
@@ -53,7 +53,7 @@ class _Numbers(Collector):
     refusal: LedgerError | None
 
     def describe(self) -> Iterable[Metric]:
-        """Look only when the numbers are asked for, not to learn their names."""
+        """Return nothing, so that registering does not read the ledger."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
@@ -76,13 +76,13 @@ class _Numbers(Collector):
         yield _gauge("ledger_up", "Whether the ledger can be read.", 1)
         yield from _queue(seen)
         yield from _ended(seen)
-        yield from _arrivals(seen)
+        yield from _latencies(seen)
         yield from _limits(seen, self.writes_per_day)
         yield from _sweeps(seen)
         problems = {problem.kind for problem in find_problems(seen, self.refusal)}
         yield _gauges(
             "problem",
-            "What is wrong: 1 while it is.",
+            "1 while there is a problem of that kind.",
             "kind",
             {kind.value: kind in problems for kind in ProblemKind},
         )
@@ -91,9 +91,9 @@ class _Numbers(Collector):
 def _queue(seen: Overview) -> Iterator[Metric]:
     queue = seen.queue
     age = 0.0 if queue.oldest is None else (seen.now - queue.oldest).total_seconds()
-    yield _gauge("queue_files", "Files that are to be looked at, now or later.", queue.depth)
-    yield _gauge("queue_due_files", "Files that are to be looked at now.", queue.due)
-    yield _gauge("queue_oldest_due_seconds", "How long the oldest of them is due.", age)
+    yield _gauge("queue_files", "Files to be looked at, now or later.", queue.depth)
+    yield _gauge("queue_due_files", "Files to be looked at now.", queue.due)
+    yield _gauge("queue_oldest_due_seconds", "For how long the oldest file has been due.", age)
     unfinished = {o.value: seen.unfinished.get(o, 0) for o in UNFINISHED_OUTCOMES}
     documentation = "Files that failed, were refused or wait, and will be looked at again."
     yield _gauges("unfinished_files", documentation, "outcome", unfinished)
@@ -104,14 +104,14 @@ def _queue(seen: Overview) -> Iterator[Metric]:
 def _ended(seen: Overview) -> Iterator[Metric]:
     yield _counter("events_accepted", "Events and listed files to be looked at.", seen.accepted)
     yield _counter("events_echoes", "Events about our own comments.", seen.echoes)
-    documentation = "How events and listed files ended."
+    documentation = "Outcomes of events and listed files."
     ended = CounterMetricFamily("reconciler_outcomes", documentation, labels=("outcome", "reason"))
     for labels, number in sorted(seen.ended.items()):
         ended.add_metric(labels, number)
     yield ended
 
 
-def _arrivals(seen: Overview) -> Iterator[Metric]:
+def _latencies(seen: Overview) -> Iterator[Metric]:
     documentation = "Marked updates by what detected them first."
     updates = CounterMetricFamily("reconciler_updates", documentation, labels=("source",))
     for source in Source:
@@ -119,23 +119,25 @@ def _arrivals(seen: Overview) -> Iterator[Metric]:
     yield updates
     documentation = "Updates that no delivery announced: found by a sweep only."
     yield _counter("missed_updates", documentation, seen.number_from(Source.SWEEP))
-    documentation = "From the saving of a file to our comment."
-    lags = HistogramMetricFamily("reconciler_update_lag_seconds", documentation, labels=("source",))
-    for source, lag in seen.latencies.items():
+    documentation = "Latency from the save of a file to our comment."
+    latencies = HistogramMetricFamily(
+        "reconciler_update_latency_seconds", documentation, labels=("source",)
+    )
+    for source, latency in seen.latencies.items():
         buckets, total = [], 0
         for bound in BOUNDS:
-            total += lag.buckets.get(bound, 0)
+            total += latency.buckets.get(bound, 0)
             buckets.append((f"{bound}.0", total))
-        lags.add_metric((source.value,), [*buckets, ("+Inf", lag.number)], lag.seconds)
-    yield lags
+        latencies.add_metric((source.value,), [*buckets, ("+Inf", latency.number)], latency.seconds)
+    yield latencies
 
 
 def _limits(seen: Overview, writes_per_day: int) -> Iterator[Metric]:
     until = seen.paused_until
-    left = 0.0 if until is None else (until - seen.now).total_seconds()
-    yield _gauge("pause_seconds", "How long nothing is done yet.", left)
+    seconds = 0.0 if until is None else (until - seen.now).total_seconds()
+    yield _gauge("pause_seconds", "Seconds until the end of a pause.", seconds)
     documentation = "Comments that may still be set within 24 hours."
-    yield _gauge("writes_left", documentation, max(writes_per_day - seen.written, 0))
+    yield _gauge("writes_remaining", documentation, max(writes_per_day - seen.written, 0))
 
 
 def _sweeps(seen: Overview) -> Iterator[Metric]:
@@ -146,11 +148,11 @@ def _sweeps(seen: Overview) -> Iterator[Metric]:
         return
     last = seen.sweeps[0]
     yield _gauge("sweep_timestamp_seconds", "When the last sweep began.", last.began.timestamp())
-    yield _gauge("sweep_duration_seconds", "How long it took.", last.seconds)
-    yield _gauge("sweep_requests", "How many requests it took.", last.requests)
-    yield _gauge("sweep_scanned_files", "How many files it read.", last.scanned)
-    yield _gauge("sweep_enqueued_files", "How many of them it enqueued to look at.", last.enqueued)
-    yield _gauge("sweep_success", "Whether it came to its end.", not last.error)
+    yield _gauge("sweep_duration_seconds", "The duration of the last sweep.", last.seconds)
+    yield _gauge("sweep_requests", "Requests of the last sweep.", last.requests)
+    yield _gauge("sweep_scanned_files", "Files that the last sweep read.", last.scanned)
+    yield _gauge("sweep_enqueued_files", "Files that the last sweep enqueued.", last.enqueued)
+    yield _gauge("sweep_success", "Whether the last sweep was completed.", not last.error)
 
 
 def _gauge(name: str, documentation: str, value: float) -> Metric:

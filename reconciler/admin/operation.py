@@ -1,4 +1,4 @@
-"""The operator's view: what is wrong, unfinished files, and the figures of the service."""
+"""The operator's view: problems, unfinished files, and the figures of the service."""
 
 from http import HTTPStatus
 
@@ -32,7 +32,7 @@ def operation_page(
         "writes_per_day": writes_per_day,
         "rows": [*days, charts.older(seen.days, days)],
         "gap": charts.days_chart(days),
-        "lags": _lags(seen),
+        "latencies": _latencies(seen),
         "within": _within,
         "reason": _reason,
         "hint": file_hint,
@@ -43,13 +43,15 @@ def operation_page(
     return rendered("operation", view, values)
 
 
-def _lags(seen: Overview) -> list[tuple[Source, LatencyHistogram, charts.Chart]]:
-    lags = [(source, seen.latencies[source]) for source in Source if source in seen.latencies]
-    return [(source, lag, charts.lag_chart(source, lag)) for source, lag in lags]
+def _latencies(seen: Overview) -> list[tuple[Source, LatencyHistogram, charts.Chart]]:
+    latencies = [(source, seen.latencies[source]) for source in Source if source in seen.latencies]
+    return [
+        (source, latency, charts.latency_chart(source, latency)) for source, latency in latencies
+    ]
 
 
 def _reason(file: UnfinishedFile) -> str:
-    """Return why a file waits, failed or was refused, in words where there are some."""
+    """Return why a file waits, failed or was refused, as a description where there is one."""
     if file.error:
         return file.error
     reasons: tuple[Rule | AttemptReason, ...] = (*Rule, *AttemptReason)
@@ -57,8 +59,8 @@ def _reason(file: UnfinishedFile) -> str:
     return descriptions.get(file.reason, file.reason.replace("_", " "))
 
 
-def _within(lag: LatencyHistogram, share: float) -> str:
-    seconds = lag.quantile(share)
+def _within(latency: LatencyHistogram, share: float) -> str:
+    seconds = latency.quantile(share)
     if seconds is None:
         return f"over {length_of_time(BOUNDS[-1])}"
     return f"within {length_of_time(seconds)}"

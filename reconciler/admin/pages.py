@@ -1,4 +1,4 @@
-"""What each path answers."""
+"""The pages by their paths: the two views, health, readiness and metrics."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from reconciler.ledger import WEBHOOK, Ledger
 
 @dataclass(frozen=True)
 class AdminContext:
-    """What is watched. ``alive`` tells which parts run, ``requests`` what the portal was asked.
+    """What the pages read. ``alive`` returns which parts of the daemon run.
 
-    ``portal`` is its address, to link to.
+    ``requests`` returns the numbers of requests to the portal; ``portal`` is its address.
     """
 
     ledger: Ledger
@@ -32,7 +32,7 @@ class AdminContext:
 
 
 def pages_of(context: AdminContext) -> Pages:
-    """Return what makes the page of each path."""
+    """Return the function that makes the page of each path."""
     return {
         "/": lambda _: operation(context),
         "/review": lambda query: review(context, query),
@@ -43,7 +43,7 @@ def pages_of(context: AdminContext) -> Pages:
 
 
 def operation(context: AdminContext) -> Page:
-    """Tell how the service is doing, also when the ledger cannot be read."""
+    """Return the operator's view, also when the ledger cannot be read."""
     ledger, now = context.ledger, context.clock()
     problems = _ended(context)
     try:
@@ -53,7 +53,7 @@ def operation(context: AdminContext) -> Page:
     except LedgerError as error:
         problems.append(Problem(ProblemKind.LEDGER, f"the ledger cannot be read: {error}"))
         return unreadable_page(View(now, context.portal, problems))
-    # The page shows the webhook by itself, with all that is known of it.
+    # The record of the webhook has more than the problem found in the overview.
     found = find_problems(seen, refusal)
     problems += [one for one in found if one.kind is not ProblemKind.WEBHOOK]
     if webhook is not None and webhook.has_problem:
@@ -63,7 +63,7 @@ def operation(context: AdminContext) -> Page:
 
 
 def review(context: AdminContext, query: Query) -> Page:
-    """Tell what waits for a review. Where the ledger cannot be read, the other view says so."""
+    """Return the reviewer's view, or the operator's where the ledger cannot be read."""
     ledger, now = context.ledger, context.clock()
     problems = _ended(context)
     try:
@@ -77,26 +77,26 @@ def review(context: AdminContext, query: Query) -> Page:
 
 
 def _ended(context: AdminContext) -> list[Problem]:
-    ended = dead(context)
+    ended = ended_parts(context)
     return [Problem(ProblemKind.IDLE, one, "see the log, and restart") for one in ended]
 
 
-def dead(context: AdminContext) -> list[str]:
-    """Return which parts of the process have ended."""
+def ended_parts(context: AdminContext) -> list[str]:
+    """Return the parts of the daemon that have ended, a sentence each."""
     return [f"{name} has ended" for name, runs in context.alive().items() if not runs]
 
 
 def healthz(context: AdminContext) -> Page:
-    """Say whether all parts of the process run."""
-    ended = dead(context)
+    """Answer whether all parts of the daemon run."""
+    ended = ended_parts(context)
     return _unavailable(ended) if ended else Page("ok\n")
 
 
 def readyz(context: AdminContext) -> Page:
-    """Say whether updates are marked now, else every reason why not, one per line."""
+    """Answer whether updates are marked now; if not, with every reason, one per line."""
     ledger, now = context.ledger, context.clock()
     refusal = ledger.refusal()
-    # Where the ledger cannot be read either, the application says so.
+    # Where the ledger cannot be read either, the application answers with that error.
     problems = find_problems(ledger.health.overview(now, shown=1), refusal)
     reasons = [f"{one.kind}: {one}" for one in problems if one.is_blocking]
     return _unavailable(reasons) if reasons else Page("ready\n")
@@ -115,6 +115,6 @@ def metrics(context: AdminContext) -> Page:
 
 
 def _unavailable(reasons: list[str]) -> Page:
-    # Some words are the portal's, and a terminal may show them.
+    # Errors may contain texts of the portal, and a terminal may show them.
     lines = (shown(" ".join(reason.split())) for reason in reasons)
     return Page("".join(f"{line}\n" for line in lines), HTTPStatus.SERVICE_UNAVAILABLE)

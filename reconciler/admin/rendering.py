@@ -1,8 +1,8 @@
-"""What both views share: the templates, what may be written into them, and a browser's rights.
+"""What both views share: the templates, the cleaning of values, and the security policy.
 
-Titles, names and errors are other people's words: whatever is written into a template is cleaned
-and escaped, unless it comes from the template itself. A browser is told to load nothing and to run
-these pages' own script alone, by its hash.
+Titles, names and errors come from others, so every value is cleaned and escaped before it is
+written into a template. The policy lets a browser load nothing, and run only the script with the
+hash of the page's own.
 """
 
 import base64
@@ -28,13 +28,13 @@ from reconciler.formats import document_url, length_of_time
 
 HTML = "text/html; charset=utf-8"
 _TITLE, _ERROR = 160, 300  # characters that are shown
-_JOINERS = "\u200c\u200d"  # zero-width, but words and emoji need them
+_JOINERS = "\u200c\u200d"  # zero-width, but needed in some scripts and in emoji
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, bidi overrides, halves of characters
 
 
 @dataclass(frozen=True)
 class View:
-    """What every view shows: the time, the portal, and what is wrong."""
+    """What every view shows: the time, the portal, and the problems."""
 
     now: datetime
     portal: str
@@ -42,28 +42,28 @@ class View:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether updates are not marked, or are not found."""
+        """Whether updates are not marked or not found."""
         return any(problem.is_blocking for problem in self.problems)
 
     @property
     def state(self) -> str:
-        """The colour of it all: good, warn or bad."""
+        """The state of the service, by which the page is coloured: good, warn or bad."""
         return "bad" if self.is_blocked else "warn" if self.problems else "good"
 
     @property
-    def verdict(self) -> str:
-        """How many problems there are."""
+    def summary(self) -> str:
+        """The number of problems in words."""
         number = len(self.problems)
         return f"{number} problem{'s' * (number != 1)}" if number else "All is well"
 
 
 @dataclass(frozen=True)
-class _Look:
-    """The pages' own style and script, and what allows a browser these two alone."""
+class _Assets:
+    """The style and the script of the pages, their hash, and the policy that allows them alone."""
 
     style: Markup
     script: Markup
-    mark: str
+    hash: str
     policy: str
 
 
@@ -71,20 +71,20 @@ def rendered(
     name: str, view: View, values: Mapping[str, Any], code: HTTPStatus = HTTPStatus.OK
 ) -> Page:
     """Return the view of that name as a page."""
-    look = _look()
+    assets = _assets()
     text = (
         _templates()
         .get_template(f"{name}.html")
         .render(
             current=name,
             view=view,
-            look=look,
+            assets=assets,
             host=urlsplit(view.portal).netloc,
             version=installed_version(),
             **values,
         )
     )
-    return Page(text, code, HTML, look.policy)
+    return Page(text, code, HTML, assets.policy)
 
 
 @cache
@@ -109,18 +109,18 @@ def _templates() -> Environment:
 
 
 @cache
-def _look() -> _Look:
+def _assets() -> _Assets:
     folder = resources.files("reconciler.admin") / "templates"
     style, script = ((folder / f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
     style_hash, script_hash = _hash(style), _hash(script)
     allowed = (
         f"style-src '{style_hash}'; script-src '{script_hash}'; img-src data:; connect-src 'self'"
     )
-    # Our own files, not other people's words.
-    return _Look(
+    # Files of this package: nothing to escape.
+    return _Assets(
         Markup(style),  # noqa: S704
         Markup(script),  # noqa: S704
-        mark=_hash(style + script),
+        hash=_hash(style + script),
         policy=f"{NOTHING}; {allowed}",
     )
 
@@ -130,7 +130,7 @@ def _hash(text: str) -> str:
 
 
 def _clean(value: Any) -> Any:
-    """Return what is about to be written without what could disguise it."""
+    """Return a value without the characters that could disguise a text."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return "".join(map(_visible, value))
@@ -161,7 +161,7 @@ def _since(moment: datetime, now: datetime) -> str:
 
 
 def ago(moment: datetime, now: datetime) -> str:
-    """Return how far away a time is, for people: "4 min ago", "in 2 h"."""
+    """Return the distance to a time, for people: "4 min ago", "in 2 h"."""
     seconds = round((moment - now).total_seconds())
     if abs(seconds) < 1:
         return "now"

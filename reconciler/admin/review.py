@@ -1,4 +1,4 @@
-"""The view for reviewers: what waits, what people decided, and what was kept without a mark."""
+"""The reviewer's view: files that wait, decided ones, and those kept without a mark."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ _MAX_TEXT, _MAX_ID = 100, 2**31 - 1
 
 @dataclass(frozen=True)
 class Query:
-    """What the page's address asks for. ``page`` counts from 1."""
+    """The query of the page's address. ``page`` counts from 1."""
 
     text: str = ""
     room: int | None = None
@@ -68,14 +68,14 @@ class Review:
 
 
 def parse_query(given: Mapping[str, str]) -> Query:
-    """Return what an address asks for; what makes no sense in it restricts nothing."""
+    """Return the query of an address; invalid parameters are ignored."""
     room = _number(given.get("room", ""))
     text = given.get("q", "").strip()[:_MAX_TEXT]
     return Query(text, room, _number(given.get("page", "")) or 1)
 
 
 def read_reviews(ledger: Ledger, query: Query, in_review: int) -> Review:
-    """Return what the view shows; a page behind the last one is the last. Raises LedgerError."""
+    """Return what the view shows; a page after the last one is the last. Raises LedgerError."""
     reviews = ledger.reviews
     wanted = ReviewFilter(
         rooms=frozenset() if query.room is None else frozenset({query.room}), text=query.text

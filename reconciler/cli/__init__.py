@@ -1,4 +1,4 @@
-"""The command line: commands, messages and exit codes; `service` does the work.
+"""The command line: commands, messages and exit codes; `service` carries them out.
 
 `commands` has serve and registers all others. `runs` has reconcile, backfill and explain; `status`
 has status, failed and review; `checking` has check, config and notify; `trial` has demo, sandbox
@@ -16,26 +16,31 @@ import sys
 from typing import NoReturn
 
 from reconciler.cli.commands import app
-from reconciler.cli.messages import in_words, unforeseen
-from reconciler.cli.streams import give_up, open_closed, outlive_readers, replace_unencodable
+from reconciler.cli.messages import message_for, message_for_unforeseen
+from reconciler.cli.streams import (
+    discard,
+    ignore_closed_readers,
+    open_closed,
+    replace_unencodable,
+)
 from reconciler.errors import ReconcilerError
 
 __all__ = ["main"]
 
 
 def main() -> NoReturn:
-    """Run the command; turn errors into words and an exit code."""
-    outlive_readers()
+    """Run the command; turn an error into a message and an exit code."""
+    ignore_closed_readers()
     open_closed()
     replace_unencodable()
     try:
         app()
     except ReconcilerError as error:
-        code, text = in_words(error)
+        code, text = message_for(error)
         print(text, file=sys.stderr)
-    except Exception as error:  # noqa: BLE001 - the last place to turn a bug into words
+    except Exception as error:  # noqa: BLE001 - a bug is reported with a message, too
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            give_up(sys.stdout)
-        code, text = unforeseen(error)
+            discard(sys.stdout)
+        code, text = message_for_unforeseen(error)
         print(text, file=sys.stderr)
     sys.exit(code)

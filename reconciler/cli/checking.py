@@ -1,4 +1,4 @@
-"""`check`, `config` and `notify test`: is everything as it should be, and if not, what to do."""
+"""The commands that check an installation: check, config, notify."""
 
 import json as to_json
 import os
@@ -23,11 +23,11 @@ def check(
     config: ConfigPath = None,
     json: Json = False,
 ) -> None:
-    """Say whether everything is as it should be, the worst first, and what to do about it.
+    """Check everything and print the findings, the worst first, each with what to do.
 
-    Asks the configuration, the ledger, the disk, the portal (about ten GET), and the webhook's
+    Checks the configuration, the ledger, the disk, the portal (about ten GET), and the webhook's
     address. Writes nothing to the portal. Exits 0 also with warnings; else by the first error
-    2 (configuration), 3 (portal, key), 5 (ledger), or 1, as while files failed or nobody works.
+    2 (configuration), 3 (portal, key), 5 (ledger), or 1, as while files failed or no daemon runs.
 
     Examples:
 
@@ -41,7 +41,7 @@ def check(
 
 @configuration.callback()
 def configuration_group() -> None:
-    """Show every setting and where it came from, or check them without the portal.
+    """Show every setting and its origin, or check them without the portal.
 
     Examples:
 
@@ -76,9 +76,9 @@ def show_config(config: ConfigPath = None, json: Json = False) -> None:
 
 @configuration.command("check")
 def check_config(config: ConfigPath = None, json: Json = False) -> None:
-    """Say whether the configuration can be used, without asking the portal or any address.
+    """Check the configuration without a request to the portal or any address.
 
-    Looks at the configuration, the ledger, the disk and the files of secrets, and changes
+    Checks the configuration, the ledger, the disk and the files of secrets, and changes
     nothing. Exits as `reconciler check` does.
 
     Examples:
@@ -93,7 +93,7 @@ def check_config(config: ConfigPath = None, json: Json = False) -> None:
 
 @notify.callback()
 def notify_group() -> None:
-    """Try the addresses that digests, reminders and alerts are sent to.
+    """Test the addresses that digests, reminders and alerts are sent to.
 
     Examples:
 
@@ -103,9 +103,9 @@ def notify_group() -> None:
 
 @notify.command("test")
 def send_test(config: ConfigPath = None) -> None:
-    """Send a test message to each address of notify.urls_file, and say which of them it reached.
+    """Send a test message to each address of notify.urls_file, and print the results.
 
-    Exits 1 when one of them fails. Neither the portal nor the ledger is asked.
+    Exits 1 when one of them fails. Needs neither the portal nor the ledger.
 
     Examples:
 
@@ -129,13 +129,13 @@ def send_test(config: ConfigPath = None) -> None:
 
 
 def _report(find: Callable[[], list["Finding"]], *, json: bool) -> NoReturn:
-    """Print what was found, a configuration that cannot be read too; exit by the first error."""
+    """Print the findings, also of a configuration that is invalid; exit by the first error."""
     from reconciler.diagnostics.checks import Fault, Finding, Level
 
     try:
-        lines = find()
+        findings = find()
     except ConfigError as error:
-        lines = [
+        findings = [
             Finding(
                 Level.ERROR,
                 "configuration",
@@ -146,28 +146,28 @@ def _report(find: Callable[[], list["Finding"]], *, json: bool) -> NoReturn:
             for problem in error.problems
         ]
     codes = {Fault.CONFIG: USAGE, Fault.PORTAL: PORTAL, Fault.LEDGER: LEDGER}
-    errors = [line for line in lines if line.level is Level.ERROR]
+    errors = [one for one in findings if one.level is Level.ERROR]
     code = codes.get(errors[0].fault, SOME_FAILED) if errors else OK
-    typer.echo(_as_json(lines, code) if json else "\n".join(map(finding_text, lines)))
+    typer.echo(_as_json(findings, code) if json else "\n".join(map(finding_text, findings)))
     raise typer.Exit(code)
 
 
-def finding_text(line: "Finding") -> str:
+def finding_text(finding: "Finding") -> str:
     """Return a finding for a terminal, its hint on a line of its own."""
-    text = f"{line.level:8} {line.about:14} {shown(line.message)}"
-    return f"{text}\n{'':23} -> {shown(line.hint)}" if line.hint else text
+    text = f"{finding.level:8} {finding.about:14} {shown(finding.message)}"
+    return f"{text}\n{'':23} -> {shown(finding.hint)}" if finding.hint else text
 
 
-def _as_json(found: list["Finding"], code: int) -> str:
-    lines = [
+def _as_json(findings: list["Finding"], code: int) -> str:
+    fields = [
         {"level": one.level, "about": one.about, "message": one.message, "hint": one.hint}
-        for one in found
+        for one in findings
     ]
-    return to_json.dumps({"exit_code": code, "lines": lines})
+    return to_json.dumps({"exit_code": code, "findings": fields})
 
 
 def _value_text(value: object) -> str:
-    """Return a value as config.toml would have it; a secret and what is not set in words."""
+    """Return a value as config.toml has it; of a secret only whether it is set."""
     if value is None:
         return "not set"
     if value in ("set", "not set"):

@@ -1,4 +1,4 @@
-"""The commands. Each reads its options, calls one package below, and prints its result."""
+"""The program: `serve`, and the registration of all other commands."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from reconciler import version as installed_version
 from reconciler.cli import checking, deploy, init, runs, state, status, trial, webhook
 from reconciler.cli.help import use_plain_help
 from reconciler.cli.options import ConfigPath, found_config, read_config
-from reconciler.cli.streams import give_up
+from reconciler.cli.streams import discard
 
 if TYPE_CHECKING:
     from reconciler.config import Config
@@ -107,7 +107,7 @@ def _print_line(line: str) -> None:
     try:
         print(line, flush=True)
     except OSError:
-        give_up(sys.stdout)
+        discard(sys.stdout)
 
 
 app.command()(init.init)
@@ -137,7 +137,7 @@ def root(
     """Every updated file in a DocSpace portal carries the comment "Need Review", once.
 
     Results go to stdout, messages and the log to stderr. Exit codes: 0 all is well, 1 some files
-    failed and are retried, 2 usage or configuration, 3 the portal cannot be used,
+    failed and will be retried, 2 usage or configuration, 3 the portal cannot be used,
     4 another run is active, 5 the ledger cannot be used, 69 an address cannot be listened on,
     70 a bug.
 

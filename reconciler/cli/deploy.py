@@ -1,4 +1,4 @@
-"""service-files: write what runs the service well, and say what the configuration still lacks."""
+"""`service-files`: writes files for systemd, containers and proxies, and prints hints."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,11 +20,9 @@ def service_files(
     domain: Annotated[
         str, typer.Option(metavar="NAME", help="The name at which the portal reaches the webhook.")
     ] = "hooks.example.com",
-    force: Annotated[
-        bool, typer.Option("--force", help="Write over files that say something else.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that differ.")] = False,
 ) -> None:
-    """Write systemd units, a Containerfile, and nginx and Caddy examples, to look at and install.
+    """Write systemd units, a Containerfile, and nginx and Caddy examples, to review and install.
 
     Addresses and paths are those of config.toml (not of the environment, which a service does
     not have); without one, of /etc/reconciler and /var/lib/reconciler. Nothing is installed.
@@ -42,24 +40,24 @@ def service_files(
     settings = load(path, {})
     texts = unit_files.service_files(settings, path, domain, installed)
     _write(folder, texts, force)
-    for advice in _advice(settings, path, installed):
-        typer.echo(advice, err=True)
+    for hint in _hints(settings, path, installed):
+        typer.echo(hint, err=True)
 
 
 def _write(folder: Path, texts: dict[str, str], force: bool) -> None:
-    """Write all files or none; name each with what became of it."""
+    """Write all files or none, and print their names."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         links = {name for name in texts if (folder / name).is_symlink()}
         there = links | {name for name in texts if (folder / name).exists()}
-        plain = there - links  # a link is not followed: who laid it may not write where it leads
+        plain = there - links  # no link is followed: somebody else may have placed it
         same = {name for name in plain if (folder / name).read_bytes() == texts[name].encode()}
         if there - same and not force:
             names = ", ".join(sorted(there - same))
             raise exit_with(
                 USAGE,
                 f"{folder} has other files of these names: {names}. Nothing was written: "
-                "give another folder, or --force to write over them.",
+                "give another folder, or --force to overwrite them.",
             )
         for name, text in texts.items():
             if name in links:
@@ -71,7 +69,7 @@ def _write(folder: Path, texts: dict[str, str], force: bool) -> None:
         raise exit_with(USAGE, f"{folder} cannot be written: {error.strerror}.") from error
 
 
-def _advice(config: "Config", path: Path | None, installed: "Installed") -> Iterator[str]:
+def _hints(config: "Config", path: Path | None, installed: "Installed") -> Iterator[str]:
     from reconciler.service.unit_files import HOME, STATE, ledger_folder
 
     if path is None:
@@ -81,7 +79,7 @@ def _advice(config: "Config", path: Path | None, installed: "Installed") -> Iter
         )
     elif ledger_folder(config) == path.absolute().parent:
         yield (
-            f"The ledger lies beside {path}, so the service may write there. "
+            f"The ledger is beside {path}, so the service may write there. "
             f'state.url = "sqlite:///{STATE}/reconciler.db" keeps it apart.'
         )
     if path is not None and config.portal.url is None:
@@ -93,6 +91,6 @@ def _advice(config: "Config", path: Path | None, installed: "Installed") -> Iter
         )
     if installed.at_home:
         yield (
-            f"{installed.command[0]} or its Python lies in somebody's home, where the user "
-            "reconciler may not look: install it in /opt/reconciler and write the files with that."
+            f"{installed.command[0]} or its Python is in a home directory, which the user "
+            "reconciler may not read: install it in /opt/reconciler, and write the files with that."
         )

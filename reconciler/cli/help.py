@@ -1,4 +1,4 @@
-"""Help and refusals in the words of people: what an option takes, and no type of Python."""
+"""Help and usage errors that name what an option takes, without types of Python."""
 
 import sys
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class _Argument(TyperArgument):
 
 
 def use_plain_help(app: typer.Typer) -> None:
-    """Let the commands and groups of a program, all registered by now, show such help."""
+    """Let all registered commands and groups of a program show such help."""
     app.info.cls = _Group
     for command in app.registered_commands:
         command.cls = _Command
@@ -44,7 +44,7 @@ class _Command(TyperCommand):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        with _refusing(ctx):  # some values are judged by the command itself
+        with _refusing(ctx):  # some values are checked by the command itself
             return super().invoke(ctx)
 
 
@@ -65,12 +65,12 @@ class _Group(TyperGroup):
 
 @contextmanager
 def _refusing(ctx: Any) -> Iterator[None]:
-    """Say on the first line what was refused, and where the right words stand. Ends with 2."""
+    """Print what was refused on the first line, then the command that shows help. Exits with 2."""
     try:
-        with _own_words():
+        with _own_message():
             yield
     except _UsageError as error:
-        if ctx.resilient_parsing:  # a shell asks what may follow
+        if ctx.resilient_parsing:  # a shell completes a command
             raise
         line = " ".join(str(error.format_message()).split())
         print(f"{ctx.command_path}: {line}", file=sys.stderr)
@@ -79,8 +79,8 @@ def _refusing(ctx: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _own_words() -> Iterator[None]:
-    """Say of a refused value what it must be, and what it is, in place of the library's words."""
+def _own_message() -> Iterator[None]:
+    """Replace the library's message on a refused value by what it must be and what it is."""
     try:
         yield
     except typer.BadParameter as error:
@@ -100,7 +100,7 @@ def _range(param: Any) -> str:
 
 
 def _without_types(params: list[Any]) -> list[Any]:
-    """Return the parameters; a flag takes nothing, so that nothing stands beside it."""
+    """Return the parameters without types; a flag takes no value at all."""
     for param in params:
         if isinstance(param, TyperOption) and param.is_flag and param.metavar is None:
             param.metavar = ""

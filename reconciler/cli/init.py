@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from reconciler.cli.checking import finding_text
-from reconciler.cli.messages import OK, PORTAL, USAGE, exit_with, in_words
+from reconciler.cli.messages import OK, PORTAL, USAGE, exit_with, message_for
 from reconciler.cli.options import ConfigPath, found_config, read_config
 from reconciler.errors import ConfigError, ReconcilerError, WebhookExistsError
 from reconciler.formats import shown
@@ -100,7 +100,7 @@ def init(
     _confirm_replacements(plan, asks=asks, yes=yes)
     _write(setup, plan)
     code = _register(plan, may=checked.may_register, wanted=register)
-    _advise(plan)
+    _print_next(plan)
     raise typer.Exit(code)
 
 
@@ -144,14 +144,14 @@ def _register(plan: "Plan", *, may: bool, wanted: bool) -> int:
                 "It has another secret. While serve runs: reconciler webhook rotate", err=True
             )
     except ReconcilerError as error:
-        code, text = in_words(error)
+        code, text = message_for(error)
         typer.echo(f"All is written, but the webhook is not registered. {text}", err=True)
         typer.echo("Once that is fixed: reconciler webhook register", err=True)
         return code
     return OK
 
 
-def _advise(plan: "Plan") -> None:
+def _print_next(plan: "Plan") -> None:
     """Print the findings that need attention, and what to run next."""
     from reconciler.service.checks import run_config_check
 
@@ -224,7 +224,7 @@ class _Interview:
         if self._asks:
             return ask()
         raise exit_with(
-            USAGE, f"{option} is missing, and nobody is asked: give it, or use a terminal."
+            USAGE, f"{option} is missing: give it, or run this on a terminal to be asked."
         )
 
     def _ask_again(self, about: str) -> None:

@@ -1,4 +1,4 @@
-"""Errors in words: what happened, what to do next, and the exit code."""
+"""The messages and exit codes of errors: what happened, and what to do."""
 
 import errno
 from pathlib import Path
@@ -27,13 +27,13 @@ OK, SOME_FAILED, USAGE, PORTAL, BUSY, LEDGER, UNAVAILABLE, BUG = 0, 1, 2, 3, 4, 
 
 
 def exit_with(code: int, text: str) -> typer.Exit:
-    """Print why a command cannot go on, and return what ends it."""
+    """Print why a command ends, and return the exception that ends it."""
     typer.echo(text, err=True)
     return typer.Exit(code)
 
 
-def in_words(error: ReconcilerError) -> tuple[int, str]:
-    """Return the exit code and the text for an error that was foreseen."""
+def message_for(error: ReconcilerError) -> tuple[int, str]:
+    """Return the exit code and the message of an error of ours."""
     match error:
         case ConfigError():
             return USAGE, f"The configuration cannot be used:{_listed(error.problems)}"
@@ -43,7 +43,7 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
             return UNAVAILABLE, (
                 f"Cannot listen on {error.address}: {error.detail}.\n"
                 f"Is another program listening there? Else set {keys}. Ports below 1024 need a "
-                "right of their own (CAP_NET_BIND_SERVICE)."
+                "special right (CAP_NET_BIND_SERVICE)."
             )
         case (
             AddressUnreachableError()
@@ -51,32 +51,32 @@ def in_words(error: ReconcilerError) -> tuple[int, str]:
             | WebhookNotFoundError()
             | WebhookRejectedError()
         ):
-            return _about_the_webhook(error)
+            return _webhook_message(error)
         case UnauthorizedError():
             what = (
                 "The API key may not do this" if error.scope else "The portal refuses the API key"
             )
-            return PORTAL, f"{what}: {shown(str(error))}.\n{_advice(error)}"
+            return PORTAL, f"{what}: {shown(str(error))}.\n{_hint(error)}"
         case PortalError():
-            return PORTAL, f"The portal cannot be used: {shown(str(error))}.\n{_advice(error)}"
+            return PORTAL, f"The portal cannot be used: {shown(str(error))}.\n{_hint(error)}"
         case RoleHeldError():
             return BUSY, (
                 f"Another run is active: {error.holder or 'unknown process'} holds the role "
                 f"{error.role}.\nWait for it, or stop it; nothing was changed."
             )
         case LedgerError():
-            return LEDGER, f"The ledger cannot be used: {error}.\n{_advice(error)}".rstrip()
+            return LEDGER, f"The ledger cannot be used: {error}.\n{_hint(error)}".rstrip()
         case _:
             return BUG, str(error)
 
 
-def _advice(error: ReconcilerError) -> str:
-    """Return what to do about an error, as a sentence."""
+def _hint(error: ReconcilerError) -> str:
+    """Return the hint for an error as a sentence."""
     text = hint_for(error)
     return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
-def _about_the_webhook(
+def _webhook_message(
     error: AddressUnreachableError
     | WebhookExistsError
     | WebhookNotFoundError
@@ -84,7 +84,7 @@ def _about_the_webhook(
 ) -> tuple[int, str]:
     match error:
         case AddressUnreachableError():
-            return USAGE, f"The webhook's address: {shown(str(error))}.\n{_advice(error)}"
+            return USAGE, f"The webhook's address: {shown(str(error))}.\n{_hint(error)}"
         case WebhookExistsError():
             return USAGE, (
                 f"Nothing to do: {error}.\nTo change its secret run reconciler webhook rotate, to "
@@ -96,11 +96,11 @@ def _about_the_webhook(
                 "ours with reconciler webhook register; an account sees only its own webhooks."
             )
         case WebhookRejectedError():
-            return PORTAL, _about_the_refusal(error)
+            return PORTAL, _rejection_message(error)
 
 
-def _about_the_refusal(error: WebhookRejectedError) -> str:
-    """Return what the portal says of a webhook, and what each status stands for."""
+def _rejection_message(error: WebhookRejectedError) -> str:
+    """Return the portal's refusal of a webhook, and what its status means."""
     if error.status == 400:
         return (
             f"The portal rejects {error.address}: {shown(error.detail)}.\n"
@@ -118,8 +118,8 @@ def _about_the_refusal(error: WebhookRejectedError) -> str:
     )
 
 
-def unforeseen(error: Exception) -> tuple[int, str]:
-    """Return the exit code and the text for what the machine refused, or for a bug."""
+def message_for_unforeseen(error: Exception) -> tuple[int, str]:
+    """Return the exit code and the message of a failure of the machine, or of a bug."""
     if isinstance(error, OSError):
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             return USAGE, NO_ROOM
@@ -143,7 +143,7 @@ def _has_folder() -> bool:
 
 
 def bug(error: Exception) -> str:
-    """Return what to report about a failure that nobody foresaw."""
+    """Return the message of a bug, with what to report."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
@@ -156,7 +156,7 @@ def bug(error: Exception) -> str:
 
 
 def _listed(problems: tuple[str, ...]) -> str:
-    """Return the only problem in the first line, or each of several in one of its own."""
+    """Return the only problem in the first line, or each of several in a line of its own."""
     if len(problems) == 1:
         return f" {shown(problems[0])}"
     return "".join(f"\n  - {shown(problem)}" for problem in problems)

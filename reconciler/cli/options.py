@@ -1,4 +1,4 @@
-"""Options that several commands share, with what they stand for: configuration, JSON, an answer."""
+"""Options that several commands share, and what they do: configuration, JSON, confirmation."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def read_config(path: Path | None, **variables: str) -> "Config":
 
 
 def found_config(path: Path | None, places: Sequence[Path] = PLACES) -> Path | None:
-    """Return the file that was named, else the first of ``places`` where there is one."""
+    """Return the path that was given, else the first of ``places`` where there is a file."""
     return path or next((place for place in places if place.exists()), None)
 
 
@@ -56,6 +56,6 @@ def json_text(fields: Mapping[str, object]) -> str:
 
 
 def require_answer(yes: bool) -> None:
-    """End the command where nobody could be asked, before anything is done."""
+    """End the command where it could not ask for a confirmation."""
     if not yes and not sys.stdin.isatty():
-        raise exit_with(USAGE, "Without a terminal it needs --yes: nobody can be asked.")
+        raise exit_with(USAGE, "Without a terminal it needs --yes, since it cannot ask.")

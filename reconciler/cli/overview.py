@@ -31,7 +31,7 @@ class _Block:
 def print_overview(
     seen: Overview, problems: Sequence[Problem], limit: int, console: Console | None = None
 ) -> None:
-    """Print what is wrong, then the numbers."""
+    """Print the problems, then the numbers."""
     console = console or _console()
     for problem in problems:
         style = "bold red" if problem.is_blocking else "yellow"
@@ -45,7 +45,7 @@ def print_overview(
 
 
 def print_files(found: Sequence[UnfinishedFile]) -> None:
-    """Print the files that failed, were refused or wait, and what to do about each."""
+    """Print the files that failed, were refused or wait, each with what to do."""
     console = _console()
     if found:
         _print(console, _unfinished(found, len(found)))
@@ -81,9 +81,13 @@ def as_json(seen: Overview, problems: Sequence[Problem], limit: int) -> str:
             "next_sweep": seen.next_sweep,
             "incomplete_folders": seen.incomplete_folders,
             "texts": [{"text": text, "number": number} for text, number in seen.texts],
-            "waited": {
-                source.value: {"number": lag.number, "seconds": lag.seconds, "up_to": lag.buckets}
-                for source, lag in seen.latencies.items()
+            "latencies": {
+                source.value: {
+                    "number": latency.number,
+                    "seconds": latency.seconds,
+                    "up_to": latency.buckets,
+                }
+                for source, latency in seen.latencies.items()
             },
             "updates": [{"day": _day(day), **each} for day, each in seen.days.items()],
             "holders": {role.value: holder for role, holder in seen.holders.items()},
@@ -106,16 +110,16 @@ def _lines(seen: Overview, limit: int) -> Iterator[str]:
     yield f"review     {seen.in_review} files need it"
     yield f"writes     {seen.written} of {limit} in 24 hours"
     if seen.backfill_until is not None:
-        yield f"backfill   goes on after {local_time(seen.backfill_until)}"
+        yield f"backfill   resumes at {local_time(seen.backfill_until)}"
     if seen.sweeps:
         last = seen.sweeps[0]
         coming = f"; next {local_time(seen.next_sweep)}" if seen.next_sweep and seen.serving else ""
         yield f"sweep      last {local_time(last.began)}, {last.requests} requests{coming}"
     if seen.sweeping is not None:
         yield f"sweep      under way since {local_time(seen.sweeping)}"
-    for source, lag in seen.latencies.items():
-        half, most = _within(lag.quantile(0.5)), _within(lag.quantile(0.95))
-        yield f"waited     {source}: half {half}, 95 % {most} from save to comment"
+    for source, latency in seen.latencies.items():
+        half, most = _within(latency.quantile(0.5)), _within(latency.quantile(0.95))
+        yield f"latency    {source}: half {half}, 95 % {most} from save to comment"
     for role, holder in seen.holders.items():
         yield f"{role.value:10} {holder}"
 
@@ -177,7 +181,7 @@ def _unfinished(found: Sequence[UnfinishedFile], of: int) -> _Block:
 
 
 def _console() -> Console:
-    # Titles are other people's words: no markup is read from them.
+    # Titles come from the portal, so markup is off.
     return Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reconciler.cli.messages import UNAVAILABLE, USAGE, exit_with
-from reconciler.demo import Check, Scene
+from reconciler.demo import Scene, SceneCheck
 from reconciler.sandbox import Fault, Network, Portal, Server
 from reconciler.sandbox.faults import FaultKind
 from reconciler.sandbox.seed import Seeded, populate
@@ -27,7 +27,7 @@ class Demonstration:
     """Prints the demonstration line by line; on a terminal in colour, with a spinner."""
 
     def __init__(self, console: Console) -> None:
-        """Say what is about to happen."""
+        """Print the introduction."""
         self._console, self._scenes = console, 0
         self._marks = _ASCII if console.options.ascii_only else _MARKS
         console.print(
@@ -35,8 +35,8 @@ class Demonstration:
             'between them. Promise: an updated file carries "Need Review", once.'
         )
 
-    def show(self, lines: Iterable[Scene | Check]) -> bool:
-        """Print what comes, and the verdict; return whether everything held."""
+    def show(self, lines: Iterable[Scene | SceneCheck]) -> bool:
+        """Print the scenes, their checks and a summary; return whether every check passed."""
         began, held = time.monotonic(), list[bool | None]()
         spinner = self._console.status("", spinner="line")
         with spinner if self._console.is_interactive else nullcontext():
@@ -47,7 +47,7 @@ class Demonstration:
                     mark = (f"   {self._marks[line.holds]} ", _STYLES[line.holds])
                     self._console.print(Text.assemble(mark, line.text))
                     held.append(line.holds)
-        self._print_verdict(held.count(True), held.count(False), time.monotonic() - began)
+        self._print_summary(held.count(True), held.count(False), time.monotonic() - began)
         return False not in held
 
     def _print_scene(self, scene: Scene) -> None:
@@ -55,22 +55,22 @@ class Demonstration:
         self._console.print(Text(f"\n{self._scenes}. {scene.title}", "bold"))
         self._console.print(f"   {scene.happens}\n   [dim]Expected: {scene.expected}.[/]")
 
-    def _print_verdict(self, held: int, failed: int, seconds: float) -> None:
+    def _print_summary(self, held: int, failed: int, seconds: float) -> None:
         total = (
             f"{failed} of {held + failed} checks failed" if failed else f"All {held} checks held"
         )
         again = "Run it again; if it fails twice, please report it."
-        verdict = (f"\n{total}", _STYLES[not failed])
-        self._console.print(Text.assemble(verdict, f", in {seconds:.0f} s."))
+        summary = (f"\n{total}", _STYLES[not failed])
+        self._console.print(Text.assemble(summary, f", in {seconds:.0f} s."))
         self._console.print(again if failed else "Next: reconciler init")
 
 
 class Playground:
-    """A small portal with people who edit its files."""
+    """A small portal whose users edit its files."""
 
     def __init__(self, network: Network, latency: float, faults: Iterable[str]) -> None:
         """Build the portal; a fault that does not exist ends the command."""
-        # A tenth of the portal's times: nobody wants to wait for a queue while trying things.
+        # A tenth of the real portal's times, for quick tests.
         self._portal = Portal(poll_seconds=0.5, retry_seconds=(0.1, 0.2, 0.4, 0.8, 1.6))
         self._seeded = populate(self._portal)
         self._portal.network, self._portal.latency = network, latency
@@ -99,7 +99,7 @@ class Playground:
 
 def _introduce(url: str, seeded: Seeded, webhook: str, secret: str) -> None:
     typer.echo(
-        f"A DocSpace portal at {url}, deliveries to {webhook or 'nobody'}. For the daemon:\n"
+        f"A DocSpace portal at {url}, deliveries to {webhook or 'no address'}. For the daemon:\n"
         f"  export DOCSPACE_API_HOST={url}\n"
         f"  export DOCSPACE_API_KEY={seeded.key}\n"
         f"  export DOCSPACE_WEBHOOK_SECRET='{secret}'\n"

@@ -53,9 +53,9 @@ def in_a_line(summary: Summary) -> str:
     if summary.report.incomplete:
         parts.append(f"{len(summary.report.incomplete)} folders to be read again")
     if summary.remaining:
-        parts.append(f"{summary.remaining} left")
+        parts.append(f"{summary.remaining} remaining")
     if summary.resume_at is not None and summary.remaining:
-        parts.append(f"go on after {local_time(summary.resume_at)}")
+        parts.append(f"resume at {local_time(summary.resume_at)}")
     requests = summary.requests
     parts.append(f"{requests['get']} GET, {requests['put']} PUT, {summary.seconds:.1f} s")
     return "; ".join(parts)
@@ -75,7 +75,7 @@ def explanation_text(explanation: Explanation) -> str:
         outcome = "to be marked" if rule.outcome is Outcome.MARKED else rule.outcome
         lines.append(f"  decision   {outcome}: {rule.description} (rule {rule.value})")
         if explanation.decision.is_new_identity:
-            lines.append("             what was known is of another file of this id: forgotten")
+            lines.append("             the ledger's row is another file's of this id, and is reset")
     lines += _portal(explanation) + _ledger(explanation.known)
     return "\n".join(lines)
 
@@ -99,13 +99,13 @@ def _portal(explanation: Explanation) -> list[str]:
 
 def _ledger(known: Any) -> list[str]:
     if known is None:
-        return ["  ledger     has never heard of it"]
+        return ["  ledger     has no row for it"]
     lines = [
         "  ledger     " + ", ".join(_times(known, what) for what in _PAST),
         f"             last: {known['outcome']}: {known['reason']} {known['error']}".rstrip(),
     ]
     if known["settled_version"] is not None:
-        whose = "ours: it carried the comment" if known["marked_by_us"] else "left as it was found"
+        whose = "marked by us" if known["marked_by_us"] else "kept as it was"
         lines.append(
             f"             settled version {known['settled_version']} of "
             f"{_time(known['settled_updated'])}, {whose}"
@@ -116,8 +116,8 @@ def _ledger(known: Any) -> list[str]:
             f"over {known['intent_before']!r}"
         )
     if known["due_at"] is not None:
-        doing = "in work until" if known["claim"] else "due"
-        lines.append(f"             {doing} {_time(known['due_at'])}")
+        state = "claimed until" if known["claim"] else "due"
+        lines.append(f"             {state} {_time(known['due_at'])}")
     return lines
 
 
@@ -131,22 +131,22 @@ def _time(moment: datetime | None) -> str:
     return "never" if moment is None else local_time(moment)
 
 
-class Backfilling:
+class BackfillCommand:
     """Runs one backfill. Messages and progress go to stderr, the summary to stdout."""
 
     def __init__(self, config: Config, job: BackfillJob, *, json: bool, ask: bool) -> None:
-        """Ask before it begins if ``ask``."""
+        """Ask for a confirmation if ``ask``."""
         self._config, self._job, self._json, self._ask = config, job, json, ask
         self.failing = 0  # files that failed, in this run or another
-        # Titles come from the portal: no markup is read from them.
+        # Titles come from the portal, so markup is off.
         self._console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
     def run(self, dry_run: bool) -> Summary:
-        """Estimate, ask, and backfill; return what was done."""
+        """Estimate, ask, and backfill; return the summary."""
         with open_backfill(self._config, self._job, dry_run=dry_run) as run:
             before = run.done_before()
             if before:
-                self._console.print(f"Going on: {before} folders were done by an earlier run.")
+                self._console.print(f"Resuming: {before} folders were done by an earlier run.")
             if dry_run or self._ask:
                 estimate = run.estimate(self._show_progress)
                 run.report = estimate.report
@@ -154,20 +154,20 @@ class Backfilling:
                 if dry_run:
                     run.count_estimate(estimate)
             if not dry_run and self._is_confirmed():
-                self._go_through(run)
+                self._mark(run)
             summary = run.summary(dry_run)
             self.failing = run.failing()
         typer.echo(as_json(summary) if self._json else in_a_line(summary))
-        self._advise(run)
+        self._print_next(run)
         return summary
 
-    def _go_through(self, run: BackfillRun) -> None:
+    def _mark(self, run: BackfillRun) -> None:
         try:
-            self._take_steps(run)
+            self._show_steps(run)
         except KeyboardInterrupt:
             self._console.print(
-                "Stopped. What is marked stays marked. Run the same command again: it goes on "
-                "where it was.",
+                "Stopped. What is marked stays marked. Run the same command again: it resumes "
+                "where it stopped.",
             )
             raise
 
@@ -179,7 +179,7 @@ class Backfilling:
             return
         self._console.print(f"reading {step.number}/{step.of} {shown(step.folder.title)}", end="\r")
 
-    def _take_steps(self, run: BackfillRun) -> None:
+    def _show_steps(self, run: BackfillRun) -> None:
         if not self._console.is_terminal:
             for step in run.steps():
                 title = f"{shown(step.folder.title)} ({step.folder.id})"
@@ -219,14 +219,14 @@ class Backfilling:
         for text, number in estimate.texts.most_common(_SHOWN_TEXTS):
             self._console.print(f"  {number:>8}  {text!r}")
 
-    def _advise(self, run: BackfillRun) -> None:
+    def _print_next(self, run: BackfillRun) -> None:
         if self.failing:
             self._console.print(
-                f"Files that failed and will be tried again: {self.failing}. See them with: "
+                f"Files that failed and will be retried: {self.failing}. See them with: "
                 "reconciler failed list",
             )
         if run.resume_at is not None:
             self._console.print(
                 f"Stopped: {run.reason}. Run the same command again after "
-                f"{local_time(run.resume_at)}; it goes on where it was.",
+                f"{local_time(run.resume_at)}; it resumes where it stopped.",
             )

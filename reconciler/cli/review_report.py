@@ -14,7 +14,7 @@ from reconciler.cli.options import json_text
 from reconciler.formats import document_url, file_count, length_of_time, shown
 from reconciler.ledger.records import FileInReview
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet computes what begins so
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # the beginnings of a formula in a spreadsheet
 _FIELDS = (
     *("file_id", "title", "room_id", "room", "version", "saved_by", "saved_at", "marked_at"),
     *("since", "comment", "link"),
@@ -22,8 +22,8 @@ _FIELDS = (
 
 
 @dataclass(frozen=True)
-class Found:
-    """The files at ``now``: those that wait, and those kept without a mark."""
+class Reviews:
+    """The files that wait, and those kept without a mark, at ``now``."""
 
     now: datetime
     portal: str
@@ -31,47 +31,49 @@ class Found:
     kept: Sequence[FileInReview]
 
 
-def print_found(found: Found, console: Console | None = None) -> None:
+def print_reviews(reviews: Reviews, console: Console | None = None) -> None:
     """Print the files: as tables on a terminal, a line each elsewhere."""
-    # Titles are other people's words: no markup is read from them.
+    # Titles come from the portal, so markup is off.
     console = console or Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-    console.print(f"{file_count(len(found.waiting))} need{'s' * (len(found.waiting) == 1)} review")
-    _print(console, found, found.waiting, "waiting")
-    if found.kept:
-        were = "was" if len(found.kept) == 1 else "were"
+    console.print(
+        f"{file_count(len(reviews.waiting))} need{'s' * (len(reviews.waiting) == 1)} review"
+    )
+    _print(console, reviews, reviews.waiting, "waiting")
+    if reviews.kept:
+        were = "was" if len(reviews.kept) == 1 else "were"
         console.print(
-            f"\n{file_count(len(found.kept))} {were} kept for a person's comment on an update that "
-            "was never marked"
+            f"\n{file_count(len(reviews.kept))} {were} kept for a person's comment on an update "
+            "that was never marked"
         )
-        _print(console, found, found.kept, "for")
+        _print(console, reviews, reviews.kept, "for")
 
 
-def _print(console: Console, found: Found, files: Sequence[FileInReview], since: str) -> None:
+def _print(console: Console, reviews: Reviews, files: Sequence[FileInReview], since: str) -> None:
     columns = {since: 9, "file": None, "room": 14, "ver.": 4}
-    columns[f"saved ({found.now.astimezone():%Z})"] = 16
+    columns[f"saved ({reviews.now.astimezone():%Z})"] = 16
     if not files:
         return
     if not console.is_terminal:
         for one in files:
             console.print(
-                "  ".join(("", *_cells(found, one), document_url(found.portal, one.file_id)))
+                "  ".join(("", *_cells(reviews, one), document_url(reviews.portal, one.file_id)))
             )
         return
     table = Table()
     for column, most in columns.items():
         table.add_column(column, overflow="fold", max_width=most)
     for one in files:
-        waited, title, room, version, author, saved = _cells(found, one)
-        link = document_url(found.portal, one.file_id)
+        waited, title, room, version, author, saved = _cells(reviews, one)
+        link = document_url(reviews.portal, one.file_id)
         file = Text.assemble(title, "\n", (link, f"dim link {link}"))
         table.add_row(waited, file, *map(Text, (room, version, f"{author}\n{saved}")))
     console.print(table, soft_wrap=False)
 
 
-def _cells(found: Found, one: FileInReview) -> list[str]:
+def _cells(reviews: Reviews, one: FileInReview) -> list[str]:
     title = shown(one.title) or f"file {one.file_id}"
     return [
-        _waited(found.now, one),
+        _waited(reviews.now, one),
         f"{title}: {shown(one.comment)}" if one.comment else title,
         shown(one.room_title) or (f"room {one.room}" if one.room is not None else "-"),
         str(one.version),
@@ -85,29 +87,29 @@ def _waited(now: datetime, one: FileInReview) -> str:
     return length_of_time(seconds)
 
 
-def as_json(found: Found) -> str:
+def as_json(reviews: Reviews) -> str:
     """Return the files as one JSON object."""
     return json_text(
         {
-            "now": found.now,
-            "portal": found.portal,
-            "waiting": [_fields(found, one) for one in found.waiting],
-            "kept_unmarked": [_fields(found, one) for one in found.kept],
+            "now": reviews.now,
+            "portal": reviews.portal,
+            "waiting": [_fields(reviews, one) for one in reviews.waiting],
+            "kept_unmarked": [_fields(reviews, one) for one in reviews.kept],
         }
     )
 
 
-def write_csv(found: Found) -> None:
-    """Print the files as comma-separated values; ``state`` tells the two lists apart."""
+def write_csv(reviews: Reviews) -> None:
+    """Print the files as comma-separated values; the column ``state`` has the list of each."""
     writer = csv.DictWriter(sys.stdout, ("state", *_FIELDS))
     writer.writeheader()
-    for state, files in (("waiting", found.waiting), ("kept_unmarked", found.kept)):
+    for state, files in (("waiting", reviews.waiting), ("kept_unmarked", reviews.kept)):
         for one in files:
-            cells = {name: _safe(value) for name, value in _fields(found, one).items()}
+            cells = {name: _safe(value) for name, value in _fields(reviews, one).items()}
             writer.writerow({"state": state} | cells)
 
 
-def _fields(found: Found, one: FileInReview) -> dict[str, object]:
+def _fields(reviews: Reviews, one: FileInReview) -> dict[str, object]:
     values = (
         one.file_id,
         one.title,
@@ -119,13 +121,13 @@ def _fields(found: Found, one: FileInReview) -> dict[str, object]:
         one.marked_at,
         one.since,
         one.comment or None,
-        document_url(found.portal, one.file_id),
+        document_url(reviews.portal, one.file_id),
     )
     return dict(zip(_FIELDS, values, strict=True))
 
 
 def _safe(value: object) -> object:
-    """Return a cell of which no spreadsheet makes a formula: titles are other people's words."""
+    """Return a cell that no spreadsheet takes for a formula: titles come from the portal."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     if not isinstance(value, str):

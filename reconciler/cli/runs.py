@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, exit_with, in_words
+from reconciler.cli.messages import OK, PORTAL, SOME_FAILED, USAGE, exit_with, message_for
 from reconciler.cli.options import (
     LAST_FILE_ID,
     ConfigPath,
@@ -37,17 +37,17 @@ OverwriteComments = Annotated[
     bool,
     typer.Option(
         "--overwrite-comments",
-        help="Mark also where a person's comment stands, unless it was settled.",
+        help="Also mark files with a person's comment, unless it was settled.",
     ),
 ]
-Observe = Annotated[bool, typer.Option("--observe", help="Note what stands there, write nothing.")]
+Observe = Annotated[bool, typer.Option("--observe", help="Record the comments, write nothing.")]
 Document = Annotated[
     str,
     typer.Argument(metavar="FILE", help="The file's id, or the address of the opened document."),
 ]
 
 _DATES = "give a date (2026-01-01) or a duration back (30d, 12h)."
-# As the editors, a room's list and the viewer of pictures write it.
+# In the addresses of the editors, of a room's list and of the viewer of pictures.
 _IN_ADDRESS = re.compile(
     r"[?&]file_?id=(?P<editor>[^&#]+)|#preview/(?P<list>[^/?&]+)|/media/view/(?P<viewer>[^/?#]+)",
     re.IGNORECASE,
@@ -59,11 +59,11 @@ _NEITHER = (
 
 
 def reconcile(config: ConfigPath = None, dry_run: DryRun = False, json: Json = False) -> None:
-    """Find what no webhook brought, mark it, and exit: for cron and systemd timers.
+    """Find updates that no webhook announced, mark them, and exit: for cron and systemd timers.
 
-    One sweep, then the work until nothing is due now. Exits 0 when all is done, 1 when some
-    files failed and will be tried again, 3 when the portal cannot be reached or refuses the
-    key, 4 beside a running `serve` or another `reconcile`.
+    Sweeps once, then works until nothing is due now. Exits 0 when all is done, 1 when some
+    files failed and will be retried, 3 when the portal cannot be reached or refuses the key, 4
+    beside a running `serve` or another `reconcile`.
 
     Examples:
 
@@ -97,28 +97,27 @@ def backfill(
     """Mark what was updated since a date: for a first installation or after a long outage.
 
     Estimates first and asks; without a terminal it needs --yes. Only empty comments and the
-    portal's own texts are written over. Takes a share of the day's writes (limits.backfill_share),
-    stops by itself when that is spent (exit 1), and goes on where it was when it is run again.
-    Exits 1, too, while
-    files failed, in this run or an earlier one.
+    portal's own texts are overwritten. Takes a share of the day's writes (limits.backfill_share),
+    stops when that is used up (exit 1), and resumes where it stopped when it is run again. Also
+    exits 1 while files failed, in this run or an earlier one.
 
     Examples:
 
         reconciler backfill --since 90d --dry-run
         reconciler backfill --since 2026-01-01 --until 2026-01-31 --room 12
-        reconciler backfill --since 90d --observe           # note, write nothing
+        reconciler backfill --since 90d --observe           # record, write nothing
         reconciler backfill --since 90d --yes --json        # from a script
     """
     from reconciler import service
-    from reconciler.cli.report import Backfilling
+    from reconciler.cli.report import BackfillCommand
 
     job = _job(since, until, room or [], overwrite=overwrite, observe=observe)
     require_answer(yes or dry_run)
     settings = read_config(config)
     service.configure_log(settings.log.level, settings.log.format)
-    backfilling = Backfilling(settings, job, json=json, ask=not yes)
-    code = _code(backfilling.run(dry_run))
-    raise typer.Exit(SOME_FAILED if code == OK and backfilling.failing else code)
+    command = BackfillCommand(settings, job, json=json, ask=not yes)
+    code = _code(command.run(dry_run))
+    raise typer.Exit(SOME_FAILED if code == OK and command.failing else code)
 
 
 def explain(
@@ -149,17 +148,17 @@ def explain(
     explanation = service.explain(settings, number)
     typer.echo(explanation_text(explanation))
     if explanation.error is not None:
-        raise exit_with(PORTAL, in_words(explanation.error)[1])
+        raise exit_with(PORTAL, message_for(explanation.error)[1])
 
 
 def document(text: str) -> int:
-    """Return the id of the file that is meant. Raises BadParameter."""
+    """Return the id of the file that an argument names. Raises BadParameter."""
     found = _IN_ADDRESS.search(text)
     number = next(filter(None, found.groups())) if found is not None else text.strip()
     if found is not None and not number.isdecimal():
         raise typer.BadParameter(
-            f"{number} is a file of a connected storage, which takes no comments: nothing is "
-            "known of it"
+            f"{number} is a file of a connected storage, which takes no comments, so it is not in "
+            "the ledger"
         )
     if not (number.isascii() and number.isdecimal()) or not 0 < int(number[:20]) <= LAST_FILE_ID:
         raise typer.BadParameter(_NEITHER.format(text))
@@ -189,7 +188,7 @@ def _job(
 
 
 def _span(since: str, until: str | None) -> tuple[datetime, datetime | None]:
-    """Return from when to when; a span in which nothing can lie is a mistake."""
+    """Return the beginning and the end; end the command where the span is empty."""
     begin, end = moment(since, "--since"), moment(until, "--until") if until else None
     if begin > utcnow():
         raise exit_with(USAGE, f"--since {since} lies in the future: {_DATES}")
@@ -199,7 +198,10 @@ def _span(since: str, until: str | None) -> tuple[datetime, datetime | None]:
 
 
 def moment(text: str, option: str) -> datetime:
-    """Return a date, of the person's zone, or a duration back as a time; a day is included."""
+    """Return the time of a date in the user's zone, or of a duration back from now.
+
+    For --until a date is the end of its day.
+    """
     from reconciler.config import duration
 
     try:
@@ -219,7 +221,7 @@ def _code(summary: "Summary") -> int:
     if summary.is_portal_down:
         typer.echo(
             f"The portal cannot be used now: {shown(summary.reason)}.\nNothing is lost: run it "
-            "again later. The cause, and what to do about it: reconciler check",
+            "again later. For the cause and a hint run: reconciler check",
             err=True,
         )
         return PORTAL

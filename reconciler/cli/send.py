@@ -58,7 +58,7 @@ def post(url: str, body: bytes, secret: str | None, ca_bundle: Path | None = Non
 
 
 def hints(response: Response) -> Iterator[str]:
-    """Yield what to do about an answer that refuses the event or redirects."""
+    """Yield hints on an answer that refuses the event or redirects."""
     if 200 <= response.status < 300:
         return
     if response.proxy_note:

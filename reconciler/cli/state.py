@@ -1,4 +1,4 @@
-"""Commands on the ledger as a whole: to another database, or with its portal to another address."""
+"""Commands on the whole ledger: copy it to another database, or adopt its portal's new address."""
 
 from typing import Annotated
 
@@ -10,15 +10,15 @@ from reconciler.errors import LedgerError
 
 _RISK = (
     "The ledger knows its portal as {known}, and portal.url is {portal}.\n"
-    "Go on only if that is the same portal. At another one the ids mean other files: what was "
-    "updated there before the last sweep is not looked for, files may pass for ones that are "
-    "settled, and a reviewer's comment may be overwritten where it passes for our own doing. "
+    "Continue only if that is the same portal. At another one the ids mean other files: updates "
+    "before the last sweep are not found, files may be mistaken for settled ones, and a "
+    "reviewer's comment may be overwritten because it is mistaken for a result of our own write. "
     "Another portal needs another state.url."
 )
 
 _COPY = (
-    "Check both addresses: FROM names the ledger that there is, TO an empty database or a new "
-    "file. Neither was changed."
+    "Check both addresses: FROM names the existing ledger, TO an empty database or a new file. "
+    "Neither was changed."
 )
 
 state = typer.Typer(no_args_is_help=True)
@@ -43,8 +43,8 @@ def group() -> None:
 def copy(source: Address, target: Other) -> None:
     """Copy a whole ledger, from SQLite to PostgreSQL or back.
 
-    Stop every `serve` on both first: beside one it exits 4. What is copied is counted, in one
-    transaction: all of it is there in the end, or nothing. The first ledger stays as it is.
+    Stop every `serve` on both first: beside one it exits 4. The rows are copied and counted in
+    one transaction: all of them or none. The first ledger is not changed.
     Passwords do not belong on a command line: set PGPASSWORD, or use ~/.pgpass.
 
     Examples:
@@ -66,7 +66,7 @@ def copy(source: Address, target: Other) -> None:
 
 
 def _check_addresses(source: str, target: str) -> None:
-    """End the command for what is no address, which is not repeated: it may have a password."""
+    """End the command for an invalid address, without repeating it: it may have a password."""
     from reconciler.config import database_address
 
     for name, address in (("FROM", source), ("TO", target)):
@@ -85,9 +85,9 @@ def adopt(
     yes: Yes = False,
     config: ConfigPath = None,
 ) -> None:
-    """Say that the portal at portal.url is the one that the ledger knows, moved.
+    """Confirm that portal.url is the new address of the portal that the ledger knows.
 
-    For a portal whose new address was refused: `serve` and `reconcile` go on by themselves where
+    Only for an address that `serve` and `reconcile` refuse: they accept it by themselves where
     the key has the same owner as before and the files are there. Asks first; without a terminal
     it needs --yes. Stop every `serve` first: beside one it exits 4.
 

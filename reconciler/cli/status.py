@@ -1,4 +1,4 @@
-"""Commands that ask the ledger alone: status, failed, and what waits for a review."""
+"""The commands that read the ledger alone: status, failed, review."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,6 +12,7 @@ from reconciler.cli.options import LAST_FILE_ID, ConfigPath, Json, Rooms, read_c
 from reconciler.formats import shown, utcnow
 
 if TYPE_CHECKING:
+    from reconciler.cli.review_report import Reviews
     from reconciler.config import Config
     from reconciler.ledger import Ledger
 
@@ -20,12 +21,12 @@ review = typer.Typer(no_args_is_help=True)
 
 
 def status(config: ConfigPath = None, json: Json = False) -> None:
-    """Say how the service is doing: what is wrong first, then the numbers.
+    """Show how the service is doing: the problems first, then the numbers.
 
-    Asks the ledger alone, beside a running `serve` or without one. Exits 5 when the ledger cannot
+    Reads the ledger alone, beside a running `serve` or without one. Exits 5 when the ledger cannot
     be written, 3 while the portal is unavailable or refuses the key, 1 when files failed or were
-    refused, or while updates are not marked for another reason (nobody runs, a pause, a queue
-    that is not being processed), else 0.
+    refused, or while updates are not marked for another reason (no daemon, a pause, a queue that
+    is not processed), else 0.
 
     Examples:
 
@@ -55,9 +56,9 @@ def status(config: ConfigPath = None, json: Json = False) -> None:
 
 @failed.callback()
 def failed_group() -> None:
-    """List the files that failed or wait, or try them again now.
+    """List the files that failed or wait, or retry them now.
 
-    They are tried again by themselves, each when `list` says.
+    Each is retried automatically at the time shown by `list`.
 
     Examples:
 
@@ -68,9 +69,9 @@ def failed_group() -> None:
 
 @failed.command("list")
 def failed_list(config: ConfigPath = None, json: Json = False) -> None:
-    """List the files that failed, were refused or wait, with the reason and the next try.
+    """List the files that failed, were refused or wait, with the reason and the next attempt.
 
-    What failed comes first, then the newest.
+    Failed files come first, then the newest.
 
     Examples:
 
@@ -100,10 +101,10 @@ def failed_retry(
     ] = None,
     config: ConfigPath = None,
 ) -> None:
-    """Try files again now, as if they had never been tried; without ids all that are listed.
+    """Make files due now, with all their attempts; without ids all that are listed.
 
-    Does not work itself: a running `serve` or the next `reconcile` does. A pause still holds.
-    Exits 1 while nobody works, or nothing is marked for another reason, which is named.
+    A running `serve` or the next `reconcile` processes them. A pause still holds. Exits 1 while
+    no daemon runs or files are not marked for another reason, which is printed.
 
     Examples:
 
@@ -125,7 +126,7 @@ def failed_retry(
         listed = ", ".join(map(str, missing))
         raise exit_with(
             USAGE,
-            f"Neither failed nor waiting, or in work just now: {listed}. "
+            f"Neither failed nor waiting, or being processed now: {listed}. "
             "See reconciler failed list, and reconciler explain FILE_ID.",
         )
     raise typer.Exit(SOME_FAILED if blocking else OK)
@@ -147,10 +148,10 @@ def review_list(
     room: Rooms = None,
     older_than: Annotated[
         str | None,
-        typer.Option(metavar="DURATION", help="Only what waits longer than that (7d, 12h)."),
+        typer.Option(metavar="DURATION", help="Only files that wait longer than that (7d, 12h)."),
     ] = None,
     by: Annotated[
-        str, typer.Option(metavar="NAME", help="Only what somebody saved whose name has this.")
+        str, typer.Option(metavar="NAME", help="Only files saved by a user with this in the name.")
     ] = "",
     json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
@@ -158,10 +159,10 @@ def review_list(
 ) -> None:
     """List every file that carries the comment, the one that waits longest first.
 
-    Listed separately are the files that were kept because a person's comment stands on an update
-    that was never marked. Asks the ledger alone, beside a running `serve` or without one: a
-    decision is in it once its delivery has arrived. Exits 0, also when nothing waits, and 5 without
-    a ledger.
+    Files that were kept for a person's comment on an update that was never marked are listed
+    separately. Reads the ledger alone, beside a running `serve` or without one: it has a reviewer's
+    decision once the delivery has arrived. Exits 0, also when nothing waits, and 5 without a
+    ledger.
 
     Examples:
 
@@ -171,27 +172,34 @@ def review_list(
         reconciler review list --csv
     """
     from reconciler.cli import review_report
-    from reconciler.ledger import ReviewFilter, ReviewState
 
     if json and csv:
         raise exit_with(USAGE, "--json and --csv exclude each other: give one of them.")
     longer = None if older_than is None else _length(older_than)
     settings = read_config(config)
     with _open_read_only(settings) as ledger:
-        now = ledger.clock(utcnow)()
-        before = None if longer is None else now - longer
-        wanted = ReviewFilter(frozenset(room or ()), before, by.strip())
-        waiting, kept = (
-            ledger.reviews.page(state, wanted).files
-            for state in (ReviewState.WAITING, ReviewState.UNMARKED)
-        )
-    found = review_report.Found(now, settings.portal_url(), waiting, kept)
+        found = _reviews(ledger, settings.portal_url(), frozenset(room or ()), longer, by.strip())
     if json:
         typer.echo(review_report.as_json(found))
     elif csv:
         review_report.write_csv(found)
     else:
-        review_report.print_found(found)
+        review_report.print_reviews(found)
+
+
+def _reviews(
+    ledger: "Ledger", portal: str, rooms: frozenset[int], longer: timedelta | None, by: str
+) -> "Reviews":
+    from reconciler.cli.review_report import Reviews
+    from reconciler.ledger import ReviewFilter, ReviewState
+
+    now = ledger.clock(utcnow)()
+    wanted = ReviewFilter(rooms, None if longer is None else now - longer, by)
+    waiting, kept = (
+        ledger.reviews.page(state, wanted).files
+        for state in (ReviewState.WAITING, ReviewState.UNMARKED)
+    )
+    return Reviews(now, portal, waiting, kept)
 
 
 def _length(text: str) -> timedelta:
@@ -207,7 +215,7 @@ def _length(text: str) -> timedelta:
 
 @contextmanager
 def _open_read_only(config: "Config") -> "Iterator[Ledger]":
-    """Open the ledger to look at it; the portal is not asked whether it is its own."""
+    """Open the ledger for reading; the portal is not asked whether the ledger is its own."""
     from reconciler.ledger import Ledger, is_same_portal_url
 
     portal = config.portal_url()
@@ -221,8 +229,8 @@ def _open_read_only(config: "Config") -> "Iterator[Ledger]":
         known = ledger.ownership.portal()
         if known is not None and not is_same_portal_url(known, portal):
             typer.echo(
-                f"It knows its portal as {known}: serve and reconcile find out whether {portal} "
-                "is the same.",
+                f"The ledger knows its portal as {known}: serve and reconcile find out whether "
+                f"{portal} is the same.",
                 err=True,
             )
         yield ledger
@@ -230,7 +238,7 @@ def _open_read_only(config: "Config") -> "Iterator[Ledger]":
 
 @contextmanager
 def _opened(config: "Config") -> "Iterator[Ledger]":
-    """Open the ledger to change it, but create none: it would belong to the wrong user."""
+    """Open the ledger to change it, and create none: it would belong to the wrong user."""
     from reconciler.ledger import Ledger, is_there
 
     if not is_there(config.state.url):
@@ -241,7 +249,7 @@ def _opened(config: "Config") -> "Iterator[Ledger]":
 
 
 def _none_yet(config: "Config", more: str = "") -> typer.Exit:
-    """Say that there is no ledger; return the end of the command."""
+    """Print that there is no ledger; return the exception that ends the command."""
     return exit_with(
         LEDGER,
         f"There is no ledger at {config.state.path or config.state.url}: nothing has run "

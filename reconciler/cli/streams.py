@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 
 def open_closed() -> None:
-    """Open what was closed (`2>&-`): else the ledger would take its number."""
+    """Open closed standard streams (`2>&-`): else a file of the ledger would get their number."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r+"))
@@ -22,11 +22,11 @@ def replace_unencodable() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
-def outlive_readers() -> None:
-    """Drop what nobody reads any more, as after `| head`.
+def ignore_closed_readers() -> None:
+    """Discard output whose reader is gone, as after `| head`.
 
-    A command then does its work to the end, and its exit code says what it found. Python keeps the
-    streams that it opened itself; others would close with what they replace.
+    The command then completes, with the exit code of its result. Python keeps the streams that it
+    opened itself, so replacing them closes no file.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -48,8 +48,8 @@ class _Unread(FileIO):
             return memoryview(content).nbytes
 
 
-def give_up(stream: TextIO) -> None:
-    """Write no more to a stream that takes nothing; Python would fail at its end."""
+def discard(stream: TextIO) -> None:
+    """Discard all further output of a stream that fails; Python would fail at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""Commands that need no portal: demo, sandbox, send."""
+"""The commands that need no portal: demo, sandbox, send."""
 
 import signal
 import threading
@@ -18,10 +18,10 @@ DEFAULT_URL = "http://127.0.0.1:3000/docspace/review-comment"
 
 
 def demo() -> None:
-    """Show it at work in five scenes: a portal in memory, its people, the daemon, a verdict.
+    """Show how it works in five scenes: a portal in memory, its users, the daemon, a summary.
 
-    Needs no account and no configuration, and ends within 20 seconds. Exits 0 when everything
-    is as promised, else 1.
+    Needs no account and no configuration, and ends within 20 seconds. Exits 0 when every check
+    passes, else 1.
 
     Examples:
 
@@ -33,7 +33,7 @@ def demo() -> None:
     from reconciler.demo import play
 
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)  # else the daemon would be left behind
+        signal.signal(number, signal.default_int_handler)  # so that the daemon is stopped, too
     with closing(play()) as lines:
         held = Demonstration(Console(highlight=False, soft_wrap=True)).show(lines)
     raise typer.Exit(OK if held else SOME_FAILED)
@@ -48,7 +48,7 @@ Secret = Annotated[str, typer.Option(metavar="SECRET", help="What deliveries are
 EditEvery = Annotated[
     float,
     typer.Option(
-        metavar="SECONDS", min=0, help="Seconds between edits by the people of the portal; 0: none."
+        metavar="SECONDS", min=0, help="Seconds between edits by users of the portal; 0: none."
     ),
 ]
 Drop = Annotated[
@@ -71,7 +71,7 @@ Fail = Annotated[
 ]
 
 
-def sandbox(  # noqa: PLR0913, PLR0917 - one option a knob
+def sandbox(  # noqa: PLR0913, PLR0917 - each parameter is an option
     port: Port = 8080,
     webhook: Webhook = DEFAULT_URL,
     secret: Secret = PLAY,
@@ -83,10 +83,10 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one option a knob
     latency: Latency = 0.0,
     fail: Fail = None,
 ) -> None:
-    """Run a DocSpace portal in memory, to try an integration on, until Ctrl-C.
+    """Run a DocSpace portal in memory, to test an integration, until Ctrl-C.
 
-    Its people edit, rename, lock and review files; deliveries and API calls can be made to
-    fail. It prints an API key and the addresses to use.
+    Its users edit, lock and review files; deliveries and API calls can be made to fail. It prints
+    an API key and the addresses to use.
 
     Examples:
 
@@ -132,8 +132,8 @@ def send(
 ) -> None:
     """Sign a sample event as the portal would, post it, and print the answer.
 
-    Exits 0 when it was accepted or ignored, 1 when it was refused or redirected, 3 when nobody
-    answers. Address, port, path, secret and portal.ca_bundle are those of the configuration.
+    Exits 0 when it was accepted or ignored, 1 when it was refused or redirected, 3 without an
+    answer. Address, port, path, secret and portal.ca_bundle are those of the configuration.
 
     Examples:
 
@@ -155,7 +155,7 @@ def send(
     except AddressUnreachableError as error:
         is_running = isinstance(error, UntrustedCertificateError)
         hint = "" if is_running else " Is `reconciler serve` running?"
-        raise exit_with(PORTAL, f"Nobody answers at {url}: {shown(error.detail)}.{hint}") from error
+        raise exit_with(PORTAL, f"No answer from {url}: {shown(error.detail)}.{hint}") from error
     typer.echo(f"{response.status} {shown(response.body.decode('utf-8', 'replace'))}")
     for hint in hints(response):
         typer.echo(hint, err=True)

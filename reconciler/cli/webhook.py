@@ -1,4 +1,4 @@
-"""`reconciler webhook`: the portal's side of our webhook, without its pages."""
+"""The commands that manage our webhook at the portal."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +11,7 @@ from reconciler.formats import shown
 
 if TYPE_CHECKING:
     from reconciler.client import Webhook
+    from reconciler.service.webhook_runs import Registered
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -111,12 +112,16 @@ def register(
             raise
         typer.echo(f"Nothing to do: {error}. Whether all is well with it: reconciler check")
         return
+    _print_registered(done)
+    if url and url != settings.webhook.public_url:
+        typer.echo("Set webhook.public_url to that address, so that it is watched.", err=True)
+
+
+def _print_registered(done: "Registered") -> None:
     typer.echo(f"Webhook {done.webhook.id} calls {done.webhook.url}; save a file to see it work.")
     if done.ignored:
         names = ", ".join(done.ignored)
         typer.echo(f"The receiver ignores {names}: add them to webhook.triggers.", err=True)
-    if url and url != settings.webhook.public_url:
-        typer.echo("Set webhook.public_url to that address, so that it is watched.", err=True)
 
 
 @app.command()

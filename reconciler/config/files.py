@@ -63,7 +63,7 @@ def secret_lines(text: str, path: Path) -> tuple[str, ...]:
 
 
 def distinct(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return each text once, without white space around it; empty ones are left out."""
+    """Return each text that is not empty once, without white space around it."""
     return tuple(dict.fromkeys(filter(None, (text.strip() for text in texts))))
 
 

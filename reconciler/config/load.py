@@ -21,8 +21,8 @@ from reconciler.errors import ConfigError
 
 DEFAULT = "default"
 
-# What Kubernetes and Docker's links tell of a service or container that is named `reconciler`,
-# or `reconciler-admin` and the like. A port of ours is a number, theirs is an address.
+# The variables of Kubernetes and of Docker's links about a service or container that is named
+# `reconciler`, `reconciler-admin` and the like. Our ports are numbers, theirs are addresses.
 _INJECTED = re.compile(
     rf"{PREFIX}(?:[A-Z0-9]+_)*"
     r"(?:SERVICE_HOST=|SERVICE_PORT(?:_[A-Z0-9]+)*=|NAME=|ENV_\w+=|PORT=(?:tcp|udp|sctp)://"
@@ -43,7 +43,7 @@ class EffectiveSetting:
 
 
 def require(config: Config, *, webhook: bool) -> None:
-    """Check what is needed to act, and with ``webhook`` to serve. Raises ConfigError for all."""
+    """Check what every run needs, with ``webhook`` also what serve needs. Raises ConfigError."""
     served = (config.admin_password,) if webhook else ()
     problems = problems_in(
         config.portal_url, config.api_key, config.secrets, config.notify.urls, *served
@@ -182,7 +182,7 @@ def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:
-    """Make the paths absolute: cron and systemd start in other directories than people."""
+    """Make the paths absolute: cron and systemd start programs in another directory."""
     for section, name in paths():
         content = values.get(section)
         if isinstance(content, dict) and isinstance(content.get(name), str):

@@ -1,7 +1,7 @@
-"""What is wrong with the configuration, in sentences: the key, what it must be, what it is.
+"""The messages on an invalid configuration: the key, what it must be, and what it is.
 
-The library's own words are for programmers. A secret is never repeated, nor an address that may
-hold a password.
+They replace those of pydantic, which are for programmers. A secret is never repeated, nor an
+address that may contain a password.
 """
 
 import difflib
@@ -48,14 +48,14 @@ _TYPES = {
 
 
 def problems_of_sources(given: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is wrong with the file and the variables before they are merged."""
+    """Yield the problems of the file and of the variables before they are merged."""
     yield from _misplaced(given)
     yield from _impossible(given)
     yield from _unknown_variables(environ)
 
 
 def problem(error: Mapping[str, Any], variables: Mapping[str, str]) -> str:
-    """Return a refused value as a sentence; ``variables`` name the one that set a key."""
+    """Return the message on a refused value; ``variables`` has the variable that set each key."""
     section, *rest = error["loc"]
     if error["type"] == "extra_forbidden":
         return unknown_key(".".join(map(str, error["loc"])))
@@ -73,7 +73,7 @@ def problem(error: Mapping[str, Any], variables: Mapping[str, str]) -> str:
 
 
 def unknown_key(key: str) -> str:
-    """Return the problem of a key that there is not, with the nearest valid name."""
+    """Return the problem of an unknown key, with the nearest valid name."""
     return f"unknown key {key}{_nearest(key, [*keys(), *Config.model_fields])}"
 
 
@@ -103,7 +103,7 @@ def _misplaced(given: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _impossible(given: Mapping[str, Any]) -> Iterator[str]:
-    """A text with NUL is no path; a variable cannot have one."""
+    """Yield the paths with NUL, which only the file can have."""
     for section, name in (*paths(), ("state", "url")):
         content = given.get(section)
         if isinstance(content, Mapping) and "\0" in str(content.get(name)):
@@ -111,7 +111,7 @@ def _impossible(given: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    """Misspelt variables without a section would be passed over in silence."""
+    """Yield misspelt variables without a section, which would be ignored otherwise."""
     for name in environ:
         section = name.removeprefix(PREFIX).partition("__")[0].lower()
         if name.startswith(PREFIX) and name != CONFIG and section not in Config.model_fields:
@@ -144,7 +144,7 @@ def _found(value: object, begin: str = "it is") -> str:
 
 
 def _expected(key: str, field: FieldInfo) -> str:
-    """Return what a key takes, by its declaration."""
+    """Return the kind of value that a key takes, by its declaration."""
     kind = field.annotation
     if get_origin(kind) in {Union, UnionType}:
         kind = next(one for one in get_args(kind) if one is not type(None))

@@ -33,7 +33,7 @@ from reconciler.model import Quota
 from reconciler.triggers import UPDATED
 
 # A secret is never shown nor repeated in a message; one that has a ..._file beside it does not
-# belong in config.toml. A file of secrets is for its owner's eyes only.
+# belong in config.toml. A file of secrets must be readable by its owner only.
 SECRET, SECRET_FILE = "secret", "secret_file"
 _URLS_FILE = "notify.urls_file"
 
@@ -76,7 +76,7 @@ class Webhook(_Section):
 
 
 class Review(_Section):
-    """What is reviewed, and which comments are the portal's own."""
+    """Which files are reviewed, and which comments are the portal's own."""
 
     comment: Comment = "Need Review"
     mark_new_files: bool = False
@@ -95,7 +95,7 @@ class Review(_Section):
         if self.policy().texts.is_portal_text(self.comment):
             raise ValueError(
                 "review.comment is named in review.portal_texts or review.unlock_texts as a text "
-                "that the portal writes by itself: it would mark nothing"
+                "that the portal itself writes: it would mark nothing"
             )
         if both := sorted(self.rooms & self.exclude_rooms):
             raise ValueError(
@@ -124,7 +124,7 @@ class Review(_Section):
 
 
 class Sweep(_Section):
-    """How often the portal is asked what changed, and how far back."""
+    """How often the portal is asked for changes, and how far back."""
 
     every: Interval = timedelta(minutes=1)
     overlap: Duration = timedelta(minutes=5)
@@ -133,7 +133,7 @@ class Sweep(_Section):
 
 
 class Limits(_Section):
-    """What we take of the portal's limits (docspace.md 2); they count per user."""
+    """Our share of the portal's limits, which count per user (docspace.md 2)."""
 
     requests_per_minute: Annotated[Whole, Field(ge=10)] = 1200
     concurrent_reads: Positive = 8
@@ -143,16 +143,16 @@ class Limits(_Section):
 
     @property
     def quota(self) -> Quota:
-        """The day's writes, and a backfill's share of them: one at least, or it never ended."""
+        """The day's writes, and a backfill's share: one at least, so that every backfill ends."""
         share = max(1, int(self.writes_per_day * self.backfill_share))
         return Quota(self.writes_per_day, share)
 
 
 class State(_Section):
-    """Where the ledger is, and how long it keeps rows that hold nothing to remember.
+    """Where the ledger is, and for how long it keeps rows that nothing needs.
 
     A password in ``url`` is moved to ``password``, so that the address may be shown. An empty
-    one is none: it must not switch ``password_file`` off.
+    password counts as none, so that ``password_file`` is still read.
     """
 
     url: Annotated[str, AfterValidator(database)] = "sqlite:///reconciler.db"
@@ -190,9 +190,9 @@ class Log(_Section):
 
 
 class Notify(_Section):
-    """Whom to notify, of what and how often. Without ``urls_file`` nobody is notified.
+    """Notifications: their addresses and intervals. Without ``urls_file`` none is sent.
 
-    ``heartbeat_url`` is called at the start and the end of each sweep, whatever the others are.
+    ``heartbeat_url`` is called at the start and the end of each sweep, independently of the others.
     """
 
     urls_file: Path | None = None

@@ -1,4 +1,4 @@
-"""The types of single values of the configuration: each refuses what could never work."""
+"""The types of single values of the configuration; each refuses values that cannot work."""
 
 import difflib
 import re
@@ -17,8 +17,8 @@ from reconciler.triggers import OF_FILES, UPDATED
 DURATION = 'a number and a unit, such as "30s", "5m", "24h" or "7d"'
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MAX_COMMENT = 255  # the portal cuts the rest (docspace.md 2, 9)
-_BASIC_PLANE = 0xFFFF  # its MySQL column loses what lies beyond (docspace.md 9)
-_MAX_DURATION = timedelta(days=3650)  # a slip of the hand beyond; dates must not overflow
+_BASIC_PLANE = 0xFFFF  # its MySQL column loses later characters (docspace.md 9)
+_MAX_DURATION = timedelta(days=3650)  # longer ones are mistakes, and dates would overflow
 
 
 def duration(text: object) -> timedelta:
@@ -55,12 +55,12 @@ def _comment(text: str) -> str:
     if any(ord(c) > _BASIC_PLANE or not c.isprintable() for c in text):
         raise ValueError("must have neither control characters nor emoji: the portal loses them")
     if Policy().texts.is_portal_text(text):
-        raise ValueError("is a text that the portal writes by itself: it would mark nothing")
+        raise ValueError("is a text that the portal itself writes: it would mark nothing")
     return text
 
 
 def _trigger(text: str) -> str:
-    """Refuse an event that never comes, or one that names no file. Raises ValueError."""
+    """Refuse an event that the portal does not send, or that names no file. Raises ValueError."""
     if text in OF_FILES:
         return text
     near = difflib.get_close_matches(text, OF_FILES, n=1, cutoff=0.8)
@@ -85,7 +85,7 @@ def _user(text: str) -> str:
 
 
 def _extension(text: str) -> str:
-    """Return an extension as a file's title ends with it. Raises ValueError."""
+    """Return an extension in lower case, without its dot. Raises ValueError."""
     found = text.strip().lower().lstrip("*.")
     if not re.fullmatch(r"[\w-]+", found):
         raise ValueError('must be extensions, such as ["docx", "xlsx"]')
@@ -93,9 +93,9 @@ def _extension(text: str) -> str:
 
 
 def _portal_text(text: str) -> str:
-    """Without a word of its own a text would make every comment the portal's."""
+    """Refuse a text of nothing but ``{0}``, which every comment would match."""
     if not text.replace("{0}", "").strip():
-        raise ValueError("must have a word of its own beside {0}")
+        raise ValueError("must have at least one word besides {0}")
     return text
 
 
@@ -137,7 +137,7 @@ def _address(text: str) -> str:
 
 
 def _path(text: str) -> str:
-    """Take only what arrives as it stands here: the receiver compares the decoded path."""
+    """Refuse a path that changes on its way: the receiver compares the decoded path."""
     if not text.startswith("/"):
         raise ValueError('must be a path that starts with "/"')
     if found := re.search(r"[?#]", text):
@@ -164,7 +164,7 @@ def checked_key(secret: SecretStr) -> SecretStr:
 
 
 def _secret(secret: SecretStr) -> SecretStr:
-    """A blank secret would verify nothing, and with bytes that are no text nothing is signed."""
+    """Refuse a blank secret, and one that is not UTF-8 text, which cannot sign."""
     text = secret.get_secret_value()
     if not text.strip():
         raise ValueError("must not be empty")

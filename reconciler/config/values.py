@@ -65,7 +65,7 @@ class Config(BaseSettings):
         *_: Any,
         **__: Any,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take what `load` merged, and read nothing behind its back."""
+        """Use only the values that `load` has merged."""
         del settings_cls
         return (init_settings,)
 

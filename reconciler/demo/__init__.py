@@ -1,9 +1,9 @@
-"""The demonstration: a portal in memory, the real daemon, a few people, and a verdict.
+"""The demonstration: a portal in memory, the real daemon, a few users, and checks.
 
-`scenes` is what happens, on the `stage` (portal and daemon), and judges what the portal recorded
-of it; `tutorial` is the obvious script, to compare with.
+`scenes` plays the scenes on the `stage` (portal and daemon) and checks what the portal recorded;
+`tutorial` is the obvious script, to compare with.
 """
 
-from reconciler.demo.scenes import Check, Scene, play
+from reconciler.demo.scenes import Scene, SceneCheck, play
 
-__all__ = ["Check", "Scene", "play"]
+__all__ = ["Scene", "SceneCheck", "play"]

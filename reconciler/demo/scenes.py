@@ -1,4 +1,4 @@
-"""The five scenes: people act, the daemon works, and checks judge what the portal recorded."""
+"""The five scenes: users act, the daemon works, and checks evaluate what the portal recorded."""
 
 import threading
 import time
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from reconciler.demo.stage import (
     TARGET,
-    Daemon,
     DaemonEndedError,
+    DaemonProcess,
     Stage,
     Version,
     daemon,
@@ -18,7 +18,7 @@ from reconciler.demo.stage import (
 from reconciler.demo.tutorial import tutorial_script
 from reconciler.sandbox import Network
 
-_SCRIPT, _END = 1.5, 0.5  # seconds that the tutorial's script is let run, and counted apart
+_SCRIPT, _END = 1.5, 0.5  # seconds that the tutorial's script runs; the writes of the end count
 _SAVES, _PAUSE = 5, 0.15
 _LOSS = Network(drop=0.4, seed=3)
 _KILLED_AT = 5  # writes
@@ -26,7 +26,7 @@ _KILLED_AT = 5  # writes
 
 @dataclass(frozen=True)
 class Scene:
-    """A scene before it is played: what happens, and what is to be expected."""
+    """A scene before it is played: what happens, and the expected result."""
 
     title: str
     happens: str
@@ -34,24 +34,24 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Check:
-    """One line about what was measured; ``holds`` None is no promise, but something to compare."""
+class SceneCheck:
+    """One measurement; ``holds`` is None where it is only for comparison."""
 
     text: str
     holds: bool | None
 
 
-def play() -> Generator[Scene | Check]:
+def play() -> Generator[Scene | SceneCheck]:
     """Play all scenes: each is yielded as it begins, then its checks as they are made."""
     try:
         with staged() as (stage, key), daemon(stage.url, key) as running:
-            for scene in (_one_edit, _burst, _words, _loss, _crash):
+            for scene in (_one_edit, _burst, _approval, _loss, _crash):
                 yield from scene(stage, running)
     except (DaemonEndedError, OSError) as error:
-        yield Check(f"it cannot be played: {error}", holds=False)
+        yield SceneCheck(f"it cannot be played: {error}", holds=False)
 
 
-def _one_edit(stage: Stage, running: Daemon) -> Iterator[Scene | Check]:
+def _one_edit(stage: Stage, running: DaemonProcess) -> Iterator[Scene | SceneCheck]:
     yield Scene(
         "One edit",
         "Ann saves a file once. Setting a comment is announced as an update, too.",
@@ -67,7 +67,7 @@ def _one_edit(stage: Stage, running: Daemon) -> Iterator[Scene | Check]:
     yield check_edit(stage.methods(file))
 
 
-def _run_script() -> Check:
+def _run_script() -> SceneCheck:
     """Let the tutorial's script answer one edit on a portal of its own."""
     with staged() as (stage, key), tutorial_script(stage.url, key) as url:
         stage.add_webhook(url)
@@ -81,7 +81,7 @@ def _run_script() -> Check:
         return check_script(writes, writes - before, seconds)
 
 
-def _burst(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
+def _burst(stage: Stage, _: DaemonProcess) -> Iterator[Scene | SceneCheck]:
     yield Scene(
         "A burst",
         f"Ann saves 10 files {_SAVES} times each within a second.",
@@ -96,12 +96,12 @@ def _burst(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
     yield check_burst(_SAVES * len(files), seconds, stage.versions(*files))
 
 
-def _words(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
+def _approval(stage: Stage, _: DaemonProcess) -> Iterator[Scene | SceneCheck]:
     yield Scene(
-        "A person's words",
+        "A person's comment",
         "Ann approves two files, Greta renames one. Unlocking a file replaces its\n"
         "   comment by a text of the portal's, in English for Ann, German for Greta.",
-        "an approved file is left alone; a wiped mark comes back",
+        "an approved file is not marked; a wiped mark is set again",
     )
     files = renamed, approved, english, german = stage.add_files(4, "Offer {}.docx")
     stage.save(*files)
@@ -133,7 +133,7 @@ def _unlock(stage: Stage, file: int, german: int) -> str:
     return stage.comment(file)
 
 
-def _loss(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
+def _loss(stage: Stage, _: DaemonProcess) -> Iterator[Scene | SceneCheck]:
     yield Scene(
         "Lost deliveries",
         "40 % of the deliveries get lost; uploads over files are never announced.",
@@ -149,7 +149,7 @@ def _loss(stage: Stage, _: Daemon) -> Iterator[Scene | Check]:
     yield check_sweep(stage.versions(*saved, *uploaded))
 
 
-def _crash(stage: Stage, running: Daemon) -> Iterator[Scene | Check]:
+def _crash(stage: Stage, running: DaemonProcess) -> Iterator[Scene | SceneCheck]:
     yield Scene(
         "A crash",
         "The daemon is killed (SIGKILL) in the middle of its work, and restarted.",
@@ -169,7 +169,7 @@ def _crash(stage: Stage, running: Daemon) -> Iterator[Scene | Check]:
     yield check_restart(stage.versions(*early, *late))
 
 
-def _kill_at_write(stage: Stage, running: Daemon) -> threading.Event:
+def _kill_at_write(stage: Stage, running: DaemonProcess) -> threading.Event:
     """Kill the daemon between the effect of a write and its answer; return what is set then."""
     until, dead = stage.portal.count("PUT") + _KILLED_AT, threading.Event()
 
@@ -182,49 +182,51 @@ def _kill_at_write(stage: Stage, running: Daemon) -> threading.Event:
     return dead
 
 
-def check_script(writes: int, last: int, seconds: float) -> Check:
+def check_script(writes: int, last: int, seconds: float) -> SceneCheck:
     """Report the writes of the tutorial's script; ``last`` are those at the end of the time."""
     end = "and no end" if last else "then it stopped"
-    return Check(f"the tutorial's script: {writes} writes in {seconds:.1f} s, {end}", None)
+    return SceneCheck(f"the tutorial's script: {writes} writes in {seconds:.1f} s, {end}", None)
 
 
-def check_edit(methods: Sequence[str]) -> Check:
-    """Judge the requests about a file that was saved once, in their order."""
+def check_edit(methods: Sequence[str]) -> SceneCheck:
+    """Check the requests about a file that was saved once, in their order."""
     done = methods.index("PUT") + 1 if "PUT" in methods else len(methods)
     calls = methods[:done].count("GET"), methods[:done].count("PUT"), len(methods) - done
-    return Check("reconciler: {} GET, {} PUT, {} for the echo".format(*calls), calls == (1, 1, 0))
+    return SceneCheck(
+        "reconciler: {} GET, {} PUT, {} for the echo".format(*calls), calls == (1, 1, 0)
+    )
 
 
-def check_burst(saves: int, seconds: float, versions: Sequence[Version]) -> Check:
-    """Judge the final versions of files that were saved many times."""
+def check_burst(saves: int, seconds: float, versions: Sequence[Version]) -> SceneCheck:
+    """Check the final versions of files that were saved many times."""
     once = sum(version.is_marked_once for version in versions)
     text = f"{saves} saves in {seconds:.1f} s, {len(versions)} final versions: {once} marked once"
-    return Check(text, once == len(versions))
+    return SceneCheck(text, once == len(versions))
 
 
-def check_comment(what: str, comment: str, expected: str) -> Check:
-    """Judge the comment of a file to which several things were done."""
-    return Check(f'{what}: "{comment}"', comment == expected)
+def check_comment(what: str, comment: str, expected: str) -> SceneCheck:
+    """Check the comment of a file to which several things were done."""
+    return SceneCheck(f'{what}: "{comment}"', comment == expected)
 
 
-def check_sweep(versions: Sequence[Version]) -> Check:
-    """Judge files whose updates were not all announced."""
+def check_sweep(versions: Sequence[Version]) -> SceneCheck:
+    """Check files whose updates were not all announced."""
     missed = [version for version in versions if not version.is_announced]
     found = sum(version.is_marked_once for version in missed)
     text = f"{len(versions)} updates, {len(missed)} never announced: {found} found by the sweep"
-    return Check(text, all(version.is_marked_once for version in versions))
+    return SceneCheck(text, all(version.is_marked_once for version in versions))
 
 
-def check_kill(code: int, files: Sequence[Version], seconds: float) -> Check:
-    """Judge the death of the process, which must come in the middle of its work."""
+def check_kill(code: int, files: Sequence[Version], seconds: float) -> SceneCheck:
+    """Check the death of the process, which must come in the middle of its work."""
     marked = sum(version.is_marked_once for version in files)
     text = f"killed with {marked} of {len(files)} files marked, back after {seconds:.1f} s"
-    return Check(text, code == -9 and 0 < marked < len(files))
+    return SceneCheck(text, code == -9 and 0 < marked < len(files))
 
 
-def check_restart(versions: Sequence[Version]) -> Check:
-    """Judge files that were updated before and after the kill."""
+def check_restart(versions: Sequence[Version]) -> SceneCheck:
+    """Check files that were updated before and after the kill."""
     lost = sum(version.comment != TARGET for version in versions)
     twice = sum(version.writes > 1 for version in versions)
     text = f"{len(versions)} updates: {lost} lost, {twice} marked twice"
-    return Check(text, not lost and not twice)
+    return SceneCheck(text, not lost and not twice)

@@ -1,4 +1,4 @@
-"""The stage: a portal in memory with its people, and the daemon in a process of its own."""
+"""The stage: a portal in memory with its users, and the daemon in a process of its own."""
 
 import os
 import subprocess
@@ -16,23 +16,23 @@ from reconciler.sandbox import Portal, Server, User
 
 TARGET = "Need Review"
 SECRET = "Demo-Secret-1!"  # noqa: S105 - both ends of it are ours
-_TIMEOUT, _POLL = 20.0, 0.02  # seconds; a machine may have other things to do
+_TIMEOUT, _POLL = 20.0, 0.02  # seconds; the machine may be busy
 _SECOND_LOOK = 1.1  # seconds: no file is looked at more often than once a second
 _SWEEP = 3  # seconds
 _QUIET, _NEXT = timedelta(seconds=0.2), timedelta(seconds=_SWEEP / 2)
 
 
 class DaemonEndedError(Exception):
-    """The daemon ended by itself; the text is its last words."""
+    """The daemon ended by itself; the text is the end of its log."""
 
 
-class Daemon:
+class DaemonProcess:
     """`reconciler serve` with its ledger in ``folder``."""
 
     _process: subprocess.Popen[bytes] | None = None
 
     def __init__(self, portal: str, key: str, folder: Path) -> None:
-        """Start nothing yet; nothing of this process's environment will configure it."""
+        """Start nothing yet; variables of this process do not configure the daemon."""
         self._folder = folder
         (folder / "config.toml").touch()
         ours = ("DOCSPACE_", "RECONCILER_")
@@ -81,7 +81,7 @@ class Daemon:
 class Version:
     """A file's current version: its comment, and how often the daemon wrote into it.
 
-    ``is_announced`` tells whether a delivery about a person's update of the file arrived.
+    ``is_announced`` is whether a delivery about a user's update of the file arrived.
     """
 
     comment: str
@@ -96,7 +96,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Stage:
-    """The portal, two of its people, the bot, and the room they work in."""
+    """The portal, two of its users, the bot, and their room."""
 
     portal: Portal
     ann: User
@@ -167,10 +167,10 @@ def staged() -> Iterator[tuple[Stage, str]]:
 
 
 @contextmanager
-def daemon(url: str, key: str) -> Iterator[Daemon]:
+def daemon(url: str, key: str) -> Iterator[DaemonProcess]:
     """Give a daemon for a portal, not started yet; kill it at the end of the block."""
     with TemporaryDirectory(prefix="reconciler-demo-") as folder:
-        running = Daemon(url, key, Path(folder))
+        running = DaemonProcess(url, key, Path(folder))
         try:
             yield running
         finally:

@@ -1,6 +1,6 @@
 """The obvious script: on every delivery GET the file and PUT the comment, inside the request.
 
-Setting a comment publishes `file.updated` again (docspace.md 4.2), so it feeds itself.
+Setting a comment publishes `file.updated` again (docspace.md 4.2), so each write causes the next.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""What is wrong, and what to do about it: called by `admin`, `service` and `cli`.
+"""Problems and findings, each with a hint: called by `admin`, `service` and `cli`.
 
-`problems` finds in an overview of the ledger what is wrong with the service, for `status`, the
-page, the metrics and `check`, which of it a person is sent, and what to do about one file.
-`checks` is the package of `reconciler check`.
+`problems` finds the problems of the service in an overview of the ledger, for `status`, the page,
+the metrics, `check` and alerts, and the hint for a single file. `checks` is the package of
+`reconciler check`.
 """
 
 from reconciler.diagnostics.problems import (

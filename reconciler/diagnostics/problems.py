@@ -1,7 +1,7 @@
-"""What is wrong and what to do, found in an overview. Pure.
+"""The problems in an overview of the ledger, each with a hint. Pure.
 
-`find_problems` returns the most serious first, `find_alerts` those that only a person can end,
-`file_hint` what to do about a single file.
+`find_problems` returns the most serious first, `find_alerts` those that need a person now,
+`file_hint` the hint for a single file.
 """
 
 import json
@@ -17,15 +17,15 @@ from reconciler.ledger import OutageRecord, Overview, Role
 from reconciler.ledger.records import UnfinishedFile
 from reconciler.model import AttemptReason, OutageKind, Outcome, Rule
 
-_SHORT = timedelta(minutes=1)  # a pause that needs no words
+_SHORT = timedelta(minutes=1)  # shorter pauses are not reported
 _LATE = timedelta(minutes=1)
-_BACKLOG = timedelta(minutes=2)  # what is due for longer is not processed as it comes
-_RARE = timedelta(hours=1)  # a rarer sweep (cron) does not replace a daemon
+_BACKLOG = timedelta(minutes=2)  # files that are due for longer are a backlog
+_RARE = timedelta(hours=1)  # sweeps of cron that are rarer do not replace a daemon
 _STALLED_AFTER = timedelta(minutes=10)
 
 
 class ProblemKind(StrEnum):
-    """What may be wrong. While one of BLOCKING is, updates are not marked or not found."""
+    """The kinds of problems. During one of BLOCKING, updates are not marked or not found."""
 
     LEDGER = "ledger"
     DEAD_KEY = "dead_key"
@@ -57,7 +57,7 @@ HARMLESS = frozenset(
     {ProblemKind.BACKFILL, ProblemKind.WEBHOOK, ProblemKind.TEXTS, ProblemKind.NOTIFY}
 )
 _AT_ONCE = frozenset({ProblemKind.DEAD_KEY, ProblemKind.WEBHOOK, ProblemKind.TEXTS})
-# Most end by themselves. NO_SERVE: the sender itself runs. BACKFILL: it marks files.
+# Most problems end by themselves. NO_SERVE: this process runs. BACKFILL: it marks files.
 _IF_STALLED = (BLOCKING | {ProblemKind.BACKLOG}) - {ProblemKind.NO_SERVE, ProblemKind.BACKFILL}
 _STOPS_MARKING = {OutageKind.LOOKS, OutageKind.WRITES}
 # Who may comment: docspace.md 5.
@@ -65,21 +65,34 @@ GIVE_RIGHTS = "make the key's account room manager or content creator in the roo
 _HINTS = {
     Rule.LOCKED.value: "it is marked once it is unlocked",
     Rule.FORBIDDEN.value: GIVE_RIGHTS,
-    Rule.EARLY.value: "it is looked at again within seconds",
+    Rule.EARLY.value: "it is retried within seconds",
     AttemptReason.QUOTA_EXHAUSTED.value: (
         "the day's writes are used up: wait, or raise limits.writes_per_day"
     ),
     AttemptReason.WRITES_FAIL.value: "it is marked once the portal takes comments again",
     AttemptReason.ALTERED.value: "the portal changes the comment: set another review.comment",
     AttemptReason.LOOP.value: "find what undoes our comment, then run: reconciler failed retry {}",
-    AttemptReason.BUG.value: "report it with the log's line",
+    AttemptReason.BUG.value: "report it with its line of the log",
 }
-_RETRIED = "to try it at once, run: reconciler failed retry {}"
+_RETRIED = "to retry it now, run: reconciler failed retry {}"
+_CHECK = "run: reconciler check; files are marked as soon as the portal works again"
+# Of each outage: the problem, its message, and the hint.
+_OUTAGES = {
+    OutageKind.DEAD_KEY: (ProblemKind.DEAD_KEY, "the portal refuses the API key", NEW_KEY),
+    OutageKind.LOOKS: (ProblemKind.UNAVAILABLE, "the portal is unavailable", _CHECK),
+    OutageKind.WRITES: (ProblemKind.WRITES, "the portal takes no comment", _CHECK),
+    OutageKind.RATE_LIMITED: (
+        ProblemKind.PAUSED,
+        "the portal limits our requests",
+        "it ends by itself",
+    ),
+}
+TEXTS_KEPT = "comments that stood there within seconds of a save were kept as a person's"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: what and since when, and what to do (empty: nothing, or wait)."""
+    """One problem: what is wrong and since when, and what to do (empty: nothing, or wait)."""
 
     kind: ProblemKind
     message: str
@@ -91,41 +104,23 @@ class Problem:
 
     @property
     def is_blocking(self) -> bool:
-        """Whether updates are not marked, or are not found, until it is over."""
+        """Whether updates are not marked or not found until it is over."""
         return self.kind in BLOCKING
 
     @property
     def is_harmless(self) -> bool:
-        """Whether every update is found and marked all the same, only later."""
+        """Whether every update is found and marked nevertheless, only later."""
         return self.kind in HARMLESS
 
 
 def find_problems(seen: Overview, refusal: LedgerError | None = None) -> tuple[Problem, ...]:
-    """Return what is wrong; ``refusal`` is why the ledger, which can be read, cannot be written."""
+    """Return the problems; ``refusal`` is why the ledger, which can be read, cannot be written."""
     each = (_portal, _process, _sweep, _files, _addresses)
     found = tuple(problem for find in each for problem in find(seen))
-    return found if refusal is None else (_unwritable(refusal), *found)
+    return found if refusal is None else (_ledger_problem(refusal), *found)
 
 
-_CHECK = "run: reconciler check; files are marked as soon as the portal works again"
-# Of each outage: the problem, what it is, and what to do.
-_OUTAGES = {
-    OutageKind.DEAD_KEY: (
-        ProblemKind.DEAD_KEY,
-        "the portal refuses the API key",
-        NEW_KEY,
-    ),
-    OutageKind.LOOKS: (ProblemKind.UNAVAILABLE, "the portal is unavailable", _CHECK),
-    OutageKind.WRITES: (ProblemKind.WRITES, "the portal takes no comment", _CHECK),
-    OutageKind.RATE_LIMITED: (
-        ProblemKind.PAUSED,
-        "the portal limits our requests",
-        "it ends by itself",
-    ),
-}
-
-
-def _unwritable(error: LedgerError) -> Problem:
+def _ledger_problem(error: LedgerError) -> Problem:
     message = f"the ledger cannot be written: {error}"
     return Problem(ProblemKind.LEDGER, message, hint_for(error))
 
@@ -137,7 +132,7 @@ def _outage(outage: OutageRecord) -> Problem:
 
 
 def _portal(seen: Overview) -> Iterator[Problem]:
-    # A throttled portal is shown as the pause that it asks for.
+    # An outage by rate limit is reported as the pause that the portal asked for.
     yield from (_outage(o) for o in seen.outages if o.kind is not OutageKind.RATE_LIMITED)
     if seen.paused_until is not None and seen.paused_until - seen.now > _SHORT:
         until = local_time(seen.paused_until)
@@ -155,16 +150,17 @@ def _process(seen: Overview) -> Iterator[Problem]:
                 "runs reconciler reconcile",
             )
     elif working is None:
-        message = f"{serving} serves, but does not work (yet)"
+        message = f"{serving} serves, but its worker does not run (yet)"
         yield Problem(ProblemKind.IDLE, message, "see the log of serve")
     elif working == backfill:
         yield Problem(
-            ProblemKind.BACKFILL, f"a backfill ({working}) works in place of serve until it ends"
+            ProblemKind.BACKFILL,
+            f"a backfill ({working}) replaces the worker of serve until its end",
         )
 
 
 def _is_swept_by_cron(seen: Overview) -> bool:
-    """Whether somebody sweeps now and then, and that is not a daemon that has ended since."""
+    """Whether cron sweeps often enough: the last sweep is not that of a daemon that has ended."""
     if not seen.sweeps or seen.now - seen.sweeps[0].began > _RARE:
         return False
     return seen.next_sweep is None or seen.next_sweep < seen.sweeps[0].began
@@ -211,7 +207,7 @@ def _files(seen: Overview) -> Iterator[Problem]:
         )
     failed = seen.unfinished.get(Outcome.FAILED, 0)
     if failed:
-        message = f"{file_count(failed)} failed and will be tried again"
+        message = f"{file_count(failed)} failed and will be retried"
         yield Problem(ProblemKind.FAILED, message, "the reasons: reconciler failed list")
     refused = seen.unfinished.get(Outcome.REFUSED, 0)
     if refused:
@@ -230,19 +226,16 @@ def _addresses(seen: Overview) -> Iterator[Problem]:
         yield Problem(ProblemKind.NOTIFY, message, "run: reconciler notify test")
 
 
-TEXTS_KEPT = "comments that stood there within seconds of a save were kept as a person's"
-
-
 def portal_texts_hint(texts: Sequence[str]) -> str:
-    """Return what to do about texts that may be the portal's own: the line to configure."""
+    """Return the hint for texts that may be the portal's own: the line to configure."""
     line = f"portal_texts = {json.dumps(texts, ensure_ascii=False)}"
     return f"if the portal writes them, set in config.toml under [review]: {line}"
 
 
 def _is_backlogged(seen: Overview) -> bool:
-    """Whether updates are due for minutes; those of a backfill may be.
+    """Whether updates are due for minutes, other than those of a backfill.
 
-    Between two runs of cron that is so: there counts what the last run has left.
+    With cron instead of a daemon, only files count that the last run has not processed.
     """
     oldest = seen.queue.oldest_live
     if oldest is None or seen.now - oldest <= _BACKLOG:
@@ -251,7 +244,7 @@ def _is_backlogged(seen: Overview) -> bool:
 
 
 def find_alerts(seen: Overview, problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    """Return those of the problems that a person should be alerted to now."""
+    """Return the problems that need a person now."""
     kinds = _AT_ONCE | _IF_STALLED if _is_stalled(seen) else _AT_ONCE
     return tuple(problem for problem in problems if problem.kind in kinds)
 
@@ -269,6 +262,6 @@ def _is_stalled(seen: Overview) -> bool:
 
 
 def file_hint(file: UnfinishedFile) -> str:
-    """Return what to do, empty where there is nothing to do but to wait."""
+    """Return the hint for a file, empty where there is nothing to do but to wait."""
     default = _RETRIED if file.outcome is Outcome.FAILED else ""
     return _HINTS.get(file.reason, default).format(file.file_id)

@@ -22,7 +22,7 @@ _MAX_LENGTH = 300  # characters of an error
 
 @dataclass(frozen=True)
 class Address:
-    """One address. ``id`` tells it from others and ``name`` shows it, both without its secrets."""
+    """One address. ``id`` is unique and ``name`` is for people; neither has its secrets."""
 
     id: str
     name: str
@@ -51,7 +51,7 @@ class Address:
 
 
 def open_addresses(urls: Sequence[str]) -> tuple[Address, ...]:
-    """Return the addresses. Raises ConfigError for all that are none, and without Apprise."""
+    """Return the addresses. Raises ConfigError with all invalid ones, and without Apprise."""
     if not urls:
         return ()
     try:
@@ -73,14 +73,14 @@ def open_addresses(urls: Sequence[str]) -> tuple[Address, ...]:
 
 
 def _log() -> Any:
-    """Return a context that takes what Apprise logs: why it does not do what it is asked."""
+    """Return a context that captures the log of Apprise, which has the reasons of failures."""
     from apprise import LogCapture  # noqa: PLC0415 - an extra
 
     return LogCapture(level=logging.WARNING, fmt="%(message)s")  # type: ignore[no-untyped-call]
 
 
 def _named(urls: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Name addresses by their place and their service: the rest of them is secret."""
+    """Name addresses by their position and service: the rest of them is secret."""
     for number, url in enumerate(urls, 1):
         scheme, there, _ = url.partition("://")
         yield f"address {number} ({scheme})" if there else f"address {number}", url

@@ -1,7 +1,7 @@
-"""Tells a watcher such as healthchecks.io when a run begins and how it ended.
+"""Signals the beginning and the result of each run to a monitor such as healthchecks.io.
 
-The watcher raises the alarm when a run fails, or when none comes. Signals are sent by a thread of
-their own: no run waits for the watcher, and none fails because of it.
+The monitor alerts when a run fails or is missing. Signals are sent by a thread of their own, so no
+run waits for the monitor or fails because of it.
 """
 
 import queue
@@ -16,19 +16,19 @@ from reconciler.client import send_request
 from reconciler.errors import AddressUnreachableError, ReconcilerError, ShutdownRequested
 
 _TIMEOUT = 5.0  # seconds for one signal
-_MAX_WAITING = 4  # signals; what a watcher that hangs has not taken by then is left out
+_MAX_WAITING = 4  # signals; while the monitor hangs, further ones are dropped
 _START, _SUCCESS, _FAILURE = "/start", "", "/fail"
 
 
 @dataclass
 class Run:
-    """A run under way. With an ``error`` it counts as failed though nothing was raised."""
+    """A run. With an ``error`` it counts as failed, although nothing was raised."""
 
     error: str = ""
 
 
 class Heartbeat:
-    """Sends the signals of one run after the other; without an address none. Close it when done."""
+    """Sends the signals of consecutive runs; none without an address. Close it at the end."""
 
     def __init__(
         self, url: str | None, ca_bundle: Path | None, on_failure: Callable[[str], None]
@@ -42,7 +42,7 @@ class Heartbeat:
 
     @contextmanager
     def run(self) -> Iterator[Run]:
-        """Signal the beginning and the end of the block; one that was asked to stop has no end."""
+        """Signal the beginning and the end of the block, but no end after ShutdownRequested."""
         run = Run()
         self._signal(_START)
         try:
@@ -55,7 +55,7 @@ class Heartbeat:
         self._signal(_FAILURE if run.error else _SUCCESS, run.error)
 
     def close(self, seconds: float = 2 * _TIMEOUT) -> None:
-        """Send what waits, for so many seconds at most."""
+        """Send the waiting signals, within so many seconds."""
         with suppress(queue.Full):
             self._signals.put_nowait(None)
         if self._url is not None:
@@ -86,6 +86,6 @@ class Heartbeat:
 
 
 def _address(url: str, suffix: str) -> str:
-    """Return the address of a signal; a question mark and what follows stay behind it."""
+    """Return the address of a signal: its suffix is added to the path, before any query."""
     parts = urlsplit(url)
     return parts._replace(path=parts.path.rstrip("/") + suffix).geturl()

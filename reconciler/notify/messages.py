@@ -165,8 +165,8 @@ def plan_resolved(record: Notified, alerts: Alerts, portal: str) -> Planned:
     over = {kind: one for kind, one in record.alerts.items() if kind not in alerts.open}
     if not over:
         return None, record
-    left = {kind: one for kind, one in record.alerts.items() if kind not in over}
-    return ended(over.values(), portal), replace(record, alerts=left)
+    remaining = {kind: one for kind, one in record.alerts.items() if kind not in over}
+    return ended(over.values(), portal), replace(record, alerts=remaining)
 
 
 def plan_alerts(record: Notified, alerts: Alerts, portal: str) -> Planned:

@@ -1,4 +1,4 @@
-"""From the configuration to the plain values that each package takes."""
+"""Builds the parts of a process, and the settings of each package, from the configuration."""
 
 import random
 import threading
@@ -29,15 +29,15 @@ from reconciler.webhooks import (
 )
 from reconciler.worker import FileProcessor, PortalHealth, Processed, Worker, WorkerSettings
 
+KEY_EVERY = timedelta(seconds=15)  # between probes of a refused key
 _BLOCK = 40  # requests that are admitted with one transaction
-KEY_EVERY = timedelta(seconds=15)  # between questions whether a refused key works again
-_READ_ONLY_PART = 4  # a command that only looks takes a quarter of the minute: with ours 1,500
-_MINUTE = timedelta(seconds=90)  # the longest wait for a place in the minute, and some more
+_READ_ONLY_PART = 4  # a read-only command takes a quarter of the requests a minute: 1,500 with ours
+_ADMISSION = timedelta(seconds=90)  # the longest wait for the rate limiter, with a margin
 
 
 @dataclass
 class Components:
-    """What every command that acts is made of. ``stop`` ends every wait."""
+    """The parts of a process that works on files. ``stop`` ends every wait."""
 
     ledger: Ledger
     docspace: DocSpace
@@ -53,7 +53,7 @@ class Components:
     def worker(
         self, on_attempt: Callable[[Processed], None], on_error: Callable[[Exception], None]
     ) -> Worker:
-        """Return a worker on these parts."""
+        """Return a worker made of these parts."""
         return Worker(self.ledger, self.processor, self.clock, on_attempt, on_error)
 
 
@@ -62,8 +62,8 @@ def build_components(
 ) -> Components:
     """Open ledger and client; ``opened`` closes them.
 
-    With ``read_only`` nothing is created and nothing can be written, for commands that only look.
-    Raises ConfigError, LedgerError, and PortalError while it is not known whose the ledger is.
+    With ``read_only`` nothing is created and nothing can be written. Raises ConfigError,
+    LedgerError, and PortalError while it is not known whether the ledger is this portal's.
     """
     require(config, webhook=webhook)
     stop = threading.Event()
@@ -71,7 +71,7 @@ def build_components(
     opened.callback(ledger.close)
     clock = ledger.clock(utcnow)
     counter, part = ledger, 1
-    if read_only:  # its requests are not counted with those of the others
+    if read_only:  # its requests are not counted in the ledger
         counter, part = Ledger(MEMORY, config.portal_url()), _READ_ONLY_PART
         opened.callback(counter.close)
     transport = build_transport(config, _rate_limiter(config, counter, clock, stop, part))
@@ -123,7 +123,7 @@ def receiver_settings(config: Config) -> ReceiverSettings:
 
 
 def _current_secrets(config: Config) -> Callable[[], Sequence[str]]:
-    """Return what returns the secrets; those of a file may change while the receiver runs."""
+    """Return a function of the secrets; those of a file may change while the receiver runs."""
     webhook = config.webhook
     if webhook.secret is None and webhook.secret_file is not None:
         return ReloadingSecrets(webhook.secret_file, log_secrets, log_secrets_error).current
@@ -164,7 +164,7 @@ def _rate_limiter(
     stop: threading.Event,
     part: int,
 ) -> RateLimiter:
-    """Return a rate limiter that shares a part of the minute with all processes on a ledger."""
+    """Return a rate limiter for a ``part`` of the requests that processes on a ledger share."""
     limits = config.limits
     per_minute = max(limits.requests_per_minute // part, 1)
     return RateLimiter(
@@ -177,21 +177,21 @@ def _rate_limiter(
 
 
 def temporary_docspace(config: Config) -> DocSpace:
-    """Return a connection for a few questions that leaves no trace in any ledger."""
+    """Return a connection for a few requests, which no ledger counts."""
     return DocSpace(build_transport(config, RateLimiter(reads=1, writes=1)))
 
 
 def worker_settings(config: Config, policy: Policy) -> WorkerSettings:
-    """Return how the worker works; its lease outlasts the portal's longest answers."""
-    # A write whose answer says nothing is confirmed by a look.
+    """Return the worker's settings; its lease is longer than the portal's longest answers."""
+    # A write with an unclear answer is confirmed by a look.
     answer = timedelta(seconds=3 * config.portal.timeout_seconds + 5)
     limits = config.limits
     return WorkerSettings(
         policy=policy,
         lookback=config.sweep.first_lookback,
-        # Each thread may write: more of them would wait for a place between look and write.
+        # Each thread may write: more threads would wait between look and write.
         threads=min(limits.concurrent_reads, limits.concurrent_writes),
-        lease=3 * answer + _MINUTE,
+        lease=3 * answer + _ADMISSION,
         answer=answer,
     )
 
@@ -199,7 +199,7 @@ def worker_settings(config: Config, policy: Policy) -> WorkerSettings:
 def build_sweep(
     config: Config, components: Components, stop: threading.Event | None = None
 ) -> Sweep:
-    """Return the sweep; ``stop`` ends it, else what ends everything."""
+    """Return the sweep; ``stop`` ends it, by default that of all components."""
     return Sweep(
         components.ledger,
         components.docspace,
@@ -210,7 +210,7 @@ def build_sweep(
 
 
 def scan_settings(config: Config, policy: Policy) -> sweep.ScanSettings:
-    """Return how the portal is listed."""
+    """Return the settings by which the portal is listed."""
     return sweep.ScanSettings(
         policy=policy,
         overlap=config.sweep.overlap,

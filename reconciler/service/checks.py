@@ -46,7 +46,7 @@ def _connect(config: Config) -> Transport:
 
 
 def _open_ledger(config: Config) -> Ledger:
-    """Open the ledger for reading, also while no portal can tell whether it is its own."""
+    """Open the ledger for reading, also while it is not known whether it is this portal's."""
     try:
         return open_ledger(config, lambda: temporary_docspace(config), read_only=True)
     except (ConfigError, PortalError):

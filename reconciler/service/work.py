@@ -90,7 +90,7 @@ class Summary:
 
     @property
     def failed(self) -> int:
-        """How many files failed and will be tried again, and folders not read to the end."""
+        """How many files failed and will be retried, and folders not read to the end."""
         return self.number(Outcome.FAILED) + len(self.report.incomplete)
 
     def number(self, outcome: Outcome) -> int:

@@ -36,22 +36,22 @@
     window.scrollTo(scrollX, scrollY);
   }
 
-  function tell(why) {
-    const text = why && `Not up to date since ${local(main().dataset.now)}: ${why}.`;
-    document.body.classList.toggle("stale", why !== "");
+  function showStatus(reason) {
+    const text = reason && `Not up to date since ${local(main().dataset.now)}: ${reason}.`;
+    document.body.classList.toggle("stale", reason !== "");
     if (note.textContent !== text) note.textContent = text;
   }
 
   const isTyping = () => [...main().querySelectorAll("input")].some((one) => one.value !== one.defaultValue);
 
-  async function look() {
+  async function update() {
     // No credentials in the address: a page opened with some could not ask for itself.
     const here = location.origin + location.pathname + location.search;
     const signal = AbortSignal.timeout(TIMEOUT);
     const answer = await fetch(here, { cache: "no-store", signal });
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (!fresh.querySelector("main")) return `the daemon answers ${answer.status}`;
-    if (fresh.documentElement.dataset.look !== document.documentElement.dataset.look) {
+    if (fresh.documentElement.dataset.assets !== document.documentElement.dataset.assets) {
       location.reload();
       return "another version answers";
     }
@@ -65,7 +65,7 @@
     clearTimeout(timer);
     if (busy || document.hidden) return;
     busy = true;
-    tell(await look().catch(() => "the daemon cannot be reached"));
+    showStatus(await update().catch(() => "the daemon cannot be reached"));
     busy = false;
     timer = setTimeout(refresh, EVERY);
   }

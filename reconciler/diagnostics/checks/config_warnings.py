@@ -22,7 +22,7 @@ class ConfigWarningKind(StrEnum):
 
 @dataclass(frozen=True)
 class ConfigWarning:
-    """One setting: what is wrong with it, and what to do."""
+    """An unsafe or useless setting, and what to do."""
 
     kind: ConfigWarningKind
     message: str
@@ -66,7 +66,7 @@ def config_warnings(config: Config) -> Iterator[ConfigWarning]:
 
 
 def _readable_secrets(config: Config) -> tuple[str, ...]:
-    """Return the secrets; none where they cannot be read, which is a problem of its own."""
+    """Return the secrets; none where they cannot be read, which is reported elsewhere."""
     try:
         return tuple(config.secrets())
     except ConfigError:

@@ -1,11 +1,11 @@
-"""What a check says: one line, what to do about it, and whose fault it is."""
+"""The finding of a check: its level, a message, a hint, and where the fault lies."""
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 
 class Level(StrEnum):
-    """How bad it is, the worst first; skipped means that it could not be checked."""
+    """The severity, the worst first; skipped means that it could not be checked."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -24,7 +24,7 @@ class Fault(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line. ``hint`` is what to do, empty when nothing is to be done."""
+    """One finding. ``hint`` is what to do, empty when nothing is."""
 
     level: Level
     about: str
@@ -34,20 +34,20 @@ class Finding:
 
 
 def ok(about: str, message: str) -> Finding:
-    """All is well, or merely worth knowing."""
+    """Return that something is as it should be, or is only information."""
     return Finding(Level.OK, about, message)
 
 
 def warning(about: str, message: str, hint: str) -> Finding:
-    """It works, but not as well as it could, or not for long."""
+    """Return that something works with a limitation, or not for long."""
     return Finding(Level.WARNING, about, message, hint)
 
 
 def error(about: str, message: str, hint: str, fault: Fault = Fault.OTHER) -> Finding:
-    """It does not work."""
+    """Return that something does not work."""
     return Finding(Level.ERROR, about, message, hint, fault)
 
 
 def skipped(about: str, reason: str) -> Finding:
-    """It could not be checked."""
+    """Return that something could not be checked."""
     return Finding(Level.SKIPPED, about, f"not checked: {reason}")

@@ -1,4 +1,4 @@
-"""Checks of what is ours: configuration, ledger, disk, files, other instances. Pure."""
+"""Checks of the installation: configuration, ledger, disk, files, address, processes. Pure."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -12,8 +12,8 @@ from reconciler.errors import AddressUnreachableError, LedgerError
 from reconciler.hints import hint_for
 
 _MEGABYTE = 2**20
-_LITTLE, _TOO_LITTLE = 200 * _MEGABYTE, 20 * _MEGABYTE
-_SOUND_SQLITE = (3, 51, 3)
+_LOW, _TOO_LOW = 200 * _MEGABYTE, 20 * _MEGABYTE  # free space
+_FIXED_SQLITE = (3, 51, 3)
 _RECENT = timedelta(days=1)
 _OF_SETTINGS = {
     ConfigWarningKind.UNSIGNED_EVENTS_ALLOWED,
@@ -24,30 +24,32 @@ _PORTAL_READS, _PORTAL_WRITES = 50, 15  # at once, for one user (docspace.md 2)
 
 
 def configuration(snapshot: Snapshot) -> list[Finding]:
-    """Whether all is there that is needed to act and to receive."""
+    """Whether the configuration is complete, for the worker and for the receiver."""
     about, webhook = "configuration", snapshot.config.webhook
-    lines = [
+    findings = [
         error(about, problem, "see config.toml", Fault.CONFIG) for problem in snapshot.problems
     ]
     unsigned = webhook.secret is None and webhook.secret_file is None
     if unsigned and not webhook.allow_unsigned:
         message = "there is no webhook secret, so serve refuses to start; reconcile works"
-        lines.append(warning(about, message, "set webhook.secret_file: webhook register fills it"))
-    lines += _warned(snapshot, about, _OF_SETTINGS)
+        findings.append(
+            warning(about, message, "set webhook.secret_file: webhook register fills it")
+        )
+    findings += _warned(snapshot, about, _OF_SETTINGS)
     if snapshot.config.review.observe:
         message = "review.observe is true: everything is decided and nothing is written"
-        lines.append(warning(about, message, "set review.observe to false to mark files"))
-    return lines or [ok(about, "complete")]
+        findings.append(warning(about, message, "set review.observe to false to mark files"))
+    return findings or [ok(about, "complete")]
 
 
 def _warned(snapshot: Snapshot, about: str, kinds: Collection[ConfigWarningKind]) -> list[Finding]:
-    """Return the warnings of these kinds, in the words of the log."""
+    """Return the warnings of these kinds, with the messages of the log."""
     found = (one for one in snapshot.warnings if one.kind in kinds)
     return [warning(about, one.message, one.hint) for one in found]
 
 
 def proxy(snapshot: Snapshot) -> list[Finding]:
-    """Whether what must come over HTTPS can come at all."""
+    """Whether deliveries that must come over HTTPS can be accepted."""
     return [
         error("https", one.message, one.hint, Fault.CONFIG)
         for one in snapshot.warnings
@@ -56,7 +58,7 @@ def proxy(snapshot: Snapshot) -> list[Finding]:
 
 
 def ledger(snapshot: Snapshot) -> list[Finding]:
-    """Whether the ledger is ours and can be written."""
+    """Whether the ledger is this portal's and can be written."""
     found = snapshot.ledger
     if found is None:
         return [skipped("ledger", "portal.url is missing")]
@@ -66,7 +68,7 @@ def ledger(snapshot: Snapshot) -> list[Finding]:
         return [ok("ledger", "there is none yet: the first start of serve or reconcile makes it")]
     version = ".".join(map(str, found.version))
     message = f"can be written, {found.engine} {version}"
-    if found.engine == "sqlite" and found.version < _SOUND_SQLITE:
+    if found.engine == "sqlite" and found.version < _FIXED_SQLITE:
         message += " (before 3.51.3: processes write one at a time, under a lock of the file)"
     return [ok("ledger", message)]
 
@@ -76,21 +78,21 @@ def disk(snapshot: Snapshot) -> list[Finding]:
     if snapshot.free is None:
         return [skipped("disk", "the ledger's folder is not visible from here")]
     message = f"{snapshot.free // _MEGABYTE} MB free beside the ledger"
-    if snapshot.free < _TOO_LITTLE:
+    if snapshot.free < _TOO_LOW:
         return [error("disk", message, "make room: without it deliveries get 503", Fault.LEDGER)]
-    if snapshot.free < _LITTLE:
+    if snapshot.free < _LOW:
         return [warning("disk", message, "make room: without it deliveries get 503")]
     return [ok("disk", message)]
 
 
 def instances(snapshot: Snapshot) -> list[Finding]:
-    """Who else works on this ledger."""
+    """Which processes use this ledger."""
     found = snapshot.ledger
     if not isinstance(found, LedgerSnapshot):
         return [skipped("instances", "the ledger cannot be used")]
     held = ", ".join(f"{who} holds {role}" for role, who in sorted(found.holders.items()))
-    lines = [ok("instances", held or "nothing runs at this moment")]
-    return lines + _parallel_limits(snapshot.config, found.processes)
+    findings = [ok("instances", held or "nothing runs at this moment")]
+    return findings + _parallel_limits(snapshot.config, found.processes)
 
 
 def _parallel_limits(config: Config, processes: int) -> list[Finding]:
@@ -112,22 +114,23 @@ def _parallel_limits(config: Config, processes: int) -> list[Finding]:
 
 
 def service(snapshot: Snapshot) -> list[Finding]:
-    """Whether somebody works and is not held up, as `status` says; the webhook is asked itself."""
+    """The problems that `status` reports, without the webhook's, which `check` asks the portal."""
     found = snapshot.ledger
     if not isinstance(found, LedgerSnapshot):
         return [skipped("service", "the ledger cannot be used")]
     problems = [one for one in found.problems if one.kind is not ProblemKind.WEBHOOK]
-    lines = [_service_line(one, found.has_run) for one in problems]
-    return lines or [ok("service", "updates are marked")]
+    findings = [_service_line(one, found.has_run) for one in problems]
+    return findings or [ok("service", "updates are marked")]
 
 
 def _service_line(problem: Problem, has_run: bool) -> Finding:
-    """An error where updates are not marked; a first start is yet to come where nothing has run.
+    """Return an error where updates are not marked, but a warning before a first start.
 
-    What was refused waits for somebody at the portal, as what the other checks say of rooms.
+    A refused file is a warning, as rooms without the right to comment are: a person must act at
+    the portal.
     """
-    to_come = problem.kind is ProblemKind.NO_SERVE and not has_run
-    mild = problem.is_harmless or problem.kind is ProblemKind.REFUSED or to_come
+    not_started = problem.kind is ProblemKind.NO_SERVE and not has_run
+    mild = problem.is_harmless or problem.kind is ProblemKind.REFUSED or not_started
     return (warning if mild else error)(
         "service", problem.message, problem.hint or "see: reconciler status"
     )
@@ -135,15 +138,15 @@ def _service_line(problem: Problem, has_run: bool) -> Finding:
 
 def files(snapshot: Snapshot) -> list[Finding]:
     """Whether others can read our secrets, and whether older ones are still accepted."""
-    lines = _warned(snapshot, "files", {ConfigWarningKind.SECRET_FILE_EXPOSED})
-    return [*lines, _older_secrets(snapshot)] if snapshot.older_secrets else lines
+    findings = _warned(snapshot, "files", {ConfigWarningKind.SECRET_FILE_EXPOSED})
+    return [*findings, _older_secrets(snapshot)] if snapshot.older_secrets else findings
 
 
 def _older_secrets(snapshot: Snapshot) -> Finding:
-    """Say when the older secrets are not needed any more.
+    """Warn of older secrets until they are removed, and say when they may be.
 
-    The ledger tells when the last delivery was accepted: the portal's own dates have no known
-    zone, so they do not compare with the file's (docspace.md 3).
+    The ledger has the time of the last accepted delivery. The portal's own dates cannot be compared
+    with the file's, because their zone is not known (docspace.md 3).
     """
     number, changed = snapshot.older_secrets, snapshot.secrets_changed
     message = f"webhook.secret_file has older secrets, which are still accepted: {number}"
@@ -155,7 +158,7 @@ def _older_secrets(snapshot: Snapshot) -> Finding:
 
 
 def address(snapshot: Snapshot) -> list[Finding]:
-    """Whether our receiver answers under the address that the portal is given."""
+    """Whether our receiver answers at its public address."""
     found = snapshot.address
     if found is None:
         return [skipped("address", "webhook.public_url is not set")]
@@ -169,9 +172,9 @@ def address(snapshot: Snapshot) -> list[Finding]:
 
 
 def _deliveries_arrive(snapshot: Snapshot) -> bool:
-    """Whether the portal's deliveries reach a daemon that runs: the last one that is known did.
+    """Whether the last known delivery of the portal reached a daemon that still runs.
 
-    The portal's dates compare with each other, and with nothing else (docspace.md 3).
+    The portal's dates can be compared only with each other (docspace.md 3).
     """
     ledger, state = snapshot.ledger, snapshot.portal.state
     if not isinstance(ledger, LedgerSnapshot):
@@ -198,14 +201,12 @@ def texts(snapshot: Snapshot) -> list[Finding]:
 
 
 def dates(snapshot: Snapshot) -> list[Finding]:
-    """Whether the daily sweep found what the folders' dates had hidden."""
+    """Whether the full scan found updates that no folder's date had shown."""
     found = snapshot.ledger
     if not isinstance(found, LedgerSnapshot) or found.hidden is None:
         return []
     at, updates = found.hidden.at, found.hidden.updates
-    message = (
-        f"the daily sweep of {at:%Y-%m-%d} found {updates} updates in rooms of unchanged dates"
-    )
+    message = f"the full scan of {at:%Y-%m-%d} found {updates} updates in rooms of unchanged dates"
     hint = (
         "files were moved or restored; if not, the portal raises no dates: lower sweep.full_every"
     )

@@ -1,4 +1,4 @@
-"""Checks of what the portal answered: on itself, key, account, rooms and webhook. Pure."""
+"""Checks of the portal: its version, clock, our key, account, rooms and webhook. Pure."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -62,7 +62,7 @@ def key(snapshot: Snapshot) -> list[Finding]:
     if isinstance(found, PortalError):
         return [error("key", str(found), hint_for(found), Fault.PORTAL)]
     if not found.owner:
-        message = "neither keys/@self nor people/@self is there to tell whose the key is"
+        message = "the key's account is not known: keys/@self and people/@self are missing"
         return [warning("key", message, "nothing to do: each echo of our comments costs a look")]
     if not found.active:
         return [error("key", "the key is disabled", "enable it at the portal", Fault.PORTAL)]
@@ -80,21 +80,23 @@ def _end_of(snapshot: Snapshot, found: Key) -> Finding:
 
 def _scopes(snapshot: Snapshot, found: Key) -> list[Finding]:
     missing = [lacks for scopes in NEEDED if (lacks := found.missing_scope(*scopes))]
-    lines = []
+    findings = []
     if missing:
         message = f"the key lacks {', '.join(missing)}"
         hint = "make a key with these scopes too; then set DOCSPACE_API_KEY"
-        lines.append(error("scopes", message, hint, Fault.PORTAL))
+        findings.append(error("scopes", message, hint, Fault.PORTAL))
     if found.missing_scope(*READ_SELF):
         message = f"without {READ_SELF[0]} it cannot be checked who the key acts as"
-        lines.append(warning("scopes", message, "make a key that has it too, when it is renewed"))
+        findings.append(
+            warning("scopes", message, "make a key that has it too, when it is renewed")
+        )
     if snapshot.config.webhook.self_heal and found.missing_scope(*WRITE_ALL):
         message = "webhook.self_heal needs *:write, which the key lacks"
-        lines.append(warning("scopes", message, "make a key that has *:write too"))
+        findings.append(warning("scopes", message, "make a key that has *:write too"))
     if found.missing_scope(*READ_ALL):
         message = "without *:read the portal's log of deliveries is not read: the sweep alone finds"
-        lines.append(ok("scopes", f"{message} what is lost"))
-    return lines or [ok("scopes", "all that is needed")]
+        findings.append(ok("scopes", f"{message} what is lost"))
+    return findings or [ok("scopes", "all that is needed")]
 
 
 def account(snapshot: Snapshot) -> list[Finding]:
@@ -166,18 +168,20 @@ def webhook(snapshot: Snapshot) -> list[Finding]:
 
 
 def _of_webhook(snapshot: Snapshot, webhook: Webhook) -> list[Finding]:
-    lines, person = [], snapshot.portal.key
+    findings, person = [], snapshot.portal.key
     owner = person.owner if isinstance(person, Key) and person.owner else webhook.creator
     if webhook.creator and webhook.creator != owner:
         message = (
             f"it belongs to {webhook.creator_name or webhook.creator}: it delivers only files that "
         )
         hint = "register it with the key's own account, which is in the rooms"
-        lines.append(warning("webhook", message + "that account may read", hint))
+        findings.append(warning("webhook", message + "that account may read", hint))
     if webhook.target:
         message = f"it delivers one entry alone ({webhook.target})"
-        lines.append(warning("webhook", message, "remove it, and run: reconciler webhook register"))
-    return lines
+        findings.append(
+            warning("webhook", message, "remove it, and run: reconciler webhook register")
+        )
+    return findings
 
 
 def _duplicate(webhooks: Sequence[Webhook], own: Webhook) -> list[Finding]:

@@ -154,7 +154,7 @@ def ask_portal(
 def _asked_in_turn(
     spec: WebhookSpec, transport: Transport, webhook_id: int | None
 ) -> PortalSnapshot:
-    """Ask one thing after the other, each only where the one before makes it worth asking."""
+    """Send the requests in turn, each only where the answers before allow it to succeed."""
     docspace = DocSpace(transport)
     build = _asked(docspace.build)
     snapshot = PortalSnapshot(utcnow(), build)
