@@ -308,20 +308,26 @@ def look(world: World, table: Table) -> World | None:
     if world.work or world.row.due is None:
         return None
     world = pass_time(world, world.row.due)
-    seen, row = world.file, world.row._replace(due=None)
+    row, work = looked(world.file, world.row, table)
+    return world._replace(row=row, work=work)
+
+
+@cache  # many worlds differ in their events and pages alone
+def looked(seen: Seen, before: Ledger, table: Table) -> tuple[Ledger, Work | None]:
+    """Return the row after a look, and the work where the look says "mark"."""
+    row = before._replace(due=None)
     decision = table.decide(as_file(seen, table.known), as_entry(row, table.known), table.policy)
     if decision.is_new_identity:
-        row = row._replace(created=None, settled=None, ours=False, intent=None)
-        row = row._replace(marked_version=None)
+        row = row._replace(created=None, settled=None, ours=False, intent=None, marked_version=None)
     if decision.action is Action.MARK:
-        return world._replace(row=row, work=Work(seen, table.wrong(seen, world.row)))
+        return row, Work(seen, table.wrong(seen, before))
     if decision.rule is Rule.LOCKED:
         row = row._replace(intent=None)  # unlocking overwrites whatever is typed now
     if decision.retry_after:
         row = make_due(row, int(decision.retry_after.total_seconds()))
     elif decision.action is not Action.LEAVE:
         row = settle(row, seen, decision.action is Action.SETTLE_MARKED)
-    return world._replace(row=row._replace(announced=row.announced and bool(decision.retry_after)))
+    return row._replace(announced=row.announced and bool(decision.retry_after)), None
 
 
 def intend(world: World, table: Table) -> World | None:
