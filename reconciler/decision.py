@@ -283,7 +283,7 @@ def _is_after_settled(file: File, entry: Entry) -> bool:
 
 
 def _is_event_trusted(entry: Entry) -> bool:
-    """Whether the event alone is trusted, as the official sample does (docspace.md 9): on a portal
+    """Whether the event alone is trusted, as the tutorial does (docspace.md 9): on a portal
     of unknown texts, or one whose events carry no date. DocSpace's carry one (docspace.md 4.1).
     """
     return entry.announced and (not entry.portal_known or entry.announced_date is None)

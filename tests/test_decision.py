@@ -137,7 +137,7 @@ def test_row_5_forgets_the_intent_too() -> None:
     assert rule(file(comment=""), entry) is Rule.UPDATED
 
 
-def test_row_5_keeps_where_our_responsibility_begins() -> None:
+def test_row_5_keeps_the_origin() -> None:
     """A reset row keeps its own `since`."""
     entry = replace(OURS, created=CREATED - DAY, since=NOW)
     assert decide(FILE, entry, POLICY) == Decision(Rule.OLD, is_new_identity=True)

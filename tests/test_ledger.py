@@ -675,7 +675,7 @@ def test_events_are_recorded_while_paused(ledger: Ledger) -> None:
     assert balance(ledger) == (1, 0, 1)
 
 
-def test_where_our_responsibility_begins_is_fixed_once(tmp_path: Path) -> None:
+def test_the_origin_is_fixed_once(tmp_path: Path) -> None:
     """The origin is fixed at the first sweep; later sweeps and restarts do not move it."""
     with opened(tmp_path) as ledger:
         assert ledger.has_origin() is False

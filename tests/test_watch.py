@@ -201,7 +201,7 @@ def test_a_log_of_many_pages_is_read_to_its_end(watched: Watched) -> None:
     assert watched.logs() == 3
 
 
-def test_what_failed_before_our_responsibility_is_not_ours(tmp_path: Path) -> None:
+def test_what_failed_before_the_origin_is_not_ours(tmp_path: Path) -> None:
     """The first reading of the log ends at the origin, and ignores unreadable entries."""
     with watching(tmp_path / "ledger.db", run_sweep=False) as watched:
         watched.lose_save()

@@ -1,4 +1,4 @@
-"""Parses the portal's JSON, as leniently as the official sample reads it (docspace.md 9).
+"""Parses the portal's JSON, as leniently as the tutorial reads it (docspace.md 9).
 
 Only the id and a version of a file are required. Any other field that is missing or has a wrong
 type gets a default with which the file is still marked and a person's comment is still kept.

@@ -75,7 +75,7 @@ class Looker:
             sample = self._docspace.sample_comments
             return self._policy.knows_portal(entry.portal_known, [file], sample)
         except TransientError:
-            # These requests go beyond the official sample's (docspace.md 9), and may always fail.
+            # These requests go beyond the tutorial's (docspace.md 9), and may always fail.
             self._failed_samples += 1
             if self._failed_samples < _MAX_SAMPLES:
                 raise
