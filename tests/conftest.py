@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import responses
+from hypothesis import HealthCheck, settings
 
 from reconciler.ledger import Ledger
 from reconciler.model import UNLIMITED
@@ -22,6 +23,12 @@ from tests.world import World, world
 # Times are printed in the zone of TZ, which is UTC in the tests.
 os.environ["TZ"] = "UTC"
 time.tzset()
+
+# How long one example takes depends on the machine and on what else it does.
+settings.register_profile(
+    "suite", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 # The slowest test files, the slowest first: one of them started last would delay the end.
 LONGEST = (

@@ -604,7 +604,7 @@ def test_a_host_without_an_address_is_named(portal: Portal, docspace: DocSpace) 
     ).map(lambda data: json.dumps(data).encode()),
     retry=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12),
 )
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_whatever_the_portal_answers_is_a_value_or_a_portal_error(
     status: int, body: bytes, retry: str
 ) -> None:

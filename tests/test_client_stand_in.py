@@ -373,7 +373,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
         },
     )
 )
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_any_list_is_a_page_or_a_portal_error(content: Mapping[str, Any]) -> None:
     """Any list is a page or a PortalError, whatever is missing or of another type."""
     with (

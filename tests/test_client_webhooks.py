@@ -145,7 +145,7 @@ def test_a_webhooks_dates_are_told_without_their_offset(sent: str, kept: str, sh
     assert portal_time(sent) == portal_time(kept)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(JSON)
 def test_whatever_the_portal_sends_is_a_value_or_a_named_problem(data: Any) -> None:
     """The parsers return a value or raise ValueError with the field's name."""

@@ -15,7 +15,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -229,9 +229,7 @@ def test_whatever_happens_the_portal_converges() -> None:
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
             derandomize=True,
-            deadline=None,  # histories differ in length; the file as a whole is timed
             database=None,
-            suppress_health_check=[HealthCheck.too_slow],  # a world is servers and a database
         ),
     )
 

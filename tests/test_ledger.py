@@ -1051,5 +1051,5 @@ def test_any_history_adds_up(tmp_path: Path) -> None:
     """Fifteen histories of twenty steps each add up; on a server, which is slower, five."""
     place = url(tmp_path).partition("?")[0]
     number = 15 if place.startswith("sqlite") else 5
-    once = settings(max_examples=number, stateful_step_count=20, deadline=None)
+    once = settings(max_examples=number, stateful_step_count=20)
     run_state_machine_as_test(partial(History, place), settings=once)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.model import Quota
@@ -34,9 +34,7 @@ ACT = st.tuples(MOMENTS, st.integers(0, 3), st.sampled_from(("save", "save", "sa
 @settings(
     max_examples=EXAMPLES,
     derandomize=True,
-    deadline=None,  # histories differ in length; the file as a whole is timed
     database=None,
-    suppress_health_check=[HealthCheck.too_slow],  # a world is servers and a database
 )
 @given(
     disruptions=st.lists(HAPPENING, min_size=1, max_size=3, unique_by=lambda one: one[0]),

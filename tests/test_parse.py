@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.client.account import Key, parse_key
@@ -254,7 +254,6 @@ def test_any_json_is_a_value_or_a_value_error(data: Any) -> None:
 
 
 @given(changes=st.dictionaries(st.sampled_from(sorted(response("get_file.json"))), JSON))
-@settings(deadline=None)
 def test_any_change_to_a_file_is_a_value_or_a_value_error(changes: dict[str, Any]) -> None:
     """A file that is parsed can be stored: numbers fit, texts can be encoded, times are UTC."""
     file = _parse(lambda d: parse_file(d, None), with_changes(**changes))
@@ -268,7 +267,6 @@ def test_any_change_to_a_file_is_a_value_or_a_value_error(changes: dict[str, Any
     fields=st.dictionaries(st.sampled_from(sorted(response("get_file.json"))), JSON),
     number=st.integers(1, LAST_NUMBER).flatmap(lambda n: st.sampled_from([n, str(n)])),
 )
-@settings(deadline=None)
 def test_an_id_and_a_version_always_make_a_file(fields: dict[str, Any], number: int | str) -> None:
     """An id and a version always make a file, whatever the other fields are."""
     file = parse_file(fields | {"id": number, "version": number}, None)

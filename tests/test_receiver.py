@@ -578,7 +578,7 @@ BODIES = st.one_of(
 
 
 @given(body=BODIES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_body_is_an_event_or_ignored(body: bytes) -> None:
     """Any body is an event with an internal file, or has a reason to be ignored."""
     assert _reason(body) is not None
@@ -607,7 +607,7 @@ def _reason(body: bytes) -> str:
     secure=st.tuples(st.sampled_from(["http", "https"]), st.booleans()),
     record=st.sampled_from([_fail, lambda *_: True, lambda *_: False]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_request_gets_any_other_status(
     body: bytes,
     signed: bool,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.client import PAGE, STEP, FilePage
@@ -146,7 +146,7 @@ TURN = st.lists(
 )
 BACK_TO = st.one_of(st.none(), st.integers(0, 8))
 SHUFFLES = st.one_of(st.none(), st.integers(0, 2**16))
-SEARCH = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SEARCH = settings(max_examples=60)
 
 
 def people(turns: Sequence[Sequence[tuple[str, int]]]) -> Callable[[Pager], None]:
