@@ -2,16 +2,17 @@
 
 A delivery's path, module by module: ``service.server`` takes the request, ``receiver`` verifies its
 signature and parses it (``event``), ``ledger`` records it and makes its file due, ``worker.loop``
-claims the file, ``worker.processor`` lets ``worker.look`` ask for it (``client.docspace``), which
-``decision`` decides on; then it stores the intent in ``ledger``, sets the comment through
-``client.docspace`` and stores the result in ``ledger``.
+claims the file, ``worker.processor`` calls ``worker.look``, which reads the file through
+``client.docspace`` and decides by ``decision``; then it stores the intent in ``ledger``, sets the
+comment through ``client.docspace`` and stores the result in ``ledger``. ``service.daemon`` connects
+these modules; ``ledger.store`` commits the events of several requests together.
 
 ``sweep`` finds what no delivery announced: ``client.docspace`` lists the folders,
 ``sweep.planning`` decides on each page, ``ledger`` makes the files due, and the same worker does
 the rest.
 
 A webhook says where to look; the portal's current state says what to do. Only the worker acts, and
-the process may die at any line.
+a crash at any line loses nothing.
 """
 
 DISTRIBUTION = "docspace-reconciler"

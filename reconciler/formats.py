@@ -24,9 +24,9 @@ def length_of_time(seconds: int) -> str:
     return f"{seconds // size} {unit}"
 
 
-def file_count(number: int) -> str:
-    """Return a number of files for people: "1 file", "2 files"."""
-    return "1 file" if number == 1 else f"{number} files"
+def counted(number: int, noun: str = "file") -> str:
+    """Return a number with its noun, such as ``1 file`` or ``2 files``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def document_url(portal: str, file_id: int) -> str:
@@ -47,7 +47,7 @@ def whole_number(value: object) -> int | None:
 
 
 def utcnow() -> datetime:
-    """Return the time by this machine's clock, the only one that nothing passes in."""
+    """Return the time of this machine's clock. Other code is passed a clock."""
     return datetime.now(UTC)
 
 

@@ -1,6 +1,6 @@
 """Values that pass between the packages: files, revisions, events, entries, decisions, results.
 
-All are frozen; all times are aware UTC; dictionaries from JSON stop at `client` and `receiver`.
+All are frozen; all times are aware UTC; dictionaries from JSON stop at `client` and `event`.
 """
 
 from dataclasses import dataclass, replace
@@ -211,7 +211,10 @@ class Rule(Enum):
         *("unreadable", 2, Action.LEAVE, Outcome.SKIPPED),
         "not readable by the key's account",
     )
-    SECTION = ("section", 3, Action.LEAVE, Outcome.SKIPPED, "in trash, archive or templates")
+    SECTION = (
+        *("section", 3, Action.LEAVE, Outcome.SKIPPED),
+        "in trash, archive, templates or an agent's room",
+    )
     SCOPE = ("scope", 4, Action.LEAVE, Outcome.SKIPPED, "outside the configured scope")
     ALREADY = ("already", 6, Action.SETTLE_MARKED, Outcome.ALREADY, "carries the comment already")
     ANSWERED = (

@@ -1,6 +1,7 @@
 """The webhook's WSGI application: it verifies a delivery, records it, wakes the worker, answers.
 
-The order is fixed: size, signature over the raw bytes, JSON, trigger, file id, ledger, answer.
+The order is fixed: overload, HTTPS, size, signature over the raw bytes, JSON, trigger, file id,
+ledger, answer.
 Nothing here calls the portal: the worker looks at the file and writes the comment.
 A 2xx is sent after the event is on disk. The portal deletes a webhook that answers 410 and
 follows no redirect (docspace.md 6), so neither is ever sent; it retries after 503.

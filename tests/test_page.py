@@ -324,7 +324,7 @@ def test_the_wait_has_a_column_for_each_bound() -> None:
     """The chart of latencies has a column for each bound, and one for longer ones."""
     chart = charts.latency_chart(Source.SWEEP, LatencyHistogram({5: 2, 0: 1}, 90_000))
     captions = [column.caption for column in chart.columns if column.bars]
-    assert captions == ["2 within 5s", "1 longer than a day"]
+    assert captions == ["2 from 2s to 5s", "1 longer than a day"]
     assert chart.most == 2
 
 
@@ -479,16 +479,16 @@ def test_it_refreshes_itself_and_keeps_its_place(browser: Browser, site: Site) -
     """The page refreshes without a reload: scroll position, focus and details stay."""
     browser.open(site.url)
     browser.run(
-        "window.kept = true; document.querySelector('#gap-numbers').open = true;"
-        "document.querySelector('#gap-summary').focus({preventScroll: true}); scrollTo(0, 321)"
+        "window.kept = true; document.querySelector('#detected-numbers').open = true;"
+        "document.querySelector('#detected-summary').focus({preventScroll: true}); scrollTo(0, 321)"
     )
     end(site.ledger, Outcome.FAILED, 100)
     browser.becomes(SHOWS, "failed.docx")
     place = (
-        "return [window.kept, scrollY, document.querySelector('#gap-numbers').open,"
+        "return [window.kept, scrollY, document.querySelector('#detected-numbers').open,"
         " document.activeElement.id]"
     )
-    assert browser.run(place) == [True, 321, True, "gap-summary"]
+    assert browser.run(place) == [True, 321, True, "detected-summary"]
     assert browser.complaints() == []
 
 

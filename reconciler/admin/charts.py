@@ -122,8 +122,8 @@ def latency_chart(source: Source, latency: LatencyHistogram) -> Chart:
     """Draw the numbers of updates by their latency."""
     numbers = [latency.buckets.get(bound, 0) for bound in (*BOUNDS, 0)]
     captions = [
-        f"{number} longer than a day" if label == "more" else f"{number} within {label}"
-        for label, number in zip(_LABELS, numbers, strict=True)
+        f"{number} longer than a day" if label == "more" else f"{number} from {above} to {label}"
+        for above, label, number in zip(("0s", *_LABELS), _LABELS, numbers, strict=False)
     ]
     return _chart([[(source.value, number)] for number in numbers], _LABELS, captions, _LOW)
 

@@ -31,7 +31,7 @@ def operation_page(
         "webhook_text": _WEBHOOK_TEXTS,
         "writes_per_day": writes_per_day,
         "rows": [*days, charts.older(seen.days, days)],
-        "gap": charts.days_chart(days),
+        "detected": charts.days_chart(days),
         "latencies": _latencies(seen),
         "within": _within,
         "reason": _reason,

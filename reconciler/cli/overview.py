@@ -11,7 +11,7 @@ from rich.text import Text
 
 from reconciler.cli.options import json_text
 from reconciler.diagnostics import Problem, file_hint
-from reconciler.formats import local_time, shown
+from reconciler.formats import counted, local_time, shown
 from reconciler.ledger import Overview
 from reconciler.ledger.records import BOUNDS, UnfinishedFile
 from reconciler.model import EPOCH, Source
@@ -105,9 +105,10 @@ def _lines(seen: Overview, limit: int) -> Iterator[str]:
     oldest = f", the oldest since {local_time(queue.oldest)}" if queue.oldest else ""
     following = f"; next {local_time(queue.next)}" if queue.next else ""
     backfill = f" ({queue.backfill} for a backfill)" if queue.backfill else ""
-    yield f"queue      {queue.depth} files{backfill}, {queue.due} due now{oldest}{following}"
-    yield f"events     {seen.accepted} accepted, {seen.echoes} echoes of our own comments"
-    yield f"review     {seen.in_review} files need it"
+    yield f"queue      {counted(queue.depth)}{backfill}, {queue.due} due now{oldest}{following}"
+    echoes = f"{seen.echoes} echoes of our own comments"
+    yield f"accepted   {seen.accepted} events and listed files; {echoes}"
+    yield f"review     {seen.in_review} to be reviewed"
     yield f"writes     {seen.written} of {limit} in 24 hours"
     if seen.backfill_until is not None:
         yield f"backfill   resumes at {local_time(seen.backfill_until)}"

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reconciler.cli.options import json_text
-from reconciler.formats import document_url, file_count, length_of_time, shown
+from reconciler.formats import counted, document_url, length_of_time, shown
 from reconciler.ledger.records import FileInReview
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # the beginnings of a formula in a spreadsheet
@@ -35,14 +35,12 @@ def print_reviews(reviews: Reviews, console: Console | None = None) -> None:
     """Print the files: as tables on a terminal, a line each elsewhere."""
     # Titles come from the portal, so markup is off.
     console = console or Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-    console.print(
-        f"{file_count(len(reviews.waiting))} need{'s' * (len(reviews.waiting) == 1)} review"
-    )
+    console.print(f"{counted(len(reviews.waiting))} need{'s' * (len(reviews.waiting) == 1)} review")
     _print(console, reviews, reviews.waiting, "waiting")
     if reviews.kept:
         were = "was" if len(reviews.kept) == 1 else "were"
         console.print(
-            f"\n{file_count(len(reviews.kept))} {were} kept for a person's comment on an update "
+            f"\n{counted(len(reviews.kept))} {were} kept for a person's comment on an update "
             "that was never marked"
         )
         _print(console, reviews, reviews.kept, "for")

@@ -7,6 +7,7 @@ import typer
 from reconciler.cli.messages import LEDGER, USAGE, exit_with
 from reconciler.cli.options import ConfigPath, Yes, read_config, require_answer
 from reconciler.errors import LedgerError
+from reconciler.formats import counted
 
 _RISK = (
     "The ledger knows its portal as {known}, and portal.url is {portal}.\n"
@@ -61,7 +62,7 @@ def copy(source: Address, target: Other) -> None:
     except LedgerError as error:
         raise exit_with(LEDGER, f"The ledger cannot be copied: {error}.\n{_COPY}") from error
     others = sum(numbers.values()) - numbers["files"]
-    typer.echo(f"Copied {numbers['files']} files and {others} other rows.")
+    typer.echo(f"Copied {counted(numbers['files'])} and {counted(others, 'other row')}.")
     typer.echo(f"Now set state.url to {split_password(target)[0]} and start serve.", err=True)
 
 

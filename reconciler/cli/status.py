@@ -101,7 +101,7 @@ def failed_retry(
     ] = None,
     config: ConfigPath = None,
 ) -> None:
-    """Make files due now, with all their attempts; without ids all that are listed.
+    """Make files due now, as if never tried before; without ids all that are listed.
 
     A running `serve` or the next `reconcile` processes them. A pause still holds. Exits 1 while
     no daemon runs or files are not marked for another reason, which is printed.

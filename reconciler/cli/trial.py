@@ -13,7 +13,7 @@ from reconciler.errors import AddressUnreachableError, UntrustedCertificateError
 from reconciler.formats import shown, utcnow
 from reconciler.triggers import UPDATED
 
-PLAY = "Sandbox-1!"
+SANDBOX_SECRET = "Sandbox-1!"  # noqa: S105 - everybody may know it
 DEFAULT_URL = "http://127.0.0.1:3000/docspace/review-comment"
 
 
@@ -74,7 +74,7 @@ Fail = Annotated[
 def sandbox(  # noqa: PLR0913, PLR0917 - each parameter is an option
     port: Port = 8080,
     webhook: Webhook = DEFAULT_URL,
-    secret: Secret = PLAY,
+    secret: Secret = SANDBOX_SECRET,
     edit_every: EditEvery = 5.0,
     drop: Drop = 0.0,
     duplicate: Duplicate = 0.0,

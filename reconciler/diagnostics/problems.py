@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from reconciler.errors import LedgerError
-from reconciler.formats import file_count, local_time
+from reconciler.formats import counted, local_time
 from reconciler.hints import NEW_KEY, hint_for
 from reconciler.ledger import OutageRecord, Overview, Role
 from reconciler.ledger.records import UnfinishedFile
@@ -87,7 +87,7 @@ _OUTAGES = {
         "it ends by itself",
     ),
 }
-TEXTS_KEPT = "comments that stood there within seconds of a save were kept as a person's"
+TEXTS_KEPT = "comments that appeared within seconds of a save were kept as a person's"
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _sweep(seen: Overview) -> Iterator[Problem]:
     if seen.incomplete_folders:
         yield Problem(
             ProblemKind.INCOMPLETE_FOLDERS,
-            f"{seen.incomplete_folders} rooms could not be read to the end",
+            f"{counted(seen.incomplete_folders, 'room')} could not be read to the end",
         )
     if seen.webhook:
         yield Problem(ProblemKind.WEBHOOK, seen.webhook, "until then the sweep finds updates")
@@ -201,18 +201,18 @@ def _files(seen: Overview) -> Iterator[Problem]:
         since = "" if seen.queue.oldest_live is None else local_time(seen.queue.oldest_live)
         yield Problem(
             ProblemKind.BACKLOG,
-            f"the queue is not being processed: {file_count(seen.queue.due_live)} due, the oldest "
+            f"the queue is not being processed: {counted(seen.queue.due_live)} due, the oldest "
             f"since {since}",
             "see the log of serve, and limits.requests_per_minute",
         )
     failed = seen.unfinished.get(Outcome.FAILED, 0)
     if failed:
-        message = f"{file_count(failed)} failed and will be retried"
+        message = f"{counted(failed)} failed and will be retried"
         yield Problem(ProblemKind.FAILED, message, "the reasons: reconciler failed list")
     refused = seen.unfinished.get(Outcome.REFUSED, 0)
     if refused:
         were = "was" if refused == 1 else "were"
-        message = f"{file_count(refused)} {were} refused and not marked"
+        message = f"{counted(refused)} {were} refused and not marked"
         hint = f"{GIVE_RIGHTS}; which file: reconciler failed list"
         yield Problem(ProblemKind.REFUSED, message, hint)
     if seen.unknown_texts:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from urllib.parse import urlsplit
 
-from reconciler.formats import document_url, file_count, local_time, shown
+from reconciler.formats import counted, document_url, local_time, shown
 from reconciler.ledger import FileInReview, Notified, ReviewPage
 
 MAX_FILES = 200  # files that a message chooses from
@@ -50,14 +50,14 @@ def digest(found: ReviewPage, portal: str) -> Message:
     """Return the files that were newly marked, by room."""
     verb = "needs" if found.total == 1 else "need"
     return Message(
-        f"{file_count(found.total)} newly {verb} review{_on(portal)}", _by_room(found, portal)
+        f"{counted(found.total)} newly {verb} review{_on(portal)}", _by_room(found, portal)
     )
 
 
 def reminder(found: ReviewPage, portal: str, overdue_after: timedelta) -> Message:
     """Return the files that have waited for longer than ``overdue_after``, by room."""
     verb = "waits" if found.total == 1 else "wait"
-    title = f"{file_count(found.total)} {verb} for review for more than {_length(overdue_after)}"
+    title = f"{counted(found.total)} {verb} for review for more than {_length(overdue_after)}"
     return Message(f"{title}{_on(portal)}", _by_room(found, portal))
 
 
@@ -151,7 +151,7 @@ class Alerts:
 
 
 def new_address(name: str, now: datetime) -> Notified:
-    """Return the record of a new address: it gets no alert of before, and no earlier mark."""
+    """Return the record of a new address: it is sent every open alert, but no earlier mark."""
     return Notified(name, digest_end(now))
 
 

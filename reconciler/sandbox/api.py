@@ -212,8 +212,8 @@ def _run_hook(hook: Hook | None, destination: _Destination) -> None:
 def _unauthorised(route: Route, key: Key | None) -> Response | None:
     """Return the refusal of a key that is missing, dead or too narrow, or None.
 
-    An authorised route answers 401 or 403 with an empty body; an anonymous one takes a dead
-    key for nobody, and answers a narrow one 403 as problem+json (docspace.md 2).
+    An authorised route answers 401 or 403 with an empty body; an anonymous one treats
+    a dead key as none, and answers a narrow one 403 as problem+json (docspace.md 2).
     """
     if key is None:
         return None if route.anonymous else Response(401)

@@ -34,7 +34,7 @@ def list_webhooks(call: Call) -> Response:
 
 
 def create_webhook(call: Call) -> Response:
-    """``POST settings/webhook``: the URL must answer HEAD, the secret be a fair password."""
+    """``POST settings/webhook``: the URL must answer HEAD, the secret meet the password rules."""
     state = call.state
     wanted = _read_changes(
         call.json(), WebhookConfig(created_by=call.person.id, created_on=state.now())

@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
 
     def _reset(self) -> None:
-        """End the connection with a reset: closed at once, without the usual farewell."""
+        """End the connection with a reset: closed at once, without the usual shutdown."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
         socket.close(self.connection.detach())
 
