@@ -302,12 +302,12 @@ def _is_early(file: File, entry: Entry) -> bool:
     Such a look says nothing about the update, whichever row it matches.
     """
     date = entry.announced_date
-    return date is not None and file.revision.updated < date and entry.attempts < _EARLY_LOOKS
+    return date is not None and file.revision.updated < date and entry.early_looks < _EARLY_LOOKS
 
 
 def _retry_after(rule: Rule, entry: Entry) -> timedelta | None:
     if rule is Rule.LOCKED:
-        return min(_LOCK_FIRST * (1 << min(entry.attempts, 10)), _LOCK_MAX)
+        return min(_LOCK_FIRST * (1 << min(entry.locked_looks, 10)), _LOCK_MAX)
     if rule is Rule.FORBIDDEN:
         return _FORBIDDEN_RETRY
     return SECOND if rule is Rule.EARLY else None

@@ -125,6 +125,9 @@ class Entry:
     ``settled`` is the last revision that needs nothing more. ``marked_by_us`` is whether it was
     settled with the target as its comment, else a person's comment was kept. ``marked_version``
     is the last version that carried the target.
+
+    ``attempts`` counts the failures in a row, ``locked_looks`` the looks in a row that found a
+    lock, and ``early_looks`` those since the last event that showed an older date than the event's.
     """
 
     id: int
@@ -140,6 +143,8 @@ class Entry:
     intent: Intent | None = None
     touched_at: datetime | None = None
     attempts: int = 0
+    locked_looks: int = 0
+    early_looks: int = 0
 
     def reset(self) -> "Entry":
         """Return the entry without the values of another file with the same id."""
@@ -302,9 +307,9 @@ class AttemptResult:
     ``retry_at`` is when the file is due again. With ``settled`` the revision needs nothing more,
     and ``marked_by_us`` is whether it carries our comment. ``clears_intent`` ends the intent,
     ``is_new_identity`` drops the values stored before. ``error`` describes the failure,
-    ``attempts`` counts the failed ones so far, and ``waits_for`` is the kind of request that has to
-    work before the file can be marked. ``needs_write`` is whether the revision that was seen still
-    has to be written to.
+    ``attempts`` counts the failures in a row, or the looks in a row that found a lock, and
+    ``waits_for`` is the kind of request that has to work before the file can be marked.
+    ``needs_write`` is whether the revision that was seen still has to be written to.
     """
 
     outcome: Outcome

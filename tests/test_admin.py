@@ -271,6 +271,26 @@ def test_guesses_from_many_addresses_have_a_limit_together(network: str) -> None
     assert len(vars(gate.throttle)["_buckets"]) <= 1000
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "192.0.2.99"])
+def test_a_thousand_logins_from_elsewhere_put_nobody_under_the_limit_of_guesses(
+    address: str,
+) -> None:
+    """However many clients log in, guesses hinder neither the machine itself nor a client whose
+    last login was recent.
+    """
+    gate = Doorman()
+    others = [f"10.1.{n // 250}.{n % 250}" for n in range(1100)]
+    gate.try_(PASSWORD, "192.0.2.99")
+    for other in others[:600]:
+        gate.try_(PASSWORD, other)
+    gate.try_(PASSWORD, "192.0.2.99")
+    for other in others[600:]:
+        gate.try_(PASSWORD, other)
+    for n in range(100):
+        gate.try_("guess", f"10.2.0.{n}")
+    assert gate.try_(PASSWORD, address).status == 200
+
+
 def test_one_network_of_ipv6_is_one_client() -> None:
     """All addresses of an IPv6 network count as one client, since one client can use them all."""
     gate = Doorman()

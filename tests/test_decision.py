@@ -413,11 +413,11 @@ def test_rows_are_numbered_as_in_the_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("attempts", "minutes"), [(0, 5), (1, 10), (2, 20), (6, 320), (7, 360), (10**9, 360)]
+    ("looks", "minutes"), [(0, 5), (1, 10), (2, 20), (6, 320), (7, 360), (10**9, 360)]
 )
-def test_gate_lock(attempts: int, minutes: int) -> None:
+def test_gate_lock(looks: int, minutes: int) -> None:
     """A locked file is looked at again after five minutes, doubling to six hours."""
-    decision = decide(file(locked=True), replace(BEFORE, attempts=attempts), POLICY)
+    decision = decide(file(locked=True), replace(BEFORE, locked_looks=looks), POLICY)
     assert decision == Decision(Rule.LOCKED, timedelta(minutes=minutes))
 
 
@@ -437,9 +437,9 @@ def test_gate_early(comment: str) -> None:
 
 def test_gate_early_three_times_at_most() -> None:
     """After three such looks the portal's date is accepted."""
-    entry = replace(BEFORE, announced_date=NOW, attempts=2)
+    entry = replace(BEFORE, announced_date=NOW, early_looks=2)
     assert rule(FILE, entry) is Rule.EARLY
-    assert rule(FILE, replace(entry, attempts=3)) is Rule.UPDATED
+    assert rule(FILE, replace(entry, early_looks=3)) is Rule.UPDATED
 
 
 def test_gate_early_is_not_about_the_same_date() -> None:
@@ -478,7 +478,7 @@ def test_the_first_gate_that_is_shut_wins(seen: File, expected: Rule) -> None:
 
 def test_a_row_that_is_forgotten_keeps_its_attempts() -> None:
     """A reset row keeps its attempts, so that the wait for a lock grows."""
-    entry = replace(OURS, created=CREATED - DAY, attempts=1)
+    entry = replace(OURS, created=CREATED - DAY, locked_looks=1)
     decision = decide(file(locked=True), entry, POLICY)
     assert decision == Decision(Rule.LOCKED, timedelta(minutes=10), is_new_identity=True)
 
@@ -670,6 +670,8 @@ entries = st.builds(
     intent=st.none() | st.builds(Intent, revisions, words),
     touched_at=maybe,
     attempts=st.integers(0, 10**6),
+    locked_looks=st.integers(0, 10**6),
+    early_looks=st.integers(0, 10**6),
 )
 policies = st.builds(
     Policy,
@@ -681,7 +683,7 @@ policies = st.builds(
 
 
 @given(st.sampled_from(Absent) | files, entries, policies)
-@example(file(locked=True), replace(BEFORE, attempts=10**9), POLICY)
+@example(file(locked=True), replace(BEFORE, locked_looks=10**9), POLICY)
 def test_a_decision_for_everything(seen: File | Absent, entry: Entry, policy: Policy) -> None:
     """Every file has a decision with every entry, and only a wait has a delay."""
     decision = decide(seen, entry, policy)

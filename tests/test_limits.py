@@ -173,3 +173,28 @@ def test_what_was_paid_for_and_not_used_is_used_by_the_next(here: World) -> None
     docspace.file(here.file)
     docspace.close()
     assert paid == [1, 1]
+
+
+def test_what_was_paid_for_long_ago_is_used_by_nobody() -> None:
+    """A reservation that a slow look did not use expires with its block, also if another thread has
+    reserved a new block meanwhile.
+    """
+    paid: list[int] = []
+    now = 0.0
+
+    def reserve(number: int) -> float:
+        paid.append(number)
+        return 0
+
+    def ask() -> None:
+        with limiter.acquire("GET", "one"):
+            pass
+
+    limiter = RateLimiter(reads=1, writes=1, block=2, reserve=reserve, clock=lambda: now)
+    with limiter.reserve_look_and_write():
+        now += 60
+        together(ask)
+    ask()
+    assert paid == [2, 2]
+    ask()
+    assert paid == [2, 2, 2]

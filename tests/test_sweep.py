@@ -42,6 +42,7 @@ from tests.world import START, TARGET, Clock, World, scan_settings
 # For tests of the ledger, not of paging: PostgreSQL could differ from SQLite.
 ON_EACH_DATABASE = pytest.mark.usefixtures("each_database")
 IDLE = {"GET files/rooms": 1, "GET files/@my": 1}
+MINE = "GET files/@my"
 
 
 @pytest.fixture
@@ -263,6 +264,15 @@ def test_updates_that_no_date_told_of_are_counted_and_remembered(here: World) ->
     assert found.updates == 1
 
 
+def add_personal_file(here: World) -> int:
+    """Add a file to "My documents" of the key's owner, and save it an hour later."""
+    file = int(here.portal.create(here.portal.personal(here.bot), "Plan.docx", by=here.bot))
+    here.clock.advance(HOUR)
+    here.portal.save(file, by=here.bot)
+    here.clock.advance(HOUR)
+    return file
+
+
 def test_my_documents_of_the_keys_owner_are_swept(here: World) -> None:
     """The personal documents of the key's owner are swept, in subfolders too."""
     folder = here.portal.add_folder(here.portal.personal(here.bot), "Notes", by=here.bot)
@@ -288,6 +298,36 @@ def test_an_account_without_my_documents_is_swept_all_the_same(here: World) -> N
     save(here, here.file)
     assert here.sweep().skipped == {"personal": 1}
     assert due(here) == {here.file}
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_my_documents_that_fail_once_are_read_again_by_their_own_list(
+    here: World, status: int
+) -> None:
+    """If a page of "My documents" fails, the next sweep reads them again by their own list."""
+    file = add_personal_file(here)
+    here.portal.faults.add(Fault(MINE, "status", status=status, skip=1))
+    here.sweep()
+    here.clock.advance(HOUR)
+    assert asked(here, here.sweep) == {"GET files/rooms": 1, "GET files/@my": 2}
+    assert due(here) == {file}
+    here.clock.advance(HOUR)
+    assert asked(here, here.sweep) == IDLE
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_personal_file_lies_in_no_room_however_it_is_listed(here: World, status: int) -> None:
+    """A file of "My documents" lies in no room, also if their own list fails once more and they are
+    read by their id.
+    """
+    file = add_personal_file(here)
+    here.portal.faults.add(Fault(MINE, "status", status=status, skip=1, times=2))
+    here.sweep()
+    here.sweep()
+    assert due(here) == {file}
+    row = here.ledger.file_row(file)
+    assert row is not None
+    assert row["room"] is None
 
 
 @pytest.mark.parametrize("excluded", [True, False])
@@ -602,6 +642,18 @@ def test_an_update_is_marked_when_our_account_is_back_in_the_room(here: World) -
         assert due(here) == set()
     here.portal.invite(here.room, here.bot, access=9)
     here.sweep()
+    assert due(here) == {here.file}
+
+
+def test_a_room_that_is_back_with_a_new_date_is_read_once(here: World) -> None:
+    """A hidden room that is back, and was saved into meanwhile, is read once by the next sweep."""
+    save(here, here.file)
+    here.portal.archive_room(here.room)
+    here.sweep(after=HOUR)
+    here.portal.unarchive_room(here.room)
+    here.clock.advance(HOUR)
+    save(here, here.file)
+    assert asked(here, here.sweep)["GET files/{id}"] == 1
     assert due(here) == {here.file}
 
 

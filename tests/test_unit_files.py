@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import load
+from reconciler.config.sections import SECRET_FILE
+from reconciler.config.values import marked_keys
 from reconciler.service.unit_files import NAMES, Installed, service_files
 from tests.program import exits, output
 from tests.support_http import answering, http
@@ -79,13 +81,39 @@ def test_systemd_calls_the_service_well_confined(unit: str, tmp_path: Path) -> N
 
 def test_the_secrets_of_a_unit_are_those_that_the_configuration_reads(tmp_path: Path) -> None:
     """Each credential of the unit is read through the variable beside it."""
-    unit = texts(tmp_path, 'admin.password_file = "pw"')["reconciler.service"]
+    toml = 'admin.password_file = "a"\nstate.password_file = "s"\nnotify.urls_file = "/etc/u"'
+    unit = texts(tmp_path, toml)["reconciler.service"]
     for name in re.findall(r"^LoadCredential=(\w+):", unit, re.MULTILINE):
         (tmp_path / name).write_text(f"{name}-1", encoding="utf-8")
     lines = re.findall(r"^Environment=(\w+)=(.*)$", unit, re.MULTILINE)
     config = load(None, {key: value.replace("%d", str(tmp_path)) for key, value in lines})
     assert (config.api_key(), config.secrets()) == ("api_key-1", ("webhook_secret-1",))
     assert config.admin.password_file == tmp_path / "admin_password"
+    assert config.state.password_file == tmp_path / "state_password"
+    assert config.notify.urls_file == tmp_path / "notify_urls"
+
+
+@pytest.mark.parametrize(
+    ("unit", "only_daemon"),
+    [("reconciler.service", set()), ("reconciler-reconcile.service", {"admin.password_file"})],
+)
+def test_every_file_of_secrets_may_belong_to_root(
+    unit: str, only_daemon: set[str], tmp_path: Path
+) -> None:
+    """systemd, which runs as root, reads each file of secrets that the unit's command needs."""
+    keys = {*marked_keys(SECRET_FILE), "notify.urls_file"}
+    named = "".join(f'{key} = "/etc/secrets/{key}"\n' for key in sorted(keys))
+    text = texts(tmp_path, f'{named}state.url = "postgresql+psycopg://me@db/ledger"')[unit]
+    found = re.findall(r"^LoadCredential=\w+:/etc/secrets/(.*)$", text, re.MULTILINE)
+    assert set(found) == keys - only_daemon
+
+
+def test_a_file_beside_the_ledger_is_read_by_the_service_itself(tmp_path: Path) -> None:
+    """Addresses to notify that lie beside the ledger are no credential: the service reads them
+    again before each message.
+    """
+    toml = 'notify.urls_file = "/srv/urls"\nstate.url = "sqlite:////srv/l.db"'
+    assert "notify_urls" not in texts(tmp_path, toml)["reconciler.service"]
 
 
 def test_a_first_installation_has_the_usual_places(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.decision import Policy, Scope
 from reconciler.errors import LedgerError, TransientError, UnauthorizedError
-from reconciler.model import OutageKind, Outcome, Quota, Rule
+from reconciler.model import Event, OutageKind, Outcome, Quota, Rule
 from reconciler.sandbox import Fault, Network
 from reconciler.worker import FileProcessor, Processed
 from tests.support_ledger import next_due, totals
@@ -16,6 +16,7 @@ from tests.world import TARGET, World, world
 
 # For tests of the ledger, not of the portal: PostgreSQL could differ from SQLite.
 ON_EACH_DATABASE = pytest.mark.usefixtures("each_database")
+LOOK = "GET files/file/{id}"
 
 
 def review(here: World) -> None:
@@ -176,6 +177,81 @@ def test_a_lock_is_looked_at_again_without_any_event(here: World) -> None:
     here.portal.unlock(here.file, by=here.ann)
     assert here.settle(200) == []
     assert [a.result.outcome for a in here.settle(100)] == [Outcome.MARKED]
+
+
+def announce(here: World) -> None:
+    """Let an event arrive that gives the file a date which the portal does not show yet."""
+    event = Event(1, "file.updated", here.file, "Contract.docx", here.ann.id, here.clock())
+    assert here.ledger.record(event, here.now())
+
+
+@ON_EACH_DATABASE
+def test_failures_do_not_use_up_the_looks_that_wait_for_an_update(here: World) -> None:
+    """After three failures the portal still has three looks to show the update that it announced;
+    after those its date is accepted.
+    """
+    announce(here)
+    here.portal.faults.add(Fault(route=LOOK, kind="status", times=3))
+    found = [attempt.rule for _ in range(7) for attempt in here.settle(2)]
+    assert found == [None] * 3 + [Rule.EARLY] * 3 + [Rule.NEW]
+
+
+@ON_EACH_DATABASE
+def test_each_event_has_its_own_looks_that_wait_for_its_update(here: World) -> None:
+    """After a look whose date was accepted, the next event has three such looks again."""
+    for _ in range(2):
+        announce(here)
+        found = [attempt.rule for _ in range(4) for attempt in here.settle(1)]
+        assert found == [Rule.EARLY] * 3 + [Rule.NEW]
+
+
+def test_a_retry_by_hand_begins_anew_to_wait_for_an_update(here: World) -> None:
+    """A file that is retried by hand has three such looks again, as if it was never tried."""
+    announce(here)
+    for _ in range(2):
+        here.settle(1)
+    here.ledger.waits.retry([here.file], here.now())
+    found = [attempt.rule for _ in range(4) for attempt in here.settle(1)]
+    assert found == [Rule.EARLY] * 3 + [Rule.NEW]
+
+
+def test_failures_before_a_lock_is_found_do_not_lengthen_its_wait(here: World) -> None:
+    """A lock that is found after two failures is looked at again after five minutes."""
+    here.portal.lock(here.file, by=here.ann)
+    here.portal.save(here.file, by=here.ann)
+    here.portal.network = Network(drop=1.0)
+    here.portal.faults.add(Fault(route=LOOK, kind="status", status=400, times=2))
+    found = [attempt.rule for _ in range(3) for attempt in here.settle(60)]
+    assert found == [None, None, Rule.LOCKED]
+    here.portal.unlock(here.file, by=here.ann)
+    assert [a.result.outcome for a in here.settle(301)] == [Outcome.MARKED]
+
+
+def test_looks_at_a_lock_do_not_lengthen_the_wait_after_a_failure(here: World) -> None:
+    """A failure after looks that found a lock is the first one: the next attempt follows soon."""
+    here.portal.lock(here.file, by=here.ann)
+    here.edit()
+    here.portal.network = Network(drop=1.0)
+    for _ in range(12):
+        here.settle(6 * 3600)
+    here.portal.unlock(here.file, by=here.ann)
+    here.portal.faults.add(Fault(route=LOOK, kind="status"))
+    assert [a.result.outcome for a in here.settle(6 * 3600)] == [Outcome.FAILED]
+    assert [a.result.outcome for a in here.settle(2)] == [Outcome.MARKED]
+
+
+def test_a_sweep_that_settles_a_locked_file_ends_the_count_of_its_looks(here: World) -> None:
+    """The looks that found a lock do not count as failures once a sweep has settled the file."""
+    here.portal.lock(here.file, by=here.ann)
+    here.edit()
+    here.settle(3600)
+    assert here.ledger.entry(here.file).locked_looks > 1
+    here.portal.network = Network(drop=1.0)
+    here.portal.comment(here.file, "Approved", by=here.ann)
+    here.sweep()
+    entry = here.ledger.entry(here.file)
+    assert entry.settled is not None
+    assert (entry.locked_looks, entry.attempts) == (0, 0)
 
 
 def test_a_file_that_may_not_be_commented_is_refused_for_a_day(here: World) -> None:

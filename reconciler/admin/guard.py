@@ -26,7 +26,7 @@ RETRY_AFTER = 1  # seconds
 _BURST, _PER_SECOND = 5.0, 1.0  # attempts of one client
 _BURST_OF_ALL, _PER_SECOND_OF_ALL = 50.0, 10.0  # attempts of all clients that never succeeded
 _CLIENTS = 1000  # clients remembered; the common limit holds for one that changes its address
-_LOOPBACK = ("127.0.0.1", "::")
+_LOOPBACK = {"127.0.0.1", "::"}
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -37,15 +37,15 @@ class LoginThrottle:
         """Begin without any attempt."""
         self._lock, self._all = Lock(), _Bucket(_BURST_OF_ALL, _PER_SECOND_OF_ALL)
         self._buckets = dict[str, _Bucket]()
-        self._known = dict.fromkeys(_LOOPBACK)
+        self._known = dict[str, None]()
 
     def acquire(self, address: str, now: float) -> bool:
         """Return whether a password from ``address`` may be checked."""
         client = _client(address)
         with self._lock:
-            own = self._buckets.pop(client, None) or _Bucket(_BURST, _PER_SECOND)
+            own = self._buckets.get(client) or _Bucket(_BURST, _PER_SECOND)
             _remember(self._buckets, client, own)
-            limits = [own] if client in self._known else [own, self._all]
+            limits = [own] if self._is_known(client) else [own, self._all]
             return _take(limits, now)
 
     def succeeded(self, address: str) -> None:
@@ -53,9 +53,12 @@ class LoginThrottle:
         client = _client(address)
         with self._lock:
             self._buckets.pop(client, None)
-            if client not in self._known:
+            if not self._is_known(client):
                 self._all.tokens += 1
-                _remember(self._known, client, None)
+            _remember(self._known, client, None)
+
+    def _is_known(self, client: str) -> bool:
+        return client in _LOOPBACK or client in self._known
 
 
 class _Bucket:
@@ -80,6 +83,8 @@ def _take(limits: Iterable[_Bucket], now: float) -> bool:
 
 
 def _remember(clients: dict[str, _V], client: str, value: _V) -> None:
+    """Store the client's value as the newest, and forget the client that came longest ago."""
+    clients.pop(client, None)
     clients[client] = value
     if len(clients) > _CLIENTS:
         del clients[next(iter(clients))]

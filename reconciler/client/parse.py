@@ -67,10 +67,11 @@ def parse_file(
     """Return a FileDto as a File (docspace.md 9: nulls are omitted, enums are numbers).
 
     ``read_at`` is the answer's own date; without it a file that lacks ``updated`` gets
-    ``received``, our time of the answer.
+    ``received``, our time of the answer. ``room`` is the listed folder, which is no room if the
+    file lies in "My documents".
     """
     fields = fields_of(data, "file")
-    author = member_of(fields, "updatedBy")
+    author, section = member_of(fields, "updatedBy"), section_of(fields)
     return File(
         id=id_of(fields, "id"),
         title=text_or_empty(fields.get("title")),
@@ -81,11 +82,11 @@ def parse_file(
             size=whole_number(fields.get("pureContentLength")) or 0,
         ),
         comment=_comment(fields.get("comment")),
-        section=section_of(fields),
+        section=section,
         folder=optional_id(fields, "folderId", ""),
         updated_by=text_or_empty(author.get("id")).lower(),
         updated_by_name=text_or_empty(author.get("displayName"))[:_MAX_NAME],
-        room=room,
+        room=None if section is Section.PERSONAL else room,
         provider=text_or_empty(fields.get("providerKey")) or None,
         # A lock of our own has no lockedBy (docspace.md 5).
         locked=fields.get("locked") is True and fields.get("lockedBy") is not None,

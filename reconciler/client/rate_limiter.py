@@ -2,13 +2,15 @@
 
 Requests of the minute are reserved in blocks, so that processes that share a ledger can share the
 limit without a transaction for each request. A block expires within seconds: a request reserved
-earlier would count in another minute than the one it is sent in. Blocks begin small and grow while
-they are used up, so that a process with few requests wastes few. Each process limits its parallel
-requests by itself.
+earlier would count in another minute than the one it is sent in. Only a write may use an older one,
+so that nothing waits between a look and its write. Blocks begin small and grow while they are used
+up, so that a process with few requests wastes few. Each process limits its parallel requests by
+itself.
 """
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -34,15 +36,20 @@ class RateLimiter:
         block: int = _FIRST_BLOCK,
         reserve: Reserve = lambda _: 0,
         stop: threading.Event | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``reserve`` shares the minute with other processes, ``block`` requests at a time."""
+        """``reserve`` shares the minute with other processes, ``block`` requests at a time.
+
+        ``clock`` returns seconds.
+        """
         self._slots = {
             "GET": threading.BoundedSemaphore(reads),
             "PUT": threading.BoundedSemaphore(writes),
         }
         self._block, self._reserve = block, reserve
-        self._stop = stop or threading.Event()
-        self._remaining, self._until, self._lock = 0, 0.0, threading.Lock()
+        self._stop, self._clock = stop or threading.Event(), clock
+        # When each request that is reserved and free expires, and when the newest block does.
+        self._free, self._until, self._lock = deque[float](), 0.0, threading.Lock()
         self._own, self._size = threading.local(), _FIRST_BLOCK
 
     @contextmanager
@@ -67,36 +74,45 @@ class RateLimiter:
 
         Then nothing waits between a look and the write that it leads to.
         """
-        for _ in range(_LOOK_AND_WRITE):
-            self._wait_for_one("the minute")
-        self._own.reserved = _LOOK_AND_WRITE
+        reserved = [self._wait_for_one("the minute") for _ in range(_LOOK_AND_WRITE)]
+        self._own.reserved = reserved
         try:
             yield
         finally:
+            self._own.reserved = []
             with self._lock:
-                self._remaining += self._own.reserved
-            self._own.reserved = 0
+                self._free.extendleft(reserved)
 
     def _use_reserved(self) -> bool:
-        reserved: int = getattr(self._own, "reserved", 0)
-        self._own.reserved = max(reserved - 1, 0)
-        return reserved > 0
+        reserved: list[float] = getattr(self._own, "reserved", [])
+        if not reserved:
+            return False
+        reserved.pop(0)
+        return True
 
-    def _wait_for_one(self, name: str) -> None:
-        while (delay := self._take(time.monotonic())) > 0:
+    def _wait_for_one(self, name: str) -> float:
+        """Wait for a request of the minute; return when it expires."""
+        while True:
+            with self._lock:
+                delay = self._fill(self._clock())
+                if delay == 0:
+                    return self._free.popleft()
             self._stop.wait(delay)
             self._check_stop(name)
 
-    def _take(self, now: float) -> float:
-        with self._lock:
-            if self._remaining == 0 or now > self._until:
-                grown = _FIRST_BLOCK if now > self._until else self._size * 2
-                size = min(grown, self._block)
-                if (delay := self._reserve(size)) > 0:
-                    return delay
-                self._remaining, self._until, self._size = size, now + _BLOCK_LIFE, size
-            self._remaining -= 1
+    def _fill(self, now: float) -> float:
+        """Reserve a block if no request is free; return the seconds to wait, 0 if one is free."""
+        while self._free and self._free[0] < now:
+            self._free.popleft()
+        if self._free:
             return 0
+        grown = _FIRST_BLOCK if now > self._until else self._size * 2
+        size = min(grown, self._block)
+        if (delay := self._reserve(size)) > 0:
+            return delay
+        self._until, self._size = now + _BLOCK_LIFE, size
+        self._free.extend([self._until] * size)
+        return 0
 
     def _check_stop(self, name: str) -> None:
         if self._stop.is_set():

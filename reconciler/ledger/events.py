@@ -100,6 +100,7 @@ def _record_statement(dialect: str) -> Any:
                 else_=func.coalesce(new.announced_date, files.c.announced_date),
             ),
             "attempts": _constant(0),
+            "early_looks": _constant(0),
             "pending": files.c.pending + _constant(1),
             "pending_since": func.coalesce(files.c.pending_since, new.pending_since),
             "events": files.c.events + _constant(1),

@@ -237,6 +237,7 @@ def _settle(listed: ListedFile, marked_by_us: bool, now: datetime) -> dict[str, 
         "comment_since": comment_since(file, marked_by_us, now),
         "outcome": str(rule.outcome),
         "reason": rule.value,
+        "attempts": 0,
     }
 
 

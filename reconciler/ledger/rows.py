@@ -41,7 +41,7 @@ class Baseline(NamedTuple):
 
 def entry_of(row: Row[Any], baseline: Baseline) -> Entry:
     """Return the entry of a row."""
-    intent = _revision(row, "intent")
+    intent, is_locked = _revision(row, "intent"), row.reason == Rule.LOCKED.value
     return Entry(
         id=row.id,
         since=min(baseline.since, row.since or baseline.since),
@@ -55,7 +55,9 @@ def entry_of(row: Row[Any], baseline: Baseline) -> Entry:
         marked_version=row.marked_version,
         intent=Intent(intent, row.intent_before) if intent else None,
         touched_at=row.touched_at,
-        attempts=row.attempts,
+        attempts=0 if is_locked else row.attempts,
+        locked_looks=row.attempts if is_locked else 0,
+        early_looks=row.early_looks,
     )
 
 
@@ -110,6 +112,7 @@ def result_values(row: Row[Any], result: AttemptResult, now: datetime) -> dict[s
         "claim": None,
         "due_at": _next_due(row, result, now),
         "attempts": result.attempts,
+        "early_looks": row.early_looks + (result.reason == Rule.EARLY.value),
         "outcome": result.outcome.value,
         "reason": result.reason,
         "error": result.error,

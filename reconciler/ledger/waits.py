@@ -44,7 +44,8 @@ class Waits:
 
     def retry(self, ids: Sequence[int], now: datetime) -> frozenset[int]:
         """Make unfinished files due as if never tried (no ids: all of them); return which."""
-        values = {"due_at": now, "attempts": 0, "undone_since": None, "undone_times": 0}
+        values: dict[str, Any] = {"due_at": now, "attempts": 0, "early_looks": 0}
+        values |= {"undone_since": None, "undone_times": 0}
         chosen = and_(_UNCLAIMED, files.c.id.in_(ids)) if ids else _UNCLAIMED
         due = update(files).where(chosen).values(values).returning(files.c.id)
         return self._store.write(lambda c: frozenset(c.execute(due).scalars()))

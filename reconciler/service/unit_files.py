@@ -115,23 +115,33 @@ def _unit(config: Config, path: Path | None, installed: Installed) -> dict[str, 
 
 
 def _credentials(config: Config, file: Path, *, webhook: bool) -> str:
-    """Return the lines with which systemd reads the secrets and passes them to the service."""
+    """Return the lines with which systemd reads the secrets and passes them to the service.
+
+    Beside the ledger the service reads the secret and the addresses itself, so that a change needs
+    no restart.
+    """
     key = config.portal.api_key_file or file.with_name("api_key")
-    secret, password = config.webhook.secret_file, config.admin.password_file
-    if webhook and secret is None:
+    secret, urls = config.webhook.secret_file, config.notify.urls_file
+    if secret is None and webhook:
         secret = file.with_name("webhook_secret")
-    elif secret is not None and secret.parent == ledger_folder(config):
-        secret = None  # the service reads the file itself, so that a rotation needs no restart
+    elif _is_beside_ledger(secret, config):
+        secret = None
     credentials = (
         ("api_key", "PORTAL__API_KEY_FILE", key),
         ("webhook_secret", "WEBHOOK__SECRET_FILE", secret),
-        ("admin_password", "ADMIN__PASSWORD_FILE", password if webhook else None),
+        ("state_password", "STATE__PASSWORD_FILE", config.state.password_file),
+        ("admin_password", "ADMIN__PASSWORD_FILE", config.admin.password_file if webhook else None),
+        ("notify_urls", "NOTIFY__URLS_FILE", None if _is_beside_ledger(urls, config) else urls),
     )
     return "\n".join(
         f"LoadCredential={name}:{_escaped(str(path))}\nEnvironment=RECONCILER_{variable}=%d/{name}"
         for name, variable, path in credentials
         if path is not None
     )
+
+
+def _is_beside_ledger(path: Path | None, config: Config) -> bool:
+    return path is not None and path.parent == ledger_folder(config)
 
 
 def _state(folder: Path | None) -> str:

@@ -78,14 +78,16 @@ class Sweep:
         rooms, mine = self.docspace.rooms(count=1), self._my_documents(lister)
         state = self._state(lister, rooms, mine)
         watermarks = self.ledger.watermarks
-        incomplete, hidden = set(watermarks.incomplete_rooms()), watermarks.hidden_rooms()
+        incomplete, hidden = set(watermarks.incomplete_rooms()), set(watermarks.hidden_rooms())
         if mine is not None and isinstance(mine.folder, int):
             folder = Folder(mine.folder, None, "My documents")
-            if state.reads_all or mine.updated >= state.changed_after or folder.id in incomplete:
+            missed = folder.id in incomplete | hidden
+            if state.reads_all or mine.updated >= state.changed_after or missed:
                 self._read(lister, folder, state)
             incomplete.discard(folder.id)
+            hidden.discard(folder.id)
         if state.lists_all or rooms.updated >= state.changed_after:
-            self._sweep_rooms(lister, incomplete, state)
+            self._sweep_rooms(lister, incomplete, hidden, state)
         incomplete |= {room for room in hidden if self._is_back(room)}
         for room in sorted(incomplete):
             self._read(lister, Folder(room, room, ""), state)
@@ -120,8 +122,10 @@ class Sweep:
             return False
         return not any(file.section is Section.ARCHIVE for file in files)
 
-    def _sweep_rooms(self, lister: Lister, incomplete: set[int], state: _State) -> None:
-        """Read every room that changed, newest first; remove it from the incomplete ones."""
+    def _sweep_rooms(
+        self, lister: Lister, incomplete: set[int], hidden: set[int], state: _State
+    ) -> None:
+        """Read every room that changed, newest first; remove it from the two sets."""
         changed_after, all_rooms = state.changed_after, state.lists_all
         for room in lister.rooms(lambda room: not all_rooms and room.updated < changed_after):
             if not isinstance(room.id, int):
@@ -136,6 +140,7 @@ class Sweep:
             before = lister.report.to_mark
             if state.reads_all or missed:
                 self._read(lister, Folder(room.id, room.id, room.title), state)
+                hidden.discard(room.id)
             if not missed:
                 lister.report.hidden_updates += lister.report.to_mark - before
             incomplete.discard(room.id)

@@ -228,7 +228,7 @@ def _unwritten_result(
         is_new_identity=decision.is_new_identity,
         clears_intent=rule is Rule.LOCKED,  # unlocking wipes any comment typed meanwhile
         needs_write=rule is Rule.FORBIDDEN,
-        attempts=entry.attempts + 1 if rule in {Rule.LOCKED, Rule.EARLY} else 0,
+        attempts=entry.locked_looks + 1 if rule is Rule.LOCKED else 0,
     )
     match decision.action:
         case Action.SETTLE_MARKED:

@@ -68,7 +68,8 @@ files = Table(
     Column("due_at", UtcTime),
     Column("priority", Integer, nullable=False, default=0),
     Column("claim", String),
-    Column("attempts", Integer, nullable=False, default=0),
+    Column("attempts", Integer, nullable=False, default=0),  # in a row, that ended for ``reason``
+    Column("early_looks", Integer, nullable=False, default=0),  # since the last event
     Column("waits_for", String),  # the kind of request that has to work first
     Column("since", UtcTime),
     Column("overwrite", Boolean, nullable=False, default=False),
