@@ -141,11 +141,12 @@ _unfinished = Index(
 _waiting = Index("files_waiting", files.c.comment_since, files.c.id, sqlite_where=WAITING)
 _places = Index("files_places", PLACE, files.c.comment_since, files.c.id, sqlite_where=WAITING)
 _decided = Index("files_decided", files.c.comment_since, files.c.id, sqlite_where=DECIDED)
+_marked = Index("files_marked", files.c.marked_at, sqlite_where=files.c.marked_at.is_not(None))
 _unmarked = Index("files_unmarked", files.c.comment_since, files.c.id, sqlite_where=UNMARKED)
 
 # The partial indexes. `postgres` sets the same conditions in its dialect, which is loaded only
 # where it is used: loading takes some 50 ms.
-PARTIAL = (_due, _unfinished, _waiting, _places, _decided, _unmarked)
+PARTIAL = (_due, _unfinished, _waiting, _places, _decided, _unmarked, _marked)
 
 # Ended events and listings by outcome and reason; with the pending ones they add up.
 counts = Table(
