@@ -72,7 +72,10 @@ class Criteria:
 
 @dataclass(frozen=True)
 class HiddenUpdates:
-    """The updates that a full scan found although no folder's date had changed, and when."""
+    """The updates that a full scan found although no folder's date had changed, and when.
+
+    They are kept until a complete full scan finds none.
+    """
 
     at: datetime
     updates: int
