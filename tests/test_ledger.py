@@ -285,6 +285,15 @@ def test_live_events_go_before_a_backfill(ledger: Ledger, tmp_path: Path) -> Non
     assert [ledger.claims.take(late, 1, LEASE)[0].entry.id for _ in range(2)] == [2, 1]
 
 
+def test_an_event_about_a_backfills_file_is_due_since_the_event(ledger: Ledger) -> None:
+    """An event about a file of a backfill is due since the event: the time for which the backfill
+    had waited is no delay of the update.
+    """
+    ledger.listings.enqueue([1], EnqueueOptions(BACKFILL), NOW)
+    ledger.record(event(), NOW + HOUR)
+    assert ledger.health.overview(NOW + HOUR).queue.oldest_live == NOW + HOUR
+
+
 def test_an_event_makes_a_backfills_file_a_live_one(ledger: Ledger, tmp_path: Path) -> None:
     """An event for a backfill's file makes it a live one."""
     ledger.record(event(1), NOW)
