@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from reconciler.errors import LedgerError
-from reconciler.ledger import BACKFILL, EnqueueOptions, Ledger
+from reconciler.ledger import BACKFILL, LAST_DELIVERY, EnqueueOptions, Ledger
 from reconciler.model import (
     EPOCH,
     SECOND,
@@ -37,6 +37,7 @@ from reconciler.model import (
     Quota,
     Revision,
     Rule,
+    Source,
     WriteGrant,
 )
 from tests import postgres
@@ -170,6 +171,30 @@ def test_a_file_never_heard_of_is_a_blank_entry(ledger: Ledger) -> None:
     """An unknown file is an entry with an id alone, and reading it creates no row."""
     assert ledger.entry(9) == Entry(9)
     assert ledger.file_row(9) is None
+
+
+def test_the_last_delivery_is_known_whatever_becomes_of_its_file(ledger: Ledger) -> None:
+    """The time of the last delivery is kept when a sweep finds its file again, and when the file's
+    row is pruned.
+    """
+    ledger.record(event(), NOW)
+    ledger.claims.finish(claimed(ledger, NOW), result(), NOW)
+    ledger.listings.enqueue([1], EnqueueOptions(), NOW + HOUR)
+    assert ledger.settings.get(LAST_DELIVERY) == NOW
+    ledger.claims.finish(claimed(ledger, NOW + HOUR), result(), NOW + HOUR)
+    assert ledger.prune(NOW + 2 * HOUR) == 1
+    assert ledger.settings.get(LAST_DELIVERY) == NOW
+
+
+def test_an_event_from_the_delivery_log_is_no_delivery(ledger: Ledger) -> None:
+    """An event from the portal's delivery log is no delivery, even while a delivery about the same
+    file is pending.
+    """
+    ledger.record(event(), NOW, Source.LOG)
+    assert ledger.settings.get(LAST_DELIVERY) is None
+    ledger.record(event(), NOW + MINUTE)
+    ledger.record(event(), NOW + HOUR, Source.LOG)
+    assert ledger.settings.get(LAST_DELIVERY) == NOW + MINUTE
 
 
 # Echoes.

@@ -27,7 +27,7 @@ from reconciler.ledger.rows import (
     is_in_flight,
     later,
 )
-from reconciler.ledger.settings import FIRST_SWEEP, OWNER, stored
+from reconciler.ledger.settings import FIRST_SWEEP, LAST_DELIVERY, OWNER, stored
 from reconciler.ledger.store.schema import files, insert
 from reconciler.model import SECOND, Event, Source
 
@@ -50,6 +50,8 @@ def record(c: Connection, events: Sequence[tuple[Event, datetime, Source]]) -> l
     count(c, *ACCEPTED, len(rows))
     if rows:
         c.execute(_record_statement(c.dialect.name), rows)
+    if delivered := [row["event_at"] for row in rows if row["source"] == Source.WEBHOOK.value]:
+        LAST_DELIVERY.set(c, max(delivered))
     return [not echo for echo in echoes]
 
 

@@ -5,6 +5,7 @@ Times are whole microseconds since 1970 in UTC: they sort, compare and round-tri
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -275,8 +276,14 @@ def upsert(
     c: Connection, table: Table, first: Mapping[str, Any], values: Mapping[str, Any]
 ) -> None:
     """Insert a row of ``first`` and ``values``; where its key exists, set the ``values`` alone."""
-    put = insert(c.dialect.name, table).values({**first, **values})
-    c.execute(put.on_conflict_do_update(index_elements=list(table.primary_key), set_=values))
+    c.execute(_upsert_statement(c.dialect.name, table, tuple(values)), {**first, **values})
+
+
+@cache  # building it takes longer than running it
+def _upsert_statement(dialect: str, table: Table, names: tuple[str, ...]) -> Any:
+    put = insert(dialect, table)
+    new = {name: put.excluded[name] for name in names}
+    return put.on_conflict_do_update(index_elements=list(table.primary_key), set_=new)
 
 
 def insert(dialect: str, table: Table) -> Any:
