@@ -24,7 +24,15 @@ from reconciler.admin.guard import Guard, LoginThrottle
 from reconciler.admin.metrics import exposition
 from reconciler.admin.pages import AdminContext, pages_of
 from reconciler.errors import LedgerError
-from reconciler.ledger import NEXT_SWEEP, Ledger, Overview, Role, SweepRecord
+from reconciler.ledger import (
+    BACKFILL,
+    NEXT_SWEEP,
+    EnqueueOptions,
+    Ledger,
+    Overview,
+    Role,
+    SweepRecord,
+)
 from reconciler.ledger.records import BOUNDS
 from reconciler.model import OutageKind, Outcome
 from tests import support_ledger as kit
@@ -435,6 +443,18 @@ def test_metrics_tell_the_queue_and_what_ended(watched: Watched) -> None:
     assert watched.number("queue_oldest_due_seconds") == 11
     assert watched.number("outcomes_total", outcome="marked", reason="marked") == 1
     assert watched.number("in_review_files") == 1
+
+
+def test_the_age_of_the_queue_leaves_out_a_backfill(watched: Watched) -> None:
+    """The age of the queue leaves out a backfill's files, which wait for the next day's writes, so
+    that an alert on it tells only of updates that are late.
+    """
+    kit.list_updates(watched.ledger, [kit.a_file(1)], EnqueueOptions(BACKFILL), NOW)
+    watched.now = NOW + HOUR
+    assert watched.number("queue_oldest_due_seconds") == 0
+    watched.ledger.record(kit.event(2), NOW + HOUR)
+    watched.now += 11 * SECOND
+    assert watched.number("queue_oldest_due_seconds") == 11
 
 
 def test_metrics_tell_missed_updates_and_how_long_they_waited(watched: Watched) -> None:

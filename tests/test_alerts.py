@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from reconciler.diagnostics import ProblemKind, find_alerts, find_problems
-from reconciler.ledger import FileInReview, Notified, OutageRecord, Overview
+from reconciler.ledger import Notified, OutageRecord, Overview
 from reconciler.ledger.records import Queue
 from reconciler.model import OutageKind, Outcome
 from tests.support_ledger import MINUTE, NOW, opened
@@ -32,11 +31,6 @@ def kinds(seen: Overview) -> list[ProblemKind]:
 def outage(kind: OutageKind, minutes: int) -> tuple[OutageRecord, ...]:
     """Return an outage that began so many minutes ago."""
     return (OutageRecord(kind, NOW - minutes * MINUTE, "it says so"),)
-
-
-def marked(ago: timedelta) -> FileInReview:
-    """Return a file that was marked so long ago."""
-    return FileInReview(1, "1.docx", 2, NOW - ago, NOW - ago, "", None, "")
 
 
 def test_nothing_is_sent_where_nothing_runs(seen: Overview) -> None:
@@ -79,9 +73,9 @@ def test_a_queue_of_which_nothing_is_marked_is_sent(seen: Overview) -> None:
 
 def test_a_queue_that_is_worked_off_slowly_is_not_sent(seen: Overview) -> None:
     """A queue is not sent as long as something was marked within ten minutes."""
-    busy = replace(seen, queue=DUE, reviews=(marked(5 * MINUTE),))
+    busy = replace(seen, queue=DUE, last_marked_at=NOW - 5 * MINUTE)
     assert kinds(busy) == []
-    assert kinds(replace(busy, reviews=(marked(11 * MINUTE),))) == [ProblemKind.BACKLOG]
+    assert kinds(replace(busy, last_marked_at=NOW - 11 * MINUTE)) == [ProblemKind.BACKLOG]
 
 
 def test_an_address_that_fails_is_a_harmless_problem(seen: Overview) -> None:

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from reconciler.errors import LedgerError
-from reconciler.ledger import BACKFILL, EnqueueOptions, Ledger
+from reconciler.ledger import BACKFILL, LAST_DELIVERY, EnqueueOptions, Ledger
 from reconciler.model import (
     EPOCH,
     SECOND,
@@ -37,6 +37,7 @@ from reconciler.model import (
     Quota,
     Revision,
     Rule,
+    Source,
     WriteGrant,
 )
 from tests import postgres
@@ -172,6 +173,30 @@ def test_a_file_never_heard_of_is_a_blank_entry(ledger: Ledger) -> None:
     assert ledger.file_row(9) is None
 
 
+def test_the_last_delivery_is_known_whatever_becomes_of_its_file(ledger: Ledger) -> None:
+    """The time of the last delivery is kept when a sweep finds its file again, and when the file's
+    row is pruned.
+    """
+    ledger.record(event(), NOW)
+    ledger.claims.finish(claimed(ledger, NOW), result(), NOW)
+    ledger.listings.enqueue([1], EnqueueOptions(), NOW + HOUR)
+    assert ledger.settings.get(LAST_DELIVERY) == NOW
+    ledger.claims.finish(claimed(ledger, NOW + HOUR), result(), NOW + HOUR)
+    assert ledger.prune(NOW + 2 * HOUR) == 1
+    assert ledger.settings.get(LAST_DELIVERY) == NOW
+
+
+def test_an_event_from_the_delivery_log_is_no_delivery(ledger: Ledger) -> None:
+    """An event from the portal's delivery log is no delivery, even while a delivery about the same
+    file is pending.
+    """
+    ledger.record(event(), NOW, Source.LOG)
+    assert ledger.settings.get(LAST_DELIVERY) is None
+    ledger.record(event(), NOW + MINUTE)
+    ledger.record(event(), NOW + HOUR, Source.LOG)
+    assert ledger.settings.get(LAST_DELIVERY) == NOW + MINUTE
+
+
 # Echoes.
 
 
@@ -283,6 +308,15 @@ def test_live_events_go_before_a_backfill(ledger: Ledger, tmp_path: Path) -> Non
     sql(tmp_path, "UPDATE files SET priority = 1 WHERE id = 1")
     late = NOW + HOUR
     assert [ledger.claims.take(late, 1, LEASE)[0].entry.id for _ in range(2)] == [2, 1]
+
+
+def test_an_event_about_a_backfills_file_is_due_since_the_event(ledger: Ledger) -> None:
+    """An event about a file of a backfill is due since the event: the time for which the backfill
+    had waited is no delay of the update.
+    """
+    ledger.listings.enqueue([1], EnqueueOptions(BACKFILL), NOW)
+    ledger.record(event(), NOW + HOUR)
+    assert ledger.health.overview(NOW + HOUR).queue.oldest_live == NOW + HOUR
 
 
 def test_an_event_makes_a_backfills_file_a_live_one(ledger: Ledger, tmp_path: Path) -> None:

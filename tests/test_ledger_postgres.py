@@ -57,7 +57,7 @@ def test_its_indexes_hold_only_the_rows_that_are_asked_for(address: str) -> None
         found = asking.execute("SELECT indexdef FROM pg_indexes WHERE indexdef LIKE '% WHERE %'")
         names = {words[0].split()[2] for words in found}
     of_reviews = {"files_waiting", "files_places", "files_decided", "files_unmarked"}
-    assert names == {"files_due", "files_unfinished", *of_reviews}
+    assert names == {"files_due", "files_unfinished", "files_marked", *of_reviews}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.diagnostics import ProblemKind, find_problems
+from reconciler.diagnostics import ProblemKind, find_alerts, find_problems
 from reconciler.ledger import (
     BACKFILL,
     NEXT_SWEEP,
@@ -136,6 +136,40 @@ def test_lists_are_cut_and_have_the_newest_first(ledger: Ledger) -> None:
     seen = ledger.health.overview(NOW + HOUR, shown=2)
     assert [review.file_id for review in seen.reviews] == [4, 3]
     assert seen.in_review == 4
+
+
+def test_the_last_mark_counts_whatever_became_of_its_file(ledger: Ledger) -> None:
+    """The last mark is known although its file waited for review before, or a person has decided
+    on it since.
+    """
+    assert see(ledger).last_marked_at is None
+    for file, minutes in ((1, 0), (2, 1), (1, 30)):
+        kit.mark(ledger, file, NOW + minutes * MINUTE)
+    assert see(ledger, HOUR).last_marked_at == NOW + 30 * MINUTE
+    kit.mark(ledger, 3, NOW + 40 * MINUTE)
+    decided = kit.result(Outcome.KEPT, seen=a_file(3, comment="Approved"), settled=True)
+    kit.attempt(ledger, decided, 3, NOW + 41 * MINUTE)
+    assert see(ledger, HOUR).last_marked_at == NOW + 40 * MINUTE
+
+
+def test_a_mark_in_the_future_is_not_the_last_one(ledger: Ledger) -> None:
+    """A mark dated in the future, before the clock was set back, hides no standstill."""
+    kit.mark(ledger, 1, NOW)
+    kit.mark(ledger, 2, NOW + 24 * HOUR)
+    assert see(ledger, HOUR).last_marked_at == NOW
+
+
+def test_files_that_are_marked_again_are_no_alert(ledger: Ledger) -> None:
+    """While files that wait for review are marked again, the queue is being processed, so its other
+    files cause no alert.
+    """
+    for file in (1, 2):
+        kit.mark(ledger, file, NOW + file * SECOND)
+    kit.mark(ledger, 1, NOW + 55 * MINUTE)
+    ledger.record(kit.event(2), NOW + 40 * MINUTE)
+    busy = see(ledger, HOUR)
+    assert kinds(busy) == [ProblemKind.BACKLOG]
+    assert find_alerts(busy, find_problems(busy)) == ()
 
 
 def test_unfinished_files_can_be_hurried(ledger: Ledger) -> None:

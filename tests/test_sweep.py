@@ -273,6 +273,56 @@ def add_personal_file(here: World) -> int:
     return file
 
 
+@pytest.fixture
+def moved(here: World) -> World:
+    """A world in which a full scan found an update that no date had shown."""
+    quiet = add_room(here, "Quiet")
+    sweep_and_work(here, after=HOUR)
+    here.clock.advance(HOUR)
+    save(here, here.file)
+    here.portal.move(here.file, quiet, by=here.ann)
+    assert sweep_and_work(here, after=DAY).hidden_updates == 1
+    return here
+
+
+def test_a_full_scan_that_finds_no_hidden_update_ends_their_report(moved: World) -> None:
+    """The report of hidden updates ends with the first full scan that finds none."""
+    sweep_and_work(moved, after=HOUR)
+    assert moved.ledger.settings.get(HIDDEN_UPDATES) is not None
+    sweep_and_work(moved, after=DAY)
+    assert moved.ledger.settings.get(HIDDEN_UPDATES) is None
+
+
+def test_an_incomplete_full_scan_does_not_end_the_report_of_hidden_updates(moved: World) -> None:
+    """A full scan that could not read every room does not end the report of hidden updates."""
+    moved.portal.faults.add(Fault(f"GET {LISTING}", "status"))
+    assert moved.sweep(after=DAY).incomplete
+    assert moved.ledger.settings.get(HIDDEN_UPDATES) is not None
+
+
+@pytest.mark.parametrize("after", [HOUR, DAY])
+def test_updates_that_a_wider_scope_adds_are_not_hidden(tmp_path: Path, after: float) -> None:
+    """Updates that a wider scope adds are no hidden ones, even if a full scan is due then."""
+    policy = Policy(scope=Scope(extensions=frozenset({"xlsx"})))
+    with run_sweep(tmp_path / "ledger.db", policy) as here:
+        save(here, here.file)
+        for _ in range(2):
+            here.sweep(after=HOUR)
+        here.policy = Policy()
+        assert here.sweep(after=after).hidden_updates == 0
+        assert due(here) == {here.file}
+        assert here.ledger.settings.get(HIDDEN_UPDATES) is None
+
+
+def test_updates_that_are_due_already_are_not_hidden(here: World) -> None:
+    """Updates that a sweep found, and that are still due, are no hidden ones."""
+    save(here, here.file)
+    for _ in range(2):
+        here.sweep(after=HOUR)
+    assert due(here) == {here.file}
+    assert here.sweep(after=DAY).hidden_updates == 0
+
+
 def test_my_documents_of_the_keys_owner_are_swept(here: World) -> None:
     """The personal documents of the key's owner are swept, in subfolders too."""
     folder = here.portal.add_folder(here.portal.personal(here.bot), "Notes", by=here.bot)

@@ -90,10 +90,12 @@ class _Numbers(Collector):
 
 def _queue(seen: Overview) -> Iterator[Metric]:
     queue = seen.queue
-    age = 0.0 if queue.oldest is None else (seen.now - queue.oldest).total_seconds()
+    oldest = queue.oldest_live
+    age = 0.0 if oldest is None else (seen.now - oldest).total_seconds()
     yield _gauge("queue_files", "Files to be looked at, now or later.", queue.depth)
     yield _gauge("queue_due_files", "Files to be looked at now.", queue.due)
-    yield _gauge("queue_oldest_due_seconds", "For how long the oldest file has been due.", age)
+    documentation = "For how long the oldest file has been due, those of a backfill left out."
+    yield _gauge("queue_oldest_due_seconds", documentation, age)
     unfinished = {o.value: seen.unfinished.get(o, 0) for o in UNFINISHED_OUTCOMES}
     documentation = "Files that failed, were refused or wait, and will be looked at again."
     yield _gauges("unfinished_files", documentation, "outcome", unfinished)

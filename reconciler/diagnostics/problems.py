@@ -252,8 +252,7 @@ def find_alerts(seen: Overview, problems: Sequence[Problem]) -> tuple[Problem, .
 def _is_stalled(seen: Overview) -> bool:
     """Return whether nothing was marked for ten minutes though updates wait."""
     before = seen.now - _STALLED_AFTER
-    newest = next((one.marked_at for one in seen.reviews), None)
-    if newest is not None and newest > before:
+    if seen.last_marked_at is not None and seen.last_marked_at > before:
         return False
     oldest = seen.queue.oldest_live
     waiting = seen.unfinished.get(Outcome.WAITING, 0) + seen.unfinished.get(Outcome.FAILED, 0)

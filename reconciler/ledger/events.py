@@ -18,6 +18,7 @@ from sqlalchemy import (
 from reconciler.decision import is_echo
 from reconciler.ledger.counters import count
 from reconciler.ledger.rows import (
+    BACKFILL,
     LIVE,
     Baseline,
     arrives_by,
@@ -26,7 +27,7 @@ from reconciler.ledger.rows import (
     is_in_flight,
     later,
 )
-from reconciler.ledger.settings import FIRST_SWEEP, OWNER, stored
+from reconciler.ledger.settings import FIRST_SWEEP, LAST_DELIVERY, OWNER, stored
 from reconciler.ledger.store.schema import files, insert
 from reconciler.model import SECOND, Event, Source
 
@@ -49,6 +50,8 @@ def record(c: Connection, events: Sequence[tuple[Event, datetime, Source]]) -> l
     count(c, *ACCEPTED, len(rows))
     if rows:
         c.execute(_record_statement(c.dialect.name), rows)
+    if delivered := [row["event_at"] for row in rows if row["source"] == Source.WEBHOOK.value]:
+        LAST_DELIVERY.set(c, max(delivered))
     return [not echo for echo in echoes]
 
 
@@ -113,14 +116,17 @@ def _record_statement(dialect: str) -> Any:
 def _due_by_event(new: Any) -> Any:
     """Return when an event makes a file due: at once, unless it is claimed or was just looked at.
 
-    A live claim keeps its lease. A file is looked at once a second at most, so that a burst costs
-    few requests. A look dated in the future delays nothing: the clock was set back.
+    A live claim keeps its lease, and a file that is due already its date. One of a backfill does
+    not: the time for which it has waited is no delay of this update. A file is looked at once a
+    second at most, so that a burst costs few requests. A look dated in the future delays nothing:
+    the clock was set back.
     """
     next_look = later(files.c.looked_at, SECOND)
     just_looked = and_(files.c.looked_at <= new.event_at, next_look > new.event_at)
+    due_before = and_(files.c.due_at < new.due_at, files.c.priority != _constant(BACKFILL))
     return case(
         (and_(files.c.claim.is_not(None), files.c.due_at > new.event_at), files.c.due_at),
-        (and_(files.c.claim.is_(None), files.c.due_at < new.due_at), files.c.due_at),
+        (and_(files.c.claim.is_(None), due_before), files.c.due_at),
         (is_in_flight(new.event_at), arrives_by()),
         (just_looked, next_look),
         else_=new.due_at,

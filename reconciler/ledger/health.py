@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, select
 
 from reconciler.ledger.counters import add
 from reconciler.ledger.overview import (
@@ -24,7 +24,7 @@ from reconciler.ledger.store.schema import (
     upsert,
 )
 from reconciler.ledger.store.store import Store
-from reconciler.model import EPOCH, OutageKind, Outcome, Quota, Source
+from reconciler.model import EPOCH, OutageKind, Outcome, Quota
 
 _KEPT_SWEEPS = 100
 _KEPT_DAYS = timedelta(days=90)
@@ -100,8 +100,3 @@ class Health:
             c.execute(delete(texts).where(texts.c.text.in_(found)))
 
         self._store.write(job)
-
-    def last_delivery_at(self) -> datetime | None:
-        """Return when the last delivery was accepted by webhook, echoes left out."""
-        newest = select(func.max(files.c.event_at)).where(files.c.source == Source.WEBHOOK.value)
-        return self._store.read(lambda c: c.execute(newest).scalar())

@@ -6,7 +6,7 @@ one that was read; otherwise the file is made due, and the worker looks.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -74,11 +74,15 @@ class RowState:
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A listed file, and its outcome: None when it was enqueued for the worker."""
+    """A listed file, and its outcome: None when it was enqueued for the worker.
+
+    ``was_due`` is whether its row was due already, even if only later.
+    """
 
     file: File
     decision: Decision
     outcome: Outcome | None
+    was_due: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ class RowChange:
 
     def as_due(self) -> "RowChange":
         """Return the change that enqueues the file for the worker instead."""
-        return RowChange(ListedFile(self.listed.file, self.listed.decision, None), makes_due=True)
+        return RowChange(replace(self.listed, outcome=None), makes_due=True)
 
 
 class Listings:

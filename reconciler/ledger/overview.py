@@ -68,6 +68,7 @@ def _overview(
         files=unfinished(c, shown),
         in_review=_count(c, files, WAITING),
         reviews=newest_reviews(c, shown),
+        last_marked_at=_last_marked_at(c, now),
         outages=known_outages(c),
         paused_until=until,
         paused_why=reason,
@@ -158,6 +159,12 @@ def _unfinished(c: Connection) -> Mapping[Outcome, int]:
 def _count(c: Connection, table: Table, condition: Any) -> int:
     number = select(func.count()).select_from(table).where(condition)
     return int(c.execute(number).scalar_one())
+
+
+def _last_marked_at(c: Connection, now: datetime) -> datetime | None:
+    """Return when a file was marked last. One in the future precedes a change of the clock."""
+    last = select(func.max(files.c.marked_at)).where(files.c.marked_at <= now)
+    return c.execute(last).scalar()
 
 
 def _sweeps(c: Connection, limit: int) -> tuple[SweepRecord, ...]:

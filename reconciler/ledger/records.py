@@ -172,7 +172,8 @@ class Overview:
     """How the service is doing at ``now``. Lists have the newest or the worst entries first.
 
     ``ended`` counts events and listings by outcome and reason. ``unfinished`` counts the files that
-    wait, failed or were refused; ``files`` are the first of them. ``days`` counts the marked
+    wait, failed or were refused; ``files`` are the first of them. ``last_marked_at``
+    is of any file, also of one that a person has decided on since. ``days`` counts the marked
     updates by day and by first source; ``latencies`` covers all days. ``holders`` are the processes
     by role. ``sweeping`` is since when a sweep is under way, ``next_sweep`` when the daemon's next
     sweep is scheduled, even if the daemon has stopped since. ``webhook`` is a recent problem of our
@@ -189,6 +190,7 @@ class Overview:
     files: tuple[UnfinishedFile, ...]
     in_review: int
     reviews: tuple[FileInReview, ...]
+    last_marked_at: datetime | None
     outages: tuple[OutageRecord, ...]
     paused_until: datetime | None
     paused_why: str

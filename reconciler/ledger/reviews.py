@@ -111,7 +111,7 @@ class Reviews:
 
 
 def newest_reviews(c: Connection, limit: int) -> tuple[FileInReview, ...]:
-    """Return the files that were marked last."""
+    """Return the files that began to wait for review last."""
     newest = _ordered(select(files).where(WAITING), files, newest_first=True)
     return _with_rooms(c, newest.limit(limit), newest_first=True)
 

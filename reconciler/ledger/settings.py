@@ -72,7 +72,10 @@ class Criteria:
 
 @dataclass(frozen=True)
 class HiddenUpdates:
-    """The updates that a full scan found although no folder's date had changed, and when."""
+    """The updates that a full scan found although no folder's date had changed, and when.
+
+    They are kept until a complete full scan finds none.
+    """
 
     at: datetime
     updates: int
@@ -164,6 +167,8 @@ COMPLETE_SCAN = time_setting("complete_scan")
 ROOMS_TOTAL = _number("rooms_total")
 CRITERIA = LedgerSetting("criteria", _to_json, _criteria_of)
 HIDDEN_UPDATES = _record("hidden_updates", HiddenUpdates)
+LAST_DELIVERY = time_setting("last_delivery")
+"""When the last delivery of the webhook was accepted, echoes left out."""
 WEBHOOK_ID = _number("webhook_id")
 WEBHOOK_READABLE = _flag("webhook_readable")
 WEBHOOK_REPAIRED = time_setting("webhook_repaired")

@@ -45,7 +45,8 @@ class Report:
 
     ``skipped`` counts the folders that were skipped, by reason. ``incomplete`` are those that were
     not read to the end, ``broken`` the files of which a listing showed only the id.
-    ``hidden_updates`` counts the updates in rooms whose dates did not show any.
+    ``to_mark`` counts the updates, ``found`` those that were not due already, and
+    ``hidden_updates`` those found by a full scan in rooms whose dates did not show any.
     """
 
     since: datetime | None = None
@@ -54,6 +55,7 @@ class Report:
     ended: Counter[tuple[Outcome, str]] = field(default_factory=Counter)
     enqueued: int = 0
     to_mark: int = 0
+    found: int = 0
     hidden_updates: int = 0
     folders: int = 0
     full_scan: bool = False
@@ -67,7 +69,9 @@ class Report:
         self.scanned += 1
         if listed.outcome is None:
             self.enqueued += 1
-            self.to_mark += listed.decision.action is Action.MARK
+            is_update = listed.decision.action is Action.MARK
+            self.to_mark += is_update
+            self.found += is_update and not listed.was_due
             if isinstance(listed.file.id, int):
                 self._enqueued_ids.add(listed.file.id)
         else:

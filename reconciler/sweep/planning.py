@@ -46,7 +46,8 @@ def _with_place(change: RowChange, row: RowState) -> RowChange:
 def _plan(file: File, row: RowState, page: PageContext) -> RowChange:
     entry = replace(row.entry, overwrite=row.entry.overwrite or page.options.overwrite)
     decision = _decide(file, entry, page)
-    change = RowChange(ListedFile(file, decision, decision.rule.outcome), row.version)
+    listed = ListedFile(file, decision, decision.rule.outcome, was_due=row.due_at is not None)
+    change = RowChange(listed, row.version)
     if decision.action in {Action.SETTLE_MARKED, Action.SETTLE_KEPT}:
         marked_by_us = decision.action is Action.SETTLE_MARKED
         if _is_in_work(row, page.now):
@@ -58,9 +59,9 @@ def _plan(file: File, row: RowState, page: PageContext) -> RowChange:
         return change
     if row.due_at is not None and _satisfies(row, page.options):
         if _is_waiting_on_purpose(file, row, page.now):
-            return replace(change, listed=ListedFile(file, decision, row.outcome))
+            return replace(change, listed=replace(listed, outcome=row.outcome))
         if row.due_at <= page.now:
-            return replace(change, listed=ListedFile(file, decision, None))
+            return replace(change, listed=replace(listed, outcome=None))
     return change.as_due()
 
 

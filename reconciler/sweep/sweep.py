@@ -34,7 +34,9 @@ class _State:
     ``changed_after`` is the watermark less the overlap, ``watermarks`` are those of the folders,
     and ``since`` is the origin. ``reads_all`` is whether every room is read back to ``back_to``,
     the date up to which everything was seen: in a full scan, or after a change of the scope.
-    ``lists_all`` is whether every room is listed, since a hidden one may be back.
+    ``lists_all`` is whether every room is listed, since a hidden one may be back. ``shows_hidden``
+    is whether an update in a room of an unchanged date is a hidden one: not after a change of the
+    scope, which adds updates of the past.
     """
 
     date: datetime
@@ -46,6 +48,7 @@ class _State:
     back_to: datetime
     reads_all: bool
     lists_all: bool
+    shows_hidden: bool
 
 
 @dataclass(frozen=True)
@@ -96,10 +99,17 @@ class Sweep:
         if not dry and _UNKNOWN_FOLDER not in lister.report.incomplete:
             self._save_progress(state, complete=not lister.report.incomplete)
             watermarks.set_rooms_total(rooms.total)
-        if lister.report.hidden_updates and not dry:
-            hidden_updates = HiddenUpdates(state.date, lister.report.hidden_updates)
-            self.ledger.settings.set(HIDDEN_UPDATES, hidden_updates)
+        if state.shows_hidden and not dry:
+            self._save_hidden(state.date, lister.report)
         return lister.report
+
+    def _save_hidden(self, date: datetime, report: Report) -> None:
+        """Store the hidden updates of a full scan, until one that reads everything finds none."""
+        if report.hidden_updates:
+            hidden_updates = HiddenUpdates(date, report.hidden_updates)
+            self.ledger.settings.set(HIDDEN_UPDATES, hidden_updates)
+        elif not report.incomplete:
+            self.ledger.settings.set(HIDDEN_UPDATES, None)
 
     def _save_progress(self, state: _State, *, complete: bool) -> None:
         """Store the watermarks of the portal as a whole, and the criteria."""
@@ -137,12 +147,12 @@ class Sweep:
                 if missed and not room.active and not lister.dry:
                     self.ledger.watermarks.set_hidden(room.id)
                 continue
-            before = lister.report.to_mark
+            before = lister.report.found
             if state.reads_all or missed:
                 self._read(lister, Folder(room.id, room.id, room.title), state)
                 hidden.discard(room.id)
-            if not missed:
-                lister.report.hidden_updates += lister.report.to_mark - before
+            if state.shows_hidden and not missed:
+                lister.report.hidden_updates += lister.report.found - before
             incomplete.discard(room.id)
 
     def _read(self, lister: Lister, folder: Folder, state: _State) -> None:
@@ -185,4 +195,5 @@ class Sweep:
             back_to=min(seen_to, default=date),
             reads_all=bool(seen_to),
             lists_all=bool(seen_to) or rooms.total != watermarks.rooms_total(),
+            shows_hidden=full_scan and criteria is None,
         )

@@ -30,7 +30,7 @@ from reconciler.diagnostics.checks.config_warnings import ConfigWarning, config_
 from reconciler.diagnostics.problems import Problem, find_problems
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
 from reconciler.formats import utcnow
-from reconciler.ledger import HIDDEN_UPDATES, WEBHOOK_ID, HiddenUpdates, Ledger, Role
+from reconciler.ledger import HIDDEN_UPDATES, LAST_DELIVERY, WEBHOOK_ID, HiddenUpdates, Ledger, Role
 from reconciler.notify.addresses import open_addresses
 from reconciler.webhooks import (
     AddressTester,
@@ -246,7 +246,7 @@ def _of_ledger(config: Config, open_ledger: OpenLedger) -> LedgerSnapshot | Ledg
                 problems=find_problems(seen),
                 is_there=ledger.read_only,
                 has_run=bool(seen.sweeps or seen.accepted),
-                delivered=ledger.health.last_delivery_at(),
+                delivered=ledger.settings.get(LAST_DELIVERY),
             )
     except LedgerError as error:
         return error

@@ -5,6 +5,7 @@ Times are whole microseconds since 1970 in UTC: they sort, compare and round-tri
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -142,11 +143,12 @@ _unfinished = Index(
 _waiting = Index("files_waiting", files.c.comment_since, files.c.id, sqlite_where=WAITING)
 _places = Index("files_places", PLACE, files.c.comment_since, files.c.id, sqlite_where=WAITING)
 _decided = Index("files_decided", files.c.comment_since, files.c.id, sqlite_where=DECIDED)
+_marked = Index("files_marked", files.c.marked_at, sqlite_where=files.c.marked_at.is_not(None))
 _unmarked = Index("files_unmarked", files.c.comment_since, files.c.id, sqlite_where=UNMARKED)
 
 # The partial indexes. `postgres` sets the same conditions in its dialect, which is loaded only
 # where it is used: loading takes some 50 ms.
-PARTIAL = (_due, _unfinished, _waiting, _places, _decided, _unmarked)
+PARTIAL = (_due, _unfinished, _waiting, _places, _decided, _unmarked, _marked)
 
 # Ended events and listings by outcome and reason; with the pending ones they add up.
 counts = Table(
@@ -275,8 +277,14 @@ def upsert(
     c: Connection, table: Table, first: Mapping[str, Any], values: Mapping[str, Any]
 ) -> None:
     """Insert a row of ``first`` and ``values``; where its key exists, set the ``values`` alone."""
-    put = insert(c.dialect.name, table).values({**first, **values})
-    c.execute(put.on_conflict_do_update(index_elements=list(table.primary_key), set_=values))
+    c.execute(_upsert_statement(c.dialect.name, table, tuple(values)), {**first, **values})
+
+
+@cache  # building it takes longer than running it
+def _upsert_statement(dialect: str, table: Table, names: tuple[str, ...]) -> Any:
+    put = insert(dialect, table)
+    new = {name: put.excluded[name] for name in names}
+    return put.on_conflict_do_update(index_elements=list(table.primary_key), set_=new)
 
 
 def insert(dialect: str, table: Table) -> Any:
