@@ -186,6 +186,16 @@ def test_the_last_delivery_is_known_whatever_becomes_of_its_file(ledger: Ledger)
     assert ledger.settings.get(LAST_DELIVERY) == NOW
 
 
+@pytest.mark.parametrize(("after", "known"), [(0.9, 0), (1, 1), (-3600, -3600)])
+def test_the_last_delivery_is_stored_once_a_second(
+    ledger: Ledger, after: float, known: float
+) -> None:
+    """The time of the last delivery is right to the second, also after the clock was set back."""
+    ledger.record(event(), NOW)
+    ledger.record(event(), NOW + timedelta(seconds=after))
+    assert ledger.settings.get(LAST_DELIVERY) == NOW + timedelta(seconds=known)
+
+
 def test_an_event_from_the_delivery_log_is_no_delivery(ledger: Ledger) -> None:
     """An event from the portal's delivery log is no delivery, even while a delivery about the same
     file is pending.

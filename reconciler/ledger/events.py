@@ -37,7 +37,7 @@ ECHO = ("ignored", "echo")
 
 def record(c: Connection, events: Sequence[tuple[Event, datetime, Source]]) -> list[bool]:
     """Make each event's file due; False for an echo, which is only counted."""
-    known = stored(c, OWNER, FIRST_SWEEP)
+    known = stored(c, OWNER, FIRST_SWEEP, LAST_DELIVERY)
     echoes = _echoes(c, [event for event, *_ in events], known.get(OWNER.name))
     # Before the portal's first answer the origin is unknown: `set_origin` computes it from here.
     has_origin = FIRST_SWEEP.name in known
@@ -50,7 +50,10 @@ def record(c: Connection, events: Sequence[tuple[Event, datetime, Source]]) -> l
     count(c, *ACCEPTED, len(rows))
     if rows:
         c.execute(_record_statement(c.dialect.name), rows)
-    if delivered := [row["event_at"] for row in rows if row["source"] == Source.WEBHOOK.value]:
+    delivered = [row["event_at"] for row in rows if row["source"] == Source.WEBHOOK.value]
+    last = LAST_DELIVERY.parse(known.get(LAST_DELIVERY.name))
+    # Once a second at most: storing it with every commit would cost a quarter of the deliveries.
+    if delivered and not (last and last <= max(delivered) < last + SECOND):
         LAST_DELIVERY.set(c, max(delivered))
     return [not echo for echo in echoes]
 
