@@ -18,7 +18,7 @@ from reconciler.config.files import is_exposed
 from reconciler.diagnostics import Problem, ProblemKind
 from reconciler.diagnostics.checks import Finding, LedgerSnapshot, Level, Snapshot, check
 from reconciler.errors import AddressUnreachableError
-from reconciler.ledger import HiddenUpdates, Ledger, Role
+from reconciler.ledger import Ledger, Role, UndatedUpdates
 from reconciler.model import AttemptResult, Event, Outcome, Section, Source
 from reconciler.sandbox import ManualClock, Network, Server
 from reconciler.service.checks import full_snapshot, run_check
@@ -418,7 +418,7 @@ def test_a_text_that_was_kept_right_after_saves_may_be_the_portals(snapshot: Sna
 
 def test_what_the_full_scan_found_is_reported(snapshot: Snapshot) -> None:
     """Updates that only a full scan found are reported: the portal raises no folder's dates."""
-    line = first(with_ledger(snapshot, hidden=HiddenUpdates(snapshot.portal.at, 3)))
+    line = first(with_ledger(snapshot, undated=UndatedUpdates(snapshot.portal.at, 3)))
     assert (line.about, "found 3 updates" in line.message) == ("sweep", True)
 
 

@@ -14,7 +14,7 @@ from reconciler.client import DocSpace, RoomPage
 from reconciler.client.listing import PAGE, Room
 from reconciler.decision import Policy, Scope
 from reconciler.errors import RateLimitedError, TransientError, UnauthorizedError
-from reconciler.ledger import BACKFILL, CLOCK_WAS_AHEAD, HIDDEN_UPDATES, EnqueueOptions
+from reconciler.ledger import BACKFILL, CLOCK_WAS_AHEAD, UNDATED_UPDATES, EnqueueOptions
 from reconciler.model import LAST_FILE_ID, Outcome, Rule, Section
 from reconciler.sandbox import Fault
 from reconciler.sweep import Sweep
@@ -254,12 +254,12 @@ def test_updates_that_no_date_told_of_are_counted_and_remembered(here: World) ->
     (old,) = add_files(here, 1, quiet)
     save(here, old)
     for _ in range(2):
-        assert sweep_and_work(here).hidden_updates == 0
+        assert sweep_and_work(here).undated_updates == 0
         here.clock.advance(HOUR)
     save(here, here.file)
     here.portal.move(here.file, quiet, by=here.ann)
-    assert sweep_and_work(here, after=DAY).hidden_updates == 1
-    found = here.ledger.settings.get(HIDDEN_UPDATES)
+    assert sweep_and_work(here, after=DAY).undated_updates == 1
+    found = here.ledger.settings.get(UNDATED_UPDATES)
     assert found is not None
     assert found.updates == 1
 
@@ -281,46 +281,46 @@ def moved(here: World) -> World:
     here.clock.advance(HOUR)
     save(here, here.file)
     here.portal.move(here.file, quiet, by=here.ann)
-    assert sweep_and_work(here, after=DAY).hidden_updates == 1
+    assert sweep_and_work(here, after=DAY).undated_updates == 1
     return here
 
 
-def test_a_full_scan_that_finds_no_hidden_update_ends_their_report(moved: World) -> None:
-    """The report of hidden updates ends with the first full scan that finds none."""
+def test_a_full_scan_that_finds_no_undated_update_ends_their_report(moved: World) -> None:
+    """The report of undated updates ends with the first full scan that finds none."""
     sweep_and_work(moved, after=HOUR)
-    assert moved.ledger.settings.get(HIDDEN_UPDATES) is not None
+    assert moved.ledger.settings.get(UNDATED_UPDATES) is not None
     sweep_and_work(moved, after=DAY)
-    assert moved.ledger.settings.get(HIDDEN_UPDATES) is None
+    assert moved.ledger.settings.get(UNDATED_UPDATES) is None
 
 
-def test_an_incomplete_full_scan_does_not_end_the_report_of_hidden_updates(moved: World) -> None:
-    """A full scan that could not read every room does not end the report of hidden updates."""
+def test_an_incomplete_full_scan_does_not_end_the_report_of_undated_updates(moved: World) -> None:
+    """A full scan that could not read every room does not end the report of undated updates."""
     moved.portal.faults.add(Fault(f"GET {LISTING}", "status"))
     assert moved.sweep(after=DAY).incomplete
-    assert moved.ledger.settings.get(HIDDEN_UPDATES) is not None
+    assert moved.ledger.settings.get(UNDATED_UPDATES) is not None
 
 
 @pytest.mark.parametrize("after", [HOUR, DAY])
-def test_updates_that_a_wider_scope_adds_are_not_hidden(tmp_path: Path, after: float) -> None:
-    """Updates that a wider scope adds are no hidden ones, even if a full scan is due then."""
+def test_updates_that_a_wider_scope_adds_are_not_undated(tmp_path: Path, after: float) -> None:
+    """Updates that a wider scope adds are no undated ones, even if a full scan is due then."""
     policy = Policy(scope=Scope(extensions=frozenset({"xlsx"})))
     with run_sweep(tmp_path / "ledger.db", policy) as here:
         save(here, here.file)
         for _ in range(2):
             here.sweep(after=HOUR)
         here.policy = Policy()
-        assert here.sweep(after=after).hidden_updates == 0
+        assert here.sweep(after=after).undated_updates == 0
         assert due(here) == {here.file}
-        assert here.ledger.settings.get(HIDDEN_UPDATES) is None
+        assert here.ledger.settings.get(UNDATED_UPDATES) is None
 
 
-def test_updates_that_are_due_already_are_not_hidden(here: World) -> None:
-    """Updates that a sweep found, and that are still due, are no hidden ones."""
+def test_updates_that_are_due_already_are_not_undated(here: World) -> None:
+    """Updates that a sweep found, and that are still due, are no undated ones."""
     save(here, here.file)
     for _ in range(2):
         here.sweep(after=HOUR)
     assert due(here) == {here.file}
-    assert here.sweep(after=DAY).hidden_updates == 0
+    assert here.sweep(after=DAY).undated_updates == 0
 
 
 def test_my_documents_of_the_keys_owner_are_swept(here: World) -> None:

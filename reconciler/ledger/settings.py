@@ -71,7 +71,7 @@ class Criteria:
 
 
 @dataclass(frozen=True)
-class HiddenUpdates:
+class UndatedUpdates:
     """The updates that a full scan found although no folder's date had changed, and when.
 
     They are kept until a complete full scan finds none.
@@ -166,7 +166,7 @@ FULL_SCAN = time_setting("full_scan")
 COMPLETE_SCAN = time_setting("complete_scan")
 ROOMS_TOTAL = _number("rooms_total")
 CRITERIA = LedgerSetting("criteria", _to_json, _criteria_of)
-HIDDEN_UPDATES = _record("hidden_updates", HiddenUpdates)
+UNDATED_UPDATES = _record("undated_updates", UndatedUpdates)
 LAST_DELIVERY = time_setting("last_delivery")
 """When the last delivery of the webhook was accepted, echoes left out."""
 WEBHOOK_ID = _number("webhook_id")

@@ -180,8 +180,8 @@ def log_sweep(report: Report) -> None:
     fields |= {outcome.value: n for outcome in Outcome if (n := report.number(outcome))}
     if report.folders:
         fields["folders"] = report.folders
-    if report.hidden_updates:
-        fields["hidden_updates"] = report.hidden_updates
+    if report.undated_updates:
+        fields["undated_updates"] = report.undated_updates
     if report.skipped:
         fields["skipped_folders"] = dict(report.skipped)  # as in the JSON of `reconcile`
     if report.incomplete:

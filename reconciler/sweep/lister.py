@@ -46,7 +46,7 @@ class Report:
     ``skipped`` counts the folders that were skipped, by reason. ``incomplete`` are those that were
     not read to the end, ``broken`` the files of which a listing showed only the id.
     ``to_mark`` counts the updates, ``found`` those that were not due already, and
-    ``hidden_updates`` those found by a full scan in rooms whose dates did not show any.
+    ``undated_updates`` those found by a full scan in rooms whose dates did not show any.
     """
 
     since: datetime | None = None
@@ -56,7 +56,7 @@ class Report:
     enqueued: int = 0
     to_mark: int = 0
     found: int = 0
-    hidden_updates: int = 0
+    undated_updates: int = 0
     folders: int = 0
     full_scan: bool = False
     skipped: Counter[str] = field(default_factory=Counter)

@@ -14,12 +14,12 @@ from datetime import datetime
 from reconciler.client import DocSpace, FilePage, RoomPage
 from reconciler.errors import ForbiddenError, PermanentError, TransientError
 from reconciler.ledger import (
-    HIDDEN_UPDATES,
     SWEEP,
+    UNDATED_UPDATES,
     EnqueueOptions,
-    HiddenUpdates,
     Ledger,
     ListedFile,
+    UndatedUpdates,
 )
 from reconciler.model import Section
 from reconciler.sweep.lister import Folder, Lister, Report, ScanSettings
@@ -34,9 +34,9 @@ class _State:
     ``changed_after`` is the watermark less the overlap, ``watermarks`` are those of the folders,
     and ``since`` is the origin. ``reads_all`` is whether every room is read back to ``back_to``,
     the date up to which everything was seen: in a full scan, or after a change of the scope.
-    ``lists_all`` is whether every room is listed, since a hidden one may be back. ``shows_hidden``
-    is whether an update in a room of an unchanged date is a hidden one: not after a change of the
-    scope, which adds updates of the past.
+    ``lists_all`` is whether every room is listed, since a hidden one may be back.
+    ``counts_undated`` is whether updates in rooms of unchanged dates are counted: not after a
+    change of the scope, which adds updates of the past.
     """
 
     date: datetime
@@ -48,7 +48,7 @@ class _State:
     back_to: datetime
     reads_all: bool
     lists_all: bool
-    shows_hidden: bool
+    counts_undated: bool
 
 
 @dataclass(frozen=True)
@@ -99,17 +99,17 @@ class Sweep:
         if not dry and _UNKNOWN_FOLDER not in lister.report.incomplete:
             self._save_progress(state, complete=not lister.report.incomplete)
             watermarks.set_rooms_total(rooms.total)
-        if state.shows_hidden and not dry:
-            self._save_hidden(state.date, lister.report)
+        if state.counts_undated and not dry:
+            self._save_undated(state.date, lister.report)
         return lister.report
 
-    def _save_hidden(self, date: datetime, report: Report) -> None:
-        """Store the hidden updates of a full scan, until one that reads everything finds none."""
-        if report.hidden_updates:
-            hidden_updates = HiddenUpdates(date, report.hidden_updates)
-            self.ledger.settings.set(HIDDEN_UPDATES, hidden_updates)
+    def _save_undated(self, date: datetime, report: Report) -> None:
+        """Store the undated updates of a full scan, until one that reads everything finds none."""
+        if report.undated_updates:
+            undated_updates = UndatedUpdates(date, report.undated_updates)
+            self.ledger.settings.set(UNDATED_UPDATES, undated_updates)
         elif not report.incomplete:
-            self.ledger.settings.set(HIDDEN_UPDATES, None)
+            self.ledger.settings.set(UNDATED_UPDATES, None)
 
     def _save_progress(self, state: _State, *, complete: bool) -> None:
         """Store the watermarks of the portal as a whole, and the criteria."""
@@ -151,8 +151,8 @@ class Sweep:
             if state.reads_all or missed:
                 self._read(lister, Folder(room.id, room.id, room.title), state)
                 hidden.discard(room.id)
-            if state.shows_hidden and not missed:
-                lister.report.hidden_updates += lister.report.found - before
+            if state.counts_undated and not missed:
+                lister.report.undated_updates += lister.report.found - before
             incomplete.discard(room.id)
 
     def _read(self, lister: Lister, folder: Folder, state: _State) -> None:
@@ -195,5 +195,5 @@ class Sweep:
             back_to=min(seen_to, default=date),
             reads_all=bool(seen_to),
             lists_all=bool(seen_to) or rooms.total != watermarks.rooms_total(),
-            shows_hidden=full_scan and criteria is None,
+            counts_undated=full_scan and criteria is None,
         )

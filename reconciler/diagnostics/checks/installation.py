@@ -203,9 +203,9 @@ def texts(snapshot: Snapshot) -> list[Finding]:
 def dates(snapshot: Snapshot) -> list[Finding]:
     """Whether the full scan found updates that no folder's date had shown."""
     found = snapshot.ledger
-    if not isinstance(found, LedgerSnapshot) or found.hidden is None:
+    if not isinstance(found, LedgerSnapshot) or found.undated is None:
         return []
-    at, updates = found.hidden.at, found.hidden.updates
+    at, updates = found.undated.at, found.undated.updates
     message = f"the full scan of {at:%Y-%m-%d} found {updates} updates in rooms of unchanged dates"
     hint = (
         "files were moved or restored; if not, the portal raises no dates: lower sweep.full_every"

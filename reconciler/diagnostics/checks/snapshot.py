@@ -30,7 +30,14 @@ from reconciler.diagnostics.checks.config_warnings import ConfigWarning, config_
 from reconciler.diagnostics.problems import Problem, find_problems
 from reconciler.errors import ConfigError, LedgerError, PortalError, ReconcilerError
 from reconciler.formats import utcnow
-from reconciler.ledger import HIDDEN_UPDATES, LAST_DELIVERY, WEBHOOK_ID, HiddenUpdates, Ledger, Role
+from reconciler.ledger import (
+    LAST_DELIVERY,
+    UNDATED_UPDATES,
+    WEBHOOK_ID,
+    Ledger,
+    Role,
+    UndatedUpdates,
+)
 from reconciler.notify.addresses import open_addresses
 from reconciler.webhooks import (
     AddressTester,
@@ -68,7 +75,7 @@ class LedgerSnapshot:
     """What the ledger holds; before it exists, as if it were empty.
 
     ``webhook_id`` is our webhook when it was last seen, ``log_entry`` the last entry of its log
-    that was read, ``processes`` how many hold a role. ``hidden`` is when the daily full scan last
+    that was read, ``processes`` how many hold a role. ``undated`` is when the daily full scan last
     found updates that no folder's date had shown, and how many. ``problems`` are what `status`
     reports, ``has_run`` is whether any process has worked with it yet, ``delivered`` when a
     webhook last brought an event.
@@ -82,7 +89,7 @@ class LedgerSnapshot:
     processes: int = 0
     webhook_id: int | None = None
     log_entry: int = 0
-    hidden: HiddenUpdates | None = None
+    undated: UndatedUpdates | None = None
     problems: tuple[Problem, ...] = ()
     is_there: bool = True
     has_run: bool = False
@@ -242,7 +249,7 @@ def _of_ledger(config: Config, open_ledger: OpenLedger) -> LedgerSnapshot | Ledg
                 processes=len(ledger.processes()),
                 webhook_id=ledger.settings.get(WEBHOOK_ID),
                 log_entry=progress(ledger).done,
-                hidden=ledger.settings.get(HIDDEN_UPDATES),
+                undated=ledger.settings.get(UNDATED_UPDATES),
                 problems=find_problems(seen),
                 is_there=ledger.read_only,
                 has_run=bool(seen.sweeps or seen.accepted),
