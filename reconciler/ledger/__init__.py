@@ -29,7 +29,6 @@ from reconciler.ledger.records import (
 from reconciler.ledger.reviews import ReviewFilter, ReviewState
 from reconciler.ledger.rows import BACKFILL, SWEEP, Baseline
 from reconciler.ledger.settings import (
-    CLOCK_WAS_AHEAD,
     DELIVERY_LOG,
     LAST_DELIVERY,
     NEXT_SWEEP,
@@ -49,7 +48,6 @@ from reconciler.ledger.store.store import IsHeld, Role
 
 __all__ = [
     "BACKFILL",
-    "CLOCK_WAS_AHEAD",
     "DELIVERY_LOG",
     "LAST_DELIVERY",
     "MEMORY",

@@ -8,7 +8,6 @@ from sqlalchemy import BigInteger, Connection, select, type_coerce, update
 
 from reconciler.errors import LedgerCause, LedgerError
 from reconciler.ledger.settings import (
-    CLOCK_WAS_AHEAD,
     FIRST_SWEEP,
     OWNER,
     PORTAL,
@@ -90,7 +89,6 @@ def set_origin(c: Connection, portal: str, date: datetime, lookback: timedelta) 
     if known.first_sweep > date:
         # The portal's clock was ahead then: the origin is no later than the portal's present.
         SINCE.set(c, min(known.since, date - lookback))
-        CLOCK_WAS_AHEAD.set(c, known.first_sweep)
     elif known.first_sweep == EPOCH:
         SINCE.set(c, date - lookback)
         earlier = type_coerce(files.c.since, BigInteger) - lookback // _MICROSECOND

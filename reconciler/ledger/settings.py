@@ -152,8 +152,6 @@ PORTAL = text_setting("portal")
 OWNER = text_setting("owner")
 SINCE = time_setting("since")
 FIRST_SWEEP = time_setting("first_sweep")
-CLOCK_WAS_AHEAD = time_setting("clock_was_ahead")
-"""The portal's clock at the first sweep, when it was wrong."""
 PORTAL_KNOWN = _flag("portal_known")
 TARGETS: LedgerSetting[frozenset[str]] = LedgerSetting(
     "targets", lambda targets: json.dumps(sorted(targets)), lambda text: frozenset(json.loads(text))
