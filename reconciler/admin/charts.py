@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from reconciler.ledger.records import BOUNDS, LatencyHistogram
 from reconciler.model import EPOCH, Source
@@ -123,7 +124,7 @@ def latency_chart(source: Source, latency: LatencyHistogram) -> Chart:
     numbers = [latency.buckets.get(bound, 0) for bound in (*BOUNDS, 0)]
     captions = [
         f"{number} longer than a day" if label == "more" else f"{number} from {above} to {label}"
-        for above, label, number in zip(("0s", *_LABELS), _LABELS, numbers, strict=False)
+        for (above, label), number in zip(pairwise(("0s", *_LABELS)), numbers, strict=True)
     ]
     return _chart([[(source.value, number)] for number in numbers], _LABELS, captions, _LOW)
 

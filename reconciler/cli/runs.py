@@ -126,7 +126,7 @@ def explain(
 ) -> None:
     """Say why a file has the comment that it has: the portal, the ledger, and the rule.
 
-    The second line is the decision. Give the file's id, or in quotes the address of the opened
+    The decision comes first. Give the file's id, or in quotes the address of the opened
     document.
 
     Examples:
